@@ -1,0 +1,61 @@
+# Two commands do all the set-up on a fresh Debian machine with Python 3.11+: `make run` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench torture format servers clean
+
+help:  ## Show what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+	  echo "python3-venv is missing; installing it with apt"; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.run
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
+
+run: $(VENV)/.run  ## Start the exporter on an embedded SQLite file with defaults
+	@exec $(BIN)/mttx serve
+
+servers:  ## Install the real servers that the tests start (Debian packages, where apt may)
+	@bash tests/install-servers.sh
+
+test: $(VENV)/.dev servers  ## Run every test, with coverage
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python tests/coverage_gate.py
+
+check: $(VENV)/.dev  ## Lint, types, architecture, rule files, Dockerfile
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	@if command -v promtool >/dev/null; then promtool check rules --lint=all --lint-fatal alert_rules/*.yml; \
+	 elif [ -n "$$MTTX_REQUIRE_ALL" ]; then echo "promtool is required here and missing"; exit 1; \
+	 else echo "promtool is missing: alert_rules/ not checked (make servers)"; fi
+
+format: $(VENV)/.dev  ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## Print the benchmark table (needs wrk)
+	@bash tests/install-servers.sh wrk
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+torture: $(VENV)/.dev servers  ## The long fault runs
+	MTTX_TORTURE=1 $(BIN)/python -m pytest -m torture $(PYTEST_ARGS)
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage* .import_linter_cache
