@@ -1,0 +1,74 @@
+"""What a team promised to do so that it does not happen again: actions, chased until they are verified."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from service.domain.events import Event, EventKind
+
+
+class ActionState(StrEnum):
+    """How far an action is; it is done only when somebody verified that it works (the standard, section 8)."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One row of the document's actions table (the standard, section 6). `due_at` None: no date was given."""
+
+    action_id: str
+    title: str = ""
+    action_type: str = ""
+    owner: str = ""
+    verification: str = ""
+    due_at: datetime | None = None
+    state: ActionState = ActionState.OPEN
+
+    def overdue(self, now: datetime) -> bool:
+        """Say whether the action is not completed at `now` and late."""
+        return self.state is ActionState.OPEN and self.due_at is not None and self.due_at < now
+
+
+def actions_of(events: Sequence[Event]) -> tuple[Action, ...]:
+    """Fold the action events of an incident; `events` are those that count, in order of time.
+
+    A later `action_opened` of the same id updates the action. A state never goes back, so that a completion which is
+    told before its opening holds.
+    """
+    actions: dict[str, Action] = {}
+    for event in events:
+        match event.kind:
+            case EventKind.ACTION_OPENED:
+                action = _opened(event, actions.get(event.data["action_id"]))
+            case EventKind.ACTION_COMPLETED:
+                action = _reached(event, actions, ActionState.COMPLETED)
+            case EventKind.ACTION_VERIFIED:
+                action = _reached(event, actions, ActionState.VERIFIED)
+            case _:
+                continue
+        actions[action.action_id] = action
+    return tuple(actions[key] for key in sorted(actions))
+
+
+def _opened(event: Event, known: Action | None) -> Action:
+    due_at = event.data.get("due_at")
+    return Action(
+        action_id=event.data["action_id"],
+        title=event.data.get("title", ""),
+        action_type=event.data.get("action_type", ""),
+        owner=event.data.get("owner", ""),
+        verification=event.data.get("verification", ""),
+        due_at=datetime.fromisoformat(due_at) if due_at else None,
+        state=known.state if known else ActionState.OPEN,
+    )
+
+
+def _reached(event: Event, actions: dict[str, Action], state: ActionState) -> Action:
+    action_id = event.data["action_id"]
+    action = actions.get(action_id) or Action(action_id=action_id)
+    order = list(ActionState)
+    return replace(action, state=max(action.state, state, key=order.index))

@@ -1,0 +1,104 @@
+"""What is recorded: the events people and systems report, and the observations that alert webhooks carry.
+
+Both are append-only facts. Everything else about an incident is computed from them (`service.domain.incident`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from service.domain.policy import Domain, IncidentType, Severity
+
+
+class EventKind(StrEnum):
+    """The kinds of the lifecycle API, in the order of an incident's life."""
+
+    STARTED = "started"
+    DETECTED = "detected"
+    ACKNOWLEDGED = "acknowledged"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    DISMISSED = "dismissed"
+    SEVERITY_CHANGED = "severity_changed"
+    ROLE_ASSIGNED = "role_assigned"
+    NOTE = "note"
+    MERGED = "merged"
+    POSTMORTEM_DRAFTED = "postmortem_drafted"
+    POSTMORTEM_FINALIZED = "postmortem_finalized"
+    ACTION_OPENED = "action_opened"
+    ACTION_COMPLETED = "action_completed"
+    ACTION_VERIFIED = "action_verified"
+    CORRECTED = "corrected"
+    RETRACTED = "retracted"
+
+
+class Role(StrEnum):
+    """Who does what in an incident (the standard, section 3); every domain may have one lead."""
+
+    COMMANDER = "commander"
+    COMMS = "comms"
+    OBSERVER = "observer"
+    LEAD_PLAN = "lead-plan"
+    LEAD_DO = "lead-do"
+    LEAD_CHECK = "lead-check"
+    LEAD_ACT = "lead-act"
+    LEAD_SEC = "lead-sec"
+    LEAD_MODELS = "lead-models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact about one incident, as it was reported.
+
+    `event_id` is the sender's own id and makes a repeat harmless. What an event says about the incident as a whole
+    (`title` to `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
+    important}; `merged` {into: "INC-3"}; `resolved` {automated: true} or {resolution_source: "stale"}; `postmortem_*`
+    {document}; `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
+    `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data}.
+    """
+
+    event_id: str
+    kind: EventKind
+    occurred_at: datetime
+    recorded_at: datetime
+    source: str
+    title: str | None = None
+    severity: Severity | None = None
+    types: tuple[IncidentType, ...] = ()
+    domains: tuple[Domain, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """That one alert was seen firing from `starts_at`, or to have fired from `starts_at` to `ends_at`.
+
+    `stale` marks an end that we assumed because nothing was heard any more, not one that the sender reported.
+    """
+
+    source: str
+    fingerprint: str
+    group_key: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert of one notification: what was observed, and what the alert says about itself.
+
+    `onset_at` is the start of the impact where the alert carries it (`started_at` annotation or label), else None.
+    """
+
+    observation: Observation
+    name: str
+    severity: Severity
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    generator_url: str = ""
+    onset_at: datetime | None = None

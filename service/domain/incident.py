@@ -1,0 +1,307 @@
+"""An incident as a pure fold: the same events and episodes give the same incident, whatever order they arrived in.
+
+What sets each milestone is written at `_milestones`; docs/definitions.md says the same for readers of the metrics.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from service.domain.actions import Action, actions_of
+from service.domain.episodes import Episode
+from service.domain.events import Event, EventKind, Role
+from service.domain.history import effective
+from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity, Stage, worst
+
+
+class Phase(StrEnum):
+    """Where an incident stands."""
+
+    DETECTED = "detected"
+    ACKNOWLEDGED = "acknowledged"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
+    DISMISSED = "dismissed"
+
+
+OPEN_PHASES = (Phase.DETECTED, Phase.ACKNOWLEDGED, Phase.MITIGATED)
+
+
+class ResolutionSource(StrEnum):
+    """What ended an incident: its alerts, a person, a machine's event, or that nothing was heard any more."""
+
+    ALERTS = "alerts"
+    HUMAN = "human"
+    AUTOMATION = "automation"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A stage of the postmortem that is owed by `due_at`; `done_at` None while it is owed."""
+
+    stage: Stage
+    due_at: datetime
+    done_at: datetime | None
+
+    def overdue(self, now: datetime) -> bool:
+        """Say whether the stage is still owed at `now` and late."""
+        return self.done_at is None and self.due_at < now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What is known of one incident. `deadlines_from` is the instant from which its postmortem deadlines run."""
+
+    id: int
+    title: str
+    severity: Severity
+    phase: Phase
+    types: tuple[IncidentType, ...] = ()
+    domains: tuple[Domain, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[Role, str] = field(default_factory=dict)
+    milestones: Mapping[Milestone, datetime] = field(default_factory=dict)
+    resolution_source: ResolutionSource | None = None
+    dismissed_at: datetime | None = None
+    deadlines_from: datetime
+    deadlines: tuple[Deadline, ...] = ()
+    actions: tuple[Action, ...] = ()
+    closed_at: datetime | None = None
+    heard_at: datetime
+    stale_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether somebody still has to do something about the impact."""
+        return self.phase in OPEN_PHASES
+
+
+def fold(
+    incident_id: int, events: Iterable[Event], episodes: Sequence[Episode], policy: Policy, heard_at: datetime
+) -> Incident:
+    """Compute the incident from all that is known of it.
+
+    `heard_at` is when its sources last said anything; an open incident becomes stale `policy.stale_after` later.
+    At least one event or episode is needed.
+    """
+    history = effective(events)
+    resolution = _resolution(history.events, episodes, history.pinned.get(Milestone.RESOLVED))
+    found = _milestones(history.events, episodes, resolution)
+    pinned = {m: at for m, at in history.pinned.items() if m in found and m is not Milestone.RESOLVED}
+    milestones = {**found, **pinned}
+    dismissed_at = _dismissed_at(history.events)
+    phase = _phase(milestones, dismissed_at)
+    severity = _severity(history.events, episodes, policy)
+    deadlines_from = _deadlines_from(milestones, history.events)
+    by_people = resolution is not None and resolution.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)
+    return Incident(
+        id=incident_id,
+        title=_title(history.events, episodes),
+        severity=severity,
+        phase=phase,
+        types=_types(history.events, episodes),
+        domains=_domains(history.events, episodes),
+        labels=_labels(history.events, episodes),
+        roles=_roles(history.events),
+        milestones=milestones,
+        resolution_source=resolution.source if resolution else None,
+        dismissed_at=dismissed_at,
+        deadlines_from=deadlines_from,
+        deadlines=() if dismissed_at else _deadlines(severity, milestones, deadlines_from, policy),
+        actions=actions_of(history.events),
+        closed_at=dismissed_at or (milestones[Milestone.RESOLVED] if by_people else None),
+        heard_at=heard_at,
+        stale_at=heard_at + policy.stale_after if phase in OPEN_PHASES else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolution:
+    at: datetime
+    source: ResolutionSource
+
+
+def _resolution(
+    events: Sequence[Event], episodes: Sequence[Episode], corrected_to: datetime | None
+) -> _Resolution | None:
+    """Find what ended the incident, None while it goes on.
+
+    The first explicit resolution that nothing reopened afterwards (an event, or an alert that fired again) counts;
+    without one, the end of the last episode. An assumed (stale) resolution counts only where there is neither. A time
+    that people corrected replaces the one found, unless the incident was reopened after it.
+    """
+    found = _found_resolution(events, episodes)
+    reopenings = [e.occurred_at for e in events if e.kind is EventKind.REOPENED]
+    if found is None or corrected_to is None or corrected_to < max(reopenings, default=corrected_to):
+        return found
+    return _Resolution(corrected_to, found.source)
+
+
+def _found_resolution(events: Sequence[Event], episodes: Sequence[Episode]) -> _Resolution | None:
+    reopenings = [e.occurred_at for e in events if e.kind is EventKind.REOPENED]
+    reopened_at = max(reopenings + [e.starts_at for e in episodes], default=None)
+    explicit = [_Resolution(e.occurred_at, _source_of(e)) for e in events if e.kind is EventKind.RESOLVED]
+    standing = [r for r in explicit if reopened_at is None or r.at >= reopened_at]
+    reported = [r for r in standing if r.source is not ResolutionSource.STALE]
+    if reported:
+        return reported[0]
+    if episodes:
+        ends = [e.ends_at for e in episodes if e.ends_at is not None]
+        if len(ends) < len(episodes) or (reopenings and max(ends) < max(reopenings)):
+            return None
+        stale = any(e.stale for e in episodes)
+        return _Resolution(max(ends), ResolutionSource.STALE if stale else ResolutionSource.ALERTS)
+    return standing[0] if standing else None
+
+
+def _source_of(resolved: Event) -> ResolutionSource:
+    if resolved.data.get("resolution_source") == ResolutionSource.STALE:
+        return ResolutionSource.STALE
+    return ResolutionSource.AUTOMATION if resolved.data.get("automated") else ResolutionSource.HUMAN
+
+
+def _milestones(
+    events: Sequence[Event], episodes: Sequence[Episode], resolution: _Resolution | None
+) -> dict[Milestone, datetime]:
+    """Find each milestone by its definition (docs/definitions.md); one that nobody reported is left out.
+
+    `started`: people's word, else the alerts' own, else what Prometheus knew. `acknowledged`: the first act of a
+    person, which is an acknowledgement, a commander, the mitigation, or a resolution by hand.
+    """
+    first: dict[Milestone, datetime | None] = {
+        Milestone.STARTED: _started(events, episodes),
+        Milestone.DETECTED: min(
+            _times(events, EventKind.DETECTED) + [e.starts_at for e in episodes],
+            default=None,
+        ),
+        Milestone.ACKNOWLEDGED: min(
+            (e.occurred_at for e in events if _is_first_response(e)),
+            default=None,
+        ),
+        Milestone.MITIGATED: min(_times(events, EventKind.MITIGATED), default=None),
+        Milestone.RESOLVED: resolution.at if resolution else None,
+        Milestone.DRAFTED: min(_times(events, EventKind.POSTMORTEM_DRAFTED), default=None),
+        Milestone.FINALIZED: min(_times(events, EventKind.POSTMORTEM_FINALIZED), default=None),
+    }
+    return {milestone: at for milestone, at in first.items() if at is not None}
+
+
+ONSET_FROM_PROMETHEUS = "prometheus"
+
+
+def _started(events: Sequence[Event], episodes: Sequence[Episode]) -> datetime | None:
+    reported = [e for e in events if e.kind is EventKind.STARTED]
+    people = [e.occurred_at for e in reported if e.source != ONSET_FROM_PROMETHEUS]
+    alerts = [e.onset_at for e in episodes if e.onset_at is not None]
+    measured = [e.occurred_at for e in reported if e.source == ONSET_FROM_PROMETHEUS]
+    return min(people or alerts or measured, default=None)
+
+
+def _is_first_response(event: Event) -> bool:
+    match event.kind:
+        case EventKind.ACKNOWLEDGED | EventKind.MITIGATED:
+            return True
+        case EventKind.ROLE_ASSIGNED:
+            return event.data.get("role") == Role.COMMANDER
+        case EventKind.RESOLVED:
+            return _source_of(event) is ResolutionSource.HUMAN
+        case _:
+            return False
+
+
+def _times(events: Sequence[Event], kind: EventKind) -> list[datetime]:
+    return [e.occurred_at for e in events if e.kind is kind]
+
+
+def _dismissed_at(events: Sequence[Event]) -> datetime | None:
+    dismissed = None
+    for event in events:
+        if event.kind is EventKind.DISMISSED:
+            dismissed = dismissed or event.occurred_at
+        elif event.kind is EventKind.REOPENED:
+            dismissed = None
+    return dismissed
+
+
+def _phase(milestones: Mapping[Milestone, datetime], dismissed_at: datetime | None) -> Phase:
+    if dismissed_at is not None:
+        return Phase.DISMISSED
+    for milestone, phase in (
+        (Milestone.RESOLVED, Phase.RESOLVED),
+        (Milestone.MITIGATED, Phase.MITIGATED),
+        (Milestone.ACKNOWLEDGED, Phase.ACKNOWLEDGED),
+    ):
+        if milestone in milestones:
+            return phase
+    return Phase.DETECTED
+
+
+def _severity(events: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Severity:
+    """Take people's latest word, else the worst that any alert of the incident had.
+
+    An alert that clears before the others does not make the incident milder: its report is owed as before.
+    """
+    said = [e.severity for e in events if e.severity is not None]
+    if said:
+        return said[-1]
+    return worst([e.severity for e in episodes]) or policy.default_severity
+
+
+def _deadlines_from(milestones: Mapping[Milestone, datetime], events: Sequence[Event]) -> datetime:
+    for milestone in (Milestone.STARTED, Milestone.DETECTED):
+        if milestone in milestones:
+            return milestones[milestone]
+    return min([*milestones.values(), *(e.occurred_at for e in events)])
+
+
+def _deadlines(
+    severity: Severity, milestones: Mapping[Milestone, datetime], start: datetime, policy: Policy
+) -> tuple[Deadline, ...]:
+    finalized = milestones.get(Milestone.FINALIZED)
+    done = {Stage.DRAFT: milestones.get(Milestone.DRAFTED) or finalized, Stage.FINAL: finalized}
+    dues = ((stage, policy.due_at(severity, stage, start)) for stage in Stage)
+    return tuple(Deadline(stage, due_at, done[stage]) for stage, due_at in dues if due_at is not None)
+
+
+def _title(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
+    said = [e.title for e in events if e.title]
+    if said:
+        return said[-1]
+    if episodes:
+        first = min(episodes, key=lambda e: (e.starts_at, e.fingerprint))
+        return first.annotations.get("summary") or first.name
+    return "Untitled incident"
+
+
+def _types(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[IncidentType, ...]:
+    said = {t for e in events for t in e.types}
+    labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
+    return tuple(t for t in IncidentType if t in said or t in labelled)
+
+
+def _domains(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
+    said = {d for e in events for d in e.domains}
+    labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
+    return tuple(d for d in Domain if d in said or d in labelled)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")] if text else []
+
+
+def _labels(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str, str]:
+    """Keep the labels that all alerts share, then what events say of the incident."""
+    shared: dict[str, Any] = {}
+    if episodes:
+        first, *others = (e.labels for e in episodes)
+        shared = {k: v for k, v in sorted(first.items()) if all(o.get(k) == v for o in others)}
+    for event in events:
+        shared.update(event.labels)
+    return shared
+
+
+def _roles(events: Sequence[Event]) -> dict[Role, str]:
+    return {Role(e.data["role"]): str(e.data["name"]) for e in events if e.kind is EventKind.ROLE_ASSIGNED}

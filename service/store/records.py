@@ -1,0 +1,40 @@
+"""What the store hands out to readers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.episodes import Episode
+from service.domain.events import Event
+from service.domain.incident import Incident, Phase
+from service.domain.policy import Milestone, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """One incident with everything it was computed from; `merged_into` is the id of the one that absorbed it."""
+
+    incident: Incident
+    events: tuple[Event, ...]
+    episodes: tuple[Episode, ...]
+    merged_into: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    """One incident in a list."""
+
+    id: int
+    title: str
+    severity: Severity
+    phase: Phase
+    milestones: Mapping[Milestone, datetime]
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list, newest first; `next_before` is the id to go on before, None at the end."""
+
+    lines: tuple[IncidentLine, ...]
+    next_before: int | None
