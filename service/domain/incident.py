@@ -91,7 +91,7 @@ def fold(
     resolution = _resolution(history.events, episodes, history.pinned.get(Milestone.RESOLVED))
     found = _milestones(history.events, episodes, resolution)
     pinned = {m: at for m, at in history.pinned.items() if m in found and m is not Milestone.RESOLVED}
-    milestones = {**found, **pinned}
+    milestones = found | pinned
     dismissed_at = _dismissed_at(history.events)
     phase = _phase(milestones, dismissed_at)
     severity = _severity(history.events, episodes, policy)
