@@ -5,6 +5,7 @@ from datetime import datetime
 
 from service.domain.events import Alert, Event
 from service.domain.incident import Phase
+from service.store import StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +101,20 @@ class Busy(Exception):
     """The queue is full; nothing was stored, try again later."""
 
 
-class StoreUnavailable(Exception):
-    """The store did not take it; nothing was stored, try again later."""
+__all__ = [
+    "AppendEvent",
+    "Busy",
+    "CloseStale",
+    "Command",
+    "Conflict",
+    "Delivery",
+    "KeyedEvent",
+    "OpenIncident",
+    "Outcome",
+    "PruneDeliveries",
+    "RecordAlerts",
+    "RecordEvents",
+    "Refused",
+    "StoreUnavailable",
+    "UnknownIncident",
+]

@@ -1,0 +1,117 @@
+"""The running totals: what an incident adds to which counter or histogram, once, and in which bucket."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntFlag
+
+from service.domain.incident import Incident, Phase
+from service.domain.indicators import measure
+from service.domain.policy import Indicator, Policy, Severity, Stage, WeeklyReview
+
+INFINITE = 2**62
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_DEFAULT_BOUNDS = (
+    *(m * _MINUTE for m in (1, 2, 5, 10, 15, 20, 30, 45)),
+    *(h * _HOUR for h in (1, 2, 3, 4, 6, 8, 12)),
+    *(d * _DAY for d in (1, 2, 3, 5, 7, 10, 14, 21, 28)),
+)
+
+
+class Counted(IntFlag):
+    """What the running totals already hold of an incident; each is counted once in its life."""
+
+    NOTHING = 0
+    DETECT = 1
+    ACKNOWLEDGE = 2
+    MITIGATE = 4
+    RESOLVE = 8
+    DRAFT = 16
+    FINALIZE = 32
+    OPENED = 64
+    RESOLVED = 128
+    DISMISSED = 256
+
+
+HISTOGRAMS: dict[Indicator, tuple[str, str]] = {
+    Indicator.DETECT: ("mttx_time_to_detect_seconds", ""),
+    Indicator.ACKNOWLEDGE: ("mttx_time_to_acknowledge_seconds", ""),
+    Indicator.MITIGATE: ("mttx_time_to_mitigate_seconds", ""),
+    Indicator.RESOLVE: ("mttx_time_to_resolve_seconds", ""),
+    Indicator.DRAFT: ("mttx_postmortem_lead_time_seconds", Stage.DRAFT.value),
+    Indicator.FINALIZE: ("mttx_postmortem_lead_time_seconds", Stage.FINAL.value),
+}
+"""The metric of each indicator and its second label (the stage of a lead time)."""
+
+OPENED, RESOLVED, DISMISSED = (f"mttx_incidents_{what}_total" for what in ("opened", "resolved", "dismissed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """One more for a counter (`le` 0), or one sample of `seconds` in the bucket up to `le` (not cumulative)."""
+
+    metric: str
+    severity: Severity
+    detail: str = ""
+    le: int = 0
+    seconds: float = 0.0
+
+
+def bounds(policy: Policy) -> tuple[int, ...]:
+    """Return the upper bounds of all histograms in whole seconds: minutes to weeks, and every target exactly."""
+    promised: set[timedelta] = {t.limit for t in policy.targets}
+    promised |= {due for of in policy.deadlines.values() for due in of.values() if not isinstance(due, WeeklyReview)}
+    return tuple(sorted({*_DEFAULT_BOUNDS, *(int(p.total_seconds()) for p in promised if p >= timedelta(seconds=1))}))
+
+
+def increments(
+    incident: Incident, counted: Counted, policy: Policy, limits: Sequence[int]
+) -> tuple[list[Increment], Counted]:
+    """Return what the incident adds to the totals now, and what is counted from then on.
+
+    The intervals are sampled when the incident is resolved, a lead time when its stage is reached; a milestone that
+    becomes known later is sampled then. What was counted once stays: corrections show in the window gauges only.
+    """
+    added: list[Increment] = []
+    if Counted.OPENED not in counted:
+        counted |= Counted.OPENED
+        added.append(Increment(OPENED, incident.severity))
+    if incident.phase is Phase.DISMISSED:
+        if Counted.DISMISSED not in counted:
+            counted |= Counted.DISMISSED
+            added.append(Increment(DISMISSED, incident.severity))
+        return added, counted
+    resolved = incident.phase is Phase.RESOLVED
+    if resolved and incident.resolution_source and Counted.RESOLVED not in counted:
+        counted |= Counted.RESOLVED
+        added.append(Increment(RESOLVED, incident.severity, incident.resolution_source.value))
+    for indicator, interval in measure(incident, policy).intervals.items():
+        flag = Counted[indicator.name]
+        if flag in counted or not (resolved or indicator in (Indicator.DRAFT, Indicator.FINALIZE)):
+            continue
+        counted |= flag
+        metric, detail = HISTOGRAMS[indicator]
+        added.append(Increment(metric, incident.severity, detail, bucket(interval, limits), interval.total_seconds()))
+    return added, counted
+
+
+def bucket(interval: timedelta, limits: Sequence[int]) -> int:
+    """Return the smallest bound at or above the interval, `INFINITE` beyond the last."""
+    at = bisect_left(limits, interval.total_seconds())
+    return limits[at] if at < len(limits) else INFINITE
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One running total as stored; the exemplar is the latest sample of its bucket."""
+
+    metric: str
+    severity: Severity
+    detail: str
+    le: int
+    count: int
+    seconds: float
+    exemplar_incident: int | None = None
+    exemplar_seconds: float | None = None
+    exemplar_at: datetime | None = None

@@ -1,0 +1,161 @@
+"""What people and systems report about an incident, in our own JSON, into events. The API and the webhook share it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from service.domain.events import Event, EventKind
+from service.domain.policy import Domain, IncidentType, Severity
+from service.intake.event_data import ShortText, check_data
+from service.intake.reasons import Failure, Source
+from service.intake.wire import CLOCK_SKEW, PayloadError, instant, invalid, read_json
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Title = Annotated[str, Field(min_length=1, max_length=500)]
+Labels = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=200)], Annotated[str, Field(max_length=4096)]],
+    Field(max_length=64),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read events: `zone` is that of dates without a time, `new_id` names an event whose sender did not."""
+
+    zone: ZoneInfo
+    new_id: Callable[[], str]
+    most_events: int = 1000
+    clock_skew: timedelta = CLOCK_SKEW
+
+
+class _About(BaseModel):
+    model_config = ConfigDict(strict=True, str_strip_whitespace=True)
+
+    title: Title | None = None
+    severity: Severity | None = None
+    types: list[IncidentType] = []
+    domains: list[Domain] = []
+    labels: Labels = {}
+
+
+class EventBody(_About):
+    """One event of an incident. `occurred_at` is now where it is left out; a repeat of `event_id` changes nothing."""
+
+    kind: EventKind
+    occurred_at: Time | None = None
+    event_id: ShortText | None = None
+    data: dict[str, Any] = {}
+
+
+class LifecycleEvent(EventBody):
+    """One event of the incident that the sender knows by `incident_key`; an unknown key opens an incident."""
+
+    incident_key: ShortText
+
+
+class OpenBody(_About):
+    """An incident that a person opens. `detected_at` is now where it is left out; `started_at` is never guessed."""
+
+    title: Title
+    started_at: Time | None = None
+    detected_at: Time | None = None
+    event_id: ShortText | None = None
+
+
+_ONE: TypeAdapter[LifecycleEvent] = TypeAdapter(LifecycleEvent)
+_MANY: TypeAdapter[list[LifecycleEvent]] = TypeAdapter(Annotated[list[LifecycleEvent], Field(min_length=1)])
+_EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
+_OPENING: TypeAdapter[OpenBody] = TypeAdapter(OpenBody)
+
+
+def parse_lifecycle(body: bytes, reading: Reading, now: datetime) -> tuple[tuple[str, Event], ...]:
+    """Read one event or an array of them, each with its incident key; all or none. Raises PayloadError."""
+    if body.lstrip()[:1] != b"[":
+        one = read_json(_ONE, body)
+        return ((one.incident_key, _event(one, reading, now, Source.LIFECYCLE, one.incident_key)),)
+    many = read_json(_MANY, body)
+    if len(many) > reading.most_events:
+        detail = f"The array holds {len(many)} events, more than {reading.most_events}; send them in several."
+        raise PayloadError(Failure.TOO_LARGE, detail)
+    return tuple(
+        (one.incident_key, _event(one, reading, now, Source.LIFECYCLE, one.incident_key, index))
+        for index, one in enumerate(many)
+    )
+
+
+def parse_event(body: bytes, reading: Reading, now: datetime) -> Event:
+    """Read one event of an incident that the request names. Raises PayloadError."""
+    return _event(read_json(_EVENT, body), reading, now, Source.API, "")
+
+
+def parse_opening(body: bytes, reading: Reading, now: datetime) -> tuple[Event, ...]:
+    """Read an incident that a person opens into its first events: detected, and started where that is known.
+
+    Raises PayloadError. A repeat is known by the `event_id` of the first.
+    """
+    told = read_json(_OPENING, body)
+    event_id = told.event_id or reading.new_id()
+    detected = Event(
+        event_id=event_id,
+        kind=EventKind.DETECTED,
+        occurred_at=_at(told.detected_at, reading, now, "detected_at"),
+        recorded_at=now,
+        source=Source.API.value,
+        title=told.title,
+        severity=told.severity,
+        types=tuple(told.types),
+        domains=tuple(told.domains),
+        labels=told.labels,
+    )
+    if told.started_at is None:
+        return (detected,)
+    started = Event(
+        event_id=f"{event_id}:started",
+        kind=EventKind.STARTED,
+        occurred_at=_at(told.started_at, reading, now, "started_at"),
+        recorded_at=now,
+        source=Source.API.value,
+    )
+    return (detected, started)
+
+
+def _event(told: EventBody, reading: Reading, now: datetime, source: Source, scope: str, *path: int) -> Event:
+    if told.kind is EventKind.SEVERITY_CHANGED and told.severity is None:
+        raise invalid("is missing: which severity is it now?", *path, "severity")
+    data = check_data(told.kind, told.data, reading.zone, *path, "data")
+    if told.kind is EventKind.CORRECTED and "occurred_at" in data:
+        right = instant(data["occurred_at"], now, reading.clock_skew, *path, "data", "occurred_at")
+        data["occurred_at"] = right.isoformat()
+    return Event(
+        event_id=told.event_id or _event_id(told, reading, scope),
+        kind=told.kind,
+        occurred_at=_at(told.occurred_at, reading, now, *path, "occurred_at"),
+        recorded_at=now,
+        source=source.value,
+        title=told.title,
+        severity=told.severity,
+        types=tuple(told.types),
+        domains=tuple(told.domains),
+        labels=told.labels,
+        data=data,
+    )
+
+
+def _at(text: str | None, reading: Reading, now: datetime, *path: str | int) -> datetime:
+    return now if text is None else instant(text, now, reading.clock_skew, *path)
+
+
+def _event_id(told: EventBody, reading: Reading, scope: str) -> str:
+    """Name an event whose sender did not: the same content at the same stated time is the same event.
+
+    Without a stated time it is a new one, for the sender meant now.
+    """
+    if told.occurred_at is None:
+        return reading.new_id()
+    content = f"{scope}\n{told.model_dump_json(exclude={'event_id'})}"
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -1,0 +1,37 @@
+"""Why something was refused or left out, and who sent it: the closed sets that become label values of the metrics."""
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Through which door something came in."""
+
+    ALERTMANAGER = "alertmanager"
+    LIFECYCLE = "lifecycle"
+    API = "api"
+
+
+class Failure(StrEnum):
+    """Why a request was refused; all but the last three are permanent until somebody changes something."""
+
+    INVALID_JSON = "invalid_json"
+    INVALID_PAYLOAD = "invalid_payload"
+    WRONG_VERSION = "wrong_version"
+    TOO_LARGE = "too_large"
+    FUTURE = "future"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    UNKNOWN_INCIDENT = "unknown_incident"
+    CONFLICT = "conflict"
+    BUSY = "busy"
+    STORE = "store"
+    INTERNAL = "internal"
+
+
+class Ignored(StrEnum):
+    """Why an alert never becomes an incident."""
+
+    IGNORE_LABEL = "ignore_label"
+    ALERTNAME = "alertname"
+    SEVERITY = "severity"

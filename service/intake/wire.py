@@ -1,0 +1,136 @@
+"""From bytes to a checked model: what every JSON source shares. The only error that leaves this package is here."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Never, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from service.intake.reasons import Failure
+
+T = TypeVar("T")
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(minutes=5)
+_MOST_FAULTS = 10
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: where (a JSON pointer) and what."""
+
+    pointer: str
+    detail: str
+
+
+class PayloadError(Exception):
+    """The body cannot be accepted, now or later; the text says what to change. It may name keys, never values."""
+
+    def __init__(self, reason: Failure, detail: str, faults: Iterable[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.faults = tuple(faults)
+
+
+def invalid(detail: str, *path: str | int) -> PayloadError:
+    """Return the error for one thing that is wrong at `path`."""
+    pointer = to_pointer(path)
+    return PayloadError(Failure.INVALID_PAYLOAD, f"{pointer}: {detail}", [Fault(pointer, detail)])
+
+
+def to_pointer(path: Iterable[str | int]) -> str:
+    """Write a path as a JSON pointer in a URI fragment (RFC 6901, section 6), without percent-encoding."""
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def read_json(adapter: TypeAdapter[T], body: bytes) -> T:
+    """Read a body into the adapter's type; raises PayloadError also for what JSON leaves open.
+
+    Refused are duplicate keys (which one counts is anybody's guess), NUL characters (no database keeps them in text),
+    NaN and infinities.
+    """
+    try:
+        value = adapter.validate_json(body)
+    except ValidationError as error:
+        raise from_pydantic(error) from None
+    _refuse_ambiguous(body)
+    return value
+
+
+def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
+    """Translate pydantic's error into ours, without the values that it found; `path` leads to what was validated."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    if found[0]["type"] == "json_invalid":
+        return PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {found[0]['msg']}")
+    faults = [Fault(to_pointer((*path, *one["loc"])), one["msg"]) for one in found[:_MOST_FAULTS]]
+    text = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
+    return PayloadError(Failure.INVALID_PAYLOAD, text, faults)
+
+
+def checked(model: type[BaseModel], data: dict[str, Any], *path: str | int) -> Any:
+    """Validate a part that was already read, as it would be in JSON."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise from_pydantic(error, *path) from None
+
+
+def _refuse_ambiguous(body: bytes) -> None:
+    if b"\\u0000" in body and _NUL.search(body):
+        raise PayloadError(Failure.INVALID_PAYLOAD, "The body contains a NUL character (\\u0000); remove it.")
+    _SECOND_READING.decode(body.decode())
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise PayloadError(Failure.INVALID_PAYLOAD, f"The key {twice[:100]!r} occurs twice in one object.")
+
+
+def _no_number(_: str) -> Never:
+    raise PayloadError(Failure.INVALID_JSON, "The body is no valid JSON. NaN and Infinity are not JSON numbers.")
+
+
+def _finite(text: str) -> None:
+    if abs(float(text)) == float("inf"):
+        raise PayloadError(Failure.INVALID_PAYLOAD, "The body contains a number that is out of range.")
+
+
+# The standard library's parser shows every pair of an object, pydantic's only the last of its key. The body has passed
+# pydantic by then, so that nesting and the length of integers are bounded.
+_SECOND_READING = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_number, parse_float=_finite)
+
+
+def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> datetime:
+    """Read an RFC 3339 time into UTC; a fraction is cut to microseconds.
+
+    Raises PayloadError for a time without a zone, before 1970, or later than `now` + `skew` (reason `future`).
+    """
+    at = zoned(text, *path)
+    if at.year < EARLIEST.year or at < EARLIEST:
+        raise invalid("is before 1970; send the real time or leave it out", *path)
+    if at > now + skew:
+        minutes = int(skew.total_seconds() // 60)
+        detail = f"lies in the future (more than {minutes} minutes from now); check the sender's clock"
+        raise PayloadError(Failure.FUTURE, f"{to_pointer(path)}: {detail}", [Fault(to_pointer(path), detail)])
+    return at.astimezone(UTC)
+
+
+def zoned(text: str, *path: str | int) -> datetime:
+    """Read an RFC 3339 time with whatever zone it has. Year 1 and year 9999 pass: compare before you convert."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise invalid("is not an RFC 3339 time such as 2026-11-23T18:04:05Z", *path)
+    if match["zone"] is None:
+        raise invalid("has no time zone; append Z or an offset such as +09:00", *path)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid("is not a time that exists", *path) from None

@@ -1,0 +1,172 @@
+"""Group commit: many requests, one writer, one transaction and one fsync for all that has queued up."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.policy import Policy
+from service.domain.totals import bounds
+from service.recorder.apply import Application, wanted
+from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Refused
+from service.store import Store, StoreRejected, StoreUnavailable
+
+BATCH = 64
+"""The most commands in one transaction: enough to share an fsync, few enough to answer soon."""
+PATIENCE_SECONDS = 30.0
+"""How long a request waits for its commit; a sender that is told to try again loses nothing."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Stats:
+    """What the writer did since the process began."""
+
+    commits: int = 0
+    commit_seconds: float = 0.0
+    errors: int = 0
+
+
+class _Ticket:
+    """One command on its way; the request waits at `landed`."""
+
+    __slots__ = ("command", "error", "landed", "outcomes")
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.outcomes: tuple[Outcome, ...] = ()
+        self.error: Exception | None = None
+        self.landed = threading.Lock()
+        self.landed.acquire()
+
+
+class Recorder:
+    """Takes commands from any thread and commits them from its own.
+
+    `submit` returns after the commit. A command that is refused or that the database does not take fails alone.
+    """
+
+    def __init__(self, store: Store, policy: Policy, *, queue_limit: int = 1000) -> None:
+        self._store = store
+        self._policy = policy
+        self._bounds = bounds(policy)
+        self._queue_limit = queue_limit
+        self._queue: deque[_Ticket] = deque()
+        self._arrived = threading.Condition()
+        self._closing = False
+        self.stats = Stats()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def submit(self, command: Command) -> tuple[Outcome, ...]:
+        """Record a command durably.
+
+        Raises `Refused` (never acceptable as it is), `Busy` (queue full or shutting down) or `StoreUnavailable`; in
+        all three cases nothing of the command was stored, save that a command which outlasts our patience may be.
+        """
+        ticket = _Ticket(command)
+        with self._arrived:
+            if self._closing or len(self._queue) >= self._queue_limit:
+                msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
+                raise Busy(msg)
+            self._queue.append(ticket)
+            self._arrived.notify()
+        if not ticket.landed.acquire(timeout=PATIENCE_SECONDS):
+            msg = f"the store did not commit within {PATIENCE_SECONDS:.0f} s"
+            raise StoreUnavailable(msg)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.outcomes
+
+    @property
+    def queue_length(self) -> int:
+        """How many commands wait."""
+        return len(self._queue)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer runs and takes commands."""
+        return self._thread.is_alive() and not self._closing
+
+    def close(self) -> None:
+        """Refuse new commands, commit what waits, and stop."""
+        with self._arrived:
+            self._closing = True
+            self._arrived.notify()
+        self._thread.join()
+
+    # -- the writer's own thread -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while batch := self._take():
+            self._record(batch)
+            for ticket in batch:
+                ticket.landed.release()
+
+    def _take(self) -> list[_Ticket]:
+        """Wait for commands and return up to `BATCH` of them; none once we are closing and all is done."""
+        with self._arrived:
+            while not self._queue and not self._closing:
+                self._arrived.wait()
+            return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+
+    def _record(self, batch: Sequence[_Ticket]) -> None:
+        """Commit a batch; where it fails because of one of them, each is tried on its own."""
+        try:
+            self._commit(batch)
+        except Exception as error:
+            for_all = isinstance(error, StoreUnavailable) and not isinstance(error, StoreRejected)
+            if len(batch) > 1 and not for_all:
+                for ticket in batch:
+                    self._record([ticket])
+                return
+            self.stats.errors += 1
+            log.error("commit failed: %s", error if isinstance(error, StoreUnavailable) else repr(error))
+            for ticket in batch:
+                ticket.error = ticket.error or error
+
+    def _commit(self, batch: Sequence[_Ticket]) -> None:
+        """Apply and commit all commands but those that are refused; a refusal starts the batch again without it."""
+        standing = [ticket for ticket in batch if ticket.error is None]
+        while standing:
+            refused = self._attempt(standing)
+            if refused is None:
+                return
+            standing.remove(refused)
+
+    def _attempt(self, batch: Sequence[_Ticket]) -> _Ticket | None:
+        began = time.perf_counter()
+        try:
+            with self._store.transaction() as transaction:
+                commands = [ticket.command for ticket in batch]
+                stale: list[int] = []
+                for command in commands:
+                    if isinstance(command, CloseStale):
+                        stale = transaction.stale_incidents(command.now)
+                    elif isinstance(command, PruneDeliveries):
+                        transaction.prune_deliveries(command.before)
+                ledger = transaction.load(wanted(commands, stale), self._policy.reopen_window)
+                application = Application(ledger, self._policy, self._bounds)
+                for ticket in batch:
+                    try:
+                        ticket.outcomes = application.apply(ticket.command, stale)
+                    except Refused as error:
+                        ticket.error = error
+                        raise _StartAgain(ticket) from error
+                transaction.save(ledger)
+        except _StartAgain as again:
+            return again.without
+        self.stats.commits += 1
+        self.stats.commit_seconds += time.perf_counter() - began
+        return None
+
+
+class _StartAgain(Exception):
+    """Rolls the transaction back, since a refused command may have left its ledger half changed."""
+
+    def __init__(self, without: _Ticket) -> None:
+        super().__init__()
+        self.without = without

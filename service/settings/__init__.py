@@ -1,0 +1,34 @@
+"""The whole configuration: `mttx.yml`, then `MTTX_*` over it, all of it checked before anything starts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.settings.errors import Problem, SettingsError
+from service.settings.goals import Promise
+from service.settings.model import Settings
+from service.settings.sources import Loaded, read
+from service.settings.tokens import Scope, Token, find_token, load_tokens
+from service.settings.values import DueRule, Severity
+
+__all__ = [
+    "DueRule",
+    "Loaded",
+    "Problem",
+    "Promise",
+    "Scope",
+    "Settings",
+    "SettingsError",
+    "Severity",
+    "Token",
+    "find_token",
+    "load",
+    "load_tokens",
+]
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the configuration file and the environment. Raises SettingsError with everything that is wrong.
+
+    `path` None: the file that MTTX_CONFIG names, else `mttx.yml` in the working directory where there is one.
+    """
+    return read(Settings, path, environ).settings

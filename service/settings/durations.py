@@ -1,0 +1,81 @@
+"""Durations as Prometheus writes them: `15m`, `1h30m`, `5d`. Only the text; what a duration is for, its key says."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
+
+_UNITS = {
+    "y": timedelta(days=365),
+    "w": timedelta(weeks=1),
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
+# Prometheus' own grammar (common/model/time.go): each unit once, the largest first.
+_WRITTEN = re.compile("".join(f"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
+_ISO = TypeAdapter(timedelta)
+_SHAPE = "should be a duration such as 30s, 15m, 1h30m or 5d"
+LONGEST = timedelta(days=36_500)  # what is added to any time of ours stays a time
+
+
+def parse_duration(written: object) -> timedelta:
+    """Read `1h30m` or ISO 8601's `PT1H30M`. Raises ValueError, also for a bare number: it would not say its unit."""
+    if isinstance(written, timedelta):
+        return written
+    if isinstance(written, (int, float)) and not isinstance(written, bool):
+        raise ValueError(f"{_SHAPE}, with its unit")
+    if not isinstance(written, str):
+        raise ValueError(_SHAPE)
+    text = written.strip()
+    try:
+        return _ISO.validate_python(text) if text.startswith("P") else _prometheus(text)
+    except (ValidationError, OverflowError) as error:
+        raise ValueError(_SHAPE) from error
+
+
+def _prometheus(text: str) -> timedelta:
+    found = _WRITTEN.fullmatch(text)
+    if not text or found is None:
+        raise ValueError(f"{_SHAPE}, with its unit" if text.isdecimal() else _SHAPE)
+    return sum((int(count) * _UNITS[unit] for unit, count in found.groupdict().items() if count), timedelta(0))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration as the standard does: in hours up to `72h`, beyond that in days; never in weeks or years."""
+    return _written(duration, ("d", "h", "m", "s", "ms") if duration > timedelta(hours=72) else ("h", "m", "s", "ms"))
+
+
+def format_window(duration: timedelta) -> str:
+    """Write a duration days first: `1d`, `7d`, `90d`."""
+    return _written(duration, ("d", "h", "m", "s", "ms"))
+
+
+def _written(duration: timedelta, units: tuple[str, ...]) -> str:
+    rest, written = duration, ""
+    for unit in units:
+        count, rest = divmod(rest, _UNITS[unit])
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
+
+
+def _some(duration: timedelta) -> timedelta:
+    if duration <= timedelta(0):
+        raise ValueError("should be longer than nothing")
+    return duration
+
+
+def _bounded(duration: timedelta) -> timedelta:
+    if not timedelta(0) <= duration <= LONGEST:
+        raise ValueError("should not be negative, and not longer than a hundred years")
+    return duration
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), AfterValidator(_bounded), PlainSerializer(format_duration)
+]
+PositiveDuration = Annotated[Duration, AfterValidator(_some)]
+Window = Annotated[PositiveDuration, PlainSerializer(format_window)]

@@ -1,0 +1,36 @@
+"""What is wrong with a configuration, said so that it can be put right: the key, the value, what would be right."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to put right. `value` is what was given, as text, None where there is none or it is a secret."""
+
+    key: str
+    advice: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        """Write it in one line."""
+        given = f" is {self.value}" if self.value is not None else ""
+        return f"{self.key}{given}: {self.advice}"
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; lists every problem that was found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+_PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/@]*@")
+LONGEST_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """Write a value that was given, shortened, and without the password of a URL."""
+    text = _PASSWORD.sub(r"\1:********@", repr(value))
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

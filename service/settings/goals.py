@@ -1,0 +1,148 @@
+"""What a team holds itself to: when postmortems are owed, and how fast it is. The defaults are the standard's."""
+
+from collections.abc import Iterator, Mapping
+from datetime import time, timedelta
+from typing import Any, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from service.settings.durations import PositiveDuration
+from service.settings.section import Section
+from service.settings.values import WEEKLY_REVIEW, Clock, Due, Severity, Weekday, Zone
+
+DEADLINES: dict[str, dict[str, str | None]] = {
+    "SEV-1": {"draft": "12h", "final": "48h"},
+    "SEV-2": {"draft": "24h", "final": "72h"},
+    "SEV-3": {"draft": "48h", "final": "5d"},
+    "SEV-4": {"draft": None, "final": WEEKLY_REVIEW},
+}
+TARGETS: dict[str, dict[str, Any]] = {
+    "detect": {"p95": "5m"},
+    "acknowledge": {"p95": "10m"},
+    "mitigate": {},
+    "resolve": {"SEV-1": {"mean": "2h"}, "SEV-2": {"mean": "6h"}},
+}
+STATISTICS = ("mean", "p50", "p95", "max")
+
+
+class StageDeadlines(Section):
+    """When the postmortem of one severity is owed; null where nothing is."""
+
+    draft: Due | None = Field(None, description="Until when the draft is owed after the incident began.")
+    final: Due | None = Field(None, description="Until when the final postmortem is owed after the incident began.")
+
+
+class Deadlines(Section):
+    """When postmortems are owed (the standard, section 2). What is not said keeps its default; null takes it away."""
+
+    sev_1: StageDeadlines = Field(StageDeadlines(), alias="SEV-1")
+    sev_2: StageDeadlines = Field(StageDeadlines(), alias="SEV-2")
+    sev_3: StageDeadlines = Field(StageDeadlines(), alias="SEV-3")
+    sev_4: StageDeadlines = Field(StageDeadlines(), alias="SEV-4")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_what_is_not_said(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        kept = {severity: _stages(given.get(severity, {}), default) for severity, default in DEADLINES.items()}
+        return {**given, **kept}
+
+    def by_severity(self) -> dict[Severity, StageDeadlines]:
+        """Return the deadlines of every severity, the worst first."""
+        return {"SEV-1": self.sev_1, "SEV-2": self.sev_2, "SEV-3": self.sev_3, "SEV-4": self.sev_4}
+
+
+def _stages(given: object, default: dict[str, str | None]) -> object:
+    if given is None:
+        return dict.fromkeys(default)
+    return {**default, **given} if isinstance(given, Mapping) else given
+
+
+class WeeklyReview(Section):
+    """The meeting at which incidents with the deadline `weekly_review` are due."""
+
+    weekday: Weekday = Field("monday", description="The day of the weekly review.")
+    time: Clock = Field(time(10, 0), description="The time of the weekly review, on the clocks of its zone.")
+    timezone: Zone | None = Field(None, description="The zone of the weekly review; null: `display_timezone`.")
+
+
+class StatisticTarget(Section):
+    """One promise: this statistic stays at or below this duration."""
+
+    mean: PositiveDuration | None = None
+    p50: PositiveDuration | None = None
+    p95: PositiveDuration | None = None
+    max: PositiveDuration | None = None
+
+    @model_validator(mode="after")
+    def _promise_one_thing(self) -> Self:
+        if len(self.promised()) > 1:
+            raise ValueError("should name one statistic: the share within the target is that of one target")
+        return self
+
+    def promised(self) -> dict[str, timedelta]:
+        """Return the statistic and its limit, or nothing."""
+        limits = {"mean": self.mean, "p50": self.p50, "p95": self.p95, "max": self.max}
+        return {statistic: limit for statistic, limit in limits.items() if limit is not None}
+
+
+class IndicatorTargets(StatisticTarget):
+    """The promise for all severities together, and those for single severities."""
+
+    sev_1: StatisticTarget = Field(StatisticTarget(), alias="SEV-1")
+    sev_2: StatisticTarget = Field(StatisticTarget(), alias="SEV-2")
+    sev_3: StatisticTarget = Field(StatisticTarget(), alias="SEV-3")
+    sev_4: StatisticTarget = Field(StatisticTarget(), alias="SEV-4")
+
+    def by_severity(self) -> dict[Severity | None, StatisticTarget]:
+        """Return the promise for all severities together (None), then for each."""
+        return {None: self, "SEV-1": self.sev_1, "SEV-2": self.sev_2, "SEV-3": self.sev_3, "SEV-4": self.sev_4}
+
+
+class Promise(NamedTuple):
+    """One target; `severity` None: all together."""
+
+    indicator: str
+    severity: Severity | None
+    statistic: str
+    limit: timedelta
+
+
+class Targets(Section):
+    """What the indicators are held to (the standard, section 4).
+
+    What is not said keeps its default; null takes it away.
+    """
+
+    whole = True
+
+    detect: IndicatorTargets = IndicatorTargets()
+    acknowledge: IndicatorTargets = IndicatorTargets()
+    mitigate: IndicatorTargets = IndicatorTargets()
+    resolve: IndicatorTargets = IndicatorTargets()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_what_is_not_said(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {**given, **{name: _targets(given.get(name, {}), default) for name, default in TARGETS.items()}}
+
+    def promises(self) -> Iterator[Promise]:
+        """Yield every target, by indicator, then for all severities together and for each."""
+        for indicator in type(self).model_fields:
+            for severity, target in getattr(self, indicator).by_severity().items():
+                for statistic, limit in target.promised().items():
+                    yield Promise(indicator, severity, statistic, limit)
+
+
+def _targets(given: object, default: dict[str, Any]) -> object:
+    """Replace a promise as a whole: one for p95 makes the default's for the mean void."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        return given
+    replaced = STATISTICS if any(statistic in given for statistic in STATISTICS) else ()
+    kept = {key: value for key, value in default.items() if key not in replaced}
+    return {**kept, **given}

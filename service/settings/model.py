@@ -1,0 +1,195 @@
+"""Every key of the configuration, its default and its meaning: the one table that the loader, the documents and
+`mttx config` are made from. The defaults are the standard's. Nothing is read here.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.settings.durations import Duration, PositiveDuration, format_window
+from service.settings.goals import Deadlines, Targets, WeeklyReview
+from service.settings.section import Section
+from service.settings.values import Address, Count, DatabaseUrl, LabelName, PublicUrl, Severity, Weekday, Windows, Zone
+
+SEVERITY_MAP: dict[str, Severity] = {
+    "critical": "SEV-2",
+    "high": "SEV-3",
+    "error": "SEV-3",
+    "warning": "SEV-4",
+    "medium": "SEV-4",
+}
+
+
+class Log(Section):
+    """What is written to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important level that is logged."
+    )
+    access: bool = Field(False, description="Log one line for each HTTP request.")
+
+
+class Limits(Section):
+    """How much one client may ask for; beyond it the answer is 413 or 503, and nothing is stored."""
+
+    body_bytes: Count = Field(2 * 1024 * 1024, description="Size of a request body, in bytes.")
+    alerts: Count = Field(1000, description="Alerts, or lifecycle events, in one body.")
+    queue: Count = Field(
+        1000, description="Requests that wait for the store; further ones are answered 503, try again."
+    )
+    series: Count = Field(200, description="Incidents that have series of their own on /metrics, for each such metric.")
+    labels: Count = Field(64, description="Labels, and annotations, of one alert.")
+    label_length: Count = Field(4096, description="Length of the value of a label or annotation, in characters.")
+
+
+class Ignore(Section):
+    """Which alerts never become an incident."""
+
+    alertnames: tuple[re.Pattern[str], ...] = Field(
+        (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile("^InfoInhibitor$")),
+        description="Regular expressions, searched in the alert's name. Keep `^Mttx`: ours would feed themselves.",
+    )
+    label: LabelName = Field(
+        "mttx_ignore", description='An alert that carries this label with the value "true" is ignored.'
+    )
+
+
+class Resolve(Section):
+    """The indicator `resolve` (MTTR)."""
+
+    from_: Literal["detected", "started"] = Field(
+        "detected", alias="from", description="The milestone from which the time to resolve runs."
+    )
+
+
+class Indicators(Section):
+    """What the indicators measure, where teams differ."""
+
+    resolve: Resolve = Resolve()
+
+
+class Retention(Section):
+    """How long things are kept."""
+
+    raw: PositiveDuration = Field(timedelta(days=90), description="How long webhook bodies are kept as evidence.")
+
+
+def _lower_keys(given: object) -> object:
+    return {str(key).strip().lower(): value for key, value in given.items()} if isinstance(given, Mapping) else given
+
+
+def _with_default_severities(given: object) -> object:
+    lowered = _lower_keys(given)
+    if not isinstance(lowered, Mapping):
+        return SEVERITY_MAP if given is None else given
+    return {key: value for key, value in (SEVERITY_MAP | dict(lowered)).items() if value is not None}
+
+
+class Settings(Section):
+    """The whole configuration. Keys are public: renaming one breaks every team's file."""
+
+    listen: Address = Field(
+        "127.0.0.1:9877", description="Address and port to serve HTTP on. Without `tokens_file`, loopback only."
+    )
+    database_url: DatabaseUrl = Field(
+        "sqlite:///mttx.db", description="Where everything is kept: an SQLite file, as an SQLAlchemy URL."
+    )
+    tokens_file: Path | None = Field(
+        None, description="YAML file with the tokens that may use the API. Without it there is no authentication."
+    )
+    metrics_auth: bool = Field(
+        False, description="Ask for a token with the scope `read` on /metrics and the probes too."
+    )
+    display_timezone: Zone = Field(ZoneInfo("Asia/Tokyo"), description="IANA time zone of times that people read.")
+    public_url: PublicUrl | None = Field(
+        None, description="The address that people open, for links; null: the address of the request."
+    )
+    threads: Annotated[int, Field(ge=1, le=512)] = Field(
+        16, description="Requests that are worked on at the same time."
+    )
+    log: Log = Log()
+    limits: Limits = Limits()
+    severity_label: LabelName = Field("severity", description="The alert label that `severity_map` reads.")
+    severity_map: Annotated[dict[str, Severity], BeforeValidator(_with_default_severities)] = Field(
+        SEVERITY_MAP,
+        description="Alert severities, in any case, and ours. Entries are added to the default; null takes one away. "
+        "Alerts with another severity are ignored and counted.",
+    )
+    default_severity: Severity = Field(
+        "SEV-3",
+        description="Severity of an incident of which nobody said one (the standard, section 10: SEV-3 or 4).",
+    )
+    ignore: Ignore = Ignore()
+    reopen_window: Duration = Field(
+        timedelta(minutes=15), description="An alert group that fires again within this time goes on with its incident."
+    )
+    stale_after: PositiveDuration = Field(
+        timedelta(hours=24), description="An open incident of which nothing was heard for this long is shown as stale."
+    )
+    close_stale: bool = Field(
+        False, description="Resolve stale incidents; such a resolution is never a sample of the time to resolve."
+    )
+    indicators: Indicators = Indicators()
+    windows: Windows = Field(
+        (timedelta(days=7), timedelta(days=30), timedelta(days=90)),
+        description="The stretches of the past over which the indicators are summed up; values of the label `window`.",
+    )
+    deadlines: Deadlines = Deadlines()
+    weekly_review: WeeklyReview = WeeklyReview()
+    targets: Targets = Field(
+        Targets(),
+        description="What each indicator is held to: one statistic (mean, p50, p95, max) for all severities together, "
+        "or under a severity. Lead times are held to the deadlines.",
+    )
+    retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _stay_at_home_without_tokens(self) -> Self:
+        if self.tokens_file is None and not self.is_loopback:
+            raise PydanticCustomError(
+                "mttx_key",
+                "without tokens_file anybody who reaches this address may change every incident: name a file with "
+                "tokens (tokens_file or MTTX_TOKENS_FILE; docs/configuration.md, Tokens), or listen on 127.0.0.1",
+                {"key": "listen", "value": self.listen},
+            )
+        return self
+
+    @property
+    def host(self) -> str:
+        """The address to listen on, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether only this machine can reach the service."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def window_lengths(self) -> dict[str, timedelta]:
+        """The windows by the value of their label, the shortest first."""
+        return {format_window(window): window for window in self.windows}
+
+    @property
+    def review_weekday(self) -> int:
+        """The day of the weekly review, counted from Monday = 0."""
+        return get_args(Weekday).index(self.weekly_review.weekday)
+
+    @property
+    def review_zone(self) -> ZoneInfo:
+        """The zone of the weekly review."""
+        return self.weekly_review.timezone or self.display_timezone

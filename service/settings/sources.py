@@ -1,0 +1,215 @@
+"""Where a configuration comes from: the file, then the environment over it, then the model that says what is right."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.settings.errors import Problem, SettingsError, shown
+from service.settings.table import PREFIX, Row, keys_at, rows
+from service.settings.yaml_text import NotYaml, parse_yaml
+
+M = TypeVar("M", bound=BaseModel)
+DEFAULT_FILE = Path("mttx.yml")
+CONFIG = "MTTX_CONFIG"
+# Of other programs: the client's address and token, and the switches of the tests.
+_OTHERS = frozenset({CONFIG, "MTTX_URL", "MTTX_TOKEN", "MTTX_TOKEN_FILE", "MTTX_REQUIRE_ALL", "MTTX_TORTURE"})
+# What Kubernetes puts into every pod beside a Service that is called mttx or mttx-something.
+_SERVICE_LINK = re.compile(
+    r"MTTX_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[M]):
+    """A configuration, the file it was read from (None: there is none), and where each key that was given came from."""
+
+    settings: M
+    file: Path | None
+    origins: Mapping[str, str]
+
+
+def read(model: type[M], path: Path | None, environ: Mapping[str, str]) -> Loaded[M]:
+    """Read a configuration. `path` None: the file that MTTX_CONFIG names, else mttx.yml where there is one.
+
+    Raises SettingsError with everything that is wrong.
+    """
+    table = list(rows(model))
+    file = _file(path, environ)
+    origins: dict[str, str] = {}
+    tree = _read_file(file) if file else {}
+    origins.update((row.key, str(file)) for row in table if _given(tree, row.path))
+    problems: list[Problem] = []
+    for row, name, value in _from_environment(table, environ, problems):
+        _put(tree, row.path, value)
+        origins[row.key] = f"{origins[row.key]}, {name}" if row.structured and row.key in origins else name
+    try:
+        settings = model.model_validate(tree)
+    except ValidationError as error:
+        problems += _problems(error, model, origins)
+    if problems:
+        raise SettingsError(problems)
+    return Loaded(settings, file, origins)
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if path is None and environ.get(CONFIG):
+        path = Path(environ[CONFIG])
+    if path is None and DEFAULT_FILE.exists():
+        path = DEFAULT_FILE
+    return path
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    tree = _parsed(str(path), read_text(path))
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError([Problem(str(path), "should be keys and values, such as `listen: 127.0.0.1:9877`")])
+    return {str(key): value for key, value in tree.items()}
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text. Raises SettingsError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingsError([Problem(str(path), f"cannot be read: {error.strerror or error}")]) from error
+    except ValueError as error:
+        raise SettingsError([Problem(str(path), "should be a text in UTF-8")]) from error
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return parse_yaml(text)
+    except NotYaml as error:
+        raise SettingsError([Problem(name, str(error))]) from error
+
+
+def _given(tree: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(tree, Mapping) or key not in tree:
+            return False
+        tree = tree[key]
+    return True
+
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+
+def _from_environment(
+    table: list[Row], environ: Mapping[str, str], problems: list[Problem]
+) -> Iterator[tuple[Row, str, Any]]:
+    known = {row.env: row for row in table}
+    files = {f"{row.env}_FILE": row for row in table if row.secret}
+    for name, text in sorted(environ.items()):
+        row = known.get(name) or files.get(name)
+        if row is None:
+            if name.startswith(PREFIX) and not _is_others(name, text):
+                problems.append(Problem(name, _unknown(name, [*known, *files], "environment variable of ours")))
+        elif name in files and row.env in environ:
+            problems.append(Problem(name, f"is set beside {row.env}; set one of them"))
+        else:
+            try:
+                yield row, name, _value(row, name, text, from_file=name in files)
+            except SettingsError as error:
+                problems.extend(error.problems)
+
+
+def _is_others(name: str, text: str) -> bool:
+    return name in _OTHERS or bool(_SERVICE_LINK.fullmatch(name)) or bool(_SERVICE_ADDRESS.match(text))
+
+
+def _value(row: Row, name: str, text: str, *, from_file: bool) -> Any:
+    if from_file:
+        text = read_text(Path(text)).rstrip("\r\n")
+    if not text.strip():
+        raise SettingsError([Problem(name, "is empty; give it a value or unset it")])
+    if row.structured:
+        return _parsed(name, text)
+    return None if row.nullable and text == "null" else text
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Put a value over what the file says, a mapping into the file's. Nonsense in the file stays, to be told of."""
+    *sections, last = path
+    for key in sections:
+        inner = tree.setdefault(key, {})
+        if inner is None:
+            inner = tree[key] = {}
+        if not isinstance(inner, dict):
+            return
+        tree = inner
+    tree[last] = _merged(tree.get(last), value)
+
+
+def _merged(under: Any, over: Any) -> Any:
+    if not isinstance(under, dict) or not isinstance(over, dict):
+        return over
+    return under | {key: _merged(under.get(key), value) for key, value in over.items()}
+
+
+# --- what is wrong --------------------------------------------------------------------------------------------------
+
+_RIGHT = {
+    "string_type": "should be a text; put it in quotes",
+    "int_parsing": "should be a whole number",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "path_type": "should be the path of a file",
+    "tuple_type": "should be a list, such as [a, b]",
+    "dict_type": "should be keys and values",
+    "model_type": "should be keys and values",
+    "pattern_regex": "should be a regular expression",
+    "pattern_type": "should be a regular expression",
+}
+
+
+def _problems(error: ValidationError, model: type[BaseModel], origins: Mapping[str, str]) -> Iterator[Problem]:
+    secrets = {row.key for row in rows(model) if row.secret}
+    for found in error.errors():
+        context = found.get("ctx", {})
+        path = [context["key"]] if "key" in context else [str(part) for part in found["loc"] if part != "[key]"]
+        key = ".".join(path)
+        value = context.get("value", found["input"])
+        hidden = found["type"] == "extra_forbidden" or key in secrets
+        origin = origins.get(key, "")
+        name = f"{key} ({origin})" if origin.startswith(PREFIX) else key
+        yield Problem(name, _advice(found, model), None if hidden else shown(value))
+
+
+def _advice(found: ErrorDetails, model: type[BaseModel]) -> str:
+    context = found.get("ctx", {})
+    match found["type"]:
+        case "extra_forbidden":
+            return _unknown(str(found["loc"][-1]), keys_at(model, [str(part) for part in found["loc"][:-1]]), "key")
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"should be {context['expected']}".replace("'", "")
+        case "greater_than_equal" | "less_than_equal":
+            low_or_high = "at least" if found["type"] == "greater_than_equal" else "at most"
+            return f"should be {low_or_high} {context.get('ge', context.get('le'))}"
+        case "string_pattern_mismatch":
+            return "should be a label's name: letters, digits and underscores"
+        case kind:
+            return _RIGHT.get(kind, found["msg"])
+
+
+def _unknown(name: str, known: Iterable[str], what: str) -> str:
+    known = list(known)
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"there is no such {what}; did you mean {near[0]}?"
+    return f"there is no such {what}" + (f"; there are {', '.join(known)}" if len(known) < 20 else "")

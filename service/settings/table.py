@@ -1,0 +1,96 @@
+"""The keys of a model as one flat table: the environment's names, the documents and `mttx config show` come from it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+from service.settings.section import is_section
+
+PREFIX = "MTTX_"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One key. `structured`: a list or a mapping, written as YAML in the environment."""
+
+    path: tuple[str, ...]
+    description: str
+    structured: bool
+    nullable: bool
+    secret: bool
+
+    @property
+    def key(self) -> str:
+        """The key as people write it, such as `log.level`."""
+        return ".".join(self.path)
+
+    @property
+    def env(self) -> str:
+        """The environment variable that sets it, such as `MTTX_LOG_LEVEL`."""
+        return PREFIX + "_".join(self.path).replace("-", "_").upper()
+
+
+def rows(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Row]:
+    """Yield every key of a model, in its order."""
+    for name, field in model.model_fields.items():
+        path = (*above, field.alias or name)
+        section = field.annotation
+        if is_section(section) and not getattr(section, "whole", False):
+            yield from rows(section, path)  # type: ignore[arg-type]  # is_section has just said that it is a model
+        else:
+            kinds = set(_kinds(field.annotation))
+            structured = any(isinstance(kind, type) and issubclass(kind, _STRUCTURES) for kind in kinds)
+            yield Row(path, field.description or "", structured, type(None) in kinds, SecretStr in kinds)
+
+
+_STRUCTURES = (BaseModel, list, tuple, Mapping)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """Yield the plain types that a field may hold, without what they contain."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _kinds(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for one in get_args(annotation):
+            yield from _kinds(one)
+    else:
+        yield origin or annotation
+
+
+def keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Return the keys that a section has, and none where there is no such section."""
+    for part in path:
+        inner = next((f.annotation for name, f in model.model_fields.items() if part == (f.alias or name)), None)
+        if not is_section(inner):
+            return []
+        model = inner  # type: ignore[assignment]  # is_section has just said that it is a model
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def value_at(tree: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """Return what a dumped model says under a path."""
+    found: Any = tree
+    for key in path:
+        found = found[key]
+    return found
+
+
+def dumped(settings: BaseModel) -> dict[str, Any]:
+    """Return the values as the configuration file writes them; secrets are masked, promises nobody made left out."""
+    tree = settings.model_dump(mode="json", by_alias=True)
+    for row in rows(type(settings)):
+        if row.structured:
+            parent = value_at(tree, row.path[:-1])
+            parent[row.path[-1]] = _without_nothing(parent[row.path[-1]])
+    return tree
+
+
+def _without_nothing(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    said = {key: _without_nothing(one) for key, one in value.items()}
+    return {key: one for key, one in said.items() if one is not None and one != {}}

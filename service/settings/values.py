@@ -1,0 +1,93 @@
+"""The kinds of values that keys have, and what is said to somebody who gives another. Only text is looked at here."""
+
+import re
+from datetime import time, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, StringConstraints
+
+from service.settings.durations import LONGEST, Window, format_duration, parse_duration
+
+Severity = Literal["SEV-1", "SEV-2", "SEV-3", "SEV-4"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKLY_REVIEW: Literal["weekly_review"] = "weekly_review"
+DueRule = timedelta | Literal["weekly_review"]
+
+
+def _zone(name: object) -> ZoneInfo:
+    if isinstance(name, ZoneInfo):
+        return name
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = get_close_matches(str(name), available_timezones(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ", such as Asia/Tokyo or Europe/Berlin"
+        raise ValueError(f"should be the name of an IANA time zone{hint}") from error
+
+
+def _clock(written: object) -> time:
+    if isinstance(written, time):
+        return written
+    if not isinstance(written, str) or not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", written):
+        raise ValueError("should be a time of day such as 10:00")
+    hour, minute = written.split(":")
+    return time(int(hour), int(minute))
+
+
+def _due(written: object) -> DueRule:
+    if written == WEEKLY_REVIEW:
+        return WEEKLY_REVIEW
+    try:
+        allowance = parse_duration(written)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {WEEKLY_REVIEW}") from error
+    if not timedelta(0) < allowance <= LONGEST:
+        raise ValueError("should be longer than nothing, and not longer than a hundred years")
+    return allowance
+
+
+def _written_due(due: DueRule | None) -> str | None:
+    return format_duration(due) if isinstance(due, timedelta) else due
+
+
+def _address(written: str) -> str:
+    host, colon, port = written.strip().rpartition(":")
+    ipv6 = host.startswith("[") and host.endswith("]")
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536 or (":" in host and not ipv6):
+        raise ValueError("should be an address and a port, such as 127.0.0.1:9877 or [::1]:9877")
+    return f"{host or '0.0.0.0'}:{port}"  # noqa: S104 - ":9877" means every address, as Prometheus reads it
+
+
+def _database(written: str) -> str:
+    if not re.fullmatch(r"sqlite:///.+", written) or ":memory:" in written:
+        raise ValueError(
+            "should name an SQLite file: sqlite:///mttx.db (here) or sqlite:////data/mttx.db (from the root)"
+        )
+    return written
+
+
+def _public(written: str) -> str:
+    parts = urlsplit(written)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("should be the address that people open, such as https://mttx.example.com")
+    return written.rstrip("/")
+
+
+def _spaced(windows: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if not windows or len(set(windows)) < len(windows):
+        raise ValueError("should be one or more different durations, such as [7d, 30d, 90d]")
+    return tuple(sorted(windows))
+
+
+Zone = Annotated[ZoneInfo, PlainValidator(_zone), PlainSerializer(str, return_type=str)]
+Clock = Annotated[time, PlainValidator(_clock), PlainSerializer(lambda at: f"{at:%H:%M}", return_type=str)]
+Due = Annotated[DueRule, PlainValidator(_due), PlainSerializer(_written_due, return_type=str)]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Address = Annotated[str, AfterValidator(_address)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+PublicUrl = Annotated[str, AfterValidator(_public)]
+Windows = Annotated[tuple[Window, ...], AfterValidator(_spaced)]

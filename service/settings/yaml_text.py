@@ -1,0 +1,52 @@
+"""YAML as it is meant: a key given twice is an error, and `10:00` is no number. No error quotes the text it read."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class NotYaml(ValueError):
+    """The text is not the YAML we take; says where, and never what is written there: it may be a secret."""
+
+
+class _Loader(yaml.SafeLoader):
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Leave `10:00` a text: YAML 1.1 reads it as 600."""
+        tag = str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]  # the stubs leave it out
+        return "tag:yaml.org,2002:str" if tag in _NUMBERS and ":" in value else tag
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a key that is there twice: PyYAML would take the last."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value} twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str) -> Any:
+    """Read one YAML document; None of an empty one. Raises NotYaml."""
+    try:
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise NotYaml(f"should be YAML, but has {error.problem or 'an error'}{where}") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise NotYaml("should be YAML") from None
+
+
+def write_yaml(value: Any) -> str:
+    """Write a value on one line."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("...\n").strip()

@@ -1,0 +1,221 @@
+"""One transaction's view of the incidents it touches: loaded in a few queries, changed in memory, written at the end.
+
+A batch of many requests costs as many statements as a batch of one. The rules that change a ledger are not here but in
+`service.recorder.apply`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from service.domain.episodes import Episode
+from service.domain.events import Event, Observation
+from service.domain.incident import Incident
+from service.domain.totals import Counted, Increment
+
+
+@dataclass(slots=True)
+class Entry:
+    """One incident in the ledger. `absorbed` holds the ids of the incidents that were merged into it."""
+
+    id: int
+    opened_at: datetime
+    heard_at: datetime
+    counted: Counted = Counted.NOTHING
+    closed_at: datetime | None = None
+    merged_into: int | None = None
+    is_new: bool = False
+    incident: Incident | None = None
+    events: list[Event] = field(default_factory=list)
+    episodes: set[int] = field(default_factory=set)
+    absorbed: set[int] = field(default_factory=set)
+
+
+AlertKey = tuple[str, str]
+"""Source and fingerprint."""
+GroupKey = tuple[str, str]
+"""Source and group key."""
+IncidentKey = tuple[str, str]
+"""Source and the sender's key."""
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """An event to be appended to the history of an incident."""
+
+    incident_id: int
+    event: Event
+    delivery: bytes | None
+
+
+@dataclass(slots=True)
+class NewObservation:
+    """An observation to be appended to the history of an alert."""
+
+    observation: Observation
+    recorded_at: datetime
+    delivery: bytes | None
+
+
+@dataclass(slots=True)
+class RawBody:
+    """A webhook body to be kept."""
+
+    source: str
+    body: bytes
+    received_at: datetime
+    times: int = 1
+
+
+class Ledger:
+    """The rows of one transaction. Whoever changes an entry or an episode says so with `touch` and `put`."""
+
+    def __init__(self, reserve: Callable[[str], int]) -> None:
+        self._reserve = reserve
+        self.entries: dict[int, Entry] = {}
+        self.keys: dict[IncidentKey, int] = {}
+        self.episodes: dict[int, Episode] = {}
+        self.sightings: dict[AlertKey, dict[Observation, int]] = {}
+        self.groups: dict[GroupKey, set[int]] = {}
+        self.groups_of: dict[int, set[GroupKey]] = {}
+        self.touched: set[int] = set()
+        self.outdated: set[int] = set()
+        self.withdrawn: list[Observation] = []
+        self.changed_episodes: set[int] = set()
+        self.new_episodes: set[int] = set()
+        self.dropped_episodes: set[int] = set()
+        self.moved_sightings: list[tuple[Observation, int]] = []
+        self.new_keys: dict[IncidentKey, int] = {}
+        self.new_events: list[NewEvent] = []
+        self.new_observations: list[NewObservation] = []
+        self.new_groups: set[tuple[GroupKey, int]] = set()
+        self.bodies: dict[bytes, RawBody] = {}
+        self.totals: Counter[tuple[str, str, str, int]] = Counter()
+        self.seconds: dict[tuple[str, str, str, int], float] = {}
+        self.exemplars: dict[tuple[str, str, str, int], tuple[int, float, datetime]] = {}
+
+    # -- incidents ---------------------------------------------------------------------------------------------------
+
+    def root(self, incident_id: int) -> Entry | None:
+        """Return the incident, or the one that absorbed it; None where there is none."""
+        entry = self.entries.get(incident_id)
+        if entry is not None and entry.merged_into is not None:
+            return self.entries[entry.merged_into]
+        return entry
+
+    def open(self, opened_at: datetime) -> Entry:
+        """Begin a new incident."""
+        entry = Entry(self._reserve("incidents"), opened_at, opened_at, is_new=True)
+        self.entries[entry.id] = entry
+        self.touch(entry, opened_at)
+        return entry
+
+    def touch(self, entry: Entry, heard_at: datetime) -> None:
+        """Have the incident computed and written again."""
+        entry.heard_at = max(entry.heard_at, heard_at)
+        self.touched.add(entry.id)
+        self.outdated.add(entry.id)
+
+    def take_outdated(self) -> list[Entry]:
+        """Return the incidents that were touched since the last call, by id."""
+        outdated = [self.entries[i] for i in sorted(self.outdated)]
+        self.outdated = set()
+        return outdated
+
+    def family(self, entry: Entry) -> list[Event]:
+        """Return the events of the incident and of those it absorbed."""
+        if not entry.absorbed:
+            return entry.events
+        return entry.events + [e for i in sorted(entry.absorbed) for e in self.entries[i].events]
+
+    def append(self, entry: Entry, event: Event, delivery: bytes | None = None) -> None:
+        """Append an event to the incident's history."""
+        entry.events.append(event)
+        self.new_events.append(NewEvent(entry.id, event, delivery))
+        self.touch(entry, event.recorded_at)
+
+    # -- alerts ------------------------------------------------------------------------------------------------------
+
+    def next_episode_id(self) -> int:
+        """Return an id for a new episode."""
+        return self._reserve("episodes")
+
+    def put(self, episode: Episode) -> None:
+        """Insert or replace an episode, keeping the incidents' lists of episodes right."""
+        before = self.episodes.get(episode.id)
+        if before is None:
+            self.new_episodes.add(episode.id)
+        else:
+            self.changed_episodes.add(episode.id)
+        if before is not None and before.incident_id != episode.incident_id and before.incident_id in self.entries:
+            self.entries[before.incident_id].episodes.discard(episode.id)
+        if episode.incident_id in self.entries:
+            self.entries[episode.incident_id].episodes.add(episode.id)
+        self.episodes[episode.id] = episode
+
+    def drop(self, episode_id: int) -> None:
+        """Forget an episode that turned out to be part of another."""
+        episode = self.episodes.pop(episode_id)
+        if episode.incident_id in self.entries:
+            self.entries[episode.incident_id].episodes.discard(episode_id)
+        for group in self.groups_of.pop(episode_id, set()):
+            self.groups[group].discard(episode_id)
+        if episode_id in self.new_episodes:
+            self.new_episodes.discard(episode_id)
+            self.new_groups = {(g, e) for g, e in self.new_groups if e != episode_id}
+        else:
+            self.dropped_episodes.add(episode_id)
+        self.changed_episodes.discard(episode_id)
+
+    def see(self, seen: NewObservation) -> None:
+        """Append an observation; `place` says later which episode it belongs to."""
+        key = (seen.observation.source, seen.observation.fingerprint)
+        self.sightings.setdefault(key, {})[seen.observation] = 0
+        self.new_observations.append(seen)
+
+    def unsee(self, observation: Observation) -> None:
+        """Take back an observation of ours that was refuted; what a sender reported is never taken back."""
+        del self.sightings[observation.source, observation.fingerprint][observation]
+        self.withdrawn.append(observation)
+
+    def place(self, observation: Observation, episode_id: int) -> None:
+        """Say which episode an observation belongs to, and so which groups the episode was seen in."""
+        sightings = self.sightings[observation.source, observation.fingerprint]
+        before = sightings[observation]
+        sightings[observation] = episode_id
+        if before not in (0, episode_id):
+            self.moved_sightings.append((observation, episode_id))
+        group = (observation.source, observation.group_key)
+        members = self.groups.setdefault(group, set())
+        if episode_id not in members:
+            members.add(episode_id)
+            self.groups_of.setdefault(episode_id, set()).add(group)
+            self.new_groups.add((group, episode_id))
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    def keep(self, digest: bytes, raw: RawBody) -> None:
+        """Keep a raw body; a repeat of one that is here already is counted."""
+        known = self.bodies.get(digest)
+        self.bodies[digest] = raw if known is None else replace(known, times=known.times + 1)
+
+    def count(self, added: Iterable[Increment], entry: Entry) -> None:
+        """Add to the running totals."""
+        for one in added:
+            key = (one.metric, one.severity.value, one.detail, one.le)
+            self.totals[key] += 1
+            self.seconds[key] = self.seconds.get(key, 0.0) + one.seconds
+            if one.le:
+                self.exemplars[key] = (entry.id, one.seconds, entry.heard_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a batch of commands needs to see. `since` is the earliest start among its observations."""
+
+    incidents: Collection[int] = ()
+    keys: Collection[IncidentKey] = ()
+    alerts: Collection[AlertKey] = ()
+    groups: Collection[GroupKey] = ()
+    since: datetime | None = None

@@ -1,0 +1,36 @@
+"""Bringing a database to the shape this version needs, before the first request."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine
+
+from service.store.engine import StoreRefused
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration, made here so that no alembic.ini is needed."""
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    made.attributes["connection"] = connection
+    return made
+
+
+def migrate(engine: Engine) -> None:
+    """Run what is missing, all in one transaction. Raises `StoreRefused` for a database that a newer version wrote."""
+    with engine.execution_options(writes=True).begin() as connection:
+        head = ScriptDirectory.from_config(config()).get_current_head()
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == head:
+            return
+        try:
+            command.upgrade(config(connection), "head")
+        except CommandError as error:
+            msg = f"a newer mttx-exporter wrote this database (schema {current}); run that version, or restore a backup"
+            raise StoreRefused(msg) from error

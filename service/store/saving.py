@@ -1,0 +1,276 @@
+"""Writing a ledger back: every table once, all rows of a kind in one statement."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.domain.episodes import Episode
+from service.domain.events import Event, Observation
+from service.domain.incident import Incident
+from service.domain.policy import Milestone, Stage
+from service.store import tables as t
+from service.store.ledger import Entry, Ledger
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def save(connection: Connection, ledger: Ledger) -> None:
+    """Write everything that changed in the ledger. The caller commits."""
+    touched = [ledger.entries[i] for i in sorted(ledger.touched)]
+    _run(connection, insert(t.incidents), [_incident_row(e) for e in touched if e.is_new])
+    _run(connection, _UPDATE_INCIDENT, [_for_update(_incident_row(e)) for e in touched if not e.is_new])
+    _save_episodes(connection, ledger)
+    _run(connection, insert(t.observations), _observation_rows(ledger))
+    _run(connection, insert(t.events), [_event_row(n.incident_id, n.event, n.delivery) for n in ledger.new_events])
+    _run(connection, insert(t.incident_keys), _key_rows(ledger))
+    _save_actions(connection, touched)
+    _run(connection, _upsert_delivery(connection), _delivery_rows(ledger))
+    _run(connection, _upsert_total(connection), _total_rows(ledger))
+
+
+def _run(connection: Connection, statement: Executable, rows: Rows) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+_UPDATE_INCIDENT = update(t.incidents).where(t.incidents.c.id == bindparam("b_id"))
+_UPDATE_EPISODE = (
+    update(t.episodes)
+    .where(t.episodes.c.id == bindparam("b_id"))
+    .values(
+        {name: bindparam(name) for name in ("incident_id", "starts_at", "ends_at", "stale", "onset_at")},
+    )
+)
+_UPDATE_MEMBERSHIP = (
+    update(t.episode_groups)
+    .where(t.episode_groups.c.episode_id == bindparam("b_id"))
+    .values(ends_at=bindparam("ends_at"))
+)
+_IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale")
+_SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in _IDENTITY)
+_MOVE_OBSERVATION = update(t.observations).where(*_SAME_OBSERVATION).values(episode_id=bindparam("b_episode_id"))
+_WITHDRAW_OBSERVATION = delete(t.observations).where(*_SAME_OBSERVATION)
+_WITHDRAW_OBSERVATION = delete(t.observations).where(*_SAME_OBSERVATION)
+
+
+def _for_update(row: dict[str, Any]) -> dict[str, Any]:
+    row["b_id"] = row.pop("id")
+    del row["opened_at"]
+    return row
+
+
+def _incident_row(entry: Entry) -> dict[str, Any]:
+    incident = entry.incident
+    if incident is None:  # pragma: no cover - the recorder computes every touched incident before it saves
+        msg = f"incident {entry.id} was not computed"
+        raise ValueError(msg)
+    live = entry.merged_into is None
+    due = {d.stage: d.due_at for d in incident.deadlines if d.done_at is None} if live else {}
+    return {
+        "id": entry.id,
+        "title": incident.title,
+        "severity": incident.severity.value,
+        "phase": incident.phase.value,
+        "types": ",".join(incident.types),
+        "resolution_source": incident.resolution_source.value if incident.resolution_source else None,
+        "opened_at": entry.opened_at,
+        **_milestone_columns(incident),
+        "dismissed_at": incident.dismissed_at,
+        "closed_at": incident.closed_at,
+        "deadlines_from": incident.deadlines_from,
+        "draft_due_at": due.get(Stage.DRAFT),
+        "final_due_at": due.get(Stage.FINAL),
+        "heard_at": entry.heard_at,
+        "stale_at": incident.stale_at if live else None,
+        "merged_into": entry.merged_into,
+        "counted": int(entry.counted),
+    }
+
+
+def _milestone_columns(incident: Incident) -> dict[str, Any]:
+    return {f"{m.value}_at": incident.milestones.get(m) for m in Milestone}
+
+
+def _save_episodes(connection: Connection, ledger: Ledger) -> None:
+    """Write the episodes; what ended goes first, so that the one open episode of an alert can take its place."""
+    dropped = [{"b_id": i} for i in sorted(ledger.dropped_episodes)]
+    _run(connection, delete(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id")), dropped)
+    _run(connection, delete(t.episodes).where(t.episodes.c.id == bindparam("b_id")), dropped)
+    changed = [ledger.episodes[i] for i in ledger.changed_episodes - ledger.new_episodes]
+    changed.sort(key=lambda e: (e.ends_at is None, e.id))
+    _run(connection, _UPDATE_EPISODE, [_for_episode_update(e) for e in changed])
+    _run(connection, _UPDATE_MEMBERSHIP, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
+    _run(connection, insert(t.episodes), [_episode_row(ledger.episodes[i]) for i in sorted(ledger.new_episodes)])
+    memberships = [
+        {"source": source, "group_key": key, "episode_id": e, "ends_at": ledger.episodes[e].ends_at}
+        for (source, key), e in sorted(ledger.new_groups)
+    ]
+    _run(connection, insert(t.episode_groups), memberships)
+    moved = [{**_identity(o), "b_episode_id": e} for o, e in ledger.moved_sightings]
+    _run(connection, _MOVE_OBSERVATION, moved)
+    _run(connection, _WITHDRAW_OBSERVATION, [_identity(o) for o in ledger.withdrawn])
+
+
+def _identity(observation: Observation) -> dict[str, Any]:
+    return {f"b_{name}": getattr(observation, name) for name in _IDENTITY}
+
+
+def _episode_row(episode: Episode) -> dict[str, Any]:
+    about = {"labels": episode.labels, "annotations": episode.annotations, "generator_url": episode.generator_url}
+    return {
+        "id": episode.id,
+        "incident_id": episode.incident_id,
+        "source": episode.source,
+        "fingerprint": episode.fingerprint,
+        "starts_at": episode.starts_at,
+        "ends_at": episode.ends_at,
+        "stale": episode.stale,
+        "name": episode.name,
+        "severity": episode.severity.value,
+        "onset_at": episode.onset_at,
+        "about": {name: value for name, value in about.items() if value},
+    }
+
+
+def _for_episode_update(episode: Episode) -> dict[str, Any]:
+    return {
+        "b_id": episode.id,
+        "incident_id": episode.incident_id,
+        "starts_at": episode.starts_at,
+        "ends_at": episode.ends_at,
+        "stale": episode.stale,
+        "onset_at": episode.onset_at,
+    }
+
+
+def _observation_rows(ledger: Ledger) -> Rows:
+    return [
+        {
+            "episode_id": ledger.sightings[seen.observation.source, seen.observation.fingerprint][seen.observation],
+            "source": seen.observation.source,
+            "fingerprint": seen.observation.fingerprint,
+            "group_key": seen.observation.group_key,
+            "starts_at": seen.observation.starts_at,
+            "ends_at": seen.observation.ends_at,
+            "stale": seen.observation.stale,
+            "recorded_at": seen.recorded_at,
+            "delivery": seen.delivery,
+        }
+        for seen in ledger.new_observations
+        if seen.observation not in ledger.withdrawn
+    ]
+
+
+def _event_row(incident_id: int, event: Event, delivery: bytes | None) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "title": event.title,
+        "severity": event.severity.value if event.severity else None,
+        "types": [kind.value for kind in event.types],
+        "domains": [domain.value for domain in event.domains],
+        "labels": dict(event.labels),
+        "data": dict(event.data),
+    }
+    return {
+        "incident_id": incident_id,
+        "event_id": event.event_id,
+        "kind": event.kind.value,
+        "occurred_at": event.occurred_at,
+        "recorded_at": event.recorded_at,
+        "source": event.source,
+        "about": {name: value for name, value in about.items() if value},
+        "delivery": delivery,
+    }
+
+
+def _key_rows(ledger: Ledger) -> Rows:
+    return [
+        {"source": source, "incident_key": key, "incident_id": incident_id}
+        for (source, key), incident_id in ledger.new_keys.items()
+    ]
+
+
+def _save_actions(connection: Connection, touched: Sequence[Entry]) -> None:
+    """Write the actions anew; those of a merged or dismissed incident are nobody's duty any more."""
+    stale = [{"b_id": e.id} for e in touched if e.events and not e.is_new]
+    _run(connection, delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")), stale)
+    rows = [
+        {
+            "incident_id": entry.id,
+            "action_id": action.action_id,
+            "action_type": action.action_type,
+            "state": action.state.value,
+            "due_at": action.due_at,
+        }
+        for entry in touched
+        if entry.merged_into is None and entry.incident and entry.incident.dismissed_at is None
+        for action in entry.incident.actions
+    ]
+    _run(connection, insert(t.actions), rows)
+
+
+def _delivery_rows(ledger: Ledger) -> Rows:
+    return [
+        {
+            "digest": digest,
+            "source": raw.source,
+            "first_received_at": raw.received_at,
+            "last_received_at": raw.received_at,
+            "times": raw.times,
+            "body": zlib.compress(raw.body, 1),
+        }
+        for digest, raw in ledger.bodies.items()
+    ]
+
+
+def _total_rows(ledger: Ledger) -> Rows:
+    rows = []
+    for key, count in sorted(ledger.totals.items()):
+        metric, severity, detail, le = key
+        incident_id, seconds, at = ledger.exemplars.get(key, (None, None, None))
+        rows.append(
+            {
+                "metric": metric,
+                "severity": severity,
+                "detail": detail,
+                "le": le,
+                "number": count,
+                "seconds": ledger.seconds[key],
+                "exemplar_incident": incident_id,
+                "exemplar_seconds": seconds,
+                "exemplar_at": at,
+            }
+        )
+    return rows
+
+
+def _insert_for(connection: Connection) -> Any:
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+
+def _upsert_delivery(connection: Connection) -> Executable:
+    new = _insert_for(connection)(t.deliveries)
+    known = t.deliveries.c
+    statement: Executable = new.on_conflict_do_update(
+        index_elements=[known.digest],
+        set_={"times": known.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
+    )
+    return statement
+
+
+def _upsert_total(connection: Connection) -> Executable:
+    new = _insert_for(connection)(t.totals)
+    known = t.totals.c
+    statement: Executable = new.on_conflict_do_update(
+        index_elements=[known.metric, known.severity, known.detail, known.le],
+        set_={
+            "number": known.number + new.excluded.number,
+            "seconds": known.seconds + new.excluded.seconds,
+            "exemplar_incident": new.excluded.exemplar_incident,
+            "exemplar_seconds": new.excluded.exemplar_seconds,
+            "exemplar_at": new.excluded.exemplar_at,
+        },
+    )
+    return statement

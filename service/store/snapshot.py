@@ -1,0 +1,193 @@
+"""What the metrics are made of, read at one moment: running totals, what is open, what is owed, recent incidents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from service.domain.actions import ActionState
+from service.domain.incident import Phase, ResolutionSource
+from service.domain.policy import Milestone, Severity, Stage
+from service.domain.totals import Total
+from service.store import tables as t
+from service.store.reading import milestones_of
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """An incident detected within the longest window, or opened within it where its detection is unknown."""
+
+    severity: Severity
+    phase: Phase
+    resolution_source: ResolutionSource | None
+    milestones: dict[Milestone, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An incident that is open or owes a postmortem; `due` holds the stages that are owed."""
+
+    id: int
+    title: str
+    severity: Severity
+    phase: Phase
+    types: tuple[str, ...]
+    milestones: dict[Milestone, datetime]
+    deadlines_from: datetime
+    due: dict[Stage, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDue:
+    """An open action with a date."""
+
+    incident_id: int
+    action_id: str
+    action_type: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of it. `open`, `owed` and `actions` are counts; the lists are capped, `capped` says how many are hidden."""
+
+    totals: Sequence[Total]
+    recent: Sequence[Recent]
+    open: dict[tuple[Severity, Phase], int]
+    stale: int
+    owed: dict[tuple[Severity, Stage, bool], int]
+    watched_open: Sequence[Watched]
+    watched_owing: Sequence[Watched]
+    actions: dict[tuple[str, bool], int]
+    actions_due: Sequence[ActionDue]
+    capped: dict[str, int]
+
+
+_LIVE = t.incidents.c.merged_into.is_(None)
+_OPEN = t.incidents.c.stale_at.is_not(None)
+_DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
+
+
+def read_snapshot(connection: Connection, now: datetime, longest: timedelta, cap: int) -> Snapshot:
+    """Read it. `owed` and `actions` are keyed with whether they are overdue at `now`."""
+    open_counts = _open(connection)
+    owed = _owed(connection, now)
+    actions = _actions(connection, now)
+    watched_open = _watched(connection, select(t.incidents).where(_OPEN).order_by(t.incidents.c.id.desc()), cap)
+    watched_owing = [
+        watched
+        for stage in Stage
+        for watched in _watched(
+            connection, select(t.incidents).where(_DUE[stage].is_not(None)).order_by(_DUE[stage]), cap
+        )
+    ]
+    actions_due = _actions_due(connection, cap)
+    owing = {stage: sum(n for (_, s, _), n in owed.items() if s is stage) for stage in Stage}
+    return Snapshot(
+        totals=_totals(connection),
+        recent=_recent(connection, now - longest),
+        open=open_counts,
+        stale=connection.scalar(select(func.count()).where(t.incidents.c.stale_at < now)) or 0,
+        owed=owed,
+        watched_open=watched_open,
+        watched_owing=list({w.id: w for w in watched_owing}.values()),
+        actions=actions,
+        actions_due=actions_due,
+        capped={
+            "open": max(0, sum(open_counts.values()) - cap),
+            **{stage.value: max(0, owing[stage] - cap) for stage in Stage},
+            "actions": max(0, _dated_actions(connection) - cap),
+        },
+    )
+
+
+def _totals(connection: Connection) -> list[Total]:
+    return [
+        Total(
+            metric=row.metric,
+            severity=Severity(row.severity),
+            detail=row.detail,
+            le=row.le,
+            count=row.number,
+            seconds=row.seconds,
+            exemplar_incident=row.exemplar_incident,
+            exemplar_seconds=row.exemplar_seconds,
+            exemplar_at=row.exemplar_at,
+        )
+        for row in connection.execute(select(t.totals))
+    ]
+
+
+def _recent(connection: Connection, since: datetime) -> list[Recent]:
+    c = t.incidents.c
+    columns = (c.severity, c.phase, c.resolution_source, *(c[f"{m.value}_at"] for m in Milestone))
+    live = select(*columns).where(_LIVE, c.phase != Phase.DISMISSED)
+    detected = live.where(c.detected_at > since)
+    undetected = live.where(c.detected_at.is_(None), c.opened_at > since)
+    return [
+        Recent(
+            Severity(row.severity),
+            Phase(row.phase),
+            ResolutionSource(row.resolution_source) if row.resolution_source else None,
+            milestones_of(row),
+        )
+        for query in (detected, undetected)
+        for row in connection.execute(query)
+    ]
+
+
+def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:
+    c = t.incidents.c
+    query = select(c.severity, c.phase, func.count()).where(_OPEN).group_by(c.severity, c.phase)
+    return {(Severity(severity), Phase(phase)): count for severity, phase, count in connection.execute(query)}
+
+
+def _owed(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, bool], int]:
+    counts: dict[tuple[Severity, Stage, bool], int] = {}
+    for stage, due_at in _DUE.items():
+        overdue = (due_at < now).label("overdue")
+        query = select(t.incidents.c.severity, overdue, func.count()).where(due_at.is_not(None))
+        for severity, late, count in connection.execute(query.group_by(t.incidents.c.severity, overdue)):
+            counts[Severity(severity), stage, bool(late)] = count
+    return counts
+
+
+def _watched(connection: Connection, query: Select[Any], cap: int) -> list[Watched]:
+    return [_watched_of(row) for row in connection.execute(query.limit(cap))]
+
+
+def _watched_of(row: Row[Any]) -> Watched:
+    due = {Stage.DRAFT: row.draft_due_at, Stage.FINAL: row.final_due_at}
+    return Watched(
+        id=row.id,
+        title=row.title,
+        severity=Severity(row.severity),
+        phase=Phase(row.phase),
+        types=tuple(row.types.split(",")) if row.types else (),
+        milestones=milestones_of(row),
+        deadlines_from=row.deadlines_from,
+        due={stage: at for stage, at in due.items() if at is not None},
+    )
+
+
+_ACTION_OPEN = t.actions.c.state == ActionState.OPEN
+
+
+def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:
+    overdue = func.coalesce(t.actions.c.due_at < now, False).label("overdue")
+    query = select(t.actions.c.action_type, overdue, func.count()).where(_ACTION_OPEN)
+    rows = connection.execute(query.group_by(t.actions.c.action_type, overdue))
+    return {(action_type, bool(late)): count for action_type, late, count in rows}
+
+
+def _dated_actions(connection: Connection) -> int:
+    query = select(func.count()).select_from(t.actions).where(_ACTION_OPEN, t.actions.c.due_at.is_not(None))
+    return connection.scalar(query) or 0
+
+
+def _actions_due(connection: Connection, cap: int) -> list[ActionDue]:
+    c = t.actions.c
+    query = select(t.actions).where(_ACTION_OPEN, c.due_at.is_not(None)).order_by(c.due_at).limit(cap)
+    return [ActionDue(r.incident_id, r.action_id, r.action_type, r.due_at) for r in connection.execute(query)]

@@ -1,0 +1,185 @@
+"""The tables. `events` and `observations` are the history; everything else is computed from them.
+
+A change here needs a migration in `migrations/versions/`; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from service.store.types import NEVER, End, Instant, Json
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _partial(name: str, columns: str, where: str, *, unique: bool = False) -> Index:
+    return Index(name, *columns.split(", "), unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("severity", String(8), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("types", Text, nullable=False, default=""),
+    Column("resolution_source", String(16)),
+    Column("opened_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("detected_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("mitigated_at", Instant),
+    Column("resolved_at", Instant),
+    Column("drafted_at", Instant),
+    Column("finalized_at", Instant),
+    Column("dismissed_at", Instant),
+    Column("closed_at", Instant),
+    Column("deadlines_from", Instant, nullable=False),
+    Column("draft_due_at", Instant),
+    Column("final_due_at", Instant),
+    Column("heard_at", Instant, nullable=False),
+    Column("stale_at", Instant),
+    Column("merged_into", BigId),
+    Column("counted", Integer, nullable=False, default=0),
+    Index("ix_incidents_detected_at", "detected_at"),
+    _partial("ix_incidents_undetected", "opened_at", "detected_at IS NULL"),
+    _partial("ix_incidents_stale_at", "stale_at", "stale_at IS NOT NULL"),
+    _partial("ix_incidents_draft_due_at", "draft_due_at", "draft_due_at IS NOT NULL"),
+    _partial("ix_incidents_final_due_at", "final_due_at", "final_due_at IS NOT NULL"),
+    _partial("ix_incidents_merged_into", "merged_into", "merged_into IS NOT NULL"),
+)
+"""One row an incident, as it stands now. `draft_due_at` and `final_due_at` are set only while the stage is owed,
+`stale_at` only while the incident is open; `counted` says what of it the running totals hold (`Counted`)."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("incident_id", BigId, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("about", Json, nullable=False),
+    Column("delivery", LargeBinary(16)),
+    UniqueConstraint("incident_id", "event_id"),
+)
+"""`about` holds title, severity, types, domains, labels and data, those that the event carries."""
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=False),
+    Column("incident_id", BigId, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", End, nullable=False),
+    Column("stale", Boolean, nullable=False, default=False),
+    Column("name", Text, nullable=False),
+    Column("severity", String(8), nullable=False),
+    Column("onset_at", Instant),
+    Column("about", Json, nullable=False),
+    Index("ix_episodes_incident_id", "incident_id"),
+    Index("ix_episodes_source_fingerprint_ends_at", "source", "fingerprint", "ends_at"),
+    _partial("uq_episodes_open", "source, fingerprint", f"ends_at = {NEVER}", unique=True),
+)
+"""At most one firing of an alert is open at a time, and the database holds it. `about`: labels, annotations, URL."""
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("episode_id", BigId, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("group_key", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", End, nullable=False),
+    Column("stale", Boolean, nullable=False, default=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("delivery", LargeBinary(16)),
+    UniqueConstraint("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale"),
+    Index("ix_observations_episode_id", "episode_id"),
+)
+
+episode_groups = Table(
+    "episode_groups",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("group_key", Text, primary_key=True),
+    Column("episode_id", BigId, primary_key=True, autoincrement=False),
+    Column("ends_at", End, nullable=False),
+    Index("ix_episode_groups_source_group_key_ends_at", "source", "group_key", "ends_at"),
+    Index("ix_episode_groups_episode_id", "episode_id"),
+)
+"""Which alert groups an episode was seen in; `ends_at` repeats the episode's, so that recent ones are found at once."""
+
+incident_keys = Table(
+    "incident_keys",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("incident_key", Text, primary_key=True),
+    Column("incident_id", BigId, nullable=False),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("incident_id", BigId, primary_key=True, autoincrement=False),
+    Column("action_id", Text, primary_key=True),
+    Column("action_type", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due_at", Instant),
+    Index("ix_actions_state_due_at", "state", "due_at"),
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("metric", String(64), primary_key=True),
+    Column("severity", String(8), primary_key=True),
+    Column("detail", String(32), primary_key=True),
+    Column("le", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("exemplar_incident", BigId),
+    Column("exemplar_seconds", Float),
+    Column("exemplar_at", Instant),
+)
+"""Running totals, which only grow: counters (`le` 0) and histogram buckets (`le` their upper bound in seconds)."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("digest", LargeBinary(16), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("first_received_at", Instant, nullable=False),
+    Column("last_received_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_deliveries_last_received_at", "last_received_at"),
+)
+"""Raw webhook bodies, zlib-compressed, one row for all repeats of the same body from the same source."""

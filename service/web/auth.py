@@ -1,0 +1,73 @@
+"""Who may do what: tokens with scopes, by Bearer or Basic. Without tokens only requests addressed to loopback count."""
+
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
+from flask import Request
+
+from service.intake.reasons import Failure
+from service.settings.tokens import Token, find_token
+
+Scope = Literal["ingest", "write", "read"]
+CHALLENGES = ('Bearer realm="mttx-exporter"', 'Basic realm="mttx-exporter", charset="UTF-8"')
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Denied(Exception):
+    """The request may not do this: 401 without good credentials, else 403. The text carries no token."""
+
+    def __init__(self, reason: Literal[Failure.UNAUTHORIZED, Failure.FORBIDDEN], detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None:
+    """Let the request pass, or raise Denied.
+
+    A browser that another page sent here is refused for anything that writes: it brings its Origin, Alertmanager,
+    curl and `mttx` bring none. Without tokens the Host must be loopback as well, so that no name of somebody else's
+    that was pointed at 127.0.0.1 (DNS rebinding) reaches the incidents.
+    """
+    if scope != "read":
+        _check_origin(request)
+    if not tokens:
+        _check_host(request)
+        return
+    token = find_token(tokens, _presented(request))
+    if token is None:
+        raise Denied(Failure.UNAUTHORIZED, "A token is needed: Authorization: Bearer, or Basic with it as the password.")
+    if scope not in token.scopes:
+        raise Denied(Failure.FORBIDDEN, f"This token lacks the scope {scope!r}; add it in the tokens file.")
+
+
+def _presented(request: Request) -> str:
+    given = request.authorization
+    if given is None:
+        return ""
+    return (given.password if given.type == "basic" else given.token) or ""
+
+
+def _check_origin(request: Request) -> None:
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise Denied(Failure.FORBIDDEN, "A page from another origin may not write here.")
+
+
+def _check_host(request: Request) -> None:
+    host = request.headers.get("Host", "localhost")
+    if not _is_loopback(host):
+        raise Denied(
+            Failure.FORBIDDEN,
+            "No tokens are configured, so that only requests to 127.0.0.1, [::1] or localhost are answered; "
+            "set tokens_file (MTTX_TOKENS_FILE) to use another name.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in _LOOPBACK or ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,94 @@
+"""What the web needs from the rest of the house, handed in by `service.app`; the tests hand in fakes."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from service.domain.incident import Phase
+from service.domain.indicators import Row
+from service.domain.policy import Policy, Severity
+from service.intake import alertmanager, lifecycle
+from service.recorder.commands import Command, Outcome
+from service.settings.tokens import Token
+from service.store.records import IncidentRecord, Page
+
+
+class Recorder(Protocol):
+    """The one writer."""
+
+    def submit(self, command: Command) -> tuple[Outcome, ...]:
+        """Return when it is committed. Raises Refused, Busy or StoreUnavailable; then nothing is stored."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer's thread runs."""
+
+    @property
+    def accepting(self) -> bool:
+        """Whether a command would be taken now: alive, not shutting down, the queue not full."""
+
+
+class Incidents(Protocol):
+    """What is read of the store. Every method raises StoreUnavailable."""
+
+    def incident(self, incident_id: int) -> IncidentRecord | None:
+        """Return an incident, of a merged one the record of the incident that absorbed it; None: there is none."""
+
+    def incidents(
+        self,
+        *,
+        now: datetime,
+        phases: Collection[Phase] = (),
+        severities: Collection[Severity] = (),
+        open_only: bool = False,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Return a page of incidents, newest first."""
+
+    def ping(self) -> None:
+        """Do nothing but ask whether the store answers."""
+
+
+class Tally(Protocol):
+    """Counts this process's own operation. Sources, failures and reasons are those of `service.intake.reasons`."""
+
+    def request(self, source: str) -> None:
+        """Count a request that came in."""
+
+    def failure(self, source: str, reason: str) -> None:
+        """Count a request that was refused, or that failed."""
+
+    def ignored(self, source: str, reason: str, count: int) -> None:
+        """Count alerts that never become an incident."""
+
+    def truncated(self, source: str, count: int) -> None:
+        """Count alerts that the sender cut off."""
+
+    def heard(self, source: str, at: datetime) -> None:
+        """Note when a source last said something that was accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The collaborators. Without `tokens` there is no authentication and only loopback is served.
+
+    `indicators` answers None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
+    headers and answers the scrape and its headers. `most_bytes` bounds request bodies.
+    """
+
+    recorder: Recorder
+    store: Incidents
+    indicators: Callable[[str, datetime], Sequence[Row] | None]
+    exposition: Callable[[str | None, str | None], tuple[bytes, dict[str, str]]]
+    tally: Tally
+    clock: Callable[[], datetime]
+    alerts: alertmanager.Reading
+    events: lifecycle.Reading
+    policy: Policy
+    zone: ZoneInfo
+    tokens: tuple[Token, ...] = ()
+    metrics_auth: bool = False
+    most_bytes: int = 2 * 1024 * 1024

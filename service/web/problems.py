@@ -1,0 +1,127 @@
+"""Every error as an RFC 9457 problem document, counted by its reason and logged without names and tokens."""
+
+import logging
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, Field
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from service.intake.reasons import Failure, Source
+from service.intake.wire import Fault, PayloadError
+from service.recorder.commands import Busy, Conflict, Refused, StoreUnavailable, UnknownIncident
+from service.store import StoreUnavailable as CannotRead
+from service.web.auth import CHALLENGES, Denied
+from service.web.parts import Tally
+
+MEDIA_TYPE = "application/problem+json"
+_SOURCES = frozenset(source.value for source in Source)
+_LOG = logging.getLogger(__name__)
+_OF_STATUS = {
+    HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Failure.TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Failure.UNSUPPORTED_ENCODING,
+}
+
+
+class FaultShape(BaseModel):
+    """One thing that is wrong, as a JSON pointer into the body and what is wrong there."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemShape(BaseModel):
+    """An RFC 9457 problem document; `type` ends in the reason under which the failure is counted."""
+
+    type: str = Field(examples=["urn:mttx-exporter:problem:invalid_payload"])
+    title: str = Field(examples=["Bad Request"])
+    status: int = Field(examples=[400])
+    detail: str
+    errors: list[FaultShape]
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    status: HTTPStatus
+    detail: str
+    reason: Failure | None = None
+    faults: tuple[Fault, ...] = ()
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+    def document(self) -> ProblemShape:
+        kind = f"urn:mttx-exporter:problem:{self.reason}" if self.reason else "about:blank"
+        faults = [FaultShape(pointer=fault.pointer, detail=fault.detail) for fault in self.faults]
+        return ProblemShape(
+            type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults
+        )
+
+
+def blueprint(tally: Tally) -> Blueprint:
+    """Return what turns every exception of every view, and of the routing, into a problem document."""
+    bp = Blueprint("problems", __name__)
+
+    @bp.app_errorhandler(Exception)
+    def answer(error: Exception) -> Response:
+        problem = _problem(error)
+        source = request.blueprint
+        if source in _SOURCES and source is not None and problem.reason is not None:
+            tally.failure(source, problem.reason.value)
+        _log(error, problem, source)
+        body = problem.document().model_dump_json()
+        return Response(body, problem.status, problem.headers, content_type=MEDIA_TYPE)
+
+    return bp
+
+
+def _problem(error: Exception) -> _Problem:
+    match error:
+        case PayloadError():
+            too_large = error.reason is Failure.TOO_LARGE
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST
+            return _Problem(status, error.detail, error.reason, error.faults)
+        case Denied(reason=Failure.UNAUTHORIZED):
+            challenges = [("WWW-Authenticate", challenge) for challenge in CHALLENGES]
+            return _Problem(HTTPStatus.UNAUTHORIZED, error.detail, error.reason, headers=challenges)
+        case Denied():
+            return _Problem(HTTPStatus.FORBIDDEN, error.detail, error.reason)
+        case UnknownIncident():
+            return _Problem(HTTPStatus.NOT_FOUND, str(error), Failure.UNKNOWN_INCIDENT)
+        case Refused():
+            return _Problem(HTTPStatus.CONFLICT, str(error), Failure.CONFLICT)
+        case Busy():
+            return _again("Too many requests wait for the store; try again.", Failure.BUSY, seconds=1)
+        case StoreUnavailable() | CannotRead():
+            return _again("The store does not answer; nothing was stored, try again.", Failure.STORE, seconds=5)
+        case HTTPException():
+            return _of_http(error)
+        case _:
+            detail = "Something went wrong on our side; the log has it under the id in X-Request-ID."
+            return _Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, Failure.INTERNAL)
+
+
+def _again(detail: str, reason: Failure, seconds: int) -> _Problem:
+    return _Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, reason, headers=[("Retry-After", str(seconds))])
+
+
+def _of_http(error: HTTPException) -> _Problem:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    headers = [("Allow", ", ".join(sorted(methods)))] if methods else []
+    return _Problem(status, error.description or status.phrase, _OF_STATUS.get(status), headers=headers)
+
+
+def _log(error: Exception, problem: _Problem, source: str | None) -> None:
+    """Log what went wrong: errors of ours with their trace, refusals in one line, and no text of the request."""
+    about: dict[str, Any] = {"source": source, "status": problem.status.value, "reason": problem.reason}
+    match problem.status:
+        case HTTPStatus.INTERNAL_SERVER_ERROR:
+            _LOG.error("request failed", extra=about, exc_info=error)
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            _LOG.warning("request put off", extra=about)
+        case _ if problem.reason is None or source == Source.API:
+            _LOG.info("request refused", extra=about)
+        case _:
+            _LOG.warning("request refused", extra=about | {"detail": problem.detail})
