@@ -1,1 +1,49 @@
-"""The `mttx` command."""
+"""The `mttx` command. A subcommand is imported when it is asked for, so that `mttx --help` stays quick."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from service import __version__
+from service.settings import SettingsError
+
+_COMMANDS = {
+    "config": "service.cli.config:config",
+    "incident": "service.cli.incident:incident",
+    "serve": "service.cli.serve:serve",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported by name, and whose errors are said in a line instead of a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - what we wrote into the table
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise click.ClickException(f"the configuration cannot be used\n{_indented(error)}") from error
+
+
+def _indented(error: SettingsError) -> str:
+    return "\n".join(f"  {problem}" for problem in error.problems)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mttx", message="%(prog)s %(version)s")
+def main() -> None:
+    """Measure how well incidents are handled, from the alerts you already have."""

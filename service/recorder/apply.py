@@ -258,9 +258,7 @@ class Application:
         for known in family:
             if known.event_id == event.event_id:
                 if known.kind is not event.kind:
-                    msg = (
-                        f"event_id {event.event_id!r} names a {known.kind} event already; give a new event its own id"
-                    )
+                    msg = f"event_id {event.event_id!r} names a {known.kind} event already; give a new event its own id"
                     raise Conflict(msg)
                 return entry, False
         if any(known.kind is EventKind.DISMISSED for known in family):

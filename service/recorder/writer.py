@@ -88,8 +88,13 @@ class Recorder:
 
     @property
     def alive(self) -> bool:
-        """Whether the writer runs and takes commands."""
-        return self._thread.is_alive() and not self._closing
+        """Whether the writer's thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether a command would be taken now."""
+        return self.alive and not self._closing and len(self._queue) < self._queue_limit
 
     def close(self) -> None:
         """Refuse new commands, commit what waits, and stop."""

@@ -180,6 +180,11 @@ class Settings(Section):
             return self.host == "localhost"
 
     @property
+    def database_file(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
     def window_lengths(self) -> dict[str, timedelta]:
         """The windows by the value of their label, the shortest first."""
         return {format_window(window): window for window in self.windows}

@@ -80,12 +80,14 @@ def value_at(tree: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 
 def dumped(settings: BaseModel) -> dict[str, Any]:
-    """Return the values as the configuration file writes them; secrets are masked, promises nobody made left out."""
+    """Return the values as the configuration file writes them; read again, they give the same. Secrets are masked."""
     tree = settings.model_dump(mode="json", by_alias=True)
+    defaults = type(settings)().model_dump(mode="json", by_alias=True)
     for row in rows(type(settings)):
         if row.structured:
             parent = value_at(tree, row.path[:-1])
-            parent[row.path[-1]] = _without_nothing(parent[row.path[-1]])
+            value = _without_nothing(parent[row.path[-1]])
+            parent[row.path[-1]] = _with_removals(value, _without_nothing(value_at(defaults, row.path)))
     return tree
 
 
@@ -94,3 +96,11 @@ def _without_nothing(value: Any) -> Any:
         return value
     said = {key: _without_nothing(one) for key, one in value.items()}
     return {key: one for key, one in said.items() if one is not None and one != {}}
+
+
+def _with_removals(value: Any, default: Any) -> Any:
+    """Write null for what somebody took away from a default: left out, it would come back."""
+    if not isinstance(value, dict) or not isinstance(default, dict):
+        return value
+    kept = {key: _with_removals(one, default.get(key)) for key, one in value.items()}
+    return kept | dict.fromkeys(key for key in default if key not in value)

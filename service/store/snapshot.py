@@ -1,6 +1,6 @@
 """What the metrics are made of, read at one moment: running totals, what is open, what is owed, recent incidents."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,7 +54,6 @@ class Snapshot:
     """All of it. `open`, `owed` and `actions` are counts; the lists are capped, `capped` says how many are hidden."""
 
     totals: Sequence[Total]
-    recent: Sequence[Recent]
     open: dict[tuple[Severity, Phase], int]
     stale: int
     owed: dict[tuple[Severity, Stage, bool], int]
@@ -70,8 +69,14 @@ _OPEN = t.incidents.c.stale_at.is_not(None)
 _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 
-def read_snapshot(connection: Connection, now: datetime, longest: timedelta, cap: int) -> Snapshot:
-    """Read it. `owed` and `actions` are keyed with whether they are overdue at `now`."""
+def read_snapshot(
+    connection: Connection, now: datetime, longest: timedelta, cap: int, visit: Callable[[Recent], None]
+) -> Snapshot:
+    """Read it. `owed` and `actions` are keyed with whether they are overdue at `now`.
+
+    `visit` is called with each recent incident, so that there is never a list of them all.
+    """
+    _visit_recent(connection, now - longest, visit)
     open_counts = _open(connection)
     owed = _owed(connection, now)
     actions = _actions(connection, now)
@@ -87,7 +92,6 @@ def read_snapshot(connection: Connection, now: datetime, longest: timedelta, cap
     owing = {stage: sum(n for (_, s, _), n in owed.items() if s is stage) for stage in Stage}
     return Snapshot(
         totals=_totals(connection),
-        recent=_recent(connection, now - longest),
         open=open_counts,
         stale=connection.scalar(select(func.count()).where(t.incidents.c.stale_at < now)) or 0,
         owed=owed,
@@ -120,22 +124,16 @@ def _totals(connection: Connection) -> list[Total]:
     ]
 
 
-def _recent(connection: Connection, since: datetime) -> list[Recent]:
+def _visit_recent(connection: Connection, since: datetime, visit: Callable[[Recent], None]) -> None:
     c = t.incidents.c
     columns = (c.severity, c.phase, c.resolution_source, *(c[f"{m.value}_at"] for m in Milestone))
     live = select(*columns).where(_LIVE, c.phase != Phase.DISMISSED)
     detected = live.where(c.detected_at > since)
     undetected = live.where(c.detected_at.is_(None), c.opened_at > since)
-    return [
-        Recent(
-            Severity(row.severity),
-            Phase(row.phase),
-            ResolutionSource(row.resolution_source) if row.resolution_source else None,
-            milestones_of(row),
-        )
-        for query in (detected, undetected)
-        for row in connection.execute(query)
-    ]
+    for query in (detected, undetected):
+        for severity, phase, source, *instants in connection.execution_options(yield_per=1000).execute(query):
+            milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
+            visit(Recent(Severity(severity), Phase(phase), ResolutionSource(source) if source else None, milestones))
 
 
 def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:

@@ -1,6 +1,6 @@
 """The store: one database, written by one transaction at a time, read by everybody."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from service.store.migrate import migrate
 from service.store.reading import incident_record, page_of_incidents
 from service.store.records import IncidentRecord, Page
 from service.store.saving import save
-from service.store.snapshot import Snapshot, read_snapshot
+from service.store.snapshot import Recent, Snapshot, read_snapshot
 
 _ID_COLUMNS = {"incidents": t.incidents.c.id, "episodes": t.episodes.c.id}
 
@@ -44,7 +44,9 @@ class Transaction:
 
     def prune_deliveries(self, before: datetime) -> None:
         """Forget the raw bodies last received before `before`."""
-        self._connection.execute(delete(t.deliveries).where(t.deliveries.c.last_received_at < before))
+        for source in self._connection.scalars(select(t.deliveries.c.source).distinct()).all():
+            old = (t.deliveries.c.source == source, t.deliveries.c.last_received_at < before)
+            self._connection.execute(delete(t.deliveries).where(*old))
 
     def _reserve(self, table: str) -> int:
         """Return the next id of a table; whoever writes holds the database, so that nobody else takes it."""
@@ -136,10 +138,24 @@ class Store:
                 now=now,
             )
 
-    def snapshot(self, now: datetime, longest: timedelta, cap: int) -> Snapshot:
-        """Return what the metrics need: totals, what is open or owed, and the incidents detected within `longest`.
+    def snapshot(self, now: datetime, longest: timedelta, cap: int, visit: Callable[[Recent], None]) -> Snapshot:
+        """Return what the metrics need: totals, what is open, what is owed; all of one moment.
 
-        At most `cap` incidents are listed one by one in each list; counts are never capped.
+        `visit` is called with each incident that was detected within `longest`. At most `cap` incidents are listed one
+        by one in each list; counts are never capped.
         """
         with translated(), self._engine.connect() as connection:
-            return read_snapshot(connection, now, longest, cap)
+            return read_snapshot(connection, now, longest, cap, visit)
+
+    def last_heard(self) -> dict[str, datetime]:
+        """Return when each source that is remembered last sent something."""
+        c = t.deliveries.c
+        heard: dict[str, datetime] = {}
+        source: str | None = ""
+        with translated(), self._engine.connect() as connection:
+            while source is not None:  # from one source to the next by the index, however many deliveries there are
+                source = connection.scalar(select(func.min(c.source)).where(c.source > source))
+                if source is not None:
+                    latest = select(func.max(c.last_received_at)).where(c.source == source)
+                    heard[source] = connection.scalars(latest).one()
+        return heard

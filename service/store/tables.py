@@ -180,6 +180,6 @@ deliveries = Table(
     Column("last_received_at", Instant, nullable=False),
     Column("times", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("ix_deliveries_last_received_at", "last_received_at"),
+    Index("ix_deliveries_source_last_received_at", "source", "last_received_at"),
 )
 """Raw webhook bodies, zlib-compressed, one row for all repeats of the same body from the same source."""

@@ -1,1 +1,28 @@
 """HTTP at the edge: parse, call one function, map to a status."""
+
+from flask import Flask
+
+from service.web import api, edge, openapi, pages, probes, problems, webhooks
+from service.web.parts import Incidents, Parts, Recorder, Tally
+
+__all__ = ["Incidents", "Parts", "Recorder", "Tally", "install"]
+
+
+def install(app: Flask, parts: Parts) -> None:
+    """Put every route, hook and error handler on the application. Nothing here answers with a redirect.
+
+    Alertmanager follows a redirect with a GET (or not at all), so that paths are taken with or without a slash at the
+    end, and double slashes are not tidied up.
+    """
+    app.url_map.merge_slashes = False
+    for blueprint in (
+        edge.blueprint(),
+        problems.blueprint(parts.tally),
+        webhooks.alertmanager_blueprint(parts),
+        webhooks.lifecycle_blueprint(parts),
+        api.blueprint(parts),
+        probes.blueprint(parts),
+        pages.blueprint(parts),
+        openapi.blueprint(),
+    ):
+        app.register_blueprint(blueprint)

@@ -37,7 +37,9 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None
         return
     token = find_token(tokens, _presented(request))
     if token is None:
-        raise Denied(Failure.UNAUTHORIZED, "A token is needed: Authorization: Bearer, or Basic with it as the password.")
+        raise Denied(
+            Failure.UNAUTHORIZED, "A token is needed: Authorization: Bearer, or Basic with it as the password."
+        )
     if scope not in token.scopes:
         raise Denied(Failure.FORBIDDEN, f"This token lacks the scope {scope!r}; add it in the tokens file.")
 

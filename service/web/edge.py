@@ -1,6 +1,5 @@
 """What holds for every request: a request id, the headers of every answer, and how a body is taken in."""
 
-import logging
 import re
 import secrets
 
@@ -11,7 +10,6 @@ from service.web.auth import Scope, authorize
 from service.web.parts import Parts
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_LOG = logging.getLogger(__name__)
 
 
 def blueprint() -> Blueprint:

@@ -23,11 +23,7 @@ class Recorder(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the writer's thread runs."""
-
-    @property
-    def accepting(self) -> bool:
-        """Whether a command would be taken now: alive, not shutting down, the queue not full."""
+        """Whether the writer runs and takes commands."""
 
 
 class Incidents(Protocol):

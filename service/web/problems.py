@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.intake.reasons import Failure, Source
 from service.intake.wire import Fault, PayloadError
-from service.recorder.commands import Busy, Conflict, Refused, StoreUnavailable, UnknownIncident
-from service.store import StoreUnavailable as CannotRead
+from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
 from service.web.parts import Tally
 
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
+_WEBHOOKS = _SOURCES - {Source.API.value}
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
@@ -54,9 +54,7 @@ class _Problem:
     def document(self) -> ProblemShape:
         kind = f"urn:mttx-exporter:problem:{self.reason}" if self.reason else "about:blank"
         faults = [FaultShape(pointer=fault.pointer, detail=fault.detail) for fault in self.faults]
-        return ProblemShape(
-            type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults
-        )
+        return ProblemShape(type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults)
 
 
 def blueprint(tally: Tally) -> Blueprint:
@@ -67,7 +65,7 @@ def blueprint(tally: Tally) -> Blueprint:
     def answer(error: Exception) -> Response:
         problem = _problem(error)
         source = request.blueprint
-        if source in _SOURCES and source is not None and problem.reason is not None:
+        if source in _SOURCES and problem.reason is not None:
             tally.failure(source, problem.reason.value)
         _log(error, problem, source)
         body = problem.document().model_dump_json()
@@ -93,8 +91,8 @@ def _problem(error: Exception) -> _Problem:
             return _Problem(HTTPStatus.CONFLICT, str(error), Failure.CONFLICT)
         case Busy():
             return _again("Too many requests wait for the store; try again.", Failure.BUSY, seconds=1)
-        case StoreUnavailable() | CannotRead():
-            return _again("The store does not answer; nothing was stored, try again.", Failure.STORE, seconds=5)
+        case StoreUnavailable():
+            return _again("The store does not answer; try again.", Failure.STORE, seconds=5)
         case HTTPException():
             return _of_http(error)
         case _:
@@ -114,14 +112,18 @@ def _of_http(error: HTTPException) -> _Problem:
 
 
 def _log(error: Exception, problem: _Problem, source: str | None) -> None:
-    """Log what went wrong: errors of ours with their trace, refusals in one line, and no text of the request."""
-    about: dict[str, Any] = {"source": source, "status": problem.status.value, "reason": problem.reason}
+    """Log errors of ours with their trace and refusals in one line; what was sent stays out of it."""
+    about: dict[str, Any] = {
+        "request_id": g.get("request_id"),
+        "source": source,
+        "status": problem.status.value,
+        "reason": problem.reason,
+    }
     match problem.status:
         case HTTPStatus.INTERNAL_SERVER_ERROR:
-            _LOG.error("request failed", extra=about, exc_info=error)
+            _LOG.error("the request failed", extra=about, exc_info=error)
         case HTTPStatus.SERVICE_UNAVAILABLE:
-            _LOG.warning("request put off", extra=about)
-        case _ if problem.reason is None or source == Source.API:
-            _LOG.info("request refused", extra=about)
+            _LOG.warning("try again: %s", error, extra=about)
         case _:
-            _LOG.warning("request refused", extra=about | {"detail": problem.detail})
+            level = logging.INFO if source not in _WEBHOOKS else logging.WARNING
+            _LOG.log(level, "refused: %s", problem.detail, extra=about)

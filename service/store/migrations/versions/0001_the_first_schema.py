@@ -30,7 +30,7 @@ def upgrade() -> None:
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('digest', name=op.f('pk_deliveries'))
     )
-    op.create_index('ix_deliveries_last_received_at', 'deliveries', ['last_received_at'], unique=False)
+    op.create_index('ix_deliveries_source_last_received_at', 'deliveries', ['source', 'last_received_at'], unique=False)
     op.create_table('episode_groups',
     sa.Column('source', sa.String(length=64), nullable=False),
     sa.Column('group_key', sa.Text(), nullable=False),
@@ -159,7 +159,7 @@ def downgrade() -> None:
     op.drop_index('ix_episode_groups_source_group_key_ends_at', table_name='episode_groups')
     op.drop_index('ix_episode_groups_episode_id', table_name='episode_groups')
     op.drop_table('episode_groups')
-    op.drop_index('ix_deliveries_last_received_at', table_name='deliveries')
+    op.drop_index('ix_deliveries_source_last_received_at', table_name='deliveries')
     op.drop_table('deliveries')
     op.drop_index('ix_actions_state_due_at', table_name='actions')
     op.drop_table('actions')

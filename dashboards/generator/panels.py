@@ -1,0 +1,278 @@
+"""Panels: one function per kind of picture, each returns Grafana's Classic JSON without id and position.
+
+`board.place` adds those. Only options that Grafana 9 to 13 read alike are used.
+"""
+
+from dataclasses import dataclass
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+OLDEST_GRAFANA = "9.0.0"  # without a plugin version Grafana runs the migrations of 6.x on stat and bar gauge
+NO_VALUE = "–"
+
+GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "#808080"
+SEVERITY_COLOURS = {"SEV-1": "dark-red", "SEV-2": ORANGE, "SEV-3": YELLOW, "SEV-4": BLUE}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of a panel: `ref` is Grafana's refId, `legend` may name labels as {{label}}."""
+
+    ref: str
+    expr: str
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: `source` is a label, or the refId of the query whose value it shows."""
+
+    source: str
+    title: str
+    unit: str = "string"
+    width: int | None = None
+    link: str | None = None
+    steps: tuple | None = None
+    decimals: int | None = None
+
+
+def thresholds(*steps):
+    """Give colours from (value, colour) pairs; the first value is None, the start of the scale."""
+    return {"mode": "absolute", "steps": [{"color": colour, "value": value} for value, colour in steps]}
+
+
+def override(name, **properties):
+    """Give other properties to the series or column `name`; `custom__width` stands for `custom.width`."""
+    return {"matcher": {"id": "byName", "options": name}, "properties": _properties(properties)}
+
+
+def override_query(ref, **properties):
+    """Give other properties to whatever query `ref` returns."""
+    return {"matcher": {"id": "byFrameRefID", "options": ref}, "properties": _properties(properties)}
+
+
+def _properties(properties):
+    return [{"id": name.replace("__", "."), "value": value} for name, value in properties.items()]
+
+
+def fixed(colour):
+    """Colour without regard to the value."""
+    return {"mode": "fixed", "fixedColor": colour}
+
+
+def by_severity():
+    """Colour the severities alike on every panel."""
+    return [override(name, color=fixed(colour)) for name, colour in SEVERITY_COLOURS.items()]
+
+
+def target_line(ref):
+    """Draw query `ref` as a dashed line: a target, not a measurement."""
+    return override_query(
+        ref, custom__lineStyle={"fill": "dash", "dash": [10, 6]}, custom__lineWidth=1, custom__fillOpacity=0
+    )
+
+
+def _panel(kind, title, description, queries, *, defaults, options, overrides=(), links=()):
+    return {
+        "type": kind,
+        "title": title,
+        "description": description,
+        "pluginVersion": OLDEST_GRAFANA,
+        "datasource": DATASOURCE,
+        "targets": queries,
+        "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
+        "options": options,
+        "links": list(links),
+    }
+
+
+def _ranged(queries, **more):
+    return [
+        {"refId": q.ref, "datasource": DATASOURCE, "editorMode": "code", "expr": q.expr, "legendFormat": q.legend}
+        | {"range": True, "instant": False}
+        | more
+        for q in queries
+    ]
+
+
+def _instant(queries, **more):
+    return _ranged(queries, range=False, instant=True, **more)
+
+
+def stat(title, description, queries, unit, no_value, *, steps=((None, GREEN),), overrides=(), links=(), **style):
+    """Show the latest value of each query, large. `style` sets options of the panel."""
+    defaults = {
+        "unit": unit,
+        "noValue": no_value,
+        "color": {"mode": "thresholds"},
+        "thresholds": thresholds(*steps),
+    }
+    options = {
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "textMode": "auto",
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+    }
+    return _panel(
+        "stat",
+        title,
+        description,
+        _instant(queries),
+        defaults=defaults,
+        options=options | style,
+        overrides=overrides,
+        links=links,
+    )
+
+
+def bar_gauge(title, description, queries, unit, no_value, *, steps=((None, BLUE),), links=()):
+    """Compare the latest values of a few series as bars."""
+    defaults = {
+        "unit": unit,
+        "noValue": no_value,
+        "min": 0,
+        "color": {"mode": "thresholds"},
+        "thresholds": thresholds(*steps),
+    }
+    options = {
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "showUnfilled": True,
+        "minVizHeight": 16,
+        "minVizWidth": 8,
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+    }
+    return _panel("bargauge", title, description, _instant(queries), defaults=defaults, options=options, links=links)
+
+
+def graph(title, description, queries, unit, no_value, *, bars=False, stacked=False, limits=None, overrides=(), **more):
+    """Draw queries over time. `limits` fixes the axis; `more` sets properties of the panel, such as its interval."""
+    custom = {
+        "drawStyle": "bars" if bars else "line",
+        "lineInterpolation": "linear",
+        "lineWidth": 1 if bars else 2,
+        "fillOpacity": 70 if bars else 10,
+        "showPoints": "never",
+        "spanNulls": False,
+        "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+    }
+    defaults = {"unit": unit, "noValue": no_value, "color": {"mode": "palette-classic"}, "custom": custom}
+    low, high = limits or (0, None)
+    defaults |= {"min": low} | ({} if high is None else {"max": high})
+    options = {
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    return (
+        _panel(
+            "timeseries", title, description, _ranged(queries), defaults=defaults, options=options, overrides=overrides
+        )
+        | more
+    )
+
+
+def heatmap(title, description, expr, no_value, *, interval="1d", links=()):
+    """Draw a duration histogram over time: a column per interval, a cell per bucket, darker with more incidents."""
+    queries = _ranged([Query("A", expr, "{{le}}")], format="heatmap", exemplar=True)
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Oranges", "steps": 32, "exponent": 0.5, "fill": RED, "reverse": False},
+        "exemplars": {"color": "rgba(0,120,255,0.8)"},
+        "filterValues": {"le": 0.5},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"show": True, "mode": "single", "yHistogram": False},  # `show` until Grafana 10, `mode` since
+        "yAxis": {"axisPlacement": "left", "unit": "s", "reverse": False},
+    }
+    defaults = {"unit": "short", "noValue": no_value, "custom": {"scaleDistribution": {"type": "linear"}}}
+    return _panel("heatmap", title, description, queries, defaults=defaults, options=options, links=links) | {
+        "interval": interval
+    }
+
+
+def state_timeline(title, description, queries, states, no_value, *, links=()):
+    """Draw one bar per series, coloured by state; `states` is (value, text, colour) for each."""
+    mapping = {str(value): {"text": text, "color": colour, "index": value} for value, text, colour in states}
+    defaults = {
+        "unit": "none",
+        "noValue": no_value,
+        "color": {"mode": "thresholds"},
+        "thresholds": thresholds((None, GREY)),
+        "mappings": [{"type": "value", "options": mapping}],
+        "custom": {"fillOpacity": 80, "lineWidth": 0, "spanNulls": False},
+        "links": list(links),
+    }
+    options = {
+        "mergeValues": True,
+        "showValue": "auto",
+        "alignValue": "left",
+        "rowHeight": 0.8,
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    return _panel("state-timeline", title, description, _ranged(queries), defaults=defaults, options=options)
+
+
+def annotation_list(title, description, tag, limit):
+    """List annotations by tag; a click moves the dashboard there. It asks Grafana, not Prometheus."""
+    options = {
+        "tags": [tag],
+        "limit": limit,
+        "onlyInTimeRange": True,
+        "onlyFromThisDashboard": False,
+        "showTags": False,
+        "showTime": True,
+        "showUser": False,
+        "navigateBefore": "1h",
+        "navigateAfter": "1h",
+        "navigateToPanel": False,
+    }
+    defaults = {"unit": "none", "noValue": "No annotation in this time range."}
+    return _panel("annolist", title, description, [], defaults=defaults, options=options)
+
+
+def table(title, description, queries, shown, no_value, *, sort=None, descending=False):
+    """Show one row per label set; queries are joined on the labels that all of them have.
+
+    `shown` lists the columns from left to right; labels and values that are not in it stay hidden. At least two
+    queries, because Grafana calls the value of a single one differently.
+    """
+    sources = [_field(queries, column) for column in shown]
+    hidden = ["Time", "job", *(f"Value #{q.ref}" for q in queries)]
+    organize = {
+        "excludeByName": {name: True for name in hidden if name not in sources},
+        "indexByName": {source: position for position, source in enumerate(sources)},
+        "renameByName": {source: column.title for source, column in zip(sources, shown, strict=True)},
+    }
+    defaults = {"unit": "string", "noValue": no_value, "custom": {"align": "auto", "filterable": False}}
+    options = {"showHeader": True, "footer": {"show": False, "reducer": ["sum"], "fields": ""}}
+    options["sortBy"] = [{"displayName": sort, "desc": descending}] if sort else []
+    cells = [_cell(column) for column in shown]
+    targets = _instant(queries, format="table")
+    panel = _panel("table", title, description, targets, defaults=defaults, options=options, overrides=cells)
+    panel["transformations"] = [{"id": "merge", "options": {}}, {"id": "organize", "options": organize}]
+    return panel
+
+
+def _field(queries, column):
+    return f"Value #{column.source}" if column.source in {q.ref for q in queries} else column.source
+
+
+def _cell(column):
+    properties = {"unit": column.unit, "noValue": NO_VALUE}
+    if column.width:
+        properties["custom__width"] = column.width
+    if column.decimals is not None:
+        properties["decimals"] = column.decimals
+    if column.link:
+        properties["links"] = [{"title": "Open the incident page", "url": column.link, "targetBlank": True}]
+    if column.steps:
+        properties |= {
+            "custom__displayMode": "color-background-solid",  # Grafana 9.5 and later turn it into cellOptions
+            "color": {"mode": "thresholds"},
+            "thresholds": thresholds(*column.steps),
+        }
+    return override(column.title, **properties)

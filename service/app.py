@@ -1,0 +1,142 @@
+"""The composition root: settings, store, recorder, metrics and blueprints put together. Nothing else knows them all."""
+
+import atexit
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from flask import Flask
+
+from service import __version__, logs, web
+from service.domain.policy import (
+    DueRule,
+    Indicator,
+    Milestone,
+    Policy,
+    Severity,
+    Stage,
+    Statistic,
+    Target,
+    WeeklyReview,
+)
+from service.intake import alertmanager, lifecycle
+from service.intake.reasons import Failure, Ignored, Source
+from service.metrics.collector import IncidentCollector, ProcessCollector
+from service.metrics.exposition import exposition, registry
+from service.metrics.measurements import Measuring
+from service.metrics.tally import Tally
+from service.recorder.commands import CloseStale, Command, PruneDeliveries
+from service.recorder.upkeep import Upkeep
+from service.recorder.writer import Recorder
+from service.settings import Settings, load, load_tokens
+from service.store import Store
+from service.web.parts import Parts
+
+UPKEEP_SECONDS = 30.0
+
+
+def now() -> datetime:
+    """Return the time of day; the only clock below the command line."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the service; without settings they are read from `mttx.yml` and the environment.
+
+    Any WSGI server can run it, in one process for each database file. Raises `SettingsError` or `StoreRefused`.
+    """
+    settings = settings or load(None, os.environ)
+    logs.configure(settings.log.level)
+    policy = policy_of(settings)
+    store = Store.open(settings.database_url, policy)
+    recorder = Recorder(store, policy, queue_limit=settings.limits.queue)
+    measuring = Measuring(
+        store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
+    )
+    tally = Tally(list(Source), list(Failure), list(Ignored), store.last_heard())
+    incidents = IncidentCollector(measuring, policy, now)
+    process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
+    upkeep = Upkeep(recorder, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
+    app = Flask("mttx-exporter", static_folder=None)
+    web.install(
+        app,
+        Parts(
+            recorder=recorder,
+            store=store,
+            indicators=measuring.table,
+            exposition=exposition(registry([incidents, process])),
+            tally=tally,
+            clock=now,
+            alerts=reading_of(settings),
+            events=lifecycle.Reading(
+                zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
+            ),
+            policy=policy,
+            zone=settings.display_timezone,
+            tokens=load_tokens(settings.tokens_file) if settings.tokens_file else (),
+            metrics_auth=settings.metrics_auth,
+            most_bytes=settings.limits.body_bytes,
+        ),
+    )
+
+    def shut_down() -> None:
+        upkeep.stop()
+        recorder.close()
+        store.close()
+
+    atexit.register(shut_down)
+    app.extensions["mttx.shut_down"] = shut_down
+    return app
+
+
+def _due(settings: Settings, at: datetime) -> Iterable[Command]:
+    if settings.close_stale:
+        yield CloseStale(at)
+    yield PruneDeliveries(at - settings.retention.raw)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the team's policy; lead times are held to their deadlines."""
+    review = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
+    deadlines: dict[Severity, dict[Stage, DueRule]] = {}
+    for severity, owed in settings.deadlines.by_severity().items():
+        rules = ((Stage.DRAFT, owed.draft), (Stage.FINAL, owed.final))
+        deadlines[Severity(severity)] = {
+            stage: rule if isinstance(rule, timedelta) else review for stage, rule in rules if rule is not None
+        }
+    return Policy(
+        deadlines=deadlines,
+        targets=(*_promised(settings), *_lead_times(deadlines)),
+        resolve_from=Milestone(settings.indicators.resolve.from_),
+        default_severity=Severity(settings.default_severity),
+        reopen_window=settings.reopen_window,
+        stale_after=settings.stale_after,
+    )
+
+
+def _promised(settings: Settings) -> Iterable[Target]:
+    for promise in settings.targets.promises():
+        severity = Severity(promise.severity) if promise.severity else None
+        yield Target(Indicator(promise.indicator), Statistic(promise.statistic), promise.limit, severity)
+
+
+def _lead_times(deadlines: dict[Severity, dict[Stage, DueRule]]) -> Iterable[Target]:
+    indicators = {Stage.DRAFT: Indicator.DRAFT, Stage.FINAL: Indicator.FINALIZE}
+    for severity, stages in deadlines.items():
+        for stage, rule in stages.items():
+            if isinstance(rule, timedelta):
+                yield Target(indicators[stage], Statistic.MAX, rule, severity)
+
+
+def reading_of(settings: Settings) -> alertmanager.Reading:
+    """Return how alerts are read."""
+    return alertmanager.Reading(
+        severity_map={name: Severity(severity) for name, severity in settings.severity_map.items()},
+        severity_label=settings.severity_label,
+        ignore_label=settings.ignore.label,
+        ignored_alertnames=settings.ignore.alertnames,
+        most_alerts=settings.limits.alerts,
+        most_labels=settings.limits.labels,
+        most_text=settings.limits.label_length,
+    )

@@ -1,0 +1,181 @@
+"""`mttx serve`: start the service under Granian, and stop it so that nothing taken in is lost and nothing stays behind.
+
+Two processes: this one listens for signals and starts the worker, which holds the application. Their ends are tied
+together: the worker leaves when this process is gone, even after `kill -9`, and this one leaves when the worker dies.
+"""
+
+import atexit
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service import __version__, logs
+from service.cli.config import config_option
+from service.settings import Loaded, Settings, SettingsError, load_tokens
+from service.settings.sources import read
+
+# Idle connections are closed after this long too, and a client that sends its headers byte by byte gets no longer.
+HEADERS_WITHIN_MS = 10_000
+# Docker kills ten seconds after SIGTERM; a client that sends its body byte by byte must not hold us until then.
+DRAIN_SECONDS = 8
+BACKLOG = 1024  # connections that the kernel queues for us
+CONNECTIONS = 512  # open at once; half of the descriptors a process has under systemd's defaults
+
+_ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+_SERVER_LOGS = {"debug": "debug", "error": "error"}  # at info it announces every step of its own
+
+_stopping = threading.Lock()
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+@config_option
+@click.option("--listen", metavar="HOST:PORT", help="The address to serve on; overrides `listen`.")
+def serve(path: Path | None, listen: str | None) -> None:
+    """Take in alerts and serve the metrics, until SIGTERM or Ctrl-C."""
+    environ = {**os.environ, "MTTX_LISTEN": listen} if listen else os.environ
+    loaded = read(Settings, path, environ)
+    settings = loaded.settings
+    if settings.tokens_file:
+        load_tokens(settings.tokens_file)
+    address = _free_address(settings)
+    logs.configure(settings.log.level)
+    _greet(loaded)
+    _run(settings, address)
+
+
+def _free_address(settings: Settings) -> str:
+    """Return the IP address to listen on, if it is free: Granian shares ports, and a second server would not notice."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror or error}") from error
+    return str(address[0])
+
+
+def _greet(loaded: Loaded[Settings]) -> None:
+    settings = loaded.settings
+    _log.info("mttx %s starts on %s", __version__, settings.listen)
+    if not sys.stderr.isatty():
+        return
+    base = settings.public_url or f"http://{settings.listen}"
+    click.echo(
+        f"mttx {__version__}\n"
+        f"  pages          {base}/\n"
+        f"  metrics        {base}/metrics\n"
+        f"  webhook        {base}/webhooks/alertmanager\n"
+        f"  database       {settings.database_url}\n"
+        f"  configuration  {loaded.file or 'the defaults'} (mttx config show)",
+        err=True,
+    )
+    if not settings.tokens_file:
+        click.echo(
+            "  No tokens are configured: only this machine can reach it, and everybody on it may write.", err=True
+        )
+
+
+def _run(settings: Settings, address: str) -> None:
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+    from granian.server.mp import MPServer
+
+    server = MPServer(
+        "service.app:create_app",
+        address=address,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=1,  # one writer, one set of counters (docs/decisions.md)
+        blocking_threads=settings.threads,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
+        log_level=LogLevels(_SERVER_LOGS.get(settings.log.level, "warning")),
+        log_dictconfig=logs.dict_config(settings.log.level),
+        log_access=settings.log.access,
+        log_access_format='%(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).1f ms',
+        workers_kill_timeout=DRAIN_SECONDS,
+    )
+    # Granian would start a second worker beside the first at SIGHUP; a terminal that is closed means: stop.
+    server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))
+    # Our own loader: Granian's puts the working directory before the installed packages.
+    server.serve(spawn_target=_work, target_loader=partial(_load, settings), wrap_loader=False)
+    _log.info("mttx has stopped")
+
+
+# --- in the worker's process ----------------------------------------------------------------------------------------
+
+
+def _load(settings: Settings) -> Any:
+    from service.app import create_app
+
+    return create_app(settings)
+
+
+def _work(*arguments: Any) -> None:
+    """Serve until told to stop, then run what the application registered with atexit: a forked process skips it."""
+    from granian.server.mp import MPServer
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)
+    signal.signal(
+        signal.SIGTERM, signal.SIG_DFL
+    )  # a fork has the other process's handler until the server sets its own
+    for wait in (_stop_when_told, _stop_with_parent):
+        threading.Thread(target=wait, name=wait.__name__, daemon=True).start()
+    try:
+        MPServer._spawn_wsgi_worker(*arguments)
+    except SettingsError as error:
+        _log.critical("cannot start: %s", error)
+        sys.exit(1)
+    except Exception:  # the end of this process: what is not told here is told by nobody
+        _log.critical("cannot start", exc_info=True)
+        sys.exit(1)
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _stop_when_told() -> None:
+    """Take the order from the main process alone: Ctrl-C and systemd signal both processes, and it passes it on.
+
+    Twice told, Granian 2.8 may wait for ever, and a worker that ends first looks to it like one that has crashed.
+    """
+    while signal.sigwaitinfo(_ORDERS).si_pid != os.getppid():
+        pass
+    _stop()
+
+
+def _stop_with_parent() -> None:
+    """Wait for the end of the main process, of which its end of a pipe tells at once."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - a worker has one
+    parent.join()
+    _log.error("the main process is gone; stopping")
+    _stop()
+    time.sleep(DRAIN_SECONDS)
+    os._exit(1)
+
+
+def _stop() -> None:
+    """Call the handler that the server has set, once; before there is one, nothing was taken in and nothing is lost."""
+    if not _stopping.acquire(blocking=False):
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler):
+        os._exit(0)
+    handler(signal.SIGTERM, None)

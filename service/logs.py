@@ -1,0 +1,78 @@
+"""Logs for machines: one JSON object per line on stderr. What a line may carry is listed here; nothing else gets in.
+
+People's names and tokens never do: a name belongs into the incident's record, a token nowhere.
+"""
+
+import json
+import logging
+import logging.config
+from datetime import UTC, datetime
+from typing import Any
+
+# What `extra=` may add. A new field has to be one that says nothing about a person.
+FIELDS = (
+    "request_id",
+    "method",
+    "path",
+    "status",
+    "seconds",
+    "source",
+    "reason",
+    "incident",
+    "event_id",
+    "token_name",
+    "count",
+)
+
+
+class JsonFormatter(logging.Formatter):
+    """Write a record as one line of JSON: time, level, logger, message, what is in FIELDS, and a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line: dict[str, Any] = {
+            "time": at,
+            "level": record.levelname.lower(),
+            "logger": record.name.lstrip("_"),
+            "message": record.getMessage(),
+        }
+        line.update((name, getattr(record, name)) for name in FIELDS if getattr(record, name, None) is not None)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class WorthReading(logging.Filter):
+    """Drop what Granian says about 16 threads at every start: they wait for the disk, not for a core."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether to write it."""
+        return "Python threads, which seems quite high" not in record.getMessage()
+
+
+def dict_config(level: str) -> dict[str, Any]:
+    """Return the configuration for `logging.config`; it covers the loggers of the server too."""
+    handled = {"handlers": ["stderr"], "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "service.logs.JsonFormatter"}},
+        "filters": {"worth_reading": {"()": "service.logs.WorthReading"}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "json",
+                "filters": ["worth_reading"],
+            }
+        },
+        "root": {"level": level.upper(), "handlers": ["stderr"]},
+        "loggers": {"_granian": handled, "granian.access": {"level": "INFO", **handled}},
+    }
+
+
+def configure(level: str) -> None:
+    """Log to stderr from this level up; Python's own warnings too."""
+    logging.config.dictConfig(dict_config(level))
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,266 @@
+"""The collectors: what the store and this process know, as metric families. The catalogue gives their names."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from prometheus_client import Metric as Family
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
+
+from service.domain.incident import OPEN_PHASES, ResolutionSource
+from service.domain.indicators import Row
+from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
+from service.domain.totals import DISMISSED, HISTOGRAMS, INFINITE, OPENED, RESOLVED, Total, bounds
+from service.metrics.catalogue import BY_NAME, Kind
+from service.metrics.measurements import NEEDED, Measurements, Measuring
+from service.metrics.tally import Tally
+from service.store import StoreUnavailable
+from service.store.snapshot import Snapshot, Watched
+
+LONGEST_TITLE = 120
+
+Bucket = tuple[str, float] | tuple[str, float, Exemplar]
+Series = Iterable[tuple[Sequence[str], float]]
+
+
+def _family(name: str, series: Series) -> Family:
+    """Return a counter or gauge family with the catalogue's name, help and labels."""
+    metric = BY_NAME[name]
+    make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family = make(name, metric.help, labels=metric.labels)
+    for labels, value in series:
+        family.add_metric(labels, value)
+    return family
+
+
+class IncidentCollector(Collector):
+    """Everything about incidents, postmortems and actions, read from the store; every replica exports the same.
+
+    Where the store does not answer there is nothing of this on the scrape, and `mttx_scrape_errors_total` grows.
+    """
+
+    def __init__(self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime]) -> None:
+        self._measuring = measuring
+        self._policy = policy
+        self._clock = clock
+        self._bounds = bounds(policy)
+        self.errors = 0
+        self.seconds = 0.0
+
+    def describe(self) -> Iterable[Family]:
+        """Say nothing, so that registering reads nothing."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield the families."""
+        try:
+            measured = self._measuring.measure(self._clock())
+        except StoreUnavailable:
+            self.errors += 1
+            return
+        self.seconds = measured.seconds
+        yield from self._totals(measured.snapshot.totals)
+        yield from self._indicators(measured)
+        yield from self._open(measured.snapshot)
+        yield from self._owed(measured.snapshot)
+        yield from _actions(measured.snapshot)
+        yield _family("mttx_incidents_missing_milestone", (((m,), measured.missing.get(m, 0)) for m in NEEDED))
+        yield _family("mttx_incidents_invalid_interval", (((i,), measured.invalid.get(i, 0)) for i in Indicator))
+        yield _family("mttx_incidents_stale", [((), measured.snapshot.stale)])
+        yield _family("mttx_series_capped", (((name,), n) for name, n in _capped(measured.snapshot)))
+
+    # -- running totals ----------------------------------------------------------------------------------------------
+
+    def _totals(self, totals: Sequence[Total]) -> Iterator[Family]:
+        counted = {(t.metric, t.severity, t.detail): t.count for t in totals if not t.le}
+        for name in (OPENED, DISMISSED):
+            yield _family(name, (((s,), counted.get((name, s, ""), 0)) for s in Severity))
+        sources = ((s, r) for s in Severity for r in ResolutionSource)
+        yield _family(RESOLVED, (((s, r), counted.get((RESOLVED, s, r), 0)) for s, r in sources))
+        buckets: dict[tuple[str, str, str], list[Total]] = defaultdict(list)
+        for total in totals:
+            if total.le:
+                buckets[total.metric, total.severity, total.detail].append(total)
+        families: dict[str, HistogramMetricFamily] = {}
+        for name, detail in HISTOGRAMS.values():
+            metric = BY_NAME[name]
+            family = families.setdefault(name, HistogramMetricFamily(name, metric.help, labels=metric.labels))
+            for severity in Severity:
+                found = buckets.get((name, severity, detail), [])
+                labels = (severity, detail) if detail else (severity,)
+                family.add_metric(labels, *self._cumulated(found))
+        yield from families.values()
+
+    def _cumulated(self, found: Sequence[Total]) -> tuple[list[Bucket], float]:
+        """Return cumulative buckets and the sum; a total whose bound is no longer in use counts for the next one."""
+        remaining = sorted(found, key=lambda total: total.le)
+        cumulated: list[Bucket] = []
+        count = 0
+        for bound in (*self._bounds, INFINITE):
+            exemplar = None
+            while remaining and remaining[0].le <= bound:
+                total = remaining.pop(0)
+                count += total.count
+                exemplar = _exemplar(total) or exemplar
+            le = "+Inf" if bound == INFINITE else str(float(bound))
+            cumulated.append((le, count, exemplar) if exemplar else (le, count))
+        return cumulated, sum(total.seconds for total in found)
+
+    # -- indicators --------------------------------------------------------------------------------------------------
+
+    def _indicators(self, measured: Measurements) -> Iterator[Family]:
+        rows = [(window, row) for window, found in measured.tables.items() for row in found]
+        for prefix, some in (
+            ("mttx_indicator", [(w, r) for w, r in rows if r.severity is None]),
+            ("mttx_severity_indicator", [(w, r) for w, r in rows if r.severity is not None]),
+        ):
+            yield _family(
+                f"{prefix}_seconds",
+                (
+                    ((r.indicator, w, statistic, *_severity(r)), value)
+                    for w, r in some
+                    for statistic, value in r.summary.statistics.items()
+                ),
+            )
+            yield _family(
+                f"{prefix}_incidents", (((r.indicator, w, *_severity(r)), r.summary.incidents) for w, r in some)
+            )
+            yield _family(
+                f"{prefix}_within_target_ratio",
+                (
+                    ((r.indicator, w, *_severity(r)), r.within_target_ratio)
+                    for w, r in some
+                    if r.within_target_ratio is not None
+                ),
+            )
+        targets = self._policy.targets
+        yield _family(
+            "mttx_indicator_target_seconds",
+            (((t.indicator, t.statistic), t.limit.total_seconds()) for t in targets if t.severity is None),
+        )
+        yield _family(
+            "mttx_severity_indicator_target_seconds",
+            (
+                ((t.indicator, t.statistic, t.severity), t.limit.total_seconds())
+                for t in targets
+                if t.severity is not None
+            ),
+        )
+
+    # -- what is open and owed ---------------------------------------------------------------------------------------
+
+    def _open(self, snapshot: Snapshot) -> Iterator[Family]:
+        phases = ((s, p) for s in Severity for p in OPEN_PHASES)
+        yield _family("mttx_incidents_open", (((s, p), snapshot.open.get((s, p), 0)) for s, p in phases))
+        for milestone in (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED):
+            yield _family(
+                f"mttx_incident_{milestone}_timestamp_seconds",
+                (
+                    (_incident(w), w.milestones[milestone].timestamp())
+                    for w in snapshot.watched_open
+                    if milestone in w.milestones
+                ),
+            )
+        watched = {w.id: w for w in (*snapshot.watched_owing, *snapshot.watched_open)}
+        yield _family(
+            "mttx_incident_info",
+            (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in watched.values()),
+        )
+
+    def _owed(self, snapshot: Snapshot) -> Iterator[Family]:
+        owing = [(w, stage, due) for w in snapshot.watched_owing for stage, due in w.due.items()]
+        yield _family(
+            "mttx_postmortem_due_timestamp_seconds", (((*_incident(w), s), due.timestamp()) for w, s, due in owing)
+        )
+        yield _family(
+            "mttx_postmortem_deadline_seconds",
+            (((*_incident(w), s), (due - w.deadlines_from).total_seconds()) for w, s, due in owing),
+        )
+        known = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
+        for name, overdue in (("mttx_postmortems_due", False), ("mttx_postmortems_overdue", True)):
+            yield _family(name, (((s, stage), snapshot.owed.get((s, stage, overdue), 0)) for s, stage in known))
+
+
+def _severity(row: Row) -> tuple[str, ...]:
+    return () if row.severity is None else (row.severity,)
+
+
+def _incident(watched: Watched) -> tuple[str, str]:
+    return f"INC-{watched.id}", watched.severity
+
+
+def _exemplar(total: Total) -> Exemplar | None:
+    if total.exemplar_incident is None or total.exemplar_seconds is None or total.exemplar_at is None:
+        return None
+    labels = {"incident": f"INC-{total.exemplar_incident}"}
+    return Exemplar(labels, total.exemplar_seconds, total.exemplar_at.timestamp())
+
+
+def _actions(snapshot: Snapshot) -> Iterator[Family]:
+    types = sorted({action_type for action_type, _ in snapshot.actions})
+    late = {t: snapshot.actions.get((t, True), 0) for t in types}
+    yield _family("mttx_actions_open", (((t,), late[t] + snapshot.actions.get((t, False), 0)) for t in types))
+    yield _family("mttx_actions_overdue", (((t,), late[t]) for t in types))
+    yield _family(
+        "mttx_action_due_timestamp_seconds",
+        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.due_at.timestamp()) for a in snapshot.actions_due),
+    )
+
+
+def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
+    hidden = snapshot.capped
+    yield "mttx_incident_detected_timestamp_seconds", hidden["open"]
+    yield "mttx_postmortem_due_timestamp_seconds", hidden["draft"] + hidden["final"]
+    yield "mttx_action_due_timestamp_seconds", hidden["actions"]
+
+
+class Stats(Protocol):
+    """What the recorder says of itself."""
+
+    commits: int
+    commit_seconds: float
+    errors: int
+
+
+class ProcessCollector(Collector):
+    """What this process did. Comes after `IncidentCollector`, whose errors and duration it shows."""
+
+    def __init__(
+        self, tally: Tally, stats: Stats, queue_length: Callable[[], int], incidents: IncidentCollector, version: str
+    ) -> None:
+        self._tally = tally
+        self._stats = stats
+        self._queue_length = queue_length
+        self._incidents = incidents
+        self._version = version
+
+    def describe(self) -> Iterable[Family]:
+        """Say nothing, so that registering reads nothing."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield the families."""
+        for name, counts in self._tally.counters().items():
+            yield _family(name, counts)
+        heard = self._tally.last_heard()
+        yield _family(
+            "mttx_last_webhook_timestamp_seconds", (((s,), at.timestamp()) for s, at in sorted(heard.items()))
+        )
+        yield _family("mttx_recorder_queue_length", [((), self._queue_length())])
+        yield _family("mttx_recorder_commits_total", [((), self._stats.commits)])
+        commit = BY_NAME["mttx_recorder_commit_seconds"]
+        summary = SummaryMetricFamily(commit.name, commit.help)
+        summary.add_metric((), self._stats.commits, self._stats.commit_seconds)
+        yield summary
+        yield _family("mttx_store_errors_total", [((), self._stats.errors)])
+        yield _family("mttx_scrape_errors_total", [((), self._incidents.errors)])
+        yield _family("mttx_scrape_duration_seconds", [((), self._incidents.seconds)])
+        yield _family("mttx_build_info", [((self._version,), 1)])

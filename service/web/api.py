@@ -1,0 +1,155 @@
+"""The lifecycle API: what people and their tools report and read."""
+
+import re
+from datetime import datetime
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
+
+from flask import Blueprint, Request, Response, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.domain.incident import Phase
+from service.domain.policy import Severity
+from service.intake import lifecycle
+from service.intake.event_data import INCIDENT_ID
+from service.intake.reasons import Failure, Source
+from service.intake.wire import PayloadError
+from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents, UnknownIncident
+from service.store.records import IncidentRecord
+from service.web import shapes
+from service.web.auth import authorize
+from service.web.edge import received
+from service.web.parts import Parts
+from service.web.timeline import timeline
+
+INCIDENTS = "/api/v1/incidents"
+_ID = re.compile(INCIDENT_ID)
+Query = TypeVar("Query", bound=BaseModel)
+
+
+class IncidentQuery(BaseModel):
+    """What can be asked of the list; `phase` and `severity` may be repeated, or hold several with commas between."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phase: list[Phase] = []
+    severity: list[Severity] = []
+    open: bool = False
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Annotated[int | None, Field(ge=1, le=10**18)] = None
+
+
+class IndicatorQuery(BaseModel):
+    """What can be asked of the indicators: one of the configured windows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    window: str = "30d"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Return the API's routes."""
+    bp = Blueprint(Source.API.value, __name__)
+
+    @bp.before_request
+    def count() -> None:
+        parts.tally.request(Source.API.value)
+
+    @bp.get(INCIDENTS, strict_slashes=False)
+    def list_incidents() -> Response:
+        authorize(request, parts.tokens, "read")
+        query = _query(request, IncidentQuery, several=("phase", "severity"))
+        page = parts.store.incidents(
+            now=parts.clock(),
+            phases=query.phase,
+            severities=query.severity,
+            open_only=query.open,
+            before=query.cursor,
+            limit=query.limit,
+        )
+        lines = [shapes.summary(line) for line in page.lines]
+        return _json(shapes.IncidentList(incidents=lines, next=_next(query, page.next_before)))
+
+    @bp.post(INCIDENTS, strict_slashes=False)
+    def open_incident() -> Response:
+        body, now = received(request, parts, "write"), parts.clock()
+        events = lifecycle.parse_opening(body, parts.events, now)
+        key = events[0].event_id  # so that a repeat finds the incident that the first one opened
+        opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
+        outcome = parts.recorder.submit(opening)[0]
+        answer = _incident(parts, outcome.incident_id, now, 201 if outcome.created else 200)
+        answer.headers["Location"] = f"{INCIDENTS}/{shapes.public_id(outcome.incident_id)}"
+        parts.tally.heard(Source.API.value, now)
+        return answer
+
+    @bp.get(f"{INCIDENTS}/<incident_id>", strict_slashes=False)
+    def show_incident(incident_id: str) -> Response:
+        authorize(request, parts.tokens, "read")
+        return _incident(parts, _number(incident_id), parts.clock(), 200)
+
+    @bp.get(f"{INCIDENTS}/<incident_id>/timeline", strict_slashes=False)
+    def show_timeline(incident_id: str) -> Response:
+        authorize(request, parts.tokens, "read")
+        number = _number(incident_id)
+        return _json(timeline(_record(parts, number), number, parts.zone))
+
+    @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
+    def append_event(incident_id: str) -> Response:
+        body, now, number = received(request, parts, "write"), parts.clock(), _number(incident_id)
+        event = lifecycle.parse_event(body, parts.events, now)
+        (outcome,) = parts.recorder.submit(AppendEvent(number, event))
+        parts.tally.heard(Source.API.value, now)
+        return _incident(parts, number, now, 201 if outcome.created else 200)
+
+    @bp.get("/api/v1/indicators", strict_slashes=False)
+    def show_indicators() -> Response:
+        authorize(request, parts.tokens, "read")
+        window = _query(request, IndicatorQuery).window
+        rows = parts.indicators(window, parts.clock())
+        if rows is None:
+            raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
+        return _json(shapes.IndicatorTable(window=window, indicators=[shapes.indicator_row(row) for row in rows]))
+
+    return bp
+
+
+def _number(incident_id: str) -> int:
+    if not _ID.fullmatch(incident_id):
+        raise UnknownIncident("There is no such incident; an id looks like INC-1.")
+    return int(incident_id.removeprefix("INC-"))
+
+
+def _record(parts: Parts, number: int) -> IncidentRecord:
+    record = parts.store.incident(number)
+    if record is None:
+        raise UnknownIncident(f"There is no incident {shapes.public_id(number)}.")
+    return record
+
+
+def _incident(parts: Parts, number: int, now: datetime, status: int) -> Response:
+    return _json(shapes.detail(_record(parts, number), number, parts.policy, now), status)
+
+
+def _query(request: Request, model: type[Query], several: tuple[str, ...] = ()) -> Query:
+    given = {
+        key: [part for value in values for part in value.split(",")] if key in several else values[-1]
+        for key, values in request.args.lists()
+    }
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be read. {text}") from None
+
+
+def _next(query: IncidentQuery, before: int | None) -> str | None:
+    if before is None:
+        return None
+    again = query.model_dump(mode="json", exclude_defaults=True) | {"cursor": before}
+    again = {key: "true" if value is True else value for key, value in again.items()}
+    return f"{INCIDENTS}?{urlencode(again, doseq=True)}"
+
+
+def _json(model: BaseModel, status: int = 200) -> Response:
+    return Response(model.model_dump_json(), status, mimetype="application/json")

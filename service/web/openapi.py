@@ -1,0 +1,260 @@
+"""The OpenAPI 3.1 document, made from the models that the code itself reads and writes.
+
+`OPERATIONS` is the one table of endpoints; a test holds it against the routes and against docs/api.md.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from flask import Blueprint, Response
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service import __version__
+from service.intake import alertmanager, event_data, lifecycle
+from service.intake.event_data import INCIDENT_ID
+from service.web import shapes
+from service.web.api import IncidentQuery, IndicatorQuery
+from service.web.auth import Scope
+from service.web.problems import MEDIA_TYPE, ProblemShape
+from service.web.timeline import Timeline
+
+_REF = "#/components/schemas/{model}"
+_JSON = "application/json"
+_TEXT = "text/plain"
+_INCIDENT = "/api/v1/incidents/{incident_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path. `answer` is a model of JSON, or the media type of anything else."""
+
+    method: str
+    path: str
+    summary: str
+    answer: type[BaseModel] | str
+    scope: Scope | None = None
+    body: type[BaseModel] | None = None
+    or_array: bool = False
+    query: type[BaseModel] | None = None
+    ok: tuple[int, ...] = (200,)
+    errors: tuple[int, ...] = ()
+
+
+_READING = (401, 403, 503)
+_WRITING = (400, 401, 403, 413, 415, 503)
+
+OPERATIONS = (
+    Operation(
+        method="post",
+        path="/webhooks/alertmanager",
+        summary="Take in a notification of Alertmanager (webhook version 4)",
+        scope="ingest",
+        body=alertmanager.Payload,
+        answer=shapes.AlertsReceipt,
+        errors=_WRITING,
+    ),
+    Operation(
+        method="post",
+        path="/webhooks/lifecycle",
+        summary="Take in one lifecycle event, or an array of them, by the sender's own incident key",
+        scope="ingest",
+        body=lifecycle.LifecycleEvent,
+        or_array=True,
+        answer=shapes.EventsReceipt,
+        errors=(*_WRITING, 404, 409),
+    ),
+    Operation(
+        method="get",
+        path="/api/v1/incidents",
+        summary="List incidents, newest first",
+        scope="read",
+        query=IncidentQuery,
+        answer=shapes.IncidentList,
+        errors=(400, *_READING),
+    ),
+    Operation(
+        method="post",
+        path="/api/v1/incidents",
+        summary="Open an incident by hand",
+        scope="write",
+        body=lifecycle.OpenBody,
+        answer=shapes.IncidentDetail,
+        ok=(201, 200),
+        errors=(*_WRITING, 409),
+    ),
+    Operation(
+        method="get",
+        path=_INCIDENT,
+        summary="Show one incident with its history",
+        scope="read",
+        answer=shapes.IncidentDetail,
+        errors=(*_READING, 404),
+    ),
+    Operation(
+        method="get",
+        path=f"{_INCIDENT}/timeline",
+        summary="Show what happened in an incident, in order",
+        scope="read",
+        answer=Timeline,
+        errors=(*_READING, 404),
+    ),
+    Operation(
+        method="post",
+        path=f"{_INCIDENT}/events",
+        summary="Add an event to an incident",
+        scope="write",
+        body=lifecycle.EventBody,
+        answer=shapes.IncidentDetail,
+        ok=(201, 200),
+        errors=(*_WRITING, 404, 409),
+    ),
+    Operation(
+        method="get",
+        path="/api/v1/indicators",
+        summary="Show the indicators over one window, the numbers of the metrics",
+        scope="read",
+        query=IndicatorQuery,
+        answer=shapes.IndicatorTable,
+        errors=(400, *_READING),
+    ),
+    Operation(method="get", path="/metrics", summary="Scrape the metrics", answer=_TEXT, errors=(401, 403, 503)),
+    Operation(
+        method="get",
+        path="/-/healthy",
+        summary="Say whether the process works",
+        answer=_TEXT,
+        errors=(401, 403, 503),
+    ),
+    Operation(
+        method="get",
+        path="/-/ready",
+        summary="Say whether events can be taken in now",
+        answer=_TEXT,
+        errors=(401, 403, 503),
+    ),
+    Operation(method="get", path="/openapi.json", summary="This document", answer=_JSON),
+    Operation(method="get", path="/", summary="A page with links, for people", answer="text/html"),
+)
+_DESCRIBED = {
+    200: "Done; where something was sent, it was here before or changed nothing else",
+    201: "Recorded, and on disk",
+    400: "What was sent cannot be accepted as it is; `detail` says what to change",
+    401: "A token is needed",
+    403: "The token lacks the scope, or the request comes from where it must not",
+    404: "There is no such incident",
+    409: "The incident's state does not allow it",
+    413: "Too large",
+    415: "The body is compressed; send it as it is",
+    503: "Try again after `Retry-After` seconds",
+}
+
+
+def blueprint() -> Blueprint:
+    """Return the route of the document."""
+    bp = Blueprint("openapi", __name__)
+
+    @bp.get("/openapi.json", strict_slashes=False)
+    def openapi() -> Response:
+        return Response(json.dumps(document()), mimetype=_JSON)
+
+    return bp
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document; it is the same for every installation of this version."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mttx-exporter",
+            "version": __version__,
+            "description": "Measures how incidents are handled. Every error is an RFC 9457 problem document.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token as the password"},
+            },
+        },
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    read = {op.body for op in OPERATIONS if op.body} | set(event_data.MODELS.values())
+    written = {op.answer for op in OPERATIONS if not isinstance(op.answer, str)} | {ProblemShape}
+    models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+        *((model, "validation") for model in sorted(read, key=_name)),
+        *((model, "serialization") for model in sorted(written, key=_name)),
+    ]
+    _, schemas = models_json_schema(models, ref_template=_REF)
+    found: dict[str, Any] = schemas["$defs"]
+    return found
+
+
+def _name(model: type[BaseModel]) -> str:
+    return model.__name__
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": _operation_id(operation),
+        "parameters": _parameters(operation),
+        "responses": {
+            **{str(status): _answer(operation.answer, status) for status in operation.ok},
+            **{str(status): _answer(ProblemShape, status, MEDIA_TYPE) for status in sorted(operation.errors)},
+        },
+    }
+    if operation.body:
+        one: dict[str, Any] = {"$ref": _REF.format(model=operation.body.__name__)}
+        schema = {"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]} if operation.or_array else one
+        described["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
+    if operation.scope:
+        described["security"] = [{"bearer": [operation.scope]}, {"basic": [operation.scope]}]
+    return described
+
+
+def _operation_id(operation: Operation) -> str:
+    return re.sub(r"\W+", "_", f"{operation.method} {operation.path}").strip("_")
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if "{incident_id}" in operation.path:
+        schema = {"type": "string", "pattern": INCIDENT_ID}
+        found.append({"name": "incident_id", "in": "path", "required": True, "schema": schema})
+    if operation.query:
+        found += [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in _inlined(operation.query).items()
+        ]
+    return found
+
+
+def _inlined(query: type[BaseModel]) -> dict[str, Any]:
+    """Return the schemas of a query's parameters, each complete in itself."""
+    schema = query.model_json_schema(ref_template=_REF)
+    text = json.dumps(schema["properties"])
+    for name, definition in schema.get("$defs", {}).items():
+        text = text.replace(json.dumps({"$ref": _REF.format(model=name)}), json.dumps(definition))
+    properties: dict[str, Any] = json.loads(text)
+    return properties
+
+
+def _answer(answer: type[BaseModel] | str, status: int, media_type: str = _JSON) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _DESCRIBED[status]}
+    if isinstance(answer, str):
+        described["content"] = {answer: {"schema": {"type": "string" if answer != _JSON else "object"}}}
+    else:
+        described["content"] = {media_type: {"schema": {"$ref": _REF.format(model=answer.__name__)}}}
+    return described

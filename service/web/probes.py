@@ -1,0 +1,40 @@
+"""Whether the process works and whether it can take anything in, for orchestrators; and the scrape."""
+
+from flask import Blueprint, Response, request
+
+from service.recorder.commands import Busy
+from service.web.auth import authorize
+from service.web.parts import Parts
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Return the probes and /metrics; they are open unless `metrics_auth` asks for a token."""
+    bp = Blueprint("probes", __name__)
+
+    @bp.before_request
+    def check() -> None:
+        if parts.metrics_auth:
+            authorize(request, parts.tokens, "read")
+
+    @bp.get("/-/healthy", strict_slashes=False)
+    def healthy() -> Response:
+        _check_writer(parts)
+        return Response("healthy\n", mimetype="text/plain")
+
+    @bp.get("/-/ready", strict_slashes=False)
+    def ready() -> Response:
+        _check_writer(parts)
+        parts.store.ping()
+        return Response("ready\n", mimetype="text/plain")
+
+    @bp.get("/metrics", strict_slashes=False)
+    def scrape() -> Response:
+        body, headers = parts.exposition(request.headers.get("Accept"), request.headers.get("Accept-Encoding"))
+        return Response(body, headers=headers)
+
+    return bp
+
+
+def _check_writer(parts: Parts) -> None:
+    if not parts.recorder.alive:
+        raise Busy("The writer has stopped, or is about to.")

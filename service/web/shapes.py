@@ -1,0 +1,275 @@
+"""What the API answers, and how it is made from what the store hands out. The OpenAPI document is generated from here.
+
+Times are RFC 3339 in UTC, durations seconds; every milestone is there, null where nobody reported it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.domain.actions import Action, ActionState
+from service.domain.episodes import Episode
+from service.domain.events import Event, EventKind, Role
+from service.domain.incident import Incident, Phase, ResolutionSource
+from service.domain.indicators import Row, measure
+from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
+from service.recorder.commands import Outcome
+from service.store.records import IncidentLine, IncidentRecord
+
+
+def public_id(incident_id: int) -> str:
+    """Write an incident's id as everybody sees it."""
+    return f"INC-{incident_id}"
+
+
+class TouchedIncident(BaseModel):
+    """An incident that a webhook touched."""
+
+    id: str
+    phase: Phase
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> "list[TouchedIncident]":
+        """Return each incident once, as it stands after the last event."""
+        last = {outcome.incident_id: outcome.phase for outcome in outcomes}
+        return [cls(id=public_id(incident_id), phase=phase) for incident_id, phase in last.items()]
+
+
+class AlertsReceipt(BaseModel):
+    """What became of a notification: `alerts` in it, of which `ignored` never become an incident."""
+
+    incidents: list[TouchedIncident]
+    alerts: int
+    ignored: int
+
+
+class EventsReceipt(BaseModel):
+    """What became of lifecycle events: of `events` sent, `repeated` were here before."""
+
+    incidents: list[TouchedIncident]
+    events: int
+    repeated: int
+
+
+class IncidentSummary(BaseModel):
+    """One incident in a list."""
+
+    id: str
+    title: str
+    severity: Severity
+    phase: Phase
+    stale: bool
+    milestones: dict[Milestone, datetime | None]
+
+
+class IncidentList(BaseModel):
+    """A page of incidents, newest first; `next` is the address of the next page."""
+
+    incidents: list[IncidentSummary]
+    next: str | None
+
+
+class DeadlineShape(BaseModel):
+    """A stage of the postmortem that is owed."""
+
+    stage: Stage
+    due_at: datetime
+    done_at: datetime | None
+    overdue: bool
+
+
+class AlertShape(BaseModel):
+    """One firing of one alert; `stale`: its end was assumed, nobody reported it."""
+
+    name: str
+    source: str
+    fingerprint: str
+    severity: Severity
+    starts_at: datetime
+    ends_at: datetime | None
+    stale: bool
+    started_at: datetime | None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    generator_url: str
+
+
+class ActionShape(BaseModel):
+    """A promised action."""
+
+    action_id: str
+    title: str
+    action_type: str
+    owner: str
+    verification: str
+    due_at: datetime | None
+    state: ActionState
+    overdue: bool
+
+
+class EventShape(BaseModel):
+    """One event, as it was reported."""
+
+    event_id: str
+    kind: EventKind
+    occurred_at: datetime
+    recorded_at: datetime
+    source: str
+    title: str | None
+    severity: Severity | None
+    types: list[IncidentType]
+    domains: list[Domain]
+    labels: dict[str, str]
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: Event) -> "EventShape":
+        """Show an event."""
+        return cls(
+            event_id=event.event_id,
+            kind=event.kind,
+            occurred_at=event.occurred_at,
+            recorded_at=event.recorded_at,
+            source=event.source,
+            title=event.title,
+            severity=event.severity,
+            types=list(event.types),
+            domains=list(event.domains),
+            labels=dict(event.labels),
+            data=dict(event.data),
+        )
+
+
+class IncidentDetail(IncidentSummary):
+    """One incident with its history. `merged_into` names the incident that absorbed it, whose content this is then."""
+
+    merged_into: str | None
+    types: list[IncidentType]
+    domains: list[Domain]
+    labels: dict[str, str]
+    roles: dict[Role, str]
+    resolution_source: ResolutionSource | None
+    dismissed_at: datetime | None
+    indicators: dict[Indicator, float]
+    deadlines: list[DeadlineShape]
+    alerts: list[AlertShape]
+    actions: list[ActionShape]
+    events: list[EventShape]
+
+
+class IndicatorRow(BaseModel):
+    """One indicator of one severity (null: of all together), in seconds; the target is one of its `statistic`."""
+
+    indicator: Indicator
+    incident_severity: Severity | None
+    incidents: int
+    mean: float
+    p50: float
+    p95: float
+    max: float
+    target: float | None
+    statistic: Statistic | None
+    within_target_ratio: float | None
+
+
+class IndicatorTable(BaseModel):
+    """The indicators over one window."""
+
+    window: str
+    indicators: list[IndicatorRow]
+
+
+def summary(line: IncidentLine) -> IncidentSummary:
+    """Show one incident of a list."""
+    return IncidentSummary(
+        id=public_id(line.id),
+        title=line.title,
+        severity=line.severity,
+        phase=line.phase,
+        stale=line.stale,
+        milestones=_milestones(line.milestones),
+    )
+
+
+def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime) -> IncidentDetail:
+    """Show an incident under the id that was asked for, which may be one that it absorbed."""
+    incident = record.incident
+    return IncidentDetail(
+        id=public_id(asked_for),
+        merged_into=public_id(record.merged_into) if record.merged_into is not None else None,
+        title=incident.title,
+        severity=incident.severity,
+        phase=incident.phase,
+        stale=_is_stale(incident, now),
+        milestones=_milestones(incident.milestones),
+        types=list(incident.types),
+        domains=list(incident.domains),
+        labels=dict(incident.labels),
+        roles=dict(incident.roles),
+        resolution_source=incident.resolution_source,
+        dismissed_at=incident.dismissed_at,
+        indicators={i: length.total_seconds() for i, length in measure(incident, policy).intervals.items()},
+        deadlines=[
+            DeadlineShape(stage=d.stage, due_at=d.due_at, done_at=d.done_at, overdue=d.overdue(now))
+            for d in incident.deadlines
+        ],
+        alerts=[_alert(episode) for episode in record.episodes],
+        actions=[_action(action, now) for action in incident.actions],
+        events=[EventShape.of(event) for event in sorted(record.events, key=lambda e: (e.occurred_at, e.recorded_at))],
+    )
+
+
+def indicator_row(row: Row) -> IndicatorRow:
+    """Show one line of the table of indicators."""
+    said = row.summary.statistics
+    return IndicatorRow(
+        indicator=row.indicator,
+        incident_severity=row.severity,
+        incidents=row.summary.incidents,
+        mean=said[Statistic.MEAN],
+        p50=said[Statistic.P50],
+        p95=said[Statistic.P95],
+        max=said[Statistic.MAX],
+        target=row.target.limit.total_seconds() if row.target else None,
+        statistic=row.target.statistic if row.target else None,
+        within_target_ratio=row.within_target_ratio,
+    )
+
+
+def _milestones(known: Mapping[Milestone, datetime]) -> dict[Milestone, datetime | None]:
+    return {milestone: known.get(milestone) for milestone in Milestone}
+
+
+def _is_stale(incident: Incident, now: datetime) -> bool:
+    return incident.stale_at is not None and incident.stale_at < now
+
+
+def _alert(episode: Episode) -> AlertShape:
+    return AlertShape(
+        name=episode.name,
+        source=episode.source,
+        fingerprint=episode.fingerprint,
+        severity=episode.severity,
+        starts_at=episode.starts_at,
+        ends_at=episode.ends_at,
+        stale=episode.stale,
+        started_at=episode.onset_at,
+        labels=dict(episode.labels),
+        annotations=dict(episode.annotations),
+        generator_url=episode.generator_url,
+    )
+
+
+def _action(action: Action, now: datetime) -> ActionShape:
+    return ActionShape(
+        action_id=action.action_id,
+        title=action.title,
+        action_type=action.action_type,
+        owner=action.owner,
+        verification=action.verification,
+        due_at=action.due_at,
+        state=action.state,
+        overdue=action.overdue(now),
+    )

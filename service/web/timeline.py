@@ -1,0 +1,91 @@
+"""An incident as one list of what happened, in order: events as they count now, and alerts firing and clearing."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from service.domain.episodes import Episode
+from service.domain.events import Event
+from service.domain.history import effective
+from service.domain.policy import Milestone, Severity
+from service.store.records import IncidentRecord
+from service.web.shapes import EventShape, public_id
+
+
+class What(StrEnum):
+    """What an entry tells of; `alert_stale`: nothing was heard of the alert any more."""
+
+    EVENT = "event"
+    ALERT_FIRING = "alert_firing"
+    ALERT_RESOLVED = "alert_resolved"
+    ALERT_STALE = "alert_stale"
+
+
+class AlertReference(BaseModel):
+    """Which alert an entry tells of."""
+
+    name: str
+    fingerprint: str
+    severity: Severity
+
+
+class TimelineEntry(BaseModel):
+    """One thing that happened; `offset` is in seconds from the detection, negative before it."""
+
+    at: datetime
+    local: datetime
+    offset: float | None
+    what: What
+    event: EventShape | None = None
+    alert: AlertReference | None = None
+
+
+class Timeline(BaseModel):
+    """What happened, in order. `timezone` is the zone of the `local` times; `at` is UTC."""
+
+    id: str
+    merged_into: str | None
+    timezone: str
+    detected_at: datetime | None
+    entries: list[TimelineEntry]
+
+
+def timeline(record: IncidentRecord, asked_for: int, zone: ZoneInfo) -> Timeline:
+    """Merge events and firings into one list: corrected events at their right time, retracted ones left out."""
+    detected_at = record.incident.milestones.get(Milestone.DETECTED)
+    told = [(event.occurred_at, What.EVENT, event) for event in effective(record.events).events]
+    fired = [(e.starts_at, What.ALERT_FIRING, e) for e in record.episodes]
+    ended = [
+        (e.ends_at, What.ALERT_STALE if e.stale else What.ALERT_RESOLVED, e)
+        for e in record.episodes
+        if e.ends_at is not None
+    ]
+    happened: list[tuple[datetime, What, Event | Episode]] = [*fired, *told, *ended]
+    return Timeline(
+        id=public_id(asked_for),
+        merged_into=public_id(record.merged_into) if record.merged_into is not None else None,
+        timezone=zone.key,
+        detected_at=detected_at,
+        entries=[
+            _entry(at, what, about, detected_at, zone)
+            for at, what, about in sorted(happened, key=lambda entry: entry[0])
+        ],
+    )
+
+
+def _entry(
+    at: datetime, what: What, about: Event | Episode, detected_at: datetime | None, zone: ZoneInfo
+) -> TimelineEntry:
+    entry = TimelineEntry(
+        at=at.astimezone(UTC),
+        local=at.astimezone(zone),
+        offset=(at - detected_at).total_seconds() if detected_at else None,
+        what=what,
+    )
+    if isinstance(about, Event):
+        entry.event = EventShape.of(about)
+    else:
+        entry.alert = AlertReference(name=about.name, fingerprint=about.fingerprint, severity=about.severity)
+    return entry

@@ -1,0 +1,53 @@
+"""Reads the dashboards as a reader's browser would: panels, and their expressions with the variables filled in."""
+
+import json
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / "dashboards"
+UIDS = ("mttx-overview", "mttx-postmortems", "mttx-timeline", "mttx-exporter")
+
+FILLED = {
+    "job": ".+",
+    "instance": ".+",
+    "severity": ".+",
+    "window": "30d",
+    "incident": "INC-1",
+    "__interval": "1d",
+    "__rate_interval": "5m",
+    "__range": "30d",
+}
+
+# Nothing to show as long as nobody configures a target for it: the standard names none.
+DELIBERATELY_EMPTY = frozenset({"Time to mitigate", "Time to mitigate: trend"})
+
+VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)|\[\[(\w+)\]\]")
+
+
+def dashboard(uid):
+    return json.loads((FOLDER / f"{uid}.json").read_text(encoding="utf-8"))
+
+
+def panels(dashboard):
+    """Give every panel that shows something; the headings of rows are left out, panels folded into them are not."""
+    for panel in dashboard["panels"]:
+        if panel["type"] == "row":
+            yield from panel["panels"]
+        else:
+            yield panel
+
+
+def targets(dashboard):
+    """Give (panel, query) for every query."""
+    return [(panel, target) for panel in panels(dashboard) for target in panel["targets"]]
+
+
+def fill(text, **values):
+    """Replace the variables; one that is not known raises KeyError."""
+    known = FILLED | values
+    return VARIABLE.sub(lambda match: known[next(name for name in match.groups() if name)], text)
+
+
+def expressions(dashboard, **values):
+    """Give (panel title, expression) for every query, variables filled with `values` or else with `FILLED`."""
+    return [(panel["title"], fill(target["expr"], **values)) for panel, target in targets(dashboard)]

@@ -1,0 +1,320 @@
+"""Alertmanager's body into alerts. `A7` and the like are rows of the list of facts about Alertmanager (docs/sources)."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.events import Alert, Observation
+from service.domain.policy import Severity
+from service.intake.alertmanager import UNNAMED, Reading, parse
+from service.intake.reasons import Failure, Ignored
+from service.intake.wire import PayloadError
+
+CORPUS = Path(__file__).parents[1] / "payloads" / "alertmanager"
+NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+STARTS_AT = datetime(2026, 11, 23, 18, 4, 5, tzinfo=UTC)
+GROUP_KEY = '{}:{alertname="CheckoutErrors"}'
+
+
+def good(name):
+    return (CORPUS / "good" / f"{name}.json").read_bytes()
+
+
+def body(alerts=({},), **top):
+    """A notification of firing alerts, each changed by its dict; `labels` and `annotations` replace."""
+    plain = json.loads(good("firing"))
+    told = [{**plain["alerts"][0], "fingerprint": f"f{n}", **changes} for n, changes in enumerate(alerts)]
+    return json.dumps({**plain, "alerts": told, **top}).encode()
+
+
+def read(raw, **reading):
+    return parse(raw, Reading(**reading), NOW)
+
+
+def the_alert(raw, **reading):
+    (alert,) = read(raw, **reading).alerts
+    return alert
+
+
+def refusal(raw, **reading):
+    with pytest.raises(PayloadError) as caught:
+        read(raw, **reading)
+    return caught.value
+
+
+def test_it_reads_a_firing_alert():
+    assert read(good("firing")).alerts == (
+        Alert(
+            observation=Observation(
+                source="alertmanager", fingerprint="4889ff3223809fa0", group_key=GROUP_KEY, starts_at=STARTS_AT
+            ),
+            name="CheckoutErrors",
+            severity=Severity.SEV_2,
+            labels={"alertname": "CheckoutErrors", "service": "checkout", "severity": "critical"},
+            annotations={
+                "runbook_url": "https://runbooks.example/checkout",
+                "summary": "Checkout error rate high.",
+            },
+            generator_url="http://prom.example:9090/graph?g0.expr=x",
+        ),
+    )
+
+
+def test_it_reads_the_end_of_a_resolved_alert():
+    observation = the_alert(good("resolved")).observation
+    assert observation.starts_at == STARTS_AT
+    assert observation.ends_at == datetime(2026, 11, 23, 18, 9, 9, tzinfo=UTC)
+    assert not observation.stale
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.json")), ids=lambda path: path.stem)
+def test_it_reads_every_good_body(path):
+    notification = read(path.read_bytes())
+    assert len(notification.alerts) + sum(notification.ignored.values()) == notification.total
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.json")), ids=lambda path: path.stem)
+def test_it_refuses_every_bad_body_for_its_reason(path):
+    assert refusal(path.read_bytes()).reason == path.name.partition("--")[0]
+
+
+# --- the facts ------------------------------------------------------------------------------------------------------
+
+
+def test_it_goes_by_the_status_of_each_alert_and_not_the_groups_a7():
+    firing, resolved = read(good("mixed")).alerts
+    assert json.loads(good("mixed"))["status"] == "firing"
+    assert firing.observation.ends_at is None
+    assert resolved.observation.ends_at is not None
+
+
+def test_it_takes_year_1_as_no_end_a8():
+    assert the_alert(body([{"endsAt": "0001-01-01T00:00:00Z"}])).observation.ends_at is None
+    assert the_alert(body([{"endsAt": "0001-01-01T00:00:00+14:00"}])).observation.ends_at is None
+
+
+def test_it_reads_nine_digits_of_a_second_a8():
+    observation = the_alert(good("nanoseconds")).observation
+    assert observation.starts_at == STARTS_AT.replace(microsecond=123456)
+    assert observation.ends_at == datetime(2026, 11, 23, 18, 9, 9, 999999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("ends_at", ["2026-11-23T18:30:00Z", "9999-12-31T23:59:59Z", None])
+def test_it_ignores_the_end_of_a_firing_alert(ends_at):
+    assert the_alert(body([{"endsAt": ends_at}])).observation.ends_at is None
+
+
+def test_it_takes_the_end_from_the_alert_and_not_from_the_clock_a9():
+    assert the_alert(good("resolved")).observation.ends_at < NOW - timedelta(minutes=50)
+
+
+def test_it_counts_what_was_cut_off_and_infers_nothing_a10():
+    notification = read(good("truncated"))
+    assert notification.truncated == 37
+    assert notification.total == len(notification.alerts) == 1
+
+
+def test_it_reads_the_same_from_both_peers_of_a_pair_a12():
+    assert read(good("other_ha_peer")) == read(good("firing"))
+
+
+def test_it_ignores_fields_it_does_not_know_a13():
+    assert read(good("newer_fields")) == read(good("firing"))
+
+
+@pytest.mark.parametrize("name", ["custom_payload", "none", "version_5", "array", "null"])
+def test_it_says_what_to_change_when_a_body_is_not_version_4_a13(name):
+    error = refusal((CORPUS / "bad" / f"wrong_version--{name}.json").read_bytes())
+    assert "webhook_configs" in error.detail
+    assert "payload" in error.detail
+
+
+def test_it_names_grafanas_body():
+    assert "Grafana" in refusal((CORPUS / "bad" / "wrong_version--grafana.json").read_bytes()).detail
+
+
+# --- what becomes an incident ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "severity"),
+    [
+        ({"severity": "critical"}, Severity.SEV_2),
+        ({"severity": "CRITICAL"}, Severity.SEV_2),
+        ({"severity": "error"}, Severity.SEV_3),
+        ({"severity": "warning"}, Severity.SEV_4),
+        ({"severity": "warning", "incident_severity": "SEV-1"}, Severity.SEV_1),
+        ({"incident_severity": "sev-3"}, Severity.SEV_3),
+        ({"severity": "critical", "incident_severity": "terrible"}, Severity.SEV_2),
+    ],
+)
+def test_it_maps_severities(labels, severity):
+    assert the_alert(body([{"labels": labels}])).severity is severity
+
+
+def test_it_maps_severities_as_configured():
+    reading = {"severity_label": "priority", "severity_map": {"p1": Severity.SEV_1}}
+    assert the_alert(body([{"labels": {"priority": "P1"}}]), **reading).severity is Severity.SEV_1
+    assert read(body([{"labels": {"severity": "critical"}}]), **reading).alerts == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ({"severity": "critical", "mttx_ignore": "true"}, Ignored.IGNORE_LABEL),
+        ({"severity": "critical", "mttx_ignore": "TRUE"}, Ignored.IGNORE_LABEL),
+        ({"severity": "critical", "alertname": "MttxPostmortemOverdue"}, Ignored.ALERTNAME),
+        ({"severity": "critical", "alertname": "Watchdog"}, Ignored.ALERTNAME),
+        ({"severity": "critical", "alertname": "InfoInhibitor"}, Ignored.ALERTNAME),
+        ({"severity": "info"}, Ignored.SEVERITY),
+        ({"incident_severity": "SEV-9"}, Ignored.SEVERITY),
+        ({}, Ignored.SEVERITY),
+    ],
+)
+def test_it_ignores_and_counts(labels, reason):
+    notification = read(body([{"labels": labels}]))
+    assert notification.alerts == ()
+    assert notification.ignored == {reason: 1}
+
+
+def test_it_does_not_ignore_what_only_looks_like_it():
+    for labels in ({"mttx_ignore": "false"}, {"alertname": "MyWatchdogDown"}, {"alertname": "NotMttx"}):
+        assert len(read(body([{"labels": {"severity": "critical", **labels}}])).alerts) == 1
+
+
+def test_it_ignores_the_names_that_are_configured():
+    raw = body([{"labels": {"alertname": "DeadMansSwitch", "severity": "critical"}}])
+    assert read(raw, ignored_alertnames=(re.compile("^Dead"),)).ignored == {Ignored.ALERTNAME: 1}
+
+
+def test_it_does_not_let_an_ignored_alert_refuse_the_others():
+    watchdog = {"labels": {"alertname": "Watchdog"}, "startsAt": "0001-01-01T00:00:00Z"}
+    assert len(read(body([watchdog, {}])).alerts) == 1
+
+
+def test_it_refuses_all_for_one_alert_that_cannot_be_read():
+    error = refusal(body([{}, {"startsAt": "2026-11-23T18:04:05"}]))
+    assert [fault.pointer for fault in error.faults] == ["#/alerts/1/startsAt"]
+    assert "zone" in error.detail
+
+
+def test_it_names_an_alert_that_has_no_name():
+    assert the_alert(body([{"labels": {"severity": "critical"}}])).name == UNNAMED
+
+
+# --- the start of the impact ----------------------------------------------------------------------------------------
+
+
+def test_it_reads_the_onset_from_an_annotation_before_a_label():
+    label, annotation = "2026-11-23T17:50:00Z", "2026-11-23T17:55:00+00:00"
+    labels = {"severity": "critical", "started_at": label}
+    assert the_alert(body([{"labels": labels}])).onset_at == datetime(2026, 11, 23, 17, 50, tzinfo=UTC)
+    both = body([{"labels": labels, "annotations": {"started_at": annotation}}])
+    assert the_alert(both).onset_at == datetime(2026, 11, 23, 17, 55, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-11-23T17:55:00", "2027-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_it_never_guesses_an_onset(text):
+    assert the_alert(body([{"annotations": {"started_at": text}}])).onset_at is None
+
+
+# --- sizes and times ------------------------------------------------------------------------------------------------
+
+
+def test_it_refuses_more_alerts_than_the_limit():
+    error = refusal(body([{}, {}, {}]), most_alerts=2)
+    assert error.reason is Failure.TOO_LARGE
+    assert "max_alerts" in error.detail
+
+
+def test_it_refuses_a_hundred_thousand_empty_alerts_at_the_first():
+    raw = b'{"version": "4", "groupKey": "g", "alerts": [' + b",".join([b"{}"] * 100_000) + b"]}"
+    assert len(refusal(raw).faults) <= 10
+
+
+@pytest.mark.parametrize("name", ["labels", "annotations"])
+def test_it_refuses_too_many_labels(name):
+    texts = {"severity": "critical", **{f"l{n}": "x" for n in range(64)}}
+    assert refusal(body([{"labels": {"severity": "critical"}, name: texts}])).faults[0].pointer == f"#/alerts/0/{name}"
+
+
+def test_it_refuses_labels_that_are_too_long():
+    assert refusal(body([{"labels": {"severity": "critical", "a": "x" * 4097}}])).faults[0].pointer.endswith("/a")
+    assert refusal(body([{"labels": {"severity": "critical", "x" * 4097: "a"}}])).faults
+
+
+def test_it_cuts_annotations_that_are_too_long():
+    text = the_alert(body([{"annotations": {"summary": "x" * 5000}}])).annotations["summary"]
+    assert len(text) == 4096
+    assert text.endswith("x…")
+
+
+def test_it_takes_a_start_within_the_clock_skew():
+    assert the_alert(body([{"startsAt": "2026-11-23T19:05:00Z"}])).observation.starts_at > NOW
+
+
+def test_it_keeps_odd_labels_as_they_are():
+    labels = the_alert(good("odd_labels")).labels
+    assert labels["alertname"] == 'Checkout "Errors"\n🔥'
+    assert labels["path"] == "C:\\u0000\\temp"
+    assert labels["日本語"] == "障害"
+
+
+def test_its_errors_name_places_and_never_values():
+    error = refusal(body([{"labels": {"password": 12345678}}]))
+    assert error.faults[0].pointer == "#/alerts/0/labels/password"
+    assert "12345678" not in error.detail
+
+
+# --- properties -----------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+TIMES = st.sampled_from(
+    ["2026-11-23T18:04:05Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-23", ""]
+) | st.datetimes(timezones=st.timezones()).map(datetime.isoformat)
+ALERTS = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(["firing", "resolved"]) | JSON,
+        "labels": st.dictionaries(st.sampled_from(["severity", "started_at"]), st.text() | TIMES | st.just("critical")),
+        "startsAt": TIMES | JSON,
+        "fingerprint": st.text(),
+    },
+    optional={"annotations": JSON, "endsAt": TIMES | JSON, "generatorURL": JSON},
+)
+BODIES = st.fixed_dictionaries(
+    {"version": st.just("4") | JSON, "groupKey": st.text(min_size=1), "alerts": st.lists(ALERTS, max_size=3) | JSON},
+    optional={"truncatedAlerts": JSON, "new": JSON},
+)
+
+
+def only_payload_errors(raw):
+    try:
+        parse(raw, Reading(), NOW)
+    except PayloadError as error:
+        assert error.reason in Failure
+        assert error.detail
+
+
+@given(st.binary())
+def test_it_raises_nothing_but_its_own_error_for_any_bytes(raw):
+    only_payload_errors(raw)
+
+
+@given(JSON | BODIES)
+def test_it_raises_nothing_but_its_own_error_for_any_json(value):
+    only_payload_errors(json.dumps(value).encode())
+
+
+@given(st.text(alphabet='"{}[]:,\\u0dea1 é', max_size=60))
+def test_it_raises_nothing_but_its_own_error_for_almost_json(text):
+    only_payload_errors(text.encode())
+    only_payload_errors(b'{"version": "4", "x": ' + text.encode() + b"}")
