@@ -20,7 +20,6 @@ FIELDS = (
     "reason",
     "incident",
     "event_id",
-    "token_name",
     "count",
 )
 

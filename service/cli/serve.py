@@ -132,6 +132,8 @@ def _work(*arguments: Any) -> None:
     """Serve until told to stop, then run what the application registered with atexit: a forked process skips it."""
     from granian.server.mp import MPServer
 
+    from service.store import StoreRefused
+
     signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)
     signal.signal(
         signal.SIGTERM, signal.SIG_DFL
@@ -140,7 +142,7 @@ def _work(*arguments: Any) -> None:
         threading.Thread(target=wait, name=wait.__name__, daemon=True).start()
     try:
         MPServer._spawn_wsgi_worker(*arguments)
-    except SettingsError as error:
+    except (SettingsError, StoreRefused) as error:
         _log.critical("cannot start: %s", error)
         sys.exit(1)
     except Exception:  # the end of this process: what is not told here is told by nobody

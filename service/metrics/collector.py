@@ -1,5 +1,6 @@
 """The collectors: what the store and this process know, as metric families. The catalogue gives their names."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -20,7 +21,7 @@ from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.domain.totals import DISMISSED, HISTOGRAMS, INFINITE, OPENED, RESOLVED, Total, bounds
 from service.metrics.catalogue import BY_NAME, Kind
-from service.metrics.measurements import NEEDED, Measurements, Measuring
+from service.metrics.measurements import NEEDED, Measuring, Statistics
 from service.metrics.tally import Tally
 from service.store import StoreUnavailable
 from service.store.snapshot import Snapshot, Watched
@@ -61,21 +62,23 @@ class IncidentCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield the families."""
+        began = time.perf_counter()
         try:
-            measured = self._measuring.measure(self._clock())
+            now = self._clock()
+            snapshot, statistics = self._measuring.snapshot(now), self._measuring.statistics(now)
         except StoreUnavailable:
             self.errors += 1
             return
-        self.seconds = measured.seconds
-        yield from self._totals(measured.snapshot.totals)
-        yield from self._indicators(measured)
-        yield from self._open(measured.snapshot)
-        yield from self._owed(measured.snapshot)
-        yield from _actions(measured.snapshot)
-        yield _family("mttx_incidents_missing_milestone", (((m,), measured.missing.get(m, 0)) for m in NEEDED))
-        yield _family("mttx_incidents_invalid_interval", (((i,), measured.invalid.get(i, 0)) for i in Indicator))
-        yield _family("mttx_incidents_stale", [((), measured.snapshot.stale)])
-        yield _family("mttx_series_capped", (((name,), n) for name, n in _capped(measured.snapshot)))
+        self.seconds = time.perf_counter() - began
+        yield from self._totals(snapshot.totals)
+        yield from self._indicators(statistics)
+        yield from self._open(snapshot)
+        yield from self._owed(snapshot)
+        yield from _actions(snapshot)
+        yield _family("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
+        yield _family("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
+        yield _family("mttx_incidents_stale", [((), snapshot.stale)])
+        yield _family("mttx_series_capped", (((name,), n) for name, n in _capped(snapshot)))
 
     # -- running totals ----------------------------------------------------------------------------------------------
 
@@ -116,8 +119,8 @@ class IncidentCollector(Collector):
 
     # -- indicators --------------------------------------------------------------------------------------------------
 
-    def _indicators(self, measured: Measurements) -> Iterator[Family]:
-        rows = [(window, row) for window, found in measured.tables.items() for row in found]
+    def _indicators(self, statistics: Statistics) -> Iterator[Family]:
+        rows = [(window, row) for window, found in statistics.tables.items() for row in found]
         for prefix, some in (
             ("mttx_indicator", [(w, r) for w, r in rows if r.severity is None]),
             ("mttx_severity_indicator", [(w, r) for w, r in rows if r.severity is not None]),

@@ -1,4 +1,4 @@
-"""The numbers of one moment: a snapshot of the store and the statistics over it, kept until they are worth new ones."""
+"""The numbers of one moment: what the store holds now, and the statistics over its recent past."""
 
 import threading
 import time
@@ -16,18 +16,17 @@ from service.store.snapshot import Recent, Snapshot
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 """The milestones that a resolved incident should have; what is owed later has deadlines instead."""
 
-KEEP_UNCHANGED = 400
+CHEAP_SECONDS = 0.05
 KEEP_CHANGED = 20
-LONGEST_KEPT_SECONDS = 60.0
-"""Numbers are kept for so many times what they cost: long while nothing was written here, shortly otherwise. A small
-store is read at every scrape, and a huge one never keeps the machine busier than a twentieth."""
+KEEP_UNCHANGED_SECONDS = 60.0
+"""Statistics that took less than `CHEAP_SECONDS` are computed for every scrape. Those of a huge store are kept: while
+nothing is written for a minute, else for twenty times what they cost, so that they never take more than that share."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measurements:
-    """What a scrape shows. `tables` holds the indicators by window; `seconds` says what it cost to find all this."""
+class Statistics:
+    """The indicators by window, and what is wrong with the incidents of the longest; `seconds` says what it cost."""
 
-    snapshot: Snapshot
     tables: Mapping[str, Sequence[Row]]
     missing: Mapping[Milestone, int]
     invalid: Mapping[Indicator, int]
@@ -35,8 +34,9 @@ class Measurements:
 
 
 class Measuring:
-    """Reads the store when the numbers at hand are too old. Safe to use from many threads.
+    """Reads the store for scrapes and for the API. Safe to use from many threads.
 
+    Totals and what is open or owed are always as of now; statistics over many incidents may be a little older.
     `windows` maps the name of a window to its length; `version` grows with every commit of this process.
     """
 
@@ -49,34 +49,39 @@ class Measuring:
         self._cap = cap
         self._version = version
         self._lock = threading.Lock()
-        self._kept: Measurements | None = None
+        self._kept: Statistics | None = None
         self._kept_version = -1
         self._kept_since = 0.0
 
-    def measure(self, now: datetime) -> Measurements:
-        """Return the numbers as of `now`, or shortly before. Raises `StoreUnavailable`."""
+    def snapshot(self, now: datetime) -> Snapshot:
+        """Return the totals, and what is open and owed at `now`. Raises `StoreUnavailable`."""
+        return self._store.snapshot(now, self._cap)
+
+    def statistics(self, now: datetime) -> Statistics:
+        """Return the statistics as of `now`, or shortly before. Raises `StoreUnavailable`."""
         with self._lock:
             version, moment = self._version(), time.monotonic()
             if self._kept is not None and moment - self._kept_since < self._lifetime(self._kept, version):
                 return self._kept
-            self._kept = self._read(now)
+            self._kept = self._compute(now)
             self._kept_version, self._kept_since = version, moment
             return self._kept
 
     def table(self, window: str, now: datetime) -> Sequence[Row] | None:
         """Return the indicators of one window, None where there is no such window. Raises `StoreUnavailable`."""
-        return self.measure(now).tables.get(window)
+        return self.statistics(now).tables.get(window)
 
-    def _lifetime(self, kept: Measurements, version: int) -> float:
-        factor = KEEP_UNCHANGED if version == self._kept_version else KEEP_CHANGED
-        return min(kept.seconds * factor, LONGEST_KEPT_SECONDS)
+    def _lifetime(self, kept: Statistics, version: int) -> float:
+        if kept.seconds < CHEAP_SECONDS:
+            return 0.0
+        return KEEP_UNCHANGED_SECONDS if version == self._kept_version else kept.seconds * KEEP_CHANGED
 
-    def _read(self, now: datetime) -> Measurements:
+    def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
         gathering = _Gathering(self._policy, {name: now - length for name, length in self.windows.items()})
-        snapshot = self._store.snapshot(now, max(self.windows.values()), self._cap, gathering.visit)
+        self._store.visit_recent(now - max(self.windows.values()), gathering.visit)
         tables = {name: table(samples, self._policy) for name, samples in gathering.samples.items()}
-        return Measurements(snapshot, tables, gathering.missing, gathering.invalid, time.perf_counter() - began)
+        return Statistics(tables, gathering.missing, gathering.invalid, time.perf_counter() - began)
 
 
 class _Gathering:

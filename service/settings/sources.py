@@ -115,7 +115,7 @@ def _from_environment(
         row = known.get(name) or files.get(name)
         if row is None:
             if name.startswith(PREFIX) and not _is_others(name, text):
-                problems.append(Problem(name, _unknown(name, [*known, *files], "environment variable of ours")))
+                problems.append(Problem(name, _unknown(name, [*known, *files], "variable")))
         elif name in files and row.env in environ:
             problems.append(Problem(name, f"is set beside {row.env}; set one of them"))
         else:
@@ -208,8 +208,8 @@ def _advice(found: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unknown(name: str, known: Iterable[str], what: str) -> str:
-    known = list(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    by_ending = {one.removeprefix(PREFIX): one for one in known}  # what all have in common says nothing
+    near = get_close_matches(name.removeprefix(PREFIX), by_ending, n=1)
     if near:
-        return f"there is no such {what}; did you mean {near[0]}?"
-    return f"there is no such {what}" + (f"; there are {', '.join(known)}" if len(known) < 20 else "")
+        return f"there is no such {what}; did you mean {by_ending[near[0]]}?"
+    return f"there is no such {what}" + (f"; there are {', '.join(by_ending)}" if len(by_ending) < 20 else "")

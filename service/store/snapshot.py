@@ -1,8 +1,8 @@
-"""What the metrics are made of, read at one moment: running totals, what is open, what is owed, recent incidents."""
+"""What the metrics are made of: running totals, what is open, what is owed; and the incidents of the recent past."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -69,14 +69,8 @@ _OPEN = t.incidents.c.stale_at.is_not(None)
 _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 
-def read_snapshot(
-    connection: Connection, now: datetime, longest: timedelta, cap: int, visit: Callable[[Recent], None]
-) -> Snapshot:
-    """Read it. `owed` and `actions` are keyed with whether they are overdue at `now`.
-
-    `visit` is called with each recent incident, so that there is never a list of them all.
-    """
-    _visit_recent(connection, now - longest, visit)
+def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
+    """Read it. `owed` and `actions` are keyed with whether they are overdue at `now`."""
     open_counts = _open(connection)
     owed = _owed(connection, now)
     actions = _actions(connection, now)
@@ -124,7 +118,8 @@ def _totals(connection: Connection) -> list[Total]:
     ]
 
 
-def _visit_recent(connection: Connection, since: datetime, visit: Callable[[Recent], None]) -> None:
+def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recent], None]) -> None:
+    """Call `visit` with each incident detected after `since`, so that there is never a list of them all."""
     c = t.incidents.c
     columns = (c.severity, c.phase, c.resolution_source, *(c[f"{m.value}_at"] for m in Milestone))
     live = select(*columns).where(_LIVE, c.phase != Phase.DISMISSED)

@@ -17,7 +17,7 @@ from service.store.migrate import migrate
 from service.store.reading import incident_record, page_of_incidents
 from service.store.records import IncidentRecord, Page
 from service.store.saving import save
-from service.store.snapshot import Recent, Snapshot, read_snapshot
+from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 
 _ID_COLUMNS = {"incidents": t.incidents.c.id, "episodes": t.episodes.c.id}
 
@@ -138,14 +138,18 @@ class Store:
                 now=now,
             )
 
-    def snapshot(self, now: datetime, longest: timedelta, cap: int, visit: Callable[[Recent], None]) -> Snapshot:
-        """Return what the metrics need: totals, what is open, what is owed; all of one moment.
+    def snapshot(self, now: datetime, cap: int) -> Snapshot:
+        """Return the running totals, what is open and what is owed, all of one moment.
 
-        `visit` is called with each incident that was detected within `longest`. At most `cap` incidents are listed one
-        by one in each list; counts are never capped.
+        At most `cap` incidents are listed one by one in each list; counts are never capped.
         """
         with translated(), self._engine.connect() as connection:
-            return read_snapshot(connection, now, longest, cap, visit)
+            return read_snapshot(connection, now, cap)
+
+    def visit_recent(self, since: datetime, visit: Callable[[Recent], None]) -> None:
+        """Call `visit` with each incident that was detected after `since`; dismissed and merged ones are left out."""
+        with translated(), self._engine.connect() as connection:
+            visit_recent(connection, since, visit)
 
     def last_heard(self) -> dict[str, datetime]:
         """Return when each source that is remembered last sent something."""

@@ -46,7 +46,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None
 
 def _presented(request: Request) -> str:
     given = request.authorization
-    if given is None:
+    if given is None or given.type not in ("bearer", "basic"):
         return ""
     return (given.password if given.type == "basic" else given.token) or ""
 

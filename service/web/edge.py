@@ -6,6 +6,8 @@ import secrets
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
+from service.intake.reasons import Failure
+from service.intake.wire import PayloadError
 from service.web.auth import Scope, authorize
 from service.web.parts import Parts
 
@@ -35,11 +37,16 @@ def blueprint() -> Blueprint:
 def received(request: Request, parts: Parts, scope: Scope) -> bytes:
     """Return the body of a request that may write: authenticated first, then bounded, then read.
 
-    Raises Denied, UnsupportedMediaType, or RequestEntityTooLarge before more than the limit is read; a body sent in
-    chunks without a length is bounded as well.
+    Raises Denied, UnsupportedMediaType, or PayloadError (`too_large`) before more than the limit is read; a body sent
+    in chunks without a length is bounded as well.
     """
     authorize(request, parts.tokens, scope)
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not understood here.")
-    request.max_content_length = parts.most_bytes
-    return request.get_data(cache=False)
+    most = parts.most_bytes
+    if (request.content_length or 0) <= most:
+        request.max_content_length = most + 1  # werkzeug cuts a body in chunks off at its limit and says nothing
+        body = request.get_data(cache=False)
+        if len(body) <= most:
+            return body
+    raise PayloadError(Failure.TOO_LARGE, f"The body is larger than {most} bytes (`limits.body_bytes`).")

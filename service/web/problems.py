@@ -21,7 +21,6 @@ _WEBHOOKS = _SOURCES - {Source.API.value}
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Failure.TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Failure.UNSUPPORTED_ENCODING,
 }
 

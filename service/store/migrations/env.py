@@ -18,6 +18,7 @@ def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
 
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, render_item=render_item)
+# All or nothing: SQLite rolls table definitions back too, though Alembic does not expect it to.
+context.configure(connection=connection, target_metadata=metadata, render_item=render_item, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,251 @@
+"""What each indicator measures in one incident, and what is said about many, against other people's arithmetic."""
+
+import random
+import statistics
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.incident import Incident, Phase, ResolutionSource
+from service.domain.indicators import BOUNDS, intervals, measure, quantile, summarize, table, within_ratio
+from service.domain.policy import Indicator, Milestone, Policy, Severity, Statistic, Target
+
+BEGIN = datetime(2025, 8, 12, 6, 50, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+LIFE = (
+    Milestone.STARTED,
+    Milestone.DETECTED,
+    Milestone.ACKNOWLEDGED,
+    Milestone.MITIGATED,
+    Milestone.RESOLVED,
+    Milestone.DRAFTED,
+    Milestone.FINALIZED,
+)
+
+
+def policy(targets=(), resolve_from=Milestone.DETECTED):
+    return Policy({}, tuple(targets), resolve_from, Severity.SEV_3, timedelta(minutes=15), timedelta(hours=24))
+
+
+def at(**minutes):
+    """Return milestones by their minutes after the beginning."""
+    return {Milestone(name): BEGIN + minute * MINUTE for name, minute in minutes.items()}
+
+
+def minutes(measured):
+    return {str(indicator): interval / MINUTE for indicator, interval in measured.intervals.items()}
+
+
+def measured(source=ResolutionSource.HUMAN, resolve_from=Milestone.DETECTED, **milestones):
+    return intervals(at(**milestones), source, resolve_from)
+
+
+# --- one incident ---------------------------------------------------------------------------------------------------
+
+
+def test_it_measures_a_whole_incident():
+    first = {"started": 0, "detected": 4, "acknowledged": 9, "mitigated": 30, "resolved": 94}
+    found = measured(**first, drafted=18 * 60, finalized=70 * 60)
+    assert minutes(found) == {
+        "detect": 4,
+        "acknowledge": 5,
+        "mitigate": 26,
+        "resolve": 90,
+        "draft": 18 * 60,
+        "finalize": 70 * 60,
+    }
+    assert found.invalid == ()
+
+
+def test_it_has_a_definition_for_every_indicator():
+    assert set(BOUNDS) == set(Indicator)
+
+
+@pytest.mark.parametrize("missing", LIFE)
+def test_it_gives_no_sample_where_a_milestone_is_missing(missing):
+    known = {milestone.value: minute for minute, milestone in enumerate(LIFE) if milestone is not missing}
+    found = measured(**known)
+    assert set(found.intervals) == {i for i, bounds in BOUNDS.items() if missing not in bounds}
+    assert found.invalid == ()
+
+
+def test_it_never_takes_the_detection_for_an_unknown_start():
+    assert minutes(measured(detected=0, resolved=60, drafted=120, finalized=240)) == {"resolve": 60}
+
+
+def test_it_counts_a_negative_interval_and_gives_no_sample():
+    found = measured(started=10, detected=5, acknowledged=7)
+    assert minutes(found) == {"acknowledge": 2}
+    assert found.invalid == (Indicator.DETECT,)
+
+
+def test_it_takes_an_interval_of_nothing_as_a_sample():
+    found = measured(started=0, detected=0, acknowledged=0)
+    assert minutes(found) == {"detect": 0, "acknowledge": 0}
+    assert found.invalid == ()
+
+
+def test_it_takes_a_recovery_before_the_mitigation_as_people_told_it():
+    found = measured(detected=0, resolved=20, mitigated=25)
+    assert minutes(found) == {"mitigate": 25, "resolve": 20}
+
+
+def test_it_resolves_from_the_start_where_a_team_counts_so():
+    found = measured(resolve_from=Milestone.STARTED, started=0, detected=5, resolved=65)
+    assert minutes(found)["resolve"] == 65
+
+
+def test_it_gives_no_time_to_resolve_from_an_unknown_start():
+    assert measured(resolve_from=Milestone.STARTED, detected=5, resolved=65).intervals == {}
+
+
+@pytest.mark.parametrize("source", [*ResolutionSource, None])
+def test_it_leaves_out_only_resolutions_that_nobody_reported(source):
+    found = measured(source, detected=0, acknowledged=2, resolved=1440)
+    assert (Indicator.RESOLVE in found.intervals) is (source is not ResolutionSource.STALE)
+    assert Indicator.ACKNOWLEDGE in found.intervals
+
+
+def test_it_does_not_call_a_stale_resolution_invalid():
+    assert measured(ResolutionSource.STALE, detected=5, resolved=0).invalid == ()
+
+
+def incident(phase, **milestones):
+    return Incident(
+        id=1,
+        title="Orders late",
+        severity=Severity.SEV_2,
+        phase=phase,
+        milestones=at(**milestones),
+        resolution_source=ResolutionSource.ALERTS,
+        deadlines_from=BEGIN,
+        heard_at=BEGIN,
+    )
+
+
+def test_it_measures_an_incident_by_the_policy():
+    found = measure(
+        incident(Phase.RESOLVED, started=0, detected=5, resolved=65), policy(resolve_from=Milestone.STARTED)
+    )
+    assert minutes(found) == {"detect": 5, "resolve": 65}
+
+
+def test_it_gives_no_sample_of_a_dismissed_incident():
+    found = measure(incident(Phase.DISMISSED, started=9, detected=5, resolved=65), policy())
+    assert (found.intervals, found.invalid) == ({}, ())
+
+
+# --- statistics -----------------------------------------------------------------------------------------------------
+
+ROUNDED = 1 + 1e-12  # a float's last digit
+SECONDS = st.lists(st.floats(0, 1e9), min_size=2, max_size=300)
+
+
+def handling_times(count, seed):
+    """Return times as they are in life: lognormal, whole seconds, from minutes to days."""
+    chance = random.Random(seed)
+    return sorted(float(round(chance.lognormvariate(8.0, 1.4))) for _ in range(count))
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 19, 20, 21, 100, 997])
+@pytest.mark.parametrize("seed", range(5))
+def test_it_agrees_with_the_standard_library_on_handling_times(count, seed):
+    ordered = handling_times(count, seed)
+    cuts = statistics.quantiles(ordered, n=100, method="inclusive")
+    assert [quantile(ordered, n / 100) for n in range(1, 100)] == pytest.approx(cuts)
+
+
+@given(SECONDS)
+def test_it_agrees_with_the_standard_library_on_anything(samples):
+    ordered = sorted(samples)
+    cuts = statistics.quantiles(ordered, n=20, method="inclusive")
+    assert quantile(ordered, 0.95) == pytest.approx(cuts[18])
+    assert quantile(ordered, 0.5) == pytest.approx(statistics.median(ordered))
+
+
+@given(SECONDS, st.floats(0, 1))
+def test_it_never_leaves_the_range_of_its_samples(samples, q):
+    ordered = sorted(samples)
+    assert ordered[0] <= quantile(ordered, q) <= ordered[-1] * ROUNDED
+
+
+def test_it_interpolates_between_the_closest_ranks():
+    assert quantile([1.0, 2.0, 3.0, 4.0], 0.95) == pytest.approx(3.85)  # numpy.quantile's own answer
+
+
+def test_it_takes_the_only_sample_for_every_quantile():
+    assert [quantile([7.0], q) for q in (0, 0.5, 0.95, 1)] == [7.0] * 4
+
+
+def test_it_summarizes_samples_in_any_order():
+    summary = summarize(iter([40.0, 10.0, 30.0, 20.0]))
+    assert summary.incidents == 4
+    assert summary.statistics == {
+        Statistic.MEAN: 25,
+        Statistic.P50: 25,
+        Statistic.P95: pytest.approx(38.5),
+        Statistic.MAX: 40,
+    }
+
+
+def test_it_says_every_statistic_there_is():
+    assert set(summarize([1.0]).statistics) == set(Statistic)
+
+
+def test_it_says_nothing_about_no_samples():
+    assert summarize([]) is None
+
+
+@given(SECONDS)
+def test_it_puts_the_statistics_in_their_natural_order(samples):
+    said = summarize(samples).statistics
+    assert said[Statistic.P50] <= said[Statistic.P95] * ROUNDED
+    assert said[Statistic.P95] <= said[Statistic.MAX] * ROUNDED
+    assert min(samples) <= said[Statistic.MEAN] * ROUNDED
+    assert said[Statistic.MEAN] <= said[Statistic.MAX] * ROUNDED
+
+
+def test_it_counts_a_sample_on_the_target_as_within():
+    assert within_ratio([299.0, 300.0, 300.001, 900.0], 5 * MINUTE) == 0.5
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+ALL = Target(Indicator.RESOLVE, Statistic.P95, 10 * MINUTE)
+SEV_1 = Target(Indicator.RESOLVE, Statistic.MEAN, 2 * MINUTE, Severity.SEV_1)
+SAMPLES = {
+    Severity.SEV_2: {Indicator.RESOLVE: [600.0, 1200.0], Indicator.ACKNOWLEDGE: [60.0]},
+    Severity.SEV_1: {Indicator.RESOLVE: [120.0]},
+    Severity.SEV_4: {Indicator.DRAFT: []},
+}
+
+
+def test_it_has_a_row_for_all_together_and_for_each_severity_the_worst_first():
+    rows = table(SAMPLES, policy())
+    assert [(row.indicator, row.severity, row.summary.incidents) for row in rows] == [
+        (Indicator.ACKNOWLEDGE, None, 1),
+        (Indicator.ACKNOWLEDGE, Severity.SEV_2, 1),
+        (Indicator.RESOLVE, None, 3),
+        (Indicator.RESOLVE, Severity.SEV_1, 1),
+        (Indicator.RESOLVE, Severity.SEV_2, 2),
+    ]
+
+
+def test_it_summarizes_all_severities_from_their_samples_and_not_from_their_summaries():
+    (row,) = [r for r in table(SAMPLES, policy()) if (r.indicator, r.severity) == (Indicator.RESOLVE, None)]
+    assert row.summary == summarize([600.0, 1200.0, 120.0])
+
+
+def test_it_holds_each_row_to_its_own_target():
+    rows = {row.severity: row for row in table(SAMPLES, policy([ALL, SEV_1])) if row.indicator is Indicator.RESOLVE}
+    assert {severity: (row.target, row.within_target_ratio) for severity, row in rows.items()} == {
+        None: (ALL, pytest.approx(2 / 3)),
+        Severity.SEV_1: (SEV_1, 1.0),
+        Severity.SEV_2: (None, None),
+    }
+
+
+def test_it_has_no_rows_without_samples():
+    assert table({}, policy([ALL])) == []

@@ -1,0 +1,149 @@
+"""`mttx config` and what every command of `mttx` has in common: its help, its errors, its exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from service import __version__
+from service.cli import main
+from service.settings import Settings, load
+from service.settings.table import rows
+
+SECRET = "0123456789abcdef-very-secret"
+
+
+@pytest.fixture
+def mttx(tmp_path, monkeypatch):
+    """Give a function that runs the command in an empty folder, with no variables but these."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("MTTX_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments, **environ):
+        return CliRunner().invoke(main, arguments, env=environ, prog_name="mttx")
+
+    return run
+
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+
+def test_it_finds_the_defaults_good(mttx):
+    result = mttx("config", "check")
+    assert (result.exit_code, result.output) == (0, "The configuration is good.\n")
+
+
+def test_it_prints_every_finding(mttx, tmp_path):
+    (tmp_path / "mttx.yml").write_text("threads: many\n")
+    result = mttx("config", "check", MTTX_LOG_LEVEL="loud")
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "threads is 'many': should be a whole number",
+        "log.level (MTTX_LOG_LEVEL) is 'loud': should be debug, info, warning or error",
+        "2 to put right",
+    ]
+
+
+def test_it_prints_findings_for_scripts(mttx, tmp_path):
+    (tmp_path / "some.yml").write_text("threads: many\n")
+    result = mttx("config", "check", "--config", "some.yml", "--output", "json")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == {
+        "findings": [{"key": "threads", "value": "'many'", "advice": "should be a whole number"}]
+    }
+
+
+def test_it_checks_the_tokens_too(mttx, tmp_path):
+    (tmp_path / "tokens.yml").write_text(f"- {{name: a, token: {SECRET}, scopes: [admin]}}\n")
+    result = mttx("config", "check", MTTX_TOKENS_FILE="tokens.yml")
+    assert result.exit_code == 1
+    assert "entry 1: scopes should be" in result.output
+    assert SECRET not in result.output
+
+
+def test_it_finds_good_tokens_good(mttx, tmp_path):
+    (tmp_path / "tokens.yml").write_text(f"- {{name: a, token: {SECRET}, scopes: [read]}}\n")
+    assert mttx("config", "check", MTTX_TOKENS_FILE="tokens.yml", MTTX_LISTEN=":80").exit_code == 0
+
+
+def test_it_checks_that_the_database_has_a_place(mttx):
+    result = mttx("config", "check", MTTX_DATABASE_URL="sqlite:////nowhere/mttx.db")
+    assert result.exit_code == 1
+    assert "the folder /nowhere should be there and writable" in result.output
+
+
+# --- show -----------------------------------------------------------------------------------------------------------
+
+
+def test_it_shows_every_key_with_its_meaning_and_where_it_came_from(mttx, tmp_path):
+    (tmp_path / "mttx.yml").write_text("threads: 3\nseverity_map: {page: SEV-1}\n")
+    output = mttx("config", "show", MTTX_LOG_LEVEL="error", MTTX_SEVERITY_MAP="{sms: SEV-4}").output
+    assert "\nthreads: 3  # mttx.yml\n" in output
+    assert "\n  level: error  # MTTX_LOG_LEVEL\n" in output
+    assert "\nreopen_window: 15m  # default\n" in output
+    assert "page: SEV-1, sms: SEV-4}  # mttx.yml, MTTX_SEVERITY_MAP\n" in output
+    assert [row.key for row in rows(Settings) if f"# {row.description}\n" not in output] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "deadlines: {SEV-2: {draft: null}, SEV-4: null}\ntargets: {detect: {mean: 2m}, resolve: {SEV-1: null}}\n",
+        "severity_map: {high: null, page: SEV-1}\nwindows: [1d]\nweekly_review: {time: 9:05, timezone: UTC}\n",
+        "ignore: {alertnames: []}\npublic_url: https://a.example\nlog: {level: debug}\n",
+    ],
+)
+def test_it_shows_what_gives_the_same_configuration_again(mttx, tmp_path, text):
+    (tmp_path / "mttx.yml").write_text(text)
+    shown = tmp_path / "shown.yml"
+    shown.write_text(mttx("config", "show").output)
+    assert load(shown, {}) == load(tmp_path / "mttx.yml", {})
+
+
+def test_it_shows_a_deadline_that_was_taken_away(mttx, tmp_path):
+    (tmp_path / "mttx.yml").write_text("deadlines: {SEV-1: {draft: null}}")
+    shown = yaml.safe_load(mttx("config", "show").output)
+    assert shown["deadlines"]["SEV-1"] == {"draft": None, "final": "48h"}
+
+
+def test_it_shows_no_configuration_that_cannot_be_used(mttx):
+    result = mttx("config", "show", "--config", "nowhere.yml")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: the configuration cannot be used\n  nowhere.yml: cannot be read: No such file or directory\n"
+    )
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_it_says_its_version(mttx):
+    assert mttx("--version").output == f"mttx {__version__}\n"
+
+
+def test_it_lists_its_commands_in_its_help(mttx):
+    output = mttx("--help").output
+    assert [name for name in ("config", "incident", "serve") if f"\n  {name} " not in output] == []
+
+
+def test_it_says_that_there_is_no_such_command(mttx):
+    result = mttx("srve")
+    assert result.exit_code == 2
+    assert "No such command 'srve'" in result.output
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "service", "--version"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == f"mttx {__version__}\n"
+
+
+def test_it_imports_no_server_to_show_its_help():
+    script = "import sys; from service.cli import main; main(['config', 'show', '--help'], standalone_mode=False);"
+    script += "sys.exit(any(m in sys.modules for m in ('flask', 'granian', 'sqlalchemy', 'prometheus_client')))"
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0

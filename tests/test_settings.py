@@ -1,0 +1,557 @@
+"""The configuration: its defaults are the standard's, every key is documented, and what is wrong is said in full."""
+
+import json
+import re
+from datetime import time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
+from service.settings.durations import format_duration, format_window, parse_duration
+from service.settings.sources import read
+from service.settings.table import dumped, rows, value_at
+from service.settings.yaml_text import NotYaml, parse_yaml, write_yaml
+
+REPOSITORY = Path(__file__).parents[1]
+HOURS = timedelta(hours=1)
+SECRET = "0123456789abcdef-very-secret"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Stand in an empty folder, so that no mttx.yml of a developer is read."""
+    monkeypatch.chdir(tmp_path)
+
+
+def configured(text="", **environ):
+    """Load a configuration file with this text, and this environment."""
+    path = Path("given.yml")
+    path.write_text(text)
+    return load(path, environ)
+
+
+def refused(text="", **environ):
+    """Return what is said about a configuration that cannot be used, one text per problem."""
+    with pytest.raises(SettingsError) as caught:
+        configured(text, **environ)
+    return [str(problem) for problem in caught.value.problems]
+
+
+# --- defaults -------------------------------------------------------------------------------------------------------
+
+
+def test_it_has_the_deadlines_of_the_standard():
+    deadlines = load(None, {}).deadlines.by_severity()
+    assert {severity: (stages.draft, stages.final) for severity, stages in deadlines.items()} == {
+        "SEV-1": (12 * HOURS, 48 * HOURS),
+        "SEV-2": (24 * HOURS, 72 * HOURS),
+        "SEV-3": (48 * HOURS, timedelta(days=5)),
+        "SEV-4": (None, "weekly_review"),
+    }
+
+
+def test_it_has_the_targets_of_the_standard():
+    assert [tuple(promise) for promise in load(None, {}).targets.promises()] == [
+        ("detect", None, "p95", timedelta(minutes=5)),
+        ("acknowledge", None, "p95", timedelta(minutes=10)),
+        ("resolve", "SEV-1", "mean", 2 * HOURS),
+        ("resolve", "SEV-2", "mean", 6 * HOURS),
+    ]
+
+
+def test_it_listens_on_loopback_without_any_configuration():
+    settings = load(None, {})
+    assert (settings.host, settings.port, settings.is_loopback) == ("127.0.0.1", 9877, True)
+
+
+def test_it_reviews_on_mondays_in_the_zone_that_people_read():
+    settings = load(None, {"MTTX_DISPLAY_TIMEZONE": "Europe/Berlin"})
+    assert (settings.review_weekday, settings.weekly_review.time) == (0, time(10, 0))
+    assert settings.review_zone == ZoneInfo("Europe/Berlin")
+
+
+def test_it_says_windows_as_their_label_does():
+    assert load(None, {}).window_lengths == {"7d": 7 * 24 * HOURS, "30d": 30 * 24 * HOURS, "90d": 90 * 24 * HOURS}
+
+
+def test_it_ignores_alerts_of_our_own_and_those_that_only_show_that_alerting_works():
+    patterns = load(None, {}).ignore.alertnames
+    names = ("MttxDown", "Watchdog", "InfoInhibitor", "WatchdogDown", "NotMttx")
+    ignored = [name for name in names if any(pattern.search(name) for pattern in patterns)]
+    assert ignored == ["MttxDown", "Watchdog", "InfoInhibitor"]
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def test_it_reads_the_file_that_is_named():
+    assert configured("threads: 3").threads == 3
+
+
+def test_it_reads_the_file_that_the_environment_names(tmp_path):
+    Path("other.yml").write_text("threads: 3")
+    assert load(None, {"MTTX_CONFIG": str(tmp_path / "other.yml")}).threads == 3
+
+
+def test_it_reads_mttx_yml_beside_it_where_there_is_one():
+    Path("mttx.yml").write_text("threads: 3")
+    assert load(None, {}).threads == 3
+
+
+def test_it_refuses_to_start_without_a_file_that_was_named():
+    with pytest.raises(SettingsError, match=r"nowhere\.yml: cannot be read: No such file"):
+        load(Path("nowhere.yml"), {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "# nothing yet\n", "log:\nlimits:\n", "targets:\ndeadlines:\nseverity_map:\nindicators:\n  resolve:\n"],
+)
+def test_it_takes_what_is_named_without_being_said_as_not_given(text):
+    assert configured(text) == Settings()
+
+
+def test_it_keeps_the_deadlines_that_are_not_said():
+    stages = configured("deadlines: {SEV-2: {draft: 1h}}").deadlines.by_severity()
+    assert (stages["SEV-2"].draft, stages["SEV-2"].final, stages["SEV-1"].draft) == (HOURS, 72 * HOURS, 12 * HOURS)
+
+
+def test_it_takes_away_a_deadline_that_is_null():
+    stages = configured("deadlines: {SEV-2: {draft: null}, SEV-3: null}").deadlines.by_severity()
+    assert (stages["SEV-2"].draft, stages["SEV-2"].final) == (None, 72 * HOURS)
+    assert (stages["SEV-3"].draft, stages["SEV-3"].final) == (None, None)
+
+
+def test_it_lets_any_stage_wait_for_the_weekly_review():
+    assert configured("deadlines: {SEV-3: {final: weekly_review}}").deadlines.sev_3.final == "weekly_review"
+
+
+def test_it_replaces_a_target_as_a_whole():
+    promises = configured("targets: {detect: {mean: 2m}}").targets.promises()
+    assert [tuple(p)[1:] for p in promises if p.indicator == "detect"] == [(None, "mean", timedelta(minutes=2))]
+
+
+def test_it_keeps_the_targets_of_other_severities_and_takes_away_what_is_null():
+    promises = configured("targets: {resolve: {SEV-1: null, SEV-3: {p50: 1d}}, detect: null}").targets.promises()
+    assert [tuple(p)[:3] for p in promises] == [
+        ("acknowledge", None, "p95"),
+        ("resolve", "SEV-2", "mean"),
+        ("resolve", "SEV-3", "p50"),
+    ]
+
+
+def test_it_adds_to_the_severity_map_in_any_case():
+    severities = configured("severity_map: {PAGE: SEV-1, High: null}").severity_map
+    assert severities == {"critical": "SEV-2", "error": "SEV-3", "warning": "SEV-4", "medium": "SEV-4", "page": "SEV-1"}
+
+
+def test_it_reads_a_time_of_day_without_quotes():
+    assert configured("weekly_review: {time: 9:30, weekday: friday, timezone: UTC}").weekly_review.time == time(9, 30)
+
+
+def test_it_puts_windows_in_order():
+    assert list(configured("windows: [90d, 1d]").window_lengths) == ["1d", "90d"]
+
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+
+def test_it_lets_the_environment_override_the_file():
+    settings = configured(
+        "log: {level: debug, access: true}\nreopen_window: 1h",
+        MTTX_LOG_LEVEL="error",
+        MTTX_REOPEN_WINDOW="2h",
+        MTTX_RETENTION_RAW="5d",
+        MTTX_INDICATORS_RESOLVE_FROM="started",
+    )
+    assert (settings.log.level, settings.log.access, settings.reopen_window) == ("error", True, 2 * HOURS)
+    assert (settings.retention.raw, settings.indicators.resolve.from_) == (timedelta(days=5), "started")
+
+
+def test_it_reads_lists_and_mappings_of_the_environment_as_yaml():
+    settings = configured(
+        "severity_map: {page: SEV-1, sms: SEV-4}",
+        MTTX_WINDOWS="[1d]",
+        MTTX_TARGETS='{"detect": {"p95": "3m"}}',
+        MTTX_SEVERITY_MAP="{page: SEV-2}",
+    )
+    assert settings.windows == (24 * HOURS,)
+    assert settings.targets.detect.p95 == timedelta(minutes=3)
+    assert (settings.severity_map["page"], settings.severity_map["sms"]) == ("SEV-2", "SEV-4")
+
+
+def test_it_sets_one_deadline_from_the_environment():
+    settings = configured(
+        "deadlines: {SEV-2: {final: 4d}}", MTTX_DEADLINES_SEV_2_DRAFT="30s", MTTX_DEADLINES_SEV_4_FINAL="null"
+    )
+    assert (settings.deadlines.sev_2.draft, settings.deadlines.sev_2.final) == (
+        timedelta(seconds=30),
+        timedelta(days=4),
+    )
+    assert settings.deadlines.sev_4.final is None
+
+
+def test_it_goes_on_where_the_file_names_a_section_without_saying_anything():
+    assert configured("log:\n", MTTX_LOG_ACCESS="true").log.access is True
+
+
+def test_it_tells_of_nonsense_in_the_file_though_the_environment_is_right():
+    assert refused("log: 3", MTTX_LOG_ACCESS="true") == ["log is 3: should be keys and values"]
+
+
+def test_it_refuses_a_variable_that_it_does_not_know_and_says_which_was_meant():
+    (problem,) = refused(MTTX_REOPN_WINDOW="15m")
+    assert problem == "MTTX_REOPN_WINDOW: there is no such variable; did you mean MTTX_REOPEN_WINDOW?"
+
+
+def test_it_refuses_a_variable_like_no_other():
+    assert refused(MTTX_Q="1") == ["MTTX_Q: there is no such variable"]
+
+
+def test_it_refuses_an_empty_variable():
+    assert refused(MTTX_TOKENS_FILE="") == ["MTTX_TOKENS_FILE: is empty; give it a value or unset it"]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"MTTX_URL": "http://x", "MTTX_TOKEN": SECRET, "MTTX_REQUIRE_ALL": "1", "MTTX_TORTURE": "1"},
+        {"MTTX_SERVICE_HOST": "10.0.0.1", "MTTX_SERVICE_PORT": "9877", "MTTX_SERVICE_PORT_HTTP": "9877"},
+        {"MTTX_PORT": "tcp://10.0.0.1:9877", "MTTX_PORT_9877_TCP_PROTO": "tcp", "MTTX_PORT_9877_TCP_PORT": "9877"},
+        {"MTTX_EXPORTER_SERVICE_HOST": "10.0.0.1", "MTTX_EXPORTER_PORT": "tcp://10.0.0.1:9877"},
+        {"HOME": "/", "mttx_threads": "x"},
+    ],
+)
+def test_it_leaves_the_variables_of_others_alone(environ):
+    assert load(None, environ) == Settings()
+
+
+def test_it_gives_every_key_a_variable_of_its_own():
+    names = [row.env for row in rows(Settings)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"MTTX_[A-Z0-9_]+", name) for name in names)
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+class Remote(BaseModel):
+    """As a later key with a password declares it."""
+
+    token: SecretStr | None = Field(None, description="A secret.")
+    count: int = 1
+
+
+def test_it_reads_a_secret_from_a_file_that_the_environment_names():
+    Path("secret").write_text(SECRET + "\n")
+    remote = read(Remote, None, {"MTTX_TOKEN_FILE": "secret"}).settings
+    assert remote.token.get_secret_value() == SECRET
+
+
+def test_it_refuses_a_secret_that_is_given_twice():
+    with pytest.raises(SettingsError, match="is set beside MTTX_TOKEN; set one of them"):
+        read(Remote, None, {"MTTX_TOKEN_FILE": "secret", "MTTX_TOKEN": SECRET})
+
+
+def test_it_refuses_an_empty_secret():
+    Path("secret").write_text("\n")
+    with pytest.raises(SettingsError, match="MTTX_TOKEN_FILE: is empty"):
+        read(Remote, None, {"MTTX_TOKEN_FILE": "secret"})
+
+
+def test_it_names_no_secret_in_an_error():
+    Path("given.yml").write_text(f"token: [{SECRET}]\ntokn: {SECRET}\n")
+    with pytest.raises(SettingsError) as caught:
+        read(Remote, Path("given.yml"), {})
+    assert SECRET not in str(caught.value)
+
+
+def test_it_prints_no_secret():
+    remote = read(Remote, None, {"MTTX_TOKEN": SECRET}).settings
+    assert SECRET not in json.dumps(dumped(remote))
+
+
+def test_it_prints_no_password_of_an_address():
+    assert "hunter2" not in "".join(refused("public_url: https://me:hunter2@example.com"))
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_it_tells_of_everything_that_is_wrong_at_once():
+    problems = refused("threads: many\nlog: {levl: info}\nreopen_windw: 15m\n", MTTX_LOG_LEVEL="loud")
+    assert sorted(problems) == [
+        "log.level (MTTX_LOG_LEVEL) is 'loud': should be debug, info, warning or error",
+        "log.levl: there is no such key; did you mean level?",
+        "reopen_windw: there is no such key; did you mean reopen_window?",
+        "threads is 'many': should be a whole number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("reopen_window: 900", "should be a duration such as 30s, 15m, 1h30m or 5d, with its unit"),
+        ("stale_after: 0s", "should be longer than nothing"),
+        ("stale_after: yes", "should be a duration"),
+        ("reopen_window: -5m", "should be a duration"),
+        ("reopen_window: 101y", "not longer than a hundred years"),
+        ("reopen_window: 99999999999999d", "should be a duration"),
+        ("deadlines: {SEV-1: {draft: soon}}", "5d, or weekly_review"),
+        ("deadlines: {SEV-1: {draft: 0s}}", "should be longer than nothing"),
+        ("deadlines: {SEV-1: 12h}", "should be keys and values"),
+        ("deadlines: 12h", "should be keys and values"),
+        ("deadlines: {SEV-5: {draft: 1h}}", "did you mean SEV-"),
+        ("display_timezone: Asia/Tokio", "did you mean Asia/Tokyo?"),
+        ("display_timezone: JSTT+9:99", "should be the name of an IANA time zone"),
+        ("display_timezone: ../../etc/passwd", "should be the name of an IANA time zone"),
+        ("weekly_review: {time: 25:00}", "should be a time of day such as 10:00"),
+        ("weekly_review: {weekday: funday}", "should be monday, tuesday"),
+        ("listen: localhost", "should be an address and a port"),
+        ("listen: 127.0.0.1:0", "should be an address and a port"),
+        ("listen: '::1:9877'", "should be an address and a port"),
+        ("listen: 9877", "should be a text; put it in quotes"),
+        ("database_url: mysql://x", "should name an SQLite file"),
+        ("database_url: 'sqlite:///:memory:'", "should name an SQLite file"),
+        ("public_url: example.com", "should be the address that people open"),
+        ("ignore: {alertnames: ['(']}", "should be a regular expression"),
+        ("ignore: {alertnames: Watchdog}", "should be a list"),
+        ("ignore: {label: a-b}", "should be a label's name"),
+        ("windows: []", "should be one or more different durations"),
+        ("windows: [1d, 24h]", "should be one or more different durations"),
+        ("severity_map: {a: SEV-9}", "should be SEV-1, SEV-2, SEV-3 or SEV-4"),
+        ("severity_map: [a]", "should be keys and values"),
+        ("targets: {detect: {p95: 5m, mean: 1m}}", "should name one statistic"),
+        ("targets: {detct: {p95: 5m}}", "did you mean detect?"),
+        ("targets: 5m", "should be keys and values"),
+        ("targets: {detect: 5m}", "should be keys and values"),
+        ("limits: {alerts: 0}", "should be at least 1"),
+        ("threads: 1000", "should be at most 512"),
+        ("metrics_auth: ja", "should be true or false"),
+        ("tokens_file: [a]", "should be the path of a file"),
+        ("log: {level: {a: b}}", "should be debug"),
+        ("nothing_like_it_at_all: 1", "there is no such key"),
+        ("log: {nothing: {deep: 1}}", "there are level, access"),
+        ("- a\n", "should be keys and values"),
+        ("threads: 1\nthreads: 2\n", "the key threads twice in line 2"),
+        ("log: {level: info, level: debug}", "twice"),
+        ("threads: [", "should be YAML"),
+        ("threads: \0", "should be YAML"),
+        ("? [a]\n: b\n", "should be YAML"),
+    ],
+)
+def test_it_says_what_would_be_right(text, said):
+    (problem,) = refused(text)
+    assert said in problem
+
+
+def test_it_shortens_what_it_quotes():
+    (problem,) = refused(f"listen: {'x' * 500}")
+    assert len(problem) < 250
+
+
+def test_it_refuses_a_file_that_is_no_text():
+    Path("binary.yml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="should be a text in UTF-8"):
+        load(Path("binary.yml"), {})
+
+
+# --- who may reach it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9877", ":9877", "[::]:9877", "10.0.0.1:80", "mttx.example.com:80"])
+def test_it_refuses_to_serve_everybody_without_tokens(listen):
+    (problem,) = refused(f"listen: '{listen}'")
+    assert problem.startswith("listen is ")
+    assert "name a file with tokens" in problem
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9877", "[::1]:9877", "localhost:80", "127.9.9.9:1"])
+def test_it_serves_its_own_machine_without_tokens(listen):
+    assert configured(f"listen: '{listen}'").is_loopback
+
+
+def test_it_serves_everybody_with_tokens():
+    settings = configured("listen: ':9877'\ntokens_file: tokens.yml")
+    assert (settings.listen, settings.host, settings.port) == ("0.0.0.0:9877", "0.0.0.0", 9877)
+
+
+def test_it_takes_a_public_address_without_its_last_slash():
+    assert configured("public_url: https://example.com/mttx/").public_url == "https://example.com/mttx"
+
+
+def test_it_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        load(None, {}).threads = 2
+
+
+# --- durations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("15m", 900),
+        ("1h30m", 5400),
+        ("5d", 432_000),
+        ("1w", 604_800),
+        ("1y", 31_536_000),
+        ("90s", 90),
+        ("250ms", 0.25),
+        ("0s", 0),
+        ("PT15M", 900),
+        (" 5m ", 300),
+    ],
+)
+def test_it_reads_durations_as_prometheus_writes_them(written, seconds):
+    assert parse_duration(written).total_seconds() == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["", "5", "m", "5 m", "1.5h", "30m1h", "5m5m", "-5m", "5M", "٥m", "P", 5, 5.0, True, None, []]
+)
+def test_it_reads_nothing_else_as_a_duration(written):
+    with pytest.raises(ValueError, match="should be a duration"):
+        parse_duration(written)
+
+
+@given(st.integers(0, 10**13))
+def test_it_reads_a_duration_as_it_writes_it(milliseconds):
+    duration = timedelta(milliseconds=milliseconds)
+    assert parse_duration(format_duration(duration)) == parse_duration(format_window(duration)) == duration
+
+
+def test_it_writes_hours_as_the_standard_does():
+    assert [format_duration(n * HOURS) for n in (0, 12, 48, 72, 120)] == ["0s", "12h", "48h", "72h", "5d"]
+
+
+# --- YAML -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.text())
+def test_it_fails_on_no_text_but_with_its_own_error(text):
+    try:
+        parse_yaml(text)
+    except NotYaml as error:
+        assert str(error).startswith("should be YAML")  # noqa: PT017 - most texts are YAML
+
+
+def test_it_survives_yaml_that_is_nested_without_end():
+    with pytest.raises(NotYaml):
+        parse_yaml("[" * 100_000)
+
+
+PRINTED = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]))
+WRITTEN = st.recursive(
+    st.none() | st.booleans() | st.integers() | PRINTED,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(WRITTEN)
+def test_it_reads_yaml_as_it_writes_it(value):
+    assert parse_yaml(write_yaml(value)) == value
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def tokens_of(text):
+    path = Path("tokens.yml")
+    path.write_text(text)
+    return load_tokens(path)
+
+
+def entry(name="alertmanager", token=SECRET, scopes="[ingest]"):
+    return f"- {{name: {name}, token: '{token}', scopes: {scopes}}}\n"
+
+
+def test_it_keeps_the_name_the_scopes_and_no_token():
+    (token,) = tokens_of(entry(scopes="[ingest, read]"))
+    assert (token.name, token.scopes) == ("alertmanager", {"ingest", "read"})
+    assert SECRET not in repr(token)
+    assert SECRET.encode() not in token.digest
+
+
+def test_it_finds_the_token_that_is_presented():
+    tokens = tokens_of(entry() + entry("people", SECRET + "2", "[write]"))
+    assert find_token(tokens, SECRET + "2").name == "people"
+
+
+@pytest.mark.parametrize("presented", ["", " ", SECRET + " ", SECRET[:-1], SECRET.upper(), "\udcff", "日本語"])
+def test_it_finds_no_token_for_anything_else(presented):
+    assert find_token(tokens_of(entry()), presented) is None
+
+
+def test_it_opens_to_nobody_where_there_are_no_tokens():
+    assert find_token((), "") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("[]", "is empty"),
+        ("# none yet", "is empty"),
+        ("{name: a}", "should be a list of entries"),
+        ("- just-a-token-0123456789", "entry 1: should be a list of entries"),
+        (entry(token=""), "entry 1: token should be at least 16 characters"),
+        (entry(token="tooshort"), "token should be at least 16 characters"),
+        (entry(token="has a space in the middle"), "without spaces"),
+        (entry(token="日本語日本語日本語日本語日本語日本語"), "ASCII characters"),
+        ("- {name: a, token: 1234567890123456, scopes: [read]}", "token should be a text"),
+        ("- {name: a, scopes: [read]}", "has no token"),
+        ("- {token: 0123456789abcdef, scopes: [read]}", "has no name"),
+        ("- {name: a, token: 0123456789abcdefg}", "has no scopes"),
+        (entry(name="''"), "name should be a text"),
+        (entry(name="7"), "name should be a text"),
+        (entry(scopes="[]"), "one or more of ingest, write, read"),
+        (entry(scopes="[admin]"), "one or more of ingest, write, read"),
+        (entry(scopes="read"), "one or more of ingest, write, read"),
+        (entry(scopes="[[read]]"), "one or more of ingest, write, read"),
+        (entry() + entry(token=SECRET + "2"), "entry 2: the name alertmanager is there twice"),
+        (entry() + entry("other"), "entry 2: has the same token"),
+        (f"- {{name: a, tokn: {SECRET}, token: {SECRET}, scopes: [read]}}", "has keys that mean nothing: 1"),
+        (f"- {{name: a, token: {SECRET}, token: {SECRET}, scopes: [read]}}", "the key token twice"),
+        (f"- {{name: a, token: {SECRET}", "should be YAML"),
+    ],
+)
+def test_it_refuses_a_tokens_file_without_quoting_a_token(text, said):
+    with pytest.raises(SettingsError) as caught:
+        tokens_of(text)
+    assert said in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_it_refuses_a_tokens_file_that_is_not_there():
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_tokens(Path("nowhere"))
+
+
+def test_it_compares_digests_only():
+    assert Token("a", frozenset({"read"}), b"").matches("") is False
+
+
+# --- the document ---------------------------------------------------------------------------------------------------
+
+
+def documented():
+    """Return what docs/configuration.md says of each key: {key: (variable, default)}."""
+    text = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \| .{15,} \|$", text, re.MULTILINE)
+    return {key: (variable, default) for key, variable, default in table}
+
+
+def test_it_documents_every_key_with_its_variable_and_default():
+    defaults = dumped(Settings())
+    assert documented() == {row.key: (row.env, write_yaml(value_at(defaults, row.path))) for row in rows(Settings)}
+
+
+def test_it_explains_every_key():
+    assert [row.key for row in rows(Settings) if len(row.description) < 15] == []

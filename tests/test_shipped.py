@@ -1,0 +1,58 @@
+"""The dashboards and rules are found from a checkout, and are in the wheel where the installed command looks."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from service.provisioning.shipped import shipped
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def names(folder):
+    return {
+        Path(str(path)).relative_to(str(folder)).as_posix() for path in Path(str(folder)).rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Give a wheel of this checkout, built without a network."""
+    target = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "--wheel-dir", str(target), str(REPOSITORY)], check=True, capture_output=True)
+    (built,) = target.glob("*.whl")
+    return built
+
+
+def test_it_finds_the_rules_of_a_checkout():
+    assert "postmortems.yml" in names(shipped("alert_rules"))
+
+
+def test_it_says_what_to_do_where_there_are_none(monkeypatch, tmp_path):
+    monkeypatch.setattr("service.provisioning.shipped.files", lambda package: tmp_path / package)
+    with pytest.raises(FileNotFoundError, match="has no dashboards; install"):
+        shipped("dashboards")
+
+
+@pytest.mark.parametrize("kind", ["dashboards", "alert_rules"])
+def test_it_ships_every_file_in_the_wheel(wheel, kind):
+    inside = {n.removeprefix(f"service/shipped/{kind}/") for n in zipfile.ZipFile(wheel).namelist() if f"/{kind}/" in n}
+    assert {n for n in inside if not n.endswith(".pyc")} == {
+        n for n in names(REPOSITORY / kind) if not n.endswith(".pyc")
+    }
+
+
+def test_it_finds_the_files_of_an_unpacked_wheel(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    script = "from service.provisioning.shipped import shipped; print(shipped('alert_rules') / 'postmortems.yml')"
+    found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert Path(found.stdout.strip()) == tmp_path / "service" / "shipped" / "alert_rules" / "postmortems.yml"
+
+
+def test_it_ships_nothing_but_the_package_and_its_data(wheel):
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"service"}
