@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from service.domain.actions import Action, actions_of
+from service.domain.description import domains_of, labels_of, roles_of, severity_of, title_of, types_of
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
 from service.domain.history import effective
-from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity, Stage, worst
+from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity, Stage
 
 
 class Phase(StrEnum):
@@ -94,18 +94,18 @@ def fold(
     milestones = found | pinned
     dismissed_at = _dismissed_at(history.events)
     phase = _phase(milestones, dismissed_at)
-    severity = _severity(history.events, episodes, policy)
+    severity = severity_of(history.events, episodes, policy)
     deadlines_from = _deadlines_from(milestones, history.events)
     by_people = resolution is not None and resolution.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)
     return Incident(
         id=incident_id,
-        title=_title(history.events, episodes),
+        title=title_of(history.events, episodes),
         severity=severity,
         phase=phase,
-        types=_types(history.events, episodes),
-        domains=_domains(history.events, episodes),
-        labels=_labels(history.events, episodes),
-        roles=_roles(history.events),
+        types=types_of(history.events, episodes),
+        domains=domains_of(history.events, episodes),
+        labels=labels_of(history.events, episodes),
+        roles=roles_of(history.events),
         milestones=milestones,
         resolution_source=resolution.source if resolution else None,
         dismissed_at=dismissed_at,
@@ -239,17 +239,6 @@ def _phase(milestones: Mapping[Milestone, datetime], dismissed_at: datetime | No
     return Phase.DETECTED
 
 
-def _severity(events: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Severity:
-    """Take people's latest word, else the worst that any alert of the incident had.
-
-    An alert that clears before the others does not make the incident milder: its report is owed as before.
-    """
-    said = [e.severity for e in events if e.severity is not None]
-    if said:
-        return said[-1]
-    return worst([e.severity for e in episodes]) or policy.default_severity
-
-
 def _deadlines_from(milestones: Mapping[Milestone, datetime], events: Sequence[Event]) -> datetime:
     for milestone in (Milestone.STARTED, Milestone.DETECTED):
         if milestone in milestones:
@@ -264,44 +253,3 @@ def _deadlines(
     done = {Stage.DRAFT: milestones.get(Milestone.DRAFTED) or finalized, Stage.FINAL: finalized}
     dues = ((stage, policy.due_at(severity, stage, start)) for stage in Stage)
     return tuple(Deadline(stage, due_at, done[stage]) for stage, due_at in dues if due_at is not None)
-
-
-def _title(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
-    said = [e.title for e in events if e.title]
-    if said:
-        return said[-1]
-    if episodes:
-        first = min(episodes, key=lambda e: (e.starts_at, e.fingerprint))
-        return first.annotations.get("summary") or first.name
-    return "Untitled incident"
-
-
-def _types(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[IncidentType, ...]:
-    said = {t for e in events for t in e.types}
-    labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
-    return tuple(t for t in IncidentType if t in said or t in labelled)
-
-
-def _domains(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
-    said = {d for e in events for d in e.domains}
-    labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
-    return tuple(d for d in Domain if d in said or d in labelled)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",")] if text else []
-
-
-def _labels(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str, str]:
-    """Keep the labels that all alerts share, then what events say of the incident."""
-    shared: dict[str, Any] = {}
-    if episodes:
-        first, *others = (e.labels for e in episodes)
-        shared = {k: v for k, v in sorted(first.items()) if all(o.get(k) == v for o in others)}
-    for event in events:
-        shared.update(event.labels)
-    return shared
-
-
-def _roles(events: Sequence[Event]) -> dict[Role, str]:
-    return {Role(e.data["role"]): str(e.data["name"]) for e in events if e.kind is EventKind.ROLE_ASSIGNED}

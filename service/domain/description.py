@@ -1,0 +1,64 @@
+"""What is said about an incident as a whole: its title, severity, types, domains, labels and roles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from service.domain.episodes import Episode
+from service.domain.events import Event, EventKind, Role
+from service.domain.policy import Domain, IncidentType, Policy, Severity, worst
+
+
+def severity_of(events: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Severity:
+    """Take people's latest word, else the worst that any alert of the incident had.
+
+    An alert that clears before the others does not make the incident milder: its report is owed as before.
+    """
+    said = [e.severity for e in events if e.severity is not None]
+    if said:
+        return said[-1]
+    return worst([e.severity for e in episodes]) or policy.default_severity
+
+
+def title_of(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
+    """Take people's latest word, else what the first alert says of itself."""
+    said = [e.title for e in events if e.title]
+    if said:
+        return said[-1]
+    if episodes:
+        first = min(episodes, key=lambda e: (e.starts_at, e.fingerprint))
+        return first.annotations.get("summary") or first.name
+    return "Untitled incident"
+
+
+def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[IncidentType, ...]:
+    """Collect what events say and what the alerts' label `incident_type` says (several with commas between)."""
+    said = {t for e in events for t in e.types}
+    labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
+    return tuple(t for t in IncidentType if t in said or t in labelled)
+
+
+def domains_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
+    """Collect what events say and what the alerts' label `incident_domain` says (several with commas between)."""
+    said = {d for e in events for d in e.domains}
+    labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
+    return tuple(d for d in Domain if d in said or d in labelled)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")] if text else []
+
+
+def labels_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str, str]:
+    """Keep the labels that all alerts share, then what events say of the incident."""
+    shared: dict[str, Any] = {}
+    if episodes:
+        first, *others = (e.labels for e in episodes)
+        shared = {k: v for k, v in sorted(first.items()) if all(o.get(k) == v for o in others)}
+    for event in events:
+        shared.update(event.labels)
+    return shared
+
+
+def roles_of(events: Sequence[Event]) -> dict[Role, str]:
+    """Return who has which role now; a later assignment replaces an earlier one."""
+    return {Role(e.data["role"]): str(e.data["name"]) for e in events if e.kind is EventKind.ROLE_ASSIGNED}

@@ -1,0 +1,78 @@
+"""Taking in events: each is appended once, where the incident's state allows it."""
+
+from collections.abc import Sequence
+
+from service.domain.events import Event, EventKind
+from service.recorder.commands import Conflict, KeyedEvent, Outcome
+from service.recorder.incidents import Incidents
+from service.store.ledger import Entry, Ledger
+
+_AFTER_DISMISSAL = (EventKind.REOPENED, EventKind.NOTE, EventKind.CORRECTED, EventKind.RETRACTED, EventKind.MERGED)
+
+
+def target_of(merged: Event) -> int:
+    """Return the id of the incident into which a `merged` event merges."""
+    return int(str(merged.data["into"]).removeprefix("INC-"))
+
+
+class EventRecording:
+    """Records events in one ledger. Raises `Conflict` and `UnknownIncident`."""
+
+    def __init__(self, ledger: Ledger, incidents: Incidents) -> None:
+        self._ledger = ledger
+        self._incidents = incidents
+
+    def record_keyed(self, events: Sequence[KeyedEvent], source: str, digest: bytes) -> tuple[Outcome, ...]:
+        """Record events by the sender's own keys; an unknown key opens an incident."""
+        ledger = self._ledger
+        added: list[tuple[Entry, bool]] = []
+        for keyed in events:
+            key = (source, keyed.incident_key)
+            if key not in ledger.keys:
+                entry = ledger.open(keyed.event.recorded_at)
+                ledger.keys[key] = ledger.new_keys[key] = entry.id
+            added.append(self._add(self._incidents.existing(ledger.keys[key]), keyed.event, digest))
+        self._incidents.recompute()
+        return tuple(self._incidents.outcome(entry, created=created) for entry, created in added)
+
+    def open(self, events: Sequence[Event]) -> Outcome:
+        """Open an incident by hand."""
+        entry = self._ledger.open(events[0].recorded_at)
+        for event in events:
+            self._ledger.append(entry, event)
+        self._incidents.recompute()
+        return self._incidents.outcome(entry)
+
+    def append(self, incident_id: int, event: Event) -> Outcome:
+        """Add an event to an incident."""
+        entry, created = self._add(self._incidents.existing(incident_id), event)
+        self._incidents.recompute()
+        return self._incidents.outcome(entry, created=created)
+
+    def _add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
+        """Append an event unless it is here already; returns the incident it counts for, and whether it was new."""
+        family = self._ledger.family(entry)
+        for known in family:
+            if known.event_id == event.event_id:
+                if known.kind is not event.kind:
+                    msg = f"event_id {event.event_id!r} names a {known.kind} event already; give a new event its own id"
+                    raise Conflict(msg)
+                return entry, False
+        if any(known.kind is EventKind.DISMISSED for known in family):
+            self._refuse_after_dismissal(entry, event)
+        self._ledger.append(entry, event, digest)
+        return (self._merge(entry, event) if event.kind is EventKind.MERGED else entry), True
+
+    def _refuse_after_dismissal(self, entry: Entry, event: Event) -> None:
+        dismissed_at = self._incidents.fold(entry).dismissed_at
+        if dismissed_at is not None and event.kind not in _AFTER_DISMISSAL and event.occurred_at >= dismissed_at:
+            msg = f"INC-{entry.id} is dismissed; send reopened first if it is an incident after all"
+            raise Conflict(msg)
+
+    def _merge(self, entry: Entry, event: Event) -> Entry:
+        into = self._incidents.existing(target_of(event))
+        if into.id == entry.id:
+            msg = f"INC-{entry.id} cannot be merged into itself"
+            raise Conflict(msg)
+        self._incidents.absorb(entry, into)
+        return into

@@ -1,0 +1,85 @@
+"""What every command does with incidents: find them, merge them, compute them, and count what is newly known."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from service.domain.events import Event, EventKind
+from service.domain.incident import Incident, fold
+from service.domain.policy import Policy
+from service.domain.totals import increments
+from service.recorder.commands import Delivery, Outcome, UnknownIncident
+from service.store.ledger import Entry, Ledger, RawBody
+
+OURSELVES = "mttx"
+"""The source of the events that the exporter itself records; nobody else may use it."""
+
+
+class Incidents:
+    """The incidents of one ledger, computed under one policy; `limits` are the bounds of the histograms."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, limits: Sequence[int]) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._limits = limits
+
+    def existing(self, incident_id: int) -> Entry:
+        """Return the incident, or the one that absorbed it. Raises `UnknownIncident`."""
+        entry = self._ledger.root(incident_id)
+        if entry is None:
+            msg = f"there is no incident INC-{incident_id}"
+            raise UnknownIncident(msg)
+        return entry
+
+    def absorb(self, absorbed: Entry, into: Entry) -> None:
+        """Merge one incident into another: the episodes move, the events are read together from now on."""
+        ledger = self._ledger
+        for entry in [absorbed, *(ledger.entries[i] for i in sorted(absorbed.absorbed))]:
+            entry.merged_into = into.id
+            into.absorbed.add(entry.id)
+            ledger.touch(entry, entry.heard_at)
+        absorbed.absorbed = set()
+        for episode_id in sorted(absorbed.episodes):
+            ledger.put(replace(ledger.episodes[episode_id], incident_id=into.id))
+        ledger.touch(into, absorbed.heard_at)
+
+    def absorb_by_overlap(self, absorbed: Entry, into: Entry, delivery: Delivery) -> None:
+        """Merge what turned out to be one incident, and say so in its history."""
+        merged = Event(
+            event_id=f"merged-into-{into.id}",
+            kind=EventKind.MERGED,
+            occurred_at=delivery.received_at,
+            recorded_at=delivery.received_at,
+            source=OURSELVES,
+            data={"into": f"INC-{into.id}"},
+        )
+        self._ledger.append(absorbed, merged)
+        self.absorb(absorbed, into)
+
+    def keep(self, delivery: Delivery) -> bytes:
+        """Keep the raw body; returns the digest by which events and observations point to it."""
+        digest = blake2b(delivery.source.encode() + b"\0" + delivery.body, digest_size=16).digest()
+        self._ledger.keep(digest, RawBody(delivery.source, delivery.body, delivery.received_at))
+        return digest
+
+    def recompute(self) -> None:
+        """Compute every incident touched since the last time, and add what it newly gives to the running totals."""
+        ledger = self._ledger
+        for entry in ledger.take_outdated():
+            incident = self.fold(entry)
+            entry.closed_at = incident.closed_at
+            if entry.merged_into is None:
+                added, entry.counted = increments(incident, entry.counted, self._policy, self._limits)
+                ledger.count(added, entry)
+
+    def fold(self, entry: Entry) -> Incident:
+        """Compute one incident from its events and episodes."""
+        ledger = self._ledger
+        episodes = [ledger.episodes[e] for e in sorted(entry.episodes)]
+        entry.incident = fold(entry.id, ledger.family(entry), episodes, self._policy, entry.heard_at)
+        return entry.incident
+
+    def outcome(self, entry: Entry, *, created: bool = True) -> Outcome:
+        """Say what became of an incident."""
+        incident = entry.incident or self.fold(entry)
+        return Outcome(entry.id, incident.phase, created)

@@ -1,0 +1,54 @@
+"""Closing what nothing is heard of any more (Alertmanager is silent about alerts that clear while silenced)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from service.domain.episodes import Episode
+from service.domain.events import Event, EventKind, Observation
+from service.domain.incident import ResolutionSource
+from service.recorder.commands import Outcome
+from service.recorder.incidents import OURSELVES, Incidents
+from service.store.ledger import Ledger, NewObservation
+
+
+class StaleClosing:
+    """Closes stale incidents in one ledger; `AlertRecording` takes it back where an alert is heard again."""
+
+    def __init__(self, ledger: Ledger, incidents: Incidents) -> None:
+        self._ledger = ledger
+        self._incidents = incidents
+
+    def close(self, incident_id: int, now: datetime) -> Outcome:
+        """Resolve an incident that nothing was heard of any more, at the instant at which it became stale."""
+        ledger = self._ledger
+        entry = self._incidents.existing(incident_id)
+        at = self._incidents.fold(entry).stale_at or now
+        for episode in [ledger.episodes[e] for e in sorted(entry.episodes)]:
+            if episode.ends_at is None:
+                self._assume_end(episode, max(at, episode.starts_at), now)
+        event = Event(
+            event_id=f"stale-{at.isoformat()}",
+            kind=EventKind.RESOLVED,
+            occurred_at=at,
+            recorded_at=now,
+            source=OURSELVES,
+            data={"resolution_source": ResolutionSource.STALE.value},
+        )
+        ledger.append(entry, event)
+        self._incidents.recompute()
+        return self._incidents.outcome(entry)
+
+    def _assume_end(self, episode: Episode, at: datetime, now: datetime) -> None:
+        ledger = self._ledger
+        for source, group_key in sorted(ledger.groups_of[episode.id]):
+            ended = Observation(
+                source=source,
+                fingerprint=episode.fingerprint,
+                group_key=group_key,
+                starts_at=episode.starts_at,
+                ends_at=at,
+                stale=True,
+            )
+            ledger.see(NewObservation(ended, now, None))
+            ledger.place(ended, episode.id)
+        ledger.put(replace(episode, ends_at=at, stale=True))
