@@ -25,9 +25,10 @@ from service.settings import Loaded, Settings, SettingsError, load_tokens
 from service.settings.sources import read
 
 # Idle connections are closed after this long too, and a client that sends its headers byte by byte gets no longer.
-HEADERS_WITHIN_MS = 10_000
+HEADERS_WITHIN_MS = 5_000
 # Docker kills ten seconds after SIGTERM; a client that sends its body byte by byte must not hold us until then.
 DRAIN_SECONDS = 8
+PASSED_ON_WITHIN_SECONDS = 0.5
 BACKLOG = 1024  # connections that the kernel queues for us
 CONNECTIONS = 512  # open at once; half of the descriptors a process has under systemd's defaults
 
@@ -51,6 +52,8 @@ def serve(path: Path | None, listen: str | None) -> None:
         load_tokens(settings.tokens_file)
     address = _free_address(settings)
     logs.configure(settings.log.level)
+    # Until the server takes it: the first process of a container gets no signal that it has no handler for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _greet(loaded)
     _run(settings, address)
 
@@ -153,12 +156,13 @@ def _work(*arguments: Any) -> None:
 
 
 def _stop_when_told() -> None:
-    """Take the order from the main process alone: Ctrl-C and systemd signal both processes, and it passes it on.
+    """Stop at the main process's order, and leave it a moment to give it where somebody else spoke first.
 
-    Twice told, Granian 2.8 may wait for ever, and a worker that ends first looks to it like one that has crashed.
+    Ctrl-C and systemd signal both processes. Twice told, Granian 2.8 may wait for ever; and a worker that ends before
+    the main process has told it to is taken for one that has crashed. Two equal signals may arrive as one.
     """
-    while signal.sigwaitinfo(_ORDERS).si_pid != os.getppid():
-        pass
+    if signal.sigwaitinfo(_ORDERS).si_pid != os.getppid():
+        signal.sigtimedwait(_ORDERS, PASSED_ON_WITHIN_SECONDS)
     _stop()
 
 

@@ -19,6 +19,7 @@ from service.intake.reasons import Failure, Ignored, Source
 from service.intake.wire import CLOCK_SKEW, PayloadError, instant, invalid, read_json, zoned
 
 UNNAMED = "unnamed alert"
+SEVERITY_LABEL = "incident_severity"
 SEVERITY_MAP = {
     "critical": Severity.SEV_2,
     "high": Severity.SEV_3,
@@ -41,7 +42,6 @@ class Reading:
 
     severity_map: Mapping[str, Severity] = field(default_factory=lambda: dict(SEVERITY_MAP))
     severity_label: str = "severity"
-    incident_severity_label: str = "incident_severity"
     ignore_label: str = "mttx_ignore"
     ignored_alertnames: tuple[re.Pattern[str], ...] = IGNORED_ALERTNAMES
     most_alerts: int = 1000
@@ -181,7 +181,7 @@ def _ends_at(told: PayloadAlert, starts_at: datetime, reading: Reading, now: dat
 
 
 def _severity(labels: Mapping[str, str], reading: Reading) -> Severity | None:
-    explicit = labels.get(reading.incident_severity_label)
+    explicit = labels.get(SEVERITY_LABEL)
     if explicit is not None and (severity := _SEVERITIES.get(explicit.casefold())):
         return severity
     mapped = labels.get(reading.severity_label)

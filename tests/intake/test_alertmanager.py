@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.events import Alert, Observation
@@ -304,16 +304,19 @@ def only_payload_errors(raw):
         parse(raw, Reading(), NOW)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary())
 def test_it_raises_nothing_but_its_own_error_for_any_bytes(raw):
     only_payload_errors(raw)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(JSON | BODIES)
 def test_it_raises_nothing_but_its_own_error_for_any_json(value):
     only_payload_errors(json.dumps(value).encode())
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(alphabet='"{}[]:,\\u0dea1 é', max_size=60))
 def test_it_raises_nothing_but_its_own_error_for_almost_json(text):
     only_payload_errors(text.encode())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.episodes import Episode
@@ -308,6 +308,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary() | (EVENTS | VALUES | st.lists(EVENTS, max_size=3)).map(lambda value: json.dumps(value).encode()))
 def test_it_raises_nothing_but_its_own_error(raw):
     for parse in (parse_lifecycle, parse_event, parse_opening):
@@ -315,6 +316,7 @@ def test_it_raises_nothing_but_its_own_error(raw):
             parse(raw, reading(), NOW)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(EVENTS, min_size=1, max_size=4))
 def test_whatever_it_accepts_can_be_folded(told):
     accepted = []

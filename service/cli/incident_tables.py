@@ -1,0 +1,107 @@
+"""Incidents as tables, for people at a terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Told = Mapping[str, Any]
+
+
+def print_json(told: Any) -> None:
+    """Print for scripts."""
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+
+
+def print_line(incident: Told) -> None:
+    """Print where an incident stands, in one line."""
+    click.echo(f"{incident['id']}  {incident['severity']}  {incident['phase']}  {_plain(incident['title'])}")
+
+
+def print_list(incidents: Sequence[Told], more: bool) -> None:
+    """Print a list of incidents; `more`: it goes on."""
+    table = _table("Incident", "Severity", "Phase", "Detected (UTC)", "Title")
+    for one in incidents:
+        phase = f"{one['phase']}, stale" if one["stale"] else one["phase"]
+        table.add_row(
+            *map(_text, (one["id"], one["severity"], phase, _in(one["milestones"]["detected"]), one["title"]))
+        )
+    _print(table if incidents else Text("No incidents."))
+    if more:
+        click.echo("There are more; --limit shows up to 1000.", err=True)
+
+
+def print_incident(incident: Told, timeline: Told) -> None:
+    """Print all of one incident; times in the zone of the service."""
+    zone = ZoneInfo(timeline["timezone"])
+    print_line(incident)
+    if incident["merged_into"]:
+        click.echo(f"merged into {incident['merged_into']}")
+    milestones = _table("Milestone", f"Time ({zone.key})")
+    for name, at in incident["milestones"].items():
+        milestones.add_row(name, _in(at, zone))
+    facts = _table("What", "")
+    for name, value in _facts(incident, zone):
+        facts.add_row(_text(name), _text(value))
+    entries = _table(f"Time ({zone.key})", "What", "Event id")
+    for entry in timeline["entries"]:
+        entries.add_row(_in(entry["at"], zone), _text(_said(entry)), _text((entry["event"] or {}).get("event_id", "")))
+    for table in (milestones, facts, entries):
+        _print(table)
+
+
+def _facts(incident: Told, zone: ZoneInfo) -> list[tuple[str, str]]:
+    facts = [(f"time to {name}", _length(seconds)) for name, seconds in incident["indicators"].items()]
+    for deadline in incident["deadlines"]:
+        done = "done" if deadline["done_at"] else ("overdue since" if deadline["overdue"] else "due")
+        facts.append(
+            (f"postmortem {deadline['stage']}", f"{done} {_in(deadline['done_at'] or deadline['due_at'], zone)}")
+        )
+    facts += [(role, name) for role, name in incident["roles"].items()]
+    facts += [(f"action {a['action_id']}", f"{a['state']}: {a['title']}") for a in incident["actions"]]
+    return facts
+
+
+def _said(entry: Told) -> str:
+    event = entry["event"]
+    if event is None:
+        return f"{entry['alert']['name']} {entry['what'].removeprefix('alert_')}"
+    data = event["data"]
+    words = [data[key] for key in ("role", "name", "text", "into", "action_id", "reason") if data.get(key)]
+    return ": ".join([event["kind"].replace("_", " "), " ".join(map(str, words))]) if words else event["kind"]
+
+
+def _in(at: str | None, zone: ZoneInfo | None = None) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(zone or UTC):%Y-%m-%d %H:%M:%S}" if at else "-"
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _plain(text: str) -> str:
+    """Take out what a terminal would obey."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _text(text: str) -> Text:
+    return Text(_plain(text))
+
+
+def _print(what: Table | Text) -> None:
+    Console().print(what, "")

@@ -1,0 +1,44 @@
+"""What the pages tell people to send is accepted."""
+
+import json
+import re
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.intake.event_data import MODELS
+from service.intake.lifecycle import Reading, parse_event, parse_lifecycle, parse_opening
+
+DOCS = Path(__file__).parents[2] / "docs"
+NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+NUMBERS = count()
+READING = Reading(zone=ZoneInfo("Asia/Tokyo"), new_id=lambda: f"new-{next(NUMBERS)}")
+
+
+def sent(page):
+    """The bodies of a page: those of curl, and those that stand alone."""
+    text = (DOCS / page).read_text()
+    curls = re.findall(r"-d '\s*(.+?)'", text, re.DOTALL)
+    return curls + [block for block in re.findall(r"```json\n(.+?)```", text, re.DOTALL) if '"kind"' in block[:200]]
+
+
+@pytest.mark.parametrize("body", sent("sources/lifecycle.md"))
+def test_the_lifecycle_page_shows_bodies_that_are_accepted(body):
+    assert parse_lifecycle(body.encode(), READING, NOW)
+
+
+@pytest.mark.parametrize("body", sent("api.md"))
+def test_the_api_page_shows_bodies_that_are_accepted(body):
+    told = json.loads(body)
+    parse = parse_lifecycle if "incident_key" in body else parse_event if "kind" in told else parse_opening
+    assert parse(body.encode(), READING, NOW)
+
+
+def test_the_api_page_names_every_kind_of_data():
+    text = (DOCS / "api.md").read_text()
+    for kind, model in MODELS.items():
+        for name in (f"`{kind}`", *(field for field in model.model_fields)):
+            assert name in text
