@@ -67,7 +67,11 @@ def dict_config(level: str) -> dict[str, Any]:
             }
         },
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {"_granian": handled, "granian.access": {"level": "INFO", **handled}},
+        "loggers": {
+            "_granian": handled,
+            "granian.access": {"level": "INFO", **handled},
+            "alembic.runtime.plugins": {"level": "WARNING"},  # names its own parts at every start
+        },
     }
 
 

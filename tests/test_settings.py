@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
 from service.settings.durations import format_duration, format_window, parse_duration
+from service.settings.goals import WeeklyReview
 from service.settings.sources import read
 from service.settings.table import dumped, rows, value_at
 from service.settings.yaml_text import NotYaml, parse_yaml, write_yaml
@@ -383,6 +384,22 @@ def test_it_serves_everybody_with_tokens():
 
 def test_it_takes_a_public_address_without_its_last_slash():
     assert configured("public_url: https://example.com/mttx/").public_url == "https://example.com/mttx"
+
+
+def test_it_takes_values_that_are_read_already():
+    settings = Settings(
+        display_timezone=ZoneInfo("UTC"),
+        reopen_window=HOURS,
+        weekly_review=WeeklyReview(time=time(9), weekday="friday"),
+    )
+    assert (settings.review_zone, settings.reopen_window, settings.review_weekday) == (ZoneInfo("UTC"), HOURS, 4)
+
+
+@pytest.mark.parametrize(
+    ("url", "file"), [("sqlite:///mttx.db", "mttx.db"), ("sqlite:////data/mttx.db", "/data/mttx.db")]
+)
+def test_it_finds_the_file_of_the_database(url, file):
+    assert configured(f"database_url: {url}").database_file == Path(file)
 
 
 def test_it_cannot_be_changed():

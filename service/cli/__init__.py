@@ -10,6 +10,7 @@ from service.settings import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",
+    "grafana": "service.cli.grafana:grafana",
     "incident": "service.cli.incident:incident",
     "serve": "service.cli.serve:serve",
 }

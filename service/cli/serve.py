@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,11 +116,23 @@ def _run(settings: Settings, address: str) -> None:
         log_access_format='%(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).1f ms',
         workers_kill_timeout=DRAIN_SECONDS,
     )
-    # Granian would start a second worker beside the first at SIGHUP; a terminal that is closed means: stop.
-    server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))
+    server.on_startup(partial(_take_orders, server.signal_handler_interrupt))
     # Our own loader: Granian's puts the working directory before the installed packages.
     server.serve(spawn_target=_work, target_loader=partial(_load, settings), wrap_loader=False)
     _log.info("mttx has stopped")
+
+
+def _take_orders(stop: Callable[..., None]) -> None:
+    """Stop at SIGHUP too: Granian would start a second worker beside the first; a closed terminal means stop.
+
+    Signals wait while the worker is forked: what reached it before it can listen would be lost.
+    """
+    for order in _ORDERS:
+        signal.signal(order, stop)
+    os.register_at_fork(
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _ORDERS),
+        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _ORDERS),
+    )
 
 
 # --- in the worker's process ----------------------------------------------------------------------------------------
@@ -133,16 +146,17 @@ def _load(settings: Settings) -> Any:
 
 def _work(*arguments: Any) -> None:
     """Serve until told to stop, then run what the application registered with atexit: a forked process skips it."""
-    from granian.server.mp import MPServer
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the main process's handler, which a fork inherits
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # before any thread starts, so that it holds for all
+        threading.Thread(target=_stop_when_told, name="stop-when-told", daemon=True).start()
+    else:  # macOS; there the server's own handlers have to do
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ORDERS)
+    threading.Thread(target=_stop_with_parent, name="stop-with-parent", daemon=True).start()
+    from granian.server.mp import MPServer  # from here on it takes a while
 
     from service.store import StoreRefused
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)
-    signal.signal(
-        signal.SIGTERM, signal.SIG_DFL
-    )  # a fork has the other process's handler until the server sets its own
-    for wait in (_stop_when_told, _stop_with_parent):
-        threading.Thread(target=wait, name=wait.__name__, daemon=True).start()
     try:
         MPServer._spawn_wsgi_worker(*arguments)
     except (SettingsError, StoreRefused) as error:

@@ -15,6 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from service.settings.durations import Duration, PositiveDuration, format_window
 from service.settings.goals import Deadlines, Targets, WeeklyReview
+from service.settings.grafana import Grafana
+from service.settings.inbound import GrafanaAlerts
 from service.settings.section import Section
 from service.settings.values import Address, Count, DatabaseUrl, LabelName, PublicUrl, Severity, Weekday, Windows, Zone
 
@@ -149,6 +151,8 @@ class Settings(Section):
         "or under a severity. Lead times are held to the deadlines.",
     )
     retention: Retention = Retention()
+    grafana: Grafana = Grafana()
+    grafana_alerts: GrafanaAlerts = GrafanaAlerts()
 
     @model_validator(mode="after")
     def _stay_at_home_without_tokens(self) -> Self:

@@ -78,12 +78,12 @@ def _read_file(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in tree.items()}
 
 
-def read_text(path: Path) -> str:
-    """Read a UTF-8 text. Raises SettingsError."""
+def read_text(path: Path, meaning: str = "") -> str:
+    """Read a UTF-8 text; `meaning` goes on after why it cannot be read. Raises SettingsError."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise SettingsError([Problem(str(path), f"cannot be read: {error.strerror or error}")]) from error
+        raise SettingsError([Problem(str(path), f"cannot be read: {error.strerror or error}{meaning}")]) from error
     except ValueError as error:
         raise SettingsError([Problem(str(path), "should be a text in UTF-8")]) from error
 
@@ -110,7 +110,7 @@ def _from_environment(
     table: list[Row], environ: Mapping[str, str], problems: list[Problem]
 ) -> Iterator[tuple[Row, str, Any]]:
     known = {row.env: row for row in table}
-    files = {f"{row.env}_FILE": row for row in table if row.secret}
+    files = {name: row for row in table if row.secret and (name := f"{row.env}_FILE") not in known}
     for name, text in sorted(environ.items()):
         row = known.get(name) or files.get(name)
         if row is None:

@@ -62,12 +62,11 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 def keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """Return the keys that a section has, and none where there is no such section."""
+    """Return the keys that the section at a path has."""
     for part in path:
-        inner = next((f.annotation for name, f in model.model_fields.items() if part == (f.alias or name)), None)
-        if not is_section(inner):
-            return []
-        model = inner  # type: ignore[assignment]  # is_section has just said that it is a model
+        if not part.isdigit():  # the number of an entry in a list of sections
+            held = next(f.annotation for name, f in model.model_fields.items() if part == (f.alias or name))
+            model = next(kind for kind in (held, *get_args(held)) if is_section(kind))
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

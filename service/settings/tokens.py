@@ -47,7 +47,7 @@ def find_token(tokens: Iterable[Token], presented: str) -> Token | None:
 def load_tokens(path: Path) -> tuple[Token, ...]:
     """Read the tokens file. Raises SettingsError, which never quotes a token."""
     try:
-        entries = parse_yaml(read_text(path))
+        entries = parse_yaml(read_text(path, "; it is the file with the tokens that may use the API"))
     except NotYaml as error:
         raise SettingsError([Problem(str(path), str(error))]) from error
     if not isinstance(entries, list) or not entries:

@@ -1,0 +1,40 @@
+# docker run -p 9877:9877 -v mttx:/data -v ./tokens.yml:/run/secrets/mttx-tokens:ro mttx-exporter
+# Runs as any user and with a read-only root (--read-only); only /data is written to.
+
+FROM python:3.13-slim AS build
+ENV PIP_CONSTRAINT=/src/constraints.txt
+WORKDIR /src
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY service service
+COPY dashboards dashboards
+COPY alert_rules alert_rules
+RUN python -m venv /opt/mttx \
+ && /opt/mttx/bin/pip install --no-cache-dir --disable-pip-version-check . \
+ && /opt/mttx/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.13-slim
+COPY --from=build /opt/mttx /opt/mttx
+RUN install --directory --owner=65532 --group=65532 /data
+# In a container the loopback address reaches nobody, so it listens everywhere, and therefore asks for tokens: without
+# the file it says so and stops.
+# hadolint ignore=DL3064 # MTTX_TOKENS_FILE names a file; the tokens are in it
+ENV PATH=/opt/mttx/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    MTTX_LISTEN=0.0.0.0:9877 \
+    MTTX_DATABASE_URL=sqlite:////data/mttx.db \
+    MTTX_TOKENS_FILE=/run/secrets/mttx-tokens
+USER 65532:65532
+VOLUME ["/data"]
+# Also where mttx.yml is looked for, and where SQLite puts its temporary files when /tmp cannot be written to.
+WORKDIR /data
+EXPOSE 9877
+# 401 is healthy too: with `metrics_auth` the probes ask for a token.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --start-interval=2s CMD ["python", "-c", "\
+import http.client, os\n\
+port = int(os.environ['MTTX_LISTEN'].rpartition(':')[2])\n\
+connection = http.client.HTTPConnection('127.0.0.1', port, timeout=4)\n\
+connection.request('GET', '/-/healthy')\n\
+raise SystemExit(connection.getresponse().status not in (200, 401))"]
+ENTRYPOINT ["mttx"]
+CMD ["serve"]

@@ -1,0 +1,111 @@
+"""Making every annotation anew, with a bar that shows how far it is; beside a running service or without one."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service.app import policy_of
+from service.clients.delivery import DeliveryError
+from service.dispatcher.configured import grafana_dispatcher
+from service.dispatcher.grafana import GRAFANA
+from service.settings import Settings
+from service.store import Store, StoreRefused, StoreUnavailable
+
+MOST_FAILURES = 3
+"""After how many failures in a row it gives up; what is left stays in the outbox."""
+STALLED_SECONDS = 180.0
+"""Without a delivery for so long it gives up too; longer than the claims of a process that was killed hold."""
+COUNT_EVERY = 1.0
+WAIT_SECONDS = 0.2
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Resync:
+    """One run; `since` None: all incidents. Raises ClickException for a database that cannot be used."""
+
+    def __init__(self, settings: Settings, since: datetime | None) -> None:
+        self._since = since
+        self._delivered = 0
+        try:
+            self._store = Store.beside(settings.database_url, policy_of(settings))
+        except StoreRefused as error:
+            raise click.ClickException(str(error)) from error
+        self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now)
+
+    def run(self, *, show: bool) -> dict[str, Any]:
+        """Mark all incidents, deliver until nothing waits, and return what came of it."""
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not show,
+        )
+        try:
+            with bar:
+                incidents = self._mark(bar)
+                self._deliver(bar)
+            return self._outcome(incidents)
+        except StoreUnavailable as error:
+            raise click.ClickException(str(error)) from error
+
+    def close(self) -> None:
+        """Let go of Grafana and of the database."""
+        self._dispatcher.stop()
+        self._store.close()
+
+    # -- the dispatcher tells of its deliveries ----------------------------------------------------------------------
+
+    def delivered(self, target: str) -> None:  # noqa: ARG002 - there is one target
+        """Count a delivery."""
+        self._delivered += 1
+
+    def failed(self, target: str, reason: str) -> None:
+        """Count nothing: what is left over at the end is what counts."""
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _mark(self, bar: Progress) -> int:
+        task, done = bar.add_task("Marking incidents", total=None), 0
+        for done in self._store.outbox.resync(GRAFANA, self._since, _now()):
+            bar.update(task, completed=done)
+        bar.update(task, total=done, completed=done)
+        return done
+
+    def _deliver(self, bar: Progress) -> None:
+        task, left = bar.add_task("Annotations", total=None), 1
+        moved = counted = time.monotonic()
+        while left and not self._gives_up(moved):
+            busy = self._dispatcher.step()
+            if busy and time.monotonic() - counted < COUNT_EVERY:
+                continue
+            before, left, counted = left, self._store.outbox.waiting(GRAFANA).pending, time.monotonic()
+            moved = counted if left != before else moved
+            bar.update(task, completed=self._delivered, total=self._delivered + left)
+            if not busy and left:
+                time.sleep(WAIT_SECONDS)
+
+    def _gives_up(self, moved: float) -> bool:
+        trouble = self._dispatcher.trouble
+        refused = trouble is not None and trouble.permanent
+        return refused or self._dispatcher.failures >= MOST_FAILURES or time.monotonic() - moved > STALLED_SECONDS
+
+    def _outcome(self, incidents: int) -> dict[str, Any]:
+        waiting = self._store.outbox.waiting(GRAFANA)
+        trouble: DeliveryError | None = self._dispatcher.trouble
+        return {
+            "incidents": incidents,
+            "delivered": self._delivered,
+            "pending": waiting.pending,
+            "stopped": waiting.stopped,
+            "trouble": str(trouble) if trouble else ("Grafana fails for each of them" if waiting.pending else None),
+            "complete": not waiting.pending and not waiting.stopped,
+        }

@@ -1,0 +1,53 @@
+"""What `mttx grafana` shows people at a terminal."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from service.provisioning.checks import Check
+from service.provisioning.dashboards import Action, Step
+
+_SIGNS = {True: ("ok", "green"), False: ("no", "red"), None: ("--", "yellow")}
+_DONE = {
+    Action.CREATE: ("created", "would be created"),
+    Action.UPDATE: ("updated", "would be updated"),
+    Action.OVERWRITE: ("overwritten", "would be overwritten"),
+    Action.NOTHING: ("up to date", "up to date"),
+    Action.REFUSE: ("left as it is", "would be left as it is"),
+}
+_WHY = {"edited": "edited in Grafana; --force overwrites it", "from file": "comes from Grafana's file provisioning"}
+
+
+def print_json(told: Any) -> None:
+    """Print for scripts."""
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+
+
+def print_checks(url: str, found: Iterable[Check]) -> None:
+    """Print one line for each check."""
+    click.echo(f"Grafana at {url}")
+    for one in found:
+        sign, colour = _SIGNS[one.ok]
+        click.echo(f"  {click.style(sign, fg=colour)}  {one.name:<13} {one.detail}")
+
+
+def print_steps(steps: Iterable[Step], folder: Mapping[str, str], *, dry_run: bool) -> None:
+    """Print one line for the folder and one for each dashboard."""
+    made = _DONE[Action.CREATE][dry_run] if folder["action"] == "create" else "is there"
+    click.echo(f"folder     {folder['uid']:<18} {made:<24} {folder['title']}")
+    for step in steps:
+        why = f" ({_WHY[step.state]})" if step.action is Action.REFUSE else ""
+        click.echo(f"dashboard  {step.uid:<18} {_DONE[step.action][dry_run]:<24} {step.title}{why}")
+
+
+def print_resync(outcome: Mapping[str, Any]) -> None:
+    """Print what came of it."""
+    click.echo(f"{outcome['incidents']} incidents, {outcome['delivered']} annotations made or checked here")
+    if outcome["stopped"]:
+        click.echo(f"{outcome['stopped']} annotations were refused by Grafana; the log says why")
+    if outcome["pending"]:
+        click.echo(
+            f"{outcome['pending']} are still in the outbox: {outcome['trouble']}; `mttx serve` goes on with them"
+        )
