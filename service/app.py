@@ -9,6 +9,8 @@ from uuid import uuid4
 from flask import Flask
 
 from service import __version__, logs, web
+from service.clients.delivery import Reason
+from service.dispatcher.configured import grafana_dispatcher, targets_of
 from service.domain.policy import (
     DueRule,
     Indicator,
@@ -20,17 +22,20 @@ from service.domain.policy import (
     Target,
     WeeklyReview,
 )
+from service.inquiry.configured import inquiry_of
 from service.intake import alertmanager, lifecycle
 from service.intake.reasons import Failure, Ignored, Source
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import exposition, registry
 from service.metrics.measurements import Measuring
+from service.metrics.outbox import DeliveryTally, OutboxCollector
 from service.metrics.tally import Tally
 from service.recorder.commands import CloseStale, Command, PruneDeliveries
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings import Settings, load, load_tokens
 from service.store import Store
+from service.web.configured import sources_of
 from service.web.parts import Parts
 
 UPKEEP_SECONDS = 30.0
@@ -48,15 +53,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load(None, os.environ)
     logs.configure(settings.log.level)
+    tokens = load_tokens(settings.tokens_file) if settings.tokens_file else ()
     policy = policy_of(settings)
-    store = Store.open(settings.database_url, policy)
+    targets = targets_of(settings)
+    store = Store.open(settings.database_url, policy, targets)
     recorder = Recorder(store, policy, queue_limit=settings.limits.queue)
     measuring = Measuring(
         store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
     )
-    tally = Tally(list(Source), list(Failure), list(Ignored), store.last_heard())
+    tally = Tally(list(Source), list(Failure), list(Ignored), _last_heard(store))
     incidents = IncidentCollector(measuring, policy, now)
     process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
+    deliveries = DeliveryTally(targets, list(Reason))
+    outbox = [OutboxCollector(targets, store.outbox.waiting, deliveries)] if targets else []
+    dispatchers = [grafana_dispatcher(settings, store.outbox, deliveries, now) for _ in targets]
+    inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
     upkeep = Upkeep(recorder, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
     app = Flask("mttx-exporter", static_folder=None)
     web.install(
@@ -65,22 +76,30 @@ def create_app(settings: Settings | None = None) -> Flask:
             recorder=recorder,
             store=store,
             indicators=measuring.table,
-            exposition=exposition(registry([incidents, process])),
+            exposition=exposition(registry([incidents, process, *outbox])),
             tally=tally,
             clock=now,
             alerts=reading_of(settings),
+            sources=sources_of(settings, reading_of(settings)),
             events=lifecycle.Reading(
                 zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
             ),
             policy=policy,
             zone=settings.display_timezone,
-            tokens=load_tokens(settings.tokens_file) if settings.tokens_file else (),
+            tokens=tokens,
             metrics_auth=settings.metrics_auth,
             most_bytes=settings.limits.body_bytes,
         ),
     )
 
+    for dispatcher in dispatchers:
+        dispatcher.start()
+    inquiry.start()
+
     def shut_down() -> None:
+        inquiry.stop()
+        for dispatcher in dispatchers:
+            dispatcher.stop()
         upkeep.stop()
         recorder.close()
         store.close()
@@ -88,6 +107,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     atexit.register(shut_down)
     app.extensions["mttx.shut_down"] = shut_down
     return app
+
+
+def _last_heard(store: Store) -> dict[str, datetime]:
+    """Return when each webhook was heard last; what we noted of our own rounds is none."""
+    return {source: at for source, at in store.last_heard().items() if source in set(Source)}
 
 
 def _due(settings: Settings, at: datetime) -> Iterable[Command]:
@@ -139,4 +163,6 @@ def reading_of(settings: Settings) -> alertmanager.Reading:
         most_alerts=settings.limits.alerts,
         most_labels=settings.limits.labels,
         most_text=settings.limits.label_length,
+        by_group_key=settings.correlation.group_key,
+        correlation_label=settings.correlation.label,
     )

@@ -6,12 +6,15 @@ rules that all of them follow.
 
 import functools
 import re
+import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.dashboards.catalogue import METRICS
 
 ROOT = Path(__file__).parent.parent
 RULE_FILES = sorted((ROOT / "alert_rules").glob("*.yml"))
@@ -167,9 +170,7 @@ def test_a_rule_sums_only_what_each_process_counts_for_itself(file_name, rule):
     for function, metric in re.findall(
         r"\b(sum|max) without \(instance, pod[^()]*\) \(increase\((mttx_\w+)", rule["expr"]
     ):
-        outbox = metric.startswith("mttx_outbox_")
-        assert metric.endswith("_total")
-        assert function == ("max" if outbox else "sum")
+        assert function == ("max" if METRICS[metric].shared else "sum")
 
 
 @each_rule
@@ -178,3 +179,65 @@ def test_a_target_is_read_from_its_metric_and_never_written_down(file_name, rule
         return
     numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?\w*", without_strings(rule["expr"]))
     assert set(numbers) <= NOT_A_TARGET
+
+
+# cloudflare/pint: those of its checks that ask no Prometheus, which hold here even where it cannot be installed
+
+COMPARISON = re.compile(r"(?:[=!]=|[<>]=?)(?!\s*bool\b)")
+REGEX = re.compile(r'(\w+)\s*[=!]~\s*"([^"]*)"')
+
+
+def is_excluded(file_name, check):
+    return f"# pint file/disable {check}\n" in (ROOT / "alert_rules" / file_name).read_text(encoding="utf-8")
+
+
+@each_alert
+def test_pint_alerts_comparison(file_name, rule):
+    """Without a comparison an alert fires for every value, 0 too."""
+    assert COMPARISON.search(without_strings(rule["expr"]))
+
+
+@each_alert
+def test_pint_alerts_for(file_name, rule):
+    assert "for" not in rule or seconds(rule["for"]) > 0, "leave it out"
+    assert "keep_firing_for" not in rule, "Debian's Prometheus does not know it"
+
+
+@each_alert
+def test_pint_alerts_template(file_name, rule):
+    """A label with a value in it would make a new alert of every value; only annotations may have one."""
+    assert not any("{{" in value for value in rule["labels"].values())
+
+
+def test_pint_rule_duplicate():
+    assert len({(rule.get("alert", rule.get("record")), rule["expr"]) for _, rule in RULES}) == len(RULES)
+
+
+@each_rule
+def test_pint_promql_fragile(file_name, rule):
+    """No function that picks other series at each evaluation. What else the check warns of is excluded in the files."""
+    assert not re.search(r"\b(?:topk|bottomk|limitk|limit_ratio)\b", without_strings(rule["expr"]))
+
+
+@each_rule
+def test_pint_promql_regexp(file_name, rule):
+    """A regular expression is one, has no anchors, and picks no part out of a label's value, or says that it does."""
+    for label, pattern in REGEX.findall(rule["expr"]):
+        assert re.search(r"[|.*+?\[(]", pattern), f"{label} needs no regular expression"
+        assert not re.search(r"^\^|\$$", pattern), "Prometheus anchors it"
+        if re.search(r"[.*+?\[(]", pattern):
+            assert is_excluded(file_name, "promql/regexp")
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda p: p.stem)
+def test_every_exclusion_from_pint_has_its_reason_in_the_line_below(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("# pint ") == len(re.findall(r"^# pint file/disable \S+\n# \(.{40,}\)$", text, re.MULTILINE))
+
+
+if shutil.which("pint"):  # a Go program that no package of ours can bring along, so not a skip
+
+    def test_pint_itself_finds_no_bug():
+        command = ["pint", "--no-color", "--offline", "lint", *map(str, RULE_FILES)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -181,9 +181,13 @@ def commit_time():
 def outbox_pending():
     """What waits to be told."""
     return graph(
-        "Outbox: pending",
-        "Messages that wait for delivery, by target. They survive a restart and are repeated until they are delivered.",
-        [Query("A", replicas(_own("mttx_outbox_pending")), "{{target}}")],
+        "Outbox: pending and refused",
+        "Messages that wait for delivery, by target; they survive a restart and are repeated until they are delivered. "
+        "'Refused' are those that the target does not take and that rest: see the exporter's log.",
+        [
+            Query("A", replicas(_own("mttx_outbox_pending")), "{{target}}"),
+            Query("B", replicas(_own("mttx_outbox_stopped")), "{{target}} refused"),
+        ],
         "none",
         "Nothing is delivered anywhere.",
     )

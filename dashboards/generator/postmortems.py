@@ -35,12 +35,11 @@ LEFT_STEPS = ((None, RED), (0, ORANGE), (DUE_SOON, GREEN))
 NOTHING_OWED = "No postmortem is owed."
 
 
-def _count(title, description, metric, label, colour, *matchers, no_value, links=()):
-    counted = total(replicas(series(metric, *matchers)), label)
+def _count(title, description, counted, label, colour, *, no_value, links=()):
     return stat(
         title,
         description,
-        [Query("A", counted, f"{{{{{label}}}}}")],
+        [Query("A", total(counted, label), f"{{{{{label}}}}}")],
         "none",
         no_value,
         steps=((None, GREEN), (1, colour)),
@@ -49,16 +48,24 @@ def _count(title, description, metric, label, colour, *matchers, no_value, links
     )
 
 
+def _late():
+    return replicas(series("mttx_postmortems_overdue", SEVERITY))
+
+
+def _owed():
+    """Give all that is owed: `mttx_postmortems_due` counts only what is still in time."""
+    return f"({replicas(series('mttx_postmortems_due', SEVERITY))} + {_late()})"
+
+
 def overdue():
     """Documents whose deadline has passed."""
     return _count(
         "Overdue",
         "Postmortem stages whose deadline has passed and that are not done. SEV-1 to SEV-3 have a deadline for the "
         "draft and one for the final version; SEV-4 is due at the next weekly review.",
-        "mttx_postmortems_overdue",
+        _late(),
         "stage",
         RED,
-        SEVERITY,
         no_value="The exporter is not scraped.",
     )
 
@@ -68,25 +75,29 @@ def due():
     return _count(
         "Owed",
         "Postmortem stages that are still to be done, in time or not.",
-        "mttx_postmortems_due",
+        _owed(),
         "stage",
         ORANGE,
-        SEVERITY,
         no_value="The exporter is not scraped.",
     )
 
 
 def on_time(indicator):
     """The share of documents that came in time, for all severities and for each."""
-    matchers = (f'indicator="{indicator.name}"', WINDOW)
-    by_severity = replicas(series("mttx_severity_indicator_within_target_ratio", *matchers, SEVERITY), "window")
+    matchers = (f'indicator="{indicator.name}"', WINDOW, SEVERITY)
+    by_severity = replicas(series("mttx_severity_indicator_within_target_ratio", *matchers), "window")
+    documents = replicas(series("mttx_severity_indicator_incidents", *matchers), "window")
+    # Deadlines are per severity, so no metric has the share over all of them.
+    in_time, all_done = f"{by_severity} * {documents}", f"({documents} and {by_severity})"
+    everything = f"{total(in_time, 'job')}\n/ {total(all_done, 'job')}"
     return stat(
         f"{indicator.title}: on time",
-        f"The share of {indicator.name} stages that were done within the deadline of their severity. {WINDOWED} "
+        f"The share of {indicator.name} stages that were done within the deadline of their severity; 'all' is that of "
+        f"the chosen severities together. {WINDOWED} "
         "Incidents whose document is not done yet are not in it; see the table for those.",
         [
             Query("A", by_severity, "{{incident_severity}}"),
-            Query("B", replicas(series("mttx_indicator_within_target_ratio", *matchers), "window"), "all"),
+            Query("B", everything, "all"),
         ],
         "percentunit",
         "No postmortem with a deadline in the window.",
@@ -101,7 +112,7 @@ def actions_overdue():
     return _count(
         "Actions overdue",
         "Preventive actions from postmortems whose due date has passed, by type.",
-        "mttx_actions_overdue",
+        replicas(series("mttx_actions_overdue")),
         "action_type",
         RED,
         no_value="No action is recorded.",
@@ -175,8 +186,7 @@ def lead_time_distribution(stage):
 
 def owed_over_time():
     """The pile of documents over time."""
-    owed_now = total(replicas(series("mttx_postmortems_due", SEVERITY)), "stage")
-    late = total(replicas(series("mttx_postmortems_overdue", SEVERITY)), "stage")
+    owed_now, late = total(_owed(), "stage"), total(_late(), "stage")
     return graph(
         "Owed and overdue over time",
         "Stages still to be done at each moment, and those of them whose deadline had passed.",

@@ -12,6 +12,7 @@ _COMMANDS = {
     "config": "service.cli.config:config",
     "grafana": "service.cli.grafana:grafana",
     "incident": "service.cli.incident:incident",
+    "postmortem": "service.cli.postmortem:postmortem",
     "serve": "service.cli.serve:serve",
 }
 

@@ -18,7 +18,10 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One row of the document's actions table (the standard, section 6). `due_at` None: no date was given."""
+    """One row of the document's actions table (the standard, section 6). `due_at` None: no date was given.
+
+    `completed_at` is when it was first said to be completed, `verified_at` to work; None where nobody said.
+    """
 
     action_id: str
     title: str = ""
@@ -27,6 +30,8 @@ class Action:
     verification: str = ""
     due_at: datetime | None = None
     state: ActionState = ActionState.OPEN
+    completed_at: datetime | None = None
+    verified_at: datetime | None = None
 
     def overdue(self, now: datetime) -> bool:
         """Say whether the action is not completed at `now` and late."""
@@ -64,6 +69,8 @@ def _opened(event: Event, known: Action | None) -> Action:
         verification=event.data.get("verification", ""),
         due_at=datetime.fromisoformat(due_at) if due_at else None,
         state=known.state if known else ActionState.OPEN,
+        completed_at=known.completed_at if known else None,
+        verified_at=known.verified_at if known else None,
     )
 
 
@@ -71,4 +78,7 @@ def _reached(event: Event, actions: dict[str, Action], state: ActionState) -> Ac
     action_id = event.data["action_id"]
     action = actions.get(action_id) or Action(action_id=action_id)
     order = list(ActionState)
-    return replace(action, state=max(action.state, state, key=order.index))
+    furthest = max(action.state, state, key=order.index)
+    if state is ActionState.VERIFIED:
+        return replace(action, state=furthest, verified_at=action.verified_at or event.occurred_at)
+    return replace(action, state=furthest, completed_at=action.completed_at or event.occurred_at)

@@ -49,11 +49,16 @@ def spans(observations: Iterable[Observation]) -> list[Span]:
     A start at or before the end of the current firing belongs to it: it may be a late duplicate, or the same firing
     that Alertmanager reports with another start. Of several ends the earliest counts, and a reported end counts before
     an assumed one. Source: Alertmanager `alert/alert.go` Merge; issues 4008 (late firing) and 1899 (repeated resolved).
+    What says only when it ended (`is_end_only`) never begins a firing: it ends the one before it, or waits for it.
     """
     merged: list[Span] = []
     for seen in sorted(observations, key=lambda o: (o.starts_at, o.ends_at is None, o.ends_at or o.starts_at, o.stale)):
         current = merged[-1] if merged else None
-        if current is None or (current.ends_at is not None and seen.starts_at > current.ends_at):
+        if seen.is_end_only and (current is None or current.starts_at >= seen.starts_at):
+            continue
+        if current is None or (
+            current.ends_at is not None and seen.starts_at > current.ends_at and not seen.is_end_only
+        ):
             merged.append(Span(seen.starts_at, seen.ends_at, seen.stale, (seen,)))
         else:
             ends_at, stale = _earlier_end((current.ends_at, current.stale), (seen.ends_at, seen.stale))

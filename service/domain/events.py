@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     MERGED = "merged"
     POSTMORTEM_DRAFTED = "postmortem_drafted"
     POSTMORTEM_FINALIZED = "postmortem_finalized"
+    POSTMORTEM_CHECKED = "postmortem_checked"
     ACTION_OPENED = "action_opened"
     ACTION_COMPLETED = "action_completed"
     ACTION_VERIFIED = "action_verified"
@@ -56,8 +57,9 @@ class Event:
     `event_id` is the sender's own id and makes a repeat harmless. What an event says about the incident as a whole
     (`title` to `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
     important}; `merged` {into: "INC-3"}; `resolved` {automated: true} or {resolution_source: "stale"}; `postmortem_*`
-    {document}; `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
-    `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data}.
+    {document}, `postmortem_checked` with checks: {evidence: "passed", …}; `action_opened` {action_id, title,
+    action_type, owner, due_at, verification}; `action_completed` and `action_verified` {action_id}; `retracted`
+    {event_id}; `corrected` {event_id or milestone, occurred_at, data}.
     """
 
     event_id: str
@@ -87,12 +89,18 @@ class Observation:
     ends_at: datetime | None = None
     stale: bool = False
 
+    @property
+    def is_end_only(self) -> bool:
+        """Say whether it tells the end alone: Grafana since 12.0 sends the end as the start too (grafana#106065)."""
+        return self.starts_at == self.ends_at and not self.stale
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert of one notification: what was observed, and what the alert says about itself.
 
     `onset_at` is the start of the impact where the alert carries it (`started_at` annotation or label), else None.
+    `aliases` are names under which other sources may know the incident.
     """
 
     observation: Observation
@@ -102,3 +110,4 @@ class Alert:
     annotations: Mapping[str, str]
     generator_url: str = ""
     onset_at: datetime | None = None
+    aliases: tuple[str, ...] = ()

@@ -11,11 +11,19 @@ _ABOUT_EVENTS = (EventKind.CORRECTED, EventKind.RETRACTED)
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """The instant of a milestone as people fixed it by hand, and when they said so."""
+
+    at: datetime
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The events that count, by `(occurred_at, recorded_at)`, and the milestones that people fixed by hand."""
 
     events: tuple[Event, ...]
-    pinned: Mapping[Milestone, datetime]
+    pinned: Mapping[Milestone, Pin]
 
 
 def effective(events: Iterable[Event]) -> History:
@@ -31,12 +39,12 @@ def effective(events: Iterable[Event]) -> History:
         return History(tuple(told), {})
     withdrawn = _withdrawn(about)
     corrected: dict[str, Event] = {}
-    pinned: dict[Milestone, datetime] = {}
+    pinned: dict[Milestone, Pin] = {}
     for event in about:
         if event.kind is EventKind.RETRACTED or event.event_id in withdrawn:
             continue
         if "milestone" in event.data:
-            pinned[Milestone(event.data["milestone"])] = _instant(event)
+            pinned[Milestone(event.data["milestone"])] = Pin(_instant(event), event.recorded_at)
         else:
             corrected[event.data["event_id"]] = event
     standing = [
@@ -48,11 +56,18 @@ def effective(events: Iterable[Event]) -> History:
 
 
 def _withdrawn(about: list[Event]) -> set[str]:
-    """Find the ids that are retracted by a retraction which is not itself retracted; the latest word counts."""
+    """Find the ids that are retracted by a retraction which is not itself retracted, whatever their times.
+
+    Only where retractions withdraw each other in a circle the latest word counts.
+    """
     withdrawn: set[str] = set()
-    for event in reversed(about):
-        if event.kind is EventKind.RETRACTED and event.event_id not in withdrawn:
-            withdrawn.add(event.data["event_id"])
+    undecided = [e for e in reversed(about) if e.kind is EventKind.RETRACTED]
+    while undecided:
+        doubted = {e.data["event_id"] for e in undecided}
+        clear = [e for e in undecided if e.event_id not in doubted] or undecided[:1]
+        withdrawn.update(e.data["event_id"] for e in clear if e.event_id not in withdrawn)
+        decided = {e.event_id for e in clear}
+        undecided = [e for e in undecided if e.event_id not in decided]
     return withdrawn
 
 

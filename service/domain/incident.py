@@ -9,10 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from service.domain.actions import Action, actions_of
+from service.domain.checks import Check, CheckState, checks_of
 from service.domain.description import domains_of, labels_of, roles_of, severity_of, title_of, types_of
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
-from service.domain.history import effective
+from service.domain.history import Pin, effective
 from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity, Stage
 
 
@@ -50,6 +51,11 @@ class Deadline:
         """Say whether the stage is still owed at `now` and late."""
         return self.done_at is None and self.due_at < now
 
+    @property
+    def late(self) -> bool:
+        """Say whether the stage was reached after it was due."""
+        return self.done_at is not None and self.done_at > self.due_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
@@ -69,6 +75,7 @@ class Incident:
     deadlines_from: datetime
     deadlines: tuple[Deadline, ...] = ()
     actions: tuple[Action, ...] = ()
+    checks: Mapping[Check, CheckState] = field(default_factory=dict)
     closed_at: datetime | None = None
     heard_at: datetime
     stale_at: datetime | None = None
@@ -87,15 +94,16 @@ def fold(
     `heard_at` is when its sources last said anything; an open incident becomes stale `policy.stale_after` later.
     At least one event or episode is needed.
     """
-    history = effective(events)
+    told = list(events)
+    history = effective(told)
     resolution = _resolution(history.events, episodes, history.pinned.get(Milestone.RESOLVED))
     found = _milestones(history.events, episodes, resolution)
-    pinned = {m: at for m, at in history.pinned.items() if m in found and m is not Milestone.RESOLVED}
+    pinned = {m: pin.at for m, pin in history.pinned.items() if m in found and m is not Milestone.RESOLVED}
     milestones = found | pinned
     dismissed_at = _dismissed_at(history.events)
     phase = _phase(milestones, dismissed_at)
     severity = severity_of(history.events, episodes, policy)
-    deadlines_from = _deadlines_from(milestones, history.events)
+    deadlines_from = _deadlines_from(milestones, history.events or told)
     by_people = resolution is not None and resolution.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)
     return Incident(
         id=incident_id,
@@ -112,6 +120,7 @@ def fold(
         deadlines_from=deadlines_from,
         deadlines=() if dismissed_at else _deadlines(severity, milestones, deadlines_from, policy),
         actions=actions_of(history.events),
+        checks=checks_of(history.events),
         closed_at=dismissed_at or (milestones[Milestone.RESOLVED] if by_people else None),
         heard_at=heard_at,
         stale_at=heard_at + policy.stale_after if phase in OPEN_PHASES else None,
@@ -124,20 +133,22 @@ class _Resolution:
     source: ResolutionSource
 
 
-def _resolution(
-    events: Sequence[Event], episodes: Sequence[Episode], corrected_to: datetime | None
-) -> _Resolution | None:
+def _resolution(events: Sequence[Event], episodes: Sequence[Episode], corrected: Pin | None) -> _Resolution | None:
     """Find what ended the incident, None while it goes on.
 
     The first explicit resolution that nothing reopened afterwards (an event, or an alert that fired again) counts;
-    without one, the end of the last episode. An assumed (stale) resolution counts only where there is neither. A time
-    that people corrected replaces the one found, unless the incident was reopened after it.
+    without one, the end of the last episode. An assumed (stale) resolution counts only where there is neither, and so
+    does a second-hand one: that of a pager whose alerts cleared, of which we have no alerts ourselves. A time
+    that people corrected replaces the one found, unless the incident was reopened after it, or an alert fired after they
+    said so.
     """
     found = _found_resolution(events, episodes)
-    reopenings = [e.occurred_at for e in events if e.kind is EventKind.REOPENED]
-    if found is None or corrected_to is None or corrected_to < max(reopenings, default=corrected_to):
+    if found is None or corrected is None:
         return found
-    return _Resolution(corrected_to, found.source)
+    reopened = any(e.occurred_at > corrected.at for e in events if e.kind is EventKind.REOPENED)
+    if reopened or any(e.starts_at > corrected.said_at for e in episodes):
+        return found
+    return _Resolution(corrected.at, found.source)
 
 
 def _found_resolution(events: Sequence[Event], episodes: Sequence[Episode]) -> _Resolution | None:
@@ -145,7 +156,7 @@ def _found_resolution(events: Sequence[Event], episodes: Sequence[Episode]) -> _
     reopened_at = max(reopenings + [e.starts_at for e in episodes], default=None)
     explicit = [_Resolution(e.occurred_at, _source_of(e)) for e in events if e.kind is EventKind.RESOLVED]
     standing = [r for r in explicit if reopened_at is None or r.at >= reopened_at]
-    reported = [r for r in standing if r.source is not ResolutionSource.STALE]
+    reported = [r for r in standing if r.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)]
     if reported:
         return reported[0]
     if episodes:
@@ -154,12 +165,13 @@ def _found_resolution(events: Sequence[Event], episodes: Sequence[Episode]) -> _
             return None
         stale = any(e.stale for e in episodes)
         return _Resolution(max(ends), ResolutionSource.STALE if stale else ResolutionSource.ALERTS)
-    return standing[0] if standing else None
+    second_hand = [r for r in standing if r.source is ResolutionSource.ALERTS]
+    return next(iter(second_hand or standing), None)
 
 
 def _source_of(resolved: Event) -> ResolutionSource:
-    if resolved.data.get("resolution_source") == ResolutionSource.STALE:
-        return ResolutionSource.STALE
+    if resolved.data.get("resolution_source") in (ResolutionSource.STALE, ResolutionSource.ALERTS):
+        return ResolutionSource(resolved.data["resolution_source"])
     return ResolutionSource.AUTOMATION if resolved.data.get("automated") else ResolutionSource.HUMAN
 
 

@@ -108,6 +108,11 @@ class WeeklyReview:
 DueRule = timedelta | WeeklyReview
 
 
+def due(rule: DueRule, start: datetime) -> datetime:
+    """Return when something is due that is owed by `rule` and began at `start`."""
+    return rule.next_after(start) if isinstance(rule, WeeklyReview) else start + rule
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One promise: the `statistic` of `indicator` stays at or below `limit`; `severity` None means all together."""
@@ -134,13 +139,8 @@ class Policy:
 
         Source: the standard, section 2, "レポート期限"; SEV-4 is due at the next weekly review.
         """
-        match self.deadlines.get(severity, {}).get(stage):
-            case None:
-                return None
-            case WeeklyReview() as review:
-                return review.next_after(start)
-            case allowance:
-                return start + allowance
+        rule = self.deadlines.get(severity, {}).get(stage)
+        return None if rule is None else due(rule, start)
 
     def target(self, indicator: Indicator, severity: Severity | None) -> Target | None:
         """Return the target of `indicator` for one severity, or for all together (None); None where there is none."""

@@ -5,9 +5,10 @@ Source of the format: prometheus/alertmanager `template/template.go` Data, `noti
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter
@@ -37,7 +38,8 @@ class Reading:
 
     `severity_map` has its keys in lower case. A pattern of `ignored_alertnames` is searched for, so that it anchors
     itself where it means the whole name. Alerts and labels beyond `most_*` refuse the notification; annotations longer
-    than `most_text` characters are cut, for they are only read.
+    than `most_text` characters are cut, for they are only read. Where other sources tell of the same incidents, the
+    digest of the group key (as Alertmanager's PagerDuty integration makes it), or `correlation_label`, names them.
     """
 
     severity_map: Mapping[str, Severity] = field(default_factory=lambda: dict(SEVERITY_MAP))
@@ -47,6 +49,8 @@ class Reading:
     most_alerts: int = 1000
     most_labels: int = 64
     most_text: int = 4096
+    by_group_key: bool = False
+    correlation_label: str | None = None
     clock_skew: timedelta = CLOCK_SKEW
 
 
@@ -86,6 +90,7 @@ class Payload(BaseModel):
 
 
 _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
+Ignoring = Callable[[Mapping[str, str], Reading], Ignored | None]
 
 
 def parse(body: bytes, reading: Reading, now: datetime) -> Notification:
@@ -94,34 +99,39 @@ def parse(body: bytes, reading: Reading, now: datetime) -> Notification:
     Of an alert that is ignored anyway only the shape is checked. The status of each alert decides, never the group's.
     Nothing is inferred from alerts that are not there.
     """
-    read = _read(body)
+    return notification(read_version(body, "4", _wrong_version), reading, now, Source.ALERTMANAGER, ignored)
+
+
+def notification(read: Payload, reading: Reading, now: datetime, source: Source, is_ignored: Ignoring) -> Notification:
+    """Return what a body of this shape says, whichever version it is. Raises PayloadError."""
     if len(read.alerts) > reading.most_alerts:
         detail = f"has {len(read.alerts)} alerts, more than {reading.most_alerts}; set max_alerts in webhook_configs"
         raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
-    ignored: Counter[Ignored] = Counter()
+    left_out: Counter[Ignored] = Counter()
     alerts: list[Alert] = []
     for index, told in enumerate(read.alerts):
-        severity = _severity(told.labels, reading)
-        if why := _ignored(told.labels, reading):
-            ignored[why] += 1
+        severity = severity_of(told.labels, reading)
+        if why := is_ignored(told.labels, reading):
+            left_out[why] += 1
         elif severity is None:
-            ignored[Ignored.SEVERITY] += 1
+            left_out[Ignored.SEVERITY] += 1
         else:
             _check_size(told, reading, index)
-            observation = _observation(told, read.group_key, reading, now, index)
+            observation = _observation(told, (source, read.group_key), reading, now, index)
             alerts.append(_alert(told, observation, severity, reading, now))
-    return Notification(alerts=tuple(alerts), ignored=ignored, truncated=read.truncated_alerts, total=len(read.alerts))
+    return Notification(alerts=tuple(alerts), ignored=left_out, truncated=read.truncated_alerts, total=len(read.alerts))
 
 
-def _read(body: bytes) -> Payload:
+def read_version(body: bytes, version: str, wrong: Callable[[object], PayloadError]) -> Payload:
+    """Read a body of one version; what another is, is said by `wrong`. Raises PayloadError."""
     try:
         read = read_json(_BODY, body)
     except PayloadError as error:
-        if error.reason is Failure.INVALID_PAYLOAD and (told := _version(body)) != "4":
-            raise _wrong_version(told) from None
+        if error.reason is Failure.INVALID_PAYLOAD and (told := _version(body)) != version:
+            raise wrong(told) from None
         raise
-    if read.version != "4":
-        raise _wrong_version(read.version)
+    if read.version != version:
+        raise wrong(read.version)
     return read
 
 
@@ -132,7 +142,7 @@ def _version(body: bytes) -> Any:
 
 def _wrong_version(version: object) -> PayloadError:
     if version == "1":
-        text = 'This is Grafana\'s webhook body (version "1"). Only Alertmanager\'s (version "4") is accepted here.'
+        text = 'This is Grafana\'s webhook body (version "1"). It goes to /webhooks/grafana.'
     else:
         text = (
             "This is not Alertmanager's webhook body (version \"4\"). Send to this address from a receiver's "
@@ -155,13 +165,16 @@ def _annotations(told: PayloadAlert, reading: Reading) -> dict[str, str]:
     return {key: text if len(text) <= most else text[: most - 1] + "…" for key, text in told.annotations.items()}
 
 
-def _observation(told: PayloadAlert, group_key: str, reading: Reading, now: datetime, index: int) -> Observation:
+def _observation(
+    told: PayloadAlert, group: tuple[Source, str], reading: Reading, now: datetime, index: int
+) -> Observation:
+    source, group_key = group
     starts_at = instant(told.starts_at, now, reading.clock_skew, "alerts", index, "startsAt")
     ends_at = None
     if told.status == "resolved":
         ends_at = _ends_at(told, starts_at, reading, now, index)
     return Observation(
-        source=Source.ALERTMANAGER.value,
+        source=source.value,
         fingerprint=told.fingerprint,
         group_key=group_key,
         starts_at=starts_at,
@@ -180,7 +193,8 @@ def _ends_at(told: PayloadAlert, starts_at: datetime, reading: Reading, now: dat
     return ends_at
 
 
-def _severity(labels: Mapping[str, str], reading: Reading) -> Severity | None:
+def severity_of(labels: Mapping[str, str], reading: Reading) -> Severity | None:
+    """Return how bad an alert is, None where its labels do not say so."""
     explicit = labels.get(SEVERITY_LABEL)
     if explicit is not None and (severity := _SEVERITIES.get(explicit.casefold())):
         return severity
@@ -188,13 +202,25 @@ def _severity(labels: Mapping[str, str], reading: Reading) -> Severity | None:
     return None if mapped is None else reading.severity_map.get(mapped.lower())
 
 
-def _ignored(labels: Mapping[str, str], reading: Reading) -> Ignored | None:
+def ignored(labels: Mapping[str, str], reading: Reading) -> Ignored | None:
+    """Say why an alert never becomes an incident, None where nothing is against it."""
     if labels.get(reading.ignore_label, "").lower() == "true":
         return Ignored.IGNORE_LABEL
     name = labels.get("alertname", "")
     if any(pattern.search(name) for pattern in reading.ignored_alertnames):
         return Ignored.ALERTNAME
     return None
+
+
+def _aliases(group_key: str, labels: Mapping[str, str], reading: Reading) -> tuple[str, ...]:
+    of_group = (sha256(group_key.encode()).hexdigest(),) if reading.by_group_key else ()
+    return (*of_group, *shared_name(labels, reading.correlation_label))
+
+
+def shared_name(labels: Mapping[str, str], label: str | None) -> tuple[str, ...]:
+    """Return the name that people gave the incident in a label, for every source."""
+    value = labels.get(label, "") if label else ""
+    return (f"{label}={value}",) if value else ()
 
 
 def _alert(told: PayloadAlert, observation: Observation, severity: Severity, reading: Reading, now: datetime) -> Alert:
@@ -206,6 +232,7 @@ def _alert(told: PayloadAlert, observation: Observation, severity: Severity, rea
         annotations=_annotations(told, reading),
         generator_url=told.generator_url,
         onset_at=_onset(told, reading, now),
+        aliases=_aliases(observation.group_key, told.labels, reading),
     )
 
 

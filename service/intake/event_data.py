@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, StrictBool
 
+from service.domain.checks import Check, CheckState
 from service.domain.events import EventKind, Role
 from service.domain.policy import Milestone
 from service.intake.wire import checked, invalid, zoned
@@ -18,6 +19,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
 Text = Annotated[str, Field(min_length=1)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+ReportedCheck = Literal[Check.EVIDENCE, Check.ACTIONS, Check.ISSUES, Check.DOCUMENTS, Check.ADR]
 
 
 class RoleAssigned(BaseModel):
@@ -50,6 +52,12 @@ class PostmortemReached(BaseModel):
     """Which document reached the stage."""
 
     document: Text | None = None
+
+
+class PostmortemChecked(PostmortemReached):
+    """How the definition of done stands for a document; the deadlines are the service's own business."""
+
+    checks: Annotated[dict[ReportedCheck, CheckState], Field(min_length=1)]
 
 
 class ActionReached(BaseModel):
@@ -107,6 +115,7 @@ MODELS: Mapping[EventKind, type[BaseModel]] = {
     EventKind.RESOLVED: Resolved,
     EventKind.POSTMORTEM_DRAFTED: PostmortemReached,
     EventKind.POSTMORTEM_FINALIZED: PostmortemReached,
+    EventKind.POSTMORTEM_CHECKED: PostmortemChecked,
     EventKind.ACTION_OPENED: ActionOpened,
     EventKind.ACTION_COMPLETED: ActionReached,
     EventKind.ACTION_VERIFIED: ActionReached,

@@ -7,6 +7,9 @@ class Source(StrEnum):
     """Through which door something came in."""
 
     ALERTMANAGER = "alertmanager"
+    GRAFANA = "grafana"
+    PAGERDUTY = "pagerduty"
+    ALERTMANAGER_EVENTS = "alertmanager_events"
     LIFECYCLE = "lifecycle"
     API = "api"
 
@@ -35,3 +38,5 @@ class Ignored(StrEnum):
     IGNORE_LABEL = "ignore_label"
     ALERTNAME = "alertname"
     SEVERITY = "severity"
+    NO_DATA = "no_data"
+    ERROR = "error"

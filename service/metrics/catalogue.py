@@ -153,6 +153,22 @@ METRICS: tuple[Metric, ...] = (
         "When an action that is not completed is due.",
     ),
     Metric(
+        "mttx_actions_unverified", _G, ("action_type",), "Actions that are completed and whose verification is owed."
+    ),
+    Metric(
+        "mttx_action_completed_timestamp_seconds",
+        _G,
+        ("incident", "action", "action_type"),
+        "When an action was completed whose verification is owed; absent once it is verified.",
+    ),
+    Metric("mttx_actions_verified", _G, ("action_type",), "Actions that were verified within the longest window."),
+    Metric(
+        "mttx_postmortem_checks_failed",
+        _G,
+        (*_SEVERITY, "check"),
+        "Incidents of the longest window whose postmortem fails a check of the definition of done.",
+    ),
+    Metric(
         "mttx_incidents_missing_milestone",
         _G,
         ("milestone",),
@@ -198,6 +214,27 @@ METRICS: tuple[Metric, ...] = (
         _G,
         ("source",),
         "When a source last sent something that was accepted; absent until then.",
+        shared=False,
+    ),
+    Metric("mttx_outbox_pending", _G, ("target",), "Annotations and messages that wait to be delivered."),
+    Metric(
+        "mttx_outbox_oldest_timestamp_seconds",
+        _G,
+        ("target",),
+        "Since when the oldest of what is pending waits; 0 while nothing is.",
+    ),
+    Metric(
+        "mttx_outbox_stopped",
+        _G,
+        ("target",),
+        "Annotations and messages that the target refuses; they rest until they change, or a restart or resync.",
+    ),
+    Metric("mttx_outbox_deliveries_total", _C, ("target",), "Deliveries that the target took.", shared=False),
+    Metric(
+        "mttx_outbox_failures_total",
+        _C,
+        ("target", "reason"),
+        "Attempts to deliver that failed; what may pass is tried again.",
         shared=False,
     ),
     Metric("mttx_recorder_queue_length", _G, (), "Requests that wait for their commit.", shared=False),

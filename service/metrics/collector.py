@@ -16,6 +16,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
+from service.domain.checks import Check
 from service.domain.incident import OPEN_PHASES, ResolutionSource
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
@@ -24,6 +25,7 @@ from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.measurements import NEEDED, Measuring, Statistics
 from service.metrics.tally import Tally
 from service.store import StoreUnavailable
+from service.store.done import Done
 from service.store.snapshot import Snapshot, Watched
 
 LONGEST_TITLE = 120
@@ -75,6 +77,7 @@ class IncidentCollector(Collector):
         yield from self._open(snapshot)
         yield from self._owed(snapshot)
         yield from _actions(snapshot)
+        yield from _done(snapshot, statistics.done)
         yield _family("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
         yield _family("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
         yield _family("mttx_incidents_stale", [((), snapshot.stale)])
@@ -218,11 +221,25 @@ def _actions(snapshot: Snapshot) -> Iterator[Family]:
     )
 
 
+def _done(snapshot: Snapshot, done: Done) -> Iterator[Family]:
+    types = sorted({t for t, _ in snapshot.actions} | {*snapshot.unverified, *done.verified})
+    yield _family("mttx_actions_unverified", (((t,), snapshot.unverified.get(t, 0)) for t in types))
+    yield _family("mttx_actions_verified", (((t,), done.verified.get(t, 0)) for t in types))
+    waiting = snapshot.actions_unverified
+    yield _family(
+        "mttx_action_completed_timestamp_seconds",
+        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.completed_at.timestamp()) for a in waiting),
+    )
+    checks = ((s, check) for s in Severity for check in Check)
+    yield _family("mttx_postmortem_checks_failed", (((s, c), done.checks_failed.get((s, c), 0)) for s, c in checks))
+
+
 def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     hidden = snapshot.capped
     yield "mttx_incident_detected_timestamp_seconds", hidden["open"]
     yield "mttx_postmortem_due_timestamp_seconds", hidden["draft"] + hidden["final"]
     yield "mttx_action_due_timestamp_seconds", hidden["actions"]
+    yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]
 
 
 class Stats(Protocol):

@@ -11,6 +11,7 @@ from service.domain.incident import Phase
 from service.domain.indicators import Row, intervals, table
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.store import Store
+from service.store.done import Done
 from service.store.snapshot import Recent, Snapshot
 
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
@@ -30,6 +31,7 @@ class Statistics:
     tables: Mapping[str, Sequence[Row]]
     missing: Mapping[Milestone, int]
     invalid: Mapping[Indicator, int]
+    done: Done
     seconds: float
 
 
@@ -79,9 +81,11 @@ class Measuring:
     def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
         gathering = _Gathering(self._policy, {name: now - length for name, length in self.windows.items()})
-        self._store.visit_recent(now - max(self.windows.values()), gathering.visit)
+        longest = now - max(self.windows.values())
+        self._store.visit_recent(longest, gathering.visit)
+        done = self._store.done(now, longest)
         tables = {name: table(samples, self._policy) for name, samples in gathering.samples.items()}
-        return Statistics(tables, gathering.missing, gathering.invalid, time.perf_counter() - began)
+        return Statistics(tables, gathering.missing, gathering.invalid, done, time.perf_counter() - began)
 
 
 class _Gathering:

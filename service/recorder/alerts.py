@@ -8,6 +8,7 @@ from service.domain.episodes import UNASSIGNED, Episode, Span, assign, clusters,
 from service.domain.events import Alert, Event, EventKind
 from service.domain.policy import Policy
 from service.recorder.commands import Delivery, Outcome
+from service.recorder.correlation import Correlation
 from service.recorder.incidents import OURSELVES, Incidents
 from service.store.ledger import AlertKey, Entry, GroupKey, Ledger, NewObservation
 
@@ -18,10 +19,11 @@ HEARD_EVERY = timedelta(minutes=1)
 class AlertRecording:
     """Records the alerts of notifications in one ledger."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, policy: Policy) -> None:
+    def __init__(self, ledger: Ledger, incidents: Incidents, policy: Policy, correlation: Correlation) -> None:
         self._ledger = ledger
         self._incidents = incidents
         self._policy = policy
+        self._correlation = correlation
 
     def record(self, alerts: Sequence[Alert], delivery: Delivery) -> tuple[Outcome, ...]:
         """Take in what was observed; whatever was here before changes nothing but when we last heard of it."""
@@ -36,12 +38,13 @@ class AlertRecording:
             is_new = observation not in ledger.sightings.get(key, {})
             if is_new:
                 ledger.see(NewObservation(observation, delivery.received_at, digest))
-            if is_new or revived:
+            if is_new or revived or self._is_earlier_onset(alert):
                 for episode_id in self._refire(key, alert, delivery):
                     groups.update(dict.fromkeys(ledger.groups_of[episode_id]))
-            affected.add(ledger.sightings[key][observation])
+            affected.add(ledger.sightings[key][observation])  # 0 for an end that waits for its firing
         for group in groups:
             self._regroup(group, delivery)
+        self._correlate(alerts, delivery)
         touched = {ledger.episodes[e].incident_id for e in affected if e in ledger.episodes}
         for incident_id in touched:
             entry = ledger.entries[incident_id]
@@ -49,6 +52,16 @@ class AlertRecording:
                 ledger.touch(entry, delivery.received_at)
         self._incidents.recompute()
         return tuple(self._incidents.outcome(ledger.entries[i]) for i in sorted(touched))
+
+    def _correlate(self, alerts: Sequence[Alert], delivery: Delivery) -> None:
+        """Join the incidents with those that other sources told of under the names that the alerts carry."""
+        ledger = self._ledger
+        for alert in alerts:
+            if alert.aliases:
+                seen = alert.observation
+                episode = ledger.episodes.get(ledger.sightings[seen.source, seen.fingerprint][seen])
+                if episode is not None:
+                    self._correlation.join(ledger.entries[episode.incident_id], alert.aliases, delivery)
 
     def _refire(self, key: AlertKey, alert: Alert, delivery: Delivery) -> list[int]:
         """Compute the firings of one alert again from all observations; returns the episodes that changed."""
@@ -58,7 +71,7 @@ class AlertRecording:
         taken: set[int] = set()
         for span in spans(sightings):
             homes = sorted({sightings[o] for o in span.observations} - taken - {0})
-            episode = self._episode(homes[0] if homes else ledger.next_episode_id(), span, alert)
+            episode = self._episode(homes, span, alert)
             taken.add(episode.id)
             for observation in span.observations:
                 ledger.place(observation, episode.id)
@@ -71,14 +84,26 @@ class AlertRecording:
                 self._swallow(ledger.episodes[other], episode, delivery)
         return changed
 
-    def _episode(self, episode_id: int, span: Span, alert: Alert) -> Episode:
-        known = self._ledger.episodes.get(episode_id)
+    def _is_earlier_onset(self, alert: Alert) -> bool:
+        """Say whether a repeat tells more of the start of the impact than was known: an annotation may come later."""
+        if alert.onset_at is None:
+            return False
+        ledger = self._ledger
+        seen = alert.observation
+        episode = ledger.episodes.get(ledger.sightings[seen.source, seen.fingerprint][seen])
+        return episode is not None and (episode.onset_at is None or alert.onset_at < episode.onset_at)
+
+    def _episode(self, homes: Sequence[int], span: Span, alert: Alert) -> Episode:
+        """Return the firing of a span; `homes` are the firings as which its observations were known, if any."""
+        known = [self._ledger.episodes[e] for e in homes]
         mine = alert.onset_at if alert.observation in span.observations else None
-        if known is not None:
-            onset_at = min((at for at in (known.onset_at, mine) if at is not None), default=None)
-            return replace(known, starts_at=span.starts_at, ends_at=span.ends_at, stale=span.stale, onset_at=onset_at)
+        onset_at = min((at for at in (mine, *(e.onset_at for e in known)) if at is not None), default=None)
+        if known:
+            return replace(
+                known[0], starts_at=span.starts_at, ends_at=span.ends_at, stale=span.stale, onset_at=onset_at
+            )
         return Episode(
-            id=episode_id,
+            id=self._ledger.next_episode_id(),
             source=alert.observation.source,
             fingerprint=alert.observation.fingerprint,
             starts_at=span.starts_at,
@@ -87,7 +112,7 @@ class AlertRecording:
             name=alert.name,
             severity=alert.severity,
             incident_id=UNASSIGNED,
-            onset_at=mine,
+            onset_at=onset_at,
             labels=alert.labels,
             annotations=alert.annotations,
             generator_url=alert.generator_url,
@@ -97,9 +122,11 @@ class AlertRecording:
         """Make one of two firings that turned out to be the same; their incidents are one then as well."""
         ledger = self._ledger
         ledger.drop(other.id)
-        if other.incident_id not in (UNASSIGNED, episode.incident_id):
-            into, absorbed = sorted((other.incident_id, episode.incident_id))
-            self._incidents.absorb_by_overlap(ledger.entries[absorbed], ledger.entries[into], delivery)
+        if UNASSIGNED in (other.incident_id, episode.incident_id):
+            return
+        both = sorted({self._incidents.existing(e.incident_id).id for e in (other, episode)})
+        for absorbed in both[1:]:
+            self._incidents.absorb_by_overlap(ledger.entries[absorbed], ledger.entries[both[0]], delivery)
 
     def _regroup(self, group: GroupKey, delivery: Delivery) -> None:
         """Compute again which episodes of an alert group make an incident, and put them there."""
@@ -109,9 +136,9 @@ class AlertRecording:
         closed = {i: at for i in incidents if (at := ledger.entries[i].closed_at) is not None}
         assignment = assign(clusters(members, closed, self._policy.reopen_window), self._joined_by_people(incidents))
         for absorbed, into in assignment.merges.items():
-            self._incidents.absorb_by_overlap(ledger.entries[absorbed], ledger.entries[into], delivery)
+            self._incidents.absorb_by_overlap(ledger.entries[absorbed], self._incidents.existing(into), delivery)
         for episode_id, incident_id in assignment.kept.items():
-            self._move(episode_id, ledger.entries[incident_id], delivery)
+            self._move(episode_id, self._incidents.existing(incident_id), delivery)
         for episode_ids in assignment.fresh:
             entry = ledger.open(delivery.received_at)
             for episode_id in episode_ids:

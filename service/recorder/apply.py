@@ -16,10 +16,11 @@ from service.recorder.commands import (
     RecordAlerts,
     RecordEvents,
 )
+from service.recorder.correlation import Correlation
 from service.recorder.events import EventRecording, target_of
 from service.recorder.incidents import Incidents
 from service.recorder.stale import StaleClosing
-from service.store.ledger import Ledger, Wanted
+from service.store.ledger import ALIAS, Ledger, Wanted
 
 
 def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
@@ -31,8 +32,10 @@ def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
         match command:
             case RecordAlerts(alerts):
                 seen.extend(a.observation for a in alerts)
+                keys.update((ALIAS, alias) for a in alerts for alias in a.aliases)
             case RecordEvents(events, delivery):
                 keys.update((delivery.source, e.incident_key) for e in events)
+                keys.update((ALIAS, alias) for e in events for alias in e.aliases)
                 incidents.update(_mentioned(e.event for e in events))
             case OpenIncident(events):
                 incidents.update(_mentioned(events))
@@ -62,8 +65,9 @@ class Application:
 
     def __init__(self, ledger: Ledger, policy: Policy, limits: Sequence[int]) -> None:
         self._incidents = Incidents(ledger, policy, limits)
-        self._alerts = AlertRecording(ledger, self._incidents, policy)
-        self._events = EventRecording(ledger, self._incidents)
+        correlation = Correlation(ledger, self._incidents, policy.reopen_window)
+        self._alerts = AlertRecording(ledger, self._incidents, policy, correlation)
+        self._events = EventRecording(ledger, self._incidents, correlation)
         self._stale = StaleClosing(ledger, self._incidents)
 
     def apply(self, command: Command, stale: Sequence[int]) -> tuple[Outcome, ...]:
@@ -75,13 +79,13 @@ class Application:
             case RecordAlerts(alerts, delivery):
                 return self._alerts.record(alerts, delivery)
             case RecordEvents(events, delivery):
-                return self._events.record_keyed(events, delivery.source, self._incidents.keep(delivery))
+                return self._events.record_keyed(events, delivery)
             case OpenIncident(events):
                 return (self._events.open(events),)
             case AppendEvent(incident_id, event):
                 return (self._events.append(incident_id, event),)
             case CloseStale(now):
-                return tuple(self._stale.close(i, now) for i in stale)
+                return tuple(outcome for i in stale if (outcome := self._stale.close(i, now)))
             case PruneDeliveries():
                 return ()
             case _:

@@ -27,10 +27,14 @@ class RecordAlerts:
 
 @dataclass(frozen=True, slots=True)
 class KeyedEvent:
-    """An event of the incident that the sender knows by `incident_key`; an unknown key opens an incident."""
+    """An event of the incident that the sender knows by `incident_key`; an unknown key opens an incident.
+
+    Unless another source has told of it already, under one of `aliases`.
+    """
 
     incident_key: str
     event: Event
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from service.domain.events import Event, EventKind
-from service.recorder.commands import Conflict, KeyedEvent, Outcome
+from service.recorder.commands import Conflict, Delivery, KeyedEvent, Outcome
+from service.recorder.correlation import Correlation
 from service.recorder.incidents import Incidents
 from service.store.ledger import Entry, Ledger
 
@@ -18,20 +19,24 @@ def target_of(merged: Event) -> int:
 class EventRecording:
     """Records events in one ledger. Raises `Conflict` and `UnknownIncident`."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents) -> None:
+    def __init__(self, ledger: Ledger, incidents: Incidents, correlation: Correlation) -> None:
         self._ledger = ledger
         self._incidents = incidents
+        self._correlation = correlation
 
-    def record_keyed(self, events: Sequence[KeyedEvent], source: str, digest: bytes) -> tuple[Outcome, ...]:
-        """Record events by the sender's own keys; an unknown key opens an incident."""
+    def record_keyed(self, events: Sequence[KeyedEvent], delivery: Delivery) -> tuple[Outcome, ...]:
+        """Record events by the sender's own keys; an unknown key opens an incident, unless others told of it."""
         ledger = self._ledger
+        digest = self._incidents.keep(delivery)
         added: list[tuple[Entry, bool]] = []
         for keyed in events:
-            key = (source, keyed.incident_key)
+            key = (delivery.source, keyed.incident_key)
             if key not in ledger.keys:
-                entry = ledger.open(keyed.event.recorded_at)
+                known = self._correlation.find(keyed.aliases, keyed.event.occurred_at)
+                entry = known or ledger.open(keyed.event.recorded_at)
                 ledger.keys[key] = ledger.new_keys[key] = entry.id
-            added.append(self._add(self._incidents.existing(ledger.keys[key]), keyed.event, digest))
+            entry, created = self._add(self._incidents.existing(ledger.keys[key]), keyed.event, digest)
+            added.append((self._correlation.join(entry, keyed.aliases, delivery), created))
         self._incidents.recompute()
         return tuple(self._incidents.outcome(entry, created=created) for entry, created in added)
 

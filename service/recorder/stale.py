@@ -18,11 +18,16 @@ class StaleClosing:
         self._ledger = ledger
         self._incidents = incidents
 
-    def close(self, incident_id: int, now: datetime) -> Outcome:
-        """Resolve an incident that nothing was heard of any more, at the instant at which it became stale."""
+    def close(self, incident_id: int, now: datetime) -> Outcome | None:
+        """Resolve an incident that nothing was heard of any more, at the instant at which it became stale.
+
+        None where a command that came ahead in the same batch spoke of the incident, or ended it.
+        """
         ledger = self._ledger
         entry = self._incidents.existing(incident_id)
-        at = self._incidents.fold(entry).stale_at or now
+        at = self._incidents.fold(entry).stale_at
+        if at is None or at >= now:
+            return None
         for episode in [ledger.episodes[e] for e in sorted(entry.episodes)]:
             if episode.ends_at is None:
                 self._assume_end(episode, max(at, episode.starts_at), now)

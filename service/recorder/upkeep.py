@@ -5,9 +5,8 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from service.recorder.commands import Busy, Command
+from service.recorder.commands import Command
 from service.recorder.writer import Recorder
-from service.store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -40,5 +39,5 @@ class Upkeep:
             for command in self._due(self._clock()):
                 try:
                     self._recorder.submit(command)
-                except (Busy, StoreUnavailable) as error:
+                except Exception as error:  # a thread that ends in silence would stop all upkeep for good
                     log.warning("upkeep waits: %s", error)

@@ -1,12 +1,16 @@
 """The keys of what sends us events beside Alertmanager: how it signs, and how it is read."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from service.settings.durations import PositiveDuration
 from service.settings.section import Section
+from service.settings.values import LabelName, Severity
+
+PRIORITY_MAP: dict[str, Severity] = {"p1": "SEV-1", "p2": "SEV-2", "p3": "SEV-3", "p4": "SEV-4", "p5": "SEV-4"}
 
 
 def _several(written: SecretStr) -> SecretStr:
@@ -41,3 +45,37 @@ class GrafanaAlerts(Section):
     )
     no_data: Pseudo = Field("ignore", description="What a rule without data (DatasourceNoData) is: ignore or incident.")
     error: Pseudo = Field("ignore", description="What a rule with an error (DatasourceError) is: ignore or incident.")
+
+
+def _with_default_priorities(given: object) -> object:
+    if not isinstance(given, Mapping):
+        return PRIORITY_MAP if given is None else given
+    lowered = {str(key).strip().casefold(): value for key, value in given.items()}
+    return {key: value for key, value in (PRIORITY_MAP | lowered).items() if value is not None}
+
+
+class PagerDuty(Section):
+    """The webhook of PagerDuty."""
+
+    secrets: Secrets | None = Field(
+        None,
+        description="Signing secrets of PagerDuty's webhook subscriptions, with commas between. "
+        "Then no token is needed there.",
+    )
+    priority_map: Annotated[dict[str, Severity], BeforeValidator(_with_default_priorities)] = Field(
+        PRIORITY_MAP,
+        description="PagerDuty's priorities, in any case, and our severities. Entries are added to the default; null "
+        "takes one away. Another priority leaves the severity as it is.",
+    )
+
+
+class Correlation(Section):
+    """What several sources tell of is one incident."""
+
+    group_key: bool = Field(
+        True,
+        description="Join an incident of PagerDuty, whose key Alertmanager made from the group, with the group's own.",
+    )
+    label: LabelName | None = Field(
+        None, description="A label whose value names an incident to every source; null: there is none."
+    )

@@ -16,7 +16,9 @@ from pydantic_core import PydanticCustomError
 from service.settings.durations import Duration, PositiveDuration, format_window
 from service.settings.goals import Deadlines, Targets, WeeklyReview
 from service.settings.grafana import Grafana
-from service.settings.inbound import GrafanaAlerts
+from service.settings.inbound import Correlation, GrafanaAlerts, PagerDuty
+from service.settings.inquiry import Alertmanager, Inquiry, Onset, Prometheus, Reconcile, Silences
+from service.settings.postmortems import Postmortems
 from service.settings.section import Section
 from service.settings.values import Address, Count, DatabaseUrl, LabelName, PublicUrl, Severity, Weekday, Windows, Zone
 
@@ -151,8 +153,17 @@ class Settings(Section):
         "or under a severity. Lead times are held to the deadlines.",
     )
     retention: Retention = Retention()
+    postmortems: Postmortems = Postmortems()
     grafana: Grafana = Grafana()
     grafana_alerts: GrafanaAlerts = GrafanaAlerts()
+    pagerduty: PagerDuty = PagerDuty()
+    correlation: Correlation = Correlation()
+    prometheus: Prometheus = Prometheus()
+    onset: Onset = Onset()
+    alertmanager: Alertmanager = Alertmanager()
+    silences: Silences = Silences()
+    reconcile: Reconcile = Reconcile()
+    inquiry: Inquiry = Inquiry()
 
     @model_validator(mode="after")
     def _stay_at_home_without_tokens(self) -> Self:
@@ -163,6 +174,18 @@ class Settings(Section):
                 "tokens (tokens_file or MTTX_TOKENS_FILE; docs/configuration.md, Tokens), or listen on 127.0.0.1",
                 {"key": "listen", "value": self.listen},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _know_whom_to_ask(self) -> Self:
+        needs = (
+            ("onset.query", self.onset.query, self.prometheus.url, "prometheus.url"),
+            ("reconcile.gaps", self.reconcile.gaps, self.prometheus.url, "prometheus.url"),
+        )
+        for key, wish, address, needed in needs:
+            if wish and not address:
+                context = {"key": key, "value": wish}
+                raise PydanticCustomError("mttx_key", f"needs {needed}: whom shall we ask?", context)
         return self
 
     @property

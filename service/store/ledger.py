@@ -38,6 +38,8 @@ GroupKey = tuple[str, str]
 """Source and group key."""
 IncidentKey = tuple[str, str]
 """Source and the sender's key."""
+ALIAS = "alias"
+"""The source of keys that several sources share; such a key moves on to the latest incident that has it."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Ledger:
         self.keys: dict[IncidentKey, int] = {}
         self.episodes: dict[int, Episode] = {}
         self.sightings: dict[AlertKey, dict[Observation, int]] = {}
+        self.waiting: set[Observation] = set()
         self.groups: dict[GroupKey, set[int]] = {}
         self.groups_of: dict[int, set[GroupKey]] = {}
         self.touched: set[int] = set()
@@ -87,6 +90,7 @@ class Ledger:
         self.dropped_episodes: set[int] = set()
         self.moved_sightings: list[tuple[Observation, int]] = []
         self.new_keys: dict[IncidentKey, int] = {}
+        self.aliases: dict[str, int] = {}
         self.new_events: list[NewEvent] = []
         self.new_observations: list[NewObservation] = []
         self.new_groups: set[tuple[GroupKey, int]] = set()
@@ -184,8 +188,11 @@ class Ledger:
         sightings = self.sightings[observation.source, observation.fingerprint]
         before = sightings[observation]
         sightings[observation] = episode_id
-        if before not in (0, episode_id):
+        if before not in (0, episode_id) or observation in self.waiting:
+            self.waiting.discard(observation)
             self.moved_sightings.append((observation, episode_id))
+        if not observation.group_key:
+            return  # an end that came without its group
         group = (observation.source, observation.group_key)
         members = self.groups.setdefault(group, set())
         if episode_id not in members:

@@ -52,6 +52,13 @@ _SIGHTINGS = (
         t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
     )
 )
+_WAITING = select(t.observations).where(
+    t.observations.c.source == bindparam("source"),
+    t.observations.c.fingerprint.in_(bindparam("values", expanding=True)),
+    t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
+    t.observations.c.episode_id == 0,
+)
+"""Ends that came before their firing (`Observation.is_end_only`)."""
 _GROUP_EPISODES = select(t.episode_groups.c.episode_id).where(
     t.episode_groups.c.source == bindparam("source"),
     t.episode_groups.c.group_key.in_(bindparam("values", expanding=True)),
@@ -92,15 +99,11 @@ _MEMBERSHIPS = select(t.episode_groups.c.source, t.episode_groups.c.group_key, t
 def _load_alerts(connection: Connection, alerts: Collection[tuple[str, str]], since: datetime, ledger: Ledger) -> None:
     for source, fingerprints in _by_source(alerts).items():
         for row in _in_chunks(connection, _SIGHTINGS, fingerprints, source=source, since=since):
-            seen = Observation(
-                source=row.source,
-                fingerprint=row.fingerprint,
-                group_key=row.group_key,
-                starts_at=row.starts_at,
-                ends_at=row.ends_at,
-                stale=row.stale,
-            )
-            ledger.sightings.setdefault((row.source, row.fingerprint), {})[seen] = row.episode_id
+            ledger.sightings.setdefault((row.source, row.fingerprint), {})[observation_of(row)] = row.episode_id
+        for row in _in_chunks(connection, _WAITING, fingerprints, source=source, since=since):
+            waiting = observation_of(row)
+            ledger.waiting.add(waiting)
+            ledger.sightings.setdefault((row.source, row.fingerprint), {})[waiting] = 0
 
 
 def _load_groups(connection: Connection, groups: Collection[tuple[str, str]], since: datetime) -> set[int]:
@@ -150,6 +153,18 @@ def _in_chunks(
     remaining = iter(values)
     while chunk := list(islice(remaining, CHUNK)):
         yield from connection.execute(statement, {"values": chunk, **parameters})
+
+
+def observation_of(row: Row[Any]) -> Observation:
+    """Return the observation of a row."""
+    return Observation(
+        source=row.source,
+        fingerprint=row.fingerprint,
+        group_key=row.group_key,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        stale=row.stale,
+    )
 
 
 def event_of(row: Row[Any]) -> Event:

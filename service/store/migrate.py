@@ -34,3 +34,10 @@ def migrate(engine: Engine) -> None:
         except CommandError as error:
             msg = f"a newer mttx-exporter wrote this database (schema {current}); run that version, or restore a backup"
             raise StoreRefused(msg) from error
+
+
+def is_current(engine: Engine) -> bool:
+    """Say whether the database has the shape that this version needs."""
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current == ScriptDirectory.from_config(config()).get_current_head()

@@ -21,6 +21,14 @@ class IncidentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordPage:
+    """A page of incidents with all that is known of them, newest first; `next_before` as in `Page`."""
+
+    records: tuple[IncidentRecord, ...]
+    next_before: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentLine:
     """One incident in a list."""
 

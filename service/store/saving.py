@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.domain.done import failed_checks
 from service.domain.episodes import Episode
 from service.domain.events import Event, Observation
 from service.domain.incident import Incident
 from service.domain.policy import Milestone, Stage
 from service.store import tables as t
-from service.store.ledger import Entry, Ledger
+from service.store.ledger import ALIAS, Entry, Ledger
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -26,7 +27,9 @@ def save(connection: Connection, ledger: Ledger) -> None:
     _run(connection, insert(t.observations), _observation_rows(ledger))
     _run(connection, insert(t.events), [_event_row(n.incident_id, n.event, n.delivery) for n in ledger.new_events])
     _run(connection, insert(t.incident_keys), _key_rows(ledger))
+    _run(connection, _upsert_alias(connection), _alias_rows(ledger))
     _save_actions(connection, touched)
+    _save_checks(connection, touched)
     _run(connection, _upsert_delivery(connection), _delivery_rows(ledger))
     _run(connection, _upsert_total(connection), _total_rows(ledger))
 
@@ -52,7 +55,6 @@ _UPDATE_MEMBERSHIP = (
 _IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale")
 _SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in _IDENTITY)
 _MOVE_OBSERVATION = update(t.observations).where(*_SAME_OBSERVATION).values(episode_id=bindparam("b_episode_id"))
-_WITHDRAW_OBSERVATION = delete(t.observations).where(*_SAME_OBSERVATION)
 _WITHDRAW_OBSERVATION = delete(t.observations).where(*_SAME_OBSERVATION)
 
 
@@ -192,9 +194,13 @@ def _key_rows(ledger: Ledger) -> Rows:
     ]
 
 
+def _alias_rows(ledger: Ledger) -> Rows:
+    return [{"source": ALIAS, "incident_key": key, "incident_id": i} for key, i in sorted(ledger.aliases.items())]
+
+
 def _save_actions(connection: Connection, touched: Sequence[Entry]) -> None:
     """Write the actions anew; those of a merged or dismissed incident are nobody's duty any more."""
-    stale = [{"b_id": e.id} for e in touched if e.events and not e.is_new]
+    stale = [{"b_id": e.id} for e in touched if (e.events or e.absorbed) and not e.is_new]
     _run(connection, delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")), stale)
     rows = [
         {
@@ -203,12 +209,27 @@ def _save_actions(connection: Connection, touched: Sequence[Entry]) -> None:
             "action_type": action.action_type,
             "state": action.state.value,
             "due_at": action.due_at,
+            "completed_at": action.completed_at,
+            "verified_at": action.verified_at,
         }
         for entry in touched
         if entry.merged_into is None and entry.incident and entry.incident.dismissed_at is None
         for action in entry.incident.actions
     ]
     _run(connection, insert(t.actions), rows)
+
+
+def _save_checks(connection: Connection, touched: Sequence[Entry]) -> None:
+    """Write the failed checks anew, as the actions are."""
+    stale = [{"b_id": e.id} for e in touched if (e.events or e.absorbed) and not e.is_new]
+    _run(connection, delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")), stale)
+    rows = [
+        {"incident_id": entry.id, "name": check.value}
+        for entry in touched
+        if entry.merged_into is None and entry.incident and entry.incident.dismissed_at is None
+        for check in failed_checks(entry.incident)
+    ]
+    _run(connection, insert(t.failed_checks), rows)
 
 
 def _delivery_rows(ledger: Ledger) -> Rows:
@@ -256,6 +277,15 @@ def _upsert_delivery(connection: Connection) -> Executable:
     statement: Executable = new.on_conflict_do_update(
         index_elements=[known.digest],
         set_={"times": known.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
+    )
+    return statement
+
+
+def _upsert_alias(connection: Connection) -> Executable:
+    new = _insert_for(connection)(t.incident_keys)
+    known = t.incident_keys.c
+    statement: Executable = new.on_conflict_do_update(
+        index_elements=[known.source, known.incident_key], set_={"incident_id": new.excluded.incident_id}
     )
     return statement
 

@@ -50,8 +50,18 @@ class ActionDue:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionUnverified:
+    """An action that is completed and whose verification is owed."""
+
+    incident_id: int
+    action_id: str
+    action_type: str
+    completed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it. `open`, `owed` and `actions` are counts; the lists are capped, `capped` says how many are hidden."""
+    """All of it. The lists are capped, `capped` says how many are hidden; the mappings are counts."""
 
     totals: Sequence[Total]
     open: dict[tuple[Severity, Phase], int]
@@ -61,6 +71,8 @@ class Snapshot:
     watched_owing: Sequence[Watched]
     actions: dict[tuple[str, bool], int]
     actions_due: Sequence[ActionDue]
+    unverified: dict[str, int]
+    actions_unverified: Sequence[ActionUnverified]
     capped: dict[str, int]
 
 
@@ -83,6 +95,7 @@ def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
         )
     ]
     actions_due = _actions_due(connection, cap)
+    unverified = _unverified(connection)
     owing = {stage: sum(n for (_, s, _), n in owed.items() if s is stage) for stage in Stage}
     return Snapshot(
         totals=_totals(connection),
@@ -93,10 +106,13 @@ def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
         watched_owing=list({w.id: w for w in watched_owing}.values()),
         actions=actions,
         actions_due=actions_due,
+        unverified=unverified,
+        actions_unverified=_actions_unverified(connection, cap),
         capped={
             "open": max(0, sum(open_counts.values()) - cap),
             **{stage.value: max(0, owing[stage] - cap) for stage in Stage},
             "actions": max(0, _dated_actions(connection) - cap),
+            "unverified": max(0, sum(unverified.values()) - cap),
         },
     )
 
@@ -184,3 +200,21 @@ def _actions_due(connection: Connection, cap: int) -> list[ActionDue]:
     c = t.actions.c
     query = select(t.actions).where(_ACTION_OPEN, c.due_at.is_not(None)).order_by(c.due_at).limit(cap)
     return [ActionDue(r.incident_id, r.action_id, r.action_type, r.due_at) for r in connection.execute(query)]
+
+
+_ACTION_UNVERIFIED = t.actions.c.state == ActionState.COMPLETED
+
+
+def _unverified(connection: Connection) -> dict[str, int]:
+    c = t.actions.c
+    query = select(c.action_type, func.count().label("number")).where(_ACTION_UNVERIFIED).group_by(c.action_type)
+    return {row.action_type: row.number for row in connection.execute(query)}
+
+
+def _actions_unverified(connection: Connection, cap: int) -> list[ActionUnverified]:
+    query = select(t.actions).where(_ACTION_UNVERIFIED).order_by(t.actions.c.completed_at).limit(cap)
+    return [
+        ActionUnverified(r.incident_id, r.action_id, r.action_type, r.completed_at)
+        for r in connection.execute(query)
+        if r.completed_at is not None
+    ]

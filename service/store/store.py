@@ -1,5 +1,6 @@
 """The store: one database, written by one transaction at a time, read by everybody."""
 
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,12 +11,15 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
 from service.store import tables as t
-from service.store.engine import FileLock, StoreRefused, connect, parse, translated
+from service.store.concerns import Concern, read_concerns
+from service.store.done import Done, page_of_postmortems, read_done
+from service.store.engine import FileLock, StoreRefused, StoreUnavailable, connect, parse, translated
 from service.store.ledger import Ledger, Wanted
 from service.store.loading import load
-from service.store.migrate import migrate
+from service.store.migrate import is_current, migrate
+from service.store.outbox import Outbox, mark
 from service.store.reading import incident_record, page_of_incidents
-from service.store.records import IncidentRecord, Page
+from service.store.records import IncidentRecord, Page, RecordPage
 from service.store.saving import save
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 
@@ -25,8 +29,9 @@ _ID_COLUMNS = {"incidents": t.incidents.c.id, "episodes": t.episodes.c.id}
 class Transaction:
     """A write transaction. Ledgers are loaded from it and saved to it; leaving it commits, an error rolls back."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, targets: Collection[str] = ()) -> None:
         self._connection = connection
+        self._targets = targets
         self._next: dict[str, int] = {}
 
     def load(self, wanted: Wanted, window: timedelta) -> Ledger:
@@ -34,8 +39,11 @@ class Transaction:
         return load(self._connection, wanted, window, self._reserve)
 
     def save(self, ledger: Ledger) -> None:
-        """Write everything that changed in the ledger."""
+        """Write everything that changed in the ledger, and have it shown where targets are configured."""
         save(self._connection, ledger)
+        if self._targets and ledger.touched:
+            heard_at = max(ledger.entries[i].heard_at for i in ledger.touched)
+            mark(self._connection, self._targets, ledger.touched, heard_at)
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""
@@ -60,17 +68,21 @@ class Transaction:
 class Store:
     """Everything that is remembered. All methods raise `StoreUnavailable` where the database does not answer.
 
-    Safe to use from many threads; `transaction` is for one writer at a time.
+    Safe to use from many threads; `transaction` is for one writer at a time. What changes an incident marks it for
+    each of `targets` in the outbox.
     """
 
-    def __init__(self, engine: Engine, policy: Policy, lock: FileLock) -> None:
+    def __init__(self, engine: Engine, policy: Policy, lock: FileLock, targets: Collection[str] = ()) -> None:
         self._engine = engine
         self._writing = engine.execution_options(writes=True)
         self._policy = policy
         self._lock = lock
+        self._targets = targets
+        self._turn = threading.Lock()  # SQLite lets writers wait by sleeping; in one process they stand in line
+        self.outbox = Outbox(engine.connect, self._write, policy)
 
     @classmethod
-    def open(cls, database_url: str, policy: Policy) -> "Store":
+    def open(cls, database_url: str, policy: Policy, targets: Collection[str] = ()) -> "Store":
         """Lock the database, bring it to the shape this version needs, and return the store.
 
         Raises `StoreRefused`, with what to change, for a database that another process uses, that a newer version
@@ -90,7 +102,28 @@ class Store:
                 raise
             msg = f"cannot open {url.database}: {error}"
             raise StoreRefused(msg) from error
-        return cls(engine, policy, lock)
+        return cls(engine, policy, lock, targets)
+
+    @classmethod
+    def beside(cls, database_url: str, policy: Policy) -> "Store":
+        """Return the store of a database that another process may have open: to read, and for the outbox.
+
+        Raises `StoreRefused` for a database that this version has not brought to its shape.
+        """
+        url = parse(database_url)
+        if not Path(url.database or "").is_file():
+            raise StoreRefused(f"there is no database at {url.database}; `mttx serve` makes it")
+        engine = connect(database_url)
+        try:
+            with translated():
+                current = is_current(engine)
+        except StoreUnavailable as error:
+            engine.dispose()
+            raise StoreRefused(f"cannot open {url.database}: {error}") from error
+        if not current:
+            engine.dispose()
+            raise StoreRefused(f"{url.database} was written by another version; start this version's `mttx serve` once")
+        return cls(engine, policy, FileLock(Path(url.database or "")))
 
     def close(self) -> None:
         """Close the connections and let go of the lock."""
@@ -100,8 +133,13 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Write: commits on leaving, rolls back where an error leaves it."""
-        with translated(), self._writing.begin() as connection:
-            yield Transaction(connection)
+        with translated(), self._write() as connection:
+            yield Transaction(connection, self._targets)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._turn, self._writing.begin() as connection:
+            yield connection
 
     def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers."""
@@ -138,6 +176,14 @@ class Store:
                 now=now,
             )
 
+    def concerns(self, since: datetime) -> tuple[Concern, ...]:
+        """Return the incidents that are open or were detected after `since`, the newest first, with their firings.
+
+        Those that were dismissed or merged into another are left out, and so is what exceeds some hundreds.
+        """
+        with translated(), self._engine.connect() as connection:
+            return read_concerns(connection, since)
+
     def snapshot(self, now: datetime, cap: int) -> Snapshot:
         """Return the running totals, what is open and what is owed, all of one moment.
 
@@ -145,6 +191,19 @@ class Store:
         """
         with translated(), self._engine.connect() as connection:
             return read_snapshot(connection, now, cap)
+
+    def postmortems(self, *, owing_only: bool, before: int | None, limit: int) -> RecordPage:
+        """Return incidents that were neither merged nor dismissed, newest first, with all that is known of them.
+
+        `owing_only`: those that owe a stage of the postmortem, an action, its verification, or a check that fails.
+        """
+        with translated(), self._engine.connect() as connection:
+            return page_of_postmortems(connection, self._policy, owing_only=owing_only, before=before, limit=limit)
+
+    def done(self, now: datetime, since: datetime) -> Done:
+        """Return what was verified since then, and the checks that incidents detected since then fail at `now`."""
+        with translated(), self._engine.connect() as connection:
+            return read_done(connection, now, since)
 
     def visit_recent(self, since: datetime, visit: Callable[[Recent], None]) -> None:
         """Call `visit` with each incident that was detected after `since`; dismissed and merged ones are left out."""

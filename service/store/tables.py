@@ -153,8 +153,19 @@ actions = Table(
     Column("action_type", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("due_at", Instant),
+    Column("completed_at", Instant),
+    Column("verified_at", Instant),
     Index("ix_actions_state_due_at", "state", "due_at"),
+    _partial("ix_actions_verified_at", "verified_at", "verified_at IS NOT NULL"),
 )
+
+failed_checks = Table(
+    "failed_checks",
+    metadata,
+    Column("incident_id", BigId, primary_key=True, autoincrement=False),
+    Column("name", String(32), primary_key=True),
+)
+"""Checks of the definition of done that the postmortem of an incident fails, whatever the time of day."""
 
 totals = Table(
     "totals",
@@ -183,3 +194,29 @@ deliveries = Table(
     Index("ix_deliveries_source_last_received_at", "source", "last_received_at"),
 )
 """Raw webhook bodies, zlib-compressed, one row for all repeats of the same body from the same source."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("target", String(32), nullable=False),
+    Column("incident_id", BigId, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("place", Text, nullable=False, default=""),
+    Column("wanted", BigInteger, nullable=False),
+    Column("delivered", BigInteger, nullable=False, default=0),
+    Column("digest", LargeBinary(16)),
+    Column("remote_id", BigInteger),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("pending_since", Instant, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("lease_until", Instant),
+    Column("leased_by", String(32)),
+    Column("failure", String(32)),
+    UniqueConstraint("target", "incident_id", "item", "place"),
+    _partial("ix_outbox_pending", "target, next_attempt_at, id", "wanted > delivered AND failure IS NULL"),
+    _partial("ix_outbox_failure", "target", "failure IS NOT NULL"),
+)
+"""What is to be shown elsewhere, one row a thing. It is pending while `wanted`, which counts the changes, is ahead of
+`delivered`, and given up while `failure` says why. `digest` is of what was delivered last, `remote_id` its id over
+there; `attempts` counts the deliveries begun since the last that succeeded."""

@@ -2,7 +2,18 @@
 
 from flask import Flask
 
-from service.web import api, edge, openapi, pages, probes, problems, webhooks
+from service.web import (
+    alertmanager_events,
+    api,
+    edge,
+    incident_page,
+    openapi,
+    pagerduty,
+    pages,
+    probes,
+    problems,
+    webhooks,
+)
 from service.web.parts import Incidents, Parts, Recorder, Tally
 
 __all__ = ["Incidents", "Parts", "Recorder", "Tally", "install"]
@@ -19,10 +30,14 @@ def install(app: Flask, parts: Parts) -> None:
         edge.blueprint(),
         problems.blueprint(parts.tally),
         webhooks.alertmanager_blueprint(parts),
+        webhooks.grafana_blueprint(parts),
         webhooks.lifecycle_blueprint(parts),
+        pagerduty.blueprint(parts),
+        alertmanager_events.blueprint(parts),
         api.blueprint(parts),
         probes.blueprint(parts),
         pages.blueprint(parts),
+        incident_page.blueprint(parts),
         openapi.blueprint(),
     ):
         app.register_blueprint(blueprint)

@@ -1,6 +1,5 @@
 """The lifecycle API: what people and their tools report and read."""
 
-import re
 from datetime import datetime
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
@@ -11,19 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service.domain.incident import Phase
 from service.domain.policy import Severity
 from service.intake import lifecycle
-from service.intake.event_data import INCIDENT_ID
 from service.intake.reasons import Failure, Source
 from service.intake.wire import PayloadError
-from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents, UnknownIncident
-from service.store.records import IncidentRecord
-from service.web import shapes
+from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
+from service.web import postmortems, shapes
 from service.web.auth import authorize
 from service.web.edge import received
+from service.web.lookup import incident_number, incident_record
 from service.web.parts import Parts
 from service.web.timeline import timeline
 
 INCIDENTS = "/api/v1/incidents"
-_ID = re.compile(INCIDENT_ID)
+POSTMORTEMS = "/api/v1/postmortems"
 Query = TypeVar("Query", bound=BaseModel)
 
 
@@ -36,6 +34,16 @@ class IncidentQuery(BaseModel):
     severity: list[Severity] = []
     open: bool = False
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Annotated[int | None, Field(ge=1, le=10**18)] = None
+
+
+class PostmortemQuery(BaseModel):
+    """What can be asked of the postmortems; without `all` only those that owe something are listed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    all: bool = False
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[int | None, Field(ge=1, le=10**18)] = None
 
 
@@ -68,7 +76,7 @@ def blueprint(parts: Parts) -> Blueprint:
             limit=query.limit,
         )
         lines = [shapes.summary(line) for line in page.lines]
-        return _json(shapes.IncidentList(incidents=lines, next=_next(query, page.next_before)))
+        return _json(shapes.IncidentList(incidents=lines, next=_next(INCIDENTS, query, page.next_before)))
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
@@ -85,21 +93,29 @@ def blueprint(parts: Parts) -> Blueprint:
     @bp.get(f"{INCIDENTS}/<incident_id>", strict_slashes=False)
     def show_incident(incident_id: str) -> Response:
         authorize(request, parts.tokens, "read")
-        return _incident(parts, _number(incident_id), parts.clock(), 200)
+        return _incident(parts, incident_number(incident_id), parts.clock(), 200)
 
     @bp.get(f"{INCIDENTS}/<incident_id>/timeline", strict_slashes=False)
     def show_timeline(incident_id: str) -> Response:
         authorize(request, parts.tokens, "read")
-        number = _number(incident_id)
-        return _json(timeline(_record(parts, number), number, parts.zone))
+        number = incident_number(incident_id)
+        return _json(timeline(incident_record(parts, number), number, parts.zone))
 
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:
-        body, now, number = received(request, parts, "write"), parts.clock(), _number(incident_id)
+        body, now, number = received(request, parts, "write"), parts.clock(), incident_number(incident_id)
         event = lifecycle.parse_event(body, parts.events, now)
         (outcome,) = parts.recorder.submit(AppendEvent(number, event))
         parts.tally.heard(Source.API.value, now)
         return _incident(parts, number, now, 201 if outcome.created else 200)
+
+    @bp.get(POSTMORTEMS, strict_slashes=False)
+    def list_postmortems() -> Response:
+        authorize(request, parts.tokens, "read")
+        query, now = _query(request, PostmortemQuery), parts.clock()
+        page = parts.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
+        found = [postmortems.status(record, parts.policy, now) for record in page.records]
+        return _json(postmortems.PostmortemList(postmortems=found, next=_next(POSTMORTEMS, query, page.next_before)))
 
     @bp.get("/api/v1/indicators", strict_slashes=False)
     def show_indicators() -> Response:
@@ -113,21 +129,8 @@ def blueprint(parts: Parts) -> Blueprint:
     return bp
 
 
-def _number(incident_id: str) -> int:
-    if not _ID.fullmatch(incident_id):
-        raise UnknownIncident("There is no such incident; an id looks like INC-1.")
-    return int(incident_id.removeprefix("INC-"))
-
-
-def _record(parts: Parts, number: int) -> IncidentRecord:
-    record = parts.store.incident(number)
-    if record is None:
-        raise UnknownIncident(f"There is no incident {shapes.public_id(number)}.")
-    return record
-
-
 def _incident(parts: Parts, number: int, now: datetime, status: int) -> Response:
-    return _json(shapes.detail(_record(parts, number), number, parts.policy, now), status)
+    return _json(shapes.detail(incident_record(parts, number), number, parts.policy, now), status)
 
 
 def _query(request: Request, model: type[Query], several: tuple[str, ...] = ()) -> Query:
@@ -143,12 +146,12 @@ def _query(request: Request, model: type[Query], several: tuple[str, ...] = ()) 
         raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be read. {text}") from None
 
 
-def _next(query: IncidentQuery, before: int | None) -> str | None:
+def _next(path: str, query: BaseModel, before: int | None) -> str | None:
     if before is None:
         return None
     again = query.model_dump(mode="json", exclude_defaults=True) | {"cursor": before}
     again = {key: "true" if value is True else value for key, value in again.items()}
-    return f"{INCIDENTS}?{urlencode(again, doseq=True)}"
+    return f"{path}?{urlencode(again, doseq=True)}"
 
 
 def _json(model: BaseModel, status: int = 200) -> Response:

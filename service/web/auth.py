@@ -31,7 +31,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None
     that was pointed at 127.0.0.1 (DNS rebinding) reaches the incidents.
     """
     if scope != "read":
-        _check_origin(request)
+        check_origin(request)
     if not tokens:
         _check_host(request)
         return
@@ -51,7 +51,8 @@ def _presented(request: Request) -> str:
     return (given.password if given.type == "basic" else given.token) or ""
 
 
-def _check_origin(request: Request) -> None:
+def check_origin(request: Request) -> None:
+    """Refuse what a page of another site had a browser send. Raises Denied."""
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
         raise Denied(Failure.FORBIDDEN, "A page from another origin may not write here.")

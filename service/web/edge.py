@@ -2,13 +2,15 @@
 
 import re
 import secrets
+from collections.abc import Callable
 
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from service.intake.reasons import Failure
+from service.intake.signatures import BadSignature, Header
 from service.intake.wire import PayloadError
-from service.web.auth import Scope, authorize
+from service.web.auth import Denied, Scope, authorize, check_origin
 from service.web.parts import Parts
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -41,6 +43,21 @@ def received(request: Request, parts: Parts, scope: Scope) -> bytes:
     in chunks without a length is bounded as well.
     """
     authorize(request, parts.tokens, scope)
+    return _bounded(request, parts)
+
+
+def received_signed(request: Request, parts: Parts, check: Callable[[bytes, Header], None]) -> bytes:
+    """Return the body of a request that `check` finds to be signed; no token is needed then. Raises as `received`."""
+    check_origin(request)
+    body = _bounded(request, parts)
+    try:
+        check(body, request.headers.get)
+    except BadSignature as error:
+        raise Denied(Failure.UNAUTHORIZED, str(error)) from error
+    return body
+
+
+def _bounded(request: Request, parts: Parts) -> bytes:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not understood here.")
     most = parts.most_bytes

@@ -14,10 +14,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.intake import alertmanager, event_data, lifecycle
+from service.intake import alertmanager, event_data, grafana, lifecycle
+from service.intake.alertmanager_events import RecorderEvent
 from service.intake.event_data import INCIDENT_ID
-from service.web import shapes
-from service.web.api import IncidentQuery, IndicatorQuery
+from service.intake.pagerduty import PagerDutyPayload
+from service.web import postmortems, shapes
+from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.auth import Scope
 from service.web.problems import MEDIA_TYPE, ProblemShape
 from service.web.timeline import Timeline
@@ -47,6 +49,19 @@ class Operation:
 _READING = (401, 403, 503)
 _WRITING = (400, 401, 403, 413, 415, 503)
 
+
+def _of_grafana(method: str) -> Operation:
+    return Operation(
+        method=method,
+        path="/webhooks/grafana",
+        summary="Take in a notification of Grafana-managed alerts (webhook version 1)",
+        scope="ingest",
+        body=grafana.GrafanaPayload,
+        answer=shapes.AlertsReceipt,
+        errors=_WRITING,
+    )
+
+
 OPERATIONS = (
     Operation(
         method="post",
@@ -57,6 +72,8 @@ OPERATIONS = (
         answer=shapes.AlertsReceipt,
         errors=_WRITING,
     ),
+    _of_grafana("post"),
+    _of_grafana("put"),
     Operation(
         method="post",
         path="/webhooks/lifecycle",
@@ -66,6 +83,26 @@ OPERATIONS = (
         or_array=True,
         answer=shapes.EventsReceipt,
         errors=(*_WRITING, 404, 409),
+    ),
+    Operation(
+        method="post",
+        path="/webhooks/pagerduty",
+        summary="Take in an event of PagerDuty (webhook version 3)",
+        scope="ingest",
+        body=PagerDutyPayload,
+        answer=shapes.EventsReceipt,
+        ok=(200, 202),
+        errors=_WRITING,
+    ),
+    Operation(
+        method="post",
+        path="/webhooks/alertmanager-events",
+        summary="Take in events of Alertmanager's event recorder, one or an array of them",
+        scope="ingest",
+        body=RecorderEvent,
+        or_array=True,
+        answer=shapes.EventsReceipt,
+        errors=_WRITING,
     ),
     Operation(
         method="get",
@@ -114,6 +151,15 @@ OPERATIONS = (
     ),
     Operation(
         method="get",
+        path="/api/v1/postmortems",
+        summary="List postmortems that owe something: a stage, an action, its verification, a check of being done",
+        scope="read",
+        query=PostmortemQuery,
+        answer=postmortems.PostmortemList,
+        errors=(400, *_READING),
+    ),
+    Operation(
+        method="get",
         path="/api/v1/indicators",
         summary="Show the indicators over one window, the numbers of the metrics",
         scope="read",
@@ -138,10 +184,19 @@ OPERATIONS = (
     ),
     Operation(method="get", path="/openapi.json", summary="This document", answer=_JSON),
     Operation(method="get", path="/", summary="A page with links, for people", answer="text/html"),
+    Operation(
+        method="get",
+        path="/incidents/{incident_id}",
+        summary="One incident as a page, for people",
+        answer="text/html",
+        scope="read",
+        errors=(*_READING, 404),
+    ),
 )
 _DESCRIBED = {
     200: "Done; where something was sent, it was here before or changed nothing else",
     201: "Recorded, and on disk",
+    202: "Understood, and of no interest here, or not to be recorded; nothing to send again",
     400: "What was sent cannot be accepted as it is; `detail` says what to change",
     401: "A token is needed",
     403: "The token lacks the scope, or the request comes from where it must not",

@@ -1,7 +1,7 @@
 """What the web needs from the rest of the house, handed in by `service.app`; the tests hand in fakes."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -9,10 +9,15 @@ from zoneinfo import ZoneInfo
 from service.domain.incident import Phase
 from service.domain.indicators import Row
 from service.domain.policy import Policy, Severity
+from service.domain.silences import People
 from service.intake import alertmanager, lifecycle
+from service.intake.grafana import Reading as GrafanaReading
+from service.intake.pagerduty import Reading as PagerDutyReading
+from service.intake.signatures import Signing
 from service.recorder.commands import Command, Outcome
 from service.settings.tokens import Token
-from service.store.records import IncidentRecord, Page
+from service.store.concerns import Concern
+from service.store.records import IncidentRecord, Page, RecordPage
 
 
 class Recorder(Protocol):
@@ -44,6 +49,12 @@ class Incidents(Protocol):
     ) -> Page:
         """Return a page of incidents, newest first."""
 
+    def postmortems(self, *, owing_only: bool, before: int | None, limit: int) -> RecordPage:
+        """Return a page of incidents with all that is known of them, newest first."""
+
+    def concerns(self, since: datetime) -> tuple[Concern, ...]:
+        """Return the incidents that are open or were detected after `since`, with their firings."""
+
     def ping(self) -> None:
         """Do nothing but ask whether the store answers."""
 
@@ -68,6 +79,20 @@ class Tally(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """How the webhooks of other systems are read, and how they sign; without a signing they need a token.
+
+    `people` says whose silences acknowledge, None: nobody's.
+    """
+
+    grafana: GrafanaReading = field(default_factory=GrafanaReading)
+    grafana_signing: Signing | None = None
+    pagerduty: PagerDutyReading = field(default_factory=PagerDutyReading)
+    pagerduty_signing: Signing | None = None
+    people: People | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The collaborators. Without `tokens` there is no authentication and only loopback is served.
 
@@ -85,6 +110,7 @@ class Parts:
     events: lifecycle.Reading
     policy: Policy
     zone: ZoneInfo
+    sources: Sources = field(default_factory=Sources)
     tokens: tuple[Token, ...] = ()
     metrics_auth: bool = False
     most_bytes: int = 2 * 1024 * 1024

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.domain.actions import Action, ActionState
+from service.domain.checks import Check, CheckState
+from service.domain.done import definition_of_done
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
 from service.domain.incident import Incident, Phase, ResolutionSource
@@ -107,6 +109,8 @@ class ActionShape(BaseModel):
     due_at: datetime | None
     state: ActionState
     overdue: bool
+    completed_at: datetime | None
+    verified_at: datetime | None
 
 
 class EventShape(BaseModel):
@@ -154,6 +158,7 @@ class IncidentDetail(IncidentSummary):
     dismissed_at: datetime | None
     indicators: dict[Indicator, float]
     deadlines: list[DeadlineShape]
+    checks: dict[Check, CheckState]
     alerts: list[AlertShape]
     actions: list[ActionShape]
     events: list[EventShape]
@@ -215,6 +220,7 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
             DeadlineShape(stage=d.stage, due_at=d.due_at, done_at=d.done_at, overdue=d.overdue(now))
             for d in incident.deadlines
         ],
+        checks=dict(definition_of_done(incident, now)),
         alerts=[_alert(episode) for episode in record.episodes],
         actions=[_action(action, now) for action in incident.actions],
         events=[EventShape.of(event) for event in sorted(record.events, key=lambda e: (e.occurred_at, e.recorded_at))],
@@ -272,4 +278,6 @@ def _action(action: Action, now: datetime) -> ActionShape:
         due_at=action.due_at,
         state=action.state,
         overdue=action.overdue(now),
+        completed_at=action.completed_at,
+        verified_at=action.verified_at,
     )

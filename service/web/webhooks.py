@@ -3,10 +3,12 @@
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
-from service.intake import alertmanager, lifecycle
+from service.intake import alertmanager, grafana, lifecycle
+from service.intake.alertmanager import Notification, shared_name
 from service.intake.reasons import Source
-from service.recorder.commands import Delivery, KeyedEvent, Outcome, RecordAlerts, RecordEvents
-from service.web.edge import received
+from service.intake.signatures import check_grafana
+from service.recorder.commands import Delivery, KeyedEvent, RecordAlerts, RecordEvents
+from service.web.edge import received, received_signed
 from service.web.parts import Parts
 from service.web.shapes import AlertsReceipt, EventsReceipt, TouchedIncident
 
@@ -17,23 +19,27 @@ def alertmanager_blueprint(parts: Parts) -> Blueprint:
 
     @bp.post("/webhooks/alertmanager", strict_slashes=False)
     def take_alerts() -> Response:
-        parts.tally.request(Source.ALERTMANAGER.value)
-        body = received(request, parts, "ingest")
+        parts.tally.request(bp.name)
+        body, now = received(request, parts, "ingest"), parts.clock()
+        return _recorded(alertmanager.parse(body, parts.alerts, now), Delivery(bp.name, body, now), parts)
+
+    return bp
+
+
+def grafana_blueprint(parts: Parts) -> Blueprint:
+    """Return the webhook of Grafana-managed alerts."""
+    bp = Blueprint(Source.GRAFANA.value, __name__)
+    signing = parts.sources.grafana_signing
+
+    @bp.route("/webhooks/grafana", methods=["POST", "PUT"], strict_slashes=False)
+    def take_alerts() -> Response:
+        parts.tally.request(bp.name)
         now = parts.clock()
-        notification = alertmanager.parse(body, parts.alerts, now)
-        outcomes: tuple[Outcome, ...] = ()
-        if notification.alerts:  # what is ignored altogether is not worth a commit
-            delivery = Delivery(Source.ALERTMANAGER.value, body, now)
-            outcomes = parts.recorder.submit(RecordAlerts(notification.alerts, delivery))
-        _count(notification, parts)
-        parts.tally.heard(Source.ALERTMANAGER.value, now)
-        return _json(
-            AlertsReceipt(
-                incidents=TouchedIncident.of(outcomes),
-                alerts=notification.total,
-                ignored=notification.total - len(notification.alerts),
-            )
-        )
+        if signing is None:
+            body = received(request, parts, "ingest")
+        else:
+            body = received_signed(request, parts, lambda body, header: check_grafana(body, header, signing, now))
+        return _recorded(grafana.parse(body, parts.sources.grafana, now), Delivery(bp.name, body, now), parts)
 
     return bp
 
@@ -48,7 +54,8 @@ def lifecycle_blueprint(parts: Parts) -> Blueprint:
         body = received(request, parts, "ingest")
         now = parts.clock()
         told = lifecycle.parse_lifecycle(body, parts.events, now)
-        events = tuple(KeyedEvent(key, event) for key, event in told)
+        label = parts.alerts.correlation_label
+        events = tuple(KeyedEvent(key, event, shared_name(event.labels, label)) for key, event in told)
         outcomes = parts.recorder.submit(RecordEvents(events, Delivery(Source.LIFECYCLE.value, body, now)))
         parts.tally.heard(Source.LIFECYCLE.value, now)
         repeated = sum(not outcome.created for outcome in outcomes)
@@ -57,11 +64,17 @@ def lifecycle_blueprint(parts: Parts) -> Blueprint:
     return bp
 
 
-def _count(notification: alertmanager.Notification, parts: Parts) -> None:
-    for reason, count in notification.ignored.items():
-        parts.tally.ignored(Source.ALERTMANAGER.value, reason.value, count)
-    if notification.truncated:
-        parts.tally.truncated(Source.ALERTMANAGER.value, notification.truncated)
+def _recorded(told: Notification, delivery: Delivery, parts: Parts) -> Response:
+    """Record a notification, count what it was, and answer; what is ignored altogether is not worth a commit."""
+    outcomes = parts.recorder.submit(RecordAlerts(told.alerts, delivery)) if told.alerts else ()
+    for reason, count in told.ignored.items():
+        parts.tally.ignored(delivery.source, reason.value, count)
+    if told.truncated:
+        parts.tally.truncated(delivery.source, told.truncated)
+    parts.tally.heard(delivery.source, delivery.received_at)
+    return _json(
+        AlertsReceipt(incidents=TouchedIncident.of(outcomes), alerts=told.total, ignored=told.total - len(told.alerts))
+    )
 
 
 def _json(model: BaseModel) -> Response:

@@ -151,6 +151,7 @@ def _operation():
     yield Sample("mttx_alerts_truncated_total", SOURCE, 0, 1)
     yield Sample("mttx_last_webhook_timestamp_seconds", SOURCE, NOW - 60)
     yield Sample("mttx_outbox_pending", TARGET, 1)
+    yield Sample("mttx_outbox_stopped", TARGET, 1)
     yield Sample("mttx_outbox_oldest_timestamp_seconds", TARGET, NOW - 60)
     yield Sample("mttx_outbox_deliveries_total", TARGET, 0, 9)
     yield Sample("mttx_outbox_failures_total", TARGET | {"reason": "timeout"}, 0, 1)

@@ -1,0 +1,173 @@
+"""Starting the service as users do, on loopback, with a database of its own; and what is seen of it from outside."""
+
+import ctypes
+import gzip
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = {
+    "ours": ["-m", "service"],
+    "no-store": ["-m", "benchmarks.variants", "no-store"],
+    "naive": ["-m", "benchmarks.variants", "naive"],
+}
+READY_WITHIN = 60.0
+STOP_WITHIN = 15.0
+_PR_SET_PDEATHSIG = 1
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class NotReady(Exception):
+    """A server did not start; the text has the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One scrape, as Prometheus does it: OpenMetrics, gzip."""
+
+    milliseconds: float
+    sent_bytes: int
+    plain_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory in MB: the worker's, and that of all processes of the server (shared pages counted each time)."""
+
+    worker: float
+    total: float
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server. `ready_after` is the time from the start of the process to the first 200 of /-/ready."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    ready_after: float
+    _pids: list[int] = field(default_factory=list)
+
+    def scrape(self) -> Scrape:
+        """Scrape /metrics over a connection of its own."""
+        headers = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
+        began = time.perf_counter()
+        status, body = _get(self.address, "/metrics", headers)
+        took = time.perf_counter() - began
+        if status != http.client.OK:
+            msg = f"the scrape was answered {status}"
+            raise NotReady(msg)
+        return Scrape(took * 1000, len(body), len(gzip.decompress(body)))
+
+    def memory(self) -> Memory:
+        """Read the resident memory of all processes; the largest is the worker."""
+        resident = sorted(_resident_mb(pid) for pid in self._family())
+        return Memory(resident[-1], sum(resident))
+
+    def settle(self, quiet: float = 0.15, patience: float = 10.0) -> None:
+        """Wait until the server has worked off what it took in, so that it does not disturb what comes next."""
+        end = time.monotonic() + patience
+        before = -1
+        while (now := sum(_cpu_ticks(pid) for pid in self._family())) - before > quiet * _TICKS / 10:
+            if time.monotonic() > end:
+                return
+            before = now
+            time.sleep(quiet)
+
+    def _family(self) -> list[int]:
+        if not self._pids:
+            pid = self.process.pid
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            self._pids = [pid, *(int(child) for child in children.split())]
+        return self._pids
+
+
+@contextmanager
+def running(kind: str, database: Path) -> Iterator[Server]:
+    """Start a server of a kind (`COMMANDS`) on a database file and stop it in the end, whatever happens."""
+    address = f"127.0.0.1:{_free_port()}"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MTTX_")}
+    environ |= {"MTTX_LISTEN": address, "MTTX_DATABASE_URL": f"sqlite:///{database}", "MTTX_LOG_LEVEL": "warning"}
+    log = database.with_suffix(".log")
+    began = time.perf_counter()
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *COMMANDS[kind], "serve"],
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=stderr,
+            stderr=stderr,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread of ours runs by then
+        )
+    try:
+        _wait_until_ready(address, process, log)
+        yield Server(address, process, time.perf_counter() - began)
+    finally:
+        _stop(process)
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + READY_WITHIN
+    while not _is_ready(address):
+        if process.poll() is not None or time.monotonic() > end:
+            msg = f"the server did not start:\n{log.read_text()[-2000:]}"
+            raise NotReady(msg)
+        time.sleep(0.005)
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return _get(address, "/-/ready", {})[0] == http.client.OK
+    except OSError:
+        return False
+
+
+def _get(address: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(address, timeout=60)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_WITHIN)
+    except subprocess.TimeoutExpired:  # its worker leaves when it is gone
+        process.kill()
+        process.wait()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel stop the server when this benchmark is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

@@ -1,0 +1,51 @@
+"""The two servers to compare with: `mttx serve` with another recorder and everything else as it is.
+
+Run as `python -m benchmarks.variants no-store|naive serve`; each server is configured by MTTX_* like the real one.
+"""
+
+import sys
+from contextlib import nullcontext
+from typing import Any
+
+from service import app
+from service.cli import main
+from service.domain.incident import Phase
+from service.domain.policy import Policy
+from service.recorder.commands import Command, Outcome
+from service.recorder.writer import Recorder, _Ticket
+from service.store import Store
+
+
+class NoStore(Recorder):
+    """Answers at once and records nothing: what Granian, Flask and the parsing cost without a store."""
+
+    def submit(self, command: Command) -> tuple[Outcome, ...]:  # noqa: ARG002 - it takes what the real one takes
+        """Pretend to have opened an incident."""
+        return (Outcome(1, Phase.DETECTED),)
+
+
+class Naive(Recorder):
+    """Records with the same code, but each request opens and commits a transaction of its own, in its own thread.
+
+    Whose turn it is SQLite decides, as it does where nobody thought of it.
+    """
+
+    def __init__(self, store: Store, policy: Policy, **limits: Any) -> None:
+        super().__init__(store, policy, **limits)
+        store._turn = nullcontext()  # type: ignore[assignment]  # the store lets writers in one after the other
+
+    def submit(self, command: Command) -> tuple[Outcome, ...]:
+        """Record one command as a batch of one, without the writer's thread."""
+        ticket = _Ticket(command)
+        self._record([ticket])
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.outcomes
+
+
+VARIANTS: dict[str, Any] = {"no-store": NoStore, "naive": Naive}
+
+
+if __name__ == "__main__":
+    app.Recorder = VARIANTS[sys.argv.pop(1)]  # type: ignore[misc]  # the worker is forked from this process
+    main(prog_name="mttx")

@@ -1,0 +1,229 @@
+"""`mttx postmortem`: write the document of an incident, check documents, and tell the service how far they are."""
+
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from service import __version__
+from service.cli.config import config_option
+from service.settings import Settings, load
+
+Language = Literal["ja", "en"]
+Output = Literal["text", "json", "github", "sarif"]
+PROGRESS_FROM = 20
+"""How many documents are worth a progress bar."""
+
+_PATHS = click.argument(
+    "paths", metavar="FILES...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+_CHANGED_WITH = click.option(
+    "--changed-with",
+    metavar="RANGE",
+    help="A range of git such as origin/main...HEAD: what it changes is what was changed together with the documents.",
+)
+
+
+@click.group()
+def postmortem() -> None:
+    """Write postmortem documents, check them, and measure them.
+
+    new, sync and status talk to the service at MTTX_URL (default http://127.0.0.1:9877), with the token in MTTX_TOKEN
+    or MTTX_TOKEN_FILE.
+    """
+
+
+@postmortem.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to write it.")
+@click.option("--lang", "language", type=click.Choice(["ja", "en"]), help="The language of the template.")
+@click.option("--template", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A Jinja file of yours.")
+@config_option
+def new(
+    incident_id: str, directory: Path | None, language: Language | None, template: Path | None, path: Path | None
+) -> None:
+    """Write the document of an incident, filled in with what is recorded. Never overwrites a file."""
+    from service.cli.client import INCIDENTS, connect
+    from service.cli.incident import IncidentId
+    from service.cli.postmortem_record import facts_of
+    from service.render.postmortem import BadTemplate, file_name, fill
+
+    settings = _settings(path)
+    number = IncidentId().convert(incident_id, None, click.get_current_context())
+    client = connect()
+    timeline = client.get(f"{INCIDENTS}/{number}/timeline")
+    facts = facts_of(client.get(f"{INCIDENTS}/{number}"), timeline, settings)
+    try:
+        text = fill(_template(settings, language, template), facts)
+    except BadTemplate as error:
+        raise click.ClickException(f"the template cannot be filled in: {error}") from error
+    target = (directory or settings.postmortems.directory) / file_name(facts)
+    _write(target, text)
+    click.echo(target)
+
+
+@postmortem.command()
+@_PATHS
+@click.option("--strict", is_flag=True, help="Warnings fail the check as well.")
+@click.option("--disable", metavar="RULE", multiple=True, help="A rule that does not count, such as PM603.")
+@_CHANGED_WITH
+@click.option("--output", type=click.Choice(["text", "json", "github", "sarif"]), default="text", show_default=True)
+@config_option
+@click.pass_context
+def lint(
+    ctx: click.Context,
+    *,
+    paths: tuple[Path, ...],
+    strict: bool,
+    disable: tuple[str, ...],
+    changed_with: str | None,
+    output: Output,
+    path: Path | None,
+) -> None:
+    """Check documents, and every PM-*.md of folders. Exit code 1 if one has errors; docs/lint/ explains the rules."""
+    from service.cli.postmortem_lint import check
+    from service.cli.postmortem_terms import documents_in, terms_of
+    from service.postmortems.lint import failed
+    from service.render.findings import as_github, as_json, as_sarif, as_text, summary
+
+    found = check(documents_in(paths), terms_of(_settings(path), disable, _changed(changed_with)), PROGRESS_FROM)
+    by_path = {checked.path: checked.findings for checked in found}
+    match output:
+        case "json":
+            click.echo(as_json(by_path))
+        case "sarif":
+            click.echo(as_sarif(by_path, __version__))
+        case "github":
+            for checked in found:
+                for finding in checked.findings:
+                    click.echo(as_github(checked.path, finding))
+        case "text":
+            for checked in found:
+                for finding in checked.findings:
+                    click.echo(as_text(checked.path, finding, checked.line(finding.line)))
+            click.echo(summary(by_path))
+    ctx.exit(1 if any(failed(list(c.findings), strict=strict) for c in found) else 0)
+
+
+@postmortem.command()
+@_PATHS
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@_CHANGED_WITH
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@config_option
+@click.pass_context
+def sync(
+    ctx: click.Context,
+    *,
+    paths: tuple[Path, ...],
+    dry_run: bool,
+    changed_with: str | None,
+    output: str,
+    path: Path | None,
+) -> None:
+    """Tell the service how far documents and their actions are. Sending it again changes nothing."""
+    from service.cli.client import connect
+    from service.cli.postmortem_sync import sync_document
+    from service.cli.postmortem_terms import documents_in, terms_of
+
+    client, terms = connect(), terms_of(_settings(path), changed=_changed(changed_with))
+    synced = [sync_document(client, document, terms, dry_run=dry_run) for document in documents_in(paths)]
+    if output == "json":
+        click.echo(json.dumps({"documents": [_synced(one) for one in synced]}, ensure_ascii=False, indent=2))
+    else:
+        for one in synced:
+            _print_synced(one, dry_run=dry_run)
+    ctx.exit(1 if any(one.failure for one in synced) else 0)
+
+
+@postmortem.command()
+@click.option("--all", "everything", is_flag=True, help="Those that owe nothing any more as well.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True)
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@config_option
+def status(everything: bool, limit: int, output: str, path: Path | None) -> None:
+    """Show which postmortems owe what: stages, the definition of done, actions and their verification."""
+    from service.cli.client import connect
+    from service.cli.postmortem_tables import print_status
+
+    client, address = connect(), f"/api/v1/postmortems?limit={min(limit, 200)}{'&all=true' if everything else ''}"
+    found: list[Any] = []
+    following: str | None = address
+    while following and len(found) < limit:
+        page = client.get(following)
+        found += page["postmortems"]
+        following = page["next"]
+    if output == "json":
+        click.echo(json.dumps({"postmortems": found[:limit]}, ensure_ascii=False, indent=2))
+    else:
+        print_status(found[:limit], _settings(path).display_timezone)
+    if following or len(found) > limit:
+        click.echo("There are more; --limit shows them.", err=True)
+
+
+def _settings(path: Path | None) -> Settings:
+    return load(path, os.environ)
+
+
+def _changed(revisions: str | None) -> frozenset[str] | None:
+    from service.cli.postmortem_git import GitFailed, changed_in
+
+    if revisions is None:
+        return None
+    try:
+        return changed_in(revisions, Path())
+    except GitFailed as error:
+        raise click.UsageError(f"--changed-with: {error}") from error
+
+
+def _template(settings: Settings, language: Language | None, template: Path | None) -> str:
+    """Return the template: the one that is named, else that of the language that is named, else the configured one."""
+    own = template or (settings.postmortems.template if language is None else None)
+    try:
+        if own is not None:
+            return own.read_text(encoding="utf-8")
+        name = f"postmortem.{language or settings.postmortems.language}.md.j2"
+        return (files("service.render") / "templates" / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"cannot read the template: {error}") from error
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise click.ClickException(f"{target} is there already; nothing was written") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _synced(one: Any) -> dict[str, Any]:
+    reports = [
+        {"kind": r.kind.value, "event_id": r.event_id, "occurred_at": r.occurred_at and r.occurred_at.isoformat()}
+        for r in one.plan.reports
+    ]
+    return {
+        "path": one.path,
+        "incident": one.incident,
+        "events": reports,
+        "notices": one.notices,
+        "failure": one.failure,
+    }
+
+
+def _print_synced(one: Any, *, dry_run: bool) -> None:
+    done = "would send" if dry_run else "sent"
+    events = f"{done} {len(one.plan.reports)} event{'' if len(one.plan.reports) == 1 else 's'}"
+    click.echo(f"{one.path}  {one.incident or '-'}  {f'failed: {one.failure}' if one.failure else events}")
+    for report in one.plan.reports:
+        checks = report.data.get("checks")
+        what = ", ".join(f"{c}: {s}" for c, s in checks.items()) if checks else report.data.get("action_id", "")
+        at = f"{report.occurred_at:%Y-%m-%d %H:%M:%S%z}" if report.occurred_at else "now"
+        click.echo(f"    {report.kind} {what}  {at}")
+    for notice in one.notices:
+        click.echo(f"    note: {notice}")

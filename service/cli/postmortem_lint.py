@@ -1,0 +1,57 @@
+"""Checking many files, with progress for whoever watches."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from service.postmortems.findings import Finding
+from service.postmortems.lint import lint, unreadable
+from service.postmortems.reading import read
+from service.postmortems.terms import Terms
+
+MOST_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file and what was found in it; `lines` are kept only where something was."""
+
+    path: str
+    findings: tuple[Finding, ...]
+    lines: tuple[str, ...] = ()
+
+    def line(self, number: int) -> str:
+        """Return a line, counted from 1; nothing where there is none."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+
+def check(paths: Sequence[Path], terms: Terms, progress_from: int) -> list[Checked]:
+    """Check files in their order; one that cannot be read is a finding."""
+    return [check_file(path, terms) for path in _watched(paths, progress_from)]
+
+
+def check_file(path: Path, terms: Terms) -> Checked:
+    """Check one file."""
+    name = path.as_posix()
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return Checked(name, (unreadable(f"larger than {MOST_BYTES // 1024**2} MB; attach the data instead"),))
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Checked(name, (unreadable(f"not UTF-8: {error.reason} at byte {error.start}"),))
+    except OSError as error:
+        return Checked(name, (unreadable(error.strerror or str(error)),))
+    document = read(path.name, text)
+    found = tuple(lint(document, terms))
+    return Checked(name, found, document.lines if found else ())
+
+
+def _watched(paths: Sequence[Path], progress_from: int) -> Iterator[Path]:
+    console = Console(stderr=True)
+    if len(paths) < progress_from or not sys.stderr.isatty():
+        return iter(paths)
+    return iter(track(paths, "Checking", console=console, transient=True))

@@ -1,0 +1,49 @@
+"""What documents are held to, from the configuration of whoever runs the command."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from service.domain.policy import DueRule, Severity, Stage, WeeklyReview
+from service.postmortems.catalogue import BY_ID
+from service.postmortems.terms import Terms
+from service.settings import Settings
+
+
+def terms_of(settings: Settings, disabled: Iterable[str] = (), changed: frozenset[str] | None = None) -> Terms:
+    """Return the terms as of now."""
+    off = frozenset({*settings.postmortems.disabled_rules, *disabled})
+    unknown = sorted(off - BY_ID.keys())
+    if unknown:
+        raise click.UsageError(f"there is no rule {', '.join(unknown)}; docs/lint/ has them all")
+    return Terms(
+        zone=settings.display_timezone,
+        deadlines=deadlines_of(settings),
+        documents=settings.postmortems.documents,
+        disabled=off,
+        now=datetime.now(UTC),
+        changed=changed,
+    )
+
+
+def deadlines_of(settings: Settings) -> dict[Severity, dict[Stage, DueRule]]:
+    """Return when each stage is due."""
+    review = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
+    return {
+        Severity(severity): {
+            stage: rule if isinstance(rule, timedelta) else review
+            for stage, rule in ((Stage.DRAFT, stages.draft), (Stage.FINAL, stages.final))
+            if rule is not None
+        }
+        for severity, stages in settings.deadlines.by_severity().items()
+    }
+
+
+def documents_in(paths: Iterable[Path]) -> list[Path]:
+    """Return the files, and of folders every PM-*.md in them, each once."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        found.update(dict.fromkeys(sorted(path.rglob("PM-*.md")) if path.is_dir() else [path]))
+    return list(found)

@@ -1,0 +1,127 @@
+"""Annotations over Grafana's HTTP API (9 to 13): find, read, add, change. Nothing is ever deleted.
+
+All of time, timeEnd, tags and text are sent each time: PUT empties what is left out, and grafana-client sends an empty
+list for tags that it was not given. A point is a region that ends where it begins.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from service.clients.grafana.connection import Connection
+from service.render.annotations import KEY_TAG, Annotation
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LIMIT = 100
+"""How many annotations with the same key are looked for; one is what should be there."""
+
+
+def milliseconds(at: datetime) -> int:
+    """Return an instant as Grafana takes it; seconds would be accepted too, and land in 1970."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An annotation as Grafana has it; times in milliseconds."""
+
+    id: int
+    time: int
+    time_end: int
+    text: str
+    tags: frozenset[str]
+
+    @property
+    def key(self) -> str | None:
+        """Our name of it, None where it is not ours."""
+        return next((tag.removeprefix(f"{KEY_TAG}:") for tag in self.tags if tag.startswith(f"{KEY_TAG}:")), None)
+
+    def shows(self, annotation: Annotation) -> bool:
+        """Say whether it is as it should be."""
+        return self.spans(annotation) and self.text == annotation.text and self.tags == set(annotation.tags)
+
+    def spans(self, annotation: Annotation) -> bool:
+        """Say whether it begins and ends where it should."""
+        return (self.time, self.time_end) == _span(annotation)
+
+
+class Annotations:
+    """The annotations of one organisation. Every method raises `DeliveryError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, annotation_id: int) -> Stored | None:
+        """Read one; None where it is gone."""
+        return self._stored(self._connection.get(f"/annotations/{annotation_id}"), or_none=True)
+
+    def find(self, key: str) -> list[Stored]:
+        """Return those that carry our name, the oldest first."""
+        with self._connection.asking() as api:
+            tag = quote(f"{KEY_TAG}:{key}", safe="")
+            found = api.annotations.find_annotations(ann_type="annotation", tags=[tag], limit=LIMIT)
+        if not isinstance(found, list):
+            raise self._connection.unexpected(found)
+        stored = (self._stored(one) for one in found)
+        return sorted((one for one in stored if one is not None and one.key == key), key=lambda one: one.id)
+
+    def add(self, annotation: Annotation, dashboard_uid: str | None = None) -> int:
+        """Create one and return its id; not idempotent: after a failure it may be there, or come to be."""
+        time, time_end = _span(annotation)
+        with self._connection.asking() as api:
+            answer = api.annotations.add_annotation(
+                dashboard_uid=dashboard_uid,
+                time_from=time,
+                time_to=time_end,
+                tags=list(annotation.tags),
+                text=annotation.text,
+            )
+        made = answer.get("id") if isinstance(answer, dict) else None
+        if not isinstance(made, int) or made <= 0:
+            raise self._connection.unexpected(answer)
+        return made
+
+    def patch(self, annotation_id: int, annotation: Annotation) -> None:
+        """Change one."""
+        self._change("partial_update_annotation", annotation_id, annotation)
+
+    def put(self, annotation_id: int, annotation: Annotation) -> None:
+        """Replace one; for Grafanas whose PATCH leaves `timeEnd` as it was."""
+        self._change("update_annotation", annotation_id, annotation)
+
+    def has_dashboard(self, uid: str) -> bool:
+        """Say whether there is such a dashboard; Grafana 9 takes an annotation of an unknown one for the whole
+        organisation.
+        """
+        return self._connection.get(f"/dashboards/uid/{quote(uid, safe='')}") is not None
+
+    def _change(self, method: str, annotation_id: int, annotation: Annotation) -> None:
+        time, time_end = _span(annotation)
+        with self._connection.asking() as api:
+            change = getattr(api.annotations, method)
+            change(annotation_id, time_from=time, time_to=time_end, tags=list(annotation.tags), text=annotation.text)
+
+    def _stored(self, answer: Any, *, or_none: bool = False) -> Stored | None:
+        if answer is None and or_none:
+            return None
+        try:
+            time = int(answer["time"])
+            return Stored(
+                id=int(answer["id"]),
+                time=time,
+                time_end=int(answer.get("timeEnd") or time),
+                text=str(answer.get("text") or ""),
+                tags=frozenset(_tags(answer.get("tags") or ())),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._connection.unexpected(answer) from error
+
+
+def _span(annotation: Annotation) -> tuple[int, int]:
+    return milliseconds(annotation.starts_at), milliseconds(annotation.ends_at)
+
+
+def _tags(tags: Iterable[object]) -> Iterable[str]:
+    return (str(tag) for tag in tags)

@@ -1,0 +1,35 @@
+"""The definition of done of a postmortem (the standard, section 8): what is checked, and how each check stands."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from service.domain.events import Event, EventKind
+
+
+class Check(StrEnum):
+    """What has to hold. `deadline` is known here; the others are reported by whoever reads the document."""
+
+    DEADLINE = "deadline"
+    EVIDENCE = "evidence"
+    ACTIONS = "actions"
+    ISSUES = "issues"
+    DOCUMENTS = "documents"
+    ADR = "adr"
+
+
+class CheckState(StrEnum):
+    """How a check stands; `pending` while the document is a draft, `not_needed` where nothing is asked for."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    PENDING = "pending"
+    NOT_NEEDED = "not_needed"
+
+
+def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
+    """Return what was last reported of each check; `events` are those that count, in order of time."""
+    said: dict[str, str] = {}
+    for event in events:
+        if event.kind is EventKind.POSTMORTEM_CHECKED:
+            said.update(event.data["checks"])
+    return {check: CheckState(said[check]) for check in Check if check in said}

@@ -1,0 +1,33 @@
+"""How far the postmortem of an incident is from done, at a given time."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from service.domain.checks import Check, CheckState
+from service.domain.incident import Incident
+
+
+def definition_of_done(incident: Incident, now: datetime) -> Mapping[Check, CheckState]:
+    """Return how every check stands at `now`; a document that nobody has read yet leaves its checks pending.
+
+    Nothing is asked of a dismissed incident.
+    """
+    if incident.dismissed_at is not None:
+        return dict.fromkeys(Check, CheckState.NOT_NEEDED)
+    reported = {check: incident.checks.get(check, CheckState.PENDING) for check in Check}
+    return {**reported, Check.DEADLINE: _deadline(incident, now)}
+
+
+def _deadline(incident: Incident, now: datetime) -> CheckState:
+    if not incident.deadlines:
+        return CheckState.NOT_NEEDED
+    if any(d.late or d.overdue(now) for d in incident.deadlines):
+        return CheckState.FAILED
+    done = all(d.done_at is not None for d in incident.deadlines)
+    return CheckState.PASSED if done else CheckState.PENDING
+
+
+def failed_checks(incident: Incident) -> list[Check]:
+    """Return the checks that fail for good: what was reported, and a stage that came late. What may yet fail is not."""
+    reported = [check for check, state in incident.checks.items() if state is CheckState.FAILED]
+    return [Check.DEADLINE, *reported] if any(d.late for d in incident.deadlines) else reported

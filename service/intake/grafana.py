@@ -1,0 +1,59 @@
+"""The webhook body of Grafana-managed alerts (version 1) into alerts. docs/sources/grafana.md tells operators the same.
+
+It has Alertmanager's shape with more fields. Source of the format: grafana/alerting `receivers/webhook`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.intake import alertmanager
+from service.intake.alertmanager import Notification, notification, read_version
+from service.intake.reasons import Failure, Ignored, Source
+from service.intake.wire import PayloadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read Grafana's alerts: as all others; and whether a rule without data, or with an error, is one."""
+
+    alerts: alertmanager.Reading = field(default_factory=alertmanager.Reading)
+    no_data: bool = False
+    error: bool = False
+
+
+class GrafanaPayload(alertmanager.Payload):
+    """What is read of Grafana's notification: the same as of Alertmanager's."""
+
+
+def parse(body: bytes, reading: Reading, now: datetime) -> Notification:
+    """Read a notification; one alert that cannot be read refuses all of it. Raises PayloadError and nothing else.
+
+    A resolved alert whose start equals its end tells the end alone (`Observation.is_end_only`).
+    """
+
+    def is_ignored(labels: Mapping[str, str], alerts: alertmanager.Reading) -> Ignored | None:
+        return alertmanager.ignored(labels, alerts) or _pseudo(labels, reading)
+
+    return notification(read_version(body, "1", _wrong_version), reading.alerts, now, Source.GRAFANA, is_ignored)
+
+
+def _pseudo(labels: Mapping[str, str], reading: Reading) -> Ignored | None:
+    match labels.get("alertname"):
+        case "DatasourceNoData" if not reading.no_data:
+            return Ignored.NO_DATA
+        case "DatasourceError" if not reading.error:
+            return Ignored.ERROR
+        case _:
+            return None
+
+
+def _wrong_version(told: object) -> PayloadError:
+    if told == "4":
+        text = 'This is Alertmanager\'s webhook body (version "4"). It goes to /webhooks/alertmanager.'
+    else:
+        text = (
+            'This is not the webhook body of Grafana\'s alerts (version "1"). Send to this address from a contact point '
+            "of the type Webhook, and remove a custom payload from it."
+        )
+    return PayloadError(Failure.WRONG_VERSION, text)

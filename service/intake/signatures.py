@@ -1,0 +1,67 @@
+"""Whether a body was signed by somebody who knows a secret. Compared in constant time, over the body as it came."""
+
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+REPLAY_WINDOW = timedelta(minutes=5)
+Header = Callable[[str], str | None]
+"""Gives the value of a header, None where it is missing."""
+_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """What signatures are held to: any of `secrets`, so that one can be replaced while both are in use.
+
+    With a `timestamp_header` the time is signed too, and a body signed longer ago than `window` is refused.
+    """
+
+    secrets: tuple[bytes, ...] = field(repr=False)
+    header: str
+    timestamp_header: str | None = None
+    window: timedelta = REPLAY_WINDOW
+
+
+class BadSignature(Exception):
+    """The body was not signed as agreed; the text says what to look at and carries no secret."""
+
+
+def check_pagerduty(body: bytes, header: Header, signing: Signing) -> None:
+    """Check `v1=<hex>`, several with commas between, any of which may be right. Raises BadSignature."""
+    given = [one.strip() for one in _header(header, signing.header).split(",")]
+    versioned = [one.removeprefix("v1=") for one in given if one.startswith("v1=")]
+    _check(versioned, body, signing)
+
+
+def check_grafana(body: bytes, header: Header, signing: Signing, now: datetime) -> None:
+    """Check the hex of the body, or of the time and the body where the time is signed. Raises BadSignature."""
+    given = [_header(header, signing.header).strip()]
+    if signing.timestamp_header is None:
+        _check(given, body, signing)
+        return
+    stamp = _header(header, signing.timestamp_header).strip()
+    _check(given, stamp.encode(errors="surrogatepass") + b":" + body, signing)
+    if not _SECONDS.fullmatch(stamp) or abs(int(stamp) - now.timestamp()) > signing.window.total_seconds():
+        raise BadSignature(
+            f"{signing.timestamp_header} is not within {signing.window.total_seconds():.0f} s of our clock: "
+            "an old request was sent again, or a clock is wrong."
+        )
+
+
+def _header(header: Header, name: str) -> str:
+    value = header(name)
+    if not value:
+        raise BadSignature(f"The header {name} is missing: sign the requests with the secret that is configured here.")
+    return value
+
+
+def _check(given: Iterable[str], signed: bytes, signing: Signing) -> None:
+    expected = [hmac.new(secret, signed, "sha256").hexdigest() for secret in signing.secrets]
+    matches = [
+        hmac.compare_digest(one.encode(errors="surrogatepass"), right.encode()) for one in given for right in expected
+    ]
+    if not any(matches):
+        raise BadSignature(f"The signature in {signing.header} is of another secret or another body.")

@@ -1,0 +1,73 @@
+"""What waits for other systems, and how this process's deliveries to them went."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from prometheus_client import Metric as Family
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from service.metrics.catalogue import BY_NAME, Kind
+from service.store import StoreUnavailable
+from service.store.outbox import Waiting
+
+
+class DeliveryTally:
+    """Counts deliveries from any thread; every target and reason is there at 0 from the start."""
+
+    def __init__(self, targets: Collection[str], reasons: Collection[str]) -> None:
+        self._lock = threading.Lock()
+        self._delivered: Counter[str] = Counter(dict.fromkeys(targets, 0))
+        self._failed: Counter[tuple[str, str]] = Counter({(t, r): 0 for t in targets for r in reasons})
+
+    def delivered(self, target: str) -> None:
+        """Count what the far side took."""
+        with self._lock:
+            self._delivered[target] += 1
+
+    def failed(self, target: str, reason: str) -> None:
+        """Count an attempt that failed."""
+        with self._lock:
+            self._failed[target, reason] += 1
+
+    def counts(self) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+        """Return the deliveries by target, and the failures by target and reason."""
+        with self._lock:
+            return dict(self._delivered), dict(self._failed)
+
+
+class OutboxCollector(Collector):
+    """The outbox of every target that is configured. Where the store does not answer, only the counters are shown."""
+
+    def __init__(self, targets: Collection[str], waiting: Callable[[str], Waiting], tally: DeliveryTally) -> None:
+        self._targets = targets
+        self._waiting = waiting
+        self._tally = tally
+
+    def describe(self) -> Iterable[Family]:
+        """Say nothing, so that registering reads nothing."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield the families."""
+        delivered, failed = self._tally.counts()
+        yield _family("mttx_outbox_deliveries_total", (((t,), n) for t, n in delivered.items()))
+        yield _family("mttx_outbox_failures_total", failed.items())
+        try:
+            waiting = {target: self._waiting(target) for target in self._targets}
+        except StoreUnavailable:
+            return
+        oldest = [((t,), w.oldest.timestamp() if w.oldest else 0) for t, w in waiting.items()]
+        yield _family("mttx_outbox_pending", (((t,), w.pending) for t, w in waiting.items()))
+        yield _family("mttx_outbox_oldest_timestamp_seconds", oldest)
+        yield _family("mttx_outbox_stopped", (((t,), w.stopped) for t, w in waiting.items()))
+
+
+def _family(name: str, series: Iterable[tuple[Sequence[str], float]]) -> Family:
+    metric = BY_NAME[name]
+    make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family = make(name, metric.help, labels=metric.labels)
+    for labels, value in series:
+        family.add_metric(labels, value)
+    return family

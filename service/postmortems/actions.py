@@ -1,0 +1,159 @@
+"""The table of actions (the standard, section 6): what is promised, by whom, until when, and how far it is."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from service.domain.actions import ActionState
+from service.postmortems.document import Document, SectionKind, Text
+
+_LINK = re.compile(r"\[([^\[\]]{1,200})\]\([^()\s]{1,2000}\)")
+_ISSUE = re.compile(r"https?://|(?<![\w#!])[#!][0-9]{1,9}(?![0-9])")
+_DATE = re.compile(r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
+_NOT_YET = re.compile("未(?:着手|実施|完了|対応|確認|検証)(?:み|済み?)?")
+_STATES: Mapping[ActionState, re.Pattern[str]] = {
+    ActionState.VERIFIED: re.compile(r"検証済み?|確認済み?|検証完了|verified", re.IGNORECASE),
+    ActionState.COMPLETED: re.compile(r"実施済み?|対応済み?|完了|completed|done|closed", re.IGNORECASE),
+    ActionState.OPEN: re.compile(r"対応中|進行中|着手|open|to ?do|in progress|doing", re.IGNORECASE),
+}
+
+
+class Column(StrEnum):
+    """The columns; the standard's six, the state, and the issue where it has a column of its own."""
+
+    ID = "ID"
+    TITLE = "対策"
+    OWNER = "Owner"
+    DUE = "Due"
+    TYPE = "種別"
+    VERIFICATION = "検証/完了条件"
+    STATE = "状態"
+    ISSUE = "Issue"
+
+
+REQUIRED = (Column.ID, Column.TITLE, Column.OWNER, Column.DUE, Column.TYPE, Column.VERIFICATION)
+_HEADINGS: Mapping[Column, tuple[str, ...]] = {
+    Column.VERIFICATION: ("検証", "完了条件", "verif", "done when", "acceptance"),
+    Column.STATE: ("状態", "進捗", "status", "state"),
+    Column.ISSUE: ("issue", "ticket", "チケット"),
+    Column.DUE: ("due", "期限", "期日"),
+    Column.OWNER: ("owner", "担当"),
+    Column.TYPE: ("種別", "type"),
+    Column.TITLE: ("対策", "内容", "action", "measure", "what"),
+    Column.ID: ("id", "番号"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an action is, and the days on which it got there, where they are written."""
+
+    state: ActionState
+    completed_on: date | None = None
+    verified_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One row. A cell that is missing is empty and stands where the row begins. `progress` None: not readable."""
+
+    cells: Mapping[Column, Text]
+    has_issue: bool
+
+    @property
+    def id(self) -> str:
+        """The id without the link that it may be."""
+        return _LINK.sub(r"\1", self.cells[Column.ID].text).strip("`* ")
+
+    @property
+    def due(self) -> date | None:
+        """The due date, None where there is none in ISO form."""
+        return iso_date(self.cells[Column.DUE].text)
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far it is; an empty cell means open."""
+        return read_progress(self.cells[Column.STATE].text)
+
+    def said(self, column: Column) -> str:
+        """Return a cell as plain text."""
+        return _LINK.sub(r"\1", self.cells[column].text).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTable:
+    """The table: which of the columns it has, and its rows."""
+
+    place: Text
+    columns: frozenset[Column]
+    rows: tuple[ActionRow, ...]
+
+
+def action_table(document: Document) -> ActionTable | None:
+    """Return the first table of the section; None where there is none."""
+    section = document.section(SectionKind.ACTIONS)
+    if section is None or not section.tables:
+        return None
+    table = section.tables[0]
+    columns = _columns(table.header)
+    rows = tuple(_row(row, columns) for row in table.rows if row)
+    return ActionTable(table.header[0], frozenset(columns), rows)
+
+
+def iso_date(text: str) -> date | None:
+    """Read YYYY-MM-DD; None for anything else, and for a day that does not exist."""
+    try:
+        return date.fromisoformat(text.strip()) if _DATE.fullmatch(text.strip()) else None
+    except ValueError:
+        return None
+
+
+def read_progress(text: str) -> Progress | None:
+    """Read a state such as `完了 2025-08-20`; of several the furthest counts, and each may have its date."""
+    if not text.strip():
+        return Progress(ActionState.OPEN)
+    found = [(match.start(), ActionState.OPEN) for match in _NOT_YET.finditer(text)]
+    left = _NOT_YET.sub(_blank, text)
+    for state, words in _STATES.items():
+        found += [(match.start(), state) for match in words.finditer(left)]
+        left = words.sub(_blank, left)
+    if not found:
+        return None
+    days = _days(text, sorted(found))
+    furthest = max((state for _, state in found), key=list(ActionState).index)
+    return Progress(furthest, days.get(ActionState.COMPLETED), days.get(ActionState.VERIFIED))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _days(text: str, found: Sequence[tuple[int, ActionState]]) -> dict[ActionState, date]:
+    """Find the date behind each state's word, before the next word."""
+    days: dict[ActionState, date] = {}
+    ends = [start for start, _ in found[1:]] + [len(text)]
+    for (start, state), end in zip(found, ends, strict=True):
+        match = _DATE.search(text, start, end)
+        day = iso_date(match[1]) if match else None
+        if day:
+            days.setdefault(state, day)
+    return days
+
+
+def _columns(header: Sequence[Text]) -> dict[Column, int]:
+    columns: dict[Column, int] = {}
+    for index, cell in enumerate(header):
+        name = cell.text.casefold()
+        column = next((c for c, words in _HEADINGS.items() if any(word in name for word in words)), None)
+        if column:
+            columns.setdefault(column, index)
+    return columns
+
+
+def _row(row: Sequence[Text], columns: Mapping[Column, int]) -> ActionRow:
+    missing = Text("", row[0].line, row[0].column)
+    cells = {c: row[columns[c]] if columns.get(c, len(row)) < len(row) else missing for c in Column}
+    linked = any(_ISSUE.search(cell.text) for cell in row) or bool(cells[Column.ISSUE].text)
+    return ActionRow(cells, linked)

@@ -1,0 +1,62 @@
+"""The linter: every check over one document, without what its author switched off with a reason."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from service.postmortems import catalogue as c
+from service.postmortems.document import Document, Text
+from service.postmortems.findings import Finding, Level, at
+from service.postmortems.reading import LONGEST_LINE, MOST_LINES
+from service.postmortems.rules import actions, change, content, metadata, safety, structure, times
+from service.postmortems.suppressions import suppressed
+from service.postmortems.terms import Terms
+
+Check = Callable[[Document, Terms], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    metadata.check,
+    structure.check,
+    times.check,
+    content.check,
+    actions.check,
+    safety.check,
+    change.check,
+)
+MOST_OF_A_RULE = 100
+"""How many findings of one rule are told of one document; what comes after says nothing new."""
+
+
+def lint(document: Document, terms: Terms) -> list[Finding]:
+    """Return what is wrong with a document, by place."""
+    found: list[Finding] = []
+    for check in (*CHECKS, _length):
+        counted: Counter[str] = Counter()
+        for finding in check(document, terms):
+            counted[finding.rule_id] += 1
+            if finding.rule_id not in terms.disabled and counted[finding.rule_id] <= MOST_OF_A_RULE:
+                found.append(finding)
+    return suppressed(document, sorted(found))
+
+
+def as_final(terms: Terms) -> Terms:
+    """Return the terms under which a draft is judged as if it were final."""
+    return replace(terms, as_final=True)
+
+
+def unreadable(reason: str) -> Finding:
+    """Return the finding for a file of which nothing can be read."""
+    return at(c.UNREADABLE, Text("", 1), reason)
+
+
+def failed(findings: list[Finding], *, strict: bool) -> bool:
+    """Say whether findings fail the check: errors do, warnings only where it is strict."""
+    return any(strict or finding.level is Level.ERROR for finding in findings)
+
+
+def _length(document: Document, terms: Terms) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
+    if document.cut:
+        message = (
+            f"only {MOST_LINES} lines, and {LONGEST_LINE} characters of each, are checked; attach the rest as evidence"
+        )
+        yield at(c.UNREADABLE, Text("", 1), message)

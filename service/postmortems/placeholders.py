@@ -1,0 +1,30 @@
+"""What a template leaves for people to fill in, and what of it is still there."""
+
+import re
+from collections.abc import Iterator
+
+_PLACEHOLDER = re.compile(
+    r"\{[^{}\n\"=$]{1,80}\}"
+    r"|(?<![A-Za-z0-9_])(?:TBD|TODO|FIXME|T\.B\.D\.|YYYY-MM-DD|YYYYMMDD|Sev-X|Draft \| Final)(?![A-Za-z0-9_])"
+    r"|未記入|要記入|記入してください|（記入）|後で記入|§x\.x"
+    r"|(?:(?<=[:：])|(?<=[:：] ))(?:\.{3}|…)(?=\s*$)"
+    r"|何が起きたか（1〜3行）|5 Whys / 因果（|手順/レビュー/権限/ゲート|ブローカー/ネットワーク/時刻"
+)
+_NOT_APPLICABLE = re.compile(
+    r"該当なし|該当せず|対象外|なし|(?<![A-Za-z])(?:n/a|none|not applicable)(?![A-Za-z])", re.IGNORECASE
+)
+
+
+def placeholders(text: str) -> Iterator[re.Match[str]]:
+    """Find the placeholders of a text. The last alternatives are the standard's own words of guidance."""
+    return _PLACEHOLDER.finditer(text)
+
+
+def has_placeholder(text: str) -> bool:
+    """Say whether something is left to fill in."""
+    return _PLACEHOLDER.search(text) is not None
+
+
+def is_not_applicable(text: str) -> bool:
+    """Say whether a text declares that there is nothing to say, which is an answer as well."""
+    return _NOT_APPLICABLE.search(text) is not None

@@ -1,0 +1,67 @@
+"""One incident that several sources tell of: what they call by the same name at the same time is the same.
+
+A name (alias) is a text that both carry: the group key of Alertmanager, which its PagerDuty integration sends on as the
+SHA-256 in hex, or the value of a label that people chose for that.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from service.domain.policy import Milestone
+from service.recorder.commands import Delivery
+from service.recorder.incidents import Incidents
+from service.store.ledger import ALIAS, Entry, Ledger
+
+
+class Correlation:
+    """Finds and joins the incidents of one ledger that share a name and lie no more than `window` apart."""
+
+    def __init__(self, ledger: Ledger, incidents: Incidents, window: timedelta) -> None:
+        self._ledger = ledger
+        self._incidents = incidents
+        self._window = window
+
+    def find(self, aliases: Iterable[str], at: datetime) -> Entry | None:
+        """Return the incident that another source calls by one of these names and that goes on at `at`."""
+        for alias in aliases:
+            known = self._known(alias)
+            if known is not None and self._touch((at, at), self._interval(known)):
+                return known
+        return None
+
+    def join(self, entry: Entry, aliases: Iterable[str], delivery: Delivery) -> Entry:
+        """Make one of the incident and those that have its names; the later merges into the earlier, which is returned.
+
+        A name is free for the next incident once the interval of the one that has it is over.
+        """
+        for alias in aliases:
+            known = self._known(alias)
+            if known is None:
+                self._name(alias, entry)
+            elif known.id != entry.id:
+                if self._touch(self._interval(entry), self._interval(known)):
+                    into, absorbed = sorted((entry, known), key=lambda e: e.id)
+                    self._incidents.absorb_by_overlap(absorbed, into, delivery)
+                    entry = into
+                    self._name(alias, entry)
+                elif self._interval(known)[0] < self._interval(entry)[0]:
+                    self._name(alias, entry)
+        return entry
+
+    def _known(self, alias: str) -> Entry | None:
+        incident_id = self._ledger.keys.get((ALIAS, alias))
+        return None if incident_id is None else self._ledger.root(incident_id)
+
+    def _name(self, alias: str, entry: Entry) -> None:
+        self._ledger.keys[ALIAS, alias] = self._ledger.aliases[alias] = entry.id
+
+    def _interval(self, entry: Entry) -> tuple[datetime, datetime | None]:
+        incident = self._incidents.fold(entry)
+        begin = incident.milestones.get(Milestone.DETECTED, incident.deadlines_from)
+        return begin, incident.dismissed_at or incident.milestones.get(Milestone.RESOLVED)
+
+    def _touch(self, one: tuple[datetime, datetime | None], other: tuple[datetime, datetime | None]) -> bool:
+        (begin, end), (other_begin, other_end) = one, other
+        return (end is None or other_begin <= end + self._window) and (
+            other_end is None or begin <= other_end + self._window
+        )

@@ -1,0 +1,136 @@
+"""The text of an annotation: the little HTML that Grafana's tooltips show, with everything of other people escaped.
+
+Names of people are replaced by what they do: an annotation is seen by everybody, for years.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from zoneinfo import ZoneInfo
+
+from service.domain.events import Event, EventKind
+from service.domain.incident import Incident
+from service.domain.policy import Milestone
+
+LONGEST_TITLE = 200
+LONGEST_NOTE = 500
+LONGEST_LINK = 1000
+_MOST_FLAGS = 5
+# Control characters, and those that turn the direction of writing; emoji need the other invisible ones.
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_HEADINGS = {
+    EventKind.ACKNOWLEDGED: "Acknowledged",
+    EventKind.MITIGATED: "Mitigated",
+    EventKind.SEVERITY_CHANGED: "Severity changed",
+    EventKind.NOTE: "Note",
+    EventKind.POSTMORTEM_FINALIZED: "Postmortem final",
+}
+_OF_DOCUMENTS = (EventKind.POSTMORTEM_DRAFTED, EventKind.POSTMORTEM_FINALIZED)
+
+Names = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How people see it: the zone of their clocks, and the address of this service, None where nobody said it."""
+
+    zone: ZoneInfo
+    public_url: str | None = None
+
+
+def names_of(told: Iterable[tuple[int, Event]], incident: Incident) -> dict[str, str]:
+    """Map the name of everybody who is known to take part to what they do, the longest name first."""
+    names = {action.owner: "owner" for action in incident.actions}
+    for _, event in told:
+        if event.kind is EventKind.ROLE_ASSIGNED:
+            names[str(event.data.get("name", ""))] = str(event.data.get("role", "responder"))
+    found = {name.strip(): role for name, role in names.items() if len(name.strip()) > 1}
+    return dict(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
+
+
+def region_text(
+    incident: Incident, standing: Sequence[Event], view: View, names: Names, mark: str | None = None
+) -> str:
+    """Tell of the whole incident; `mark` comes first where something has to be said about the annotation itself."""
+    if mark is None and incident.dismissed_at is not None:
+        mark = "Dismissed: no incident"
+    lines = [f"<b>{escape(mark)}</b>"] if mark else []
+    lines += [_head(incident, names), f"Phase: {incident.phase.value}"]
+    if incident.types:
+        lines.append(f"Type: {', '.join(incident.types)}")
+    lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
+    links = [("Incident", _page(incident, view)), ("Postmortem", _document(standing))]
+    return _joined([*lines, _links(links)])
+
+
+def point_text(incident: Incident, event: Event, view: View, names: Names) -> str:
+    """Tell of one action."""
+    heading = _HEADINGS[event.kind]
+    if event.kind is EventKind.SEVERITY_CHANGED and event.severity is not None:
+        heading = f"{heading} to {event.severity.value}"
+    lines = [f"<b>{heading}</b>", _head(incident, names), _clock(event.occurred_at, view)]
+    if event.kind is EventKind.NOTE:
+        lines.append(_safe(str(event.data.get("text", "")), LONGEST_NOTE, names))
+    lines += _flags(event, names)
+    document = _document([event]) if event.kind in _OF_DOCUMENTS else None
+    return _joined([*lines, _links([("Incident", _page(incident, view)), ("Postmortem", document)])])
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "<br>".join(line for line in lines if line)
+
+
+def _head(incident: Incident, names: Names) -> str:
+    title = _safe(incident.title, LONGEST_TITLE, names)
+    return f"<b>INC-{incident.id}</b> {incident.severity.value} {title}".rstrip()
+
+
+def _in_order(incident: Incident) -> list[tuple[Milestone, datetime]]:
+    return [(m, incident.milestones[m]) for m in Milestone if m in incident.milestones]
+
+
+def _clock(at: datetime, view: View) -> str:
+    """Write an instant in UTC and on the clocks of those who read it."""
+    there = at.astimezone(view.zone)
+    return escape(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({there:%Y-%m-%d %H:%M:%S %Z})")
+
+
+def _safe(text: str, longest: int, names: Names) -> str:
+    """Return a text of other people's as one line of HTML that means nothing but itself, without people's names."""
+    line = " ".join(_INVISIBLE.sub(" ", text).split())
+    for name, role in names.items():
+        line = _anywhere(name).sub(f"[{role}]", line)
+    return escape(line if len(line) <= longest else line[: longest - 1] + "…")
+
+
+def _anywhere(name: str) -> re.Pattern[str]:
+    """Find a name, as a word where its script has words."""
+    bounds = (r"(?<!\w)", r"(?!\w)") if name.isascii() else ("", "")
+    return re.compile(bounds[0] + re.escape(name) + bounds[1], re.IGNORECASE)
+
+
+def _flags(event: Event, names: Names) -> list[str]:
+    """Show what was switched, such as `global_trading_pause=true`: numbers, yes and no; other data may name people."""
+    switched = [
+        f"{key}={str(value).lower()}"
+        for key, value in sorted(event.data.items())
+        if key != "important" and isinstance(value, bool | int | float)
+    ]
+    return [_safe(flag, LONGEST_TITLE, names) for flag in switched[:_MOST_FLAGS]]
+
+
+def _page(incident: Incident, view: View) -> str | None:
+    return f"{view.public_url}/incidents/INC-{incident.id}" if view.public_url else None
+
+
+def _document(events: Iterable[Event]) -> str | None:
+    """Return the address of the latest document; a path in a repository is no address."""
+    named = [str(e.data["document"]) for e in events if e.kind in _OF_DOCUMENTS and e.data.get("document")]
+    return next((url for url in reversed(named) if url.startswith(("https://", "http://"))), None)
+
+
+def _links(links: Iterable[tuple[str, str | None]]) -> str:
+    shown = [(name, url) for name, url in links if url and len(url) <= LONGEST_LINK]
+    return " ".join(f'<a href="{escape(url)}">{name}</a>' for name, url in shown)

@@ -1,0 +1,118 @@
+"""What the linter found, as text for people, JSON for scripts, annotations for GitHub, and SARIF for code scanning."""
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.postmortems.catalogue import BY_ID, RULES
+from service.postmortems.findings import Finding, Level
+
+LONGEST_SHOWN = 160
+HELP = "https://github.com/mttx-exporter/mttx-exporter/blob/main/docs/lint/{}.md"
+Found = Mapping[str, Sequence[Finding]]
+"""Findings by the path of the file."""
+
+
+def as_text(path: str, finding: Finding, line: str) -> str:
+    """Write a finding with its line and a caret below what it is about; wide characters count as two columns."""
+    head = f"{path}:{finding.line}:{finding.column}: {finding.level} {finding.rule_id}: {finding.message}"
+    start = max(0, finding.column - 1 - LONGEST_SHOWN // 2)
+    shown = _printable(line[start : start + LONGEST_SHOWN])
+    if not shown.strip():
+        return head
+    indent = _width(shown[: finding.column - 1 - start])
+    carets = max(1, _width(shown[finding.column - 1 - start : finding.end_column - 1 - start]))
+    return f"{head}\n    {shown}\n    {' ' * indent}{'^' * carets}"
+
+
+def as_json(found: Found) -> str:
+    """Write all findings as one JSON document."""
+    told = [
+        {
+            "path": path,
+            "line": one.line,
+            "column": one.column,
+            "end_column": one.end_column,
+            "rule": one.rule_id,
+            "level": one.level.value,
+            "title": BY_ID[one.rule_id].title,
+            "message": one.message,
+        }
+        for path, findings in found.items()
+        for one in findings
+    ]
+    return json.dumps({"findings": told}, ensure_ascii=False, indent=2)
+
+
+def as_github(path: str, finding: Finding) -> str:
+    """Write a finding as a workflow command of GitHub Actions, which shows it beside the line."""
+    place = {"file": path, "line": finding.line, "col": finding.column, "title": finding.rule_id}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in place.items())
+    return f"::{finding.level.value} {properties}::{_data(finding.message)}"
+
+
+def as_sarif(found: Found, version: str) -> str:
+    """Write all findings as SARIF 2.1.0 (OASIS); columns are counted in characters, as everywhere here."""
+    results = [_result(path, finding) for path, findings in found.items() for finding in findings]
+    driver = {
+        "name": "mttx postmortem lint",
+        "version": version,
+        "rules": [
+            {
+                "id": rule.id,
+                "shortDescription": {"text": rule.title},
+                "helpUri": HELP.format(rule.id),
+                "defaultConfiguration": {"level": rule.level.value},
+            }
+            for rule in RULES
+        ],
+    }
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    sarif = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return json.dumps(sarif, ensure_ascii=False, indent=2)
+
+
+def summary(found: Found) -> str:
+    """Say how many documents were checked and what was found."""
+    counts = {level: sum(f.level is level for findings in found.values() for f in findings) for level in Level}
+    found_words = (_number(counts[Level.ERROR], "error"), _number(counts[Level.WARNING], "warning"))
+    return f"{_number(len(found), 'document')}: {', '.join(found_words)}"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _result(path: str, finding: Finding) -> dict[str, Any]:
+    region = {"startLine": finding.line, "startColumn": finding.column, "endColumn": finding.end_column}
+    return {
+        "ruleId": finding.rule_id,
+        "ruleIndex": RULES.index(BY_ID[finding.rule_id]),
+        "level": finding.level.value,
+        "message": {"text": finding.message},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": path}, "region": region}}],
+    }
+
+
+def _printable(text: str) -> str:
+    """Take out what a terminal would obey."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _width(text: str) -> int:
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

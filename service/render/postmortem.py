@@ -1,0 +1,170 @@
+"""A postmortem document from an incident: what is recorded is filled in, what only people know is left as {…}.
+
+The templates are Jinja files (`templates/postmortem.*.md.j2`); teams may bring their own, with the same names in them.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
+from service.postmortems.sensitive import redact
+from service.render.timeline import Moment, both, duration, offset, span
+
+LONGEST_SLUG = 40
+_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_SPECIAL = re.compile(r"([\\`*\[\]<|])")
+
+
+class BadTemplate(Exception):
+    """The template cannot be filled in; the text says where and why."""
+
+
+class Markdown(str):
+    """Text that is Markdown already and is not escaped again."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place to look at."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFact:
+    """An alert of the incident, once for all of its firings."""
+
+    name: str
+    summary: str
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What was measured of an indicator, None where that is not known, and the target, None where there is none."""
+
+    indicator: Indicator
+    length: timedelta | None
+    limit: timedelta | None
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the target was kept; None where that cannot be said."""
+        return None if self.length is None or self.limit is None else self.length <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFact:
+    """An action that is recorded already. `due` is YYYY-MM-DD, empty where nobody said."""
+
+    action_id: str
+    title: str
+    owner: str
+    due: str
+    action_type: str
+    verification: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of the incident. `began_at` is its start, or its detection where the start is not known."""
+
+    incident: str
+    title: str
+    severity: Severity
+    phase: str
+    zone: ZoneInfo
+    began_at: datetime
+    milestones: Mapping[Milestone, datetime] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[Domain, ...] = ()
+    types: tuple[IncidentType, ...] = ()
+    alerts: tuple[AlertFact, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    deadlines: Mapping[Stage, datetime] = field(default_factory=dict)
+    timeline: tuple[Moment, ...] = ()
+    actions: tuple[ActionFact, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+def file_name(facts: Facts) -> str:
+    """Return PM-YYYYMMDD-slug.md: the day in UTC, and what of the title can stand in a file's name."""
+    words = re.sub(r"[^a-z0-9]+", "-", facts.title.casefold()).strip("-")
+    slug = words[:LONGEST_SLUG].rstrip("-") if re.search("[a-z]{3}", words) else facts.incident.casefold()
+    return f"PM-{facts.began_at.astimezone(UTC):%Y%m%d}-{slug}.md"
+
+
+def fill(template: str, facts: Facts) -> str:
+    """Return the document. Everything that people or alerts said is escaped, secrets and personal data in it removed.
+
+    Raises `BadTemplate`.
+    """
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML; `finalize` escapes
+        finalize=_escaped,
+    )
+    environment.filters.update(_filters(facts))
+    try:
+        filled = environment.from_string(template).render(facts=facts)
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise BadTemplate(f"line {line}: {error.message}" if line else str(error.message)) from error
+    return filled.rstrip("\n") + "\n"
+
+
+def _filters(facts: Facts) -> dict[str, Any]:
+    detected_at = facts.milestones.get(Milestone.DETECTED)
+    return {
+        "both": lambda at: Markdown(both(at, facts.zone)),
+        "span": lambda begin, end, going_on: Markdown(span(begin, end, going_on, facts.zone)),
+        "offset": lambda at: Markdown(offset(at, detected_at)),
+        "duration": lambda length: Markdown(duration(length)),
+        "code": _code,
+        "link": _link,
+        "raw": Markdown,
+    }
+
+
+def _escaped(value: Any) -> Any:
+    """Keep what somebody said from being read as Markdown, or as a comment for the linter."""
+    if isinstance(value, Markdown) or not isinstance(value, str):
+        return value
+    clean = _without_secrets(value)
+    return _UNDERSCORE.sub(r"\_", _SPECIAL.sub(r"\\\1", clean))
+
+
+def _without_secrets(text: str) -> str:
+    """Return a text in one line, without what must not be in a document."""
+    return redact(re.sub(r"\s+", " ", text))[0]
+
+
+def _code(text: str) -> Markdown:
+    """Write a code span, which may stand in a table."""
+    clean = _without_secrets(text).replace("`", "'").replace("|", "\\|")
+    return Markdown(f"`{clean}`")
+
+
+def _link(link: Link) -> Markdown:
+    """Write a link; an address that is none is only named."""
+    name = _escaped(link.name)
+    url = _without_secrets(link.url)
+    if not re.fullmatch(r"https?://[^\s<>]+", url):
+        return Markdown(name)
+    for char, code in (("(", "%28"), (")", "%29"), ("|", "%7C"), ("`", "%60")):
+        url = url.replace(char, code)
+    return Markdown(f"[{name}]({url})")

@@ -1,0 +1,57 @@
+"""When things happened, as people read it: UTC first, the local zone beside it, and how long after the detection."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+_HOURS_FROM = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of a timeline. `kind` is that of an event or `alert`; `text` is what people or alerts said."""
+
+    at: datetime
+    kind: str
+    text: str = ""
+
+
+def both(at: datetime, zone: ZoneInfo) -> str:
+    """Write an instant in both zones; the local date is there only where it is another: 06:50 UTC / 15:50 JST."""
+    universal, local = at.astimezone(UTC), at.astimezone(zone)
+    if zone.key == "UTC":
+        return f"{universal:%Y-%m-%d %H:%M} UTC"
+    there = f"{local:%H:%M}" if local.date() == universal.date() else f"{local:%Y-%m-%d %H:%M}"
+    return f"{universal:%Y-%m-%d %H:%M} UTC / {there} {zone_name(local)}"
+
+
+def span(begin: datetime, end: datetime | None, going_on: str, zone: ZoneInfo) -> str:
+    """Write a stretch of time in both zones; `going_on` stands for an end that is not there yet."""
+    return f"{both(begin, zone)} – {both(end, zone) if end else going_on}"
+
+
+def zone_name(local: datetime) -> str:
+    """Return what a zone is called at a time: JST, or its offset such as -03:00 where it has no name."""
+    name = local.tzname() or ""
+    digits = f"{local:%z}"
+    return name if name.isalpha() else f"{digits[:3]}:{digits[3:5]}"
+
+
+def offset(at: datetime, detected_at: datetime | None) -> str:
+    """Write how long after the detection something was: T0, T+5m, T-3m, T+18h; nothing where that is unknown."""
+    if detected_at is None:
+        return ""
+    length = at.replace(second=0, microsecond=0) - detected_at.replace(second=0, microsecond=0)
+    if not length:
+        return "T0"
+    return f"T{'-' if length < timedelta(0) else '+'}{duration(abs(length))}"
+
+
+def duration(length: timedelta) -> str:
+    """Write a duration: 40s, 5m, 90m, 2h5m, 18h, 70h."""
+    minutes = int(length.total_seconds()) // 60
+    if length < timedelta(minutes=1):
+        return f"{int(length.total_seconds())}s"
+    if length < _HOURS_FROM:
+        return f"{minutes}m"
+    return f"{minutes // 60}h" + (f"{minutes % 60}m" if minutes % 60 else "")

@@ -1,0 +1,268 @@
+"""The outbox: what is to be shown elsewhere, kept until the far side has it.
+
+A row says what is wanted, not what to do: whoever delivers it reads the incident as it stands then, so that ten changes
+are one delivery and a repeat is none. An incident is marked in the transaction that changes it (`mark`); its other rows
+are found when that mark is worked on.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.domain.policy import Policy
+from service.store import tables as t
+from service.store.engine import translated
+from service.store.stories import Story, read_story
+
+REGION = "region"
+"""The item that stands for the whole incident: it is marked when anything changes, and goes out before all others."""
+RESYNC_CHUNK = 500
+_o = t.outbox.c
+_PENDING = and_(_o.wanted > _o.delivered, _o.failure.is_(None))
+Begin = Callable[[], AbstractContextManager[Connection]]
+"""Begins a transaction; leaving it commits."""
+_FORGOTTEN = {"remote_id": None, "digest": None, "failure": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row to be delivered, ours until `until`. `attempts`: deliveries begun before, which may have got through."""
+
+    row_id: int
+    target: str
+    incident_id: int
+    item: str
+    place: str
+    generation: int
+    digest: bytes | None
+    remote_id: int | None
+    attempts: int
+    lease: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row that is wanted, or wanted anew."""
+
+    incident_id: int
+    item: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The far side has it. `planned`: the rows that the incident needs besides."""
+
+    claim: Claim
+    remote_id: int | None
+    digest: bytes
+    planned: Sequence[Planned] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The far side will never take it as it is; the row rests until it changes or somebody resumes it."""
+
+    claim: Claim
+    reason: str
+    planned: Sequence[Planned] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """It is to be tried again at `at`; `begun` False: nothing was tried, and the next attempt is the same one."""
+
+    claim: Claim
+    at: datetime
+    begun: bool = True
+
+
+Result = Delivered | Stopped | Postponed
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How a target stands: rows pending, since when the oldest of them waits, and rows that were given up."""
+
+    pending: int
+    oldest: datetime | None
+    stopped: int
+
+
+def mark(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:
+    """Have these incidents shown anew; part of the transaction that changes them."""
+    rows = [_row(target, Planned(i, REGION, ""), now) for target in targets for i in sorted(incident_ids)]
+    _want(connection, rows)
+
+
+class Outbox:
+    """The queue of every target. Safe to use from many threads, processes and replicas.
+
+    `read` and `write` begin transactions, all of them short. Every method raises `StoreUnavailable`.
+    """
+
+    def __init__(self, read: Begin, write: Begin, policy: Policy) -> None:
+        self._read = read
+        self._write = write
+        self._policy = policy
+
+    def story(self, target: str, incident_id: int) -> Story | None:
+        """Return what there is to tell of an incident; None: there is no such incident."""
+        with translated(), self._read() as connection:
+            return read_story(connection, target, incident_id, self._policy)
+
+    def claim(self, target: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
+        """Take up to `limit` rows that are due and nobody else works on, of each incident only its earliest.
+
+        Who does not settle a claim before its lease ends loses it to the next. Nothing is written where nothing is due.
+        """
+        due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, _free(now), ~_behind_another())
+        with translated(), self._read() as connection:
+            ready = connection.scalars(select(_o.id).where(due).order_by(_o.next_attempt_at, _o.id).limit(limit)).all()
+        if not ready:
+            return []
+        name, until = uuid4().hex, now + lease
+        taking = update(t.outbox).where(_o.id.in_(ready), due)
+        with translated(), self._write() as connection:
+            connection.execute(taking.values(leased_by=name, lease_until=until, attempts=_o.attempts + 1))
+            rows = connection.execute(select(t.outbox).where(_o.id.in_(ready), _o.leased_by == name).order_by(_o.id))
+            return [_claim(row) for row in rows]
+
+    def settle(self, results: Sequence[Result], now: datetime) -> None:
+        """Write what became of claims, all in one transaction.
+
+        A claim that was lost meanwhile changes nothing, save that a delivery under it puts the row in doubt: the next
+        one looks at what is over there.
+        """
+        with translated(), self._write() as connection:
+            for result in sorted(results, key=lambda r: r.claim.row_id):
+                ours = update(t.outbox).where(_o.id == result.claim.row_id, _o.leased_by == result.claim.lease)
+                settled = connection.execute(ours.values(_outcome(result, now)))
+                if not settled.rowcount and isinstance(result, Delivered):
+                    _doubt(connection, result.claim.row_id, now)
+                if not isinstance(result, Postponed):
+                    in_doubt = min(result.claim.attempts, 1)
+                    _want(connection, [_row(result.claim.target, one, now, in_doubt) for one in result.planned])
+
+    def waiting(self, target: str) -> Waiting:
+        """Count what waits."""
+        pending = select(func.count(), func.min(_o.pending_since)).where(_o.target == target, _PENDING)
+        stopped = select(func.count()).where(_o.target == target, _o.failure.is_not(None))
+        with translated(), self._read() as connection:
+            count, oldest = connection.execute(pending).one()
+            return Waiting(count, oldest, connection.scalar(stopped) or 0)
+
+    def resume(self, target: str, now: datetime) -> None:
+        """Try again what was given up, and at once what waits for its next attempt."""
+        rows = update(t.outbox).where(_o.target == target)
+        with translated(), self._write() as connection:
+            connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
+            connection.execute(rows.where(_PENDING, _o.next_attempt_at > now).values(next_attempt_at=now))
+
+    def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
+        """Have everything shown anew, as if nothing were known of what is over there; yields how many incidents so far.
+
+        `since`: only incidents that are open or began at or after it. Memory does not grow with their number.
+        """
+        c, last, done = t.incidents.c, 0, 0
+        chosen = select(c.id).order_by(c.id).limit(RESYNC_CHUNK)
+        if since is not None:
+            chosen = chosen.where(or_(c.deadlines_from >= since, c.stale_at.is_not(None)))
+        while True:
+            with translated(), self._write() as connection:
+                ids = connection.scalars(chosen.where(c.id > last)).all()
+                if not ids:
+                    return
+                theirs = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
+                doubtful = case((_o.attempts < 1, 1), else_=_o.attempts)
+                connection.execute(theirs.values(**_FORGOTTEN, attempts=doubtful, next_attempt_at=now))
+                _want(connection, [_row(target, Planned(i, REGION, ""), now, attempts=1) for i in ids])
+            last, done = ids[-1], done + len(ids)
+            yield done
+
+
+def _free(now: datetime) -> Any:
+    return or_(_o.lease_until.is_(None), _o.lease_until < now)
+
+
+def _behind_another() -> Any:
+    """Whether an earlier row of the same incident has to go out first."""
+    other = t.outbox.alias()
+    pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None))
+    same = and_(other.c.target == _o.target, other.c.incident_id == _o.incident_id, other.c.id < _o.id)
+    return exists().where(same, pending)
+
+
+def _claim(row: Any) -> Claim:
+    return Claim(
+        row_id=row.id,
+        target=row.target,
+        incident_id=row.incident_id,
+        item=row.item,
+        place=row.place,
+        generation=row.wanted,
+        digest=row.digest,
+        remote_id=row.remote_id,
+        attempts=row.attempts - 1,
+        lease=row.leased_by,
+        until=row.lease_until,
+    )
+
+
+def _outcome(result: Result, now: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"leased_by": None, "lease_until": None}
+    match result:
+        case Delivered(claim, remote_id, digest):
+            done = {"delivered": claim.generation, "remote_id": remote_id, "digest": digest, "attempts": 0}
+            return values | done | {"pending_since": now, "next_attempt_at": now}
+        case Stopped(_, reason):
+            return values | {"failure": reason}
+        case Postponed(claim, at, begun):
+            return values | {"next_attempt_at": at} | ({} if begun else {"attempts": claim.attempts})
+
+
+def _doubt(connection: Connection, row_id: int, now: datetime) -> None:
+    again = {"wanted": _o.wanted + 1, "attempts": _o.attempts + 1, "remote_id": None, "digest": None}
+    waits = {"pending_since": now, "next_attempt_at": now}
+    connection.execute(update(t.outbox).where(_o.id == row_id).values(again | waits))
+
+
+def _row(target: str, one: Planned, now: datetime, attempts: int = 0) -> dict[str, Any]:
+    return {
+        "target": target,
+        "incident_id": one.incident_id,
+        "item": one.item,
+        "place": one.place,
+        "wanted": 1,
+        "delivered": 0,
+        "attempts": attempts,
+        "pending_since": now,
+        "next_attempt_at": now,
+    }
+
+
+def _want(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, or count one more change of those that are here; what waits keeps its place and its next attempt."""
+    if not rows:
+        return
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    new = make(t.outbox)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=[_o.target, _o.incident_id, _o.item, _o.place],
+            set_={
+                "wanted": _o.wanted + 1,
+                "failure": None,
+                "pending_since": case((_PENDING, _o.pending_since), else_=new.excluded.pending_since),
+                "next_attempt_at": case((_PENDING, _o.next_attempt_at), else_=new.excluded.next_attempt_at),
+            },
+        ),
+        rows,
+    )

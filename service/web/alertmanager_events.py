@@ -1,0 +1,40 @@
+"""The webhook of Alertmanager's event recorder: ends that it never notifies of, and silences as they are made."""
+
+from flask import Blueprint, Response, request
+
+from service.inquiry.silences import RECENT, acknowledge
+from service.intake.alertmanager_events import Told, parse
+from service.intake.reasons import Source
+from service.recorder.commands import Delivery, Outcome, RecordAlerts
+from service.web.edge import received
+from service.web.parts import Parts
+from service.web.shapes import EventsReceipt, TouchedIncident
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Return the webhook of the event recorder."""
+    bp = Blueprint(Source.ALERTMANAGER_EVENTS.value, __name__)
+
+    @bp.post("/webhooks/alertmanager-events", strict_slashes=False)
+    def take_events() -> Response:
+        parts.tally.request(bp.name)
+        body, now = received(request, parts, "ingest"), parts.clock()
+        told = parse(body, now, parts.alerts.most_alerts)
+        outcomes = _record(told, Delivery(bp.name, body, now), parts)
+        for error in told.unreadable:
+            parts.tally.failure(bp.name, error.reason.value)
+        parts.tally.heard(bp.name, now)
+        receipt = EventsReceipt(incidents=TouchedIncident.of(outcomes), events=told.total, repeated=0)
+        return Response(receipt.model_dump_json(), mimetype="application/json")
+
+    return bp
+
+
+def _record(told: Told, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]:
+    """Record the ends; and the silences, where they acknowledge. The store is read for those, and nobody else asked."""
+    outcomes = parts.recorder.submit(RecordAlerts(told.ends, delivery)) if told.ends else ()
+    people = parts.sources.people
+    if told.silences and people is not None:
+        now = delivery.received_at
+        acknowledge(told.silences, parts.store.concerns(now - RECENT), people, parts.recorder, now)
+    return outcomes

@@ -1,0 +1,42 @@
+"""How the webhooks of other systems are read and checked, from the configuration."""
+
+from service.domain.policy import Severity
+from service.inquiry.configured import people_of
+from service.intake import alertmanager, grafana, pagerduty
+from service.intake.signatures import Signing
+from service.settings import Settings
+from service.settings.inbound import secrets_of
+from service.web.parts import Sources
+
+
+def sources_of(settings: Settings, alerts: alertmanager.Reading) -> Sources:
+    """Return what is configured; `alerts` is how alerts of any sender are read."""
+    from_grafana = settings.grafana_alerts
+    return Sources(
+        grafana=grafana.Reading(
+            alerts=alerts, no_data=from_grafana.no_data == "incident", error=from_grafana.error == "incident"
+        ),
+        grafana_signing=_grafana_signing(settings),
+        pagerduty=pagerduty.Reading(
+            priority_map={name: Severity(severity) for name, severity in settings.pagerduty.priority_map.items()}
+        ),
+        pagerduty_signing=_pagerduty_signing(settings),
+        people=people_of(settings),
+    )
+
+
+def _grafana_signing(settings: Settings) -> Signing | None:
+    keys = settings.grafana_alerts
+    if keys.secrets is None:
+        return None
+    return Signing(
+        secrets=secrets_of(keys.secrets),
+        header=keys.signature_header,
+        timestamp_header=keys.timestamp_header,
+        window=keys.replay_window,
+    )
+
+
+def _pagerduty_signing(settings: Settings) -> Signing | None:
+    keys = settings.pagerduty
+    return Signing(secrets=secrets_of(keys.secrets), header="X-PagerDuty-Signature") if keys.secrets else None

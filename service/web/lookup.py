@@ -1,0 +1,26 @@
+"""Finding the incident that a path names."""
+
+import re
+
+from service.intake.event_data import INCIDENT_ID
+from service.recorder.commands import UnknownIncident
+from service.store.records import IncidentRecord
+from service.web.parts import Parts
+from service.web.shapes import public_id
+
+_ID = re.compile(INCIDENT_ID)
+
+
+def incident_number(incident_id: str) -> int:
+    """Return the number of `INC-7`. Raises `UnknownIncident` for anything else."""
+    if not _ID.fullmatch(incident_id):
+        raise UnknownIncident("There is no such incident; an id looks like INC-1.")
+    return int(incident_id.removeprefix("INC-"))
+
+
+def incident_record(parts: Parts, number: int) -> IncidentRecord:
+    """Return the incident, of a merged one that which absorbed it. Raises `UnknownIncident`, `StoreUnavailable`."""
+    record = parts.store.incident(number)
+    if record is None:
+        raise UnknownIncident(f"There is no incident {public_id(number)}.")
+    return record

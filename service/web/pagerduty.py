@@ -1,0 +1,59 @@
+"""The webhook of PagerDuty. It drops what is answered 4xx, and sends nothing for a day after three of those.
+
+So, once it is known that PagerDuty speaks, only what may pass later is an error (docs/sources/pagerduty.md).
+"""
+
+from flask import Blueprint, Response, request
+
+from service.intake.pagerduty import Message, WireEvent, read_envelope, read_message
+from service.intake.reasons import Failure, Source
+from service.intake.signatures import check_pagerduty
+from service.intake.wire import PayloadError
+from service.recorder.commands import Delivery, KeyedEvent, Outcome, RecordEvents, Refused
+from service.web.edge import received, received_signed
+from service.web.parts import Parts
+from service.web.shapes import EventsReceipt, TouchedIncident
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Return the webhook of PagerDuty."""
+    bp = Blueprint(Source.PAGERDUTY.value, __name__)
+    signing = parts.sources.pagerduty_signing
+
+    @bp.post("/webhooks/pagerduty", strict_slashes=False)
+    def take_event() -> Response:
+        parts.tally.request(bp.name)
+        if signing is None:
+            body = received(request, parts, "ingest")
+        else:
+            body = received_signed(request, parts, lambda body, header: check_pagerduty(body, header, signing))
+        now = parts.clock()
+        told = read_envelope(body)
+        parts.tally.heard(bp.name, now)
+        return _answer(*_recorded(told, Delivery(bp.name, body, now), parts))
+
+    return bp
+
+
+def _recorded(told: WireEvent, delivery: Delivery, parts: Parts) -> tuple[Message | None, tuple[Outcome, ...]]:
+    """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped."""
+    try:
+        message = read_message(told, parts.sources.pagerduty, delivery.received_at)
+        events = tuple(KeyedEvent(message.incident_key, event, message.aliases) for event in message.events)
+        return message, parts.recorder.submit(RecordEvents(events, delivery)) if events else ()
+    except PayloadError as error:
+        parts.tally.failure(delivery.source, error.reason.value)
+    except Refused:
+        parts.tally.failure(delivery.source, Failure.CONFLICT.value)
+    return None, ()
+
+
+def _answer(message: Message | None, outcomes: tuple[Outcome, ...]) -> Response:
+    """Answer 200 for what is recorded, 202 for what is taken note of and nothing else."""
+    receipt = EventsReceipt(
+        incidents=TouchedIncident.of(outcomes),
+        events=len(outcomes),
+        repeated=sum(not outcome.created for outcome in outcomes),
+    )
+    status = 200 if message is not None and message.events else 202
+    return Response(receipt.model_dump_json(), status, mimetype="application/json")

@@ -1,0 +1,90 @@
+"""A dispatcher that is killed at any step of a delivery leaves the rest to the next, and nothing is there twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.domain.events import EventKind
+from tests.builders import alert
+
+REPOSITORY = Path(__file__).parents[2]
+STEPS = [f"{when}-{call}" for call in ("claim", "story", "settle") for when in ("before", "after")]
+
+
+def start(site, step="never"):
+    """Start a dispatcher in a process of its own."""
+    command = [sys.executable, "-m", "tests.dispatcher.victim"]
+    command += [site.url, site.grafana.url, site.now.isoformat(), step]
+    return subprocess.Popen(command, cwd=REPOSITORY)
+
+
+def killed(victim):
+    return victim.wait(60) == -signal.SIGKILL
+
+
+def prepare(site, known):
+    """Have an incident with a point; `known`: Grafana shows its beginning already."""
+    site.send(alert(0))
+    if known:
+        site.deliver()
+        site.grafana.asked.clear()
+    site.tell(1, EventKind.ACKNOWLEDGED, 3)
+    site.send(alert(0, 42))
+
+
+def all_is_well(site):
+    site.grafana.work_again()
+    site.deliver()
+    assert site.spans() == [("INC-1", "acknowledged", 3, 3), ("INC-1", "incident", 0, 42)]
+    assert site.grafana.requests("DELETE") == []
+    assert len(site.grafana.annotations.rows) == 2
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_it_makes_one_of_each_after_a_kill_at_the_store(site, step):
+    prepare(site, known=False)
+    assert killed(start(site, step))
+    all_is_well(site)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("known", "request_number", "method"),
+    [
+        (False, 1, "POST"),  # the region
+        (False, 2, "POST"),  # the point
+        (True, 1, "GET"),  # the region is read,
+        (True, 2, "PATCH"),  # changed,
+        (True, 3, "GET"),  # and read back
+        (True, 4, "POST"),  # the point
+    ],
+)
+def test_it_makes_one_of_each_after_a_kill_at_grafana(site, known, request_number, method, when):
+    prepare(site, known)
+    victims = []
+
+    def kill(asked, now):
+        if now == when and len(site.grafana.asked) == request_number:
+            assert asked.method == method
+            os.kill(victims[0].pid, signal.SIGKILL)
+            return "drop"
+        return None
+
+    site.grafana.faults = kill
+    victims.append(start(site))
+    assert killed(victims[0])
+    all_is_well(site)
+
+
+def test_it_makes_one_of_each_after_kills_in_a_row(site):
+    """Every attempt dies right after Grafana took it."""
+    prepare(site, known=False)
+    for _ in range(3):
+        victim = start(site, "before-settle")
+        assert killed(victim)
+        site.now = site.now.replace(day=site.now.day + 1)
+    all_is_well(site)

@@ -1,0 +1,179 @@
+"""From observations to firings, and from firings to incidents."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.episodes import UNASSIGNED, assign, clusters, spans
+from tests.builders import at, episode, observation
+
+WINDOW = timedelta(minutes=15)
+
+
+def fired(*observations):
+    """The firings of one alert as minutes."""
+    return [(s.starts_at, s.ends_at) for s in spans(observations)]
+
+
+def split(*episodes, closed=None):
+    """The ids of the episodes of each incident."""
+    return [[e.id for e in group] for group in clusters(episodes, closed or {}, WINDOW)]
+
+
+def test_it_sees_one_firing_in_a_firing_and_its_resolved():
+    assert fired(observation(0), observation(0, 5)) == [(at(0), at(5))]
+
+
+def test_it_moves_a_start_earlier_and_never_later():
+    assert fired(observation(10), observation(4), observation(12)) == [(at(4), None)]
+
+
+def test_it_keeps_the_first_end():
+    assert fired(observation(0, 9), observation(0, 5)) == [(at(0), at(5))]
+
+
+def test_it_takes_the_earliest_end_of_overlapping_reports():
+    assert fired(observation(0, 20), observation(0, 10), observation(5)) == [(at(0), at(10))]
+
+
+def test_it_takes_a_start_at_the_very_end_for_a_late_duplicate():
+    assert fired(observation(0, 5), observation(5)) == [(at(0), at(5))]
+
+
+def test_it_sees_a_new_firing_only_behind_the_end():
+    assert fired(observation(0, 5), observation(5.1)) == [(at(0), at(5)), (at(5.1), None)]
+
+
+def test_it_prefers_a_reported_end_to_an_assumed_one_however_late():
+    (found,) = spans([observation(0, 5, stale=True), observation(0, 90)])
+    assert (found.ends_at, found.stale) == (at(90), False)
+
+
+def test_it_marks_an_end_that_nobody_reported():
+    (found,) = spans([observation(0), observation(0, 5, stale=True)])
+    assert (found.ends_at, found.stale) == (at(5), True)
+
+
+def test_it_keeps_the_observations_that_a_firing_was_computed_from():
+    seen = [observation(0), observation(0, 5), observation(9)]
+    assert [set(s.observations) for s in spans(seen)] == [set(seen[:2]), set(seen[2:])]
+
+
+observed = st.builds(
+    lambda start, length, stale: observation(start, None if length is None else start + length, stale=stale),
+    st.integers(0, 60),
+    st.none() | st.integers(0, 30),
+    st.booleans(),
+)
+
+
+@given(st.lists(observed, max_size=8).flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+def test_it_sees_the_same_firings_whatever_the_order_and_however_often(days):
+    told, shuffled = days
+    assert fired(*told) == fired(*shuffled) == fired(*told, *shuffled)
+
+
+@given(st.lists(observed, max_size=8))
+def test_it_never_lets_two_firings_of_an_alert_overlap(told):
+    found = spans(told)
+    for earlier, later in pairwise(found):
+        assert earlier.ends_at is not None
+        assert earlier.ends_at < later.starts_at
+
+
+def test_it_joins_what_overlaps():
+    assert split(episode(0, 20, id=1), episode(10, 30, id=2)) == [[1, 2]]
+
+
+def test_it_joins_what_follows_within_the_window():
+    assert split(episode(0, 5, id=1), episode(20, 25, id=2)) == [[1, 2]]
+
+
+def test_it_parts_what_follows_behind_the_window():
+    assert split(episode(0, 5, id=1), episode(20.1, 25, id=2)) == [[1], [2]]
+
+
+def test_it_joins_everything_to_what_still_fires():
+    assert split(episode(0, id=1), episode(9000, 9001, id=2)) == [[1, 2]]
+
+
+def test_it_reckons_the_window_from_the_latest_end_not_the_last_episode():
+    assert split(episode(0, 100, id=1), episode(10, 20, id=2), episode(110, id=3)) == [[1, 2, 3]]
+
+
+def test_it_parts_what_starts_behind_a_resolution_by_people_although_the_alert_still_fires():
+    assert split(episode(0, id=1), episode(46, id=2, incident_id=0), closed={1: at(30)}) == [[1], [2]]
+
+
+def test_it_joins_what_starts_soon_after_a_resolution_by_people():
+    assert split(episode(0, id=1), episode(44, id=2, incident_id=0), closed={1: at(30)}) == [[1, 2]]
+
+
+def test_it_reckons_from_the_end_where_the_alert_ended_before_people_closed():
+    assert split(episode(0, 5, id=1), episode(30, id=2, incident_id=0), closed={1: at(29)}) == [[1], [2]]
+
+
+def test_it_ignores_a_closing_before_the_alert_fired():
+    assert split(episode(50, id=1), episode(500, id=2, incident_id=0), closed={1: at(30)}) == [[1, 2]]
+
+
+fired_episodes = st.lists(st.tuples(st.integers(0, 120), st.none() | st.integers(0, 40)), min_size=1, max_size=7).map(
+    lambda told: [
+        episode(start, None if length is None else start + length, id=i)
+        for i, (start, length) in enumerate(told, start=1)
+    ]
+)
+
+
+@given(fired_episodes.flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+def test_it_splits_the_same_whatever_the_order(days):
+    told, shuffled = days
+    assert split(*told) == split(*shuffled)
+
+
+@given(fired_episodes)
+def test_it_parts_two_episodes_exactly_where_nothing_reaches_across(told):
+    """An independent way to say it: an incident begins where no earlier episode reaches within the window."""
+    begins = [
+        e
+        for e in sorted(told, key=lambda e: (e.starts_at, e.id))
+        if not any(
+            (other.starts_at, other.id) < (e.starts_at, e.id)
+            and (other.ends_at is None or other.ends_at + WINDOW >= e.starts_at)
+            for other in told
+        )
+    ]
+    assert [group[0] for group in split(*told)] == [e.id for e in begins]
+
+
+def test_it_gives_a_cluster_the_earliest_of_its_incidents_and_merges_the_others():
+    cluster = [episode(0, id=1, incident_id=7), episode(1, id=2, incident_id=4), episode(2, id=3, incident_id=9)]
+    found = assign([cluster])
+    assert found.kept == {1: 4, 2: 4, 3: 4}
+    assert found.merges == {7: 4, 9: 4}
+    assert found.fresh == ()
+
+
+def test_it_begins_an_incident_for_episodes_without_one():
+    found = assign([[episode(0, id=1, incident_id=UNASSIGNED), episode(1, id=2, incident_id=UNASSIGNED)]])
+    assert found.fresh == ((1, 2),)
+    assert found.kept == found.merges == {}
+
+
+def test_it_takes_new_episodes_into_the_incident_of_their_cluster():
+    found = assign([[episode(0, id=1, incident_id=3), episode(1, id=2, incident_id=UNASSIGNED)]])
+    assert found.kept == {1: 3, 2: 3}
+
+
+def test_it_leaves_an_incident_that_turned_out_to_be_two_with_the_earlier():
+    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]])
+    assert found.kept == {1: 1}
+    assert found.fresh == ((2,),)
+
+
+def test_it_keeps_together_what_people_joined():
+    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], joined_by_people={1})
+    assert found.kept == {1: 1, 2: 1}
+    assert found.fresh == ()

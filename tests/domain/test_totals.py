@@ -1,0 +1,156 @@
+"""What an incident adds to the running totals, once."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.events import EventKind
+from service.domain.incident import fold
+from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
+from service.domain.totals import (
+    DISMISSED,
+    HISTOGRAMS,
+    INFINITE,
+    OPENED,
+    RESOLVED,
+    Counted,
+    Increment,
+    bounds,
+    bucket,
+    increments,
+)
+from tests.builders import REVIEW, at, event, policy
+
+K = EventKind
+LIMITS = bounds(policy())
+DETECT, ACKNOWLEDGE, MITIGATE, RESOLVE = (HISTOGRAMS[i][0] for i in list(Indicator)[:4])
+LEAD = HISTOGRAMS[Indicator.DRAFT][0]
+
+
+def count(*days, counted=Counted.NOTHING):
+    """What each of the successive histories of one incident adds."""
+    found = []
+    for events in days:
+        incident = fold(1, events, [], policy(), at(0))
+        added, counted = increments(incident, counted, policy(), LIMITS)
+        found.append({(one.metric, one.detail): one for one in added})
+    return found
+
+
+def test_it_has_every_target_and_deadline_as_a_bound():
+    rules = policy()
+    promised = [t.limit for t in rules.targets]
+    promised += [due for of in rules.deadlines.values() for due in of.values() if due is not REVIEW]
+    assert {int(p.total_seconds()) for p in promised} <= set(LIMITS)
+
+
+def test_it_has_a_bound_for_a_target_of_ones_own():
+    odd = Target(Indicator.ACKNOWLEDGE, Statistic.P95, timedelta(seconds=417))
+    deadlines = {Severity.SEV_1: {Stage.DRAFT: timedelta(hours=7), Stage.FINAL: REVIEW}}
+    assert {417, 7 * 3600} <= set(bounds(policy(targets=(odd,), deadlines=deadlines)))
+
+
+def test_it_reaches_from_a_minute_to_weeks_in_ascending_order():
+    assert LIMITS[0] == 60
+    assert LIMITS[-1] == 28 * 86400
+    assert list(LIMITS) == sorted(set(LIMITS))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "le"), [(0, 60), (60, 60), (60.001, 120), (28 * 86400, 28 * 86400), (28 * 86400 + 1, INFINITE)]
+)
+def test_it_puts_a_sample_into_the_first_bucket_that_holds_it(seconds, le):
+    assert bucket(timedelta(seconds=seconds), LIMITS) == le
+
+
+def test_it_counts_an_incident_when_it_opens_with_the_severity_it_opens_with():
+    opened = [event(K.DETECTED, severity=Severity.SEV_2)]
+    first, later = count(opened, [*opened, event(K.SEVERITY_CHANGED, 5, severity=Severity.SEV_1)])
+    assert first == {(OPENED, ""): Increment(OPENED, Severity.SEV_2)}
+    assert later == {}
+
+
+def test_it_samples_the_intervals_when_the_incident_resolves():
+    told = [event(K.STARTED, -4), event(K.DETECTED), event(K.ACKNOWLEDGED, 3), event(K.MITIGATED, 11)]
+    before, after = count(told, [*told, event(K.RESOLVED, 30)])
+    assert set(before) == {(OPENED, "")}
+    assert {m: (one.seconds, one.le) for (m, _), one in after.items() if one.le} == {
+        DETECT: (240, 300),
+        ACKNOWLEDGE: (180, 300),
+        MITIGATE: (660, 900),
+        RESOLVE: (1800, 1800),
+    }
+    assert (RESOLVED, "human") in after
+
+
+def test_it_samples_a_lead_time_when_the_stage_is_reached_though_the_incident_is_open():
+    told = [event(K.STARTED), event(K.DETECTED)]
+    _, drafted, final = count(
+        told, told := [*told, event(K.POSTMORTEM_DRAFTED, 60)], [*told, event(K.POSTMORTEM_FINALIZED, 90)]
+    )
+    assert drafted == {(LEAD, "draft"): Increment(LEAD, Severity.SEV_3, "draft", 3600, 3600.0)}
+    assert set(final) == {(LEAD, "final")}
+
+
+def test_it_samples_no_lead_time_where_the_start_is_unknown():
+    assert count([event(K.DETECTED), event(K.POSTMORTEM_DRAFTED, 60)]) == [
+        {(OPENED, ""): Increment(OPENED, Severity.SEV_3)}
+    ]
+
+
+def test_it_counts_nothing_twice_after_reopening():
+    resolved = [event(K.DETECTED), event(K.ACKNOWLEDGED, 2), event(K.RESOLVED, 30)]
+    reopened = [*resolved, event(K.REOPENED, 40)]
+    first, second, third = count(resolved, reopened, [*reopened, event(K.RESOLVED, 90)])
+    assert (RESOLVE, "") in first
+    assert second == third == {}
+
+
+def test_it_samples_later_what_becomes_known_later():
+    resolved = [event(K.DETECTED), event(K.RESOLVED, 30, data={"automated": True})]
+    first, second = count(resolved, [*resolved, event(K.STARTED, -2)])
+    assert (DETECT, "") not in first
+    assert set(second) == {(DETECT, "")}
+
+
+def test_it_never_takes_back_what_a_correction_moves():
+    resolved = [event(K.DETECTED), event(K.RESOLVED, 30)]
+    shorter = event(K.CORRECTED, 31, data={"event_id": "resolved-30", "occurred_at": at(5).isoformat()})
+    assert count(resolved, [*resolved, shorter])[1] == {}
+
+
+def test_it_counts_a_stale_resolution_and_samples_none_of_resolve():
+    (found,) = count([event(K.DETECTED), event(K.RESOLVED, 1440, data={"resolution_source": "stale"})])
+    assert set(found) == {(OPENED, ""), (RESOLVED, "stale")}
+
+
+def test_it_samples_no_negative_interval():
+    (found,) = count([event(K.DETECTED), event(K.RESOLVED, -5)])
+    assert set(found) == {(OPENED, ""), (RESOLVED, "human")}
+
+
+def test_it_counts_a_dismissal_once_and_nothing_else():
+    told = [event(K.STARTED, -4), event(K.DETECTED), event(K.RESOLVED, 3), event(K.DISMISSED, 5)]
+    assert set(count(told)[0]) == {(OPENED, ""), (DISMISSED, "")}
+    opened, dismissed, again = count(told[:2], told, [*told, event(K.NOTE, 9, data={"text": "x"})])
+    assert set(opened) == {(OPENED, "")}
+    assert set(dismissed) == {(DISMISSED, "")}
+    assert again == {}
+
+
+lives = st.lists(
+    st.sampled_from(
+        [K.STARTED, K.ACKNOWLEDGED, K.MITIGATED, K.RESOLVED, K.REOPENED, K.DISMISSED, K.POSTMORTEM_DRAFTED]
+    ),
+    max_size=10,
+)
+
+
+@given(lives, st.integers(1, 9))
+def test_it_adds_each_thing_at_most_once_in_a_life(life, step):
+    history = [event(K.DETECTED)] + [event(kind, n * step, event_id=str(n)) for n, kind in enumerate(life)]
+    found = count(*(history[: n + 1] for n in range(len(history))))
+    keys = [metric if metric == RESOLVED else (metric, detail) for added in found for metric, detail in added]
+    assert len(keys) == len(set(keys))

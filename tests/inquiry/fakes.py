@@ -1,0 +1,87 @@
+"""Stand-ins for what the questions go to."""
+
+from dataclasses import dataclass, field
+
+from service.clients.json_api import AskingFailed
+from service.clients.prometheus import Series
+from service.domain.incident import Phase
+from service.recorder.commands import Conflict
+from service.store.concerns import Concern
+from tests.builders import at, episode
+
+
+@dataclass
+class FakePrometheus:
+    """Answers what it was given; `down` plays a server that does not answer."""
+
+    series: dict = field(default_factory=dict)
+    active: list = field(default_factory=list)
+    raw: list = field(default_factory=list)
+    external: dict = field(default_factory=dict)
+    asked: list = field(default_factory=list)
+    down: bool = False
+
+    def _ask(self, *what):
+        self.asked.append(what)
+        if self.down:
+            raise AskingFailed("http://prometheus: ConnectionError")
+
+    def at(self, expression, instant):
+        self._ask(expression, instant)
+        return self.series.get(expression, [])
+
+    def active_alerts(self):
+        self._ask("alerts")
+        return self.active
+
+    def samples(self, selector, begin, end):
+        self._ask(selector, begin, end)
+        return self.raw
+
+    def external_labels(self):
+        return self.external
+
+
+@dataclass
+class FakeRecorder:
+    commands: list = field(default_factory=list)
+    refuses: bool = False
+
+    def submit(self, command):
+        if self.refuses:
+            raise Conflict("INC-1 is dismissed")
+        self.commands.append(command)
+        return ()
+
+
+@dataclass
+class FakeStore:
+    held: tuple = ()
+    heard: dict = field(default_factory=dict)
+
+    def concerns(self, since):
+        return self.held
+
+    def last_heard(self):
+        return self.heard
+
+
+def concern(*episodes, incident_id=1, phase=Phase.DETECTED, heard=0, groups=None, **milestones):
+    episodes = episodes or (firing(),)
+    return Concern(
+        id=incident_id,
+        phase=phase,
+        milestones=milestones,
+        heard_at=at(heard),
+        episodes=episodes,
+        groups=groups or {e.id: (("alertmanager", "g1"),) for e in episodes},
+    )
+
+
+def firing(starts=0, ends=None, **fields):
+    labels = {"alertname": "CheckoutErrors", "service": "checkout", "cluster": "eu"}
+    return episode(starts, ends, **{"labels": labels, **fields})
+
+
+def value(number, **labels):
+    return Series({"alertname": "CheckoutErrors", "service": "checkout", **labels}, ((at(0), number),))

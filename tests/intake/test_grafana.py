@@ -1,0 +1,81 @@
+"""Grafana's body into alerts. What it shares with Alertmanager's is tested there."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.domain.policy import Severity
+from service.intake.grafana import Reading, parse
+from service.intake.reasons import Failure, Ignored
+from service.intake.wire import PayloadError
+from tests.intake.test_alertmanager import BODIES, JSON
+
+CORPUS = Path(__file__).parents[1] / "payloads" / "grafana"
+NOW = datetime(2021, 10, 12, 9, 0, tzinfo=UTC)
+
+
+def good(name):
+    return (CORPUS / "good" / f"{name}.json").read_bytes()
+
+
+def refusal(raw):
+    with pytest.raises(PayloadError) as caught:
+        parse(raw, Reading(), NOW)
+    return caught.value
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.json")), ids=lambda path: path.stem)
+def test_it_reads_every_good_body(path):
+    told = parse(path.read_bytes(), Reading(), NOW)
+    assert len(told.alerts) + sum(told.ignored.values()) == told.total
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.json")), ids=lambda path: path.stem)
+def test_it_refuses_every_bad_body_for_its_reason(path):
+    assert refusal(path.read_bytes()).reason == path.name.partition("--")[0]
+
+
+def test_it_reads_an_alert_as_alertmanagers_but_of_another_source():
+    (alert,) = parse(good("firing"), Reading(), NOW).alerts
+    assert alert.observation.source == "grafana"
+    assert alert.observation.starts_at == datetime(2021, 10, 12, 7, 51, 3, 157076, tzinfo=UTC)
+    assert alert.severity is Severity.SEV_2
+    assert alert.annotations["summary"].startswith("This alert")
+
+
+def test_it_takes_a_start_that_equals_the_end_for_an_end_alone():
+    (told,) = parse(good("resolved_start_is_end"), Reading(), NOW).alerts
+    assert told.observation.is_end_only
+    (told,) = parse(good("resolved"), Reading(), NOW).alerts
+    assert not told.observation.is_end_only
+
+
+@pytest.mark.parametrize(("name", "reason"), [("no_data", Ignored.NO_DATA), ("error", Ignored.ERROR)])
+def test_it_ignores_pseudo_alerts_unless_they_are_incidents(name, reason):
+    assert parse(good(name), Reading(), NOW).ignored == {reason: 1}
+    assert len(parse(good(name), Reading(**{reason.value: True}), NOW).alerts) == 1
+
+
+def test_it_ignores_what_it_ignores_of_every_sender():
+    told = json.loads(good("no_data"))
+    told["alerts"][0]["labels"]["mttx_ignore"] = "true"
+    assert parse(json.dumps(told).encode(), Reading(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
+
+
+def test_it_says_where_a_wrong_body_goes():
+    alertmanagers = (CORPUS / "bad" / "wrong_version--alertmanager.json").read_bytes()
+    assert "/webhooks/alertmanager" in refusal(alertmanagers).detail
+    assert "contact point" in refusal(b"[]").detail
+    assert refusal(b"{").reason is Failure.INVALID_JSON
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.binary() | (JSON | BODIES).map(lambda value: json.dumps(value).encode()))
+def test_it_raises_nothing_but_its_own_error(raw):
+    with suppress(PayloadError):
+        parse(raw.replace(b'"4"', b'"1"'), Reading(), NOW)

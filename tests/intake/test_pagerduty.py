@@ -1,0 +1,141 @@
+"""PagerDuty's body into events, kind by kind."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.domain.policy import Severity
+from service.intake.pagerduty import Reading, read_envelope, read_message
+from service.intake.wire import PayloadError
+from tests.intake.test_alertmanager import JSON, TIMES
+
+CORPUS = Path(__file__).parents[1] / "payloads" / "pagerduty"
+NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+
+
+def good(name):
+    return (CORPUS / "good" / f"{name}.json").read_bytes()
+
+
+def read(raw, **reading):
+    return read_message(read_envelope(raw), Reading(**reading), NOW)
+
+
+def the_event(name, **reading):
+    (event,) = read(good(name), **reading).events
+    return event
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.json")), ids=lambda path: path.stem)
+def test_it_reads_every_good_body_as_of_the_incident(path):
+    message = read(path.read_bytes())
+    assert message.incident_key in ("PGR0VU2", "")
+    assert all(event.source == "pagerduty" and event.event_id.startswith("pagerduty-01") for event in message.events)
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.json")), ids=lambda path: path.stem)
+def test_it_refuses_every_bad_body_for_its_reason(path):
+    with pytest.raises(PayloadError) as caught:
+        read(path.read_bytes())
+    assert caught.value.reason == path.name.partition("--")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "data"),
+    [
+        ("acknowledged", "acknowledged", {}),
+        ("unacknowledged", "note", {"text": "PagerDuty: no longer acknowledged"}),
+        ("resolved_by_a_person", "resolved", {}),
+        ("resolved_by_its_alerts", "resolved", {"resolution_source": "alerts"}),
+        ("reopened", "reopened", {}),
+        ("priority_updated", "severity_changed", {}),
+        ("annotated", "note", {"text": "Rolling back"}),
+        ("role_assigned", "role_assigned", {"role": "commander", "name": "User 123"}),
+        ("merged", "note", {"text": "PagerDuty: merged into another incident", "important": True}),
+    ],
+)
+def test_it_maps_events(name, kind, data):
+    event = the_event(name)
+    assert (event.kind, event.data) == (kind, data)
+    assert event.occurred_at.isoformat() == json.loads(good(name))["event"]["occurred_at"].replace("Z", "+00:00")
+
+
+def test_it_detects_at_the_creation_with_title_and_severity():
+    event = the_event("triggered")
+    assert event.kind == "detected"
+    assert event.occurred_at == datetime(2026, 11, 23, 18, 5, tzinfo=UTC)
+    assert event.title == "Checkout error rate high."
+    assert event.severity is Severity.SEV_1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["of_no_interest", "of_a_service", "ping", "priority_taken_away", "role_unassigned", "annotated_with_nothing"],
+)
+def test_it_makes_nothing_of_what_is_of_no_interest(name):
+    assert read(good(name)).events == ()
+
+
+def test_it_maps_priorities_as_configured_and_leaves_others_open():
+    assert the_event("priority_updated").severity is Severity.SEV_2
+    assert the_event("triggered", priority_map={"p1": Severity.SEV_3}).severity is Severity.SEV_3
+    assert the_event("triggered", priority_map={}).severity is None
+    assert the_event("without_priority").severity is None
+
+
+def test_it_takes_the_time_of_the_event_where_the_creation_is_not_told():
+    told = json.loads(good("triggered"))
+    told["event"]["data"]["created_at"] = None
+    (event,) = read(json.dumps(told).encode()).events
+    assert event.occurred_at.microsecond == 412000
+
+
+def test_it_knows_the_name_that_the_sender_of_the_alert_gave_it():
+    assert read(good("acknowledged")).aliases == (json.loads(good("acknowledged"))["event"]["data"]["incident_key"],)
+    assert read(good("without_priority")).aliases == ()
+
+
+def test_its_events_name_nobody_but_who_has_a_role():
+    for path in (CORPUS / "good").glob("*.json"):
+        for event in read(path.read_bytes()).events:
+            assert event.kind == "role_assigned" or "User 123" not in repr(event)
+
+
+EVENTS = st.fixed_dictionaries(
+    {
+        "id": st.text(min_size=1, max_size=9) | JSON,
+        "event_type": st.sampled_from(
+            [json.loads(p.read_text())["event"]["event_type"] for p in CORPUS.glob("good/*")]
+        ),
+        "occurred_at": TIMES,
+        "data": st.fixed_dictionaries(
+            {},
+            optional={
+                "id": st.text(max_size=9),
+                "title": JSON,
+                "created_at": TIMES | st.none(),
+                "priority": st.none() | st.fixed_dictionaries({"id": st.just("P"), "summary": st.text() | st.none()}),
+                "incident": st.just({"id": "P1"}),
+                "content": st.text(),
+                "incident_role_assignments": st.lists(
+                    st.fixed_dictionaries(
+                        {"incident": st.just({"id": "P1"}), "role": st.just({"id": "R", "summary": "Commander"})}
+                    )
+                ),
+            },
+        ),
+    },
+    optional={"agent": JSON | st.just({"id": "U", "type": "user_reference"})},
+)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.binary() | (JSON | EVENTS.map(lambda event: {"event": event})).map(lambda value: json.dumps(value).encode()))
+def test_it_raises_nothing_but_its_own_error(raw):
+    with suppress(PayloadError):
+        read(raw)

@@ -1,0 +1,162 @@
+"""How old the numbers of a scrape may be, and what is counted where."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.domain.events import EventKind
+from service.domain.incident import Phase, ResolutionSource
+from service.domain.policy import Indicator, Milestone, Severity
+from service.metrics import measurements
+from service.metrics.measurements import Measuring
+from service.store import StoreUnavailable
+from service.store.done import Done
+from service.store.snapshot import Recent
+from tests.builders import alert, at, event, policy
+from tests.metrics.world import WINDOWS
+
+K, M = EventKind, Milestone
+
+
+class Store:
+    """Counts how often it is read; every read takes `cost` on the test's clock."""
+
+    def __init__(self, clock, recent=()):
+        self.clock, self.recent = clock, recent
+        self.cost, self.reads, self.away = 0.0, 0, False
+
+    def visit_recent(self, since, visit):
+        if self.away:
+            raise StoreUnavailable
+        self.reads += 1
+        self.since = since
+        self.clock.moment += self.cost
+        for one in self.recent:
+            visit(one)
+
+    def done(self, now, since):
+        return Done({}, {})
+
+
+class Clock:
+    """Both of the clocks that measure costs, in the hands of the test."""
+
+    def __init__(self):
+        self.moment, self.commits = 1000.0, 0
+
+    def monotonic(self):
+        return self.moment
+
+    perf_counter = monotonic
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(measurements, "time", made)
+    return made
+
+
+def measuring(store, clock):
+    return Measuring(store, policy(), WINDOWS, 10, lambda: clock.commits)
+
+
+def read_again(store, clock, kept, seconds):
+    """Say whether the store is read when `seconds` have passed since it was last."""
+    before = store.reads
+    clock.moment += seconds
+    kept.statistics(at(0))
+    return store.reads > before
+
+
+def test_it_reads_a_small_store_for_every_scrape(clock):
+    store = Store(clock)
+    kept = measuring(store, clock)
+    kept.statistics(at(0))
+    assert read_again(store, clock, kept, 0)
+
+
+def test_it_keeps_the_statistics_of_a_huge_store_for_a_minute_while_nothing_is_written(clock):
+    store = Store(clock)
+    store.cost = 2.0
+    kept = measuring(store, clock)
+    kept.statistics(at(0))
+    assert not read_again(store, clock, kept, measurements.KEEP_UNCHANGED_SECONDS - 3)
+    assert read_again(store, clock, kept, 4)
+
+
+def test_it_keeps_them_for_a_multiple_of_their_cost_while_something_is_written(clock):
+    store = Store(clock)
+    store.cost = 0.5
+    kept = measuring(store, clock)
+    kept.statistics(at(0))
+    clock.commits += 1
+    assert not read_again(store, clock, kept, 0.5 * measurements.KEEP_CHANGED - 1)
+    assert read_again(store, clock, kept, 1.1)
+
+
+def test_it_keeps_nothing_of_a_store_that_was_away(clock):
+    store = Store(clock)
+    kept = measuring(store, clock)
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        kept.statistics(at(0))
+    store.away = False
+    assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
+
+
+def test_it_looks_back_over_the_longest_window(clock):
+    store = Store(clock)
+    measuring(store, clock).statistics(at(0))
+    assert store.since == at(0) - timedelta(days=90)
+
+
+def test_it_knows_the_windows_by_name_and_no_others(clock):
+    kept = measuring(Store(clock), clock)
+    assert kept.table("7d", at(0)) == []
+    assert kept.table("8d", at(0)) is None
+
+
+def recent(phase=Phase.RESOLVED, source=ResolutionSource.HUMAN, **minutes):
+    milestones = {M(name): at(minute) for name, minute in minutes.items()}
+    return Recent(Severity.SEV_2, phase, source, milestones)
+
+
+def statistics(clock, *found):
+    return measuring(Store(clock, found), clock).statistics(at(60 * 24))
+
+
+def test_it_counts_what_resolved_incidents_lack(clock):
+    found = statistics(
+        clock, recent(detected=0, resolved=5), recent(detected=0, resolved=5, mitigated=3, acknowledged=3)
+    )
+    assert found.missing == {M.STARTED: 2, M.ACKNOWLEDGED: 1, M.MITIGATED: 1}
+
+
+def test_it_expects_nothing_yet_of_an_incident_that_is_open(clock):
+    assert statistics(clock, recent(Phase.DETECTED, None, detected=0)).missing == {}
+
+
+def test_it_counts_intervals_that_are_negative(clock):
+    assert statistics(clock, recent(detected=5, mitigated=2, resolved=9)).invalid == {Indicator.MITIGATE: 1}
+
+
+def test_it_puts_an_incident_of_unknown_detection_into_no_window(clock):
+    found = statistics(clock, recent(started=0, resolved=9, drafted=60))
+    assert list(found.tables.values()) == [[], [], []]
+    assert found.missing[M.DETECTED] == 1
+
+
+def test_it_shows_what_is_owed_as_of_now_whatever_is_kept(world, monkeypatch):
+    monkeypatch.setattr(measurements, "CHEAP_SECONDS", 0.0)
+    monkeypatch.setattr(measurements, "KEEP_CHANGED", 10**6)
+    world.open(event(K.DETECTED, severity=Severity.SEV_1), event(K.RESOLVED, 5))
+    kept = {"indicator": "resolve", "window": "7d"}
+    assert world.value("mttx_indicator_incidents", **kept) == 1
+    world.send(alert(10))
+    world.open(event(K.DETECTED), event(K.RESOLVED, 5))
+    world.minutes = 13 * 60
+    assert world.value("mttx_indicator_incidents", **kept) == 1
+    assert world.value("mttx_postmortems_overdue", incident_severity="SEV-1", stage="draft") == 1
+    assert world.value("mttx_incidents_open", incident_severity="SEV-2", phase="detected") == 1
+    assert world.value("mttx_incidents_opened_total", incident_severity="SEV-3") == 1

@@ -1,0 +1,57 @@
+"""What a process counts of its own work."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from service.metrics.outbox import DeliveryTally
+from service.metrics.tally import Tally
+from tests.builders import at
+
+
+def tally(**heard):
+    return Tally(["a", "b"], ["broken"], ["label"], heard)
+
+
+def test_it_has_every_known_count_at_0():
+    assert tally().counters() == {
+        "mttx_webhook_requests_total": [(("a",), 0), (("b",), 0)],
+        "mttx_webhook_failures_total": [(("a", "broken"), 0), (("b", "broken"), 0)],
+        "mttx_alerts_ignored_total": [(("a", "label"), 0), (("b", "label"), 0)],
+        "mttx_alerts_truncated_total": [(("a",), 0), (("b",), 0)],
+    }
+
+
+def test_it_counts():
+    counted = tally()
+    counted.request("a")
+    counted.failure("a", "broken")
+    counted.ignored("b", "label", 3)
+    counted.truncated("b", 40)
+    assert {name: dict(counts) for name, counts in counted.counters().items()} == {
+        "mttx_webhook_requests_total": {("a",): 1, ("b",): 0},
+        "mttx_webhook_failures_total": {("a", "broken"): 1, ("b", "broken"): 0},
+        "mttx_alerts_ignored_total": {("a", "label"): 0, ("b", "label"): 3},
+        "mttx_alerts_truncated_total": {("a",): 0, ("b",): 40},
+    }
+
+
+def test_it_counts_from_many_threads():
+    counted = tally()
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(4000):
+            pool.submit(counted.request, "a")
+    assert dict(counted.counters()["mttx_webhook_requests_total"])["a",] == 4000
+
+
+def test_it_remembers_the_latest_word_of_each_source_and_those_of_before():
+    counted = tally(a=at(5))
+    counted.heard("a", at(3))
+    counted.heard("b", at(1))
+    counted.heard("b", at(9))
+    assert counted.last_heard() == {"a": at(5), "b": at(9)}
+
+
+def test_it_counts_deliveries_by_target_and_reason():
+    counted = DeliveryTally(["grafana", "slack"], ["refused"])
+    counted.delivered("grafana")
+    counted.failed("slack", "refused")
+    assert counted.counts() == ({"grafana": 1, "slack": 0}, {("grafana", "refused"): 0, ("slack", "refused"): 1})

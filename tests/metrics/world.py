@@ -1,0 +1,90 @@
+"""A store, its recorder and its scrape, put together as `service.app` does."""
+
+from datetime import timedelta
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from service.domain.events import EventKind as K
+from service.domain.policy import Severity
+from service.intake.reasons import Failure, Ignored, Source
+from service.metrics.catalogue import METRICS
+from service.metrics.collector import IncidentCollector, ProcessCollector
+from service.metrics.exposition import exposition, registry
+from service.metrics.measurements import Measuring
+from service.metrics.outbox import DeliveryTally, OutboxCollector
+from service.metrics.tally import Tally
+from tests.builders import alert, at, event
+from tests.house import House
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+WINDOWS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
+TARGETS = ("grafana",)
+PER_PROCESS = {m.name for m in METRICS if not m.shared}
+
+
+class World(House):
+    """A house with a scrape; `minutes` is the time of day."""
+
+    def __init__(self, path, rules=None, cap=100):
+        super().__init__(path, rules)
+        self.minutes = 600.0
+        commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.app
+        self.measuring = Measuring(self.store, self.policy, WINDOWS, cap, commits)
+        self.tally = Tally(list(Source), list(Failure), list(Ignored), self.store.last_heard())
+        self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
+        process = ProcessCollector(self.tally, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
+        outbox = OutboxCollector(TARGETS, self.store.outbox.waiting, DeliveryTally(TARGETS, ["permanent"]))
+        self.registry = registry([self.incidents, process, outbox])
+        self.expose = exposition(self.registry)
+
+    def text(self, accept="text/plain"):
+        return self.expose(accept, None)[0].decode()
+
+    def families(self, accept="text/plain"):
+        """Our own families of a scrape by the name that the format gives them."""
+        parse = parse_openmetrics if accept == OPENMETRICS else parse_text
+        return {f.name: f for f in parse(self.text(accept)) if f.name.startswith("mttx_")}
+
+    def samples(self):
+        """Our own samples as they are collected, past the formats: {(name, labels): value}."""
+        return self._samples(lambda name: True)
+
+    def shared(self):
+        """What comes from the store alone."""
+        return self._samples(lambda name: not {name, name + "_total"} & PER_PROCESS)
+
+    def _samples(self, wanted):
+        families = (f for f in self.registry.collect() if f.name.startswith("mttx_") and wanted(f.name))
+        return {
+            (s.name, frozenset((k, str(v)) for k, v in s.labels.items())): s.value for f in families for s in f.samples
+        }
+
+    def value(self, name, **labels):
+        """One sample, None where it is absent."""
+        return self.samples().get((name, frozenset(labels.items())))
+
+    def series(self, name):
+        """The label sets of a metric."""
+        return [dict(labels) for metric, labels in self.samples() if metric == name]
+
+    def live_a_day(self):
+        """Record something of everything."""
+        self.send(alert(0, severity=Severity.SEV_1, onset=-3), received=0)
+        self.tell(1, K.ACKNOWLEDGED, 4)
+        self.tell(1, K.MITIGATED, 20, types=())
+        self.tell(1, K.ROLE_ASSIGNED, 5, data={"role": "commander", "name": "Aki Tanaka"})
+        self.send(alert(0, 50, severity=Severity.SEV_1), received=51)
+        self.tell(1, K.POSTMORTEM_DRAFTED, 300)
+        self.tell(
+            1, K.ACTION_OPENED, 310, data={"action_id": "A1", "action_type": "prevent", "due_at": at(900).isoformat()}
+        )
+        self.tell(1, K.ACTION_OPENED, 311, data={"action_id": "A2", "action_type": "detect"})
+        self.tell(1, K.ACTION_COMPLETED, 320, data={"action_id": "A2"})
+        self.open(event(K.DETECTED, 100, severity=Severity.SEV_3), event(K.STARTED, 90), event(K.ACKNOWLEDGED, 103))
+        self.open(event(K.DETECTED, 200), event(K.MITIGATED, 190), event(K.RESOLVED, 210))
+        self.open(event(K.DETECTED, 220), event(K.DISMISSED, 230))
+        finished = [event(K.STARTED, 225), event(K.DETECTED, 230), event(K.RESOLVED, 240, data={"automated": True})]
+        self.open(*finished, event(K.POSTMORTEM_FINALIZED, 500))
+        self.tally.request("alertmanager")
+        self.tally.heard("alertmanager", at(51))

@@ -1,0 +1,297 @@
+"""Taking in events: once each, all or none, where the incident's state allows it."""
+
+import pytest
+
+from service.domain.events import EventKind
+from service.domain.incident import Phase, ResolutionSource
+from service.domain.policy import Milestone, Severity
+from service.recorder.commands import AppendEvent, Conflict, OpenIncident, UnknownIncident
+from tests.builders import alert, at, event
+
+K, M = EventKind, Milestone
+
+
+def merge(house, incident_id, into, **fields):
+    return house.tell(
+        incident_id, K.MERGED, 60, event_id=f"{incident_id}>{into}", data={"into": f"INC-{into}"}, **fields
+    )
+
+
+def milestones(house, incident_id=1):
+    return house.get(incident_id).incident.milestones
+
+
+# -- once each ---------------------------------------------------------------------------------------------------------
+
+
+def test_it_answers_what_became_of_the_incident(house):
+    house.open()
+    outcome = house.tell(1, K.ACKNOWLEDGED, 5)
+    assert (outcome.incident_id, outcome.phase, outcome.created) == (1, Phase.ACKNOWLEDGED, True)
+
+
+def test_it_takes_in_an_event_once_however_often_it_is_sent(house):
+    house.open()
+    assert house.tell(1, K.ACKNOWLEDGED, 5, event_id="a").created
+    repeat = house.tell(1, K.ACKNOWLEDGED, 5, event_id="a")
+    assert (repeat.created, repeat.phase) == (False, Phase.ACKNOWLEDGED)
+    assert len(house.get(1).events) == 2
+
+
+def test_it_keeps_the_first_of_two_events_of_one_id(house):
+    house.open()
+    house.tell(1, K.ACKNOWLEDGED, 5, event_id="a")
+    house.tell(1, K.ACKNOWLEDGED, 2, event_id="a")
+    assert milestones(house)[M.ACKNOWLEDGED] == at(5)
+
+
+def test_it_refuses_an_id_that_names_another_kind(house):
+    house.open()
+    house.tell(1, K.ACKNOWLEDGED, 5, event_id="a")
+    with pytest.raises(Conflict, match="'a' names a acknowledged event already; give a new event its own id"):
+        house.tell(1, K.MITIGATED, 6, event_id="a")
+    assert M.MITIGATED in milestones(house) or len(house.get(1).events) == 2
+
+
+def test_it_may_see_the_same_id_in_other_incidents(house):
+    house.open()
+    house.open()
+    assert house.tell(1, K.ACKNOWLEDGED, 5, event_id="a").created
+    assert house.tell(2, K.RESOLVED, 5, event_id="a").created
+
+
+def test_it_refuses_an_event_of_an_incident_that_never_was(house):
+    with pytest.raises(UnknownIncident, match="there is no incident INC-7"):
+        house.tell(7, K.ACKNOWLEDGED, 5)
+    assert house.rows("select count(*) from events") == [(0,)]
+
+
+def test_it_opens_an_incident_by_hand_with_several_events(house):
+    (outcome,) = house.submit(OpenIncident((event(K.DETECTED), event(K.STARTED, -5, severity=Severity.SEV_1))))
+    assert outcome.created
+    assert milestones(house) == {M.STARTED: at(-5), M.DETECTED: at(0)}
+    assert house.get(1).incident.severity is Severity.SEV_1
+
+
+# -- by the sender's own key -------------------------------------------------------------------------------------------
+
+
+def test_it_opens_an_incident_for_the_first_event_of_a_key(house):
+    (outcome,) = house.hook(("jira-42", event(K.DETECTED)))
+    assert (outcome.incident_id, outcome.created) == (1, True)
+    assert [o.incident_id for o in house.hook(("jira-42", event(K.RESOLVED, 9)), ("jira-43", event(K.DETECTED)))] == [
+        1,
+        2,
+    ]
+
+
+def test_it_answers_for_each_event_in_order(house):
+    outcomes = house.hook(
+        ("b", event(K.DETECTED)), ("a", event(K.DETECTED)), ("b", event(K.RESOLVED, 5)), ("b", event(K.DETECTED))
+    )
+    assert [(o.incident_id, o.phase, o.created) for o in outcomes] == [
+        (1, Phase.RESOLVED, True),
+        (2, Phase.DETECTED, True),
+        (1, Phase.RESOLVED, True),
+        (1, Phase.RESOLVED, False),
+    ]
+
+
+def test_it_closes_an_incident_by_webhook_at_the_time_of_the_event(house):
+    house.hook(("k", event(K.DETECTED)))
+    house.hook(("k", event(K.RESOLVED, 30, recorded_at=at(90))))
+    assert milestones(house)[M.RESOLVED] == at(30)
+
+
+def test_it_moves_no_milestone_for_what_is_said_later(house):
+    """An edit long after the recovery must not lengthen the time to resolve."""
+    house.open(event(K.DETECTED), event(K.RESOLVED, 30))
+    house.tell(1, K.NOTE, 5000, data={"text": "renamed"}, title="Another title")
+    assert milestones(house)[M.RESOLVED] == at(30)
+
+
+def test_it_takes_in_all_events_of_a_body_or_none(house):
+    with pytest.raises(UnknownIncident):
+        house.hook(("a", event(K.DETECTED)), ("b", event(K.MERGED, 5, data={"into": "INC-99"})))
+    for table in ("incidents", "events", "incident_keys", "deliveries", "totals"):
+        assert house.rows(f"select count(*) from {table}") == [(0,)]
+
+
+def test_it_finds_an_incident_by_any_key_of_those_that_were_merged(house):
+    house.hook(("a", event(K.DETECTED)), ("b", event(K.DETECTED, 1)))
+    merge(house, 2, 1)
+    (outcome,) = house.hook(("b", event(K.RESOLVED, 9)))
+    assert outcome.incident_id == 1
+    assert milestones(house)[M.RESOLVED] == at(9)
+
+
+# -- merges by people --------------------------------------------------------------------------------------------------
+
+
+def test_it_merges_incidents_and_leaves_the_old_id_pointing(house):
+    house.open(event(K.DETECTED, 5))
+    house.open(event(K.DETECTED, 2), event(K.ACKNOWLEDGED, 7))
+    assert merge(house, 2, 1).incident_id == 1
+    assert milestones(house, 2) == milestones(house, 1) == {M.DETECTED: at(2), M.ACKNOWLEDGED: at(7)}
+    assert house.get(2).merged_into == 1
+
+
+def test_it_takes_events_for_a_merged_id_to_the_one_that_absorbed_it(house):
+    house.open()
+    house.open()
+    merge(house, 2, 1)
+    assert house.tell(2, K.RESOLVED, 70).incident_id == 1
+    assert house.get(1).incident.phase is Phase.RESOLVED
+
+
+def test_it_merges_in_chains_from_either_end(house):
+    for _ in range(4):
+        house.open()
+    merge(house, 4, 3)
+    merge(house, 3, 2)
+    merge(house, 2, 1)
+    assert [house.get(i).incident.id for i in (1, 2, 3, 4)] == [1, 1, 1, 1]
+    assert house.rows("select distinct merged_into from incidents where id > 1") == [(1,)]
+    assert house.tell(4, K.RESOLVED, 70).incident_id == 1
+
+
+def test_it_merges_into_what_was_merged_already(house):
+    for _ in range(3):
+        house.open()
+    merge(house, 2, 1)
+    assert merge(house, 3, 2).incident_id == 1
+    assert house.get(3).merged_into == 1
+
+
+def test_it_merges_an_earlier_incident_into_a_later_where_people_say_so(house):
+    house.open()
+    house.open()
+    assert merge(house, 1, 2).incident_id == 2
+    assert house.get(1).incident.id == 2
+
+
+def test_it_refuses_to_merge_an_incident_into_itself_by_any_name(house):
+    house.open()
+    house.open()
+    with pytest.raises(Conflict, match="INC-1 cannot be merged into itself"):
+        merge(house, 1, 1)
+    merge(house, 2, 1)
+    for one, other in ((1, 2), (2, 1)):
+        with pytest.raises(Conflict, match="INC-1 cannot be merged into itself"):
+            house.tell(one, K.MERGED, 61, data={"into": f"INC-{other}"})
+    assert len(house.get(1).events) == 3
+
+
+def test_it_takes_in_a_repeated_merge_once(house):
+    house.open()
+    house.open()
+    merge(house, 2, 1)
+    assert not merge(house, 2, 1).created
+
+
+def test_it_refuses_to_merge_into_what_never_was(house):
+    house.open()
+    with pytest.raises(UnknownIncident):
+        merge(house, 1, 9)
+    assert house.get(1).merged_into is None
+
+
+def test_it_moves_the_alerts_with_a_merge(house):
+    house.open()
+    house.send(alert(0))
+    merge(house, 2, 1)
+    assert house.send(alert(0, 9)) == [1]
+    assert house.get(1).incident.resolution_source is ResolutionSource.ALERTS
+
+
+# -- after a dismissal -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dismissed(house):
+    house.open()
+    house.tell(1, K.DISMISSED, 10)
+    return house
+
+
+@pytest.mark.parametrize(
+    "kind", [K.ACKNOWLEDGED, K.MITIGATED, K.RESOLVED, K.SEVERITY_CHANGED, K.POSTMORTEM_DRAFTED, K.DISMISSED]
+)
+def test_it_refuses_what_happens_to_a_dismissed_incident(dismissed, kind):
+    with pytest.raises(Conflict, match="INC-1 is dismissed; send reopened first"):
+        dismissed.tell(1, kind, 20)
+    assert len(dismissed.get(1).events) == 2
+
+
+def test_it_takes_late_news_of_what_happened_before_the_dismissal(dismissed):
+    dismissed.tell(1, K.ACKNOWLEDGED, 5)
+    assert milestones(dismissed)[M.ACKNOWLEDGED] == at(5)
+    assert dismissed.get(1).incident.phase is Phase.DISMISSED
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (K.NOTE, {"text": "why"}),
+        (K.RETRACTED, {"event_id": "x"}),
+        (K.CORRECTED, {"milestone": "detected", "occurred_at": at(1).isoformat()}),
+    ],
+)
+def test_it_takes_in_words_about_a_dismissed_incident(dismissed, kind, data):
+    assert dismissed.tell(1, kind, 20, data=data).phase is Phase.DISMISSED
+
+
+def test_it_goes_on_after_reopening(dismissed):
+    assert dismissed.tell(1, K.REOPENED, 20).phase is Phase.DETECTED
+    assert dismissed.tell(1, K.ACKNOWLEDGED, 21).phase is Phase.ACKNOWLEDGED
+
+
+def test_it_takes_back_a_dismissal_that_is_retracted(dismissed):
+    assert dismissed.tell(1, K.RETRACTED, 20, data={"event_id": "dismissed-10"}).phase is Phase.DETECTED
+    assert dismissed.tell(1, K.ACKNOWLEDGED, 21).phase is Phase.ACKNOWLEDGED
+
+
+def test_it_still_answers_a_repeat_of_an_event_from_before_the_dismissal(house):
+    house.open()
+    house.tell(1, K.ACKNOWLEDGED, 30, event_id="a")
+    house.tell(1, K.DISMISSED, 10)
+    assert not house.tell(1, K.ACKNOWLEDGED, 30, event_id="a").created
+
+
+# -- corrections -------------------------------------------------------------------------------------------------------
+
+
+def test_it_survives_the_retraction_of_all_that_was_told(house):
+    house.open()
+    assert house.tell(1, K.RETRACTED, 5, data={"event_id": "detected-0"}).phase is Phase.DETECTED
+    assert milestones(house) == {}
+    assert house.tell(1, K.DETECTED, 3).phase is Phase.DETECTED
+    assert milestones(house) == {M.DETECTED: at(3)}
+
+
+@pytest.mark.parametrize("kind", [K.RETRACTED, K.CORRECTED])
+def test_it_survives_a_key_whose_first_event_is_about_another(house, kind):
+    data = {"event_id": "elsewhere", "occurred_at": at(1).isoformat()}
+    (outcome,) = house.hook(("k", event(kind, 5, data=data)))
+    assert outcome.phase is Phase.DETECTED
+
+
+def test_it_moves_the_window_gauges_with_a_correction_and_never_a_counter(house):
+    house.open(event(K.DETECTED), event(K.RESOLVED, 30))
+    before = house.counters()
+    house.tell(1, K.CORRECTED, 40, data={"event_id": "resolved-30", "occurred_at": at(5).isoformat()})
+    assert house.counters() == before
+    assert milestones(house)[M.RESOLVED] == at(5)
+
+
+def test_it_keeps_history_whatever_is_withdrawn(house):
+    house.open()
+    house.tell(1, K.ACKNOWLEDGED, 5)
+    house.tell(1, K.RETRACTED, 6, data={"event_id": "acknowledged-5"})
+    assert [e.kind for e in house.get(1).events] == [K.DETECTED, K.ACKNOWLEDGED, K.RETRACTED]
+
+
+def test_it_appends_by_command_what_it_appends_by_name(house):
+    house.open()
+    (outcome,) = house.submit(AppendEvent(1, event(K.NOTE, data={"text": "x"})))
+    assert outcome.created

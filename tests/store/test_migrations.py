@@ -1,0 +1,64 @@
+"""The shape of the database: what the migrations make is what the tables say."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from service.store import StoreRefused, migrate, tables
+
+
+@pytest.fixture
+def engine(database_url):
+    """An engine beside the store's own."""
+    made = create_engine(database_url)
+    yield made
+    made.dispose()
+
+
+def test_it_makes_exactly_the_tables_that_the_code_knows(open_store, engine):
+    open_store()
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_it_has_one_line_of_migrations(open_store):
+    assert len(ScriptDirectory.from_config(migrate.config()).get_heads()) == 1
+
+
+def test_it_changes_nothing_in_a_database_that_is_up_to_date(open_store, engine):
+    open_store().close()
+    with engine.connect() as connection:
+        before = connection.execute(text("select * from alembic_version")).all()
+    open_store()
+    with engine.connect() as connection:
+        assert connection.execute(text("select * from alembic_version")).all() == before
+
+
+def test_it_refuses_a_database_that_a_newer_version_wrote_and_leaves_it(open_store, engine):
+    open_store().close()
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(StoreRefused, match=r"newer mttx-exporter wrote this database \(schema 9999\)"):
+        open_store()
+    with engine.connect() as connection:
+        assert connection.scalar(text("select version_num from alembic_version")) == "9999"
+
+
+def test_it_makes_all_tables_or_none(open_store, engine):
+    """`totals` is the last table to be made; somebody else's must not leave ours half made beside it."""
+    with engine.begin() as connection:
+        connection.execute(text("create table totals (theirs integer)"))
+    with pytest.raises(StoreRefused, match="totals"):
+        open_store()
+    assert inspect(engine).get_table_names() == ["totals"]
+
+
+def test_it_can_be_taken_down_and_made_again(open_store, engine):
+    open_store().close()
+    with engine.begin() as connection:
+        migrate.command.downgrade(migrate.config(connection), "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    open_store().ping()

@@ -1,0 +1,177 @@
+"""The running totals and the rows of the incidents against a full recount from the history, after a day of anything."""
+
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from service.domain.events import EventKind
+from service.domain.incident import Phase
+from service.domain.policy import Milestone, Severity, Stage
+from service.recorder.commands import CloseStale, Refused
+from tests.builders import alert, at, event
+from tests.house import House
+from tests.store.conftest import ENGINES
+from tests.store.recount import Recount
+
+K = EventKind
+DAY = 24 * 60
+
+minutes = st.integers(0, 60)
+which = st.integers(1, 6)
+firing = st.tuples(
+    st.sampled_from("xyz"), st.sampled_from("gh"), minutes, st.none() | st.integers(0, 20), st.none() | minutes
+)
+plain = st.sampled_from(
+    [
+        (K.STARTED, {}),
+        (K.DETECTED, {}),
+        (K.ACKNOWLEDGED, {}),
+        (K.MITIGATED, {}),
+        (K.RESOLVED, {}),
+        (K.RESOLVED, {}),
+        (K.RESOLVED, {"automated": True}),
+        (K.REOPENED, {}),
+        (K.DISMISSED, {}),
+        (K.SEVERITY_CHANGED, {}),
+        (K.ROLE_ASSIGNED, {"role": "commander", "name": "Aki"}),
+        (K.NOTE, {"text": "x"}),
+        (K.POSTMORTEM_DRAFTED, {}),
+        (K.POSTMORTEM_FINALIZED, {}),
+        (K.ACTION_OPENED, {"action_id": "a", "due_at": at(30).isoformat()}),
+        (K.ACTION_OPENED, {"action_id": "b"}),
+        (K.ACTION_COMPLETED, {"action_id": "a"}),
+        (K.ACTION_VERIFIED, {"action_id": "b"}),
+    ]
+)
+severities = st.sampled_from([None, None, None, *Severity])
+commands = st.lists(
+    st.one_of(
+        st.tuples(st.just("alerts"), st.lists(firing, min_size=1, max_size=3)),
+        st.tuples(st.just("open"), plain, minutes, severities),
+        st.tuples(st.just("tell"), which, plain, minutes, severities),
+        st.tuples(st.just("tell"), which, plain, minutes, severities),
+        st.tuples(st.just("hook"), st.sampled_from("kl"), st.lists(plain, min_size=1, max_size=3), minutes),
+        st.tuples(st.just("correct"), which, st.integers(0, 20), minutes),
+        st.tuples(st.just("retract"), which, st.integers(0, 20)),
+        st.tuples(st.just("pin"), which, st.sampled_from(Milestone), minutes),
+        st.tuples(st.just("merge"), which, which),
+        st.tuples(st.just("stale"), st.integers(0, 2)),
+    ),
+    min_size=4,
+    max_size=18,
+)
+
+
+class Day:
+    """Carries out commands, one after the other, with event ids that count up."""
+
+    def __init__(self, house):
+        self.house = house
+        self.number = 0
+
+    def carry_out(self, command):
+        name, *rest = command
+        with suppress(Refused):
+            getattr(self, name)(*rest)
+
+    def event(self, kind, minute, **fields):
+        self.number += 1
+        return event(kind, minute, event_id=f"e{self.number:03}", recorded_at=at(self.number), **fields)
+
+    def tell(self, incident_id, kind_and_data, minute, severity=None):
+        kind, data = kind_and_data
+        told = self.event(kind, minute, data=data, severity=severity)
+        self.house.tell(
+            incident_id, kind, minute, **{f: getattr(told, f) for f in ("event_id", "recorded_at", "data", "severity")}
+        )
+
+    def alerts(self, firings):
+        told = [
+            alert(start, None if length is None else start + length, fingerprint=name, group=group, onset=onset)
+            for name, group, start, length, onset in firings
+        ]
+        self.house.send(*told, received=self.number)
+
+    def open(self, kind_and_data, minute, severity):
+        kind, data = kind_and_data
+        self.house.open(self.event(kind, minute, data=data, severity=severity))
+
+    def hook(self, key, told, minute):
+        self.house.hook(*((key, self.event(kind, minute, data=data)) for kind, data in told))
+
+    def correct(self, incident_id, back, minute):
+        target = f"e{self.number - back:03}"
+        self.tell(incident_id, (K.CORRECTED, {"event_id": target, "occurred_at": at(minute).isoformat()}), 60)
+
+    def retract(self, incident_id, back):
+        self.tell(incident_id, (K.RETRACTED, {"event_id": f"e{self.number - back:03}"}), 60)
+
+    def pin(self, incident_id, milestone, minute):
+        data = {"milestone": milestone.value, "occurred_at": at(minute).isoformat()}
+        self.tell(incident_id, (K.CORRECTED, data), 60)
+
+    def merge(self, incident_id, into):
+        self.tell(incident_id, (K.MERGED, {"into": f"INC-{into}"}), 60)
+
+    def stale(self, days):
+        self.house.submit(CloseStale(at(DAY * days + 30)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@seed(20260302)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(commands)
+def test_it_counts_what_a_full_recount_counts(tmp_path_factory, engine, told):
+    house = House(ENGINES[engine](tmp_path_factory.mktemp("day")))
+    try:
+        day, recount = Day(house), Recount(house)
+        for command in told:
+            day.carry_out(command)
+            recount.step()
+        assert house.counters() == recount.totals
+        assert sums(house) == pytest.approx({key: total for key, total in recount.seconds.items() if total})
+        check_rows(house, recount)
+        check_snapshot(house, recount)
+    finally:
+        house.close()
+
+
+def sums(house):
+    found = Counter()
+    for total in house.snapshot().totals:
+        found[total.metric, total.severity.value, total.detail] += total.seconds
+    return {key: total for key, total in found.items() if total}
+
+
+def check_rows(house, recount):
+    """What the writer left in the rows is what the history says, and what a reader computes."""
+    lines = {line.id: line for line in house.store.incidents(now=at(0), limit=1000).lines}
+    assert set(lines) == set(recount.incidents)
+    for number, told in recount.incidents.items():
+        line, incident = lines[number], house.get(number).incident
+        instants = {m: round(i.timestamp() * 10**6) for m, i in line.milestones.items()}
+        assert instants == told.milestones
+        assert (line.phase, line.severity) == (told.phase, told.severity)
+        assert (incident.phase, incident.severity) == (line.phase, line.severity)
+        assert incident.milestones == line.milestones
+        assert incident.title == line.title
+        assert incident.resolution_source == told.source
+
+
+def check_snapshot(house, recount):
+    """The counts of the metrics are those of the incidents one by one."""
+    now = 26 * 60
+    snapshot = house.snapshot(now)
+    live = [(told, house.get(number).incident) for number, told in recount.incidents.items()]
+    opened = [(t.severity, t.phase) for t, _ in live if t.phase not in (Phase.RESOLVED, Phase.DISMISSED)]
+    assert snapshot.open == Counter(opened)
+    deadlines = [(t.severity, d) for t, i in live if t.phase != "dismissed" for d in i.deadlines if d.done_at is None]
+    assert snapshot.owed == Counter((severity, d.stage, d.due_at < at(now)) for severity, d in deadlines)
+    owing = {stage for t, _ in live if t.phase != "dismissed" and "finalized" not in t.milestones for stage in Stage}
+    assert {stage for _, stage, _ in snapshot.owed} <= owing
+    assert snapshot.stale == sum(i.stale_at is not None and i.stale_at < at(now) for _, i in live)
+    states = [(key, rank) for t, _ in live if t.phase != "dismissed" for key, rank in t.states.items()]
+    assert sum(snapshot.actions.values()) == sum(rank == 0 for _, rank in states)

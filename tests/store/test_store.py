@@ -1,0 +1,412 @@
+"""The store's contract: what was written is read back, and what the database itself holds."""
+
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import TimeoutError
+
+from service.domain.events import EventKind
+from service.domain.incident import OPEN_PHASES, Phase
+from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
+from service.recorder.commands import PruneDeliveries, RecordAlerts
+from service.store import Store, StoreRejected, StoreUnavailable, tables
+from service.store.engine import translated
+from service.store.types import NEVER
+from tests.builders import alert, at, delivery, event, policy
+
+K = EventKind
+DAY = 24 * 60
+
+
+def ids(page):
+    return [line.id for line in page.lines]
+
+
+def copy_of(store, table, **changes):
+    """Insert the only row of a table once more, changed."""
+    with store.transaction() as transaction:
+        connection = transaction._connection
+        row = dict(connection.execute(select(table)).mappings().one())
+        connection.execute(insert(table), {**row, **changes})
+
+
+# -- what comes back ---------------------------------------------------------------------------------------------------
+
+
+def test_it_gives_back_every_field_of_an_event(house):
+    told = event(
+        K.DETECTED,
+        1.5,
+        recorded_at=at(3),
+        title='Zahlung "kaputt" 🔥\nsehr',
+        severity=Severity.SEV_1,
+        types=(IncidentType.API, IncidentType.MODEL),
+        domains=(Domain.SEC,),
+        labels={"team": "支払い"},
+        data={"deep": {"list": [1, 2.5, None, True, "é"]}},
+    )
+    incident_id = house.open(told)
+    assert house.get(incident_id).events == (told,)
+
+
+def test_it_gives_back_every_field_of_a_firing(house):
+    house.send(alert(0, 5, onset=-2, labels={"pod": "a"}, annotations={"summary": "many 500s"}))
+    (found,) = house.get(1).episodes
+    assert (found.starts_at, found.ends_at, found.onset_at, found.stale) == (at(0), at(5), at(-2), False)
+    assert found.labels == {"alertname": "CheckoutErrors", "pod": "a"}
+    assert (found.name, found.severity, found.annotations) == (
+        "CheckoutErrors",
+        Severity.SEV_2,
+        {"summary": "many 500s"},
+    )
+
+
+def test_it_keeps_microseconds_and_the_ends_of_time(house):
+    odd = at(0) + timedelta(microseconds=123457)
+    ancient, distant = at(0).replace(year=1970), at(0).replace(year=2199)
+    incident_id = house.open(
+        *(event(K.NOTE, event_id=str(i), occurred_at=i, data={"text": "x"}) for i in (odd, ancient, distant))
+    )
+    assert [e.occurred_at for e in house.get(incident_id).events] == [odd, ancient, distant]
+
+
+def test_it_gives_back_a_merged_incident_as_the_one_that_absorbed_it(house):
+    first, second = house.open(), house.open()
+    house.tell(second, K.MERGED, 5, data={"into": f"INC-{first}"})
+    record = house.get(second)
+    assert (record.incident.id, record.merged_into) == (first, first)
+    assert house.get(first).merged_into is None
+
+
+def test_it_knows_no_incident_that_never_was(store):
+    assert store.incident(1) is None
+
+
+def test_it_gives_ids_from_one_without_gaps_for_what_was_refused(house):
+    assert [house.open(), house.open()] == [1, 2]
+
+
+def test_it_never_gives_an_id_twice(house):
+    house.send(alert(0))
+    house.open()
+    house.close()
+    again = type(house)(house.url)
+    assert again.open() == 3
+    again.close()
+
+
+def test_it_forgets_nothing_when_it_is_opened_again(house):
+    house.send(alert(0, 5))
+    house.open(event(K.DETECTED), event(K.ACTION_OPENED, data={"action_id": "a", "due_at": at(9).isoformat()}))
+    before = [house.get(1), house.get(2)], house.snapshot(100)
+    house.close()
+    again = Store.open(house.url, policy())
+    assert ([again.incident(1), again.incident(2)], again.snapshot(at(100), 1000)) == before
+    again.close()
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+
+def test_it_lists_incidents_newest_first(house):
+    for _ in range(3):
+        house.open()
+    assert ids(house.store.incidents(now=at(0))) == [3, 2, 1]
+
+
+def test_it_lists_what_an_incident_is_now(house):
+    house.send(alert(0, severity=Severity.SEV_1))
+    (line,) = house.store.incidents(now=at(600 + DAY + 1)).lines
+    assert (line.title, line.severity, line.phase) == ("CheckoutErrors", Severity.SEV_1, Phase.DETECTED)
+    assert line.milestones == {Milestone.DETECTED: at(0)}
+    assert line.stale
+    assert not house.store.incidents(now=at(600 + DAY)).lines[0].stale
+
+
+def test_it_turns_pages_that_hold_while_incidents_come_in(house):
+    for _ in range(5):
+        house.open()
+    first = house.store.incidents(now=at(0), limit=2)
+    house.open()
+    second = house.store.incidents(now=at(0), limit=2, before=first.next_before)
+    third = house.store.incidents(now=at(0), limit=2, before=second.next_before)
+    assert [ids(page) for page in (first, second, third)] == [[5, 4], [3, 2], [1]]
+    assert third.next_before is None
+
+
+def test_it_ends_the_list_with_a_page_that_is_exactly_full(house):
+    house.open()
+    house.open()
+    assert house.store.incidents(now=at(0), limit=2).next_before is None
+
+
+def test_it_filters_the_list(house):
+    severe, resolved, dismissed = house.open(event(K.DETECTED, severity=Severity.SEV_1)), house.open(), house.open()
+    house.tell(resolved, K.RESOLVED, 5)
+    house.tell(dismissed, K.DISMISSED, 5)
+    listed = house.store.incidents
+    assert ids(listed(now=at(0), open_only=True)) == [severe]
+    assert ids(listed(now=at(0), severities=[Severity.SEV_1, Severity.SEV_2])) == [severe]
+    assert ids(listed(now=at(0), phases=[Phase.RESOLVED, Phase.DISMISSED])) == [dismissed, resolved]
+    assert ids(listed(now=at(0), phases=[Phase.RESOLVED], open_only=True)) == []
+
+
+def test_it_lists_a_merged_incident_no_more(house):
+    house.open()
+    house.tell(house.open(), K.MERGED, 5, data={"into": "INC-1"})
+    assert ids(house.store.incidents(now=at(0))) == [1]
+
+
+# -- what the database holds, whoever writes ---------------------------------------------------------------------------
+
+
+def test_it_holds_one_open_firing_of_an_alert(house):
+    house.send(alert(0))
+    with pytest.raises(StoreRejected):
+        copy_of(house.store, tables.episodes, id=99, starts_at=at(7))
+    copy_of(house.store, tables.episodes, id=99, ends_at=at(-5))
+
+
+def test_it_holds_one_event_of_an_id_in_an_incident(house):
+    house.open()
+    with pytest.raises(StoreRejected):
+        copy_of(house.store, tables.events, id=99)
+
+
+def test_it_holds_one_incident_of_a_key(house):
+    house.hook(("jira-1", event(K.DETECTED)))
+    with pytest.raises(StoreRejected):
+        copy_of(house.store, tables.incident_keys, incident_id=99)
+
+
+def test_it_holds_an_observation_once(house):
+    house.send(alert(0))
+    with pytest.raises(StoreRejected):
+        copy_of(house.store, tables.observations, id=99)
+
+
+def test_it_tells_what_the_database_rejects_from_a_database_that_is_away():
+    assert issubclass(StoreRejected, StoreUnavailable)
+
+
+def test_it_never_tells_a_value_in_an_error(house):
+    house.open(event(K.NOTE, data={"text": "geheim"}))
+    with pytest.raises(StoreRejected) as rejected:
+        copy_of(house.store, tables.events, id=99)
+    assert "geheim" not in str(rejected.value)
+
+
+def test_it_is_unavailable_for_any_statement_that_fails(store):
+    with pytest.raises(StoreUnavailable), store.transaction() as transaction:
+        transaction._connection.execute(text("select * from nowhere"))
+
+
+def test_it_is_unavailable_where_no_connection_is_left():
+    with pytest.raises(StoreUnavailable, match="the store did not answer: TimeoutError"), translated():
+        raise TimeoutError("QueuePool limit of size 8 overflow 56 reached")
+
+
+def test_it_rolls_back_where_an_error_leaves_a_transaction(house):
+    house.open()
+    with suppress(KeyError), house.store.transaction() as transaction:
+        transaction._connection.execute(text("delete from incidents"))
+        raise KeyError
+    assert ids(house.store.incidents(now=at(0))) == [1]
+
+
+def test_it_writes_the_end_of_what_goes_on_as_a_number_so_that_keys_hold_it(house):
+    house.send(alert(0))
+    assert house.rows("select ends_at from episodes") == [(NEVER,)]
+    assert house.rows("select ends_at from observations") == [(NEVER,)]
+
+
+# -- what the metrics are made of --------------------------------------------------------------------------------------
+
+
+def test_it_counts_nothing_in_an_empty_store(store):
+    found = store.snapshot(at(0), 10)
+    assert (found.totals, found.open, found.owed, found.actions, found.stale) == ([], {}, {}, {}, 0)
+    assert set(found.capped.values()) == {0}
+
+
+def test_it_counts_what_is_open_by_severity_and_phase(house):
+    for severity in (Severity.SEV_1, Severity.SEV_1, Severity.SEV_3):
+        house.open(event(K.DETECTED, severity=severity))
+    house.tell(2, K.ACKNOWLEDGED, 3)
+    assert house.snapshot().open == {
+        (Severity.SEV_1, Phase.DETECTED): 1,
+        (Severity.SEV_1, Phase.ACKNOWLEDGED): 1,
+        (Severity.SEV_3, Phase.DETECTED): 1,
+    }
+
+
+def test_it_counts_what_is_owed_and_what_is_overdue(house):
+    house.open(event(K.DETECTED, severity=Severity.SEV_1))
+    house.tell(1, K.RESOLVED, 5)
+    assert house.snapshot(13 * 60).owed == {
+        (Severity.SEV_1, Stage.DRAFT, True): 1,
+        (Severity.SEV_1, Stage.FINAL, False): 1,
+    }
+    house.tell(1, K.POSTMORTEM_FINALIZED, 20 * 60)
+    assert house.snapshot(100 * DAY).owed == {}
+
+
+def test_it_counts_a_deadline_as_overdue_only_behind_it(house):
+    house.open(event(K.DETECTED, severity=Severity.SEV_1))
+    assert (Severity.SEV_1, Stage.DRAFT, True) not in house.snapshot(12 * 60).owed
+
+
+def test_it_counts_stale_incidents_that_are_open(house):
+    house.open()
+    house.tell(house.open(), K.RESOLVED, 1)
+    assert [house.snapshot(minutes).stale for minutes in (DAY, DAY + 1)] == [0, 1]
+
+
+def test_it_counts_open_actions_by_type_and_lateness(house):
+    house.open()
+    for number, (kind, due) in enumerate([("prevent", 60), ("prevent", None), ("detect", 600), ("", 1)]):
+        data = {"action_id": str(number), "action_type": kind}
+        house.tell(1, K.ACTION_OPENED, number, data=data if due is None else {**data, "due_at": at(due).isoformat()})
+    house.tell(1, K.ACTION_COMPLETED, 9, data={"action_id": "3"})
+    found = house.snapshot(120)
+    assert found.actions == {("prevent", True): 1, ("prevent", False): 1, ("detect", False): 1}
+    assert [(a.incident_id, a.action_id, a.due_at) for a in found.actions_due] == [(1, "0", at(60)), (1, "2", at(600))]
+
+
+def test_it_drops_the_actions_of_what_is_dismissed_and_has_them_back_on_reopening(house):
+    house.open()
+    house.tell(1, K.ACTION_OPENED, data={"action_id": "a"})
+    house.tell(1, K.DISMISSED, 5)
+    assert house.snapshot().actions == {}
+    house.tell(1, K.REOPENED, 6)
+    assert house.snapshot().actions == {("", False): 1}
+
+
+def test_it_moves_actions_with_a_merge_and_still_takes_in_what_follows(house):
+    """The absorbing incident has no event of its own: what was written of its actions must go all the same."""
+    house.send(alert(0))
+    house.open(event(K.ACTION_OPENED, data={"action_id": "a"}))
+    house.tell(2, K.MERGED, 5, data={"into": "INC-1"})
+    assert house.rows("select incident_id, action_id from actions") == [(1, "a")]
+    assert house.send(alert(0, 9)) == [1]
+    assert house.send(alert(14, fingerprint="f2")) == [1]
+    assert house.rows("select incident_id, action_id from actions") == [(1, "a")]
+
+
+def test_it_lists_no_more_than_the_cap_and_counts_all(house):
+    for _ in range(5):
+        house.open(event(K.DETECTED), event(K.ACTION_OPENED, data={"action_id": "a", "due_at": at(60).isoformat()}))
+    found = house.snapshot(cap=2)
+    assert [w.id for w in found.watched_open] == [5, 4]
+    assert len(found.actions_due) == 2
+    assert found.capped == {"open": 3, "draft": 3, "final": 3, "actions": 3, "unverified": 0}
+    assert sum(found.open.values()) == 5
+
+
+def test_it_watches_what_is_due_soonest(house):
+    house.open()
+    house.open(event(K.DETECTED, severity=Severity.SEV_1))
+    assert [w.id for w in house.snapshot(cap=1).watched_owing] == [2]
+
+
+def test_it_shows_the_recent_past_without_what_was_dismissed_or_merged(house):
+    for _ in range(4):
+        house.open(event(K.DETECTED, 10))
+    house.tell(2, K.DISMISSED, 11)
+    house.tell(3, K.MERGED, 11, data={"into": "INC-1"})
+    house.tell(4, K.RESOLVED, 30)
+    seen = []
+    house.store.visit_recent(at(9), seen.append)
+    assert sorted(r.phase for r in seen) == [Phase.DETECTED, Phase.RESOLVED]
+    seen.clear()
+    house.store.visit_recent(at(10), seen.append)
+    assert seen == []
+
+
+def test_it_shows_what_was_never_detected_by_when_it_was_opened(house):
+    house.open(event(K.NOTE, 50, occurred_at=at(-9999), data={"text": "x"}))
+    seen = []
+    house.store.visit_recent(at(49), seen.append)
+    assert [r.milestones for r in seen] == [{}]
+    house.store.visit_recent(at(50), seen.append)
+    assert len(seen) == 1
+
+
+def test_it_keeps_no_deadline_of_what_is_open_no_more(house):
+    """What is open has `stale_at`, what is owed has a due date: the indexes hold nothing else."""
+    for _ in range(3):
+        house.open()
+    house.tell(1, K.DISMISSED, 1)
+    house.tell(2, K.MERGED, 1, data={"into": "INC-3"})
+    kept = "select id from incidents where stale_at is not null or draft_due_at is not null or final_due_at is not null"
+    assert house.rows(kept) == [(3,)]
+    assert house.snapshot().open == {(Severity.SEV_3, Phase.DETECTED): 1}
+
+
+def test_it_knows_every_open_phase(house):
+    for n, kind in enumerate((K.NOTE, K.ACKNOWLEDGED, K.MITIGATED), start=1):
+        house.tell(house.open(), kind, n, data={"text": "x"})
+    assert {phase for _, phase in house.snapshot().open} == set(OPEN_PHASES)
+
+
+# -- raw bodies --------------------------------------------------------------------------------------------------------
+
+
+def send_body(house, body, minutes=0.0, source="alertmanager"):
+    one = replace(alert(0).observation, source=source)
+    house.submit(RecordAlerts((replace(alert(0), observation=one),), delivery(minutes, body, source=source)))
+
+
+def bodies(house):
+    found = house.rows("select source, body, times from deliveries order by source, body")
+    return [(source, zlib.decompress(body), times) for source, body, times in found]
+
+
+def test_it_keeps_a_body_compressed(house):
+    body = b'{"alerts": []}' * 500
+    send_body(house, body)
+    assert bodies(house) == [("alertmanager", body, 1)]
+    assert house.rows("select length(body) from deliveries")[0][0] < len(body) / 10
+
+
+def test_it_keeps_a_repeated_body_once_and_counts_it(house):
+    for minutes in (0, 5, 9):
+        send_body(house, b"same", minutes)
+    assert bodies(house) == [("alertmanager", b"same", 3)]
+    first, last = house.rows("select first_received_at, last_received_at from deliveries")[0]
+    assert last - first == 9 * 60 * 10**6
+
+
+def test_it_keeps_the_same_body_of_two_sources_apart(house):
+    send_body(house, b"same")
+    send_body(house, b"same", source="grafana")
+    assert bodies(house) == [("alertmanager", b"same", 1), ("grafana", b"same", 1)]
+
+
+def test_it_points_from_the_history_to_the_body_it_came_in(house):
+    send_body(house, b"told")
+    house.hook(("k", event(K.DETECTED)), body=b"[hook]")
+    joined = "select d.source from {0} o join deliveries d on d.digest = o.delivery"
+    assert house.rows(joined.format("observations")) == [("alertmanager",)]
+    assert house.rows(joined.format("events")) == [("lifecycle",)]
+
+
+def test_it_forgets_bodies_by_when_they_last_came_and_nothing_else(house):
+    send_body(house, b"old")
+    send_body(house, b"again")
+    send_body(house, b"again", 100)
+    house.submit(PruneDeliveries(at(50)))
+    assert bodies(house) == [("alertmanager", b"again", 2)]
+    assert house.get(1).episodes != ()
+
+
+def test_it_knows_when_each_source_was_last_heard(house):
+    assert house.store.last_heard() == {}
+    send_body(house, b"a", 1)
+    send_body(house, b"b", 7)
+    send_body(house, b"c", 3, source="grafana")
+    assert house.store.last_heard() == {"alertmanager": at(7), "grafana": at(3)}
