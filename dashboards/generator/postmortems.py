@@ -200,10 +200,13 @@ def actions_over_time():
     """The pile of actions over time."""
     return graph(
         "Open actions by type",
-        "Preventive actions that are not completed, by type. Dashed: those whose due date had passed.",
+        "Preventive actions that are not completed, by type. Dashed: those whose due date had passed. An action that "
+        "is completed still has to be verified, and is done only then.",
         [
             Query("A", replicas(series("mttx_actions_open")), "{{action_type}}"),
             Query("B", replicas(series("mttx_actions_overdue")), "overdue: {{action_type}}"),
+            Query("C", replicas(series("mttx_actions_unverified")), "to be verified: {{action_type}}"),
+            Query("D", replicas(series("mttx_actions_verified")), "verified: {{action_type}}"),
         ],
         "none",
         "No action is recorded.",
@@ -236,6 +239,45 @@ def actions():
     )
 
 
+def unverified():
+    """Every action that is completed and waits for its verification, the longest first."""
+    completed = columns(series("mttx_action_completed_timestamp_seconds"), *ACTION)
+    return table(
+        "Actions to be verified",
+        "One row for each action that is completed and whose verification is owed, the longest first. Both times are "
+        "the same instant; 'Completed (JST)' is UTC plus nine hours and right as long as this dashboard's time zone "
+        "stays UTC.",
+        [
+            Query("A", milliseconds(completed)),
+            Query("B", jst(completed)),
+            Query("C", f"time() - {completed}"),
+        ],
+        [
+            Column("incident", "Incident", width=100, link=INCIDENT_PAGE),
+            Column("action", "Action"),
+            Column("action_type", "Type"),
+            Column("A", "Completed (UTC)", "dateTimeAsIso", 180),
+            Column("B", "Completed (JST)", "dateTimeAsIso", 180),
+            Column("C", "Waiting", "dtdhms", 170),
+        ],
+        "No action waits for its verification.",
+        sort="Waiting",
+        descending=True,
+    )
+
+
+def checks_over_time():
+    """What keeps postmortems from being done."""
+    return graph(
+        "Definition of done: checks failed",
+        "Incidents of the longest window whose postmortem fails a check of the definition of done, by check: deadlines "
+        "kept, evidence, actions complete, documents updated.",
+        [Query("A", total(replicas(series("mttx_postmortem_checks_failed", SEVERITY)), "check"), "{{check}}")],
+        "none",
+        "No postmortem was checked.",
+    )
+
+
 def dashboard():
     """Build the dashboard."""
     return frame(
@@ -253,8 +295,8 @@ def dashboard():
                 (8, (12, lead_time(DRAFT)), (12, lead_time(FINALIZE))),
                 (10, *((12, lead_time_distribution(stage)) for stage in STAGES)),
             ),
-            section("Over time", (8, (12, owed_over_time()), (12, actions_over_time()))),
-            section("Actions", (9, (24, actions()))),
+            section("Over time", (8, (8, owed_over_time()), (8, actions_over_time()), (8, checks_over_time()))),
+            section("Actions", (9, (12, actions()), (12, unverified()))),
         ],
         since="now-30d",
     )

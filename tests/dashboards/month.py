@@ -122,6 +122,11 @@ def _counts():
     for kind in ("Code", "Config"):
         yield Sample("mttx_actions_open", {"action_type": kind}, 3)
         yield Sample("mttx_actions_overdue", {"action_type": kind}, 1)
+        yield Sample("mttx_actions_unverified", {"action_type": kind}, 1)
+        yield Sample("mttx_actions_verified", {"action_type": kind}, 2)
+    yield Sample("mttx_postmortem_checks_failed", {"incident_severity": "SEV-2", "check": "evidence"}, 1)
+    done = {"incident": "INC-2", "action": "A-02", "action_type": "Config"}
+    yield Sample("mttx_action_completed_timestamp_seconds", done, NOW - DAY)
     of = {"incident": "INC-3", "action": "A-01", "action_type": "Code"}
     yield Sample("mttx_action_due_timestamp_seconds", of, NOW + DAY)
 
