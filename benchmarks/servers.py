@@ -41,7 +41,7 @@ class Scrape:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory in MB: the worker's, and that of all processes of the server (shared pages counted each time)."""
+    """Resident memory in MB: the worker's, and that of all processes with the pages that they share counted once."""
 
     worker: float
     total: float
@@ -69,8 +69,8 @@ class Server:
 
     def memory(self) -> Memory:
         """Read the resident memory of all processes; the largest is the worker."""
-        resident = sorted(_resident_mb(pid) for pid in self._family())
-        return Memory(resident[-1], sum(resident))
+        family = self._family()
+        return Memory(max(_memory_mb(pid, "Rss") for pid in family), sum(_memory_mb(pid, "Pss") for pid in family))
 
     def settle(self, quiet: float = 0.15, patience: float = 10.0) -> None:
         """Wait until the server has worked off what it took in, so that it does not disturb what comes next."""
@@ -161,9 +161,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+def _memory_mb(pid: int, kind: str) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

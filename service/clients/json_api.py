@@ -15,9 +15,7 @@ class AskingFailed(Exception):
 class JsonApi:
     """One server's API. Not for many threads at once."""
 
-    def __init__(
-        self, url: str, *, token: str | None = None, ca_file: Path | None = None, timeout: timedelta
-    ) -> None:
+    def __init__(self, url: str, *, token: str | None = None, ca_file: Path | None = None, timeout: timedelta) -> None:
         self.url = url
         self._timeout = timeout.total_seconds()
         self._session = requests.Session()

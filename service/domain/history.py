@@ -56,18 +56,16 @@ def effective(events: Iterable[Event]) -> History:
 
 
 def _withdrawn(about: list[Event]) -> set[str]:
-    """Find the ids that are retracted by a retraction which is not itself retracted, whatever their times.
-
-    Only where retractions withdraw each other in a circle the latest word counts.
-    """
+    """Find the ids that are retracted by a retraction which is not itself retracted, whatever their times."""
     withdrawn: set[str] = set()
-    undecided = [e for e in reversed(about) if e.kind is EventKind.RETRACTED]
+    undecided = [e for e in about if e.kind is EventKind.RETRACTED]
     while undecided:
         doubted = {e.data["event_id"] for e in undecided}
-        clear = [e for e in undecided if e.event_id not in doubted] or undecided[:1]
+        clear = [e for e in undecided if e.event_id not in doubted]
+        if not clear:
+            break  # these withdraw each other in a circle, and nothing else
         withdrawn.update(e.data["event_id"] for e in clear if e.event_id not in withdrawn)
-        decided = {e.event_id for e in clear}
-        undecided = [e for e in undecided if e.event_id not in decided]
+        undecided = [e for e in undecided if e.event_id in doubted]
     return withdrawn
 
 

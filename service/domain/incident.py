@@ -138,9 +138,8 @@ def _resolution(events: Sequence[Event], episodes: Sequence[Episode], corrected:
 
     The first explicit resolution that nothing reopened afterwards (an event, or an alert that fired again) counts;
     without one, the end of the last episode. An assumed (stale) resolution counts only where there is neither, and so
-    does a second-hand one: that of a pager whose alerts cleared, of which we have no alerts ourselves. A time
-    that people corrected replaces the one found, unless the incident was reopened after it, or an alert fired after they
-    said so.
+    does a second-hand one: that of a pager whose alerts cleared, where we have no alerts ourselves. A time that people
+    corrected replaces the one found, unless the incident was reopened after it, or an alert fired after they said so.
     """
     found = _found_resolution(events, episodes)
     if found is None or corrected is None:

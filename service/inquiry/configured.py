@@ -16,7 +16,6 @@ from service.inquiry.silences import Silences
 from service.intake.alertmanager import Reading
 from service.settings import Settings
 
-
 QUIET = timedelta(hours=1)
 """How long nothing is heard of an open incident before somebody is asked; less where it would be stale before that."""
 PAUSE = 4

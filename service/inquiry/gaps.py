@@ -1,7 +1,7 @@
 """After a gap in which nobody could have told us: read from Prometheus, once, what fired and resolved meanwhile.
 
-Each round in which news could reach us leaves its time in the store; a longer pause between two of them is a gap, whether
-this service was down or every Alertmanager.
+Each round in which news could reach us leaves its time in the store. A longer pause between two of them is a gap,
+whether this service was down or every Alertmanager.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Incidents of which nothing was heard for long: whether the alert still fires (Alertmanager), when it ended (Prometheus).
+"""Incidents of which nothing was heard for long: Alertmanager knows whether the alert fires, Prometheus when it ended.
 
 What neither knows is left to become stale.
 """

@@ -16,7 +16,7 @@ from service.intake.reasons import Source
 
 log = logging.getLogger(__name__)
 AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
-"""When an alert of which Prometheus knows nothing is asked of again: its series may come late, then it stays unknown."""
+"""When an alert of which Prometheus knows nothing is asked of again, for its series may come late."""
 WITHIN = timedelta(days=1)
 """How long before the alert a user's query may say that the impact began; beyond that it is taken for a mistake."""
 _LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")

@@ -1,4 +1,4 @@
-"""Silences as acknowledgements: who silences an alert that fires has seen it. Names of people are looked at, not kept."""
+"""Silences as acknowledgements: who silences an alert that fires has seen it. Names of people are not kept."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta

@@ -115,9 +115,7 @@ def parse(body: bytes, now: datetime, most_events: int = 1000) -> Told:
     return Told(total=len(events), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
 
 
-def _readable(
-    told: Iterator[Any], read: Callable[[Any], T], unreadable: list[PayloadError]
-) -> Iterator[T]:
+def _readable(told: Iterator[Any], read: Callable[[Any], T], unreadable: list[PayloadError]) -> Iterator[T]:
     for one in told:
         try:
             yield read(one)

@@ -53,7 +53,7 @@ def _wrong_version(told: object) -> PayloadError:
         text = 'This is Alertmanager\'s webhook body (version "4"). It goes to /webhooks/alertmanager.'
     else:
         text = (
-            'This is not the webhook body of Grafana\'s alerts (version "1"). Send to this address from a contact point '
-            "of the type Webhook, and remove a custom payload from it."
+            'This is not the webhook body of Grafana\'s alerts (version "1"). Send to this address from a contact '
+            "point of the type Webhook, and remove a custom payload from it."
         )
     return PayloadError(Failure.WRONG_VERSION, text)

@@ -164,9 +164,24 @@ def _of_incident(told: WireEvent, kind: EventKind, reading: Reading, now: dateti
     return Message(
         event_type=told.event_type,
         incident_key=incident.id,
-        events=(event,),
+        events=(event,) if kind is EventKind.DETECTED else (*_opened(incident, reading, now), event),
         aliases=(incident.incident_key,) if incident.incident_key else (),
     )
+
+
+def _opened(incident: WireIncident, reading: Reading, now: datetime) -> tuple[Event, ...]:
+    """Return since when the incident is there, which every event of it tells: the one that said so may be lost."""
+    if incident.created_at is None:
+        return ()
+    detected = Event(
+        event_id=f"pagerduty-{incident.id}",
+        kind=EventKind.DETECTED,
+        occurred_at=instant(incident.created_at, now, reading.clock_skew, "event", "data", "created_at"),
+        recorded_at=now,
+        source=Source.PAGERDUTY.value,
+        title=incident.title[:LONGEST_TITLE] or None,
+    )
+    return (detected,)
 
 
 def _of_roles(told: WireEvent, reading: Reading, now: datetime) -> Message:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 _PLACEHOLDER = re.compile(
-    r"\{[^{}\n\"=$]{1,80}\}"
+    r"(?<!\$)\{[^{}\n\"=$]{1,80}\}"
     r"|(?<![A-Za-z0-9_])(?:TBD|TODO|FIXME|T\.B\.D\.|YYYY-MM-DD|YYYYMMDD|Sev-X|Draft \| Final)(?![A-Za-z0-9_])"
     r"|未記入|要記入|記入してください|（記入）|後で記入|§x\.x"
     r"|(?:(?<=[:：])|(?<=[:：] ))(?:\.{3}|…)(?=\s*$)"

@@ -115,7 +115,7 @@ _DETECTORS: tuple[_Detector, ...] = (
     ),
     _Detector(
         Kind.SECRET,
-        "password in a connection string",
+        "password or key",
         ("pwd", "Pwd", "PWD", "assword", "ASSWORD"),
         re.compile(r"(?i)(?:;|\b)(?:pwd|password)=([^;\s\"'&|]{4,200})"),
         _is_real,
@@ -125,7 +125,7 @@ _DETECTORS: tuple[_Detector, ...] = (
         "credentials of an HTTP request",
         ("earer", "asic", "EARER", "ASIC"),
         re.compile(
-            r"(?i)\b(?:bearer|authorization:[ \t]{0,3}basic)[ \t]{1,3}([A-Za-z0-9._~+/-]{16,2000}={0,2})(?![\w-])"
+            r"(?i)\b(?:bearer|authorization:[ \t]{0,3}basic)[ \t]{1,3}([A-Za-z0-9._~+/-]{12,2000}={0,2})(?![\w-])"
         ),
         _is_real,
     ),

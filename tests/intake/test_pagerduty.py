@@ -27,7 +27,9 @@ def read(raw, **reading):
 
 
 def the_event(name, **reading):
-    (event,) = read(good(name), **reading).events
+    """The event of a body, behind that which says since when the incident is there."""
+    *opened, event = read(good(name), **reading).events
+    assert [one.event_id for one in opened] in ([], ["pagerduty-PGR0VU2"])
     return event
 
 
@@ -35,7 +37,7 @@ def the_event(name, **reading):
 def test_it_reads_every_good_body_as_of_the_incident(path):
     message = read(path.read_bytes())
     assert message.incident_key in ("PGR0VU2", "")
-    assert all(event.source == "pagerduty" and event.event_id.startswith("pagerduty-01") for event in message.events)
+    assert all(event.source == "pagerduty" and event.event_id.startswith("pagerduty-") for event in message.events)
 
 
 @pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.json")), ids=lambda path: path.stem)
@@ -93,6 +95,15 @@ def test_it_takes_the_time_of_the_event_where_the_creation_is_not_told():
     told["event"]["data"]["created_at"] = None
     (event,) = read(json.dumps(told).encode()).events
     assert event.occurred_at.microsecond == 412000
+
+
+def test_every_event_tells_since_when_the_incident_is_there():
+    opened, _ = read(good("acknowledged")).events
+    assert (opened.kind, opened.occurred_at) == ("detected", datetime(2026, 11, 23, 18, 5, tzinfo=UTC))
+    assert opened.title == "Checkout error rate high."
+    told = json.loads(good("acknowledged"))
+    del told["event"]["data"]["created_at"]
+    assert len(read(json.dumps(told).encode()).events) == 1
 
 
 def test_it_knows_the_name_that_the_sender_of_the_alert_gave_it():

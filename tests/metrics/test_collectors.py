@@ -11,10 +11,11 @@ from service.domain.totals import HISTOGRAMS, bounds
 from service.intake.reasons import Failure, Ignored, Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.measurements import NEEDED
+from service.metrics.outbox import DeliveryTally, OutboxCollector
 from service.recorder.commands import CloseStale
 from service.store import StoreUnavailable
 from tests.builders import alert, at, event, policy
-from tests.metrics.world import PER_PROCESS, World
+from tests.metrics.world import PER_PROCESS, TARGETS, World
 
 K = EventKind
 DAY = 24 * 60
@@ -127,6 +128,14 @@ def test_it_cumulates_buckets_up_to_the_count(busy):
     acknowledged = les(busy, "mttx_time_to_acknowledge_seconds", incident_severity="SEV-1")
     assert (acknowledged[120.0], acknowledged[300.0]) == (0, 1)
     assert busy.value("mttx_time_to_acknowledge_seconds_sum", incident_severity="SEV-1") == 240
+
+
+def test_it_counts_a_sample_in_every_bucket_above_it(world):
+    for minutes in (4, 4, 9, 50):
+        world.open(event(K.DETECTED), event(K.RESOLVED, minutes))
+    found = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
+    assert [found[le] for le in (120.0, 300.0, 600.0, 2700.0, 3600.0, float("inf"))] == [0, 2, 3, 3, 4, 4]
+    assert world.value("mttx_time_to_resolve_seconds_sum", incident_severity="SEV-3") == 67 * 60
 
 
 def test_it_counts_a_sample_beyond_all_bounds_in_infinity_only(world):
@@ -378,3 +387,11 @@ def test_it_still_answers_while_the_store_is_away(busy, monkeypatch, part):
     monkeypatch.undo()
     assert busy.value("mttx_incidents_opened_total", incident_severity="SEV-1") == 1
     assert busy.value("mttx_scrape_errors_total") == 3
+
+
+def test_it_still_counts_deliveries_while_the_store_is_away():
+    def away(*_):
+        raise StoreUnavailable
+
+    collector = OutboxCollector(TARGETS, away, DeliveryTally(TARGETS, []))
+    assert {family.name for family in collector.collect()} == {"mttx_outbox_deliveries", "mttx_outbox_failures"}

@@ -203,6 +203,13 @@ def test_it_shows_the_incident_behind_a_bucket_in_openmetrics_only(busy):
     assert "# {" not in busy.text()
 
 
+def test_it_shows_a_bucket_of_which_no_incident_is_remembered(busy):
+    with busy.store.transaction() as transaction:
+        transaction._connection.exec_driver_sql("update totals set exemplar_incident = null")
+    buckets = busy.families(OPENMETRICS)["mttx_time_to_acknowledge_seconds"].samples
+    assert [sample for sample in buckets if sample.exemplar] == []
+
+
 def test_it_shows_exemplars_on_buckets_only(busy):
     for family in busy.families(OPENMETRICS).values():
         for sample in family.samples:

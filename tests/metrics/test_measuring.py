@@ -141,6 +141,17 @@ def test_it_counts_intervals_that_are_negative(clock):
     assert statistics(clock, recent(detected=5, mitigated=2, resolved=9)).invalid == {Indicator.MITIGATE: 1}
 
 
+def test_it_leaves_out_what_was_detected_at_the_very_beginning_of_a_window(clock):
+    week = 7 * 24 * 60
+    found = [recent(detected=1440 - week + minutes, resolved=1440) for minutes in (0, 1)]
+    rows = statistics(clock, *found).tables
+    assert {w: max(row.summary.incidents for row in table) for w, table in rows.items()} == {
+        "7d": 1,
+        "30d": 2,
+        "90d": 2,
+    }
+
+
 def test_it_puts_an_incident_of_unknown_detection_into_no_window(clock):
     found = statistics(clock, recent(started=0, resolved=9, drafted=60))
     assert list(found.tables.values()) == [[], [], []]

@@ -134,6 +134,19 @@ def test_it_asks_for_at_least_one_action():
     assert broken(text) == [("PM501", line_of(text, "| ID |"))]
 
 
+def test_it_lets_a_cause_be_told_in_more_than_the_three_aspects():
+    assert broken(edited("- **環境**", "- 図を参照\n- **環境**")) == []
+
+
+def test_it_leaves_chapters_of_your_own_alone():
+    assert broken(edited("## 7.", "## 経緯\n\n## 7.")) == []
+
+
+def test_it_asks_nothing_of_evidence_that_is_empty_but_that_it_is_there():
+    text = FINAL.split("- メトリクス: ")[0] + "\n## 9. 学び\n- なし\n"
+    assert broken(text) == [("PM203", line_of(text, "## 8."))]
+
+
 def test_it_asks_for_the_documents_that_belong_to_a_final_one():
     changed = frozenset({"docs/Release-Notes.md", "docs/RISK-REGISTER.md"})
     assert broken(FINAL, changed=changed) == [("PM701", 1)]

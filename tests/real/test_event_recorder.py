@@ -1,7 +1,7 @@
 """A current Alertmanager with its event recorder: an alert that clears while it is silenced ends its incident.
 
-Debian's is too old for that. Where no newer one is there (tests/install-current-alertmanager.sh) this file has no tests,
-instead of one that is skipped: CI allows no skips, and its machines have Debian's.
+Debian's is too old for that. Where no newer one is there (tests/install-current-alertmanager.sh) this file has no
+tests, instead of one that is skipped: CI allows no skips, and its machines have Debian's.
 """
 
 import os

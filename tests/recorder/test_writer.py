@@ -104,6 +104,16 @@ def test_it_leaves_nothing_of_a_refused_command(house):
     assert [house.rows(f"select * from {table}") for table in ("incidents", "events", "totals", "deliveries")] == before
 
 
+def test_it_starts_a_batch_again_without_the_command_that_it_refuses(house):
+    """It had changed the ledger already, and the neighbours must not carry that along."""
+    house.open()
+    note = AppendEvent(1, event(K.NOTE, event_id="before", data={"text": "x"}))
+    merge = AppendEvent(1, event(K.MERGED, event_id="merge", data={"into": "INC-9"}))
+    _, refused, _ = house.together(note, merge, AppendEvent(1, event(K.RESOLVED, 5)))
+    assert isinstance(refused, UnknownIncident)
+    assert texts(house) == ["before", "detected-0", "resolved-5"]
+
+
 def test_it_refuses_many_of_a_batch_and_records_the_rest(house):
     commands = [AppendEvent(99, event(K.NOTE)) if n % 3 else opening(str(n)) for n in range(12)]
     results = house.together(*commands)

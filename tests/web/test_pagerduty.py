@@ -28,7 +28,7 @@ def signed(body, *secrets):
 def test_it_records_an_event_by_pagerdutys_own_id(world):
     response = world.post(PATH, data=good("acknowledged"))
     assert response.status_code == 200
-    assert response.get_json() == {"incidents": [{"id": "INC-1", "phase": "detected"}], "events": 1, "repeated": 0}
+    assert response.get_json() == {"incidents": [{"id": "INC-1", "phase": "detected"}], "events": 2, "repeated": 0}
     (command,) = world.recorder.commands
     assert isinstance(command, RecordEvents)
     assert command.delivery.source == "pagerduty"

@@ -1,0 +1,88 @@
+"""From the configuration to what is asked, and to how the webhooks of others are read."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.domain.policy import Severity
+from service.inquiry.configured import inquiry_of
+from service.intake.alertmanager import Reading
+from service.settings import Settings, SettingsError, load
+from service.web.configured import sources_of
+from tests.builders import at
+from tests.inquiry.fakes import FakeRecorder, FakeStore
+
+PROMETHEUS, ALERTMANAGER = "http://prometheus.example:9090", "http://alertmanager.example:9093"
+
+
+def steps(**keys):
+    asking = inquiry_of(Settings(**keys), FakeStore(), FakeRecorder(), Reading(), lambda: at(0))
+    return [step.name for step in asking._steps]
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        ({}, []),
+        ({"prometheus": {"url": PROMETHEUS}}, ["onset"]),
+        ({"prometheus": {"url": PROMETHEUS, "token": "x"}, "reconcile": {"gaps": True}}, ["gaps", "onset"]),
+        ({"alertmanager": {"urls": [ALERTMANAGER], "token": "x"}}, ["news"]),
+        ({"alertmanager": {"urls": [ALERTMANAGER]}, "silences": {"acknowledge": True}}, ["news", "silences"]),
+        ({"silences": {"acknowledge": True}}, []),
+    ],
+)
+def test_it_asks_what_it_has_addresses_for(keys, names):
+    assert steps(**keys) == names
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"MTTX_ONSET_QUERY": "x"},
+        {"MTTX_RECONCILE_GAPS": "true"},
+        {"MTTX_PROMETHEUS_URL": "prometheus:9090"},
+        {"MTTX_PROMETHEUS_URL": "http://user:password@prometheus:9090"},
+        {"MTTX_ALERTMANAGER_URLS": "[ftp://x]"},
+        {"MTTX_PAGERDUTY_SECRETS": "one,,two"},
+        {"MTTX_PAGERDUTY_PRIORITY_MAP": "{P1: SEV-9}"},
+        {"MTTX_PAGERDUTY_PRIORITY_MAP": "P1"},
+        {"MTTX_GRAFANA_ALERTS_TIMESTAMP_HEADER": "a header"},
+    ],
+)
+def test_it_refuses_what_cannot_work(environ):
+    with pytest.raises(SettingsError):
+        load(None, environ)
+
+
+def test_it_takes_several_secrets_from_one_variable():
+    settings = load(None, {"MTTX_PAGERDUTY_SECRETS": "the old, the new", "MTTX_GRAFANA_ALERTS_SECRETS": "one"})
+    sources = sources_of(settings, Reading())
+    assert sources.pagerduty_signing.secrets == (b"the old", b"the new")
+    assert sources.grafana_signing.secrets == (b"one",)
+    assert "the old" not in repr(settings)
+    assert "the old" not in repr(sources)
+
+
+def test_it_reads_as_configured():
+    environ = {
+        "MTTX_PAGERDUTY_PRIORITY_MAP": "{Major: SEV-1, P1: null}",
+        "MTTX_GRAFANA_ALERTS_NO_DATA": "incident",
+        "MTTX_GRAFANA_ALERTS_REPLAY_WINDOW": "1m",
+        "MTTX_GRAFANA_ALERTS_SECRETS": "one",
+        "MTTX_SILENCES_ACKNOWLEDGE": "true",
+        "MTTX_SILENCES_MACHINES": "^robot$",
+    }
+    sources = sources_of(load(None, environ), Reading())
+    assert sources.pagerduty.priority_map["major"] is Severity.SEV_1
+    assert "p1" not in sources.pagerduty.priority_map
+    assert (sources.grafana.no_data, sources.grafana.error) == (True, False)
+    assert sources.grafana_signing.window == timedelta(minutes=1)
+    assert sources.people.machines.pattern == "^robot$"
+
+
+def test_nobody_acknowledges_and_nobody_signs_unless_that_is_configured():
+    sources = sources_of(Settings(), Reading())
+    assert sources.people is sources.grafana_signing is sources.pagerduty_signing is None
+    assert (
+        load(None, {"MTTX_PAGERDUTY_PRIORITY_MAP": "null"}).pagerduty.priority_map == Settings().pagerduty.priority_map
+    )

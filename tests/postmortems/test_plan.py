@@ -1,0 +1,217 @@
+"""From a document and its history to events: what is sent, when it happened, and that sending it again is not needed."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from service.domain.actions import Action, ActionState
+from service.domain.checks import Check, CheckState
+from service.domain.events import EventKind as K
+from service.domain.policy import Milestone
+from service.postmortems.plan import Known, Report, Version, plan
+from tests.postmortems.documents import DRAFT, FINAL, TOKYO, document, edited
+
+NOW = datetime(2025, 9, 10, 12, tzinfo=UTC)
+NO_STATUS = FINAL.replace("Final", "Later", 1)
+
+
+def day(number, hour=0):
+    return datetime(2025, 8, number, hour, tzinfo=UTC)
+
+
+def history(*versions):
+    """Versions from pairs of a time and a text."""
+    return [Version(at, document(text)) for at, text in versions]
+
+
+def known(**changes):
+    return Known(**{"milestones": {}, "actions": {}, "checks": {}, **changes})
+
+
+def planned(versions, of=None, checks=None):
+    return plan(versions, of or known(), checks or {}, TOKYO, NOW)
+
+
+def told(made, *kinds):
+    return [(r.kind, r.occurred_at) for r in made.reports if not kinds or r.kind in kinds]
+
+
+def state(text):
+    """The document with this in the cell of the state of A-02, which A-01 does not have."""
+    return edited("| 未着手 |", f"| {text} |")
+
+
+def of_a02(made):
+    return {r.kind: r.occurred_at for r in made.reports if r.data.get("action_id") == "A-02"}
+
+
+# --- stages ---------------------------------------------------------------------------------------------------------
+
+
+def test_it_dates_stages_by_the_commits_that_reached_them():
+    made = planned(history((day(12), NO_STATUS), (day(13), DRAFT), (day(14), DRAFT), (day(15), FINAL), (day(20), FINAL)))
+    stages = told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED)
+    assert stages == [(K.POSTMORTEM_DRAFTED, day(13)), (K.POSTMORTEM_FINALIZED, day(15))]
+    assert made.reports[0].data == {"document": "PM-20250812-do-latency.md"}
+
+
+def test_it_is_final_since_it_was_made_so_for_the_last_time():
+    made = planned(history((day(13), FINAL), (day(14), DRAFT), (day(15), FINAL)))
+    assert (K.POSTMORTEM_FINALIZED, day(15)) in told(made)
+
+
+def test_it_shows_a_status_that_went_back():
+    for versions, of in (
+        (history((day(13), FINAL), (day(14), DRAFT)), known()),
+        (history((None, DRAFT)), known(milestones={Milestone.FINALIZED: day(13)})),
+    ):
+        made = planned(versions, of)
+        assert K.POSTMORTEM_FINALIZED not in dict(told(made))
+        assert made.notices == ("the status went back from Final to Draft; retract the event if it was never final",)
+
+
+def test_it_reaches_nothing_without_a_status():
+    made = planned(history((day(13), DRAFT), (day(14), NO_STATUS)))
+    assert told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED) == []
+    assert made.notices == ("the status is neither Draft nor Final, so that no stage is reached",)
+
+
+def test_it_dates_a_document_without_a_history_now_and_once():
+    made = planned(history((None, DRAFT)))
+    assert (made.reports[0].occurred_at, made.reports[0].event_id) == (None, "postmortem:drafted:0")
+    again = planned(history((None, DRAFT)), known(milestones={Milestone.DRAFTED: day(13)}))
+    assert told(again, K.POSTMORTEM_DRAFTED) == []
+
+
+def test_it_can_be_final_again_after_the_event_was_retracted():
+    of = known(event_ids=frozenset({"postmortem:finalized:0"}))
+    assert "postmortem:finalized:1" in {r.event_id for r in planned(history((None, FINAL)), of).reports}
+
+
+# --- actions --------------------------------------------------------------------------------------------------------
+
+
+def test_it_tells_of_each_action_since_it_says_what_it_says():
+    earlier = edited("2025-08-22", "2025-08-21")
+    made = planned(history((day(13), earlier), (day(14), FINAL), (day(15), FINAL)))
+    opened = {r.data["action_id"]: r for r in made.reports if r.kind is K.ACTION_OPENED}
+    assert (opened["A-01"].occurred_at, opened["A-02"].occurred_at) == (day(13), day(14))
+    assert opened["A-02"].data == {
+        "action_id": "A-02",
+        "title": "キャンセル条件の強化",
+        "owner": "Do",
+        "due_at": "2025-08-22",
+        "action_type": "Code",
+        "verification": "契約テストが通る",
+    }
+
+
+def test_it_tells_of_nothing_that_is_still_to_be_filled_in():
+    text = edited("| キャンセル条件の強化 | Do | 2025-08-22", "| キャンセル条件の強化 | {Owner} | {YYYY-MM-DD}")
+    made = planned(history((day(13), text)))
+    assert made.reports[-1].data.keys() == {"action_id", "title", "action_type", "verification"}
+    gone = planned(history((day(13), edited("キャンセル条件の強化", "{対策}"))))
+    assert {r.data.get("action_id") for r in gone.reports} == {None, "A-01"}
+    assert planned(history((day(13), FINAL.split("## 6.")[0]))).reports[-1].kind is K.POSTMORTEM_FINALIZED
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        ("完了", {K.ACTION_COMPLETED: day(20)}),
+        ("完了 2025-08-19", {K.ACTION_COMPLETED: datetime(2025, 8, 19, 14, 59, 59, tzinfo=UTC)}),
+        ("完了 2025-08-20", {K.ACTION_COMPLETED: day(20)}),
+        ("検証済", {K.ACTION_VERIFIED: day(20)}),
+        (
+            "完了 2025-08-18、検証済 2025-08-19",
+            {
+                K.ACTION_COMPLETED: datetime(2025, 8, 18, 14, 59, 59, tzinfo=UTC),
+                K.ACTION_VERIFIED: datetime(2025, 8, 19, 14, 59, 59, tzinfo=UTC),
+            },
+        ),
+    ],
+)
+def test_it_tells_when_an_action_got_further(text, events):
+    made = of_a02(planned(history((day(13), FINAL), (day(20), state(text)))))
+    assert made.pop(K.ACTION_OPENED) == day(13)
+    assert made == events
+
+
+def test_it_remembers_that_a_verified_action_was_completed_before():
+    made = of_a02(planned(history((day(13), FINAL), (day(20), state("完了")), (day(21), state("検証済")))))
+    assert made == {K.ACTION_OPENED: day(13), K.ACTION_COMPLETED: day(20), K.ACTION_VERIFIED: day(21)}
+
+
+def test_it_tells_of_an_action_without_a_history_only_what_is_new():
+    row = Action(
+        action_id="A-02",
+        title="キャンセル条件の強化",
+        owner="Do",
+        action_type="Code",
+        verification="契約テストが通る",
+        due_at=datetime(2025, 8, 22, 14, 59, 59, tzinfo=UTC),
+    )
+    assert of_a02(planned(history((None, FINAL)), known(actions={"A-02": row}))) == {}
+    assert of_a02(planned(history((None, state("完了"))), known(actions={"A-02": row}))) == {K.ACTION_COMPLETED: None}
+    other = Action(action_id="A-02", title="別の対策")
+    assert of_a02(planned(history((None, FINAL)), known(actions={"A-02": other}))) == {K.ACTION_OPENED: None}
+    done = Action(action_id="A-02", state=ActionState.VERIFIED)
+    assert K.ACTION_COMPLETED not in of_a02(planned(history((None, state("完了"))), known(actions={"A-02": done})))
+
+
+def test_it_dates_a_day_that_is_not_over_now():
+    made = planned(history((None, state(f"完了 {NOW.date() + timedelta(days=1)}"))))
+    assert of_a02(made)[K.ACTION_COMPLETED] == NOW
+
+
+def test_it_shows_actions_that_went_back_or_are_gone():
+    of = known(
+        actions={
+            "A-01": Action(action_id="A-01", state=ActionState.VERIFIED),
+            "A-02": Action(action_id="A-02", state=ActionState.COMPLETED),
+            "A-03": Action(action_id="A-03"),
+        }
+    )
+    assert planned(history((day(13), state("たぶん"))), of).notices == (
+        "A-01 went back from verified to completed; was it never so? Retract it",
+        "the state of A-02 cannot be read",
+        "A-03 is recorded as open and not in the document any more",
+    )
+
+
+def test_it_takes_the_first_of_two_rows_with_the_same_id():
+    text = edited("[A-02](https://git.example.com/issues/2)", "A-01")
+    assert sum(r.kind is K.ACTION_OPENED for r in planned(history((day(13), text))).reports) == 1
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+def test_it_tells_of_checks_that_stand_otherwise_than_is_known():
+    of = known(checks={Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.PENDING})
+    found = {Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.NOT_NEEDED}
+    (report,) = [r for r in planned(history((day(13), DRAFT)), of, found).reports if r.kind is K.POSTMORTEM_CHECKED]
+    assert report.data == {"document": "PM-20250812-do-latency.md", "checks": {"adr": "not_needed"}}
+    assert report.occurred_at is None
+    same = known(checks=found)
+    assert K.POSTMORTEM_CHECKED not in dict(told(planned(history((day(13), DRAFT)), same, found)))
+
+
+# --- again ----------------------------------------------------------------------------------------------------------
+
+
+def test_it_sends_nothing_that_was_sent_before():
+    versions = history((day(13), DRAFT), (day(15), FINAL), (day(20), state("完了 2025-08-19")))
+    first = planned(versions)
+    of = known(event_ids=frozenset(r.event_id for r in first.reports))
+    assert len(first.reports) == 6
+    assert planned(versions, of).reports == ()
+
+
+def test_it_gives_every_event_an_id_of_its_own_that_the_service_takes():
+    made = planned(history((day(13), DRAFT), (day(15), FINAL), (day(20), state("完了 2025-08-18、検証済 2025-08-19"))))
+    ids = [r.event_id for r in made.reports]
+    assert len(set(ids)) == len(ids)
+    assert all(len(i) <= 200 for i in ids)
+    assert isinstance(made.reports[0], Report)
+    assert date(2025, 8, 19).isoformat() in ids[-1]

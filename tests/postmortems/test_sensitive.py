@@ -1,0 +1,117 @@
+"""Secrets and personal data: what is found, what is left alone, and what is left after redaction."""
+
+import pytest
+
+from service.postmortems.sensitive import Kind, find_sensitive, redact
+
+SECRETS = [
+    ("AKIAIOSFODNN7EXAMPLX", "AWS access key"),
+    ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "GitHub token"),
+    ("glpat-abcdefghij0123456789", "GitLab token"),
+    ("xoxb-1234567890-abcdefghij", "Slack token"),
+    ("hooks.slack.com/services/T00000000/B00000000/abcdefghijkl", "Slack webhook"),
+    ("AIza" + "a" * 35, "Google API key"),
+    ("sk_live_abcdefghijklmnop1234", "Stripe key"),
+    ("glsa_abcdefghijklmnopqrstuvwx", "Grafana token"),
+    ("npm_" + "a1" * 18, "npm token"),
+    ("pypi-" + "a1" * 30, "PyPI token"),
+    ("sk-" + "a1" * 20, "OpenAI-style key"),
+    ("eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "JSON web token"),
+    ("-----BEGIN OPENSSH PRIVATE KEY-----", "private key"),
+]
+IN_CONTEXT = [
+    ("postgres://do:s3cr3t@db/orders", "s3cr3t", "password in a connection string"),
+    ("Server=db;Uid=do;Pwd=hunter22;", "hunter22", "password or key"),
+    ("Authorization: Bearer abcdefghijklmnop", "abcdefghijklmnop", "credentials of an HTTP request"),
+    ("authorization: basic ZG86aHVudGVyMjI=", "ZG86aHVudGVyMjI=", "credentials of an HTTP request"),
+    ('"password": "hunter22"', "hunter22", "password or key"),
+    ("API_KEY=abc123def456", "abc123def456", "password or key"),
+    ("パスワード：ｈｕｎｔｅｒ２２", "ｈｕｎｔｅｒ２２", "password or key"),
+    ("token: abcdef0123456789", "abcdef0123456789", "token"),
+]
+PERSONAL = [
+    ("taro.yamada@corp.co.jp", "mail address"),
+    ("090-1234-5678", "phone number"),
+    ("０９０-１２３４-５６７８", "phone number"),
+    ("(03) 1234-5678", "phone number"),
+    ("08012345678", "phone number"),
+    ("+81 90-1234-5678", "phone number"),
+    ("+1 (555) 010-9999", "phone number"),
+    ("4111 1111 1111 1111", "card number"),
+    ("378282246310005", "card number"),
+]
+HARMLESS = [
+    "2025-08-12 06:50 UTC / 15:50 JST",
+    "order 0123-4567-8901-2345",
+    "epoch 1755000000000 と 1755000000123",
+    "4111 1111 1111 1112",
+    "4444 4444 4444 4444",
+    "password: ********",
+    "password: <redacted>",
+    "api_key: ${API_KEY}",
+    "password: rotated yesterday",
+    "secret: {placeholder}",
+    "パスワード: 再設定した",
+    "token: abcdefghijklmnopqrst",
+    "git@github.com:org/repo.git",
+    "alice@example.com, bob@mail.example, noreply@corp.co.jp",
+    "https://grafana.example.com:3000/d/do",
+    "postgres://do:***@db/orders",
+    "max_tokens: 100000",
+    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "192.168.10.20:8080",
+    "v1.2.3+20250812",
+    "+5% / +30 bps",
+    "T+90m",
+    "task-abcdefghijklmnopqrstuvwxyz0123456789",
+]
+
+
+@pytest.mark.parametrize(("text", "name"), SECRETS)
+def test_it_finds_secrets_by_their_shape(text, name):
+    (found,) = find_sensitive(f"前 {text} 後")
+    assert (found.kind, found.name, found.start, found.end) == (Kind.SECRET, name, 2, 2 + len(text))
+
+
+@pytest.mark.parametrize(("text", "secret", "name"), IN_CONTEXT)
+def test_it_finds_secrets_by_what_stands_beside_them(text, secret, name):
+    (found,) = find_sensitive(text)
+    assert (found.kind, found.name, text[found.start : found.end]) == (Kind.SECRET, name, secret)
+
+
+@pytest.mark.parametrize(("text", "name"), PERSONAL)
+def test_it_finds_personal_data(text, name):
+    (found,) = find_sensitive(f"連絡先: {text} です")
+    assert (found.kind, found.name, found.end - found.start) == (Kind.PERSONAL, name, len(text))
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_it_leaves_alone_what_tells_nothing(text):
+    assert find_sensitive(text) == []
+
+
+def test_it_takes_the_more_specific_of_two():
+    (found,) = find_sensitive("token=ghp_abcdefghijklmnopqrstuvwxyz0123456789")
+    assert found.name == "GitHub token"
+
+
+def test_it_finds_several_in_order():
+    found = find_sensitive("taro@corp.co.jp\n090-1234-5678, jiro@corp.co.jp")
+    assert [one.name for one in found] == ["mail address", "phone number", "mail address"]
+
+
+def test_it_redacts():
+    text, counted = redact("mail taro@corp.co.jp\nor jiro@corp.co.jp, password=hunter22!")
+    assert text == "mail [mail address removed]\nor [mail address removed], password=[password or key removed]"
+    assert counted == {"mail address": 2, "password or key": 1}
+
+
+def test_it_redacts_the_whole_of_a_private_key():
+    key = "-----BEGIN PRIVATE KEY-----\nMIIB\ntaro@corp.co.jp\n-----END PRIVATE KEY-----"
+    assert redact(f"a\n{key}\nb") == ("a\n[private key removed]\nb", {"private key": 1})
+    assert redact(f"a\n{key[:40]}")[0] == "a\n[private key removed]"
+
+
+def test_it_is_the_same_after_it_was_redacted():
+    once = redact("password: hunter22, taro@corp.co.jp, +81 90-1234-5678")[0]
+    assert redact(once) == (once, {})

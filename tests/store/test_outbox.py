@@ -1,0 +1,138 @@
+"""The outbox by itself: what is claimed, in which order, by whom, and what becomes of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.store import Store, StoreRefused
+from service.store.outbox import Delivered, Planned, Postponed, Stopped, mark
+from tests.builders import at, policy
+
+NOW = at(0)
+LEASE = timedelta(minutes=2)
+DIGEST = b"0" * 16
+
+
+@pytest.fixture
+def store(open_store):
+    return open_store()
+
+
+def want(store, *incident_ids, minutes=0):
+    with store._write() as connection:
+        mark(connection, ["grafana"], incident_ids, at(minutes))
+
+
+def claim(store, minutes=0, limit=10):
+    return store.outbox.claim("grafana", at(minutes), LEASE, limit)
+
+
+def test_it_gives_out_what_is_due_the_oldest_first(store):
+    want(store, 2, minutes=1)
+    want(store, 1, minutes=2)
+    want(store, 3, minutes=9)
+    assert [c.incident_id for c in claim(store, minutes=5)] == [2, 1]
+
+
+def test_it_gives_nothing_out_twice_before_the_lease_is_over(store):
+    want(store, 1)
+    (first,) = claim(store)
+    assert claim(store, minutes=2) == []
+    (second,) = claim(store, minutes=2.1)
+    assert (first.attempts, second.attempts) == (0, 1)
+    assert first.lease != second.lease
+
+
+def test_it_keeps_the_order_of_each_incident(store):
+    want(store, 1, 2)
+    points = tuple(Planned(1, f"point:{n}", "") for n in range(2))
+    mine, other = claim(store)
+    assert claim(store) == []
+    store.outbox.settle([Delivered(mine, 7, DIGEST, points), Postponed(other, at(5))], NOW)
+    assert [c.item for c in claim(store, minutes=1)] == ["point:0"]
+    want(store, 1)
+    assert [c.incident_id for c in claim(store, minutes=10)] == [
+        1,
+        2,
+    ]  # the region of the first again, before its points
+
+
+def test_it_counts_every_change_and_delivers_once(store):
+    for minutes in range(5):
+        want(store, 1, minutes=minutes)
+    (one,) = claim(store, minutes=5)
+    assert one.generation == 5
+    assert store.outbox.waiting("grafana").oldest == at(0)
+
+
+def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
+    want(store, 1)
+    (one,) = claim(store)
+    want(store, 1, minutes=1)
+    store.outbox.settle([Delivered(one, 7, DIGEST)], at(2))
+    assert store.outbox.waiting("grafana").pending == 1
+    (again,) = claim(store, minutes=3)
+    assert (again.remote_id, again.digest, again.attempts) == (7, DIGEST, 0)
+
+
+def test_it_does_not_count_an_attempt_that_was_not_begun(store):
+    want(store, 1)
+    (one,) = claim(store)
+    store.outbox.settle([Postponed(one, NOW, begun=False)], NOW)
+    assert claim(store)[0].attempts == 0
+
+
+def test_it_hears_nothing_from_who_lost_a_claim_but_that_something_was_made(store):
+    want(store, 1, 2)
+    late = claim(store)
+    now = claim(store, minutes=3)
+    store.outbox.settle([Delivered(now[0], 7, DIGEST), Stopped(now[1], "rejected")], at(3))
+    store.outbox.settle([Delivered(late[0], 8, DIGEST), Postponed(late[1], at(9))], at(4))
+    (doubtful,) = claim(store, minutes=5)
+    assert (doubtful.incident_id, doubtful.remote_id, doubtful.attempts) == (1, None, 1)
+    assert store.outbox.waiting("grafana").stopped == 1
+
+
+def test_it_lets_what_was_refused_rest_until_it_changes_or_is_resumed(store):
+    want(store, 1, 2)
+    store.outbox.settle([Stopped(c, "rejected") for c in claim(store)], NOW)
+    assert (store.outbox.waiting("grafana").pending, store.outbox.waiting("grafana").stopped) == (0, 2)
+    want(store, 1, minutes=1)
+    assert [c.incident_id for c in claim(store, minutes=1)] == [1]
+    store.outbox.resume("grafana", at(5))
+    assert [c.incident_id for c in claim(store, minutes=5)] == [1, 2]
+
+
+def test_it_tries_at_once_what_waits_when_it_is_resumed(store):
+    want(store, 1)
+    store.outbox.settle([Postponed(c, at(60)) for c in claim(store)], NOW)
+    want(store, 1, minutes=1)
+    assert claim(store, minutes=2) == []
+    store.outbox.resume("grafana", at(2))
+    assert len(claim(store, minutes=2)) == 1
+
+
+def test_it_looks_for_the_points_too_where_it_was_in_doubt_about_the_region(store):
+    want(store, 1)
+    claim(store)
+    (again,) = claim(store, minutes=3)
+    store.outbox.settle([Delivered(again, 7, DIGEST, (Planned(1, "point:a", ""),))], at(3))
+    assert claim(store, minutes=4)[0].attempts == 1
+
+
+def test_it_knows_no_story_of_an_incident_that_is_not_there(store):
+    assert store.outbox.story("grafana", 99) is None
+
+
+def test_a_store_beside_another_sees_the_same_outbox(database_url, store):
+    want(store, 1)
+    beside = Store.beside(database_url, policy())
+    assert len(claim(beside)) == 1
+    assert claim(store) == []
+    beside.close()
+
+
+def test_a_store_beside_refuses_what_is_no_database(database_url, store, tmp_path):
+    (tmp_path / "no.db").write_bytes(b"no database at all, but long enough to look like one" * 100)
+    with pytest.raises(StoreRefused, match="cannot open"):
+        Store.beside(f"sqlite:///{tmp_path}/no.db", policy())

@@ -1,0 +1,78 @@
+"""The golden sequences (tests/payloads/golden) through the real service: in order, reversed, doubled, both."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from service.intake.alertmanager import Reading
+from service.intake.grafana import Reading as GrafanaReading
+from service.web.parts import Sources
+from tests.house import House
+from tests.web.fakes import World
+
+CORPUS = Path(__file__).parent / "payloads" / "golden"
+ORDERS = {
+    "in order": lambda requests: requests,
+    "reversed": lambda requests: requests[::-1],
+    "doubled": lambda requests: [one for one in requests for _ in range(2)],
+    "twice over": lambda requests: requests * 2,
+    "reversed, then in order": lambda requests: requests[::-1] + requests,
+}
+
+
+@pytest.fixture
+def service(tmp_path):
+    """Give a function that starts the service for a story; it answers its client."""
+    houses = []
+
+    def start(story):
+        house = House(tmp_path / "mttx.db")
+        houses.append(house)
+        reading = Reading(by_group_key=True, **story.get("settings", {}))
+        now = datetime.fromisoformat(story["now"])
+        sources = Sources(grafana=GrafanaReading(alerts=reading))
+        world = World(recorder=house.recorder, store=house.store, alerts=reading, sources=sources, clock=lambda: now)
+        return world.client
+
+    yield start
+    for house in houses:
+        house.close()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_it_makes_the_expected_incidents_of_every_story(service, path, order):
+    story = yaml.safe_load(path.read_text())
+    client = service(story)
+    for request in ORDERS[order](story["requests"]):
+        answer = client.post(request["path"], json=request["body"])
+        assert answer.status_code in (200, 202), answer.get_data(as_text=True)
+    assert told(client) == expected(story)
+
+
+def told(client):
+    """The live incidents by the time of detection, without what is not set."""
+    numbers = [one["id"] for one in client.get("/api/v1/incidents").get_json()["incidents"]]
+    found = [client.get(f"/api/v1/incidents/{number}").get_json() for number in numbers]
+    found.sort(key=lambda one: one["milestones"]["detected"])
+    return [
+        {
+            **{key: one[key] for key in ("severity", "phase", "resolution_source")},
+            "milestones": {name: instant(at) for name, at in one["milestones"].items() if at},
+            "indicators": {name: seconds for name, seconds in one["indicators"].items() if seconds is not None},
+        }
+        for one in found
+    ]
+
+
+def expected(story):
+    return [
+        {**one, "milestones": {name: instant(at) for name, at in one["milestones"].items()}}
+        for one in story["incidents"]
+    ]
+
+
+def instant(text):
+    return datetime.fromisoformat(text)
