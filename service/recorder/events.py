@@ -8,7 +8,7 @@ from service.recorder.correlation import Correlation
 from service.recorder.incidents import Incidents
 from service.store.ledger import Entry, Ledger
 
-_AFTER_DISMISSAL = (EventKind.REOPENED, EventKind.NOTE, EventKind.CORRECTED, EventKind.RETRACTED, EventKind.MERGED)
+_AFTER_DISMISSAL = (EventKind.REOPENED, EventKind.NOTE, EventKind.CORRECTED, EventKind.RETRACTED)
 
 
 def target_of(merged: Event) -> int:
@@ -65,6 +65,8 @@ class EventRecording:
                 return entry, False
         if any(known.kind is EventKind.DISMISSED for known in family):
             self._refuse_after_dismissal(entry, event)
+        if event.kind is EventKind.RETRACTED:
+            _refuse_to_unmerge(event, family)
         self._ledger.append(entry, event, digest)
         return (self._merge(entry, event) if event.kind is EventKind.MERGED else entry), True
 
@@ -79,5 +81,18 @@ class EventRecording:
         if into.id == entry.id:
             msg = f"INC-{entry.id} cannot be merged into itself"
             raise Conflict(msg)
+        if self._incidents.fold(into).dismissed_at is not None:
+            msg = f"INC-{into.id} is dismissed, and so would be what is merged into it; send it reopened first"
+            raise Conflict(msg)
         self._incidents.absorb(entry, into)
         return into
+
+
+def _refuse_to_unmerge(retraction: Event, family: Sequence[Event]) -> None:
+    """Refuse to retract a merge: two histories that were told as one since cannot be told apart again."""
+    retracted = retraction.data["event_id"]
+    if any(known.event_id == retracted and known.kind is EventKind.MERGED for known in family):
+        msg = (
+            f"{retracted!r} is a merge, and a merge cannot be undone; correct the events of the merged incident instead"
+        )
+        raise Conflict(msg)

@@ -204,6 +204,25 @@ def test_it_moves_the_alerts_with_a_merge(house):
     assert house.get(1).incident.resolution_source is ResolutionSource.ALERTS
 
 
+def test_it_refuses_to_retract_a_merge(house):
+    house.open()
+    house.open()
+    merge(house, 2, 1)
+    with pytest.raises(Conflict, match="a merge cannot be undone"):
+        house.tell(1, K.RETRACTED, 70, data={"event_id": "2>1"})
+
+
+def test_it_refuses_to_merge_into_a_dismissed_incident_or_a_dismissed_one_into_another(house):
+    house.open()
+    house.open()
+    house.tell(1, K.DISMISSED, 10)
+    with pytest.raises(Conflict, match="INC-1 is dismissed, and so would be what is merged into it"):
+        merge(house, 2, 1)
+    with pytest.raises(Conflict, match="INC-1 is dismissed"):
+        merge(house, 1, 2)
+    assert house.get(2).incident.phase is Phase.DETECTED
+
+
 # -- after a dismissal -------------------------------------------------------------------------------------------------
 
 
