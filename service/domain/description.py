@@ -34,14 +34,16 @@ def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Inci
     """Collect what events say and what the alerts' label `incident_type` says (several with commas between)."""
     said = {t for e in events for t in e.types}
     labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
-    return tuple(t for t in IncidentType if t in said or t in labelled)
+    told = said | labelled
+    return tuple(t for t in IncidentType if t in told) if told else ()
 
 
 def domains_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
     """Collect what events say and what the alerts' label `incident_domain` says (several with commas between)."""
     said = {d for e in events for d in e.domains}
     labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
-    return tuple(d for d in Domain if d in said or d in labelled)
+    told = said | labelled
+    return tuple(d for d in Domain if d in told) if told else ()
 
 
 def _words(text: str) -> list[str]:

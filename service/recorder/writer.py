@@ -15,6 +15,8 @@ from service.store import Store, StoreRejected, StoreUnavailable
 
 BATCH = 64
 """The most commands in one transaction: enough to share an fsync, few enough to answer soon."""
+GATHER_SECONDS = 0.003
+"""The longest that a commit waits for those who shared the last one: all together cost less than by turns."""
 PATIENCE_SECONDS = 30.0
 """How long a request waits for its commit; a sender that is told to try again loses nothing."""
 
@@ -57,6 +59,7 @@ class Recorder:
         self._queue: deque[_Ticket] = deque()
         self._arrived = threading.Condition()
         self._closing = False
+        self._company = 1  # how many were on their way when the last commit ended
         self.stats = Stats()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -108,6 +111,7 @@ class Recorder:
     def _run(self) -> None:
         while batch := self._take():
             self._record(batch)
+            self._company = min(BATCH, len(batch) + len(self._queue))
             for ticket in batch:
                 ticket.landed.release()
 
@@ -116,7 +120,17 @@ class Recorder:
         with self._arrived:
             while not self._queue and not self._closing:
                 self._arrived.wait()
+            self._gather()
             return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+
+    def _gather(self) -> None:
+        """Wait a moment for those who shared the last commit; whoever is alone waits for nobody.
+
+        Without it senders fall into two halves that take turns: while one commits, the other one comes in.
+        """
+        end = time.monotonic() + GATHER_SECONDS
+        while len(self._queue) < self._company and not self._closing and (left := end - time.monotonic()) > 0:
+            self._arrived.wait(left)
 
     def _record(self, batch: Sequence[_Ticket]) -> None:
         """Commit a batch; where it fails because of one of them, each is tried on its own."""

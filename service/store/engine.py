@@ -11,6 +11,8 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
+from service.store.statements import driver_errors
+
 BUSY_TIMEOUT_MS = 5000
 
 
@@ -63,7 +65,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin(connection: Any) -> None:
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    with driver_errors(connection.dialect):
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Filling a ledger: what a batch of commands needs, in a fixed number of queries however many commands there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, or_, select
+from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Observation
@@ -14,11 +13,10 @@ from service.domain.policy import Domain, IncidentType, Severity
 from service.domain.totals import Counted
 from service.store import tables as t
 from service.store.ledger import Entry, Ledger, Wanted
+from service.store.statements import Read, among
 
 CHUNK = 500
 """How many values one IN list carries; engines limit the variables of a statement."""
-
-T = TypeVar("T")
 
 
 def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Callable[[str], int]) -> Ledger:
@@ -35,72 +33,74 @@ def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Cal
         groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in seen)}
         episode_ids = {e for _, e in seen} | _load_groups(connection, groups, wanted.since - window)
     for source, keys in _by_source(wanted.keys).items():
-        for row in _in_chunks(connection, _KEYS, keys, source=source):
+        for row in _KEYS.among(connection, keys, source=source):
             ledger.keys[source, row.incident_key] = row.incident_id
     incident_ids = {*wanted.incidents, *ledger.keys.values()}
-    incident_ids |= {row.incident_id for row in _in_chunks(connection, _INCIDENTS_OF_EPISODES, episode_ids)}
+    incident_ids |= {row.incident_id for row in _INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
     _load_incidents(connection, incident_ids, ledger)
     return ledger
 
 
-_SIGHTINGS = (
-    select(t.observations)
-    .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
-    .where(
-        t.episodes.c.source == bindparam("source"),
-        t.episodes.c.fingerprint.in_(bindparam("values", expanding=True)),
-        t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+_SIGHTINGS = Read(
+    lambda dialect: (
+        select(t.observations)
+        .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
+        .where(
+            t.episodes.c.source == bindparam("source"),
+            among(t.episodes.c.fingerprint, dialect),
+            t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+        )
     )
 )
-_WAITING = select(t.observations).where(
-    t.observations.c.source == bindparam("source"),
-    t.observations.c.fingerprint.in_(bindparam("values", expanding=True)),
-    t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
-    t.observations.c.episode_id == 0,
+_WAITING = Read(
+    lambda dialect: select(t.observations).where(
+        t.observations.c.source == bindparam("source"),
+        among(t.observations.c.fingerprint, dialect),
+        t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
+        t.observations.c.episode_id == 0,
+    )
 )
 """Ends that came before their firing (`Observation.is_end_only`)."""
-_GROUP_EPISODES = select(t.episode_groups.c.episode_id).where(
-    t.episode_groups.c.source == bindparam("source"),
-    t.episode_groups.c.group_key.in_(bindparam("values", expanding=True)),
-    t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
-)
-_KEYS = select(t.incident_keys.c.incident_key, t.incident_keys.c.incident_id).where(
-    t.incident_keys.c.source == bindparam("source"),
-    t.incident_keys.c.incident_key.in_(bindparam("values", expanding=True)),
-)
-_INCIDENTS_OF_EPISODES = select(t.episodes.c.incident_id).where(
-    t.episodes.c.id.in_(bindparam("values", expanding=True))
-)
-_ROOTS = select(t.incidents.c.id, t.incidents.c.merged_into).where(
-    t.incidents.c.id.in_(bindparam("values", expanding=True))
-)
-_FAMILIES = select(
-    t.incidents.c.id,
-    t.incidents.c.opened_at,
-    t.incidents.c.heard_at,
-    t.incidents.c.counted,
-    t.incidents.c.closed_at,
-    t.incidents.c.merged_into,
-).where(
-    or_(
-        t.incidents.c.id.in_(bindparam("values", expanding=True)),
-        t.incidents.c.merged_into.in_(bindparam("values", expanding=True)),
+_GROUP_EPISODES = Read(
+    lambda dialect: select(t.episode_groups.c.episode_id).where(
+        t.episode_groups.c.source == bindparam("source"),
+        among(t.episode_groups.c.group_key, dialect),
+        t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
     )
 )
-_EVENTS = (
-    select(t.events).where(t.events.c.incident_id.in_(bindparam("values", expanding=True))).order_by(t.events.c.id)
+_KEYS = Read(
+    lambda dialect: select(t.incident_keys.c.incident_key, t.incident_keys.c.incident_id).where(
+        t.incident_keys.c.source == bindparam("source"), among(t.incident_keys.c.incident_key, dialect)
+    )
 )
-_EPISODES = select(t.episodes).where(t.episodes.c.incident_id.in_(bindparam("values", expanding=True)))
-_MEMBERSHIPS = select(t.episode_groups.c.source, t.episode_groups.c.group_key, t.episode_groups.c.episode_id).where(
-    t.episode_groups.c.episode_id.in_(bindparam("values", expanding=True))
+_INCIDENTS_OF_EPISODES = Read(lambda dialect: select(t.episodes.c.incident_id).where(among(t.episodes.c.id, dialect)))
+_ROOTS = Read(
+    lambda dialect: select(t.incidents.c.id, t.incidents.c.merged_into).where(among(t.incidents.c.id, dialect))
+)
+_FAMILIES = Read(
+    lambda dialect: select(
+        t.incidents.c.id,
+        t.incidents.c.opened_at,
+        t.incidents.c.heard_at,
+        t.incidents.c.counted,
+        t.incidents.c.closed_at,
+        t.incidents.c.merged_into,
+    ).where(or_(among(t.incidents.c.id, dialect), among(t.incidents.c.merged_into, dialect)))
+)
+_EVENTS = Read(lambda dialect: select(t.events).where(among(t.events.c.incident_id, dialect)).order_by(t.events.c.id))
+_EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.incident_id, dialect)))
+_MEMBERSHIPS = Read(
+    lambda dialect: select(
+        t.episode_groups.c.source, t.episode_groups.c.group_key, t.episode_groups.c.episode_id
+    ).where(among(t.episode_groups.c.episode_id, dialect))
 )
 
 
 def _load_alerts(connection: Connection, alerts: Collection[tuple[str, str]], since: datetime, ledger: Ledger) -> None:
     for source, fingerprints in _by_source(alerts).items():
-        for row in _in_chunks(connection, _SIGHTINGS, fingerprints, source=source, since=since):
+        for row in _SIGHTINGS.among(connection, fingerprints, source=source, since=since):
             ledger.sightings.setdefault((row.source, row.fingerprint), {})[observation_of(row)] = row.episode_id
-        for row in _in_chunks(connection, _WAITING, fingerprints, source=source, since=since):
+        for row in _WAITING.among(connection, fingerprints, source=source, since=since):
             waiting = observation_of(row)
             ledger.waiting.add(waiting)
             ledger.sightings.setdefault((row.source, row.fingerprint), {})[waiting] = 0
@@ -110,14 +110,14 @@ def _load_groups(connection: Connection, groups: Collection[tuple[str, str]], si
     return {
         row.episode_id
         for source, keys in _by_source(groups).items()
-        for row in _in_chunks(connection, _GROUP_EPISODES, keys, source=source, since=since)
+        for row in _GROUP_EPISODES.among(connection, keys, source=source, since=since)
     }
 
 
 def _load_incidents(connection: Connection, incident_ids: Collection[int], ledger: Ledger) -> None:
     """Load incidents with all that belongs to them: those they absorbed, or the one that absorbed them."""
-    roots = {row.merged_into or row.id for row in _in_chunks(connection, _ROOTS, incident_ids)}
-    for row in _in_chunks(connection, _FAMILIES, roots):
+    roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)}
+    for row in _FAMILIES.among(connection, roots):
         ledger.entries[row.id] = Entry(
             id=row.id,
             opened_at=row.opened_at,
@@ -129,12 +129,12 @@ def _load_incidents(connection: Connection, incident_ids: Collection[int], ledge
     for entry in ledger.entries.values():
         if entry.merged_into is not None:
             ledger.entries[entry.merged_into].absorbed.add(entry.id)
-    for row in _in_chunks(connection, _EVENTS, ledger.entries):
+    for row in _EVENTS.among(connection, ledger.entries):
         ledger.entries[row.incident_id].events.append(event_of(row))
-    for row in _in_chunks(connection, _EPISODES, ledger.entries):
+    for row in _EPISODES.among(connection, ledger.entries):
         ledger.episodes[row.id] = episode_of(row)
         ledger.entries[row.incident_id].episodes.add(row.id)
-    for row in _in_chunks(connection, _MEMBERSHIPS, ledger.episodes):
+    for row in _MEMBERSHIPS.among(connection, ledger.episodes):
         group = (row.source, row.group_key)
         ledger.groups.setdefault(group, set()).add(row.episode_id)
         ledger.groups_of.setdefault(row.episode_id, set()).add(group)
@@ -145,14 +145,6 @@ def _by_source(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for source, key in keys:
         grouped[source].append(key)
     return grouped
-
-
-def _in_chunks(
-    connection: Connection, statement: Select[Any], values: Iterable[Any], **parameters: object
-) -> Iterator[Row[Any]]:
-    remaining = iter(values)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield from connection.execute(statement, {"values": chunk, **parameters})
 
 
 def observation_of(row: Row[Any]) -> Observation:

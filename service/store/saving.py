@@ -1,11 +1,12 @@
 """Writing a ledger back: every table once, all rows of a kind in one statement."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, insert, update
+from sqlalchemy import Connection, Dialect, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 
 from service.domain.done import failed_checks
 from service.domain.episodes import Episode
@@ -14,48 +15,48 @@ from service.domain.incident import Incident
 from service.domain.policy import Milestone, Stage
 from service.store import tables as t
 from service.store.ledger import ALIAS, Entry, Ledger
-
-Rows = Sequence[Mapping[str, Any]]
+from service.store.statements import Rows, Write
 
 
 def save(connection: Connection, ledger: Ledger) -> None:
     """Write everything that changed in the ledger. The caller commits."""
     touched = [ledger.entries[i] for i in sorted(ledger.touched)]
-    _run(connection, insert(t.incidents), [_incident_row(e) for e in touched if e.is_new])
-    _run(connection, _UPDATE_INCIDENT, [_for_update(_incident_row(e)) for e in touched if not e.is_new])
+    _INSERT_INCIDENT.run(connection, [_incident_row(e) for e in touched if e.is_new])
+    _UPDATE_INCIDENT.run(connection, [_for_update(_incident_row(e)) for e in touched if not e.is_new])
     _save_episodes(connection, ledger)
-    _run(connection, insert(t.observations), _observation_rows(ledger))
-    _run(connection, insert(t.events), [_event_row(n.incident_id, n.event, n.delivery) for n in ledger.new_events])
-    _run(connection, insert(t.incident_keys), _key_rows(ledger))
-    _run(connection, _upsert_alias(connection), _alias_rows(ledger))
+    _INSERT_OBSERVATION.run(connection, _observation_rows(ledger))
+    _INSERT_EVENT.run(connection, [_event_row(n.incident_id, n.event, n.delivery) for n in ledger.new_events])
+    _INSERT_KEY.run(connection, _key_rows(ledger))
+    _UPSERT_ALIAS.run(connection, _alias_rows(ledger))
     _save_actions(connection, touched)
     _save_checks(connection, touched)
-    _run(connection, _upsert_delivery(connection), _delivery_rows(ledger))
-    _run(connection, _upsert_total(connection), _total_rows(ledger))
+    _UPSERT_DELIVERY.run(connection, _delivery_rows(ledger))
+    _UPSERT_TOTAL.run(connection, _total_rows(ledger))
 
 
-def _run(connection: Connection, statement: Executable, rows: Rows) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
-_UPDATE_INCIDENT = update(t.incidents).where(t.incidents.c.id == bindparam("b_id"))
-_UPDATE_EPISODE = (
-    update(t.episodes)
-    .where(t.episodes.c.id == bindparam("b_id"))
-    .values(
-        {name: bindparam(name) for name in ("incident_id", "starts_at", "ends_at", "stale", "onset_at")},
-    )
-)
-_UPDATE_MEMBERSHIP = (
-    update(t.episode_groups)
-    .where(t.episode_groups.c.episode_id == bindparam("b_id"))
-    .values(ends_at=bindparam("ends_at"))
+_INSERT_INCIDENT = Write(lambda _: insert(t.incidents))
+_UPDATE_INCIDENT = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
+_INSERT_EPISODE = Write(lambda _: insert(t.episodes))
+_UPDATE_EPISODE = Write(lambda _: update(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
+_DELETE_EPISODE = Write(lambda _: delete(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
+_INSERT_MEMBERSHIP = Write(lambda _: insert(t.episode_groups))
+_UPDATE_MEMBERSHIP = Write(lambda _: update(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id")))
+_DELETE_MEMBERSHIPS = Write(
+    lambda _: delete(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id"))
 )
 _IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale")
 _SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in _IDENTITY)
-_MOVE_OBSERVATION = update(t.observations).where(*_SAME_OBSERVATION).values(episode_id=bindparam("b_episode_id"))
-_WITHDRAW_OBSERVATION = delete(t.observations).where(*_SAME_OBSERVATION)
+_INSERT_OBSERVATION = Write(lambda _: insert(t.observations))
+_MOVE_OBSERVATION = Write(
+    lambda _: update(t.observations).where(*_SAME_OBSERVATION).values(episode_id=bindparam("b_episode_id"))
+)
+_WITHDRAW_OBSERVATION = Write(lambda _: delete(t.observations).where(*_SAME_OBSERVATION))
+_INSERT_EVENT = Write(lambda _: insert(t.events))
+_INSERT_KEY = Write(lambda _: insert(t.incident_keys))
+_INSERT_ACTION = Write(lambda _: insert(t.actions))
+_DELETE_ACTIONS = Write(lambda _: delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")))
+_INSERT_CHECK = Write(lambda _: insert(t.failed_checks))
+_DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")))
 
 
 def _for_update(row: dict[str, Any]) -> dict[str, Any]:
@@ -99,21 +100,21 @@ def _milestone_columns(incident: Incident) -> dict[str, Any]:
 def _save_episodes(connection: Connection, ledger: Ledger) -> None:
     """Write the episodes; what ended goes first, so that the one open episode of an alert can take its place."""
     dropped = [{"b_id": i} for i in sorted(ledger.dropped_episodes)]
-    _run(connection, delete(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id")), dropped)
-    _run(connection, delete(t.episodes).where(t.episodes.c.id == bindparam("b_id")), dropped)
+    _DELETE_MEMBERSHIPS.run(connection, dropped)
+    _DELETE_EPISODE.run(connection, dropped)
     changed = [ledger.episodes[i] for i in ledger.changed_episodes - ledger.new_episodes]
     changed.sort(key=lambda e: (e.ends_at is None, e.id))
-    _run(connection, _UPDATE_EPISODE, [_for_episode_update(e) for e in changed])
-    _run(connection, _UPDATE_MEMBERSHIP, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
-    _run(connection, insert(t.episodes), [_episode_row(ledger.episodes[i]) for i in sorted(ledger.new_episodes)])
+    _UPDATE_EPISODE.run(connection, [_for_episode_update(e) for e in changed])
+    _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
+    _INSERT_EPISODE.run(connection, [_episode_row(ledger.episodes[i]) for i in sorted(ledger.new_episodes)])
     memberships = [
         {"source": source, "group_key": key, "episode_id": e, "ends_at": ledger.episodes[e].ends_at}
         for (source, key), e in sorted(ledger.new_groups)
     ]
-    _run(connection, insert(t.episode_groups), memberships)
+    _INSERT_MEMBERSHIP.run(connection, memberships)
     moved = [{**_identity(o), "b_episode_id": e} for o, e in ledger.moved_sightings]
-    _run(connection, _MOVE_OBSERVATION, moved)
-    _run(connection, _WITHDRAW_OBSERVATION, [_identity(o) for o in ledger.withdrawn])
+    _MOVE_OBSERVATION.run(connection, moved)
+    _WITHDRAW_OBSERVATION.run(connection, [_identity(o) for o in ledger.withdrawn])
 
 
 def _identity(observation: Observation) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def _alias_rows(ledger: Ledger) -> Rows:
 def _save_actions(connection: Connection, touched: Sequence[Entry]) -> None:
     """Write the actions anew; those of a merged or dismissed incident are nobody's duty any more."""
     stale = [{"b_id": e.id} for e in touched if (e.events or e.absorbed) and not e.is_new]
-    _run(connection, delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")), stale)
+    _DELETE_ACTIONS.run(connection, stale)
     rows = [
         {
             "incident_id": entry.id,
@@ -216,20 +217,20 @@ def _save_actions(connection: Connection, touched: Sequence[Entry]) -> None:
         if entry.merged_into is None and entry.incident and entry.incident.dismissed_at is None
         for action in entry.incident.actions
     ]
-    _run(connection, insert(t.actions), rows)
+    _INSERT_ACTION.run(connection, rows)
 
 
 def _save_checks(connection: Connection, touched: Sequence[Entry]) -> None:
     """Write the failed checks anew, as the actions are."""
     stale = [{"b_id": e.id} for e in touched if (e.events or e.absorbed) and not e.is_new]
-    _run(connection, delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")), stale)
+    _DELETE_CHECKS.run(connection, stale)
     rows = [
         {"incident_id": entry.id, "name": check.value}
         for entry in touched
         if entry.merged_into is None and entry.incident and entry.incident.dismissed_at is None
         for check in failed_checks(entry.incident)
     ]
-    _run(connection, insert(t.failed_checks), rows)
+    _INSERT_CHECK.run(connection, rows)
 
 
 def _delivery_rows(ledger: Ledger) -> Rows:
@@ -240,10 +241,16 @@ def _delivery_rows(ledger: Ledger) -> Rows:
             "first_received_at": raw.received_at,
             "last_received_at": raw.received_at,
             "times": raw.times,
-            "body": zlib.compress(raw.body, 1),
+            "body": _packed(raw.body),
         }
         for digest, raw in ledger.bodies.items()
     ]
+
+
+def _packed(body: bytes) -> bytes:
+    """Compress with an 8 KiB window: most bodies are smaller, and clearing a full one costs more than packing them."""
+    packing = zlib.compressobj(1, zlib.DEFLATED, 13, 6)
+    return packing.compress(body) + packing.flush()
 
 
 def _total_rows(ledger: Ledger) -> Rows:
@@ -267,33 +274,33 @@ def _total_rows(ledger: Ledger) -> Rows:
     return rows
 
 
-def _insert_for(connection: Connection) -> Any:
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+def _insert_for(dialect: Dialect) -> Any:
+    return postgresql.insert if dialect.name == "postgresql" else sqlite.insert
 
 
-def _upsert_delivery(connection: Connection) -> Executable:
-    new = _insert_for(connection)(t.deliveries)
+def _upsert_delivery(dialect: Dialect) -> UpdateBase:
+    new = _insert_for(dialect)(t.deliveries)
     known = t.deliveries.c
-    statement: Executable = new.on_conflict_do_update(
+    statement: UpdateBase = new.on_conflict_do_update(
         index_elements=[known.digest],
         set_={"times": known.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
     )
     return statement
 
 
-def _upsert_alias(connection: Connection) -> Executable:
-    new = _insert_for(connection)(t.incident_keys)
+def _upsert_alias(dialect: Dialect) -> UpdateBase:
+    new = _insert_for(dialect)(t.incident_keys)
     known = t.incident_keys.c
-    statement: Executable = new.on_conflict_do_update(
+    statement: UpdateBase = new.on_conflict_do_update(
         index_elements=[known.source, known.incident_key], set_={"incident_id": new.excluded.incident_id}
     )
     return statement
 
 
-def _upsert_total(connection: Connection) -> Executable:
-    new = _insert_for(connection)(t.totals)
+def _upsert_total(dialect: Dialect) -> UpdateBase:
+    new = _insert_for(dialect)(t.totals)
     known = t.totals.c
-    statement: Executable = new.on_conflict_do_update(
+    statement: UpdateBase = new.on_conflict_do_update(
         index_elements=[known.metric, known.severity, known.detail, known.le],
         set_={
             "number": known.number + new.excluded.number,
@@ -304,3 +311,8 @@ def _upsert_total(connection: Connection) -> Executable:
         },
     )
     return statement
+
+
+_UPSERT_DELIVERY = Write(_upsert_delivery)
+_UPSERT_TOTAL = Write(_upsert_total)
+_UPSERT_ALIAS = Write(_upsert_alias)

@@ -86,7 +86,9 @@ def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
     open_counts = _open(connection)
     owed = _owed(connection, now)
     actions = _actions(connection, now)
-    watched_open = _watched(connection, select(t.incidents).where(_OPEN).order_by(t.incidents.c.id.desc()), cap)
+    # By `stale_at`, whose index holds what is open and nothing else; by id, SQLite reads all incidents there ever were.
+    heard_last = select(t.incidents).where(_OPEN).order_by(t.incidents.c.stale_at.desc(), t.incidents.c.id.desc())
+    watched_open = _watched(connection, heard_last, cap)
     watched_owing = [
         watched
         for stage in Stage

@@ -22,8 +22,14 @@ from service.store.reading import incident_record, page_of_incidents
 from service.store.records import IncidentRecord, Page, RecordPage
 from service.store.saving import save
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
+from service.store.statements import Read
 
-_ID_COLUMNS = {"incidents": t.incidents.c.id, "episodes": t.episodes.c.id}
+_LAST_IDS = Read(
+    lambda _: select(
+        select(func.max(t.incidents.c.id)).scalar_subquery().label("incidents"),
+        select(func.max(t.episodes.c.id)).scalar_subquery().label("episodes"),
+    )
+)
 
 
 class Transaction:
@@ -58,8 +64,9 @@ class Transaction:
 
     def _reserve(self, table: str) -> int:
         """Return the next id of a table; whoever writes holds the database, so that nobody else takes it."""
-        if table not in self._next:
-            self._next[table] = (self._connection.scalar(select(func.max(_ID_COLUMNS[table]))) or 0) + 1
+        if not self._next:
+            [last] = _LAST_IDS.rows(self._connection)
+            self._next = {name: (last_id or 0) + 1 for name, last_id in last._asdict().items()}
         taken = self._next[table]
         self._next[table] = taken + 1
         return taken

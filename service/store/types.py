@@ -1,7 +1,7 @@
 """How instants and structures lie in the database: the same on every engine, sortable, never naive."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,3 +67,14 @@ class Json(TypeDecorator[Mapping[str, Any]]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any]:  # noqa: ARG002
         """From the database."""
         return json.loads(value) if value else {}
+
+
+class JsonList(TypeDecorator[Sequence[Any]]):
+    """A list as JSON text, which `json_each` takes apart."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002
+        """To the database."""
+        return json.dumps(value or [], ensure_ascii=False)

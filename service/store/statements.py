@@ -1,0 +1,119 @@
+"""Statements that every batch runs: compiled once for an engine, then handed to its driver.
+
+For a few rows SQLAlchemy's own execution costs several times what SQLite does (docs/performance.md). The types are
+those of the tables, the errors SQLAlchemy's.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
+
+from service.store.types import JsonList
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def among(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition that a column is one of the parameter `values`: one list, however long, one statement."""
+    if dialect.name == "postgresql":
+        return column == any_(bindparam("values", type_=ARRAY(column.type)))
+    listed = func.json_each(bindparam("values", type_=JsonList())).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+class Write:
+    """Writes rows. `make` builds the statement for an engine; all rows that it ever writes have the same keys."""
+
+    def __init__(self, make: Callable[[Dialect], UpdateBase]) -> None:
+        self._make = make
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, connection: Connection, rows: Rows) -> None:
+        """Write all rows, if there are any."""
+        if not rows:
+            return
+        dialect = connection.dialect
+        if dialect.name not in self._compiled:
+            statement = self._make(dialect)
+            made = statement.compile(dialect=dialect, column_keys=list(rows[0]), for_executemany=True)
+            self._compiled[dialect.name] = _Compiled(made, dialect)
+        compiled = self._compiled[dialect.name]
+        with driver_errors(dialect):
+            connection.connection.cursor().executemany(compiled.sql, [compiled.bind(row) for row in rows])
+
+
+class Read:
+    """Reads rows, with a named field for each column. `make` builds the query for an engine."""
+
+    def __init__(self, make: Callable[[Dialect], Select[Any]]) -> None:
+        self._make = make
+        self._compiled: dict[str, tuple[_Compiled, _Named]] = {}
+
+    def rows(self, connection: Connection, **parameters: object) -> list[Any]:
+        """Return all rows."""
+        dialect = connection.dialect
+        if dialect.name not in self._compiled:
+            query = self._make(dialect)
+            self._compiled[dialect.name] = _Compiled(query.compile(dialect=dialect), dialect), _Named(query, dialect)
+        compiled, named = self._compiled[dialect.name]
+        with driver_errors(dialect):
+            cursor = connection.connection.cursor()
+            cursor.execute(compiled.sql, compiled.bind(parameters))
+            return named(cursor.fetchall())
+
+    def among(self, connection: Connection, values: Collection[object], **parameters: object) -> list[Any]:
+        """Return the rows for these `values`; nothing is asked where there are none."""
+        return self.rows(connection, values=list(values), **parameters) if values else []
+
+
+class _Compiled:
+    """A statement's text, and how its parameters become what the driver takes."""
+
+    def __init__(self, compiled: Any, dialect: Dialect) -> None:
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement has no other
+        self.sql = str(compiled)
+        self._positional = compiled.positiontup is not None
+        self._processors = [
+            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+            for name in compiled.positiontup or compiled.binds
+        ]
+        self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+
+    def bind(self, row: Mapping[str, Any]) -> Any:
+        if self._constants:
+            row = {**self._constants, **row}
+        values = [process(row[name]) if process else row[name] for name, process in self._processors]
+        return values if self._positional else dict(zip((n for n, _ in self._processors), values, strict=True))
+
+
+class _Named:
+    """Makes rows with named fields of what the driver returns."""
+
+    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+        columns = list(query.selected_columns)
+        self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
+        self._processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+
+    def __call__(self, found: Sequence[Sequence[Any]]) -> list[Any]:
+        return [self._row._make(map(_processed, one, self._processors)) for one in found]
+
+
+def _processed(value: Any, process: Callable[[Any], Any] | None) -> Any:
+    return process(value) if process else value
+
+
+@contextmanager
+def driver_errors(dialect: Dialect) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's."""
+    errors = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as error:
+        raise DBAPIError.instance(None, None, error, errors) from error
