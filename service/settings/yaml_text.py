@@ -49,4 +49,4 @@ def parse_yaml(text: str) -> Any:
 def write_yaml(value: Any) -> str:
     """Write a value on one line."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
-    return text.removesuffix("...\n").strip()
+    return text.removesuffix("...\n").strip(" \n")
