@@ -35,5 +35,7 @@ def test_there_is_no_page_without_a_rule():
 
 
 def test_the_table_of_rules_is_complete():
-    rows = re.findall(r"^\| \[(PM\d{3})\]\((PM\d{3})\.md\) \| (\w+) \| (.+) \|$", (PAGES / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| \[(PM\d{3})\]\((PM\d{3})\.md\) \| (\w+) \| (.+) \|$", (PAGES / "README.md").read_text(), re.MULTILINE
+    )
     assert rows == [(rule.id, rule.id, rule.level.value, rule.title) for rule in RULES]

@@ -49,7 +49,9 @@ def of_a02(made):
 
 
 def test_it_dates_stages_by_the_commits_that_reached_them():
-    made = planned(history((day(12), NO_STATUS), (day(13), DRAFT), (day(14), DRAFT), (day(15), FINAL), (day(20), FINAL)))
+    made = planned(
+        history((day(12), NO_STATUS), (day(13), DRAFT), (day(14), DRAFT), (day(15), FINAL), (day(20), FINAL))
+    )
     stages = told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED)
     assert stages == [(K.POSTMORTEM_DRAFTED, day(13)), (K.POSTMORTEM_FINALIZED, day(15))]
     assert made.reports[0].data == {"document": "PM-20250812-do-latency.md"}

@@ -84,7 +84,9 @@ def test_it_knows_metadata_in_both_languages():
 
 
 def test_it_reads_items_with_what_is_nested_in_them():
-    section = read("x.md", "## 影響\nBefore\n1. one\n   - two\n\n     ```\n     three\n     ```\n- [x] four\n").sections[0]
+    section = read(
+        "x.md", "## 影響\nBefore\n1. one\n   - two\n\n     ```\n     three\n     ```\n- [x] four\n"
+    ).sections[0]
     assert [(i.head.text, i.head.column, i.whole.split()) for i in section.items] == [
         ("one", 4, ["one", "two", "three"]),
         ("four", 7, ["[x]", "four"]),
@@ -93,7 +95,9 @@ def test_it_reads_items_with_what_is_nested_in_them():
 
 
 def test_it_ignores_what_stands_above_the_first_section():
-    made = read("x.md", "# A\n# B\n\n| a |\n|---|\n| b |\n\n- c\n\n```\nd\n```\n\n<div>\n\n## 概要\n### Deeper\n# Late\n")
+    made = read(
+        "x.md", "# A\n# B\n\n| a |\n|---|\n| b |\n\n- c\n\n```\nd\n```\n\n<div>\n\n## 概要\n### Deeper\n# Late\n"
+    )
     assert made.title == Text("A", 1)
     assert [section.words for section in made.sections] == ["Deeper\nLate"]
 
@@ -120,7 +124,13 @@ def test_it_lets_a_comment_without_an_end_go_on():
 
 @pytest.mark.parametrize(
     ("line", "left"),
-    [("a `b` c", "a     c"), ("``a`b`` c", "        c"), ("`a", "`a"), ("`a``b`", "      "), ("``a` b`c`", "``a    c`")],
+    [
+        ("a `b` c", "a     c"),
+        ("``a`b`` c", "        c"),
+        ("`a", "`a"),
+        ("`a``b`", "      "),
+        ("``a` b`c`", "``a    c`"),
+    ],
 )
 def test_it_knows_code_spans(line, left):
     assert without_code_spans(line) == left

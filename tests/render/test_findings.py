@@ -60,7 +60,11 @@ def test_it_writes_annotations_for_github():
 def test_it_writes_sarif():
     sarif = json.loads(as_sarif({"a.md": [FOUND]}, "1.2"))
     (run,) = sarif["runs"]
-    assert (sarif["version"], run["tool"]["driver"]["version"], run["columnKind"]) == ("2.1.0", "1.2", "unicodeCodePoints")
+    assert (sarif["version"], run["tool"]["driver"]["version"], run["columnKind"]) == (
+        "2.1.0",
+        "1.2",
+        "unicodeCodePoints",
+    )
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [rule.id for rule in RULES]
     (result,) = run["results"]
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "PM602"
