@@ -1,0 +1,40 @@
+"""The definition of done, as far as an incident's own history tells it."""
+
+from service.domain.checks import Check, CheckState
+from service.domain.done import definition_of_done, failed_checks
+from service.domain.events import EventKind
+from service.domain.incident import fold
+from tests.builders import at, event, policy
+
+K = EventKind
+DAY = 24 * 60
+
+
+def incident(*events):
+    return fold(1, (event(K.DETECTED), *events), (), policy(), at(0))
+
+
+def test_it_asks_nothing_of_a_dismissed_incident():
+    assert set(definition_of_done(incident(event(K.DISMISSED, 1)), at(2)).values()) == {CheckState.NOT_NEEDED}
+
+
+def test_it_takes_what_was_last_said_of_a_check():
+    said = [
+        event(K.POSTMORTEM_CHECKED, n, data={"checks": {"evidence": state}})
+        for n, state in ((1, "failed"), (2, "passed"))
+    ]
+    assert definition_of_done(incident(*said), at(3))[Check.EVIDENCE] is CheckState.PASSED
+    assert failed_checks(incident(said[0])) == [Check.EVIDENCE]
+
+
+def test_it_fails_a_deadline_that_passed_and_keeps_it_failed():
+    late = incident(event(K.POSTMORTEM_DRAFTED, 60 * DAY))
+    assert definition_of_done(incident(), at(60 * DAY))[Check.DEADLINE] is CheckState.FAILED
+    assert definition_of_done(late, at(60 * DAY))[Check.DEADLINE] is CheckState.FAILED
+    assert failed_checks(late) == [Check.DEADLINE]
+
+
+def test_it_passes_a_deadline_once_every_stage_is_reached():
+    done = (event(K.POSTMORTEM_DRAFTED, 5), event(K.POSTMORTEM_FINALIZED, 9))
+    assert definition_of_done(incident(done[0]), at(6))[Check.DEADLINE] is CheckState.PENDING
+    assert definition_of_done(incident(*done), at(10))[Check.DEADLINE] is CheckState.PASSED

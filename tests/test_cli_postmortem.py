@@ -1,0 +1,219 @@
+"""A whole round: an incident, its document, the check, the commit, the sync, and what the metrics say of it then."""
+
+import json
+import re
+import subprocess
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+from werkzeug.serving import make_server
+
+from service.app import create_app
+from service.cli import main
+from service.settings import load
+
+STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(second=0, microsecond=0)
+
+
+def after(minutes):
+    return (STARTED + timedelta(minutes=minutes)).isoformat()
+
+
+def git(*arguments, at):
+    identity = ("-c", "user.name=docs", "-c", "user.email=docs@example.org", "-c", "init.defaultBranch=main")
+    stamp = {"GIT_AUTHOR_DATE": after(at), "GIT_COMMITTER_DATE": after(at)}
+    command = ["env", *(f"{name}={value}" for name, value in stamp.items()), "git", *identity, *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture
+def address(tmp_path, monkeypatch):
+    monkeypatch.setattr("service.logs.configure", lambda level: None)
+    app = create_app(load(None, {"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db"}))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    app.extensions["mttx.shut_down"]()
+
+
+@pytest.fixture
+def mttx(address, tmp_path, monkeypatch):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    monkeypatch.chdir(documents)
+    monkeypatch.setenv("MTTX_URL", address)
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def incident(address):
+    opening = {
+        "title": "Checkout errors",
+        "severity": "SEV-2",
+        "started_at": after(0),
+        "detected_at": after(4),
+        "types": ["execution"],
+        "domains": ["Do"],
+    }
+    requests.post(f"{address}/api/v1/incidents", json=opening, timeout=10).raise_for_status()
+    for kind, minutes in (("acknowledged", 9), ("mitigated", 20), ("resolved", 64)):
+        event = {"kind": kind, "occurred_at": after(minutes), "event_id": kind}
+        requests.post(f"{address}/api/v1/incidents/INC-1/events", json=event, timeout=10).raise_for_status()
+    return "INC-1"
+
+
+def metric(address, name, **labels):
+    text = requests.get(f"{address}/metrics", timeout=10).text
+    for line in text.splitlines():
+        if line.startswith(f"{name}{{") and all(f'{k}="{v}"' in line for k, v in labels.items()):
+            return float(line.rsplit(" ", 1)[1])
+    return None
+
+
+def told(address):
+    return requests.get(f"{address}/api/v1/incidents/INC-1", timeout=10).json()
+
+
+def filled(text):
+    """Fill the placeholders in, as the people who wrote the document would."""
+    text = re.sub(r"\{YYYY-MM-DD\}", (STARTED + timedelta(days=9)).strftime("%Y-%m-%d"), text)
+    text = text.replace("| open |", "| completed " + STARTED.strftime("%Y-%m-%d") + " |")
+    text = text.replace("**Status:** Draft", "**Status:** Final")
+    return re.sub(r"\{[^{}\n]*\}", "12 of 340 orders", text)
+
+
+def commit(path, at):
+    git("add", path.name, at=at)
+    git("commit", "-m", "postmortem", at=at)
+
+
+def test_a_whole_round(address, mttx, incident):
+    assert metric(address, "mttx_postmortems_due", incident_severity="SEV-2", stage="draft") == 1
+
+    path = Path(mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip())
+    assert path.name == f"PM-{STARTED:%Y%m%d}-checkout-errors.md"
+    text = path.read_text()
+    assert "**Incident:** INC-1" in text
+    assert "T+60m" in text
+
+    mttx("postmortem", "lint", path)
+    git("init", at=70)
+    commit(path, at=75)
+    assert "postmortem_drafted" in mttx("postmortem", "sync", path, "--dry-run")
+    assert told(address)["milestones"]["drafted"] is None
+    mttx("postmortem", "sync", path)
+    assert datetime.fromisoformat(told(address)["milestones"]["drafted"]) == STARTED + timedelta(minutes=75)
+    of_draft = {"incident_severity": "SEV-2", "stage": "draft"}
+    assert metric(address, "mttx_postmortem_lead_time_seconds_count", **of_draft) == 1
+    assert metric(address, "mttx_postmortem_lead_time_seconds_sum", **of_draft) == 75 * 60
+    assert metric(address, "mttx_postmortems_due", **of_draft) == 0
+    assert metric(address, "mttx_postmortem_due_timestamp_seconds", **of_draft) is None
+
+    path.write_text(filled(text))
+    commit(path, at=150)
+    mttx("postmortem", "sync", path)
+    assert datetime.fromisoformat(told(address)["milestones"]["finalized"]) == STARTED + timedelta(minutes=150)
+    (action,) = told(address)["actions"]
+    assert (action["action_id"], action["state"]) == ("A-01", "completed")
+    assert metric(address, "mttx_actions_unverified") == 1
+
+    before = told(address)
+    assert "sent 0 events" in mttx("postmortem", "sync", path)
+    assert told(address) == before
+
+    path.write_text(path.read_text().replace("| completed", "| verified"))
+    commit(path, at=160)
+    mttx("postmortem", "sync", path)
+    assert told(address)["actions"][0]["state"] == "verified"
+    assert metric(address, "mttx_actions_verified") == 1
+
+    (shown,) = json.loads(mttx("postmortem", "status", "--all", "--output", "json"))["postmortems"]
+    assert shown["id"] == "INC-1"
+    assert shown["checks"]["deadline"] == "passed"
+    assert "INC-1" in mttx("postmortem", "status", "--all")
+
+
+def test_it_says_when_nothing_is_owed(mttx):
+    assert mttx("postmortem", "status").startswith("No postmortem owes anything.")
+
+
+def test_it_writes_japanese_as_the_standard_does(mttx, incident):
+    text = Path(mttx("postmortem", "new", incident, "--dir", ".").strip()).read_text()
+    assert "## 1. 概要（Summary）" in text
+    assert "JST" in text
+
+
+def test_it_never_overwrites_a_document(mttx, incident):
+    path = Path(mttx("postmortem", "new", incident, "--dir", ".").strip())
+    path.write_text("mine")
+    mttx("postmortem", "new", incident, "--dir", ".", code=1)
+    assert path.read_text() == "mine"
+
+
+def test_it_uses_a_template_of_ones_own_and_says_what_is_wrong_with_it(mttx, incident):
+    Path("own.j2").write_text("# {{ facts.title }}\n")
+    assert Path(mttx("postmortem", "new", incident, "--dir", "own", "--template", "own.j2").strip()).read_text() == (
+        "# Checkout errors\n"
+    )
+    Path("bad.j2").write_text("{{ facts.nothing }}")
+    mttx("postmortem", "new", incident, "--dir", "bad", "--template", "bad.j2", code=1)
+
+
+def test_it_lints_in_every_format_and_fails_where_something_is_wrong(mttx):
+    Path("PM-20260302-x.md").write_text("# Postmortem\n")
+    assert "PM" in mttx("postmortem", "lint", "PM-20260302-x.md", code=1)
+    assert json.loads(mttx("postmortem", "lint", ".", "--output", "json", code=1))
+    assert json.loads(mttx("postmortem", "lint", ".", "--output", "sarif", code=1))["version"] == "2.1.0"
+    assert mttx("postmortem", "lint", ".", "--output", "github", code=1).startswith("::error ")
+
+
+def test_it_says_what_it_cannot_read(mttx):
+    Path("PM-1.md").write_bytes(b"\xff\xfe\x00")
+    Path("PM-2.md").write_bytes(b"#" * (8 * 1024 * 1024 + 1))
+    found = mttx("postmortem", "lint", ".", code=1)
+    assert "not UTF-8" in found
+    assert "larger than 8 MB" in found
+    assert "cannot be read" in mttx("postmortem", "sync", "PM-1.md", code=1)
+
+
+def test_it_refuses_a_rule_that_is_not_there(mttx):
+    Path("PM-1.md").write_text("# x\n")
+    mttx("postmortem", "lint", "PM-1.md", "--disable", "PM000", code=2)
+
+
+def test_it_dates_now_what_git_does_not_know(mttx, incident, address):
+    path = mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip()
+    assert "is in no git history" in mttx("postmortem", "sync", path)
+    assert told(address)["milestones"]["drafted"] is not None
+
+
+def test_it_says_that_a_document_names_no_incident(mttx):
+    Path("PM-1.md").write_text("# Postmortem\n\n**Status:** Draft\n")
+    assert "names no incident" in mttx("postmortem", "sync", "PM-1.md", code=1)
+
+
+def test_it_looks_at_what_was_changed_with_the_document(mttx, incident):
+    path = Path(mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip())
+    git("init", at=70)
+    git("commit", "--allow-empty", "-m", "start", at=70)
+    Path("Release-Notes.md").write_text("x\n")
+    git("add", "Release-Notes.md", at=75)
+    commit(path, at=75)
+    assert json.loads(
+        mttx("postmortem", "sync", path, "--changed-with", "HEAD~1...HEAD", "--dry-run", "--output", "json")
+    )["documents"]
+    mttx("postmortem", "lint", path, "--changed-with", "nonsense...HEAD", code=2)
