@@ -38,3 +38,8 @@ def test_it_passes_a_deadline_once_every_stage_is_reached():
     done = (event(K.POSTMORTEM_DRAFTED, 5), event(K.POSTMORTEM_FINALIZED, 9))
     assert definition_of_done(incident(done[0]), at(6))[Check.DEADLINE] is CheckState.PENDING
     assert definition_of_done(incident(*done), at(10))[Check.DEADLINE] is CheckState.PASSED
+
+
+def test_it_asks_for_no_deadline_where_the_policy_has_none():
+    owing_nothing = fold(1, (event(K.DETECTED),), (), policy(deadlines={}), at(0))
+    assert definition_of_done(owing_nothing, at(1))[Check.DEADLINE] is CheckState.NOT_NEEDED
