@@ -13,13 +13,17 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import scrape, storm
+from benchmarks import lint, scrape, storm
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
 from benchmarks.servers import NotReady
 
-PARTS: dict[str, Callable[[Plan], list[Section]]] = {"storm": storm.measure, "past": scrape.measure}
+PARTS: dict[str, Callable[[Plan], list[Section]]] = {
+    "storm": storm.measure,
+    "past": scrape.measure,
+    "lint": lint.measure,
+}
 
 
 @click.command()
@@ -39,12 +43,11 @@ def main(hurried: bool, only: str | None, directory: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="mttx-bench-", dir=directory) as name:
         folder = Path(name)
         sync = _sync_ms(folder / "sync")
-        plan = quick(folder) if hurried else Plan(folder)
         sections: list[Section] = []
         try:
             for part in [only] if only else PARTS:
                 progress.print(f"measuring: {part} …")
-                sections += PARTS[part](plan)
+                sections += PARTS[part](quick(folder) if hurried else Plan(folder))
         except (NoLoadGenerator, NotReady) as error:
             raise click.ClickException(str(error)) from error
     minutes, seconds = divmod(round(time.monotonic() - began), 60)

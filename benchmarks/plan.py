@@ -8,13 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Sizes and times. No round begins after `ends_at` (monotonic seconds), so that the run is bounded."""
+    """Sizes and times. No round begins after `ends_at` (monotonic seconds), so that each part is bounded."""
 
     folder: Path
     pairs: int = 15
     burst_seconds: int = 2  # wrk knows whole seconds only
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     cached_scrapes: int = 7
+    documents: int = 1_000
     ends_at: float = field(default_factory=lambda: time.monotonic() + 11 * 60)
 
     def rounds(self) -> Iterator[int]:
@@ -27,4 +28,4 @@ class Plan:
 
 def quick(folder: Path) -> Plan:
     """Return a plan that takes a minute and proves nothing."""
-    return Plan(folder, pairs=3, burst_seconds=1, sizes=(1_000, 10_000), cached_scrapes=3)
+    return Plan(folder, pairs=3, burst_seconds=1, sizes=(1_000, 10_000), cached_scrapes=3, documents=200)

@@ -1,8 +1,11 @@
 """A whole round: an incident, its document, the check, the commit, the sync, and what the metrics say of it then."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +19,7 @@ from werkzeug.serving import make_server
 from service.app import create_app
 from service.cli import main
 from service.settings import load
+from tests.postmortems.documents import FINAL
 
 STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(second=0, microsecond=0)
 
@@ -226,3 +230,20 @@ def test_it_looks_at_what_was_changed_with_the_document(mttx, incident):
         mttx("postmortem", "sync", path, "--changed-with", "HEAD~1...HEAD", "--dry-run", "--output", "json")
     )["documents"]
     mttx("postmortem", "lint", path, "--changed-with", "nonsense...HEAD", code=2)
+
+
+def test_many_documents_show_how_far_the_check_is(tmp_path):
+    for number in range(25):
+        (tmp_path / f"PM-20250812-{number}.md").write_text(FINAL, encoding="utf-8")
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "service", "postmortem", "lint", tmp_path]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=end, env=os.environ | {"TERM": "xterm"}, check=False)
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more says EIO where a pipe would end
+        while part := os.read(terminal, 65_536):
+            shown += part
+    os.close(terminal)
+    assert done.returncode == 0, done.stdout
+    assert b"Checking" in shown
+    assert b"100%" in shown
