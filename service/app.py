@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     tokens = load_tokens(settings.tokens_file) if settings.tokens_file else ()
     policy = policy_of(settings)
     targets = targets_of(settings)
-    store = Store.open(settings.database_url, policy, targets)
+    store = Store.open(settings.database, policy, targets)
     recorder = Recorder(store, policy, queue_limit=settings.limits.queue)
     measuring = Measuring(
         store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits

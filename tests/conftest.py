@@ -9,6 +9,8 @@ import shutil
 
 import pytest
 
+from tests.postgresql import PostgreSQL, installed
+
 
 @pytest.fixture(scope="session")
 def require():
@@ -21,6 +23,16 @@ def require():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Give a PostgreSQL server that all tests share; each makes a database of its own."""
+    if installed() is None:
+        pytest.skip("PostgreSQL is not installed here (make servers)")
+    server = PostgreSQL().start()
+    yield server
+    server.remove()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -4,9 +4,10 @@
 set -euo pipefail
 
 declare -A package=([prometheus]=prometheus [promtool]=prometheus [prometheus-alertmanager]=prometheus-alertmanager
-                    [amtool]=prometheus-alertmanager [strace]=strace [wrk]=wrk)
+                    [amtool]=prometheus-alertmanager [strace]=strace [wrk]=wrk
+                    [pg_ctlcluster]=postgresql)
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace)
+[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace pg_ctlcluster)
 
 missing=()
 for command in "${wanted[@]}"; do

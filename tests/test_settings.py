@@ -319,6 +319,8 @@ def test_it_tells_of_everything_that_is_wrong_at_once():
         ("listen: 9877", "should be a text; put it in quotes"),
         ("database_url: mysql://x", "should name an SQLite file"),
         ("database_url: 'sqlite:///:memory:'", "should name an SQLite file"),
+        ("database_url: postgresql+psycopg://db.example.com", "database of PostgreSQL"),
+        ("database_url: postgresql+psycopg2://db.example.com/mttx", "database of PostgreSQL"),
         ("public_url: example.com", "should be the address that people open"),
         ("ignore: {alertnames: ['(']}", "should be a regular expression"),
         ("ignore: {alertnames: Watchdog}", "should be a list"),
@@ -400,6 +402,35 @@ def test_it_takes_values_that_are_read_already():
 )
 def test_it_finds_the_file_of_the_database(url, file):
     assert configured(f"database_url: {url}").database_file == Path(file)
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("postgresql://mttx@db.example.com/mttx", "postgresql://mttx:p%40ss%2Fw@db.example.com/mttx"),
+        (
+            "postgresql+psycopg://mttx:old@db/mttx?sslmode=require",
+            "postgresql+psycopg://mttx:p%40ss%2Fw@db/mttx?sslmode=require",
+        ),
+        ("sqlite:///mttx.db", "sqlite:///mttx.db"),
+    ],
+)
+def test_it_signs_in_to_the_database_with_the_password_that_was_given_apart(url, whole):
+    settings = configured(f"{{database_url: '{url}', database_password: p@ss/w}}")
+    assert settings.database == whole
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://mttx:hunter22@db/mttx", "postgresql+psycopg://db/mttx?user=a&password=hunter22"]
+)
+def test_it_never_shows_the_password_of_the_database(url):
+    settings = configured(f"database_url: '{url}'")
+    assert settings.database_file is None
+    assert settings.database == url
+    assert "hunter22" not in settings.database_shown + str(dumped(settings))
+    with pytest.raises(SettingsError) as caught:
+        configured(f"database_url: '{url.replace('postgresql', 'postgres')}'")
+    assert "hunter22" not in str(caught.value)
 
 
 def test_it_cannot_be_changed():

@@ -50,6 +50,8 @@ def _findings(path: Path | None) -> Iterator[Problem]:
     except SettingsError as error:
         yield from error.problems
         return
+    if settings.database_file is None:
+        return
     folder = settings.database_file.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         yield Problem("database_url", f"the folder {folder} should be there and writable", repr(settings.database_url))

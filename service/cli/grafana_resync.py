@@ -34,7 +34,7 @@ class Resync:
         self._since = since
         self._delivered = 0
         try:
-            self._store = Store.beside(settings.database_url, policy_of(settings))
+            self._store = Store.beside(settings.database, policy_of(settings))
         except StoreRefused as error:
             raise click.ClickException(str(error)) from error
         self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now)

@@ -82,7 +82,7 @@ def _greet(loaded: Loaded[Settings]) -> None:
         f"  pages          {base}/\n"
         f"  metrics        {base}/metrics\n"
         f"  webhook        {base}/webhooks/alertmanager\n"
-        f"  database       {settings.database_url}\n"
+        f"  database       {settings.database_shown}\n"
         f"  configuration  {loaded.file or 'the defaults'} (mttx config show)",
         err=True,
     )

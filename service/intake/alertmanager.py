@@ -20,6 +20,8 @@ from service.intake.reasons import Failure, Ignored, Source
 from service.intake.wire import CLOCK_SKEW, PayloadError, instant, invalid, read_json, zoned
 
 UNNAMED = "unnamed alert"
+LONGEST_KEY = 400
+"""Characters of a group key that are kept as they are. An index of PostgreSQL holds rows of less than 2.7 kB."""
 SEVERITY_LABEL = "incident_severity"
 SEVERITY_MAP = {
     "critical": Severity.SEV_2,
@@ -117,7 +119,7 @@ def notification(read: Payload, reading: Reading, now: datetime, source: Source,
             left_out[Ignored.SEVERITY] += 1
         else:
             _check_size(told, reading, index)
-            observation = _observation(told, (source, read.group_key), reading, now, index)
+            observation = _observation(told, (source, _bounded(read.group_key)), reading, now, index)
             alerts.append(_alert(told, observation, severity, reading, now))
     return Notification(alerts=tuple(alerts), ignored=left_out, truncated=read.truncated_alerts, total=len(read.alerts))
 
@@ -163,6 +165,13 @@ def _check_size(told: PayloadAlert, reading: Reading, index: int) -> None:
 def _annotations(told: PayloadAlert, reading: Reading) -> dict[str, str]:
     most = reading.most_text
     return {key: text if len(text) <= most else text[: most - 1] + "…" for key, text in told.annotations.items()}
+
+
+def _bounded(group_key: str) -> str:
+    """Return what stands for a group in keys of the database: a long one (every label may be in it) by its digest."""
+    if len(group_key) <= LONGEST_KEY:
+        return group_key
+    return f"{group_key[: LONGEST_KEY - 65]}#{sha256(group_key.encode()).hexdigest()}"
 
 
 def _observation(

@@ -8,9 +8,10 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import Duration, PositiveDuration, format_window
@@ -20,7 +21,18 @@ from service.settings.inbound import Correlation, GrafanaAlerts, PagerDuty
 from service.settings.inquiry import Alertmanager, Inquiry, Onset, Prometheus, Reconcile, Silences
 from service.settings.postmortems import Postmortems
 from service.settings.section import Section
-from service.settings.values import Address, Count, DatabaseUrl, LabelName, PublicUrl, Severity, Weekday, Windows, Zone
+from service.settings.values import (
+    Address,
+    Count,
+    DatabaseUrl,
+    LabelName,
+    PublicUrl,
+    Severity,
+    Weekday,
+    Windows,
+    Zone,
+    without_password,
+)
 
 SEVERITY_MAP: dict[str, Severity] = {
     "critical": "SEV-2",
@@ -103,7 +115,11 @@ class Settings(Section):
         "127.0.0.1:9877", description="Address and port to serve HTTP on. Without `tokens_file`, loopback only."
     )
     database_url: DatabaseUrl = Field(
-        "sqlite:///mttx.db", description="Where everything is kept: an SQLite file, as an SQLAlchemy URL."
+        "sqlite:///mttx.db",
+        description="Where everything is kept, as an SQLAlchemy URL: an SQLite file, or PostgreSQL for replicas.",
+    )
+    database_password: SecretStr | None = Field(
+        None, description="PostgreSQL's password, where `database_url` has none and no other way to sign in is set up."
     )
     tokens_file: Path | None = Field(
         None, description="YAML file with the tokens that may use the API. Without it there is no authentication."
@@ -207,9 +223,25 @@ class Settings(Section):
             return self.host == "localhost"
 
     @property
-    def database_file(self) -> Path:
-        """The SQLite file."""
-        return Path(self.database_url.removeprefix("sqlite:///"))
+    def database_file(self) -> Path | None:
+        """The SQLite file; None with PostgreSQL."""
+        name = self.database_url.removeprefix("sqlite:///")
+        return None if name == self.database_url else Path(name)
+
+    @property
+    def database(self) -> str:
+        """The database's URL with its password. Never to be shown: that is what `database_url` is for."""
+        if self.database_password is None or self.database_file is not None:
+            return self.database_url
+        parts = urlsplit(self.database_url)
+        user, _, host = parts.netloc.rpartition("@")
+        secret = quote(self.database_password.get_secret_value().strip(), safe="")
+        return parts._replace(netloc=f"{user.partition(':')[0]}:{secret}@{host}").geturl()
+
+    @property
+    def database_shown(self) -> str:
+        """The database's URL as it may be shown."""
+        return without_password(self.database_url)
 
     @property
     def window_lengths(self) -> dict[str, timedelta]:

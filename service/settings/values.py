@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from service.settings.durations import LONGEST, Window, format_duration, parse_duration
 
@@ -62,11 +63,22 @@ def _address(written: str) -> str:
 
 
 def _database(written: str) -> str:
-    if not re.fullmatch(r"sqlite:///.+", written) or ":memory:" in written:
-        raise ValueError(
-            "should name an SQLite file: sqlite:///mttx.db (here) or sqlite:////data/mttx.db (from the root)"
-        )
-    return written
+    if re.fullmatch(r"sqlite:///.+", written) and ":memory:" not in written:
+        return written
+    if re.fullmatch(r"postgresql(?:\+psycopg)?://[^/?#]*/[^/?#]+(?:\?[^#]*)?", written):
+        return written
+    raise PydanticCustomError(
+        "database_url",
+        "should name an SQLite file: sqlite:///mttx.db (here) or sqlite:////data/mttx.db (from the root); or a "
+        "database of PostgreSQL: postgresql+psycopg://mttx@db.example.com/mttx",
+        {"value": without_password(written)},
+    )
+
+
+def without_password(database_url: str) -> str:
+    """Return a database's address as it may be shown: the password, if there is one, as asterisks."""
+    hidden = re.sub(r"(//[^/?#]*?):[^/?#]*@", r"\1:***@", database_url)
+    return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
 
 
 def _public(written: str) -> str:
@@ -88,6 +100,6 @@ Due = Annotated[DueRule, PlainValidator(_due), PlainSerializer(_written_due, ret
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Address = Annotated[str, AfterValidator(_address)]
-DatabaseUrl = Annotated[str, AfterValidator(_database)]
+DatabaseUrl = Annotated[str, AfterValidator(_database), PlainSerializer(without_password)]
 PublicUrl = Annotated[str, AfterValidator(_public)]
 Windows = Annotated[tuple[Window, ...], AfterValidator(_spaced)]

@@ -1,19 +1,25 @@
-"""Opening the database: one engine, its pragmas, the lock that keeps a second process off a SQLite file."""
+"""Opening the database: one engine, and what each kind of database needs to be durable and read as of one moment."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from service.store.statements import driver_errors
 
 BUSY_TIMEOUT_MS = 5000
+TURN_TIMEOUT_MS = 20_000
+"""How long a replica waits for its turn to write; less than a request waits for its commit."""
+TURN = 0x6D747478
+"""The advisory lock that all replicas write under by turns: ids are given out and incidents folded by whoever has it.
+One transaction carries many webhooks, so that the line is short."""
+_RIGHT = (
+    "a SQLite file, such as sqlite:///mttx.db or sqlite:////var/lib/mttx/mttx.db, or a database of PostgreSQL, "
+    "such as postgresql+psycopg://mttx@db.example.com/mttx"
+)
 
 
 class StoreUnavailable(Exception):
@@ -33,24 +39,67 @@ def parse(database_url: str) -> URL:
     try:
         url = make_url(database_url)
     except ArgumentError as error:
-        msg = f"database_url {database_url!r} is not a URL such as sqlite:///mttx.db"
-        raise StoreRefused(msg) from error
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        msg = "database_url must name a SQLite file, such as sqlite:///mttx.db or sqlite:////var/lib/mttx/mttx.db"
-        raise StoreRefused(msg)
-    return url
+        raise StoreRefused(f"database_url is not a URL; {_RIGHT}") from error
+    if url.drivername in ("postgresql", "postgresql+psycopg") and url.database:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database and url.database != ":memory:":
+        return url
+    raise StoreRefused(f"database_url must name {_RIGHT}")
+
+
+def shown(url: URL) -> str:
+    """Return what may be said of a database: the file, or the address without the password."""
+    return url.database or "" if is_file(url) else url.render_as_string(hide_password=True)
+
+
+def is_file(url: URL) -> bool:
+    """Say whether the database is a file of this machine, for one process alone."""
+    return url.get_backend_name() == "sqlite"
 
 
 def connect(database_url: str) -> Engine:
     """Return an engine whose connections are set up; nothing is opened yet."""
     url = parse(database_url)
-    try:
-        engine = create_engine(url, pool_size=8, max_overflow=56, pool_timeout=BUSY_TIMEOUT_MS / 1000)
-    except NoSuchModuleError as error:  # pragma: no cover - parse() admits known engines only
-        raise StoreRefused(str(error)) from error
+    return _connect_sqlite(url) if is_file(url) else _connect_postgresql(url)
+
+
+def _connect_sqlite(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=56, pool_timeout=BUSY_TIMEOUT_MS / 1000)
     event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_postgresql(url: URL) -> Engine:
+    """Have reads see one moment, writes stand in line, and a server that is gone be noticed."""
+    try:
+        engine = create_engine(
+            url,
+            pool_size=8,
+            max_overflow=24,
+            pool_timeout=BUSY_TIMEOUT_MS / 1000,
+            pool_pre_ping=True,
+            isolation_level="REPEATABLE READ",
+            connect_args={
+                "connect_timeout": 5,
+                "tcp_user_timeout": 10_000,
+                "application_name": "mttx-exporter",
+                "options": f"-c lock_timeout={TURN_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+            },
+        )
+    except ModuleNotFoundError as error:  # pragma: no cover - the tests have it
+        raise StoreRefused("PostgreSQL needs a driver: pip install 'mttx-exporter[postgresql]'") from error
+    event.listen(engine, "connect", _set_up_postgresql)
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """Return the same engine for write transactions."""
+    if engine.dialect.name == "postgresql":
+        # A moment that is fixed before the lock is ours would miss what the one before us committed.
+        return engine.execution_options(writes=True, isolation_level="READ COMMITTED")
+    return engine.execution_options(writes=True)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -63,10 +112,25 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begin(connection: Any) -> None:
+def _begin_sqlite(connection: Any) -> None:
     writes = connection.get_execution_options().get("writes", False)
     with driver_errors(connection.dialect):
         connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    [value] = cursor.execute("SHOW synchronous_commit").fetchone()
+    if value == "off":
+        cursor.execute("SET synchronous_commit = on")  # a 2xx answer means that the disk has it
+    cursor.close()
+    connection.commit()
+
+
+def _begin_postgresql(connection: Any) -> None:
+    if connection.get_execution_options().get("writes", False):
+        with driver_errors(connection.dialect):
+            connection.connection.cursor().execute(f"SELECT pg_advisory_xact_lock({TURN})")
 
 
 @contextmanager
@@ -80,33 +144,3 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(f"the store did not answer: {error.orig}") from error
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the store did not answer: {type(error).__name__}") from error
-
-
-class FileLock:
-    """Holds `<database>.lock` for this process; the kernel lets go of it when the process ends, however it ends."""
-
-    def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
-        self._descriptor: int | None = None
-
-    def acquire(self) -> None:
-        """Take the lock at once; raises `StoreRefused` where another process has it or the folder is missing."""
-        try:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            msg = f"cannot open {self._path}: {error.strerror}; the folder of database_url must exist and be writable"
-            raise StoreRefused(msg) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.release()
-            msg = (
-                f"another mttx-exporter uses this database ({self._path} is locked); stop it, or give this one its own"
-            )
-            raise StoreRefused(msg) from error
-
-    def release(self) -> None:
-        """Let go of the lock."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None

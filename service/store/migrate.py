@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
 
-from service.store.engine import StoreRefused
+from service.store.engine import StoreRefused, writing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -24,7 +24,7 @@ def config(connection: Connection | None = None) -> Config:
 
 def migrate(engine: Engine) -> None:
     """Run what is missing, all in one transaction. Raises `StoreRefused` for a database that a newer version wrote."""
-    with engine.execution_options(writes=True).begin() as connection:
+    with writing(engine).begin() as connection:
         head = ScriptDirectory.from_config(config()).get_current_head()
         current = MigrationContext.configure(connection).get_current_revision()
         if current == head:

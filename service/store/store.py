@@ -13,9 +13,10 @@ from service.domain.policy import Policy, Severity
 from service.store import tables as t
 from service.store.concerns import Concern, read_concerns
 from service.store.done import Done, page_of_postmortems, read_done
-from service.store.engine import FileLock, StoreRefused, StoreUnavailable, connect, parse, translated
+from service.store.engine import StoreRefused, StoreUnavailable, connect, is_file, parse, shown, translated, writing
 from service.store.ledger import Ledger, Wanted
 from service.store.loading import load
+from service.store.locks import FileLock, Lock, NoLock
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, mark
 from service.store.reading import incident_record, page_of_incidents
@@ -79,9 +80,9 @@ class Store:
     each of `targets` in the outbox.
     """
 
-    def __init__(self, engine: Engine, policy: Policy, lock: FileLock, targets: Collection[str] = ()) -> None:
+    def __init__(self, engine: Engine, policy: Policy, lock: Lock, targets: Collection[str] = ()) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(writes=True)
+        self._writing = writing(engine)
         self._policy = policy
         self._lock = lock
         self._targets = targets
@@ -96,9 +97,11 @@ class Store:
         wrote, or that is no database; nothing is written over it.
         """
         url = parse(database_url)
-        lock = FileLock(Path(url.database or ""))
-        lock.acquire()
         engine = connect(database_url)
+        lock: Lock = NoLock()
+        if is_file(url):
+            lock = FileLock(Path(url.database or ""))
+            lock.acquire()
         try:
             with translated():
                 migrate(engine)
@@ -107,7 +110,7 @@ class Store:
             lock.release()
             if isinstance(error, StoreRefused):
                 raise
-            msg = f"cannot open {url.database}: {error}"
+            msg = f"cannot open {shown(url)}: {error}"
             raise StoreRefused(msg) from error
         return cls(engine, policy, lock, targets)
 
@@ -118,7 +121,7 @@ class Store:
         Raises `StoreRefused` for a database that this version has not brought to its shape.
         """
         url = parse(database_url)
-        if not Path(url.database or "").is_file():
+        if is_file(url) and not Path(url.database or "").is_file():
             raise StoreRefused(f"there is no database at {url.database}; `mttx serve` makes it")
         engine = connect(database_url)
         try:
@@ -126,11 +129,11 @@ class Store:
                 current = is_current(engine)
         except StoreUnavailable as error:
             engine.dispose()
-            raise StoreRefused(f"cannot open {url.database}: {error}") from error
+            raise StoreRefused(f"cannot open {shown(url)}: {error}") from error
         if not current:
             engine.dispose()
-            raise StoreRefused(f"{url.database} was written by another version; start this version's `mttx serve` once")
-        return cls(engine, policy, FileLock(Path(url.database or "")))
+            raise StoreRefused(f"{shown(url)} was written by another version; start this version's `mttx serve` once")
+        return cls(engine, policy, NoLock())
 
     def close(self) -> None:
         """Close the connections and let go of the lock."""

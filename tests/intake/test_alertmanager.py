@@ -66,6 +66,15 @@ def test_it_reads_a_firing_alert():
     )
 
 
+def test_a_long_group_key_is_kept_by_its_digest():
+    """Some indexes hold short keys only; what is cut must still tell groups apart."""
+    ends = ("one", "other")
+    keys = [the_alert(body(groupKey="g" * 5000 + end)).observation.group_key for end in ends]
+    assert [len(key) for key in keys] == [400, 400]
+    assert keys[0] != keys[1]
+    assert the_alert(body(groupKey="g" * 400)).observation.group_key == "g" * 400
+
+
 def test_it_reads_the_end_of_a_resolved_alert():
     observation = the_alert(good("resolved")).observation
     assert observation.starts_at == STARTS_AT

@@ -143,13 +143,17 @@ def alertmanager_pair(home, webhook, route=None, flags=()):
 
 
 class Exporter(Server):
-    """`mttx serve` with its own SQLite file; `config` is what mttx.yml says, `under` is a command that runs it."""
+    """`mttx serve`; `config` is what mttx.yml says, `under` is a command that runs it.
+
+    It has a SQLite file of its own, unless `database_url` names a database that it shares.
+    """
 
     name = "mttx"
 
-    def __init__(self, home, config=None, under=()):
+    def __init__(self, home, config=None, under=(), database_url=None):
         super().__init__(home)
         self.database = self.home / "mttx.db"
+        self.database_url = database_url or f"sqlite:///{self.database}"
         self.config = config or {}
         self.under = list(under)
 
@@ -163,7 +167,7 @@ class Exporter(Server):
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         return super().environment() | {
             "MTTX_LISTEN": self.address,
-            "MTTX_DATABASE_URL": f"sqlite:///{self.database}",
+            "MTTX_DATABASE_URL": self.database_url,
             "MTTX_CONFIG": str(self.home / "mttx.yml"),
             "PYTHONPATH": path,  # `python -m service` from a tree that was not installed
         }

@@ -1,7 +1,4 @@
-"""The engines the store runs on: every test of its contract runs on each of them.
-
-A further engine is one more entry of `ENGINES`, with a database URL of its own for every test.
-"""
+"""The engines the store runs on: every test of its contract runs on each of them."""
 
 import pytest
 
@@ -9,18 +6,29 @@ from service.store import Store
 from tests.builders import policy
 from tests.house import House
 
-
-def sqlite_url(tmp_path):
-    return f"sqlite:///{tmp_path / 'mttx.db'}"
+ENGINES = ("sqlite", "postgresql")
 
 
-ENGINES = {"sqlite": sqlite_url}
+@pytest.fixture
+def new_database(request, tmp_path_factory):
+    """Give a function that makes an empty database of an engine and answers its URL."""
+    made = []
+
+    def new_database(engine):
+        if engine == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('database') / 'mttx.db'}"
+        made.append(request.getfixturevalue("postgresql").new_database())
+        return made[-1]
+
+    yield new_database
+    for url in made:
+        request.getfixturevalue("postgresql").drop(url)
 
 
 @pytest.fixture(params=ENGINES)
-def database_url(request, tmp_path):
+def database_url(request, new_database):
     """The URL of a new, empty database."""
-    return ENGINES[request.param](tmp_path)
+    return new_database(request.param)
 
 
 @pytest.fixture

@@ -124,8 +124,8 @@ class Day:
 @seed(20260302)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands)
-def test_it_counts_what_a_full_recount_counts(tmp_path_factory, engine, told):
-    house = House(ENGINES[engine](tmp_path_factory.mktemp("day")))
+def test_it_counts_what_a_full_recount_counts(new_database, engine, told):
+    house = House(new_database(engine))
     try:
         day, recount = Day(house), Recount(house)
         for command in told:

@@ -89,7 +89,7 @@ def test_it_refuses_a_folder(tmp_path):
 
 @pytest.mark.parametrize(
     "url",
-    ["mttx.db", "", "postgresql://localhost/mttx", "sqlite://", "sqlite:///:memory:", "mysql:///x", "nonsense:///x"],
+    ["mttx.db", "", "postgresql://localhost", "sqlite://", "sqlite:///:memory:", "mysql:///x", "nonsense:///x"],
 )
 def test_it_refuses_what_is_no_sqlite_file(url):
     with pytest.raises(StoreRefused, match="sqlite:///mttx"):

@@ -1,0 +1,78 @@
+"""Debian's PostgreSQL for the tests: a cluster of its own on a free loopback port, and a database for each test."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+BINARIES = Path("/usr/lib/postgresql")
+QUICK = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "max_connections": "200"}
+
+
+def installed():
+    """The folder of the newest version's programs, None where there is none."""
+    found = sorted(BINARIES.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+class PostgreSQL:
+    """One cluster. As root it runs as the user `postgres`, since PostgreSQL refuses to be root."""
+
+    def __init__(self, **options):
+        self.folder = Path(tempfile.mkdtemp(prefix="mttx-pg-"))
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._bin = installed()
+        self._options = QUICK | options
+        if self._as:
+            shutil.chown(self.folder, "postgres", "postgres")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._run("initdb", "-D", self.data, "-U", "mttx", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+    @property
+    def data(self):
+        return self.folder / "data"
+
+    def url(self, database):
+        return f"postgresql+psycopg://mttx@127.0.0.1:{self.port}/{database}"
+
+    def start(self):
+        options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
+        listen = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", f"{listen} {options}", "start")
+        return self
+
+    def stop(self, mode="immediate"):
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop", check=False)
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_database(self):
+        """Make an empty database; answers its URL."""
+        name = f"t_{secrets.token_hex(6)}"
+        self._ask(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def drop(self, url):
+        self._ask(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def _ask(self, statement):
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+    def _run(self, program, *arguments, check=True):
+        command = [*self._as, str(self._bin / program), *map(str, arguments)]
+        done = subprocess.run(
+            command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", text=True
+        )
+        assert not check or done.returncode == 0, done.stderr
