@@ -4,10 +4,10 @@
 set -euo pipefail
 
 declare -A package=([prometheus]=prometheus [promtool]=prometheus [prometheus-alertmanager]=prometheus-alertmanager
-                    [amtool]=prometheus-alertmanager [strace]=strace [wrk]=wrk
+                    [amtool]=prometheus-alertmanager [strace]=strace [wrk]=wrk [systemd-analyze]=systemd
                     [pg_ctlcluster]=postgresql)
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace pg_ctlcluster)
+[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace pg_ctlcluster systemd-analyze)
 
 missing=()
 for command in "${wanted[@]}"; do

@@ -10,9 +10,12 @@ from service.settings import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",
+    "dashboards": "service.cli.dashboards:dashboards",
+    "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",
     "incident": "service.cli.incident:incident",
     "postmortem": "service.cli.postmortem:postmortem",
+    "rules": "service.cli.rules:rules",
     "serve": "service.cli.serve:serve",
 }
 

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from service.cli.config import config_option
-from service.cli.grafana_tables import print_checks, print_json, print_resync, print_steps
+from service.cli.grafana_tables import print_bootstrap, print_checks, print_json, print_resync, print_steps
 from service.cli.incident import When
 from service.clients.delivery import DeliveryError
 from service.settings import Settings, load
@@ -22,7 +22,7 @@ output_option = click.option(
 
 @click.group()
 def grafana() -> None:
-    """Check the way into Grafana, bring the dashboards there, make annotations anew."""
+    """Get a token, check the way into Grafana, bring the dashboards there, make annotations anew."""
 
 
 @grafana.command()
@@ -105,6 +105,49 @@ def resync(ctx: click.Context, path: Path | None, output: str, since: str | None
     else:
         print_resync(outcome)
     ctx.exit(0 if outcome["complete"] else 1)
+
+
+@grafana.command()
+@config_option
+@output_option
+@click.option("--name", default="mttx-exporter", show_default=True, help="The service account's name.")
+@click.option("--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Instead of grafana.token_file.")
+@click.option("--admin-user", default="admin", show_default=True, help="A user that may make service accounts.")
+@click.option(
+    "--admin-password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with that user's password; without it you are asked.",
+)
+def bootstrap(
+    *,
+    path: Path | None,
+    output: str,
+    name: str,
+    token_file: Path | None,
+    admin_user: str,
+    admin_password_file: Path | None,
+) -> None:
+    """Make a service account with the role Editor, and write a token of it to the file that the service reads.
+
+    Run again, it does nothing while the token in the file works; the administrator's password is needed once.
+    """
+    from service.cli.grafana_bootstrap import Bootstrap, password_from
+
+    settings = _configured(path)
+    target = token_file or settings.grafana.token_file
+    if target is None:
+        msg = "where shall the token go? Set grafana.token_file (MTTX_GRAFANA_TOKEN_FILE), or give --token-file"
+        raise click.ClickException(msg)
+    try:
+        done = Bootstrap(settings.grafana, name, target).run(
+            lambda: (admin_user, password_from(admin_password_file, admin_user)), datetime.now(UTC)
+        )
+    except DeliveryError as error:
+        raise click.ClickException(str(error)) from error
+    if output == "json":
+        print_json(done)
+    else:
+        print_bootstrap(done)
 
 
 @contextmanager

@@ -42,6 +42,17 @@ def print_steps(steps: Iterable[Step], folder: Mapping[str, str], *, dry_run: bo
         click.echo(f"dashboard  {step.uid:<18} {_DONE[step.action][dry_run]:<24} {step.title}{why}")
 
 
+def print_bootstrap(done: Mapping[str, Any]) -> None:
+    """Print one line for the account and one for the token, never the token itself."""
+    account, token = done["service_account"], done["token"]
+    if token["action"] == "nothing":
+        click.echo(f"the token in {token['file']} works; nothing to do")
+        return
+    said = {"create": "created", "update": "has the role Editor now", "nothing": "is there"}[account["action"]]
+    click.echo(f"service account  {account['name']:<18} {said}")
+    click.echo(f"token            {token['file']:<18} written, readable by its owner only")
+
+
 def print_resync(outcome: Mapping[str, Any]) -> None:
     """Print what came of it."""
     click.echo(f"{outcome['incidents']} incidents, {outcome['delivered']} annotations made or checked here")

@@ -95,6 +95,9 @@ class Retention(Section):
     """How long things are kept."""
 
     raw: PositiveDuration = Field(timedelta(days=90), description="How long webhook bodies are kept as evidence.")
+    incidents: PositiveDuration | None = Field(
+        None, description="How long `mttx db prune` keeps incidents after they are over; null: for ever."
+    )
 
 
 def _lower_keys(given: object) -> object:

@@ -41,3 +41,10 @@ def is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return current == ScriptDirectory.from_config(config()).get_current_head()
+
+
+def knows(engine: Engine) -> bool:
+    """Say whether the database has the shape of this version or of an older one."""
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}

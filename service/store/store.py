@@ -19,6 +19,7 @@ from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, mark
+from service.store.pruning import Pruned, prunable, prune_some
 from service.store.reading import incident_record, page_of_incidents
 from service.store.records import IncidentRecord, Page, RecordPage
 from service.store.saving import save
@@ -219,6 +220,24 @@ class Store:
         """Call `visit` with each incident that was detected after `since`; dismissed and merged ones are left out."""
         with translated(), self._engine.connect() as connection:
             visit_recent(connection, since, visit)
+
+    def prunable(self, before: datetime) -> int:
+        """Return how many incidents `prune` would forget, without those that they absorbed."""
+        with translated(), self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(prunable(before).subquery())) or 0
+
+    def prune(self, before: datetime) -> Iterator[Pruned]:
+        """Forget the incidents that were over and heard of for the last time before `before`, and owe nothing.
+
+        A few at a time, each in a transaction of its own; running totals stay as they are.
+        """
+        last: int | None = 0
+        while last is not None:
+            with translated(), self._write() as connection:
+                pruned = prune_some(connection, before, last)
+            if pruned.incidents:
+                yield pruned
+            last = pruned.last
 
     def last_heard(self) -> dict[str, datetime]:
         """Return when each source that is remembered last sent something."""

@@ -1,19 +1,24 @@
 """From the configuration to a connection."""
 
+from collections.abc import Callable
+
 from service import __version__
-from service.clients.grafana.connection import Access, Connection
+from service.clients.grafana.connection import Access, Connection, Credential
 from service.settings.grafana import Grafana
 
 
-def connection_to(grafana: Grafana) -> Connection:
-    """Return a connection to the Grafana that is configured; nothing is asked yet. Raises ValueError without an URL."""
+def connection_to(grafana: Grafana, credential: Callable[[], Credential | None] | None = None) -> Connection:
+    """Return a connection to the Grafana that is configured, with its token where no other credential is given.
+
+    Nothing is asked yet. Raises ValueError without an URL.
+    """
     if grafana.url is None:
         raise ValueError("grafana.url is not configured")
     trusted: bool | str = str(grafana.tls_ca_file) if grafana.tls_ca_file else True
     return Connection(
         Access(
             url=grafana.url,
-            token=grafana.read_token,
+            token=credential or grafana.read_token,
             org_id=grafana.org_id,
             verify=trusted if grafana.tls_verify else False,
             timeout=grafana.timeout.total_seconds(),

@@ -19,6 +19,8 @@ from niquests.exceptions import JSONDecodeError, RequestException, SSLError, Tim
 from service.clients.delivery import DeliveryError, Reason
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+Credential = str | tuple[str, str]
+"""A token, or a user's name and password."""
 _DEPLOY = (502, 503, 504)
 """What proxies answer while Grafana restarts: then everything fails, not this request alone."""
 
@@ -30,7 +32,7 @@ class Access:
     """
 
     url: str
-    token: Callable[[], str | None]
+    token: Callable[[], Credential | None]
     org_id: int | None = None
     verify: bool | str = True
     timeout: float = 10.0
@@ -42,7 +44,7 @@ class Connection:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._token: str | None = None
+        self._token: Credential | None = None
         self._api: GrafanaApi | None = None
         self._headers: dict[str, str] = {}
 
@@ -104,7 +106,7 @@ class Connection:
             self._token, self._api = token, self._built(token)
         return self._api
 
-    def _built(self, token: str | None) -> GrafanaApi:
+    def _built(self, token: Credential | None) -> GrafanaApi:
         parts = urlsplit(self._access.url)
         host = parts.hostname or ""
         prefix = parts.path.strip("/")
@@ -133,7 +135,8 @@ class Connection:
         retry_after = self._retry_after()
         match status:
             case 401:
-                msg = f"{self.url} does not accept the token ({said or 'Unauthorized'})"
+                what = "password" if isinstance(self._token, tuple) else "token"
+                msg = f"{self.url} does not accept the {what} ({said or 'Unauthorized'})"
                 return DeliveryError(Reason.UNAUTHORIZED, msg, permanent=True, everything=True)
             case 403:
                 msg = f"{self.url} does not allow it: {said or 'Forbidden'}"

@@ -1,0 +1,123 @@
+"""Getting a token out of Grafana once: a service account, its token, and the file that the service reads."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.clients.delivery import DeliveryError, Reason
+from service.clients.grafana.access import Rights
+from service.clients.grafana.bootstrap import ENOUGH, ServiceAccount, ServiceAccounts
+from service.clients.grafana.configured import connection_to
+from service.clients.grafana.connection import Connection
+from service.settings.grafana import Grafana
+
+REFUSED = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """What is to be there afterwards: a token of the service account `name` in `token_file`."""
+
+    grafana: Grafana
+    name: str
+    token_file: Path
+
+    def works(self) -> bool:
+        """Say whether the file holds a token that may annotate. Raises `DeliveryError` where Grafana is not there."""
+        if not self.token_file.is_file():
+            return False
+        connection = connection_to(replace_token(self.grafana, self.token_file))
+        try:
+            return connection.get("/org") is not None and Rights(connection).may_annotate()
+        except DeliveryError as error:
+            if error.reason in REFUSED:
+                return False
+            raise
+        finally:
+            connection.close()
+
+    def run(self, credentials: Callable[[], tuple[str, str]], now: datetime) -> dict[str, Any]:
+        """Do what is missing and return what was done; the administrator is asked for only where something is."""
+        if self.works():
+            return self._told(account="nothing", token="nothing")  # noqa: S106 - what was done, not a token
+        administrator = credentials()
+        connection = connection_to(self.grafana, lambda: administrator)
+        try:
+            return self._carried_out(connection, now)
+        finally:
+            connection.close()
+
+    def _carried_out(self, connection: Connection, now: datetime) -> dict[str, Any]:
+        accounts = ServiceAccounts(connection)
+        with new_secret(self.token_file) as write:
+            account, done = self._account(accounts)
+            write(accounts.new_token(account, f"{self.name} {now:%Y-%m-%dT%H:%M:%S.%fZ}"))
+        return self._told(account=done, token="create")  # noqa: S106 - what was done, not a token
+
+    def _account(self, accounts: ServiceAccounts) -> tuple[ServiceAccount, str]:
+        found = accounts.find(self.name)
+        if found is None:
+            return accounts.create(self.name), "create"
+        if found.is_disabled:
+            msg = f"the service account {self.name!r} is disabled in Grafana; enable it there, or give another --name"
+            raise click.ClickException(msg)
+        if found.role in ENOUGH:
+            return found, "nothing"
+        accounts.make_editor(found)
+        return replace(found, role="Editor"), "update"
+
+    def _told(self, *, account: str, token: str) -> dict[str, Any]:
+        return {
+            "url": self.grafana.url,
+            "service_account": {"name": self.name, "action": account},
+            "token": {"file": str(self.token_file), "action": token},
+        }
+
+
+def replace_token(grafana: Grafana, token_file: Path) -> Grafana:
+    """Return the configuration with the token in this file."""
+    return grafana.model_copy(update={"token": None, "token_file": token_file})
+
+
+@contextmanager
+def new_secret(path: Path) -> Iterator[Callable[[str], None]]:
+    """Give a function that writes a secret for the owner alone; the file is there whole or not at all.
+
+    It is opened before anything is asked of Grafana, so that no token is made that could not be kept.
+    """
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp's mode is 0600
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror}; make the folder, or give another --token-file"
+        raise click.ClickException(msg) from error
+
+    def write(secret: str) -> None:
+        os.write(handle, f"{secret}\n".encode())
+        os.fsync(handle)
+        Path(beside).replace(path)
+
+    try:
+        yield write
+    finally:
+        os.close(handle)
+        Path(beside).unlink(missing_ok=True)
+
+
+def password_from(path: Path | None, user: str) -> str:
+    """Return the administrator's password: from the file, else a person is asked."""
+    if path is None:
+        return str(click.prompt(f"Grafana's password of {user}", hide_input=True, err=True))
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"cannot read the password: {error}") from error
+    if not password:
+        raise click.ClickException(f"{path} is empty; it should hold the password of Grafana's user {user!r}")
+    return password

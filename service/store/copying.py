@@ -1,0 +1,98 @@
+"""Moving to another engine: every row of one database into an empty other one, and every row compared afterwards."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, String, Table, collate, func, insert, select
+
+from service.store.engine import StoreRefused, connect, is_file, parse, translated, writing
+from service.store.locks import FileLock
+from service.store.migrate import is_current, migrate
+from service.store.tables import metadata
+
+CHUNK = 1000
+Progress = Callable[[str, str, int], None]
+"""Told what is being done ("copied" or "compared"), the table, and how many of its rows so far."""
+
+
+def copy(source_url: str, target_url: str, progress: Progress) -> int:
+    """Copy everything and return the number of rows. The target is one transaction: it gets everything or nothing.
+
+    Nobody may write to the source meanwhile: a SQLite file is locked as by a running service, replicas on PostgreSQL
+    wait for their turn. Raises `StoreRefused` for a source of another version, a target that holds something, or a row
+    that differs afterwards; `StoreUnavailable` where a database does not answer.
+    """
+    with ExitStack() as stack:
+        source, target = (_opened(url, stack) for url in (source_url, target_url))
+        with translated():
+            if not is_current(source):
+                raise StoreRefused("the source was written by another version; start this version's `mttx serve` once")
+            migrate(target)
+            with writing(source).begin() as reading, writing(target).begin() as written:
+                _must_be_empty(written)
+                rows = sum(_copy_table(reading, written, table, progress) for table in metadata.sorted_tables)
+                _go_on_counting(written)
+                for table in metadata.sorted_tables:
+                    _compare(reading, written, table, progress)
+                return rows
+
+
+def _opened(url: str, stack: ExitStack) -> Engine:
+    parsed = parse(url)
+    if is_file(parsed):
+        lock = FileLock(Path(parsed.database or ""))
+        lock.acquire()
+        stack.callback(lock.release)
+    engine = connect(url)
+    stack.callback(engine.dispose)
+    return engine
+
+
+def _must_be_empty(target: Connection) -> None:
+    for table in metadata.sorted_tables:
+        if target.scalar(select(func.count()).select_from(select(table).limit(1).subquery())):
+            raise StoreRefused(f"the target holds something already (table {table.name}); copy into an empty database")
+
+
+def _copy_table(source: Connection, target: Connection, table: Table, progress: Progress) -> int:
+    copied = 0
+    for part in _rows(source, table).partitions(CHUNK):
+        target.execute(insert(table), [row._asdict() for row in part])
+        copied += len(part)
+        progress("copied", table.name, copied)
+    return copied
+
+
+def _compare(source: Connection, target: Connection, table: Table, progress: Progress) -> None:
+    with closing(_rows(source, table)) as here, closing(_rows(target, table)) as there:
+        for compared, (one, other) in enumerate(zip_longest(here, there), start=1):
+            if one is None or other is None or tuple(one) != tuple(other):
+                raise StoreRefused(f"a row of {table.name} is not the same after copying; the target was left empty")
+            if compared % CHUNK == 0:
+                progress("compared", table.name, compared)
+
+
+def _rows(connection: Connection, table: Table) -> Any:
+    """Return the rows by their key, a few in memory at a time, in the same order on every engine."""
+    order = list(_order(connection, table))
+    return connection.execution_options(yield_per=CHUNK).execute(select(table).order_by(*order))
+
+
+def _order(connection: Connection, table: Table) -> Iterator[Any]:
+    by_bytes = connection.dialect.name == "postgresql"  # elsewhere its collation is that of some language
+    for column in table.primary_key:
+        yield collate(column, "C") if by_bytes and isinstance(column.type, String) else column
+
+
+def _go_on_counting(target: Connection) -> None:
+    """Have the database number new rows behind those that came with a number."""
+    if target.dialect.name != "postgresql":
+        return
+    for table in metadata.sorted_tables:
+        if (column := table.autoincrement_column) is not None:
+            last = select(func.max(column)).scalar_subquery()
+            sequence = func.pg_get_serial_sequence(table.name, column.name)
+            target.execute(select(func.setval(sequence, func.coalesce(last, 1), last.is_not(None))))

@@ -1,0 +1,148 @@
+"""A backup is a sound database, made beside the running service; restoring one deletes nothing."""
+
+import os
+import sqlite3
+import threading
+
+import pytest
+
+from service.store import Store, StoreRefused
+from service.store.backup import back_up, restore
+from tests.builders import alert, at, policy
+from tests.house import House
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/mttx.db"
+
+
+@pytest.fixture
+def live(url):
+    built = House(url)
+    yield built
+    built.close()
+
+
+def incidents(url):
+    store = Store.open(url, policy())
+    try:
+        return [line.id for line in store.incidents(now=at(0)).lines]
+    finally:
+        store.close()
+
+
+def fire(house, name):
+    house.send(alert(0, fingerprint=name, group=name))
+
+
+def test_it_copies_a_database_that_is_written_to(live, tmp_path):
+    stop = threading.Event()
+
+    def write():
+        number = 0
+        while not stop.is_set():
+            fire(live, f"n{number}")
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(3):
+            size = back_up(live.url, tmp_path / f"{number}.db")
+            assert size == (tmp_path / f"{number}.db").stat().st_size
+    finally:
+        stop.set()
+        writer.join()
+    for number in range(3):
+        with sqlite3.connect(tmp_path / f"{number}.db") as copy:
+            assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
+        copy.close()
+
+
+def test_a_backup_can_be_restored_and_what_was_there_is_kept(live, tmp_path):
+    fire(live, "before")
+    back_up(live.url, tmp_path / "backup.db")
+    fire(live, "after")
+    live.close()
+    with pytest.raises(StoreRefused, match="--replace moves it aside"):
+        restore(tmp_path / "backup.db", live.url, at(0), replace=False)
+    assert incidents(live.url) == [2, 1]
+    aside = restore(tmp_path / "backup.db", live.url, at(0), replace=True)
+    assert incidents(live.url) == [1]
+    assert incidents(f"sqlite:///{aside}") == [2, 1]
+
+
+def test_what_a_killed_service_left_in_its_log_is_kept_too(live, tmp_path):
+    fire(live, "one")
+    back_up(live.url, tmp_path / "backup.db")
+    fire(live, "two")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for part in ("mttx.db", "mttx.db-wal"):
+        (killed / part).write_bytes((tmp_path / part).read_bytes())
+    aside = restore(tmp_path / "backup.db", f"sqlite:///{killed}/mttx.db", at(0), replace=True)
+    assert incidents(f"sqlite:///{killed}/mttx.db") == [1]
+    assert incidents(f"sqlite:///{aside}") == [2, 1]
+
+
+def test_it_restores_where_there_was_nothing(live, tmp_path):
+    fire(live, "one")
+    back_up(live.url, tmp_path / "backup.db")
+    assert restore(tmp_path / "backup.db", f"sqlite:///{tmp_path}/new.db", at(0), replace=False) is None
+    assert incidents(f"sqlite:///{tmp_path}/new.db") == [1]
+
+
+def test_it_does_not_restore_under_a_running_service(live, tmp_path):
+    fire(live, "one")
+    back_up(live.url, tmp_path / "backup.db")
+    with pytest.raises(StoreRefused, match="another mttx-exporter uses this database"):
+        restore(tmp_path / "backup.db", live.url, at(0), replace=True)
+
+
+def test_it_never_writes_over_a_file(live, tmp_path):
+    (tmp_path / "there.db").write_text("precious")
+    with pytest.raises(StoreRefused, match="it is not written over"):
+        back_up(live.url, tmp_path / "there.db")
+    assert (tmp_path / "there.db").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "there is no file"), (b"", "no database of this version"), (b"no database" * 1000, "is no sound database")],
+)
+def test_it_restores_nothing_that_is_no_database(url, tmp_path, content, complaint):
+    if content is not None:
+        (tmp_path / "backup.db").write_bytes(content)
+    with pytest.raises(StoreRefused, match=complaint):
+        restore(tmp_path / "backup.db", url, at(0), replace=False)
+    assert not (tmp_path / "mttx.db").exists()
+
+
+def test_it_restores_no_damaged_backup(live, url, tmp_path):
+    for number in range(30):
+        fire(live, f"n{number}")
+    path = tmp_path / "backup.db"
+    back_up(live.url, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = os.urandom(len(content) - len(content) // 2)
+    path.write_bytes(content)
+    with pytest.raises(StoreRefused, match=r"sound database|damaged"):
+        restore(path, f"sqlite:///{tmp_path}/new.db", at(0), replace=False)
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_full_disk_leaves_no_half_backup(live, tmp_path):
+    with pytest.raises(StoreRefused, match="cannot back up"):
+        back_up(live.url, tmp_path / "nowhere" / "backup.db")
+    assert not list(tmp_path.glob("**/.*.part"))
+
+
+def test_it_is_for_sqlite_only(tmp_path):
+    with pytest.raises(StoreRefused, match="pg_dump"):
+        back_up("postgresql+psycopg://localhost/mttx", tmp_path / "backup.db")
+
+
+def test_it_backs_up_nothing_that_is_not_there(url, tmp_path):
+    with pytest.raises(StoreRefused, match="there is no database"):
+        back_up(url, tmp_path / "backup.db")

@@ -1,0 +1,116 @@
+"""Moving a database: into whichever engine, every row is there and the service goes on from it."""
+
+import pytest
+from sqlalchemy import create_engine, select, text
+
+from service.domain.events import EventKind
+from service.store import Store, StoreRefused, tables
+from service.store.copying import copy
+from tests.builders import alert, event, policy
+from tests.house import House
+from tests.store.conftest import ENGINES
+
+K = EventKind
+quiet = lambda *_: None  # noqa: E731
+
+
+@pytest.fixture
+def filled(new_database):
+    """Give a function that makes a database with something in every table and answers its URL."""
+
+    def filled(engine):
+        url = new_database(engine)
+        store = Store.open(url, policy(), targets=["grafana"])
+        store.close()
+        house = House(url)
+        house.send(alert(0, 5, labels={"team": "支払い"}), alert(0, fingerprint="Zz", group="Ä"))
+        house.send(alert(7, fingerprint="aa", group="z"))
+        number = house.open(event(K.DETECTED, 1))
+        house.tell(number, K.ACTION_OPENED, 2, data={"action_id": "A-01"})
+        house.tell(number, K.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "failed"}})
+        house.hook(("jira-42", event(K.DETECTED, 2)))
+        with house.store.transaction() as transaction:
+            from service.store.outbox import mark
+
+            mark(transaction._connection, ["grafana"], [number], event(K.DETECTED, 1).recorded_at)
+        house.close()
+        return url
+
+    return filled
+
+
+def rows(url):
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {t.name: sorted(map(repr, connection.execute(select(t)))) for t in tables.metadata.sorted_tables}
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize("source", ENGINES)
+@pytest.mark.parametrize("target", ENGINES)
+def test_it_copies_every_row(filled, new_database, source, target):
+    old, new = filled(source), new_database(target)
+    told = []
+    copied = copy(old, new, lambda *what: told.append(what))
+    before = rows(old)
+    assert all(before.values()), "a table without rows proves nothing"
+    assert rows(new) == before
+    assert copied == sum(map(len, before.values()))
+    assert ("copied", "events", len(before["events"])) in told
+
+
+@pytest.mark.parametrize("target", ENGINES)
+def test_the_service_goes_on_from_a_copy(filled, new_database, target):
+    url = new_database(target)
+    copy(filled("sqlite"), url, quiet)
+    house = House(url)
+    had = len(house.store.incidents(now=event(K.DETECTED).occurred_at).lines)
+    number = house.open(event(K.DETECTED, 100))
+    assert house.tell(number, K.ACKNOWLEDGED, 101)
+    assert len(house.store.incidents(now=event(K.DETECTED).occurred_at).lines) == had + 1
+    house.close()
+
+
+def test_it_refuses_a_target_that_holds_something(filled):
+    target = filled("sqlite")
+    before = rows(target)
+    with pytest.raises(StoreRefused, match="copy into an empty database"):
+        copy(filled("sqlite"), target, quiet)
+    assert rows(target) == before
+
+
+def test_it_refuses_while_the_service_runs(filled, new_database):
+    url = filled("sqlite")
+    running = Store.open(url, policy())
+    with pytest.raises(StoreRefused, match="another mttx-exporter uses this database"):
+        copy(url, new_database("sqlite"), quiet)
+    running.close()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_refuses_a_source_of_another_version(filled, new_database, engine):
+    url = filled(engine)
+    beside = create_engine(url)
+    with beside.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '0001'"))
+    beside.dispose()
+    with pytest.raises(StoreRefused, match="another version"):
+        copy(url, new_database("sqlite"), quiet)
+
+
+@pytest.mark.parametrize("target", ENGINES)
+def test_a_row_that_differs_is_found_and_leaves_the_target_empty(filled, new_database, monkeypatch, target):
+    from service.store import copying
+
+    real = copying._go_on_counting
+
+    def spoil(connection):
+        real(connection)
+        connection.execute(text("update events set kind = 'note' where kind = 'action_opened'"))
+
+    monkeypatch.setattr(copying, "_go_on_counting", spoil)
+    url = new_database(target)
+    with pytest.raises(StoreRefused, match="a row of events is not the same"):
+        copy(filled("sqlite"), url, quiet)
+    assert not any(rows(url).values())

@@ -1,0 +1,83 @@
+"""`mttx db` as its users run it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from service.domain.events import EventKind
+from tests.builders import T0, event
+from tests.house import House
+
+K = EventKind
+
+
+@pytest.fixture
+def url(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MTTX_DATABASE_URL", "sqlite:///mttx.db")
+    return f"sqlite:///{tmp_path}/mttx.db"
+
+
+@pytest.fixture
+def house(url):
+    """A running service's database: two incidents that were dismissed 500 days ago, and one of 499 days ago."""
+    built = House(url)
+    ago = (datetime.now(UTC) - timedelta(days=500) - T0) // timedelta(minutes=1)
+    for minutes in (ago, ago, ago + 1440):
+        built.open(event(K.DETECTED, minutes), event(K.DISMISSED, minutes + 1))
+    yield built
+    built.close()
+
+
+def mttx(*arguments, code=0):
+    result = CliRunner().invoke(main, ["db", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_it_backs_up_beside_the_service_and_restores_without_it(house, tmp_path):
+    assert "checked" in mttx("backup", "backup.db")
+    assert "is there already" in mttx("backup", "backup.db", code=1)
+    assert "another mttx-exporter" in mttx("restore", "backup.db", "--replace", code=1)
+    house.close()
+    assert "--replace" in mttx("restore", "backup.db", code=1)
+    told = mttx("restore", "backup.db", "--replace")
+    assert "restored sqlite:///mttx.db from backup.db" in told
+    assert "kept as mttx.db.replaced-" in told
+
+
+def test_it_copies(house, tmp_path):
+    house.close()
+    assert "copied and compared" in mttx("copy", "--from", house.url, "--to", "sqlite:///other.db")
+    assert "copy into an empty database" in mttx("copy", "--from", house.url, "--to", "sqlite:///other.db", code=1)
+    assert "must name" in mttx("copy", "--from", "mysql://x/y", "--to", "sqlite:///third.db", code=1)
+
+
+def test_it_prunes_beside_the_service(house):
+    assert "would forget 2 incidents" in mttx("prune", "--older-than", "400d", "--dry-run")
+    told = json.loads(mttx("prune", "--older-than", "400d", "--output", "json"))
+    assert (told["dry_run"], told["incidents"], told["events"]) == (False, 2, 4)
+    assert "forgot 0 incidents" in mttx("prune", "--older-than", "400d")
+    assert house.get(3)
+
+
+def test_it_prunes_by_the_configured_retention(house, monkeypatch):
+    assert "retention.incidents is not configured" in mttx("prune", code=2)
+    monkeypatch.setenv("MTTX_RETENTION_INCIDENTS", "1000d")
+    assert "forgot 0 incidents" in mttx("prune")
+    monkeypatch.setenv("MTTX_RETENTION_INCIDENTS", "365d")
+    assert "forgot 2 incidents" in mttx("prune")
+
+
+def test_it_never_forgets_what_a_window_holds(house):
+    assert "the longest window needs incidents for more than 90d" in mttx("prune", "--older-than", "90d", code=2)
+    assert "Invalid value" in mttx("prune", "--older-than", "soon", code=2)
+    assert house.get(1)
+
+
+def test_it_says_when_there_is_no_database(url):
+    assert "there is no database at mttx.db" in mttx("prune", "--older-than", "400d", code=1)
+    assert "there is no database at mttx.db" in mttx("backup", "backup.db", code=1)

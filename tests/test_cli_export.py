@@ -1,0 +1,60 @@
+"""`mttx rules export` and `mttx dashboards export`: the shipped files, and nothing of anybody else's overwritten."""
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from service.provisioning.shipped import shipped
+
+EACH = pytest.mark.parametrize(
+    ("command", "kind", "one"),
+    [("rules", "alert_rules", "postmortems.yml"), ("dashboards", "dashboards", "mttx-overview.json")],
+)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments):
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@EACH
+def test_it_writes_every_shipped_file_as_it_is(tmp_path, command, kind, one):
+    code, _ = run(command, "export", "--dir", "a/b")
+    assert code == 0
+    suffix = one[one.index(".") :]
+    ours = {path.name: path.read_bytes() for path in shipped(kind).iterdir() if path.name.endswith(suffix)}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a/b").iterdir()} == ours
+    assert one in ours
+
+
+@EACH
+def test_it_has_a_folder_of_its_own_and_changes_nothing_again(tmp_path, command, kind, one):
+    run(command, "export")
+    code, output = run(command, "export")
+    assert (code, "written" in output, "up to date" in output) == (0, False, True)
+    assert (tmp_path / f"mttx-{command}" / one).exists()
+
+
+@EACH
+def test_it_overwrites_what_somebody_changed_only_when_forced(tmp_path, command, kind, one):
+    run(command, "export")
+    target = tmp_path / f"mttx-{command}" / one
+    target.write_text("ours")
+    code, output = run(command, "export")
+    assert (code, target.read_text()) == (1, "ours")
+    assert "left as it is; --force overwrites it" in output
+    code, output = run(command, "export", "--force")
+    assert (code, "overwritten" in output, target.read_text() == "ours") == (0, True, False)
+
+
+def test_it_says_that_it_cannot_write(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, output = run("rules", "export", "--dir", "file/below")
+    assert code == 1
+    assert "cannot export" in output

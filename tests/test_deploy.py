@@ -1,0 +1,570 @@
+"""What people deploy with: every file is checked by the tool that will read it where there is one here, and all of them
+agree with the program's defaults and with each other. Docker and a cluster are not needed for that.
+"""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from service import __version__
+from service.cli import main
+from service.settings import load
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+USER = 65532
+WEBHOOK = "/webhooks/alertmanager"
+OPERATOR_KINDS = {"ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"}
+
+
+def parsed(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+COMPOSE = parsed("compose.yaml")
+SERVICES = COMPOSE["services"]
+DEFAULTS = load(None, {})
+PORT = int(str(DEFAULTS.listen).rpartition(":")[2])
+KUSTOMIZATION = parsed("deploy/kubernetes/kustomization.yaml")
+RESOURCES = [name for name in KUSTOMIZATION["resources"] if name.endswith(".yaml")]
+MANIFESTS = {document["kind"]: document for name in RESOURCES for document in [parsed(f"deploy/kubernetes/{name}")]}
+DEPLOYMENT = MANIFESTS["Deployment"]
+POD = DEPLOYMENT["spec"]["template"]["spec"]
+(CONTAINER,) = POD["containers"]
+UNIT = (DEPLOY / "systemd/mttx-exporter.service").read_text(encoding="utf-8")
+
+
+def environment(text):
+    return dict(re.findall(r"\b(MTTX_[A-Z_]+)=(\S+)", text))
+
+
+# --- the image ------------------------------------------------------------------------------------------------------
+
+
+def test_it_listens_in_the_image_where_it_does_by_default():
+    assert environment(DOCKERFILE)["MTTX_LISTEN"] == f"0.0.0.0:{PORT}"
+    assert f"EXPOSE {PORT}\n" in DOCKERFILE
+
+
+def test_it_runs_in_the_image_as_nobody_who_may_do_anything():
+    assert f"USER {USER}:{USER}\n" in DOCKERFILE
+    assert "root" not in re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)
+
+
+def test_it_builds_and_runs_on_the_same_base_of_one_python_and_one_debian():
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.13-slim-trixie"}
+
+
+def test_it_copies_into_the_image_what_the_ignore_file_lets_through():
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {part for line in re.findall(r"^COPY ([^-].*)", DOCKERFILE, re.MULTILINE) for part in line.split()[:-1]}
+    assert copied == let_through
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_it_has_a_dockerfile_without_findings():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed here (pip install .[dev])")
+    subprocess.run([hadolint, ROOT / "Dockerfile"], check=True)
+
+
+# --- compose.yaml ---------------------------------------------------------------------------------------------------
+
+
+def test_it_pins_every_image_that_compose_takes_from_elsewhere():
+    images = {name: service["image"] for name, service in SERVICES.items() if "build" not in service}
+    assert set(images) == {"prometheus", "alertmanager", "grafana"}
+    assert all(re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image) for image in images.values()), images
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_it_gives_no_service_of_compose_more_than_it_needs(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert service.get("cap_add", []) == (["CHOWN"] if name == "secrets" else [])
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_it_checks_the_health_of_every_service_that_stays():
+    once = {"secrets", "grafana-bootstrap"}
+    assert {name for name, service in SERVICES.items() if (service.get("healthcheck") or {}).get("disable")} == once
+    assert "HEALTHCHECK" in DOCKERFILE  # the exporter's is in its image
+    assert {name for name, service in SERVICES.items() if "test" in service.get("healthcheck", {})} == {
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
+
+
+def test_it_mounts_only_what_is_there():
+    mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", ())]
+    for mount in mounts:
+        source = mount.split(":")[0]
+        assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"], mount
+    assert all(mount.endswith(":ro") for mount in mounts if mount.startswith("."))
+
+
+def test_it_waits_only_for_services_that_are_there():
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", {})) <= set(SERVICES)
+
+
+def test_it_records_incidents_without_grafana():
+    """The exporter waits for its tokens, and for nothing that may be down."""
+    assert set(SERVICES["exporter"]["depends_on"]) == {"secrets"}
+
+
+@pytest.mark.parametrize("name", ["exporter", "grafana-bootstrap"])
+def test_it_gives_the_exporter_of_compose_a_configuration_that_it_takes(name, tmp_path):
+    assert load(None, environment(DOCKERFILE) | SERVICES[name]["environment"]).grafana.url == "http://grafana:3000"
+
+
+def test_it_addresses_the_services_of_compose_by_their_names_and_ports():
+    prometheus, alertmanager = parsed("deploy/compose/prometheus.yml"), parsed("deploy/compose/alertmanager.yml")
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in prometheus["scrape_configs"]}
+    assert targets["mttx-exporter"] == [f"exporter:{PORT}"]
+    assert webhook(alertmanager)["url"] == f"http://exporter:{PORT}{WEBHOOK}"
+    told = SERVICES["exporter"]["environment"]
+    assert told["MTTX_PROMETHEUS_URL"] == "http://prometheus:9090"
+    assert yaml.safe_load(told["MTTX_ALERTMANAGER_URLS"]) == ["http://alertmanager:9093"]
+    assert prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
+    assert parsed("deploy/compose/datasources.yml")["datasources"][0]["url"] == "http://prometheus:9090"
+    ports = {name: service["ports"][0].rpartition(":")[2] for name, service in SERVICES.items() if "ports" in service}
+    assert ports == {"exporter": str(PORT), "prometheus": "9090", "alertmanager": "9093", "grafana": "3000"}
+
+
+def test_it_reads_and_writes_grafanas_token_in_one_place():
+    places = {SERVICES[name]["environment"]["MTTX_GRAFANA_TOKEN_FILE"] for name in ("exporter", "grafana-bootstrap")}
+    assert places == {"/data/grafana-token"}
+    assert all("data:/data" in SERVICES[name]["volumes"] for name in ("exporter", "grafana-bootstrap"))
+
+
+def test_it_provisions_the_dashboards_where_grafana_looks_for_them():
+    provider = parsed("dashboards/provisioning/dashboards/mttx.yml")["providers"][0]["options"]["path"]
+    assert f"./dashboards:{provider}:ro" in SERVICES["grafana"]["volumes"]
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "dashboards" / home.removeprefix(provider + "/")).exists()
+
+
+# --- the secrets of compose.yaml ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secrets(tmp_path, monkeypatch):
+    """Give the folder after make_secrets.py, and a function that runs it again; files are given to nobody here."""
+    spec = importlib.util.spec_from_file_location("make_secrets", DEPLOY / "compose/make_secrets.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module.os, "fchown", lambda handle, owner, group: None)
+    module.main(tmp_path)
+    return tmp_path, lambda: module.main(tmp_path)
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_it_makes_tokens_that_the_exporter_takes_and_alertmanager_sends(secrets):
+    folder, _ = secrets
+    tokens = {one["name"]: one for one in yaml.safe_load((folder / "tokens.yml").read_text())}
+    assert tokens["alertmanager"]["token"] == (folder / "alertmanager-token").read_text()
+    assert tokens["operator"]["token"] == (folder / "operator-token").read_text()
+    assert [tokens[name]["scopes"] for name in ("alertmanager", "operator")] == [["ingest"], ["write", "read"]]
+    load(None, {"MTTX_TOKENS_FILE": str(folder / "tokens.yml")})
+
+
+def test_it_keeps_secrets_that_are_there_and_lets_the_world_read_none(secrets):
+    folder, again = secrets
+    before = contents(folder)
+    again()
+    assert contents(folder) == before
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o440}
+
+
+def test_it_begins_anew_where_it_was_interrupted(secrets):
+    folder, again = secrets
+    (folder / "tokens.yml").unlink()
+    (folder / "operator-token.new").write_text("half")
+    again()
+    tokens = yaml.safe_load((folder / "tokens.yml").read_text())
+    assert tokens[1]["token"] == (folder / "operator-token").read_text()
+    assert not list(folder.glob("*.new"))
+
+
+def test_it_mounts_every_secret_where_it_is_read():
+    names = {"alertmanager-token", "operator-token", "grafana-password", "tokens.yml"}
+    read = set(re.findall(r"/run/mttx/([\w.-]+)", (ROOT / "compose.yaml").read_text()))
+    read |= set(re.findall(r"/run/mttx/([\w.-]+)", (DEPLOY / "compose/alertmanager.yml").read_text()))
+    assert read == names
+
+
+# --- Prometheus and Alertmanager ------------------------------------------------------------------------------------
+
+
+def webhook(alertmanager):
+    (receiver,) = alertmanager["receivers"]
+    (found,) = receiver["webhook_configs"]
+    return found
+
+
+@pytest.mark.parametrize("place", ["compose", "local"])
+def test_it_has_a_configuration_that_prometheus_takes(place, require, tmp_path):
+    text = (DEPLOY / place / "prometheus.yml").read_text()
+    assert len(yaml.safe_load(text)["rule_files"]) == 1
+    text = re.sub(r"rule_files: \[.*\]", f"rule_files: [{ROOT}/alert_rules/*.yml]", text)
+    (tmp_path / "prometheus.yml").write_text(text)
+    said = subprocess.run(
+        [require("promtool"), "check", "config", tmp_path / "prometheus.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert said.stdout.count("rules found") == 4
+
+
+@pytest.mark.parametrize("place", ["compose", "local"])
+def test_it_has_a_configuration_that_alertmanager_takes(place, require):
+    said = subprocess.run(
+        [require("amtool"), "check-config", DEPLOY / place / "alertmanager.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("place", ["compose", "local"])
+def test_it_sends_recoveries_with_a_token_from_a_file(place):
+    found = webhook(parsed(f"deploy/{place}/alertmanager.yml"))
+    assert found["send_resolved"] is True
+    assert found["url"].endswith(f":{PORT}{WEBHOOK}")
+    assert found["http_config"]["authorization"].keys() == {"type", "credentials_file"}
+
+
+@pytest.mark.parametrize("place", ["compose", "local"])
+def test_it_names_the_scrape_job_as_the_rules_expect(place):
+    jobs = [job["job_name"] for job in parsed(f"deploy/{place}/prometheus.yml")["scrape_configs"]]
+    assert [name for name in jobs if "mttx" in name] == ["mttx-exporter"]
+
+
+def test_it_inhibits_everywhere_what_the_rules_readme_says():
+    readme = (ROOT / "alert_rules/README.md").read_text()
+    wanted = yaml.safe_load(re.search(r"```yaml\n(inhibit_rules:.*?)```", readme, re.DOTALL)[1])["inhibit_rules"]
+    for place in ("compose", "local"):
+        assert parsed(f"deploy/{place}/alertmanager.yml")["inhibit_rules"] == wanted
+
+
+# --- Kubernetes -----------------------------------------------------------------------------------------------------
+
+
+def test_it_lists_every_manifest_and_every_file_that_it_lists_is_there():
+    beside = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(RESOURCES) == beside
+    assert set(KUSTOMIZATION["resources"]) - beside == {"../../dashboards"}
+    assert all((KUBERNETES / name).exists() for one in KUSTOMIZATION["configMapGenerator"] for name in one["files"])
+
+
+@pytest.mark.parametrize("kind", sorted(set(MANIFESTS) - OPERATOR_KINDS))
+def test_it_has_manifests_that_kubernetes_takes(kind):
+    kubernetes_validate.validate(MANIFESTS[kind], kubernetes_validate.latest_version(), strict=True)
+
+
+def test_it_would_notice_a_manifest_that_kubernetes_refuses():
+    wrong = {**DEPLOYMENT, "spec": {**DEPLOYMENT["spec"], "replicaz": 1}}
+    with pytest.raises(kubernetes_validate.ValidationError, match="replicaz"):
+        kubernetes_validate.validate(wrong, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_it_keeps_to_the_restricted_profile():
+    assert MANIFESTS["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert POD["securityContext"]["runAsNonRoot"] is True
+    assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert CONTAINER["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    kinds = {key for volume in POD["volumes"] for key in volume if key != "name"}
+    assert kinds <= {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "projected"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & POD.keys()
+
+
+def test_it_has_no_token_of_kubernetes():
+    assert MANIFESTS["ServiceAccount"]["automountServiceAccountToken"] is False
+    assert POD["automountServiceAccountToken"] is False
+
+
+def test_it_runs_one_replica_that_lets_go_of_the_database_first():
+    assert (DEPLOYMENT["spec"]["replicas"], DEPLOYMENT["spec"]["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_it_runs_as_the_user_of_the_image():
+    context = POD["securityContext"]
+    assert {context["runAsUser"], context["runAsGroup"], context["fsGroup"]} == {USER}
+
+
+def test_it_mounts_what_the_image_and_the_configuration_expect():
+    mounts = {mount["mountPath"]: mount["name"] for mount in CONTAINER["volumeMounts"]}
+    assert set(mounts.values()) == {volume["name"] for volume in POD["volumes"]}
+    told = {one["name"]: one["value"] for one in CONTAINER["env"]}
+    assert environment(DOCKERFILE)["MTTX_DATABASE_URL"] == "sqlite:////data/mttx.db"
+    assert mounts["/data"] == "data"
+    assert mounts["/tmp"] == "tmp"
+    assert mounts[str(Path(told["MTTX_CONFIG"]).parent)] == "config"
+    assert mounts[str(Path(told["MTTX_TOKENS_FILE"]).parent)] == "tokens"
+    volumes = {volume["name"]: volume for volume in POD["volumes"]}
+    claim = volumes["data"]["persistentVolumeClaim"]["claimName"]
+    assert claim == MANIFESTS["PersistentVolumeClaim"]["metadata"]["name"]
+    assert volumes["config"]["configMap"]["name"] in {one["name"] for one in KUSTOMIZATION["configMapGenerator"]}
+    assert Path(told["MTTX_TOKENS_FILE"]).name in {item["path"] for item in volumes["tokens"]["secret"]["items"]}
+
+
+def test_it_has_a_configuration_that_the_exporter_takes():
+    told = load(KUBERNETES / "mttx.yml", {})
+    assert str(told.prometheus.url).endswith(":9090")
+
+
+def test_it_asks_for_health_at_addresses_that_answer():
+    paths = {CONTAINER[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+    openapi = (ROOT / "service/web/openapi.py").read_text()
+    assert all(f'"{path}"' in openapi for path in paths)
+    assert CONTAINER["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
+
+
+def test_it_is_found_by_labels_and_ports():
+    ours = {"app.kubernetes.io/name": "mttx-exporter"}
+    assert DEPLOYMENT["spec"]["selector"]["matchLabels"] == ours
+    assert DEPLOYMENT["spec"]["template"]["metadata"]["labels"] == ours
+    service, monitor = MANIFESTS["Service"], MANIFESTS["ServiceMonitor"]
+    assert service["spec"]["selector"] == ours
+    assert MANIFESTS["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == ours
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (port,), (container_port,) = service["spec"]["ports"], CONTAINER["ports"]
+    assert (port["port"], port["targetPort"]) == (PORT, container_port["name"])
+    assert container_port["containerPort"] == PORT
+    assert MANIFESTS["NetworkPolicy"]["spec"]["ingress"][0]["ports"][0]["port"] == container_port["name"]
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert (endpoint["port"], endpoint["path"]) == (port["name"], "/metrics")
+    assert "mttx" in service["metadata"]["name"]  # becomes the job's name, by which the rules find it
+
+
+def test_it_tells_the_operator_of_alertmanagers_receiver():
+    config = MANIFESTS["AlertmanagerConfig"]
+    (receiver,) = config["spec"]["receivers"]
+    (found,) = receiver["webhookConfigs"]
+    assert config["spec"]["route"]["receiver"] == receiver["name"]
+    service = f"{MANIFESTS['Service']['metadata']['name']}.{KUSTOMIZATION['namespace']}.svc"
+    assert found["url"] == f"http://{service}:{PORT}{WEBHOOK}"
+    assert found["sendResolved"] is True
+    (tokens,) = [volume["secret"] for volume in POD["volumes"] if "secret" in volume]
+    assert found["httpConfig"]["authorization"]["credentials"]["name"] == tokens["secretName"]
+    versions = {kind: MANIFESTS[kind]["apiVersion"] for kind in OPERATOR_KINDS}
+    assert versions["AlertmanagerConfig"] == "monitoring.coreos.com/v1alpha1"
+    assert {versions["PrometheusRule"], versions["ServiceMonitor"]} == {"monitoring.coreos.com/v1"}
+
+
+def test_it_has_the_shipped_rules_for_the_operator(require, tmp_path):
+    spec = importlib.util.spec_from_file_location("generate", KUBERNETES / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.TARGET.read_text() == module.manifest(), "run: python deploy/kubernetes/generate.py"
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(MANIFESTS["PrometheusRule"]["spec"]))
+    subprocess.run([require("promtool"), "check", "rules", tmp_path / "rules.yml"], check=True, capture_output=True)
+    shipped = [parsed(path)["groups"] for path in sorted((ROOT / "alert_rules").glob("*.yml"))]
+    assert MANIFESTS["PrometheusRule"]["spec"]["groups"] == [group for groups in shipped for group in groups]
+
+
+def test_it_makes_a_config_map_of_each_dashboard_for_grafanas_sidecar():
+    found = parsed("dashboards/kustomization.yaml")
+    assert found["generatorOptions"]["labels"] == {"grafana_dashboard": "1"}
+    files = [name for one in found["configMapGenerator"] for name in one["files"]]
+    assert sorted(files) == sorted(path.name for path in (ROOT / "dashboards").glob("*.json"))
+    # `kubectl apply` repeats the whole object in an annotation, of which Kubernetes takes 256 KiB.
+    assert all((ROOT / "dashboards" / name).stat().st_size < 230_000 for name in files)
+
+
+def test_it_deploys_the_version_that_this_is():
+    assert KUSTOMIZATION["images"] == [{"name": CONTAINER["image"], "newTag": __version__}]
+
+
+# --- systemd --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """Give the unit with a command that is there, which systemd asks for."""
+    path = tmp_path / "mttx-exporter.service"
+    path.write_text(UNIT.replace("/opt/mttx/bin/mttx", sys.executable))
+    return path
+
+
+def test_it_has_a_unit_that_systemd_takes(unit, require):
+    said = subprocess.run([require("systemd-analyze"), "verify", unit], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_it_has_a_unit_that_is_closed(unit, require):
+    command = [require("systemd-analyze"), "security", "--offline=true", "--threshold=15", unit]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout
+
+
+def test_it_starts_under_systemd_with_settings_that_it_takes(tmp_path):
+    (tmp_path / "tokens").write_text("- {name: am, token: 0123456789abcdef, scopes: [ingest]}")
+    told = environment("\n".join(line for line in UNIT.splitlines() if not line.startswith("#")))
+    told |= environment((DEPLOY / "systemd/mttx").read_text().replace("#MTTX_CONFIG", "#"))
+    told = {name: value.replace("%S", "/var/lib").replace("%d", str(tmp_path)) for name, value in told.items()}
+    settings = load(None, told)
+    assert settings.listen == DEFAULTS.listen
+    assert told["MTTX_DATABASE_URL"] == "sqlite:////var/lib/mttx/mttx.db"
+    assert "StateDirectory=mttx\n" in UNIT
+
+
+# --- what the documents say to type ---------------------------------------------------------------------------------
+
+DOCUMENTS = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/deployment.md", "deploy/systemd/README.md")
+}
+BLOCKS = [block for text in DOCUMENTS.values() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+
+
+def block_with(words):
+    (found,) = [block for block in BLOCKS if words in block]
+    return found
+
+
+def shell(script, folder, **environ):
+    here = {"PATH": f"{folder}:{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(folder)}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=here | environ, check=True)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_it_documents_commands_that_a_shell_can_read(block):
+    subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_it_documents_commands_and_options_that_there_are(name):
+    typed = re.findall(
+        r"\bmttx ((?:grafana|rules|dashboards|incident) \w+)((?: --[\w-]+(?: [^-\s`]\S*)?)*)", DOCUMENTS[name]
+    )
+    assert typed
+    for command, options in typed:
+        told = CliRunner().invoke(main, [*command.split(), "--help"])
+        assert told.exit_code == 0, command
+        assert all(option in told.output for option in re.findall(r"--[\w-]+", options)), (command, options)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_it_documents_files_that_there_are(name):
+    for path in re.findall(r"\b(deploy/[\w./-]+\w|compose\.yaml|\.github/[\w./-]+\w)", DOCUMENTS[name]):
+        assert (ROOT / path).exists(), path
+
+
+def test_it_exports_as_documented(tmp_path):
+    shell(block_with("mttx rules export --dir"), tmp_path)
+    assert len(list(tmp_path.glob("mttx-rules/*.yml"))) == len(list(tmp_path.glob("mttx-dashboards/*.json"))) == 4
+
+
+def test_it_makes_the_secret_of_kubernetes_as_documented(require, tmp_path):
+    require("openssl")
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\0" "$word" >> said; done\n')
+    kubectl.chmod(0o755)
+    shell(block_with("kubectl"), tmp_path)
+    words = (tmp_path / "said").read_text().split("\0")
+    given = dict(
+        word.removeprefix("--from-literal=").split("=", 1) for word in words if word.startswith("--from-literal=")
+    )
+    (tmp_path / "tokens.yml").write_text(given["tokens.yml"])
+    load(None, {"MTTX_TOKENS_FILE": str(tmp_path / "tokens.yml")})
+    tokens = {one["name"]: one["token"] for one in yaml.safe_load(given["tokens.yml"])}
+    assert tokens["alertmanager"] == given["alertmanager"]
+    assert len(tokens["operator"]) == 64
+    assert "mttx-tokens" in words
+
+
+def test_it_makes_the_tokens_of_systemd_as_documented(require, tmp_path):
+    require("openssl")
+    (line,) = re.findall(r"^\(umask 077;.*?tokens\.yml\)$", block_with("systemctl enable"), re.DOTALL | re.MULTILINE)
+    shell(line.replace("/etc/mttx/", f"{tmp_path}/"), tmp_path)
+    assert (tmp_path / "tokens.yml").stat().st_mode & 0o777 == 0o600
+    load(None, {"MTTX_TOKENS_FILE": str(tmp_path / "tokens.yml")})
+    assert len(yaml.safe_load((tmp_path / "tokens.yml").read_text())) == 2
+
+
+def test_it_documents_the_paths_of_the_unit():
+    text = DOCUMENTS["deploy/systemd/README.md"]
+    assert "ExecStart=/opt/mttx/bin/mttx" in UNIT
+    assert "LoadCredential=tokens:/etc/mttx/tokens.yml" in UNIT
+    assert "EnvironmentFile=-/etc/default/mttx" in UNIT
+    assert all(path in text for path in ("/opt/mttx/bin/", "/etc/mttx/tokens.yml", "/etc/default/mttx"))
+    assert "/var/lib/mttx/mttx.db" in text
+    assert "mttx db backup /var/backups/mttx.db" in DOCUMENTS["docs/deployment.md"]
+
+
+# --- the release ----------------------------------------------------------------------------------------------------
+
+WORKFLOWS = {path.name: parsed(path) for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
+JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"].values()]
+USES = [step["uses"] for _, job in JOBS for step in job.get("steps", ()) if "uses" in step]
+
+
+def test_it_checks_every_python_that_is_supported():
+    found = WORKFLOWS["check.yml"]["jobs"]["check"]["strategy"]["matrix"]["python"]
+    assert found == ["3.11", "3.12", "3.13", "3.14"]
+    assert f'requires-python = ">={found[0]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_it_names_a_version_of_every_action():
+    assert USES
+    assert all(re.fullmatch(r"[\w./-]+@(v\d+|release/v\d+|[0-9a-f]{40})", one) for one in USES), USES
+
+
+@pytest.mark.parametrize(("name", "job"), JOBS)
+def test_it_lets_workflows_do_no_more_than_they_must(name, job):
+    assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    assert "uses" in job or job["timeout-minutes"] <= 60
+    granted = {right for right, level in job.get("permissions", {}).items() if level == "write"}
+    assert granted <= {"id-token", "attestations", "packages"}
+
+
+def test_it_publishes_nothing_that_was_not_checked():
+    jobs = WORKFLOWS["release.yml"]["jobs"]
+    assert jobs["check"]["uses"] == "./.github/workflows/check.yml"
+    assert {name: jobs[name]["needs"] for name in ("distribution", "image", "pypi")} == {
+        "distribution": "check",
+        "image": "check",
+        "pypi": "distribution",
+    }
+
+
+def test_it_publishes_to_pypi_without_a_token():
+    pypi = WORKFLOWS["release.yml"]["jobs"]["pypi"]
+    assert pypi["permissions"] == {"id-token": "write"}
+    assert "password" not in str(pypi)
+
+
+def test_it_has_one_source_of_the_version():
+    project = (ROOT / "pyproject.toml").read_text()
+    assert 'dynamic = ["version"]' in project
+    assert '[tool.hatch.version]\npath = "service/__init__.py"' in project
+
+
+def test_it_keeps_everything_up_to_date_that_has_a_version():
+    found = {one["package-ecosystem"] for one in parsed(".github/dependabot.yml")["updates"]}
+    assert found == {"pip", "github-actions", "docker", "docker-compose"}
