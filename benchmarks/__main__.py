@@ -13,7 +13,7 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import lint, scrape, storm
+from benchmarks import evidence, lint, pages, scrape, storm
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
@@ -23,6 +23,8 @@ PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "storm": storm.measure,
     "past": scrape.measure,
     "lint": lint.measure,
+    "pages": pages.measure,
+    "evidence": evidence.measure,
 }
 
 

@@ -16,6 +16,7 @@ class Plan:
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     cached_scrapes: int = 7
     documents: int = 1_000
+    log_megabytes: int = 2_000
     ends_at: float = field(default_factory=lambda: time.monotonic() + 11 * 60)
 
     def rounds(self) -> Iterator[int]:
@@ -28,4 +29,5 @@ class Plan:
 
 def quick(folder: Path) -> Plan:
     """Return a plan that takes a minute and proves nothing."""
-    return Plan(folder, pairs=3, burst_seconds=1, sizes=(1_000, 10_000), cached_scrapes=3, documents=200)
+    few = {"documents": 200, "log_megabytes": 64}
+    return Plan(folder, pairs=3, burst_seconds=1, sizes=(1_000, 10_000), cached_scrapes=3, **few)

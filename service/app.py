@@ -22,6 +22,7 @@ from service.domain.policy import (
     Target,
     WeeklyReview,
 )
+from service.evidence.serving import Collector
 from service.inquiry.configured import inquiry_of
 from service.intake import alertmanager, lifecycle
 from service.intake.reasons import Failure, Ignored, Source
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             clock=now,
             alerts=reading_of(settings),
             sources=sources_of(settings, reading_of(settings)),
+            evidence=Collector(settings, now),
             events=lifecycle.Reading(
                 zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
             ),
@@ -88,6 +90,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             zone=settings.display_timezone,
             tokens=tokens,
             metrics_auth=settings.metrics_auth,
+            windows=settings.window_lengths,
+            grafana_url=settings.grafana.url,
             most_bytes=settings.limits.body_bytes,
         ),
     )

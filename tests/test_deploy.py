@@ -401,6 +401,76 @@ def test_it_deploys_the_version_that_this_is():
     assert KUSTOMIZATION["images"] == [{"name": CONTAINER["image"], "newTag": __version__}]
 
 
+# --- Kubernetes with PostgreSQL ------------------------------------------------------------------------------------
+
+OVERLAY = parsed("deploy/kubernetes-postgresql/kustomization.yaml")
+MERGED_BY = {"containers": "name", "volumes": "name", "env": "name", "volumeMounts": "mountPath"}
+
+
+def patched(under, over, key=""):
+    """Merge as kustomize's strategic merge does, as far as our patch needs it; null takes away."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        merged = under | {name: patched(under.get(name), value, name) for name, value in over.items()}
+        return {name: value for name, value in merged.items() if value is not None}
+    if isinstance(under, list) and isinstance(over, list) and key in MERGED_BY:
+        by = MERGED_BY[key]
+        ours = {one[by]: one for one in over}
+        kept = [patched(one, ours.pop(one[by])) if one[by] in ours else one for one in under]
+        return kept + [one for one in over if one[by] in ours]
+    return over
+
+
+def test_several_replicas_are_a_deployment_that_kubernetes_takes():
+    made = patched(DEPLOYMENT, parsed("deploy/kubernetes-postgresql/deployment.yaml"))
+    kubernetes_validate.validate(made, kubernetes_validate.latest_version(), strict=True)
+    spec, pod = made["spec"], made["spec"]["template"]["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (3, "RollingUpdate")
+    (container,) = pod["containers"]
+    assert container["securityContext"] == CONTAINER["securityContext"]
+    assert {one["name"] for one in container["env"]} == {
+        *(one["name"] for one in CONTAINER["env"]),
+        "MTTX_DATABASE_URL",
+        "MTTX_DATABASE_PASSWORD_FILE",
+    }
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert {one["name"] for one in container["volumeMounts"]} == set(volumes)
+    assert "persistentVolumeClaim" not in volumes["data"]
+    for constraint in pod["topologySpreadConstraints"]:
+        assert constraint["labelSelector"] == spec["selector"]
+
+
+def test_several_replicas_read_their_database_from_the_secret_as_documented(tmp_path):
+    block = block_with("create secret generic mttx-database")
+    url = re.search(r"--from-literal=url=(\S+)", block)[1]
+    assert "--from-file=password=" in block
+    assert load(None, {"MTTX_DATABASE_URL": url}).database == url
+    environ = {"MTTX_DATABASE_URL": "postgresql+psycopg://mttx@db/mttx"}
+    (tmp_path / "password").write_text("s3cret\n")
+    settings = load(None, environ | {"MTTX_DATABASE_PASSWORD_FILE": str(tmp_path / "password")})
+    assert settings.database == "postgresql+psycopg://mttx:s3cret@db/mttx"
+
+
+def test_the_overlay_names_what_is_there():
+    folder = DEPLOY / "kubernetes-postgresql"
+    named = {*OVERLAY["resources"], *(one["path"] for one in OVERLAY["patches"] if "path" in one)}
+    assert all((folder / name).exists() for name in named)
+    assert {path.name for path in folder.glob("*.yaml")} == named - {"../kubernetes"} | {"kustomization.yaml"}
+    assert OVERLAY["namespace"] == KUSTOMIZATION["namespace"]
+    removed = parsed("deploy/kubernetes-postgresql/pvc.yaml")
+    assert (removed["kind"], removed["metadata"]["name"]) == ("PersistentVolumeClaim", "mttx-data")
+    assert MANIFESTS["PersistentVolumeClaim"]["metadata"]["name"] == "mttx-data"
+    budget = parsed("deploy/kubernetes-postgresql/poddisruptionbudget.yaml")
+    kubernetes_validate.validate(budget, kubernetes_validate.latest_version(), strict=True)
+    assert budget["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]
+    (network,) = (one for one in OVERLAY["patches"] if "target" in one)
+    assert network["target"] == {"kind": "NetworkPolicy", "name": MANIFESTS["NetworkPolicy"]["metadata"]["name"]}
+    (added,) = yaml.safe_load(network["patch"])
+    policy = MANIFESTS["NetworkPolicy"]
+    rules = [*policy["spec"]["egress"], added["value"]]
+    whole = policy | {"spec": policy["spec"] | {"egress": rules}}
+    kubernetes_validate.validate(whole, kubernetes_validate.latest_version(), strict=True)
+
+
 # --- systemd --------------------------------------------------------------------------------------------------------
 
 
@@ -485,7 +555,7 @@ def test_it_makes_the_secret_of_kubernetes_as_documented(require, tmp_path):
     kubectl = tmp_path / "kubectl"
     kubectl.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\0" "$word" >> said; done\n')
     kubectl.chmod(0o755)
-    shell(block_with("kubectl"), tmp_path)
+    shell(block_with("create secret generic mttx-tokens"), tmp_path)
     words = (tmp_path / "said").read_text().split("\0")
     given = dict(
         word.removeprefix("--from-literal=").split("=", 1) for word in words if word.startswith("--from-literal=")

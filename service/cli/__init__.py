@@ -10,6 +10,7 @@ from service.settings import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",
+    "evidence": "service.cli.evidence:evidence",
     "dashboards": "service.cli.dashboards:dashboards",
     "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",

@@ -7,10 +7,10 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from service.domain.actions import Action, ActionState
-from service.domain.checks import Check, CheckState
+from service.domain.checks import EVIDENCE_COLLECTED, Check, CheckState
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.plan import Known
-from service.render.postmortem import ActionFact, AlertFact, Facts, Interval, Link
+from service.render.postmortem import ActionFact, AlertFact, EvidenceFact, Facts, Interval, Link
 from service.render.timeline import Moment
 from service.settings import Settings
 
@@ -52,6 +52,7 @@ def facts_of(incident: Told, timeline: Told, settings: Settings) -> Facts:
         timeline=tuple(_moments(incident, timeline, milestones)),
         actions=tuple(_action_fact(action, zone) for action in incident["actions"]),
         links=tuple(_links(incident["id"], began_at, milestones.get(Milestone.RESOLVED), settings)),
+        evidence=tuple(_evidence(timeline)),
     )
 
 
@@ -115,9 +116,13 @@ def _moments(incident: Told, timeline: Told, milestones: Mapping[Milestone, date
         if entry["what"] == "alert_firing" and entry["alert"]["name"] not in fired:
             fired.add(entry["alert"]["name"])
             found.append(Moment(at, "alert", entry["alert"]["name"]))
-        elif entry["event"] and entry["event"]["kind"] not in _TOLD_ELSEWHERE:
+        elif entry["event"] and not _is_told_elsewhere(entry["event"]):
             found.append(Moment(at, entry["event"]["kind"], _said(entry["event"])))
     yield from sorted(found, key=lambda moment: moment.at)
+
+
+def _is_told_elsewhere(event: Told) -> bool:
+    return event["kind"] in _TOLD_ELSEWHERE or EVIDENCE_COLLECTED in event["data"]
 
 
 def _detected_by(milestone: Milestone, names: list[str]) -> str:
@@ -129,6 +134,14 @@ def _said(event: Told) -> str:
     words = [data.get(key) for key in ("role", "name", "text", "action_id", "title")]
     said = [str(word) for word in (event["severity"], *words) if word]
     return " ".join(said)
+
+
+def _evidence(timeline: Told) -> Iterator[EvidenceFact]:
+    """Yield the archives that were collected, the latest last."""
+    for entry in timeline["entries"]:
+        collected = entry["event"]["data"].get(EVIDENCE_COLLECTED) if entry["event"] else None
+        if collected:
+            yield EvidenceFact(collected["archive"], collected["sha256"], datetime.fromisoformat(entry["at"]))
 
 
 def _links(incident_id: str, begin: datetime, end: datetime | None, settings: Settings) -> Iterator[Link]:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from service.clients.json_api import AskingFailed, JsonApi
 
 Labels = Mapping[str, str]
+MOST_POINTS = 11_000
+"""What Prometheus answers of one series at most (web/api/v1/api.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class ActiveAlert:
     active_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One series of a range query: all its labels, and each sample as Prometheus wrote it, the earliest first."""
+
+    labels: Labels
+    samples: tuple[tuple[datetime, str], ...]
+
+
 class _Vector(BaseModel):
     metric: dict[str, str]
     value: tuple[float, float]
@@ -39,6 +49,11 @@ class _Matrix(BaseModel):
     values: list[tuple[float, float]]
 
 
+class _Range(BaseModel):
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = []
+
+
 class _Alert(BaseModel):
     labels: dict[str, str]
     active_at: datetime = Field(alias="activeAt")
@@ -46,6 +61,8 @@ class _Alert(BaseModel):
 
 _VECTOR = TypeAdapter(list[_Vector])
 _MATRIX = TypeAdapter(list[_Matrix])
+_RANGES = TypeAdapter(list[_Range])
+_GROUPS = TypeAdapter(list[dict[str, Any]])
 _ALERTS = TypeAdapter(list[_Alert])
 _LABELS = TypeAdapter(dict[str, str])
 
@@ -69,6 +86,29 @@ class Prometheus:
             Series(_named(one.metric), tuple((_time(at), value) for at, value in one.values))
             for one in self._as(_MATRIX, answer)
         ]
+
+    def sampled(self, expression: str, begin: datetime, end: datetime, step: timedelta) -> list[Sampled]:
+        """Return what an expression was from `begin` to `end`, both of them included, in steps.
+
+        Prometheus answers at most 11,000 points of a series (`MOST_POINTS`); more of them are an AskingFailed.
+        """
+        form = {
+            "query": expression,
+            "start": f"{begin.timestamp():.3f}",
+            "end": f"{end.timestamp():.3f}",
+            "step": f"{step.total_seconds():.3f}",
+        }
+        answer = self._data(self._api.post("/api/v1/query_range", form)).get("result")
+        return [
+            Sampled(one.metric, tuple((_time(at), value) for at, value in one.values))
+            for one in self._as(_RANGES, answer)
+        ]
+
+    def alerting_rules(self) -> list[dict[str, Any]]:
+        """Return the groups of alerting rules with their state and their alerts now, as Prometheus tells them."""
+        groups = self._data(self._api.get("/api/v1/rules", {"type": "alert"})).get("groups")
+        told: list[dict[str, Any]] = self._as(_GROUPS, groups)
+        return told
 
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the alerts that are pending or firing now."""

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from service.domain.events import Event, EventKind
 
+EVIDENCE_COLLECTED = "evidence_collected"
+"""The key of a note's data that tells which archive was collected."""
+
 
 class Check(StrEnum):
     """What has to hold. `deadline` is known here; the others are reported by whoever reads the document."""
@@ -27,9 +30,18 @@ class CheckState(StrEnum):
 
 
 def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
-    """Return what was last reported of each check; `events` are those that count, in order of time."""
+    """Return what was last reported of each check; `events` are those that count, in order of time.
+
+    Evidence that was collected passes its check unless the document says that it fails, or that none is needed.
+    """
     said: dict[str, str] = {}
     for event in events:
         if event.kind is EventKind.POSTMORTEM_CHECKED:
             said.update(event.data["checks"])
+    if said.get(Check.EVIDENCE, CheckState.PENDING) == CheckState.PENDING and any(map(_is_of_evidence, events)):
+        said[Check.EVIDENCE] = CheckState.PASSED
     return {check: CheckState(said[check]) for check in Check if check in said}
+
+
+def _is_of_evidence(event: Event) -> bool:
+    return event.kind is EventKind.NOTE and EVIDENCE_COLLECTED in event.data

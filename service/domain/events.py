@@ -56,10 +56,10 @@ class Event:
 
     `event_id` is the sender's own id and makes a repeat harmless. What an event says about the incident as a whole
     (`title` to `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
-    important}; `merged` {into: "INC-3"}; `resolved` {automated: true} or {resolution_source: "stale"}; `postmortem_*`
-    {document}, `postmortem_checked` with checks: {evidence: "passed", …}; `action_opened` {action_id, title,
-    action_type, owner, due_at, verification}; `action_completed` and `action_verified` {action_id}; `retracted`
-    {event_id}; `corrected` {event_id or milestone, occurred_at, data}.
+    important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"}; `resolved` {automated: true} or
+    {resolution_source: "stale"}; `postmortem_*` {document}, `postmortem_checked` with checks: {evidence: "passed", …};
+    `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
+    `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data}.
     """
 
     event_id: str

@@ -21,6 +21,9 @@ class File(Protocol):
     def truncated(self, reason: str) -> None:
         """Note that the file lacks something, and why."""
 
+    def clean(self, text: str) -> str:
+        """Return a text without what is sensitive, for a file that is `made`; counted with the file."""
+
     @property
     def full(self) -> bool:
         """Say whether the bound is reached, so that the source can stop reading."""
@@ -51,6 +54,19 @@ class Box(Protocol):
         notes: Mapping[str, object] | None = None,
     ) -> AbstractContextManager[File]:
         """Begin a file that is kept byte for byte. Raises SourceFailed unless verbatim files were allowed."""
+
+    def made(
+        self,
+        path: str,
+        *,
+        query: str | None = None,
+        modified_at: datetime | None = None,
+        notes: Mapping[str, object] | None = None,
+    ) -> AbstractContextManager[File]:
+        """Begin a file of our own making, such as a picture or a table of numbers, that is kept as it is written.
+
+        Whatever texts of others go into it are to pass the file's `clean` first.
+        """
 
     def failed(self, what: str, reason: str) -> None:
         """Note that one part of the source failed (a file, a query) while the others go on."""

@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from service.domain.checks import Check, CheckState
 from service.domain.events import EventKind, Role
@@ -29,11 +29,21 @@ class RoleAssigned(BaseModel):
     name: ShortText
 
 
+class EvidenceCollected(BaseModel):
+    """An archive of evidence, and the SHA-256 by which it can be known again."""
+
+    model_config = ConfigDict(extra="allow")
+
+    archive: ShortText
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class Note(BaseModel):
-    """A remark for the timeline; an important one is shown there first."""
+    """A remark for the timeline; an important one is shown there first. It may tell that evidence was collected."""
 
     text: Text
     important: StrictBool = False
+    evidence_collected: EvidenceCollected | None = None
 
 
 class Merged(BaseModel):
@@ -98,6 +108,7 @@ class Patch(BaseModel):
     name: ShortText = "-"
     text: Text = "-"
     important: StrictBool = False
+    evidence_collected: EvidenceCollected | None = None
     automated: StrictBool = False
     document: Text | None = None
     action_id: ShortText = "-"

@@ -76,6 +76,15 @@ class ActionFact:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceFact:
+    """An archive of evidence that was collected, and the SHA-256 by which it can be known again."""
+
+    archive: str
+    sha256: str
+    collected_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known of the incident. `began_at` is its start, or its detection where the start is not known."""
@@ -96,6 +105,7 @@ class Facts:
     timeline: tuple[Moment, ...] = ()
     actions: tuple[ActionFact, ...] = ()
     links: tuple[Link, ...] = ()
+    evidence: tuple[EvidenceFact, ...] = ()
 
 
 def file_name(facts: Facts) -> str:

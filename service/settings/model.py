@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import Duration, PositiveDuration, format_window
+from service.settings.evidence import Evidence
 from service.settings.goals import Deadlines, Targets, WeeklyReview
 from service.settings.grafana import Grafana
 from service.settings.inbound import Correlation, GrafanaAlerts, PagerDuty
@@ -183,6 +184,7 @@ class Settings(Section):
     silences: Silences = Silences()
     reconcile: Reconcile = Reconcile()
     inquiry: Inquiry = Inquiry()
+    evidence: Evidence = Evidence()
 
     @model_validator(mode="after")
     def _stay_at_home_without_tokens(self) -> Self:
@@ -200,6 +202,7 @@ class Settings(Section):
         needs = (
             ("onset.query", self.onset.query, self.prometheus.url, "prometheus.url"),
             ("reconcile.gaps", self.reconcile.gaps, self.prometheus.url, "prometheus.url"),
+            ("evidence.metrics", bool(self.evidence.metrics), self.prometheus.url, "prometheus.url"),
         )
         for key, wish, address, needed in needs:
             if wish and not address:

@@ -29,6 +29,26 @@ class RecordPage:
 
 
 @dataclass(frozen=True, slots=True)
+class RawBody:
+    """A webhook body as it was received, for the first time and for the last; `times` counts the repeats as well."""
+
+    digest: str
+    source: str
+    first_received_at: datetime
+    last_received_at: datetime
+    times: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPage:
+    """A page of bodies, the earliest first; `next_skip` is how many to skip for the next, None at the end."""
+
+    bodies: tuple[RawBody, ...]
+    next_skip: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentLine:
     """One incident in a list."""
 

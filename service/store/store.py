@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
 from service.store import tables as t
+from service.store.board import Board, Filter, ListPage, page_of, read_board
+from service.store.bodies import page_of_bodies
 from service.store.concerns import Concern, read_concerns
 from service.store.done import Done, page_of_postmortems, read_done
 from service.store.engine import StoreRefused, StoreUnavailable, connect, is_file, parse, shown, translated, writing
@@ -21,7 +23,7 @@ from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, mark
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.reading import incident_record, page_of_incidents
-from service.store.records import IncidentRecord, Page, RecordPage
+from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.store.saving import save
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
@@ -187,6 +189,24 @@ class Store:
                 now=now,
             )
 
+    def listing(
+        self, wanted: Filter, *, now: datetime, before: int | None = None, after: int | None = None, limit: int = 50
+    ) -> ListPage:
+        """Return the incidents that are asked for, newest first, without those that were merged into another.
+
+        Of the next older ones `before` an id, or of the next newer ones `after` it.
+        """
+        with translated(), self._engine.connect() as connection:
+            return page_of(connection, wanted, now, before=before, after=after, limit=limit)
+
+    def board(self, *, now: datetime, until: datetime, limit: int) -> Board:
+        """Return what is open at `now`, and the stages and actions that are owed until `until`, late or not yet.
+
+        At most `limit` of each are listed; counts are whole.
+        """
+        with translated(), self._engine.connect() as connection:
+            return read_board(connection, self._policy, now, until, limit)
+
     def concerns(self, since: datetime) -> tuple[Concern, ...]:
         """Return the incidents that are open or were detected after `since`, the newest first, with their firings.
 
@@ -210,6 +230,11 @@ class Store:
         """
         with translated(), self._engine.connect() as connection:
             return page_of_postmortems(connection, self._policy, owing_only=owing_only, before=before, limit=limit)
+
+    def bodies(self, incident_id: int, *, skip: int = 0, limit: int) -> BodyPage:
+        """Return the raw bodies that told of an incident, the earliest first, as far as they are still kept."""
+        with translated(), self._engine.connect() as connection:
+            return page_of_bodies(connection, incident_id, skip=skip, limit=limit)
 
     def done(self, now: datetime, since: datetime) -> Done:
         """Return what was verified since then, and the checks that incidents detected since then fail at `now`."""

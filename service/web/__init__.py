@@ -6,7 +6,6 @@ from service.web import (
     alertmanager_events,
     api,
     edge,
-    incident_page,
     openapi,
     pagerduty,
     pages,
@@ -14,13 +13,14 @@ from service.web import (
     problems,
     webhooks,
 )
+from service.web.pages import assets
 from service.web.parts import Incidents, Parts, Recorder, Tally
 
 __all__ = ["Incidents", "Parts", "Recorder", "Tally", "install"]
 
 
 def install(app: Flask, parts: Parts) -> None:
-    """Put every route, hook and error handler on the application. Nothing here answers with a redirect.
+    """Put every route, hook and error handler on the application. Only a form of a page is answered with a redirect.
 
     Alertmanager follows a redirect with a GET (or not at all), so that paths are taken with or without a slash at the
     end, and double slashes are not tidied up.
@@ -37,7 +37,7 @@ def install(app: Flask, parts: Parts) -> None:
         api.blueprint(parts),
         probes.blueprint(parts),
         pages.blueprint(parts),
-        incident_page.blueprint(parts),
+        assets.blueprint(),
         openapi.blueprint(),
     ):
         app.register_blueprint(blueprint)

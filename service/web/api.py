@@ -1,11 +1,11 @@
 """The lifecycle API: what people and their tools report and read."""
 
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import urlencode
 
-from flask import Blueprint, Request, Response, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.incident import Phase
 from service.domain.policy import Severity
@@ -13,16 +13,16 @@ from service.intake import lifecycle
 from service.intake.reasons import Failure, Source
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
-from service.web import postmortems, shapes
+from service.web import evidence, postmortems, shapes
 from service.web.auth import authorize
 from service.web.edge import received
 from service.web.lookup import incident_number, incident_record
 from service.web.parts import Parts
+from service.web.query import parsed
 from service.web.timeline import timeline
 
 INCIDENTS = "/api/v1/incidents"
 POSTMORTEMS = "/api/v1/postmortems"
-Query = TypeVar("Query", bound=BaseModel)
 
 
 class IncidentQuery(BaseModel):
@@ -66,7 +66,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @bp.get(INCIDENTS, strict_slashes=False)
     def list_incidents() -> Response:
         authorize(request, parts.tokens, "read")
-        query = _query(request, IncidentQuery, several=("phase", "severity"))
+        query = parsed(request, IncidentQuery, several=("phase", "severity"))
         page = parts.store.incidents(
             now=parts.clock(),
             phases=query.phase,
@@ -109,10 +109,12 @@ def blueprint(parts: Parts) -> Blueprint:
         parts.tally.heard(Source.API.value, now)
         return _incident(parts, number, now, 201 if outcome.created else 200)
 
+    evidence.add_routes(bp, parts)
+
     @bp.get(POSTMORTEMS, strict_slashes=False)
     def list_postmortems() -> Response:
         authorize(request, parts.tokens, "read")
-        query, now = _query(request, PostmortemQuery), parts.clock()
+        query, now = parsed(request, PostmortemQuery), parts.clock()
         page = parts.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
         found = [postmortems.status(record, parts.policy, now) for record in page.records]
         return _json(postmortems.PostmortemList(postmortems=found, next=_next(POSTMORTEMS, query, page.next_before)))
@@ -120,7 +122,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @bp.get("/api/v1/indicators", strict_slashes=False)
     def show_indicators() -> Response:
         authorize(request, parts.tokens, "read")
-        window = _query(request, IndicatorQuery).window
+        window = parsed(request, IndicatorQuery).window
         rows = parts.indicators(window, parts.clock())
         if rows is None:
             raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
@@ -131,19 +133,6 @@ def blueprint(parts: Parts) -> Blueprint:
 
 def _incident(parts: Parts, number: int, now: datetime, status: int) -> Response:
     return _json(shapes.detail(incident_record(parts, number), number, parts.policy, now), status)
-
-
-def _query(request: Request, model: type[Query], several: tuple[str, ...] = ()) -> Query:
-    given = {
-        key: [part for value in values for part in value.split(",")] if key in several else values[-1]
-        for key, values in request.args.lists()
-    }
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
-        raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be read. {text}") from None
 
 
 def _next(path: str, query: BaseModel, before: int | None) -> str | None:

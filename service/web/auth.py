@@ -23,8 +23,8 @@ class Denied(Exception):
         self.detail = detail
 
 
-def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None:
-    """Let the request pass, or raise Denied.
+def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Token | None:
+    """Let the request pass and return its token, None where none is configured; or raise Denied.
 
     A browser that another page sent here is refused for anything that writes: it brings its Origin, Alertmanager,
     curl and `mttx` bring none. Without tokens the Host must be loopback as well, so that no name of somebody else's
@@ -34,7 +34,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None
         check_origin(request)
     if not tokens:
         _check_host(request)
-        return
+        return None
     token = find_token(tokens, _presented(request))
     if token is None:
         raise Denied(
@@ -42,6 +42,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> None
         )
     if scope not in token.scopes:
         raise Denied(Failure.FORBIDDEN, f"This token lacks the scope {scope!r}; add it in the tokens file.")
+    return token
 
 
 def _presented(request: Request) -> str:

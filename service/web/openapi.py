@@ -18,7 +18,7 @@ from service.intake import alertmanager, event_data, grafana, lifecycle
 from service.intake.alertmanager_events import RecorderEvent
 from service.intake.event_data import INCIDENT_ID
 from service.intake.pagerduty import PagerDutyPayload
-from service.web import postmortems, shapes
+from service.web import evidence, postmortems, shapes
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.auth import Scope
 from service.web.problems import MEDIA_TYPE, ProblemShape
@@ -27,12 +27,16 @@ from service.web.timeline import Timeline
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
 _TEXT = "text/plain"
+_PAGE = "text/html"
 _INCIDENT = "/api/v1/incidents/{incident_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path. `answer` is a model of JSON, or the media type of anything else."""
+    """One method of one path. `answer` is a model of JSON, or the media type of anything else.
+
+    `errors_as` is the media type of errors that are no problem documents.
+    """
 
     method: str
     path: str
@@ -44,6 +48,7 @@ class Operation:
     query: type[BaseModel] | None = None
     ok: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
+    errors_as: str | None = None
 
 
 _READING = (401, 403, 503)
@@ -59,6 +64,18 @@ def _of_grafana(method: str) -> Operation:
         body=grafana.GrafanaPayload,
         answer=shapes.AlertsReceipt,
         errors=_WRITING,
+    )
+
+
+def _page(path: str, summary: str, *errors: int) -> Operation:
+    return Operation(
+        method="get",
+        path=path,
+        summary=summary,
+        answer=_PAGE,
+        scope="read",
+        errors=(*_READING, *errors),
+        errors_as=_PAGE,
     )
 
 
@@ -151,6 +168,24 @@ OPERATIONS = (
     ),
     Operation(
         method="get",
+        path=f"{_INCIDENT}/bodies",
+        summary="List the raw webhook bodies that told of an incident, the earliest first",
+        scope="read",
+        query=evidence.BodyQuery,
+        answer=evidence.BodyList,
+        errors=(400, *_READING, 404),
+    ),
+    Operation(
+        method="get",
+        path=f"{_INCIDENT}/evidence",
+        summary="Collect the evidence of an incident as a ZIP archive, and record that it was",
+        scope="read",
+        query=evidence.EvidenceQuery,
+        answer="application/zip",
+        errors=(400, *_READING, 404),
+    ),
+    Operation(
+        method="get",
         path="/api/v1/postmortems",
         summary="List postmortems that owe something: a stage, an action, its verification, a check of being done",
         scope="read",
@@ -183,27 +218,42 @@ OPERATIONS = (
         errors=(401, 403, 503),
     ),
     Operation(method="get", path="/openapi.json", summary="This document", answer=_JSON),
-    Operation(method="get", path="/", summary="A page with links, for people", answer="text/html"),
+    _page("/", "Targets now, open incidents with their clocks, and what is owed, as a page for people"),
+    _page("/incidents", "The incidents as a page for people, with filters and a search"),
+    _page("/incidents/{incident_id}", "One incident as a page for people, with its forms", 404),
+    _page("/incidents/{incident_id}/{action}", "One form of an incident as a page for people", 404),
+    Operation(
+        method="post",
+        path="/incidents/{incident_id}/{action}",
+        summary="Take in what a form of a page asks for, and go back to the incident",
+        answer=_PAGE,
+        scope="write",
+        ok=(303,),
+        errors=(401, 403, 404, 409, 413, 422, 503),
+        errors_as=_PAGE,
+    ),
+    _page("/postmortems", "Who owes what by when, as a page for people"),
     Operation(
         method="get",
-        path="/incidents/{incident_id}",
-        summary="One incident as a page, for people",
-        answer="text/html",
-        scope="read",
-        errors=(*_READING, 404),
+        path="/assets/{digest}/{name}",
+        summary="Style and script of the pages, to be kept for good",
+        answer="text/css",
+        errors=(404,),
     ),
 )
 _DESCRIBED = {
     200: "Done; where something was sent, it was here before or changed nothing else",
     201: "Recorded, and on disk",
     202: "Understood, and of no interest here, or not to be recorded; nothing to send again",
+    303: "Recorded, and on disk; go and see",
     400: "What was sent cannot be accepted as it is; `detail` says what to change",
     401: "A token is needed",
     403: "The token lacks the scope, or the request comes from where it must not",
-    404: "There is no such incident",
+    404: "There is no such thing",
     409: "The incident's state does not allow it",
     413: "Too large",
     415: "The body is compressed; send it as it is",
+    422: "What was typed cannot be taken; the page says why",
     503: "Try again after `Retry-After` seconds",
 }
 
@@ -267,7 +317,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": _parameters(operation),
         "responses": {
             **{str(status): _answer(operation.answer, status) for status in operation.ok},
-            **{str(status): _answer(ProblemShape, status, MEDIA_TYPE) for status in sorted(operation.errors)},
+            **{
+                str(status): _answer(operation.errors_as or ProblemShape, status, MEDIA_TYPE)
+                for status in sorted(operation.errors)
+            },
         },
     }
     if operation.body:
@@ -285,9 +338,9 @@ def _operation_id(operation: Operation) -> str:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    if "{incident_id}" in operation.path:
-        schema = {"type": "string", "pattern": INCIDENT_ID}
-        found.append({"name": "incident_id", "in": "path", "required": True, "schema": schema})
+    for name in re.findall(r"{(\w+)}", operation.path):
+        schema = {"type": "string"} | ({"pattern": INCIDENT_ID} if name == "incident_id" else {})
+        found.append({"name": name, "in": "path", "required": True, "schema": schema})
     if operation.query:
         found += [
             {"name": name, "in": "query", "required": False, "schema": schema}

@@ -1,8 +1,9 @@
 """What the web needs from the rest of the house, handed in by `service.app`; the tests hand in fakes."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -10,14 +11,18 @@ from service.domain.incident import Phase
 from service.domain.indicators import Row
 from service.domain.policy import Policy, Severity
 from service.domain.silences import People
+from service.evidence.collecting import Collected
+from service.evidence.sources.timeline import Story
+from service.evidence.subject import Subject
 from service.intake import alertmanager, lifecycle
 from service.intake.grafana import Reading as GrafanaReading
 from service.intake.pagerduty import Reading as PagerDutyReading
 from service.intake.signatures import Signing
 from service.recorder.commands import Command, Outcome
 from service.settings.tokens import Token
+from service.store.board import Board, Filter, ListPage
 from service.store.concerns import Concern
-from service.store.records import IncidentRecord, Page, RecordPage
+from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 
 
 class Recorder(Protocol):
@@ -49,8 +54,19 @@ class Incidents(Protocol):
     ) -> Page:
         """Return a page of incidents, newest first."""
 
+    def listing(
+        self, wanted: Filter, *, now: datetime, before: int | None = None, after: int | None = None, limit: int
+    ) -> ListPage:
+        """Return a page of the incidents that are asked for, newest first, before or after an id."""
+
+    def board(self, *, now: datetime, until: datetime, limit: int) -> Board:
+        """Return what is open at `now`, and what is owed until `until`; at most `limit` of each."""
+
     def postmortems(self, *, owing_only: bool, before: int | None, limit: int) -> RecordPage:
         """Return a page of incidents with all that is known of them, newest first."""
+
+    def bodies(self, incident_id: int, *, skip: int = 0, limit: int) -> BodyPage:
+        """Return the raw bodies that told of an incident, the earliest first."""
 
     def concerns(self, since: datetime) -> tuple[Concern, ...]:
         """Return the incidents that are open or were detected after `since`, with their firings."""
@@ -78,6 +94,21 @@ class Tally(Protocol):
         """Note when a source last said something that was accepted."""
 
 
+class Evidence(Protocol):
+    """Bundles evidence, as it is configured. May take minutes."""
+
+    @property
+    def margin(self) -> timedelta:
+        """How long before and after an incident is looked at as well."""
+
+    def collect(self, subject: Subject, story: Story, target: Path) -> Collected:
+        """Write an archive. Raises NotCollected."""
+
+
+class EvidenceBusy(Exception):
+    """Evidence is being collected already; try again later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """How the webhooks of other systems are read, and how they sign; without a signing they need a token.
@@ -97,7 +128,8 @@ class Parts:
     """The collaborators. Without `tokens` there is no authentication and only loopback is served.
 
     `indicators` answers None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
-    headers and answers the scrape and its headers. `most_bytes` bounds request bodies.
+    headers and answers the scrape and its headers. `windows` are those of the indicators by name. `most_bytes` bounds
+    request bodies.
     """
 
     recorder: Recorder
@@ -110,7 +142,10 @@ class Parts:
     events: lifecycle.Reading
     policy: Policy
     zone: ZoneInfo
+    evidence: Evidence
     sources: Sources = field(default_factory=Sources)
     tokens: tuple[Token, ...] = ()
     metrics_auth: bool = False
+    windows: Mapping[str, timedelta] = field(default_factory=lambda: {"30d": timedelta(days=30)})
+    grafana_url: str | None = None
     most_bytes: int = 2 * 1024 * 1024

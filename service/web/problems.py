@@ -13,7 +13,7 @@ from service.intake.reasons import Failure, Source
 from service.intake.wire import Fault, PayloadError
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
-from service.web.parts import Tally
+from service.web.parts import EvidenceBusy, Tally
 
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
@@ -90,6 +90,8 @@ def _problem(error: Exception) -> _Problem:
             return _Problem(HTTPStatus.CONFLICT, str(error), Failure.CONFLICT)
         case Busy():
             return _again("Too many requests wait for the store; try again.", Failure.BUSY, seconds=1)
+        case EvidenceBusy():
+            return _again("Evidence is being collected for somebody else; try again.", Failure.BUSY, seconds=30)
         case StoreUnavailable():
             return _again("The store does not answer; try again.", Failure.STORE, seconds=5)
         case HTTPException():

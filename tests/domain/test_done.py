@@ -27,6 +27,31 @@ def test_it_takes_what_was_last_said_of_a_check():
     assert failed_checks(incident(said[0])) == [Check.EVIDENCE]
 
 
+def test_evidence_that_was_collected_passes_unless_the_document_says_otherwise():
+    def evidence(*states):
+        said = [event(K.POSTMORTEM_CHECKED, n, data={"checks": {"evidence": s}}) for n, s in enumerate(states, 5)]
+        return definition_of_done(incident(collected, *said), at(9))[Check.EVIDENCE]
+
+    archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64}
+    collected = event(K.NOTE, 2, data={"text": "x", "evidence_collected": archive})
+    assert evidence() is evidence("pending") is evidence("failed", "pending") is CheckState.PASSED
+    assert evidence("failed") is CheckState.FAILED
+    assert evidence("not_needed") is CheckState.NOT_NEEDED
+    assert failed_checks(incident(collected)) == []
+
+
+def test_another_note_is_no_evidence():
+    told = incident(event(K.NOTE, 2, data={"text": "evidence_collected"}))
+    assert definition_of_done(told, at(9))[Check.EVIDENCE] is CheckState.PENDING
+
+
+def test_evidence_that_is_retracted_is_none():
+    archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64}
+    collected = event(K.NOTE, 2, event_id="e", data={"text": "x", "evidence_collected": archive})
+    told = incident(collected, event(K.RETRACTED, 3, data={"event_id": "e"}))
+    assert definition_of_done(told, at(9))[Check.EVIDENCE] is CheckState.PENDING
+
+
 def test_it_fails_a_deadline_that_passed_and_keeps_it_failed():
     late = incident(event(K.POSTMORTEM_DRAFTED, 60 * DAY))
     assert definition_of_done(incident(), at(60 * DAY))[Check.DEADLINE] is CheckState.FAILED

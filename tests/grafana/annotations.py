@@ -78,12 +78,15 @@ class AnnotationTable:
             raise Refused(404, "Annotation not found")
         return self.rows[annotation_id]
 
-    def find(self, tags, limit):
+    def find(self, tags, limit, begin=0, end=0):
         wanted = parse_tags(tags)
         ids = self.rows.keys()
         for pair in wanted:
             ids = ids & self.by_tag.get(pair if pair[1] else (pair[0], None), set())
-        found = sorted((self.rows[i] for i in ids), key=lambda row: (-row["timeEnd"], -row["time"]))
+        rows = (self.rows[i] for i in ids)
+        if begin and end:  # what touches the stretch of time (pkg/services/annotations/annotationsimpl/xorm_store.go)
+            rows = (row for row in rows if row["time"] <= end and row["timeEnd"] >= begin)
+        found = sorted(rows, key=lambda row: (-row["timeEnd"], -row["time"]))
         return found[: limit or 100]
 
     def delete(self, annotation_id):

@@ -134,7 +134,8 @@ class Grafana:
         return 200, {"message": "Annotation added", "id": self.annotations.add(body, int(time.time() * 1000), uid)}
 
     def _find(self, role, query, body):
-        found = self.annotations.find(query.get("tags", ()), int(query.get("limit", [100])[0]))
+        limit, begin, end = (int(query.get(name, [default])[0]) for name, default in _FIND)
+        found = self.annotations.find(query.get("tags", ()), limit, begin, end)
         return 200, [_shown(row) for row in found]
 
     def _get(self, role, query, body, annotation_id):
@@ -202,6 +203,7 @@ def _shown(row):
     return {"alertId": 0, "dashboardId": 0, "panelId": 0, "userId": 1, "newState": "", "data": {}} | row
 
 
+_FIND = (("limit", 100), ("from", 0), ("to", 0))
 _ROUTES = [
     ("GET", "/api/org", Grafana._org, None),
     ("GET", "/api/access-control/user/permissions", Grafana._permissions, None),

@@ -13,7 +13,17 @@ from service.postmortems.lint import lint
 from service.postmortems.reading import read
 from service.postmortems.terms import Terms
 from service.render import postmortem
-from service.render.postmortem import ActionFact, AlertFact, BadTemplate, Facts, Interval, Link, file_name, fill
+from service.render.postmortem import (
+    ActionFact,
+    AlertFact,
+    BadTemplate,
+    EvidenceFact,
+    Facts,
+    Interval,
+    Link,
+    file_name,
+    fill,
+)
 from service.render.timeline import Moment
 
 TEMPLATES = Path(postmortem.__file__).parent / "templates"
@@ -78,6 +88,18 @@ BARE = {
     "links": (),
     "phase": "detected",
 }
+
+
+ARCHIVES = (EvidenceFact("evidence-INC-7.zip", "0a" * 32, T0), EvidenceFact("second`|.zip", "0b" * 32, T0))
+
+
+@pytest.mark.parametrize(("language", "said"), [("ja", "証跡アーカイブ"), ("en", "Evidence archive")])
+def test_it_names_the_archives_that_were_collected(language, said):
+    text, _ = made(language, evidence=ARCHIVES)
+    lines = [line for line in text.splitlines() if said in line]
+    assert [("0a" * 32 in line, "0b" * 32 in line) for line in lines] == [(True, False), (False, True)]
+    assert "`evidence-INC-7.zip`" in lines[0]
+    assert said not in made(language)[0]
 
 
 def template(language):

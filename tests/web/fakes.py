@@ -2,15 +2,19 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response
 
+from service.domain.events import EventKind
 from service.domain.incident import Phase, fold
+from service.evidence.collecting import Terms, collect
+from service.evidence.sources.timeline import Timeline
 from service.intake import alertmanager, lifecycle
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
-from service.store.records import IncidentRecord, Page
+from service.store.board import Board, ListPage
+from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.web import Parts, install
 from tests.builders import event, policy
 
@@ -50,6 +54,9 @@ class FakeStore:
     records: dict = field(default_factory=dict)
     page: Page = field(default_factory=lambda: Page((), None))
     asked: dict = field(default_factory=dict)
+    kept: dict = field(default_factory=dict)
+    listed: ListPage = field(default_factory=lambda: ListPage((), None, None))
+    owed: Board = field(default_factory=lambda: Board((), 0, (), 0, (), 0))
     down: bool = False
 
     def incident(self, incident_id):
@@ -61,9 +68,44 @@ class FakeStore:
         self.asked = asked
         return self.page
 
+    def bodies(self, incident_id, *, skip=0, limit):
+        self.ping()
+        found = self.kept.get(incident_id, ())
+        return BodyPage(tuple(found[skip : skip + limit]), skip + limit if len(found) > skip + limit else None)
+
+    def listing(self, wanted, **asked):
+        self.ping()
+        self.asked = {"wanted": wanted, **asked}
+        return self.listed
+
+    def board(self, **asked):
+        self.ping()
+        self.asked = asked
+        return self.owed
+
+    def postmortems(self, **asked):
+        self.ping()
+        self.asked = asked
+        return RecordPage(tuple(self.records.values()), None)
+
     def ping(self):
         if self.down:
             raise StoreUnavailable("the store did not answer: disk I/O error")
+
+
+class FakeEvidence:
+    """Collects the timeline alone. `before` is called before that."""
+
+    margin = timedelta(minutes=15)
+
+    def __init__(self):
+        self.subjects = []
+        self.before = lambda: None
+
+    def collect(self, subject, story, target):
+        self.subjects.append(subject)
+        self.before()
+        return collect(subject, [Timeline(story, None)], target, Terms(version="1.2.3"), lambda: NOW)
 
 
 class FakeTally(Counter):
@@ -87,7 +129,7 @@ class FakeTally(Counter):
 
 def record(*events, incident_id=1, episodes=(), merged_into=None):
     """A stored incident of these events; a detection at builder time 0 where there is nothing else."""
-    events = events or (() if episodes else (event("detected"),))
+    events = events or (() if episodes else (event(EventKind.DETECTED),))
     folded = fold(merged_into or incident_id, events, episodes, policy(), NOW)
     return IncidentRecord(folded, tuple(events), tuple(episodes), merged_into)
 
@@ -97,6 +139,7 @@ class World:
 
     def __init__(self, **parts):
         self.recorder, self.store, self.tally = FakeRecorder(), FakeStore({1: record()}), FakeTally()
+        self.evidence = FakeEvidence()
         self.ids = iter(f"new-{n}" for n in range(1, 100))
         self.parts = replace(
             Parts(
@@ -110,6 +153,7 @@ class World:
                 events=lifecycle.Reading(zone=TOKYO, new_id=lambda: next(self.ids)),
                 policy=policy(),
                 zone=TOKYO,
+                evidence=self.evidence,
             ),
             **parts,
         )

@@ -36,9 +36,11 @@ REQUESTS = [
     ("GET", "/api/v1/incidents", READ),
     ("GET", "/api/v1/incidents/INC-1", READ),
     ("GET", "/api/v1/incidents/INC-1/timeline", READ),
+    ("GET", "/api/v1/incidents/INC-1/bodies", READ),
+    ("GET", "/api/v1/incidents/INC-1/evidence", READ),
     ("GET", "/api/v1/indicators", READ),
 ]
-OPEN = ["/", "/openapi.json", "/metrics", "/-/healthy", "/-/ready"]
+OPEN = ["/openapi.json", "/metrics", "/-/healthy", "/-/ready"]
 
 
 @pytest.mark.parametrize("header", [bearer, basic])

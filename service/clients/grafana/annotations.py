@@ -4,7 +4,7 @@ All of time, timeEnd, tags and text are sent each time: PUT empties what is left
 list for tags that it was not given. A point is a region that ends where it begins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from service.render.annotations import KEY_TAG, Annotation
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIMIT = 100
 """How many annotations with the same key are looked for; one is what should be there."""
+MOST = 10_000
+"""How many annotations of a stretch of time are asked for; Grafana itself knows no limit."""
 
 
 def milliseconds(at: datetime) -> int:
@@ -66,6 +68,21 @@ class Annotations:
             raise self._connection.unexpected(found)
         stored = (self._stored(one) for one in found)
         return sorted((one for one in stored if one is not None and one.key == key), key=lambda one: one.id)
+
+    def between(self, begin: datetime, end: datetime, tags: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Return every annotation that touches a stretch of time, ours and others', as Grafana tells of them.
+
+        The earliest first; `tags`: only those that have all of them; `MOST`, the latest to end, where there are more.
+        """
+        quoted = [quote(tag, safe="") for tag in tags] or None
+        since, until = milliseconds(begin), milliseconds(end)
+        with self._connection.asking() as api:
+            found = api.annotations.find_annotations(time_from=since, time_to=until, tags=quoted, limit=MOST)
+        if not isinstance(found, list):
+            raise self._connection.unexpected(found)
+        stored = [((one.time, one.id), told) for told in found if (one := self._stored(told))]
+        stored.sort(key=lambda pair: pair[0])
+        return [told for _, told in stored]
 
     def add(self, annotation: Annotation, dashboard_uid: str | None = None) -> int:
         """Create one and return its id; not idempotent: after a failure it may be there, or come to be."""

@@ -1,0 +1,81 @@
+"""How long pages take with few and with many past incidents, on the same machine in the same rounds."""
+
+import http.client
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from benchmarks import past
+from benchmarks.plan import Plan
+from benchmarks.report import Figure, Line, Section, Target
+from benchmarks.servers import NotReady, Server, running
+
+FEW, MANY = 1_000, 100_000
+_TRIES = 5
+Found = dict[str, dict[int, list[float]]]
+
+
+def measure(plan: Plan) -> list[Section]:
+    """Ask two servers for every page in turn; of some tries in a round the median counts."""
+    folder = plan.folder / "pages"
+    folder.mkdir()
+    sizes = (FEW, min(MANY, plan.sizes[-1]))
+    base = folder / "base.db"
+    past.record_base(base)
+    found: Found = defaultdict(lambda: defaultdict(list))
+    with ExitStack() as stack:
+        servers: dict[int, Server] = {}
+        for size in sizes:
+            past.multiply(base, folder / f"{size}.db", size)
+            servers[size] = stack.enter_context(running("ours", folder / f"{size}.db"))
+        for number in plan.rounds():
+            for size in sizes if number % 2 else sizes[::-1]:
+                for what, path in _paths(size).items():
+                    found[what][size].append(_median_ms(servers[size], path))
+    shutil.rmtree(folder)
+    return [Section("pages by past incidents", list(_lines(found, *sizes)))]
+
+
+def _paths(size: int) -> Mapping[str, str]:
+    return {
+        "/": "/",
+        "/incidents, first page": "/incidents",
+        "/incidents, deep page": f"/incidents?before={size // 2}",
+        "/incidents, search that finds": "/incidents?q=errors",
+        "/incidents, search in vain": "/incidents?q=nothing+is+called+so",
+        "/incidents, open ones": "/incidents?state=open",
+        "/incidents, last 7 days": "/incidents?window=7d",
+        "/incidents/INC-x": f"/incidents/INC-{size // 2}",
+        "/postmortems": "/postmortems",
+        "/postmortems, all": "/postmortems?all=yes",
+    }
+
+
+def _lines(found: Found, few: int, many: int) -> list[Line]:
+    lines = []
+    for what, by_size in found.items():
+        against = Figure(by_size[few], "{:,.1f}")
+        target = None if "vain" in what or "days" in what else Target(2)  # these read more, the more there are
+        lines.append(Line(f"{what}, ms, {many:,}", Figure(by_size[many], "{:,.1f}"), f"{few:,}", against, target))
+    return lines
+
+
+def _median_ms(server: Server, path: str) -> float:
+    return sorted(_get_ms(server.address, path) for _ in range(_TRIES))[_TRIES // 2]
+
+
+def _get_ms(address: str, path: str) -> float:
+    connection = http.client.HTTPConnection(address, timeout=60)
+    began = time.perf_counter()
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        msg = f"{path} was answered {answer.status}"
+        raise NotReady(msg)
+    return (time.perf_counter() - began) * 1000

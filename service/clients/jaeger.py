@@ -1,0 +1,130 @@
+"""Jaeger's HTTP API, as its own pages use it, as far as we read it: traces of a stretch of time, as OTLP JSON."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from service.clients.json_api import AskingFailed, JsonApi
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Otlp = dict[str, Any]
+_STATUS_ERROR = {"code": 2}
+
+
+class Jaeger:
+    """Reads one Jaeger. Every method raises AskingFailed."""
+
+    def __init__(self, api: JsonApi) -> None:
+        self._api = api
+
+    def search(
+        self, service: str, begin: datetime, end: datetime, limit: int, tags: Mapping[str, str] | None = None
+    ) -> dict[str, Otlp]:
+        """Return the traces of a service by their ids, `limit` of them at most; `tags`: those with all of them."""
+        parameters = {
+            "service": service,
+            "start": str((begin - EPOCH) // timedelta(microseconds=1)),
+            "end": str((end - EPOCH) // timedelta(microseconds=1)),
+            "limit": str(limit),
+        }
+        if tags:
+            parameters["tags"] = json.dumps(dict(tags), ensure_ascii=False)
+        return self._traces(self._api.get("/api/traces", parameters))
+
+    def trace(self, trace_id: str) -> Otlp | None:
+        """Return a trace, None where Jaeger has none."""
+        try:
+            found = self._traces(self._api.get(f"/api/traces/{trace_id}"))
+        except AskingFailed as error:
+            if error.status == 404:
+                return None
+            raise
+        return next(iter(found.values()), None)
+
+    def _traces(self, answer: Any) -> dict[str, Otlp]:
+        if not isinstance(answer, dict) or not isinstance(answer.get("data") or [], list):
+            raise AskingFailed(f"{self._api.url}: this is not Jaeger's API")
+        if not answer.get("data") and answer.get("errors"):
+            raise AskingFailed(f"{self._api.url}: {_told(answer['errors'])}")
+        traces = [one for one in answer.get("data") or [] if isinstance(one, dict)]
+        return {str(one.get("traceID", "")): otlp_of(one) for one in traces}
+
+
+def otlp_of(trace: Mapping[str, Any]) -> Otlp:
+    """Return one of Jaeger's traces as OTLP JSON: its processes are resources, its references parents and links."""
+    processes = trace.get("processes") if isinstance(trace.get("processes"), dict) else {}
+    by_process: dict[str, list[Otlp]] = {}
+    for span in trace.get("spans") or []:
+        if isinstance(span, dict):
+            by_process.setdefault(str(span.get("processID", "")), []).append(_span(span))
+    return {
+        "resourceSpans": [
+            {"resource": {"attributes": _resource((processes or {}).get(name))}, "scopeSpans": [{"spans": spans}]}
+            for name, spans in sorted(by_process.items())
+        ]
+    }
+
+
+def _resource(process: Any) -> list[Otlp]:
+    told = process if isinstance(process, dict) else {}
+    name = {"key": "service.name", "value": {"stringValue": str(told.get("serviceName", ""))}}
+    return [name, *_attributes(told.get("tags"))]
+
+
+def _span(span: Mapping[str, Any]) -> Otlp:
+    started = int(span.get("startTime") or 0) * 1000
+    references = [one for one in span.get("references") or [] if isinstance(one, dict)]
+    parent = next((one for one in references if one.get("refType") == "CHILD_OF"), references[0] if references else {})
+    told: Otlp = {
+        "traceId": str(span.get("traceID", "")),
+        "spanId": str(span.get("spanID", "")),
+        "parentSpanId": str(parent.get("spanID", "")),
+        "name": str(span.get("operationName", "")),
+        "startTimeUnixNano": str(started),
+        "endTimeUnixNano": str(started + int(span.get("duration") or 0) * 1000),
+        "attributes": _attributes(span.get("tags")),
+        "events": [_event(log) for log in span.get("logs") or [] if isinstance(log, dict)],
+    }
+    links = [one for one in references if one is not parent]
+    if links:
+        told["links"] = [{"traceId": str(one.get("traceID")), "spanId": str(one.get("spanID"))} for one in links]
+    if _is_error(span.get("tags")):
+        told["status"] = _STATUS_ERROR
+    return told
+
+
+def _event(log: Mapping[str, Any]) -> Otlp:
+    at = int(log.get("timestamp") or 0) * 1000
+    return {"timeUnixNano": str(at), "name": "log", "attributes": _attributes(log.get("fields"))}
+
+
+def _attributes(tags: Any) -> list[Otlp]:
+    return [
+        {"key": str(tag.get("key", "")), "value": _value(tag.get("value"))}
+        for tag in (tags if isinstance(tags, list) else [])
+        if isinstance(tag, dict)
+    ]
+
+
+def _value(value: Any) -> Otlp:
+    match value:
+        case bool():
+            return {"boolValue": value}
+        case int():
+            return {"intValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+        case _:
+            return {"stringValue": str(value)}
+
+
+def _is_error(tags: Any) -> bool:
+    told = {str(tag.get("key")): tag.get("value") for tag in tags or [] if isinstance(tag, dict)}
+    return told.get("error") in (True, "true") or str(told.get("otel.status_code", "")).upper() == "ERROR"
+
+
+def _told(errors: Any) -> str:
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    text = first.get("msg") if isinstance(first, dict) else first
+    return str(text)[:300]

@@ -1,0 +1,40 @@
+"""The clocks that run while an incident is not over: what is due next, and by when. Pure; nothing ticks here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.indicators import BOUNDS
+from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
+
+_RUNNING = (Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due at `at`: the end of an interval that has a target, or a stage of the postmortem."""
+
+    what: Indicator | Stage
+    at: datetime
+
+    def overdue(self, now: datetime) -> bool:
+        """Say whether it is late at `now`."""
+        return self.at < now
+
+
+def due_next(
+    milestones: Mapping[Milestone, datetime], owed: Mapping[Stage, datetime], severity: Severity, policy: Policy
+) -> tuple[Due, ...]:
+    """Return what an open incident still has to reach, the most urgent first."""
+    found = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
+    return tuple(sorted(found, key=lambda due: due.at))
+
+
+def _targets(milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy) -> Iterator[Due]:
+    for indicator in _RUNNING:
+        begin, end = BOUNDS[indicator]
+        if indicator is Indicator.RESOLVE:
+            begin = policy.resolve_from
+        target = policy.target(indicator, severity) or policy.target(indicator, None)
+        if target is not None and begin in milestones and end not in milestones:
+            yield Due(indicator, milestones[begin] + target.limit)

@@ -1,0 +1,1 @@
+"""The sources of evidence: one adapter each, all optional, each failing alone."""

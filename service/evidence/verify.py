@@ -1,0 +1,169 @@
+"""Checks an archive: that every byte is as it was written, and that it holds what its manifest says, and no more."""
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from service.evidence.archive import PIECE, SEAL_LENGTH, digest_of, entry_of
+from service.evidence.collecting import SIDECAR
+from service.evidence.manifest import FORMAT, NAME, contents_digest
+
+MOST_MANIFEST = 256 * 1024 * 1024
+_LOCAL_HEADER = 30
+_CENTRAL_HEADER = 46
+_END = 22
+_END_64 = 56 + 20
+_SAME = ("date_time", "compress_type", "create_system", "external_attr", "internal_attr", "comment", "flag_bits")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found. `problems` is empty where all is well; the rest is empty or 0 where it cannot be read."""
+
+    sha256: str
+    problems: tuple[str, ...]
+    incident_id: str | None = None
+    collected_at: str = ""
+    complete: bool = False
+    files: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Say whether nothing was found."""
+        return not self.problems
+
+
+def verify(path: Path, expected: str | None = None) -> Verdict:
+    """Check an archive; against the digest in the file beside it too, and the one that is `expected`.
+
+    Raises OSError where it cannot be read.
+    """
+    with path.open("rb") as file:
+        sha256, problems = _sealed(file)
+        told: dict[str, Any] = {}
+        try:
+            with zipfile.ZipFile(file) as archive:
+                problems += list(_layout(file, archive))
+                told = _manifest(archive)
+                problems += list(_contents(archive, told))
+        except _Unreadable as error:
+            problems.append(str(error))
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+            problems.append(f"cannot be read as an archive: {error}")
+        except (AttributeError, KeyError, TypeError, RuntimeError):
+            problems.append(f"{NAME} has not the form of a manifest")
+    problems += _against("the digest that was expected", sha256, expected)
+    problems += _against(f"the one in {path.name}{SIDECAR}", sha256, _beside(path))
+    return Verdict(
+        sha256=sha256,
+        problems=tuple(dict.fromkeys(problems)),
+        incident_id=_text(told, "incident_id"),
+        collected_at=_text(told, "collected_at") or "",
+        complete=told.get("complete") is True,
+        files=len(told.get("files") or ()),
+    )
+
+
+class _Unreadable(Exception):
+    """It cannot be gone on with; the text says why."""
+
+
+def _sealed(file: BinaryIO) -> tuple[str, list[str]]:
+    """Return the SHA-256 of the file, and what is wrong with its seal: one byte changed anywhere is found here."""
+    body = max(file.seek(0, 2) - SEAL_LENGTH, 0)
+    digest = digest_of(file, body)
+    seal = file.read()
+    intact = seal == digest.hexdigest().encode()
+    digest.update(seal)
+    return digest.hexdigest(), [] if intact else ["the seal is broken: bytes were changed, added or taken away"]
+
+
+def _layout(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[str]:
+    """Say what is there that we do not write: gaps, hidden bytes, other attributes."""
+    at = directory = 0
+    for entry in archive.infolist():
+        expected = entry_of(entry.filename, entry.file_size)
+        expected.flag_bits = 0 if entry.filename.isascii() else 0x800
+        if any(getattr(entry, name) != getattr(expected, name) for name in _SAME):
+            yield f"{entry.filename!r} is entered in another way than we do"
+        file.seek(entry.header_offset)
+        header = file.read(_LOCAL_HEADER)
+        name = entry.filename.encode()
+        lengths = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
+        if entry.header_offset != at or lengths[0] != len(name) or file.read(lengths[0]) != name:
+            yield f"{entry.filename!r} does not follow on what is before it"
+        at = entry.header_offset + _LOCAL_HEADER + sum(lengths) + entry.compress_size
+        directory += _CENTRAL_HEADER + len(name) + len(entry.extra)
+    ends = {archive.start_dir + directory + end + SEAL_LENGTH for end in (_END, _END + _END_64)}
+    if at != archive.start_dir or file.seek(0, 2) not in ends or len(archive.comment) != SEAL_LENGTH:
+        yield "there are bytes that belong to no file"
+
+
+def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    names = archive.namelist()
+    if not names or names[0] != NAME:
+        raise _Unreadable(f"{NAME} is not its first file")
+    if archive.infolist()[0].file_size > MOST_MANIFEST:
+        raise _Unreadable(f"{NAME} is larger than any of ours")
+    told = json.loads(archive.read(archive.infolist()[0]))
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise _Unreadable(f"{NAME} is of another format than {FORMAT}; verify it with the version that wrote it")
+    return told
+
+
+def _contents(archive: zipfile.ZipFile, told: dict[str, Any]) -> Iterator[str]:
+    """Compare the files with the manifest, one by one, in its order."""
+    listed = {str(file["path"]): file for file in told["files"]}
+    there = [entry.filename for entry in archive.infolist()[1:]]
+    for path in sorted(listed.keys() - set(there)):
+        yield f"{path!r} is missing"
+    for path in sorted(set(there) - listed.keys()):
+        yield f"{path!r} is not in the manifest"
+    if len(there) != len(set(there)) or len(listed) != len(told["files"]):
+        yield "a file is there twice"
+    if not (set(there) ^ listed.keys()) and there != list(listed):
+        yield "the files are in another order than in the manifest"
+    for entry in archive.infolist()[1:]:
+        file = listed.get(entry.filename)
+        if file is not None and _digest(archive, entry) != (file["sha256"], file["size"]):
+            yield f"{entry.filename!r} is not what was collected"
+    if contents_digest([(str(f["path"]), str(f["sha256"])) for f in told["files"]]) != told["contents_sha256"]:
+        yield "contents_sha256 is not that of the files"
+
+
+def _digest(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, int]:
+    """Return the SHA-256 and the size of a file, read in pieces; of one that cannot be unpacked, nothing."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with archive.open(entry) as content:
+            while piece := content.read(PIECE):
+                digest.update(piece)
+                size += len(piece)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return "", -1
+    return digest.hexdigest(), size
+
+
+def _beside(path: Path) -> str | None:
+    try:
+        return path.with_name(path.name + SIDECAR).read_text(encoding="utf-8").split(" ", 1)[0].strip()
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return ""
+
+
+def _against(what: str, sha256: str, expected: str | None) -> list[str]:
+    if expected is None or expected.casefold() == sha256:
+        return []
+    return [f"its SHA-256 is not {what}"]
+
+
+def _text(told: dict[str, Any], key: str) -> str | None:
+    value = told.get(key)
+    return value if isinstance(value, str) else None

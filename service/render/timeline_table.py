@@ -1,0 +1,41 @@
+"""A timeline as a Markdown table for people: each entry in UTC, in the local zone, and as time since the detection."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from service.render.timeline import offset, zone_name
+
+LONGEST_TEXT = 500
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that happened; `what` is its kind, `source` who told of it, `text` what was said."""
+
+    at: datetime
+    what: str
+    source: str = ""
+    text: str = ""
+
+
+def timeline_table(title: str, rows: Iterable[Row], zone: ZoneInfo, detected_at: datetime | None) -> str:
+    """Return the document; what others said is escaped, in one line, and shortened."""
+    ordered = sorted(rows, key=lambda row: row.at)
+    lines = [f"# {_cell(title)}", "", f"Times are UTC, and {zone.key} beside it. T0 is the detection.", ""]
+    lines += [f"| UTC | {zone.key} | since T0 | what | source | said |", "|---|---|---|---|---|---|"]
+    for row in ordered:
+        utc, local = row.at.astimezone(UTC), row.at.astimezone(zone)
+        times = [f"{utc:%Y-%m-%d %H:%M:%S}Z", f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"]
+        cells = [*times, offset(row.at, detected_at), row.what, row.source, row.text]
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    line = " ".join(text.split())
+    short = line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
+    return _SPECIAL.sub(r"\\\1", short)

@@ -1,0 +1,194 @@
+"""Queries behind the pages: a list that can be searched and paged both ways, and what is open and owed right now."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+
+from service.domain.actions import Action, ActionState
+from service.domain.incident import OPEN_PHASES, Phase
+from service.domain.policy import IncidentType, Milestone, Policy, Severity, Stage
+from service.store import tables as t
+from service.store.reading import incident_record, milestones_of
+
+_LIVE = t.incidents.c.merged_into.is_(None)
+_DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which incidents are asked for; what is empty asks for nothing. `number` is found as well as `text`."""
+
+    phases: Collection[Phase] = ()
+    severities: Collection[Severity] = ()
+    types: Collection[IncidentType] = ()
+    detected_since: datetime | None = None
+    text: str = ""
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One incident as it stands; `due` holds the stages of the postmortem that are owed."""
+
+    id: int
+    title: str
+    severity: Severity
+    phase: Phase
+    types: tuple[str, ...]
+    milestones: dict[Milestone, datetime]
+    opened_at: datetime
+    stale: bool
+    due: dict[Stage, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page, newest first. `older` is the id to go on before, `newer` that to go back after, None at either end."""
+
+    lines: tuple[Listed, ...]
+    older: int | None
+    newer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageOwed:
+    """A stage of a postmortem that is owed."""
+
+    incident: Listed
+    stage: Stage
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOwed:
+    """An action that is owed, of the incident with that id and title."""
+
+    incident_id: int
+    incident_title: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What is open, the latest first, and what is owed until some instant, the most urgent first; counts are whole."""
+
+    open: tuple[Listed, ...]
+    open_count: int
+    stages: tuple[StageOwed, ...]
+    stages_count: int
+    actions: tuple[ActionOwed, ...]
+    actions_count: int
+
+
+def page_of(
+    connection: Connection, wanted: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
+) -> ListPage:
+    """Return a page by id, so that page ten thousand costs what the first does and nothing is skipped or repeated."""
+    c = t.incidents.c
+    query = select(t.incidents).where(_LIVE, *_conditions(wanted)).limit(limit + 1)
+    order = c.id + 0 if _is_narrow(wanted) else c.id
+    if after is not None:
+        rows = connection.execute(query.where(c.id > after).order_by(order)).all()
+        more = len(rows) > limit
+        lines = tuple(_listed(row, now) for row in reversed(rows[:limit]))
+        return ListPage(lines, lines[-1].id if lines else None, lines[0].id if lines and more else None)
+    if before is not None:
+        query = query.where(c.id < before)
+    rows = connection.execute(query.order_by(order.desc())).all()
+    lines = tuple(_listed(row, now) for row in rows[:limit])
+    older = lines[-1].id if len(rows) > limit else None
+    return ListPage(lines, older, lines[0].id if lines and before is not None else None)
+
+
+def _is_narrow(wanted: Filter) -> bool:
+    """Say whether an index finds few; a sum keeps databases from walking all incidents by id for the order's sake."""
+    return _is_open(wanted) or wanted.detected_since is not None
+
+
+def _is_open(wanted: Filter) -> bool:
+    return bool(wanted.phases) and set(wanted.phases) <= set(OPEN_PHASES)
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    c = t.incidents.c
+    found: list[ColumnElement[bool]] = []
+    if wanted.phases:
+        found.append(c.phase.in_(list(wanted.phases)))
+    if _is_open(wanted):
+        found.append(c.stale_at.is_not(None))  # set while it is open: its index holds these alone
+    if wanted.severities:
+        found.append(c.severity.in_(list(wanted.severities)))
+    if wanted.types:
+        found.append(or_(*(("," + c.types + ",").contains(f",{one},", autoescape=True) for one in wanted.types)))
+    if wanted.detected_since is not None:
+        found.append(c.detected_at > wanted.detected_since)
+    if wanted.text:
+        said: ColumnElement[bool] = func.lower(c.title).contains(wanted.text.lower(), autoescape=True)
+        found.append(said if wanted.number is None else or_(said, c.id == wanted.number))
+    return found
+
+
+def read_board(connection: Connection, policy: Policy, now: datetime, until: datetime, limit: int) -> Board:
+    """Read what is open at `now`, and what is owed until `until`; at most `limit` of each are listed."""
+    c = t.incidents.c
+    running = c.stale_at.is_not(None)
+    rows = connection.execute(select(t.incidents).where(running).order_by(c.stale_at.desc(), c.id.desc()).limit(limit))
+    owed = [owed for stage in Stage for owed in _stages(connection, stage, now, until, limit)]
+    return Board(
+        open=tuple(sorted((_listed(row, now) for row in rows), key=lambda one: (one.severity, -one.id))),
+        open_count=_count(connection, select(func.count()).where(running)),
+        stages=tuple(sorted(owed, key=lambda one: one.due_at)[:limit]),
+        stages_count=sum(_count(connection, select(func.count()).where(due < until)) for due in list(_DUE.values())),
+        actions=_actions(connection, policy, until, limit),
+        actions_count=_count(connection, select(func.count()).select_from(t.actions).where(*_owed_until(until))),
+    )
+
+
+def _stages(connection: Connection, stage: Stage, now: datetime, until: datetime, limit: int) -> list[StageOwed]:
+    due_at = _DUE[stage]
+    rows = connection.execute(select(t.incidents).where(due_at < until).order_by(due_at).limit(limit))
+    return [StageOwed(found := _listed(row, now), stage, found.due[stage]) for row in rows]
+
+
+def _owed_until(until: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (t.actions.c.state == ActionState.OPEN, t.actions.c.due_at < until)
+
+
+def _actions(connection: Connection, policy: Policy, until: datetime, limit: int) -> tuple[ActionOwed, ...]:
+    """Read them with their owners, who are written in the incident's history alone."""
+    c = t.actions.c
+    rows = connection.execute(
+        select(c.incident_id, c.action_id).where(*_owed_until(until)).order_by(c.due_at).limit(limit)
+    )
+    keys = [(row.incident_id, row.action_id) for row in rows]
+    records = {i: incident_record(connection, i, policy) for i in dict.fromkeys(i for i, _ in keys)}
+    incidents = {i: record.incident for i, record in records.items() if record is not None}
+    return tuple(
+        ActionOwed(i, incidents[i].title, action)
+        for i, action_id in keys
+        if i in incidents
+        for action in incidents[i].actions
+        if action.action_id == action_id
+    )
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    return connection.scalar(query) or 0
+
+
+def _listed(row: Row[Any], now: datetime) -> Listed:
+    due = {Stage.DRAFT: row.draft_due_at, Stage.FINAL: row.final_due_at}
+    return Listed(
+        id=row.id,
+        title=row.title,
+        severity=Severity(row.severity),
+        phase=Phase(row.phase),
+        types=tuple(row.types.split(",")) if row.types else (),
+        milestones=milestones_of(row),
+        opened_at=row.opened_at,
+        stale=row.stale_at is not None and row.stale_at < now,
+        due={stage: at for stage, at in due.items() if at is not None},
+    )

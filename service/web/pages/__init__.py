@@ -1,0 +1,79 @@
+"""What people see in a browser: how the team does, what is open, one incident with its forms, and the postmortems."""
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
+
+from service.intake.reasons import Failure
+from service.recorder.commands import Busy, StoreUnavailable, UnknownIncident
+from service.web.auth import CHALLENGES, Denied, authorize
+from service.web.pages import home, incident, lists
+from service.web.pages.drawing import Pages, pages
+from service.web.pages.seals import Seals
+from service.web.parts import Parts
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Return the pages."""
+    bp = Blueprint("pages", __name__)
+    drawn, seals = pages(parts.zone), Seals(parts.tokens)
+    _answer_errors(bp, drawn, parts)
+
+    @bp.get("/")
+    def landing() -> Response:
+        authorize(request, parts.tokens, "read")
+        return home.show(parts, drawn, request)
+
+    @bp.get("/incidents", strict_slashes=False)
+    def incidents() -> Response:
+        authorize(request, parts.tokens, "read")
+        return lists.incidents(parts, drawn, request)
+
+    @bp.get("/postmortems", strict_slashes=False)
+    def postmortems() -> Response:
+        authorize(request, parts.tokens, "read")
+        return lists.postmortems(parts, drawn, request)
+
+    @bp.get("/incidents/<incident_id>", strict_slashes=False)
+    def show_incident(incident_id: str) -> Response:
+        token = authorize(request, parts.tokens, "read")
+        return incident.Desk(parts, drawn, seals, request, token).show(incident_id)
+
+    @bp.get("/incidents/<incident_id>/<action>", strict_slashes=False)
+    def show_form(incident_id: str, action: str) -> Response:
+        token = authorize(request, parts.tokens, "read")
+        return incident.Desk(parts, drawn, seals, request, token).ask(incident_id, action)
+
+    @bp.post("/incidents/<incident_id>/<action>", strict_slashes=False)
+    def send_form(incident_id: str, action: str) -> Response:
+        token = authorize(request, parts.tokens, "write")
+        return incident.Desk(parts, drawn, seals, request, token).take(incident_id, action)
+
+    return bp
+
+
+def _answer_errors(bp: Blueprint, drawn: Pages, parts: Parts) -> None:
+    """Answer people with a page where programs get a problem document."""
+
+    def page(status: int, key: str) -> Response:
+        return drawn.page(request, "error", parts.clock(), status, key=key)
+
+    @bp.errorhandler(Denied)
+    def denied(error: Denied) -> Response:
+        unknown = error.reason is Failure.UNAUTHORIZED
+        answer = page(401 if unknown else 403, "denied.unknown" if unknown else "denied.forbidden")
+        if unknown:
+            for challenge in CHALLENGES:
+                answer.headers.add("WWW-Authenticate", challenge)
+        return answer
+
+    @bp.errorhandler(UnknownIncident)
+    @bp.errorhandler(NotFound)
+    def missing(_: Exception) -> Response:
+        return page(404, "missing")
+
+    @bp.errorhandler(StoreUnavailable)
+    @bp.errorhandler(Busy)
+    def unavailable(_: Exception) -> Response:
+        answer = page(503, "unavailable")
+        answer.headers["Retry-After"] = "5"
+        return answer

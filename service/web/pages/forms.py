@@ -1,0 +1,196 @@
+"""What can be done to an incident from its page: which form is offered when, and how it becomes an event."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from service.domain.events import Event, EventKind, Role
+from service.domain.incident import OPEN_PHASES, Incident, Phase
+from service.domain.policy import Milestone, Severity
+from service.intake import lifecycle
+from service.intake.reasons import Failure
+from service.intake.wire import PayloadError
+from service.store.records import IncidentRecord
+from service.web.pages import times
+
+SOURCE = "page"
+LONGEST_TEXT = 5_000
+LONGEST_NAME = 200
+CORRECTABLE = (
+    Milestone.STARTED,
+    Milestone.DETECTED,
+    Milestone.ACKNOWLEDGED,
+    Milestone.MITIGATED,
+    Milestone.RESOLVED,
+)
+Given = Mapping[str, str]
+
+
+class Mistyped(Exception):
+    """What was typed cannot be taken: the key of a message for each field; `detail` where we have no words of ours."""
+
+    def __init__(self, problems: Mapping[str, str], detail: str = "") -> None:
+        super().__init__(detail or ", ".join(problems))
+        self.problems = problems
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One thing to do. `confirm`: it ends or turns around an incident and is asked about on a page of its own.
+
+    `careless`: what others did meanwhile does not matter to it.
+    """
+
+    action: str
+    kind: EventKind
+    phases: tuple[Phase, ...] = tuple(Phase)
+    fields: tuple[str, ...] = ("at",)
+    confirm: bool = False
+    careless: bool = False
+
+    def offered(self, incident: Incident) -> bool:
+        """Say whether it makes sense for an incident as it stands."""
+        return incident.phase in self.phases
+
+
+_STANDING = (*OPEN_PHASES, Phase.RESOLVED)
+FORMS = {
+    form.action: form
+    for form in (
+        Form(action="acknowledge", kind=EventKind.ACKNOWLEDGED, phases=(Phase.DETECTED,)),
+        Form(action="mitigated", kind=EventKind.MITIGATED, phases=(Phase.DETECTED, Phase.ACKNOWLEDGED)),
+        Form(action="resolve", kind=EventKind.RESOLVED, phases=OPEN_PHASES, confirm=True),
+        Form(action="dismiss", kind=EventKind.DISMISSED, phases=_STANDING, confirm=True),
+        Form(action="reopen", kind=EventKind.REOPENED, phases=(Phase.RESOLVED, Phase.DISMISSED), confirm=True),
+        Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_STANDING, fields=("severity",)),
+        Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_STANDING, fields=("role", "name")),
+        Form(action="note", kind=EventKind.NOTE, fields=("text", "important", "at"), careless=True),
+        Form(action="correct", kind=EventKind.CORRECTED, phases=_STANDING, fields=("milestone", "at")),
+    )
+}
+
+
+def seen(record: IncidentRecord) -> str:
+    """Describe the state of an incident that a page shows, for its forms to carry along."""
+    return f"{len(record.events)}.{record.incident.phase}.{record.incident.severity}"
+
+
+def happened_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | None:
+    """Return what was recorded since a page was made, without notes; None where nothing that matters changed."""
+    number, _, state = then.partition(".")
+    news = record.events[int(number) :] if number.isascii() and number.isdigit() else record.events
+    told = tuple(event for event in news if event.kind is not EventKind.NOTE)
+    changed = state != f"{record.incident.phase}.{record.incident.severity}"
+    return told if told or changed else None
+
+
+def event_of(form: Form, number: int, given: Given, reading: lifecycle.Reading, now: datetime) -> Event:
+    """Return the event that a form asks for. Raises Mistyped.
+
+    Its id comes from what was seen and typed: the same form sent twice, by a double click, another replica or two
+    people at once, is one event.
+    """
+    problems: dict[str, str] = {}
+    body = _body(form, given, reading.zone, problems)
+    if problems:
+        raise Mistyped(problems)
+    about = json.dumps([number, form.action, sorted(given.items())])
+    body["event_id"] = f"page-{sha256(about.encode()).hexdigest()[:32]}"
+    try:
+        event = lifecycle.parse_event(json.dumps(body).encode(), reading, now)
+    except PayloadError as error:
+        if error.reason is Failure.FUTURE:
+            raise Mistyped({"at": "error.future"}) from None
+        raise Mistyped({}, error.detail) from None
+    return replace(event, source=SOURCE)
+
+
+def _body(form: Form, given: Given, zone: ZoneInfo, problems: dict[str, str]) -> dict[str, Any]:
+    read = {name: _READ[name](given, problems) for name in form.fields if name in _READ}
+    at = _at(given, zone, problems) if "at" in form.fields else None
+    body: dict[str, Any] = {"kind": form.kind}
+    match form.kind:
+        case EventKind.SEVERITY_CHANGED:
+            return body | read
+        case EventKind.CORRECTED:
+            return _correction(read["milestone"], at, problems)
+    data = {name: value for name, value in read.items() if value not in ("", False)}
+    return body | {"data": data} | ({"occurred_at": at} if at else {})
+
+
+def _correction(milestone: str, at: str | None, problems: dict[str, str]) -> dict[str, Any]:
+    """Fix a milestone. A start that nobody reported yet is reported by it, since there is nothing to correct."""
+    if at is None:
+        problems.setdefault("at", "error.time_needed")
+    if milestone == "unknown_start":
+        return {"kind": EventKind.STARTED, "occurred_at": at}
+    return {"kind": EventKind.CORRECTED, "data": {"milestone": milestone, "occurred_at": at}}
+
+
+def _at(given: Given, zone: ZoneInfo, problems: dict[str, str]) -> str | None:
+    text = given.get("at", "").strip()
+    if not text:
+        return None
+    second = {"first": False, "second": True}.get(given.get("which", ""))
+    try:
+        return times.read(text, zone, second=second).isoformat()
+    except times.UnclearTime as error:
+        problems["at"] = error.problem
+        return None
+
+
+def _severity(given: Given, problems: dict[str, str]) -> str:
+    return _one_of(given, "severity", [severity.value for severity in Severity], problems)
+
+
+def _role(given: Given, problems: dict[str, str]) -> str:
+    return _one_of(given, "role", [role.value for role in Role], problems)
+
+
+def _milestone(given: Given, problems: dict[str, str]) -> str:
+    return _one_of(given, "milestone", [*(one.value for one in CORRECTABLE), "unknown_start"], problems)
+
+
+def _one_of(given: Given, name: str, known: list[str], problems: dict[str, str]) -> str:
+    chosen = given.get(name, "")
+    if chosen not in known:
+        problems[name] = "error.choose"
+    return chosen
+
+
+def _text(given: Given, problems: dict[str, str]) -> str:
+    return _written(given, "text", LONGEST_TEXT, problems)
+
+
+def _name(given: Given, problems: dict[str, str]) -> str:
+    return _written(given, "name", LONGEST_NAME, problems)
+
+
+def _written(given: Given, name: str, longest: int, problems: dict[str, str]) -> str:
+    text = given.get(name, "").replace("\r\n", "\n").strip()
+    if not text:
+        problems[name] = "error.empty"
+    elif len(text) > longest:
+        problems[name] = "error.too_long"
+    elif "\0" in text:
+        problems[name] = "error.nul"
+    return text
+
+
+def _important(given: Given, _problems: dict[str, str]) -> bool:
+    return given.get("important") == "yes"
+
+
+_READ: Mapping[str, Callable[[Given, dict[str, str]], Any]] = {
+    "severity": _severity,
+    "role": _role,
+    "name": _name,
+    "text": _text,
+    "important": _important,
+    "milestone": _milestone,
+}

@@ -1,0 +1,180 @@
+"""One incident and its forms. A form that cannot be taken as it is comes back with what was typed, and says why."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Request, Response
+
+from service.domain.clocks import due_next
+from service.domain.done import definition_of_done
+from service.domain.events import Event, Role
+from service.domain.indicators import measure
+from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.recorder.commands import AppendEvent, Refused, UnknownIncident
+from service.render.lifeline import lifeline
+from service.settings.tokens import Token
+from service.store.records import IncidentRecord
+from service.web.edge import received
+from service.web.lookup import incident_number, incident_record
+from service.web.pages import forms, times
+from service.web.pages.drawing import HEADERS, Pages, address
+from service.web.pages.forms import CORRECTABLE, FORMS, Form, Mistyped
+from service.web.pages.seals import Seals, check_sender
+from service.web.pages.story import story, web_link
+from service.web.pages.words import chosen
+from service.web.parts import Parts
+from service.web.postmortems import status
+from service.web.shapes import public_id
+
+_MOST_FIELDS = 20
+
+
+class Desk:
+    """Answers one request about one incident, of whoever holds `token`."""
+
+    def __init__(self, parts: Parts, drawn: Pages, seals: Seals, request: Request, token: Token | None) -> None:
+        self._parts = parts
+        self._drawn = drawn
+        self._seals = seals
+        self._request = request
+        self._token = token
+        self._now = parts.clock()
+
+    def show(self, incident_id: str) -> Response:
+        """Return the page of the incident."""
+        number, record = self._find(incident_id)
+        said = self._request.args.get("said", "")
+        content = _content(record, self._parts, self._now)
+        content |= {"said": said if said in FORMS else None, **self._of_forms(number, record)}
+        return self._drawn.page(self._request, "incident", self._now, **content)
+
+    def ask(self, incident_id: str, action: str) -> Response:
+        """Return the page of one form."""
+        number, record = self._find(incident_id)
+        return self._again(number, record, _form(action), {}, status=200)
+
+    def take(self, incident_id: str, action: str) -> Response:
+        """Record what a form asks for and send the browser back to the incident, or show the form again."""
+        check_sender(self._request)
+        given = _given(received(self._request, self._parts, "write"))
+        number, record = self._find(incident_id)
+        form, seen = _form(action), given.get("seen", "")
+        if not self._seals.holds(given.get("seal", ""), self._token, _path(number, form), seen):
+            return self._again(number, record, form, given, status=403, trouble="trouble.expired")
+        news = None if form.careless else forms.happened_since(record, seen)
+        if news is not None or not form.offered(record.incident):
+            return self._again(number, record, form, given, status=409, trouble="trouble.stale", news=news or ())
+        try:
+            event = forms.event_of(form, number, given, self._parts.events, self._now)
+            self._parts.recorder.submit(AppendEvent(number, event))
+        except Mistyped as error:
+            wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
+            return self._again(number, record, form, given, status=422, trouble="trouble.mistyped", **wrong)
+        except UnknownIncident:
+            raise
+        except Refused as error:
+            return self._again(number, record, form, given, status=409, trouble="trouble.refused", detail=str(error))
+        where = address(f"/incidents/{public_id(number)}", chosen(self._request), {"said": form.action})
+        return Response(status=303, headers={**HEADERS, "Location": where})
+
+    def _find(self, incident_id: str) -> tuple[int, IncidentRecord]:
+        number = incident_number(incident_id)
+        return number, incident_record(self._parts, number)
+
+    def _again(
+        self,
+        number: int,
+        record: IncidentRecord,
+        form: Form,
+        given: Mapping[str, str],
+        *,
+        status: int,
+        trouble: str | None = None,
+        detail: str = "",
+        problems: Mapping[str, str] | None = None,
+        news: tuple[Event, ...] = (),
+    ) -> Response:
+        return self._drawn.page(
+            self._request,
+            "action",
+            self._now,
+            status,
+            incident=record.incident,
+            form=form,
+            given=given,
+            trouble=trouble,
+            detail=detail,
+            problems=problems or {},
+            news=[entry for entry in story(record) if entry.name in {event.kind.value for event in news}][-5:],
+            **self._of_forms(number, record),
+        )
+
+    def _of_forms(self, number: int, record: IncidentRecord) -> dict[str, Any]:
+        seen, known = forms.seen(record), record.incident.milestones
+        writes = self._token is None or "write" in self._token.scopes
+        return {
+            "id": public_id(number),
+            "seen": seen,
+            "seals": {name: self._seals.seal(self._token, _path(number, form), seen) for name, form in FORMS.items()},
+            "offered": {name: form for name, form in FORMS.items() if writes and form.offered(record.incident)},
+            "may_write": writes,
+            "severities": [one.value for one in Severity],
+            "roles": [one.value for one in Role],
+            "correctable": [(one.value, known[one]) for one in CORRECTABLE if one in known],
+            "start_unknown": Milestone.STARTED not in known,
+        }
+
+
+def _form(action: str) -> Form:
+    form = FORMS.get(action)
+    if form is None:
+        raise UnknownIncident("There is no such form.")
+    return form
+
+
+def _path(number: int, form: Form) -> str:
+    return f"/incidents/{public_id(number)}/{form.action}"
+
+
+def _given(body: bytes) -> dict[str, str]:
+    """Read a form; a field that is there twice counts as it was sent last."""
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, Any]:
+    incident, policy = record.incident, parts.policy
+    measured = measure(incident, policy).intervals
+    targets = {one: target for one in Indicator if (target := _target(policy, one, incident.severity))}
+    owed = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
+    postmortem = status(record, policy, now)
+    return {
+        "incident": incident,
+        "record": record,
+        "merged_into": public_id(record.merged_into) if record.merged_into is not None else None,
+        "stale": incident.stale_at is not None and incident.stale_at < now,
+        "due": due_next(incident.milestones, owed, incident.severity, policy) if incident.is_open else (),
+        "milestones": [(one.value, incident.milestones.get(one)) for one in Milestone],
+        "intervals": [(one.value, took, targets.get(one)) for one, took in measured.items()],
+        "picture": lifeline(
+            incident.milestones,
+            {one: target.limit for one, target in targets.items()},
+            [(episode.name, episode.starts_at, episode.ends_at) for episode in record.episodes[:8]],
+            policy.resolve_from,
+            now if incident.is_open else None,
+        ),
+        "clock": lambda at: times.clock(at, parts.zone),
+        "story": story(record),
+        "checks": definition_of_done(incident, now),
+        "document": postmortem.document,
+        "document_link": web_link(postmortem.document),
+        "grafana": parts.grafana_url and f"{parts.grafana_url}/d/mttx-timeline?var-incident={public_id(incident.id)}",
+    }
+
+
+def _target(policy: Policy, indicator: Indicator, severity: Severity) -> Any:
+    return policy.target(indicator, severity) or policy.target(indicator, None)

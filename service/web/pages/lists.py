@@ -1,0 +1,52 @@
+"""The list of incidents, with its filters and its search, and the list of postmortems."""
+
+from flask import Request, Response
+
+from service.domain.incident import Phase
+from service.domain.policy import IncidentType, Severity
+from service.web.pages.drawing import Pages
+from service.web.pages.queries import STATES, cursor_of, search_of
+from service.web.pages.story import web_link
+from service.web.parts import Parts
+from service.web.postmortems import status
+
+PAGE = 50
+POSTMORTEMS = 20
+
+
+def incidents(parts: Parts, drawn: Pages, request: Request) -> Response:
+    """Return a page of the list."""
+    now, search = parts.clock(), search_of(request.args, parts.windows)
+    wanted = search.wanted(parts.windows, now)
+    page = parts.store.listing(wanted, now=now, before=search.before, after=search.after, limit=PAGE)
+    return drawn.page(
+        request,
+        "incidents",
+        now,
+        page=page,
+        search=search,
+        states=list(STATES),
+        severities=[one.value for one in Severity],
+        types=[one.value for one in IncidentType],
+        windows=list(parts.windows),
+        open_phases=[phase.value for phase in STATES["open"]],
+        resolved=Phase.RESOLVED,
+    )
+
+
+def postmortems(parts: Parts, drawn: Pages, request: Request) -> Response:
+    """Return a page of the postmortems: those that owe something, or all."""
+    now, everything = parts.clock(), request.args.get("all") == "yes"
+    before = cursor_of(request.args, "before")
+    page = parts.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)
+    found = [status(record, parts.policy, now) for record in page.records]
+    return drawn.page(
+        request,
+        "postmortems",
+        now,
+        found=found,
+        documents={one.id: web_link(one.document) for one in found},
+        everything=everything,
+        older=page.next_before,
+        before=before,
+    )

@@ -1,0 +1,82 @@
+"""What the pages can be asked, read from their addresses; what cannot be read asks for nothing."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from werkzeug.datastructures import MultiDict
+
+from service.domain.incident import OPEN_PHASES, Phase
+from service.domain.policy import IncidentType, Severity
+from service.store.board import Filter
+
+_NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
+_LONGEST_SEARCH = 200
+STATES: Mapping[str, tuple[Phase, ...]] = {"open": OPEN_PHASES, **{phase.value: (phase,) for phase in Phase}}
+
+Arguments = MultiDict[str, str]
+Known = TypeVar("Known", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What the list is asked for; empty texts ask for nothing."""
+
+    state: str
+    severities: tuple[Severity, ...]
+    types: tuple[IncidentType, ...]
+    window: str
+    text: str
+    before: int | None
+    after: int | None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Return what links to other pages of the list carry along."""
+        return {
+            "state": self.state,
+            "severity": [one.value for one in self.severities],
+            "type": [one.value for one in self.types],
+            "window": self.window,
+            "q": self.text,
+        }
+
+    def wanted(self, windows: Mapping[str, timedelta], now: datetime) -> Filter:
+        """Return what the store is asked for."""
+        number = _NUMBER.fullmatch(self.text)
+        return Filter(
+            phases=STATES.get(self.state, ()),
+            severities=self.severities,
+            types=self.types,
+            detected_since=now - windows[self.window] if self.window else None,
+            text=self.text,
+            number=int(number[1]) if number else None,
+        )
+
+
+def search_of(given: Arguments, windows: Iterable[str]) -> Search:
+    """Read what the list is asked for."""
+    state, window = given.get("state", ""), given.get("window", "")
+    return Search(
+        state=state if state in STATES else "",
+        severities=_several(given, "severity", Severity),
+        types=_several(given, "type", IncidentType),
+        window=window if window in windows else "",
+        text=given.get("q", "").replace("\0", "").strip()[:_LONGEST_SEARCH],
+        before=cursor_of(given, "before"),
+        after=cursor_of(given, "after"),
+    )
+
+
+def cursor_of(given: Arguments, name: str) -> int | None:
+    """Read the id that a page goes on from."""
+    text = given.get(name, "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _several(given: Arguments, name: str, known: type[Known]) -> tuple[Known, ...]:
+    values = {one.value: one for one in known}
+    return tuple(values[text] for text in dict.fromkeys(given.getlist(name)) if text in values)

@@ -1,0 +1,104 @@
+"""An incident's history as people read it: all that was ever said, with what was corrected or withdrawn marked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from service.domain.episodes import Episode
+from service.domain.events import Event, EventKind
+from service.domain.history import effective
+from service.store.records import IncidentRecord
+
+_DETAILS = ("text", "title", "document", "into", "name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened. `was` is the time that was reported first, where people corrected it.
+
+    `group` and `name` are the key of its words; `said` is what people or alerts said with it.
+    """
+
+    at: datetime
+    group: str
+    name: str
+    source: str
+    said: str = ""
+    link: str | None = None
+    was: datetime | None = None
+    about: str | None = None
+    about_at: datetime | None = None
+    withdrawn: bool = False
+    important: bool = False
+
+
+def story(record: IncidentRecord) -> list[Entry]:
+    """Return it in order of the times as they count now; a correction stands where it was made."""
+    counted = {event.event_id: event for event in effective(record.events).events}
+    retracted = _retracted(record.events, counted)
+    told = [_entry(event, counted.get(event.event_id), event.event_id in retracted) for event in record.events]
+    fired = [entry for episode in record.episodes for entry in _firing(episode)]
+    return sorted([*fired, *told], key=lambda entry: entry.at)
+
+
+def _retracted(events: Iterable[Event], counted: dict[str, Event]) -> set[str]:
+    known = list(events)
+    named = {str(e.data["event_id"]) for e in known if e.kind is EventKind.RETRACTED}
+    about = {e.event_id for e in known if e.kind in (EventKind.CORRECTED, EventKind.RETRACTED)}
+    return {event_id for event_id in named if event_id not in counted and event_id not in about} | (named & about)
+
+
+def _entry(event: Event, counts: Event | None, withdrawn: bool) -> Entry:
+    now_said = counts or event
+    moved = counts is not None and counts.occurred_at != event.occurred_at
+    details = [str(now_said.data[key]) for key in _DETAILS if now_said.data.get(key)]
+    if event.severity and event.kind is EventKind.SEVERITY_CHANGED:
+        details.append(event.severity.value)
+    if event.title and event.kind is not EventKind.NOTE:
+        details.append(event.title)
+    about, about_at = _correction(event)
+    return Entry(
+        at=now_said.occurred_at,
+        group="kind",
+        name=event.kind.value,
+        source=event.source,
+        said=" · ".join(details),
+        link=web_link(now_said.data.get("document")),
+        was=event.occurred_at if moved else None,
+        about=about,
+        about_at=about_at,
+        withdrawn=withdrawn,
+        important=bool(now_said.data.get("important")),
+    )
+
+
+def _correction(event: Event) -> tuple[str | None, datetime | None]:
+    """Return what a correction or an assignment is about, as a key of words, and the time it sets."""
+    if event.kind is EventKind.ROLE_ASSIGNED:
+        return f"role.{event.data['role']}", None
+    if event.kind is not EventKind.CORRECTED:
+        return None, None
+    at = event.data.get("occurred_at")
+    about = f"milestone.{event.data['milestone']}" if "milestone" in event.data else None
+    return about, datetime.fromisoformat(at) if at else None
+
+
+def _firing(episode: Episode) -> Iterable[Entry]:
+    link = web_link(episode.generator_url)
+    yield Entry(at=episode.starts_at, group="alert", name="firing", source=episode.source, said=episode.name, link=link)
+    if episode.ends_at is not None:
+        name = "stale" if episode.stale else "resolved"
+        yield Entry(at=episode.ends_at, group="alert", name=name, source=episode.source, said=episode.name, link=link)
+
+
+def web_link(address: Any) -> str | None:
+    """Return an address that may become a link: http or https with a host, nothing that a browser would run."""
+    if not isinstance(address, str) or any(char.isspace() or ord(char) < 32 for char in address):
+        return None
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    return address if parts.scheme in ("http", "https") and parts.hostname else None

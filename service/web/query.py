@@ -1,0 +1,25 @@
+"""What stands after the ? of an address, as a model."""
+
+from typing import TypeVar
+
+from flask import Request
+from pydantic import BaseModel, ValidationError
+
+from service.intake.reasons import Failure
+from service.intake.wire import PayloadError
+
+Query = TypeVar("Query", bound=BaseModel)
+
+
+def parsed(request: Request, model: type[Query], several: tuple[str, ...] = ()) -> Query:
+    """Read the query; `several` may be repeated, or hold several with commas between. Raises PayloadError."""
+    given = {
+        key: [part for value in values for part in value.split(",")] if key in several else values[-1]
+        for key, values in request.args.lists()
+    }
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be read. {text}") from None

@@ -1,0 +1,42 @@
+"""What is due next in an open incident."""
+
+from service.domain.clocks import Due, due_next
+from service.domain.policy import Indicator, Milestone, Severity, Stage
+from tests.builders import at, policy
+
+
+def due(milestones, owed=None, severity=Severity.SEV_1):
+    return due_next(milestones, owed or {}, severity, policy())
+
+
+def test_it_counts_from_the_detection_to_each_target_and_puts_the_most_urgent_first():
+    found = due({Milestone.DETECTED: at(0)}, {Stage.DRAFT: at(60)})
+    assert found == (
+        Due(Indicator.ACKNOWLEDGE, at(10)),
+        Due(Stage.DRAFT, at(60)),
+        Due(Indicator.RESOLVE, at(120)),
+    )
+
+
+def test_what_was_reached_is_due_no_more():
+    found = due({Milestone.DETECTED: at(0), Milestone.ACKNOWLEDGED: at(3)})
+    assert [one.what for one in found] == [Indicator.RESOLVE]
+
+
+def test_without_a_detection_nothing_runs_but_the_deadlines():
+    assert due({}, {Stage.FINAL: at(5)}) == (Due(Stage.FINAL, at(5)),)
+
+
+def test_resolve_runs_from_the_start_where_the_team_says_so():
+    found = due_next(
+        {Milestone.STARTED: at(-5), Milestone.DETECTED: at(0), Milestone.ACKNOWLEDGED: at(1)},
+        {},
+        Severity.SEV_1,
+        policy(resolve_from=Milestone.STARTED),
+    )
+    assert found == (Due(Indicator.RESOLVE, at(115)),)
+
+
+def test_it_is_overdue_from_the_moment_on():
+    assert Due(Stage.DRAFT, at(1)).overdue(at(2))
+    assert not Due(Stage.DRAFT, at(1)).overdue(at(1))

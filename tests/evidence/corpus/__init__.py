@@ -1,0 +1,1 @@
+"""What has to be found in evidence, and what looks like it and must stay. Tokens are put together when tests run."""

@@ -1,0 +1,258 @@
+"""An archive is the same for the same contents, is there as a whole or not at all, and no byte of it can be changed."""
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import zipfile
+
+import pytest
+
+from service.evidence import collecting
+from service.evidence.archive import Packed, pack
+from service.evidence.collecting import NotCollected, record_of
+from service.evidence.source import SourceFailed
+from service.evidence.verify import verify
+from tests.evidence.builders import NOW, Saying, at, collected, subject, text
+
+
+def small(folder, **more):
+    return collected(
+        folder,
+        Saying("logs", text("app.log", "one\ntwo\n", query="app", modified_at=at(1), notes={"lines": 2})),
+        Saying("audit", text("監査/a.json", "{}\n")),
+        **more,
+    )
+
+
+def manifest_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("manifest.json"))
+
+
+def test_the_same_inputs_give_the_same_bytes_wherever_they_are(tmp_path):
+    first, second = small(tmp_path / "a"), small(tmp_path / "b", name="other.zip")
+    assert first.path.read_bytes() == second.path.read_bytes()
+    assert first.sha256 == second.sha256 == hashlib.sha256(first.path.read_bytes()).hexdigest()
+
+
+def test_another_time_of_collection_changes_the_manifest_and_not_the_digest_of_the_contents(tmp_path):
+    first, second = small(tmp_path / "a"), small(tmp_path / "b", now=at(1000))
+    assert first.sha256 != second.sha256
+    one, other = manifest_of(first.path), manifest_of(second.path)
+    assert one["contents_sha256"] == other["contents_sha256"]
+    for told in (one, other):
+        del told["collected_at"]
+        for file in told["files"]:
+            del file["collected_at"]
+    assert one == other
+
+
+def test_the_manifest_tells_where_everything_came_from(tmp_path):
+    told = manifest_of(small(tmp_path).path)
+    assert told["tool"] == {"name": "mttx-exporter", "version": "1.2.3"}
+    assert told["collected_at"] == "2026-11-23T12:00:00Z"
+    window = {"start": "2026-11-23T08:45:00Z", "end": "2026-11-23T10:19:00Z", "display_timezone": "Asia/Tokyo"}
+    assert told["window"] == window
+    assert told["incident"]["title"] == "Checkout errors"
+    assert told["complete"] is True
+    assert told["files"][0] == {
+        "path": "logs/app.log",
+        "source": "logs",
+        "query": "app",
+        "collected_at": "2026-11-23T12:00:00Z",
+        "modified_at": "2026-11-23T09:01:00Z",
+        "sha256": hashlib.sha256(b"one\ntwo\n").hexdigest(),
+        "size": 8,
+        "verbatim": False,
+        "redactions": {},
+        "truncated": None,
+        "error": None,
+        "notes": {"lines": 2},
+    }
+
+
+def test_other_tools_can_read_it(tmp_path):
+    made = small(tmp_path)
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["manifest.json", "logs/app.log", "audit/監査/a.json"]
+    subprocess.run(["sha256sum", "--check", f"{made.path.name}.sha256"], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_what_was_written_is_good(tmp_path):
+    made = small(tmp_path)
+    verdict = verify(made.path, made.sha256)
+    assert verdict.good, verdict.problems
+    assert (verdict.incident_id, verdict.files, verdict.complete) == ("INC-7", 2, True)
+    assert verdict.sha256 == made.sha256
+
+
+def test_any_byte_that_is_changed_is_found(tmp_path):
+    made = small(tmp_path)
+    (tmp_path / "evidence.zip.sha256").unlink()  # without help from outside
+    whole = made.path.read_bytes()
+    victim = tmp_path / "victim.zip"
+    for position in range(len(whole)):
+        for flipped in (whole[position] ^ 0x01, whole[position] ^ 0x20, whole[position] ^ 0xFF):
+            victim.write_bytes(whole[:position] + bytes([flipped]) + whole[position + 1 :])
+            assert not verify(victim).good, f"byte {position} of {len(whole)}"
+
+
+@pytest.mark.parametrize("where", ["before", "after", "cut", "emptied"])
+def test_bytes_that_are_added_or_gone_are_found(tmp_path, where):
+    made = small(tmp_path)
+    (tmp_path / "evidence.zip.sha256").unlink()
+    whole = made.path.read_bytes()
+    changed = {"before": b"#!" + whole, "after": whole + b"\0", "cut": whole[:-1], "emptied": b""}
+    made.path.write_bytes(changed[where])
+    assert not verify(made.path).good
+
+
+def resealed(folder, entries, *, prefix=b""):
+    """Build an archive as we do, of other contents: what somebody would do who knows how the seal is made."""
+    folder.mkdir(exist_ok=True)
+    files = []
+    for number, (path, content) in enumerate(entries):
+        (folder / str(number)).write_bytes(content)
+        files.append(Packed(path, folder / str(number)))
+    target = folder / "forged.zip"
+    with target.open("w+b") as file:
+        pack(file, files)
+    if prefix:
+        body = prefix + target.read_bytes()[:-64]
+        target.write_bytes(body + hashlib.sha256(body).hexdigest().encode())
+    return target
+
+
+def entries_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def test_packing_it_again_gives_the_same_bytes(tmp_path):
+    made = small(tmp_path)
+    assert resealed(tmp_path / "again", entries_of(made.path)).read_bytes() == made.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda e: [*e, ("logs/extra.log", b"x")], "is not in the manifest"),
+        (lambda e: e[:-1], "is missing"),
+        (lambda e: [e[0], ("logs/renamed.log", e[1][1]), e[2]], "is missing"),
+        (lambda e: [e[0], (e[1][0], b"one\n"), e[2]], "is not what was collected"),
+        (lambda e: [e[0], e[2], e[1]], "another order"),
+        (lambda e: [*e[1:], e[0]], "not its first file"),
+        (lambda e: [], "not its first file"),
+        (lambda e: [("manifest.json", b"[]"), *e[1:]], "of another format"),
+        (lambda e: [("manifest.json", b'{"format": 1, "files": [1]}'), *e[1:]], "has not the form"),
+        (lambda e: [("manifest.json", b"{"), *e[1:]], "cannot be read"),
+        (lambda e: [(e[0][0], e[0][1].replace(b'"contents_sha256": "', b'"contents_sha256": "0')), *e[1:]], "contents"),
+    ],
+)
+def test_what_is_sealed_anew_is_found_where_it_contradicts_its_manifest(tmp_path, change, found):
+    forged = resealed(tmp_path / "forged", change(entries_of(small(tmp_path).path)))
+    problems = verify(forged).problems
+    assert any(found in problem for problem in problems), problems
+
+
+def test_a_manifest_beyond_all_measure_is_not_read(tmp_path, monkeypatch):
+    made = small(tmp_path)
+    monkeypatch.setattr("service.evidence.verify.MOST_MANIFEST", 10)
+    assert verify(made.path).problems == ("manifest.json is larger than any of ours",)
+
+
+def test_the_same_name_twice_is_found(tmp_path):
+    entries = entries_of(small(tmp_path).path)
+    with pytest.warns(UserWarning, match="Duplicate"):
+        forged = resealed(tmp_path / "forged", [*entries, entries[1]])
+    assert "a file is there twice" in verify(forged).problems
+
+
+def test_bytes_between_the_files_are_found_even_under_a_new_seal(tmp_path):
+    forged = resealed(tmp_path / "forged", entries_of(small(tmp_path).path), prefix=b"hidden")
+    assert any("belong to no file" in one or "follow" in one for one in verify(forged).problems)
+
+
+def test_attributes_that_we_do_not_write_are_found(tmp_path):
+    entries = entries_of(small(tmp_path).path)
+    forged = tmp_path / "forged.zip"
+    with zipfile.ZipFile(forged, "w") as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    assert any("in another way" in one for one in verify(forged).problems)
+
+
+def test_a_forgery_that_is_right_in_itself_is_found_by_the_digest_that_was_recorded(tmp_path):
+    made, other = small(tmp_path), small(tmp_path / "b", about=subject(incident={"id": "INC-7", "title": "Nothing"}))
+    assert verify(other.path).good
+    assert verify(other.path, made.sha256).problems == ("its SHA-256 is not the digest that was expected",)
+    made.path.write_bytes(other.path.read_bytes())
+    assert verify(made.path).problems == ("its SHA-256 is not the one in evidence.zip.sha256",)
+    (tmp_path / "evidence.zip.sha256").write_bytes(b"\xff\xfe")
+    assert not verify(made.path).good
+
+
+def test_evidence_is_never_overwritten(tmp_path):
+    before = small(tmp_path).path.read_bytes()
+    with pytest.raises(NotCollected, match="is there already"):
+        small(tmp_path)
+    assert (tmp_path / "evidence.zip").read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
+    class Full:
+        name = "logs"
+
+        def collect(self, about, box):
+            with box.text("app.log") as file:
+                full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
+                file._target, opened = full, file._target
+                try:
+                    file.write(b"x\n" * 500_000)
+                except OSError:
+                    pytest.fail("a full disk looks like a file that cannot be read")
+                finally:
+                    file._target = opened
+                    full.close()
+
+    with pytest.raises(NotCollected, match="No space left on device"):
+        collected(tmp_path, Full())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_last_step_leaves_nothing_behind(tmp_path, monkeypatch):
+    def no_room(target, files):
+        target.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(collecting, "pack", no_room)
+    with pytest.raises(NotCollected, match="No space left on device"):
+        small(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(NotCollected, match="No such file"):
+        collected(tmp_path, name="missing/evidence.zip")
+
+
+def test_the_note_tells_what_was_collected(tmp_path):
+    def fails(about, box):
+        raise SourceFailed("nobody answers")
+
+    made = collected(tmp_path, Saying("logs", text("a", "b\n")), Saying("traces", fails))
+    said = record_of(made)
+    assert made.sha256 in said["text"]
+    assert said["evidence_collected"]["missing"] == ["traces"]
+    assert said["evidence_collected"]["sha256"] == made.sha256
+    assert said["evidence_collected"]["files"] == 1
+
+
+def test_an_archive_is_a_plain_file_of_whoever_collects(tmp_path):
+    made = small(tmp_path)
+    assert stat.S_ISREG(made.path.stat().st_mode)
+    assert made.path.stat().st_uid == os.getuid()
+    assert made.manifest.collected_at == NOW

@@ -1,0 +1,305 @@
+"""`mttx evidence` from end to end: against the service, for people, for scripts, and with whatever can be wrong."""
+
+import json
+import re
+import threading
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+from werkzeug.serving import make_server
+
+from service.app import create_app
+from service.cli import evidence_tables, main
+from service.evidence.manifest import SourceEntry
+from service.settings import load
+from tests.grafana.loopback import TOKEN, Grafana
+
+STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(microsecond=0)
+SECRET = "AKIA" + "Q3EGRIJKWXYZ2345"
+
+
+def after(minutes):
+    return (STARTED + timedelta(minutes=minutes)).isoformat()
+
+
+@pytest.fixture
+def grafana():
+    with Grafana() as server:
+        yield server
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch, grafana):
+    monkeypatch.setattr("service.logs.configure", lambda level: None)
+    settings = load(None, {"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db"})
+    app = create_app(settings)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    app.extensions["mttx.shut_down"]()
+
+
+@pytest.fixture
+def mttx(service, tmp_path, monkeypatch, grafana):
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "mttx.yml").write_text(f"grafana: {{url: '{grafana.url}', token: {TOKEN}}}\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("MTTX_URL", service)
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, ["evidence", *map(str, arguments)])
+        assert result.exit_code == code, result.output
+        return result.output if code else result.stdout
+
+    return run
+
+
+@pytest.fixture
+def incident(service):
+    opening = {"title": f"Checkout errors {SECRET}", "started_at": after(0), "detected_at": after(4)}
+    requests.post(f"{service}/api/v1/incidents", json=opening, timeout=10).raise_for_status()
+    event = {"kind": "resolved", "occurred_at": after(64)}
+    requests.post(f"{service}/api/v1/incidents/INC-1/events", json=event, timeout=10).raise_for_status()
+    return "INC-1"
+
+
+@pytest.fixture
+def alerted(service):
+    """An incident that a webhook told of."""
+    alert = {"status": "firing", "labels": {"alertname": "X", "severity": "critical"}, "fingerprint": "f"}
+    alert |= {"annotations": {"summary": f"key {SECRET}"}, "startsAt": after(0), "endsAt": "0001-01-01T00:00:00Z"}
+    body = {"version": "4", "groupKey": "g", "truncatedAlerts": 0, "status": "firing", "receiver": "mttx"}
+    body |= {"groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": [alert]}
+    requests.post(f"{service}/webhooks/alertmanager", json=body, timeout=10).raise_for_status()
+    return "INC-1"
+
+
+def manifest(name="evidence-INC-1.zip"):
+    with zipfile.ZipFile(name) as archive:
+        return json.loads(archive.read("manifest.json"))
+
+
+def told(service):
+    return requests.get(f"{service}/api/v1/incidents/INC-1", timeout=10).json()
+
+
+def test_a_whole_round(mttx, incident, service, grafana):
+    grafana.annotations.add(
+        {"time": int(STARTED.timestamp() * 1000), "text": "deploy 1.2", "tags": ["deploy"]}, 0, None
+    )
+    printed = mttx("collect", incident)
+    assert re.search(r"^timeline +5 files +\d", printed, re.MULTILINE)
+    assert re.search(r"redacted \d+ × AWS access key", printed)
+    digest = re.search("SHA-256  ([0-9a-f]{64})", printed)[1]
+    said = manifest()
+    assert said["complete"] is True
+    assert said["window"] == {
+        "start": after(-15).replace("+00:00", "Z"),
+        "end": after(79).replace("+00:00", "Z"),
+        "display_timezone": "Asia/Tokyo",
+    }
+    assert SECRET.encode() not in Path("evidence-INC-1.zip").read_bytes()
+    with zipfile.ZipFile("evidence-INC-1.zip") as archive:
+        assert all(SECRET.encode() not in archive.read(name) for name in archive.namelist())
+
+    record = told(service)
+    assert record["checks"]["evidence"] == "passed"
+    assert record["events"][-1]["data"]["evidence_collected"]["sha256"] == digest
+    assert mttx("verify", "evidence-INC-1.zip", "--recorded", "--sha256", digest).endswith(f"SHA-256 {digest}\n")
+
+
+def test_the_document_names_the_archive(mttx, incident):
+    mttx("collect", incident)
+    made = CliRunner().invoke(main, ["postmortem", "new", incident, "--dir", ".", "--lang", "en"])
+    text = Path(made.stdout.strip()).read_text()
+    digest = Path("evidence-INC-1.zip.sha256").read_text().split()[0]
+    line = re.search("^- Evidence archive: `evidence-INC-1.zip`, collected .*$", text, re.MULTILINE)[0]
+    assert f"SHA-256 `{digest}`" in line
+    assert "Evidence collected:" not in text  # nothing of the incident's own timeline
+
+
+def test_the_bodies_of_webhooks_are_there_and_an_open_incident_ends_now(mttx, alerted, service):
+    mttx("collect", alerted)
+    with zipfile.ZipFile("evidence-INC-1.zip") as archive:
+        (name,) = [one for one in archive.namelist() if "bodies" in one]
+        body = json.loads(archive.read(name))
+    assert body["alerts"][0]["annotations"] == {"summary": "key [AWS access key removed]"}
+    end = datetime.fromisoformat(manifest()["window"]["end"])
+    assert datetime.now(UTC) - timedelta(minutes=1) < end <= datetime.now(UTC)
+    page = requests.get(f"{service}/api/v1/incidents/INC-1/bodies", timeout=10).json()
+    assert SECRET in page["bodies"][0]["body"]
+
+
+def test_the_service_collects_it_too(service, incident, tmp_path, mttx):
+    answer = requests.get(f"{service}/api/v1/incidents/INC-1/evidence", timeout=30)
+    assert answer.status_code == 200
+    Path("served.zip").write_bytes(answer.content)
+    mttx("verify", "served.zip", "--recorded")
+    assert told(service)["checks"]["evidence"] == "passed"
+
+
+def test_scripts_get_json(mttx, incident):
+    made = json.loads(mttx("collect", incident, "--output", "json", "--margin", "1m", "--out", "it.zip"))
+    assert (made["archive"], made["incident_id"], made["complete"]) == ("it.zip", "INC-1", True)
+    assert made["files"][0]["path"] == "timeline/incident.json"
+    assert made["sources"] == [{"name": name, "error": None, "failures": []} for name in ("timeline", "changes")]
+    assert manifest("it.zip")["window"]["start"] == after(-1).replace("+00:00", "Z")
+    checked = json.loads(mttx("verify", "it.zip", "--output", "json"))
+    assert checked["good"] is True
+    assert checked["sha256"] == made["sha256"]
+
+
+def test_a_window_needs_no_incident_and_no_service(mttx, monkeypatch):
+    monkeypatch.setenv("MTTX_URL", "http://127.0.0.1:9")
+    mttx("collect", "--from", after(0), "--to", after(10))
+    (path,) = Path().glob("evidence-*.zip")
+    assert path.name == f"evidence-{STARTED:%Y%m%dT%H%M%SZ}.zip"
+    assert manifest(path)["incident_id"] is None
+    assert "no incident" in mttx("verify", path)
+    assert "no evidence is recorded" in mttx("verify", path, "--recorded", code=1)
+
+
+def test_a_window_overrides_that_of_the_incident(mttx, incident):
+    mttx("collect", incident, "--from", after(-60), "--to", after(5))
+    assert manifest()["window"]["start"] == after(-60).replace("+00:00", "Z")
+
+
+def test_what_is_missing_is_said_and_fails(mttx, incident, grafana, service):
+    grafana.fail_while(500)
+    printed = mttx("collect", incident, code=1)
+    assert "failed: Grafana's annotations" in printed
+    assert manifest()["complete"] is False
+    assert told(service)["events"][-1]["data"]["evidence_collected"]["missing"] == ["timeline", "changes"]
+
+
+def test_what_is_cut_off_is_said(mttx, incident, monkeypatch):
+    monkeypatch.setenv("MTTX_EVIDENCE_BOUNDS", "{timeline: 1024}")
+    assert "truncated: timeline/" in mttx("collect", incident)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name an incident"),
+        (["--to", after(1)], "name an incident"),
+        (["--from", after(0), "--margin", "5m"], "name an incident"),
+        (["INC-x"], "should be an incident such as INC-7"),
+        (["INC-1", "--margin", "15"], "with its unit"),
+        (["INC-1", "--from", "2026-11-23T09:00:00"], "with a zone"),
+        (["INC-1", "--from", "2026-11-23T09:00:00 Asia/Tokio"], "with a zone"),
+        (["INC-1", "--from", "2026-11-23T09:00:00+99:00"], "with a zone"),
+        (["INC-1", "--from", after(9), "--to", after(1)], "not before its end"),
+        (["INC-1", "--to", "2150-01-01T00:00:00Z"], "yet to come"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(mttx, incident, arguments, said):
+    printed = mttx("collect", *arguments, code=2)
+    assert said in printed
+    assert list(Path().glob("evidence*")) == []
+
+
+def test_an_incident_that_is_not_there_is_said(mttx):
+    assert "There is no incident INC-77" in mttx("collect", "INC-77", code=1)
+
+
+def test_an_archive_that_is_there_is_kept(mttx, incident):
+    Path("evidence-INC-1.zip").write_text("mine")
+    assert "is there already" in mttx("collect", incident, code=1)
+    assert Path("evidence-INC-1.zip").read_text() == "mine"
+
+
+def test_an_archive_that_could_not_be_recorded_is_kept_and_that_is_said(mttx, incident, monkeypatch):
+    def refuse(self, path, body):
+        import click
+
+        raise click.ClickException("read only")
+
+    monkeypatch.setattr("service.cli.client.Client.post", refuse)
+    assert "is written, but was not recorded on the incident: read only" in mttx("collect", incident, code=1)
+    assert Path("evidence-INC-1.zip").exists()
+
+
+def test_a_service_that_goes_away_between_is_said_in_the_manifest(mttx, incident, monkeypatch):
+    from service.cli.client import Client
+
+    get = Client.get
+
+    def fail(self, path, query=None):
+        import click
+
+        if "bodies" in path:
+            raise click.ClickException("gone")
+        return get(self, path, query)
+
+    monkeypatch.setattr(Client, "get", fail)
+    assert "failed: webhook bodies: gone" in mttx("collect", incident, code=1)
+
+
+def test_a_file_that_was_changed_fails(mttx, incident):
+    mttx("collect", incident)
+    path = Path("evidence-INC-1.zip")
+    path.write_bytes(path.read_bytes().replace(b"manifest", b"manifesT"))
+    printed = mttx("verify", path, code=1)
+    assert "the seal is broken" in printed
+    assert "found" in printed
+    assert json.loads(mttx("verify", path, "--output", "json", code=1))["good"] is False
+
+
+def test_an_archive_that_is_not_the_recorded_one_fails(mttx, incident):
+    mttx("collect", incident)
+    mttx("collect", "--from", after(0), "--to", after(1), "--out", "other.zip")
+    mttx("verify", "other.zip")
+    assert "is not the digest that was expected" in mttx("verify", "other.zip", "--sha256", "0" * 64, code=1)
+    Path("copy.zip").write_bytes(Path("evidence-INC-1.zip").read_bytes())
+    mttx("verify", "copy.zip", "--recorded")
+
+
+def test_an_archive_that_was_never_recorded_is_found(mttx, incident, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("service.cli.evidence_record.Case.record", lambda self, made: None)
+        mttx("collect", incident, "--out", "aside.zip")
+    assert "no evidence is recorded" in mttx("verify", "aside.zip", "--recorded", code=1)
+    for name in ("first.zip", "second.zip"):
+        mttx("collect", incident, "--out", name)
+        mttx("verify", name, "--recorded")
+    assert "is none of those that are recorded" in mttx("verify", "aside.zip", "--recorded", code=1)
+
+
+def test_a_file_that_cannot_be_read_is_said(mttx, monkeypatch, tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("service.evidence.verify.verify", refuse)
+    assert "cannot read" in mttx("verify", path, code=1)
+
+
+def test_the_lines_stand_above_the_bar_where_both_are_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with evidence_tables.watching([None], True, on_terminal=True) as watch:
+        watch.ended(SourceEntry("logs", failures=[("[app]", "gone")]), 2, 1)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "logs               2 files" in told.err
+    assert "failed: [app]: gone" in told.err
+
+
+def test_on_a_terminal_there_is_a_bar(capsys):
+    entry = SourceEntry("logs", error="nobody answers")
+    with evidence_tables.watching([None], True, on_terminal=True) as watch:
+        watch.begun("logs")
+        watch.ended(entry, 1, 2_500_000)
+    assert "logs                1 file     2.5 MB\n  failed: nobody answers" in capsys.readouterr().out
+    assert evidence_tables.amount(812) == "812 B"
+    assert evidence_tables.amount(5 * 10**15) == "5000.0 TB"

@@ -1,0 +1,190 @@
+"""Loki, page by page: every line once, whatever the times are, or marked."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.loki import Loki, nanoseconds
+from service.evidence.sources.logs import Logs, LokiLogs
+from tests.evidence.boxed import boxed
+from tests.evidence.builders import at, subject
+from tests.evidence.loki import Loki as LokiServer
+
+SECOND = timedelta(seconds=1)
+BEGIN, END = datetime(2026, 11, 23, 9, tzinfo=UTC), datetime(2026, 11, 23, 10, tzinfo=UTC)
+LOW = nanoseconds(BEGIN)
+APP = {"app": "router"}
+
+
+class Answers:
+    """Loki's API without a network: the loopback server's own answers."""
+
+    url = "http://loki.example"
+
+    def __init__(self, entries, shuffled=None):
+        self.server = object.__new__(LokiServer)
+        self.server.entries, self.server.most, self.server.tenant, self.server.busy = entries, 5000, None, False
+
+    def get(self, path, parameters):
+        return self.server.answer(path, parameters, {})
+
+
+def read(entries, limit, *, backward=False):
+    pages = list(Loki(Answers(entries), limit).lines('{app="router"}', BEGIN, END, backward=backward))
+    lines = [(line.nanoseconds, dict(line.labels), line.text) for page in pages for line in page.lines]
+    return lines, [page.lost_at for page in pages if page.lost_at is not None]
+
+
+def counted(entries):
+    return Counter((when, tuple(sorted(labels.items())), text) for when, labels, text in entries)
+
+
+entries = st.lists(
+    st.tuples(
+        st.integers(0, 12).map(lambda step: LOW + step),
+        st.sampled_from([APP, APP | {"pod": "a"}, {"app": "other"}]),
+        st.sampled_from(["a", "b", "same"]),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(entries, st.integers(2, 9), st.booleans())
+def test_every_line_comes_once_or_its_instant_is_marked(entries, limit, backward):
+    wanted = [one for one in entries if one[1]["app"] == "router"]
+    found, lost = read(entries, limit, backward=backward)
+    assert counted([one for one in found if one[0] not in lost]) == counted([w for w in wanted if w[0] not in lost])
+    assert counted(found) <= counted(wanted)
+    assert [one[0] for one in found] == sorted((one[0] for one in found), reverse=backward)
+    at_once = Counter(one[0] for one in wanted)
+    assert all(at_once[instant] >= limit for instant in lost)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_it_goes_past_the_limit(backward):
+    entries = [(LOW + number, APP, f"line {number}") for number in range(23)]
+    found, lost = read(entries, 5, backward=backward)
+    assert ([text for *_, text in found], lost) == ([f"line {n}" for n in sorted(range(23), reverse=backward)], [])
+
+
+def test_it_reads_the_window_with_its_end_to_the_microsecond():
+    end = nanoseconds(END)
+    found, _ = read([(when, APP, str(when)) for when in (LOW - 1, LOW, end, end + 1)], 5)
+    assert [when for when, *_ in found] == [LOW, end]
+
+
+def test_it_marks_an_instant_with_more_lines_than_a_page_and_goes_on_behind_it():
+    entries = [(LOW + 1, APP, f"same {number}") for number in range(7)] + [(LOW + 2, APP, "after")]
+    found, lost = read(entries, 3)
+    assert (lost, found[-1][2], len(found)) == ([LOW + 1], "after", 4)
+
+
+def api(server, **fields):
+    return JsonApi(server.url, timeout=SECOND, **fields)
+
+
+@pytest.fixture
+def server():
+    with LokiServer([(nanoseconds(at(number)), APP, f'{{"order_id": "O-{number}"}}') for number in range(5)]) as server:
+        yield server
+
+
+def collect(folder, server, queries, *, page=2, headers=None, **fields):
+    client = api(server, headers=headers)
+    try:
+        return boxed(folder, Logs([LokiLogs(Loki(client, page), queries)]), about=subject(**fields))
+    finally:
+        client.close()
+
+
+def test_it_writes_lines_with_their_labels_and_hands_on_ids(tmp_path, server):
+    found = {}
+    from tests.evidence.builders import Saying
+
+    client = api(server)
+    logs = Logs([LokiLogs(Loki(client, 2), {"router": '{app="{{ $labels.app }}"}'})])
+    last = Saying("after", lambda _, box: found.update(orders=box.looked_up("order_id")))
+    box = boxed(tmp_path, logs, last, about=subject(labels={"app": "router"}))
+    client.close()
+    text = box.texts["logs/loki/router.jsonl"].decode().splitlines()
+    assert (
+        text[0]
+        == f'{{"ts": "{nanoseconds(at(0))}", "labels": {{"app": "router"}}, "line": "{{\\"order_id\\": \\"O-0\\"}}"}}'
+    )
+    assert len(text) == 5
+    assert found["orders"] == {f"O-{number}" for number in range(5)}
+    assert box.file("logs/loki/router.jsonl")["query"] == '{app="router"}'
+    assert box.file("logs/loki/router.jsonl")["notes"] == {"lines": 5}
+
+
+def test_a_label_cannot_leave_its_quotes(tmp_path, server):
+    collect(tmp_path, server, {"x": '{app="{{ $labels.app }}"}'}, labels={"app": 'a"} or {app="b'})
+    assert server.asked[0][1]["query"] == '{app="a\\"} or {app=\\"b"}'
+
+
+def test_it_says_what_loki_said_and_goes_on(tmp_path, server):
+    server.most = 1
+    box = collect(tmp_path, server, {"a": '{app="router"}', "b": '{app="{{ $labels.nowhere }}"}'})
+    failures = box.failures("logs")
+    assert "answered 400 (max entries limit per query exceeded" in failures["a"]
+    assert "no label nowhere" in failures["b"]
+
+
+def test_it_says_that_loki_has_too_much_to_do(tmp_path, server):
+    server.busy = True
+    assert (
+        "429 (too many outstanding requests)"
+        in collect(tmp_path, server, {"a": '{app="router"}'}).failures("logs")["a"]
+    )
+
+
+def test_it_names_the_tenant(tmp_path, server):
+    server.tenant = "team-a"
+    box = collect(tmp_path / "with", server, {"a": '{app="router"}'}, headers={"X-Scope-OrgID": "team-a"})
+    assert box.source("logs")["complete"]
+    assert "401 (no org id)" in collect(tmp_path / "without", server, {"a": '{app="router"}'}).failures("logs")["a"]
+
+
+def test_it_refuses_a_query_for_numbers(tmp_path, server):
+    assert "gives numbers" in collect(tmp_path, server, {"a": "rate({app=1}[5m])"}).failures("logs")["a"]
+
+
+def test_it_marks_what_is_cut_off(tmp_path, server):
+    server.entries = [(nanoseconds(at(1)), APP, str(number)) for number in range(9)]
+    box = collect(tmp_path, server, {"a": '{app="router"}'}, page=3)
+    (reason,) = box.file("logs/loki/a.jsonl")["truncated"]
+    assert "raise evidence.logs.loki.page" in reason
+
+
+def test_it_stops_asking_when_its_bound_is_reached(tmp_path, server):
+    server.entries = [(nanoseconds(at(1)) + n, APP, "x" * 1000) for n in range(300)]
+    client = api(server)
+    logs = Logs([LokiLogs(Loki(client, 10), {"a": '{app="router"}'})])
+    box = boxed(tmp_path, logs, max_bytes=2000)
+    client.close()
+    assert box.file("logs/loki/a.jsonl")["size"] <= 2000
+    assert box.file("logs/loki/a.jsonl")["truncated"]
+
+
+@pytest.mark.parametrize("told", [[], {"data": 1}, {"data": {"resultType": "streams", "result": [{"stream": 1}]}}])
+def test_it_knows_what_is_no_loki(told):
+    class Other:
+        url = "http://x"
+
+        def get(self, path, parameters):
+            return told
+
+    with pytest.raises(AskingFailed):
+        list(Loki(Other(), 5).lines("{}", BEGIN, END))
+
+
+def test_it_says_that_nobody_answers(tmp_path, server):
+    client = JsonApi("http://127.0.0.1:9", timeout=SECOND)
+    box = boxed(tmp_path, Logs([LokiLogs(Loki(client, 5), {"a": "{}"})]))
+    client.close()
+    assert "ConnectionError" in box.failures("logs")["a"]

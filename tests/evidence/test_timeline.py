@@ -1,0 +1,127 @@
+"""The incident's own story: events, bodies and every annotation of the time, for programs and for people."""
+
+import json
+
+import pytest
+
+from service.clients.grafana import Annotations
+from service.clients.grafana.annotations import MOST
+from service.clients.grafana.configured import connection_to
+from service.domain.policy import Milestone
+from service.evidence.source import SourceFailed
+from service.evidence.sources.timeline import Body, Story, Timeline
+from service.settings.grafana import Grafana as Keys
+from tests.evidence.builders import at, collected, subject
+from tests.evidence.test_boxes import KEY_ID, read
+from tests.grafana.loopback import TOKEN, Grafana
+
+MS = 1000
+ENTRIES = [
+    {"at": "2026-11-23T09:04:00+00:00", "what": "alert_firing", "event": None,
+     "alert": {"name": "CheckoutErrors", "fingerprint": "f", "severity": "SEV-2"}},
+    {"at": "2026-11-23T09:09:30+00:00", "what": "event", "alert": None,
+     "event": {"kind": "note", "source": "api", "severity": None, "title": "T",
+               "data": {"text": "a | b\n*c*", "n": 1}}},
+]  # fmt: skip
+
+
+def body(content, number=1):
+    return Body("d1g35t", "alertmanager", at(number), at(number + 5), 3, content)
+
+
+def story(*bodies):
+    return Story({"entries": ENTRIES}, lambda: iter(bodies))
+
+
+@pytest.fixture
+def grafana():
+    with Grafana() as server:
+        yield server
+
+
+@pytest.fixture
+def annotations(grafana):
+    connection = connection_to(Keys(url=grafana.url, token=TOKEN))
+    yield Annotations(connection).between
+    connection.close()
+
+
+def add(server, begin, end=None, text="deployed", tags=("deploy",)):
+    span = {"time": int(at(begin).timestamp() * MS)} | ({"timeEnd": int(at(end).timestamp() * MS)} if end else {})
+    server.annotations.add({**span, "text": text, "tags": list(tags)}, 0, None)
+
+
+def bundle(folder, *sources):
+    return read(collected(folder, *sources, about=subject(milestones={Milestone.DETECTED: at(4)})))
+
+
+def test_the_incident_is_there_as_the_service_tells_of_it(tmp_path):
+    told, files = bundle(tmp_path, Timeline(story(body(b'{"alerts": []}\n')), None))
+    assert json.loads(files["timeline/incident.json"])["title"] == "Checkout errors"
+    assert json.loads(files["timeline/timeline.json"]) == {"entries": ENTRIES}
+    assert files["timeline/bodies/0001-alertmanager-20261123T090100Z.json"] == b'{"alerts": []}\n'
+    about = next(file for file in told["files"] if "bodies" in file["path"])
+    assert about["notes"]["times"] == 3
+    assert about["modified_at"] == "2026-11-23T09:01:00Z"
+    assert told["complete"] is True
+
+
+def test_people_read_it_in_both_zones(tmp_path):
+    _, files = bundle(tmp_path, Timeline(story(), None))
+    table = files["timeline/timeline.md"].decode()
+    assert "# INC-7: Checkout errors" in table
+    times = "| 2026-11-23 09:04:00Z | 2026-11-23 18:04:00 JST | T0 |"
+    assert f"{times} alert\\_firing | alert | CheckoutErrors (SEV-2) |" in table
+    assert "| T+5m | note | api | a \\| b \\*c\\*; T; n: 1 |" in table
+
+
+def test_every_annotation_of_the_window_is_there_not_only_ours(tmp_path, grafana, annotations):
+    add(grafana, 2)
+    add(grafana, -60, 5, text="maintenance", tags=())
+    add(grafana, -60, text="long ago")
+    add(grafana, 900, text="later")
+    _, files = bundle(tmp_path, Timeline(None, annotations))
+    found = json.loads(files["timeline/annotations.json"])["annotations"]
+    assert [one["text"] for one in found] == ["maintenance", "deployed"]
+    table = files["timeline/timeline.md"].decode()
+    assert "| annotation | grafana | deployed \\[deploy\\] |" in table
+    assert "maintenance (until 2026-11-23T09:05:00Z)" in table
+    assert "timeline/incident.json" not in files
+
+
+def test_tags_narrow_the_annotations(grafana, annotations):
+    add(grafana, 2)
+    add(grafana, 3, tags=("deploy", "env:prod"))
+    found = annotations(at(0), at(10), ["deploy", "env:prod"])
+    assert [one["tags"] for one in found] == [["deploy", "env:prod"]]
+
+
+def test_a_grafana_that_is_down_is_said_and_the_rest_is_there(tmp_path, grafana, annotations):
+    grafana.fail_while(503)
+    told, files = bundle(tmp_path, Timeline(story(), annotations))
+    assert told["sources"][0]["failures"][0]["what"] == "Grafana's annotations"
+    assert "timeline/timeline.md" in files
+
+
+def test_an_answer_that_is_no_list_is_said(tmp_path, grafana, annotations):
+    grafana.answer = lambda asked: (200, {"message": "hello"})
+    told, _ = bundle(tmp_path, Timeline(None, annotations))
+    assert "does not answer as Grafana does" in told["sources"][0]["failures"][0]["reason"]
+
+
+def test_more_annotations_than_are_asked_for_are_marked(tmp_path):
+    one = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "x"}
+    told, _ = bundle(tmp_path, Timeline(None, lambda begin, end: [one] * MOST))
+    (file,) = [file for file in told["files"] if file["path"] == "timeline/annotations.json"]
+    assert "more than 10000" in file["truncated"][0]
+
+
+def test_bodies_that_cannot_be_had_are_said_and_no_secret_of_one_stays(tmp_path):
+    def bodies():
+        yield body(f'{{"annotations": {{"key": "{KEY_ID}"}}}}'.encode())
+        raise SourceFailed("the store does not answer")
+
+    told, files = bundle(tmp_path, Timeline(Story({"entries": []}, bodies), None))
+    assert told["sources"][0]["failures"] == [{"what": "webhook bodies", "reason": "the store does not answer"}]
+    (first,) = [content for name, content in files.items() if "bodies" in name]
+    assert first == b'{"annotations": {"key": "[AWS access key removed]"}}'

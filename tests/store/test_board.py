@@ -1,0 +1,107 @@
+"""Lists for the pages: filters, a search, paging both ways, and what is open and owed."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.domain.events import EventKind
+from service.domain.incident import OPEN_PHASES, Phase
+from service.domain.policy import IncidentType, Severity, Stage
+from service.recorder.commands import AppendEvent, OpenIncident
+from service.store.board import Filter
+from tests.builders import at, event
+
+NOW = at(600)
+
+
+@pytest.fixture
+def opened(house):
+    def opened(title="Latency", minutes=0, *after, **fields):
+        detected = event(EventKind.DETECTED, minutes, title=title, **fields)
+        number = house.recorder.submit(OpenIncident((detected,)))[0].incident_id
+        for one in after:
+            house.recorder.submit(AppendEvent(number, one))
+        return number
+
+    return opened
+
+
+def listed(house, limit=50, before=None, after=None, **wanted):
+    return house.store.listing(Filter(**wanted), now=NOW, before=before, after=after, limit=limit)
+
+
+def ids(page):
+    return [one.id for one in page.lines]
+
+
+def test_it_pages_forth_and_back_without_loss_or_repeat(house, opened):
+    numbers = [opened(minutes=n) for n in range(7)][::-1]
+    first = listed(house, limit=3)
+    second = listed(house, limit=3, before=first.older)
+    third = listed(house, limit=3, before=second.older)
+    assert ids(first) + ids(second) + ids(third) == numbers
+    assert (first.newer, third.older) == (None, None)
+    assert ids(listed(house, limit=3, after=third.newer)) == ids(second)
+    back = listed(house, limit=3, after=second.newer)
+    assert ids(back) == ids(first)
+    assert back.newer is None
+    assert listed(house, limit=3, after=numbers[0]).lines == ()
+
+
+def test_a_page_holds_while_incidents_come_in(house, opened):
+    for n in range(4):
+        opened(minutes=n)
+    first = listed(house, limit=2)
+    opened("new", 9)
+    assert max(ids(listed(house, limit=2, before=first.older))) < min(ids(first))
+
+
+def test_it_filters(house, opened):
+    one = opened(severity=Severity.SEV_1, types=(IncidentType.DATA, IncidentType.API))
+    two = opened("Queue", 5, event(EventKind.RESOLVED, 9), severity=Severity.SEV_2)
+    assert ids(listed(house, severities=[Severity.SEV_1])) == [one]
+    assert ids(listed(house, phases=OPEN_PHASES)) == [one]
+    assert ids(listed(house, phases=[Phase.RESOLVED])) == [two]
+    assert ids(listed(house, types=[IncidentType.API])) == [one]
+    assert ids(listed(house, types=[IncidentType.MODEL])) == []
+    assert ids(listed(house, detected_since=at(2))) == [two]
+
+
+def test_the_search_takes_signs_as_they_are(house, opened):
+    percent = opened("Errors above 5 %")
+    other = opened("Errors above 50")
+    assert ids(listed(house, text="5 %")) == [percent]
+    assert ids(listed(house, text="ERRORS")) == [other, percent]
+    assert ids(listed(house, text="inc-1", number=percent)) == [percent]
+    assert ids(listed(house, text="_")) == []
+
+
+def test_a_merged_incident_is_not_listed(house, opened):
+    into, gone = opened(), opened(minutes=1)
+    house.recorder.submit(AppendEvent(gone, event(EventKind.MERGED, 3, data={"into": f"INC-{into}"})))
+    assert ids(listed(house)) == [into]
+
+
+def test_the_board_shows_what_is_open_and_owed(house, opened):
+    action = event(
+        EventKind.ACTION_OPENED,
+        20,
+        data={"action_id": "A-1", "title": "Test it", "owner": "team", "due_at": at(500).isoformat()},
+    )
+    done = opened("Queue", 0, event(EventKind.RESOLVED, 9), action, severity=Severity.SEV_1)
+    running = opened("Latency", 1, severity=Severity.SEV_2)
+    board = house.store.board(now=NOW, until=NOW + timedelta(days=1), limit=1)
+    assert [one.id for one in board.open] == [running]
+    assert board.open_count == 1
+    assert [(one.incident.id, one.stage) for one in board.stages] == [(done, Stage.DRAFT)]
+    assert board.stages_count == 2
+    assert [(one.incident_id, one.incident_title, one.action.owner) for one in board.actions] == [
+        (done, "Queue", "team")
+    ]
+    assert board.actions_count == 1
+
+
+def test_the_board_of_an_empty_store_is_empty(house):
+    board = house.store.board(now=NOW, until=NOW, limit=5)
+    assert (board.open, board.stages, board.actions) == ((), (), ())
+    assert (board.open_count, board.stages_count, board.actions_count) == (0, 0, 0)

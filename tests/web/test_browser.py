@@ -1,0 +1,227 @@
+"""The pages in a real browser: clicking through an incident, strangers' forms, two people, phones, and axe-core."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from service.domain.events import EventKind
+from tests.real.http import request
+from tests.real.processes import Server
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+
+pytestmark = pytest.mark.real
+TOKEN, READER = "browser-token-0123456789", "reader-token-0123456789"
+PAGES = ("/", "/incidents", "/incidents/INC-1", "/incidents/INC-1/resolve", "/postmortems?all=yes", "/incidents/INC-99")
+HOSTILE = '<img src=x onerror="document.title=1">'
+
+
+class Service(Server):
+    name = "mttx"
+
+    def command(self):
+        import sys
+
+        return [sys.executable, "-m", "service", "serve"]
+
+    def environment(self):
+        from pathlib import Path
+
+        tokens = self.home / "tokens.yml"
+        tokens.write_text(
+            f"- {{name: browser, token: {TOKEN}, scopes: [read, write]}}\n"
+            f"- {{name: reader, token: {READER}, scopes: [read]}}\n"
+        )
+        tokens.chmod(0o600)
+        return super().environment() | {
+            "MTTX_LISTEN": self.address,
+            "MTTX_DATABASE_URL": f"sqlite:///{self.home / 'mttx.db'}",
+            "MTTX_TOKENS_FILE": str(tokens),
+            "MTTX_DISPLAY_TIMEZONE": "Europe/Berlin",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    server = Service(tmp_path_factory.mktemp("service"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(require):
+    path = require("chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, service):
+    """Give a function that opens a tab of its own person; what its console complains of fails the test."""
+    contexts, complaints = [], []
+
+    def visit(token=TOKEN, **options):
+        options = {"locale": "en", "viewport": {"width": 1100, "height": 900}, **options}
+        context = chromium.new_context(http_credentials={"username": "me", "password": token}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(service.url)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def opened(service):
+    """Give a function that opens an incident and returns its id."""
+
+    def opened(title="Orders wait", **fields):
+        import json
+
+        body = json.dumps({"title": title, "severity": "SEV-1", **fields}).encode()
+        answer = request("POST", f"{service.url}/api/v1/incidents", body, {"Authorization": f"Bearer {TOKEN}"})
+        return json.loads(answer.body)["id"]
+
+    return opened
+
+
+@contextmanager
+def told(page):
+    """Expect the page to have gone somewhere else and to say that it is done."""
+    yield
+    page.wait_for_selector("[role=status]")
+
+
+def kinds(service, incident):
+    import json
+
+    answer = request("GET", f"{service.url}/api/v1/incidents/{incident}", None, {"Authorization": f"Bearer {TOKEN}"})
+    return [event["kind"] for event in json.loads(answer.body)["events"]]
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_an_incident_is_clicked_through_to_its_end(visit, service, opened, script):
+    incident = opened(f"Clicked, script {script}")
+    page = visit(java_script_enabled=script)
+    page.get_by_role("link", name=f"Clicked, script {script}").first.click()
+    for button in ("Acknowledge", "Mitigated"):
+        with told(page):
+            page.get_by_role("button", name=button, exact=True).click()
+    page.get_by_role("link", name="Resolve…").click()
+    with told(page):
+        page.get_by_role("button", name="It is resolved").click()
+    assert "Resolved" in page.locator(".phase").first.inner_text()
+    assert kinds(service, incident) == [
+        EventKind.DETECTED,
+        EventKind.ACKNOWLEDGED,
+        EventKind.MITIGATED,
+        EventKind.RESOLVED,
+    ]
+
+
+def test_clocks_run_and_what_was_done_is_said_once(visit, service, opened):
+    page = visit()
+    page.goto(f"{service.url}/incidents/{opened()}?said=note")
+    assert "said" not in page.url
+    clock = page.locator("[data-clock]").first
+    before = clock.inner_text()
+    page.wait_for_function("before => document.querySelector('[data-clock]').textContent !== before", arg=before)
+
+
+def test_a_wrong_token_shows_nothing(chromium, service):
+    context = chromium.new_context(http_credentials={"username": "me", "password": "wrong"})
+    answer = context.new_page().goto(f"{service.url}/incidents")
+    assert answer.status == 401
+    context.close()
+
+
+def test_a_reader_is_offered_no_button(visit, service, opened):
+    page = visit(READER)
+    page.goto(f"{service.url}/incidents/{opened()}")
+    assert page.locator("main button").count() == 0
+
+
+def test_a_page_of_another_origin_cannot_send_a_form(visit, service, opened):
+    incident = opened()
+    page = visit()
+    foreign = service.url.replace("127.0.0.1", "localhost")
+    page.route(
+        f"{foreign}/attack",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            body=f'<form method="post" action="{service.url}/incidents/{incident}/acknowledge">'
+            "<button>win</button></form>",
+        ),
+    )
+    page.goto(f"{foreign}/attack")
+    with page.expect_response(lambda answer: answer.url.endswith("/acknowledge")) as answered:
+        page.get_by_role("button").click()
+    assert answered.value.status == 403
+    assert kinds(service, incident) == [EventKind.DETECTED]
+
+
+def test_two_people_click_and_the_second_is_told(visit, service, opened):
+    incident = opened()
+    first, second = visit(), visit()
+    for page in (first, second):
+        page.goto(f"{service.url}/incidents/{incident}")
+    with told(first):
+        first.get_by_role("button", name="Acknowledge", exact=True).click()
+    second.get_by_role("button", name="Acknowledge", exact=True).click()
+    assert "Something happened" in second.get_by_role("alert").inner_text()
+    assert kinds(service, incident) == [EventKind.DETECTED, EventKind.ACKNOWLEDGED]
+
+
+def test_what_was_typed_comes_back(visit, service, opened):
+    page = visit()
+    page.goto(f"{service.url}/incidents/{opened()}")
+    page.get_by_text("Add a note").click()
+    page.get_by_label("Note", exact=True).fill("Restarted the queue")
+    page.locator("details[open] input[name=at]").fill("2026-03-29T02:30:00")
+    page.get_by_role("button", name="Add").click()
+    assert "does not exist" in page.locator(".problem").inner_text()
+    assert page.get_by_label("Note", exact=True).input_value() == "Restarted the queue"
+
+
+def test_hostile_texts_stay_texts(visit, service, opened):
+    incident = opened(HOSTILE, labels={"runbook": "javascript:alert(1)"})
+    page = visit()
+    page.goto(f"{service.url}/incidents/{incident}")
+    assert page.locator("h1").inner_text() == HOSTILE
+    assert page.locator("a[href^=javascript]").count() == 0
+
+
+def test_the_keyboard_reaches_the_content_first(visit, service, opened):
+    page = visit()
+    page.goto(f"{service.url}/incidents/{opened()}")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("light", 1100), ("dark", 360), ("dark", 1100)])
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(  # noqa: PLR0917 - what the fixtures and cases are
+    visit, service, opened, language, scheme, width
+):
+    opened("A" * 120)
+    page = visit(locale=language, color_scheme=scheme, viewport={"width": width, "height": 740}, bypass_csp=True)
+    for path in PAGES:
+        page.goto(service.url + path)
+        assert page.locator("html").get_attribute("lang") == language
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, path
+        found = axe_playwright.Axe().run(page).response["violations"]
+        grave = [(one["id"], one["nodes"][0]["target"]) for one in found if one["impact"] in ("serious", "critical")]
+        assert grave == [], path

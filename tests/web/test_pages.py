@@ -1,0 +1,440 @@
+"""The pages as they are answered: what they show, what they never do, and how forms are taken in."""
+
+import html
+import re
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from service.domain.actions import Action
+from service.domain.events import EventKind
+from service.domain.incident import Phase
+from service.domain.indicators import Row, Summary
+from service.domain.policy import Indicator, Severity, Stage, Statistic
+from service.recorder.commands import Conflict, UnknownIncident
+from service.settings.tokens import Token, digest
+from service.store.board import ActionOwed, Board, Listed, ListPage, StageOwed
+from service.web.pages import assets, targets
+from service.web.pages.story import web_link
+from tests.builders import at, episode, event, policy
+from tests.web.fakes import NOW, World, record
+
+PATHS = ("/", "/incidents", "/incidents/INC-1", "/incidents/INC-1/resolve", "/postmortems")
+DAY = timedelta(days=1)
+READER, WRITER = "reader-token-0123456789", "writer-token-0123456789"
+TOKENS = (
+    Token("reader", frozenset({"read"}), digest(READER)),
+    Token("writer", frozenset({"read", "write"}), digest(WRITER)),
+)
+
+
+def text(response):
+    return response.get_data(as_text=True)
+
+
+def shown(*events, number=1, **fields):
+    world = World()
+    world.store.records = {number: record(*events, incident_id=number, **fields)}
+    return world, text(world.get(f"/incidents/INC-{number}"))
+
+
+def form(world, action, number=1, **typed):
+    """Return the fields of a form as a browser has them."""
+    page = text(world.get(f"/incidents/INC-{number}/{action}"))
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    return {**hidden, **typed}
+
+
+def send(world, action, given, number=1, **headers):
+    return world.post(f"/incidents/INC-{number}/{action}", data=given, headers=headers)
+
+
+def listed(number, **fields):
+    values = {
+        "title": "Queue",
+        "severity": Severity.SEV_1,
+        "phase": Phase.DETECTED,
+        "types": ("data",),
+        "milestones": {"detected": NOW - DAY},
+        "opened_at": NOW - DAY,
+        "stale": False,
+    }
+    return Listed(id=number, **{**values, **fields})
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_page_has_its_language_and_its_headers(world, path, language):
+    response = world.get(path, headers={"Accept-Language": language})
+    assert response.status_code == 200
+    assert f'<html lang="{language}">' in text(response)
+    policy_said = response.headers["Content-Security-Policy"]
+    assert policy_said.startswith("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;")
+    assert "form-action 'self'; frame-ancestors 'none'; base-uri 'none'" in policy_said
+    assert response.headers["Referrer-Policy"] == "same-origin"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_language_that_was_asked_for_stays_in_the_links(world):
+    page = text(world.get("/incidents?lang=ja&state=open", headers={"Accept-Language": "en"}))
+    assert '<html lang="ja">' in page
+    assert 'href="/?lang=ja"' in page
+    assert 'href="/incidents?state=open&amp;lang=en"' in page
+    assert '<html lang="en">' in text(world.get("/?lang=xx"))
+
+
+def test_files_are_kept_for_good_and_change_their_address(world):
+    page = text(world.get("/"))
+    for name in ("pages.css", "pages.js"):
+        assert assets.address(name) in page
+        response = world.get(assets.address(name))
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert world.get("/assets/0000000000000000/pages.css").status_code == 404
+    assert world.get("/assets/x/secret").status_code == 404
+
+
+def test_the_first_page_shows_targets_clocks_and_what_is_owed():
+    summary = Summary(3, {Statistic.MEAN: 60, Statistic.P50: 60, Statistic.P95: 720.0, Statistic.MAX: 800})
+    acknowledge = policy().target(Indicator.ACKNOWLEDGE, None)
+    rows = {"7d": 1.0, "30d": 0.5}
+    world = World(
+        indicators=lambda window, now: [
+            Row(
+                Indicator.ACKNOWLEDGE,
+                None,
+                Summary(3, {name: value * rows[window] for name, value in summary.statistics.items()}),
+                acknowledge,
+                0.5,
+            )
+        ],
+        windows={"7d": 7 * DAY, "30d": 30 * DAY},
+    )
+    action = Action(action_id="A-1", title="Guard it", owner="team", due_at=NOW - DAY)
+    late = listed(2, title="Late", due={Stage.DRAFT: NOW - DAY}, milestones={}, stale=True)
+    world.store.owed = Board(
+        (listed(1), late), 9, (StageOwed(late, Stage.DRAFT, NOW - DAY),), 1, (ActionOwed(2, "Late", action),), 1
+    )
+    page = text(world.get("/?window=7d"))
+    for expected in (
+        "12 min",
+        "worse than over 30d (6 min)",
+        "missed",
+        "no sample",
+        "overdue by",
+        "Guard it",
+        "All 9 open",
+    ):
+        assert expected in page, expected
+    assert 'data-clock="since"' in page
+    assert "no news for too long" in page
+
+
+@pytest.mark.parametrize(("now", "was", "trend"), [(60, 120, "better"), (120, 60, "worse"), (100, 101, "steady")])
+def test_a_trend_is_against_the_longer_window(now, was, trend):
+    target = policy().targets[0]
+
+    def rows(window, _):
+        said = dict.fromkeys(Statistic, now if window == "7d" else was)
+        return [Row(target.indicator, target.severity, Summary(1, said), target, 1.0)]
+
+    found, *rest = targets.standings(policy(), rows, "7d", "30d", NOW)
+    assert found.trend == trend
+    assert {one.trend for one in rest} == {""}
+    assert rest[0].met is None
+    assert targets.longer("30d", {"7d": 7 * DAY, "30d": 30 * DAY}) is None
+    assert targets.default_window({"7d": 7 * DAY, "90d": 90 * DAY}) == "90d"
+
+
+def test_the_list_keeps_what_was_asked_for_while_paging(world):
+    resolved = listed(4, phase=Phase.RESOLVED, milestones={"detected": NOW - DAY, "resolved": NOW})
+    odd = listed(3, phase=Phase.RESOLVED, milestones={}, stale=True)
+    world.store.listed = ListPage((listed(5), resolved, odd), 3, 5)
+    page = text(world.get("/incidents?q=queue&severity=SEV-1&severity=x&type=data&state=open&window=30d&before=9"))
+    assert "before=3&amp;state=open&amp;severity=SEV-1&amp;type=data&amp;window=30d&amp;q=queue" in page
+    assert "after=5&amp;" in page
+    wanted = world.store.asked["wanted"]
+    assert (wanted.text, wanted.severities, wanted.number) == ("queue", (Severity.SEV_1,), None)
+    assert wanted.detected_since == NOW - 30 * DAY
+    assert world.store.asked["before"] == 9
+
+
+@pytest.mark.parametrize(("typed", "number"), [("INC-7", 7), ("inc-12", 12), ("7", 7), ("INC-0", None), ("x7", None)])
+def test_the_search_knows_an_id(world, typed, number):
+    world.get("/incidents", query_string={"q": typed, "before": "x"})
+    assert world.store.asked["wanted"].number == number
+    assert world.store.asked["before"] is None
+
+
+def test_the_incident_shows_corrections_as_such():
+    wrong = event(EventKind.MITIGATED, 30)
+    right = event(EventKind.CORRECTED, 40, data={"event_id": wrong.event_id, "occurred_at": at(20).isoformat()})
+    pinned = event(EventKind.CORRECTED, 41, data={"milestone": "detected", "occurred_at": at(1).isoformat()})
+    note = event(EventKind.NOTE, 5, data={"text": "nothing"})
+    gone = event(EventKind.RETRACTED, 42, data={"event_id": note.event_id})
+    role = event(EventKind.ROLE_ASSIGNED, 6, data={"role": "commander", "name": "Kim"})
+    _, page = shown(event(EventKind.DETECTED), wrong, right, pinned, note, gone, role)
+    assert re.search(r"<del>.*09:30:00Z.*</del> <ins>.*09:20:00Z", page)
+    assert '<li class="kind withdrawn">' in page
+    assert "Correction</strong> · Detected →" in page
+    assert "2026-03-02 18:20:00 JST" in page
+    assert "Kim" in page
+
+
+def test_it_shows_alerts_deadlines_and_a_merged_incident():
+    firing = replace(episode(0, 9, stale=True), generator_url="https://prometheus.example.com/g")
+    _, page = shown(event(EventKind.POSTMORTEM_FINALIZED, 9000), episodes=(firing,), merged_into=1, number=2)
+    assert 'href="/incidents/INC-1"' in page
+    assert 'href="https://prometheus.example.com/g"' in page
+    assert "no news any more" in page
+    assert "late</span>" in page
+    _, dismissed = shown(event(EventKind.DETECTED), event(EventKind.DISMISSED, 1))
+    assert "Nothing is owed." in dismissed
+    assert "Nothing is measured yet." in dismissed
+
+
+def test_whatever_people_wrote_is_escaped_and_only_web_addresses_are_links():
+    evil = '<script>alert("x")</script>'
+    script = "javascript:alert(1)"
+    firing = replace(
+        episode(0),
+        name=evil,
+        generator_url=script,
+        annotations={"summary": f"{evil} {script} https://a.example/x?<b>."},
+    )
+    note = event(EventKind.NOTE, 3, data={"text": f"{evil} see (https://b.example/y)."})
+    document = event(EventKind.POSTMORTEM_DRAFTED, 4, data={"document": script})
+    _, page = shown(event(EventKind.DETECTED, title=evil, labels={evil: script}), note, document, episodes=(firing,))
+    assert "<script>" not in page
+    assert html.escape(script) in page
+    assert f'href="{script}' not in page
+    assert 'href="https://a.example/x" ' in page
+    assert 'href="https://b.example/y"' in page
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "//x", "https://", "http://a b", "https://[", None, 7]
+)
+def test_no_link_is_made_of(address):
+    assert web_link(address) is None
+
+
+def test_the_postmortems_show_the_definition_of_done(world):
+    checked = event(EventKind.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "passed"}, "document": "pm/1.md"})
+    action = event(EventKind.ACTION_OPENED, 4, data={"action_id": "A-1", "title": "Guard", "due_at": at(5).isoformat()})
+    world.store.records = {1: record(event(EventKind.DETECTED), checked, action)}
+    page = text(world.get("/postmortems?before=9"))
+    for expected in ("passed", "pending", "pm/1.md", "Guard", "overdue by", "nobody"):
+        assert expected in page
+    assert world.store.asked["owing_only"]
+    world.get("/postmortems?all=yes")
+    assert not world.store.asked["owing_only"]
+
+
+def test_acknowledging_records_an_event_and_goes_back(world):
+    answer = send(world, "acknowledge", form(world, "acknowledge"))
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/incidents/INC-1?said=acknowledge"
+    (command,) = world.recorder.commands
+    assert (command.incident_id, command.event.kind, command.event.source) == (1, EventKind.ACKNOWLEDGED, "page")
+    assert command.event.occurred_at == NOW
+    assert "Acknowledged." in text(world.get(answer.headers["Location"]))
+    assert "<b>" not in text(world.get("/incidents/INC-1?said=<b>"))
+
+
+def test_the_same_form_sent_twice_is_one_event(world):
+    given = form(world, "note", text="Restarted")
+    for _ in range(2):
+        send(world, "note", given)
+    first, second = world.recorder.commands
+    assert first.event.event_id == second.event.event_id
+
+
+@pytest.mark.parametrize(
+    ("action", "typed", "kind", "data"),
+    [
+        ("mitigated", {"at": "2026-11-24T03:00"}, EventKind.MITIGATED, {}),
+        ("resolve", {}, EventKind.RESOLVED, {}),
+        ("dismiss", {}, EventKind.DISMISSED, {}),
+        ("severity", {"severity": "SEV-1"}, EventKind.SEVERITY_CHANGED, {}),
+        ("assign", {"role": "comms", "name": " Kim "}, EventKind.ROLE_ASSIGNED, {"role": "comms", "name": "Kim"}),
+        ("note", {"text": "a\r\nb", "important": "yes"}, EventKind.NOTE, {"text": "a\nb", "important": True}),
+        (
+            "correct",
+            {"milestone": "detected", "at": "2026-03-02T18:01"},
+            EventKind.CORRECTED,
+            {"milestone": "detected", "occurred_at": at(1).isoformat()},
+        ),
+        ("correct", {"milestone": "unknown_start", "at": "2026-03-02T17:59"}, EventKind.STARTED, {}),
+    ],
+)
+def test_each_form_becomes_its_event(world, action, typed, kind, data):
+    assert send(world, action, form(world, action, **typed)).status_code == 303
+    told = world.recorder.commands[0].event
+    assert (told.kind, dict(told.data)) == (kind, data)
+
+
+def test_a_resolved_incident_can_be_reopened():
+    world, page = shown(event(EventKind.DETECTED), event(EventKind.RESOLVED, 5))
+    assert "Reopen" in page
+    assert send(world, "reopen", form(world, "reopen")).status_code == 303
+    assert send(world, "resolve", form(world, "reopen")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("action", "typed", "said"),
+    [
+        ("note", {"text": " "}, "Write something."),
+        ("note", {"text": "x" * 5001}, "This is too long."),
+        ("note", {"text": "a\0b"}, "a character that cannot be kept"),
+        ("note", {"text": "kept text", "at": "soon"}, "kept text"),
+        ("acknowledge", {"at": "2026-12-24T03:00"}, "lies in the future"),
+        ("severity", {"severity": "SEV-9"}, "Choose one of the list."),
+        ("assign", {"role": "boss", "name": ""}, "Choose one of the list."),
+        ("correct", {"milestone": "detected"}, "Say when it was."),
+        ("correct", {"milestone": "detected", "at": "1970-01-01T00:00"}, "is before 1970"),
+    ],
+)
+def test_what_cannot_be_taken_comes_back_with_what_was_typed(world, action, typed, said):
+    answer = send(world, action, form(world, action, **typed))
+    assert answer.status_code == 422
+    assert said in text(answer)
+    assert not world.recorder.commands
+    assert "lang=ja" in text(world.post(f"/incidents/INC-1/{action}?lang=ja", data=form(world, action, **typed)))
+
+
+def test_a_time_that_occurs_twice_is_asked_about():
+    from zoneinfo import ZoneInfo
+
+    from service.intake import lifecycle
+
+    berlin = ZoneInfo("Europe/Berlin")
+    world = World(zone=berlin, events=lifecycle.Reading(zone=berlin, new_id=lambda: "n"))
+    given = form(world, "acknowledge", at="2026-10-25T02:30")
+    answer = send(world, "acknowledge", given)
+    assert answer.status_code == 422
+    assert 'name="which"' in text(answer)
+    assert send(world, "acknowledge", {**given, "which": "second"}).status_code == 303
+    assert world.recorder.commands[0].event.occurred_at.hour == 1
+
+
+def test_a_stale_page_is_shown_again_with_what_happened(world):
+    given = form(world, "acknowledge")
+    dismissal = event(EventKind.SEVERITY_CHANGED, 2, severity=Severity.SEV_1)
+    world.store.records = {1: record(event(EventKind.DETECTED), dismissal)}
+    answer = send(world, "acknowledge", given)
+    assert answer.status_code == 409
+    assert "Something happened since you loaded the page." in text(answer)
+    assert "Severity changed" in text(answer)
+    assert not world.recorder.commands
+    again = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text(answer)))
+    assert send(world, "acknowledge", again).status_code == 303
+
+
+def test_a_second_acknowledgement_does_nothing(world):
+    given = form(world, "acknowledge")
+    world.store.records = {1: record(event(EventKind.DETECTED), event(EventKind.ACKNOWLEDGED, 2))}
+    answer = send(world, "acknowledge", given)
+    assert answer.status_code == 409
+    assert "there is nothing to do here" in text(answer)
+    assert not world.recorder.commands
+
+
+def test_notes_of_others_hold_nobody_up(world):
+    acknowledge, note = form(world, "acknowledge"), form(world, "note", text="mine")
+    world.store.records = {1: record(event(EventKind.DETECTED), event(EventKind.NOTE, 2, data={"text": "theirs"}))}
+    assert send(world, "acknowledge", acknowledge).status_code == 303
+    world.store.records = {1: record(event(EventKind.DETECTED), event(EventKind.RESOLVED, 2))}
+    assert send(world, "note", note).status_code == 303
+
+
+def test_what_the_recorder_refuses_is_said_on_the_form(world):
+    given = form(world, "note", text="kept text")
+    world.recorder.error = Conflict("it is dismissed")
+    answer = send(world, "note", given)
+    assert (answer.status_code, "it is dismissed" in text(answer), "kept text" in text(answer)) == (409, True, True)
+    world.recorder.error = UnknownIncident("gone")
+    assert send(world, "note", given).status_code == 404
+
+
+@pytest.mark.parametrize("change", [{"seal": ""}, {"seal": "é"}, {"seen": "0.x"}, {"seen": "1.detected.SEV-1"}])
+def test_a_form_that_is_not_ours_records_nothing(world, change):
+    answer = send(world, "acknowledge", {**form(world, "acknowledge"), **change})
+    assert answer.status_code == 403
+    assert "no longer valid" in text(answer)
+    assert not world.recorder.commands
+
+
+def test_a_seal_is_for_one_form_of_one_incident(world):
+    world.store.records = {1: record(), 2: record(incident_id=2)}
+    given = form(world, "acknowledge")
+    assert send(world, "mitigated", given).status_code == 403
+    assert send(world, "acknowledge", given, number=2).status_code == 403
+    assert world.post("/incidents/INC-1/acknowledge", data=b"\xff\xfe").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_from_another_site_is_refused(world, headers):
+    answer = send(world, "acknowledge", form(world, "acknowledge"), **headers)
+    assert answer.status_code == 403
+    assert "Not allowed" in text(answer)
+    assert not world.recorder.commands
+
+
+def guarded():
+    world = World(tokens=TOKENS)
+    world.get = lambda path, **more: world.client.get(path, auth=("x", WRITER), **more)
+    return world
+
+
+def test_replicas_accept_the_forms_of_each_other_but_not_of_another_token():
+    one, other = guarded(), guarded()
+    given = form(one, "acknowledge")
+    sent = other.client.post("/incidents/INC-1/acknowledge", data=given, auth=("x", WRITER))
+    assert sent.status_code == 303
+    both = (*TOKENS, Token("second", frozenset({"read", "write"}), digest("second-token-0123456789")))
+    third, fourth = World(tokens=both), World(tokens=both)
+    third.get = lambda path: third.client.get(path, auth=("x", WRITER))
+    given = form(third, "acknowledge")
+    sent = fourth.client.post("/incidents/INC-1/acknowledge", data=given, auth=("x", "second-token-0123456789"))
+    assert sent.status_code == 403
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_without_a_token_the_browser_asks_for_one(path):
+    answer = World(tokens=TOKENS).get(path)
+    assert answer.status_code == 401
+    assert any(said.startswith("Basic ") for said in answer.headers.getlist("WWW-Authenticate"))
+    assert "A token is needed" in text(answer)
+
+
+def test_who_may_only_read_is_offered_nothing():
+    world = World(tokens=TOKENS)
+    page = text(world.get("/incidents/INC-1", auth=("x", READER)))
+    assert "may only read" in page
+    assert "<button" not in page
+    assert "may only read" in text(world.get("/incidents/INC-1/note", auth=("x", READER)))
+    assert world.post("/incidents/INC-1/note", auth=("x", READER)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/incidents/INC-9", "/incidents/INC-x", "/incidents/7", "/incidents/INC-1/explode"])
+def test_what_is_not_there_is_a_page_of_404(world, path):
+    answer = world.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is no such page" in text(answer)
+
+
+def test_a_store_that_is_down_is_said(world):
+    world.store.down = True
+    answer = world.get("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert urlsplit(answer.request.path).path == "/"
