@@ -11,7 +11,7 @@ BLOCK = 256 * 1024
 """How many characters are looked at together, at least, where lines are short."""
 LONGEST_LINE = 1024 * 1024
 """A line beyond this is worked on in pieces."""
-LONGEST_SECRET = 10_000
+LONGEST_SECRET = 20_000
 """What is held back at the end of a piece of a line, so that nothing sensitive is cut in two."""
 LONGEST_HEAD = 300
 """How far before a secret that begins which gives it away (`password = `, the host of an address)."""
