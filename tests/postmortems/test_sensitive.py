@@ -115,3 +115,12 @@ def test_it_redacts_the_whole_of_a_private_key():
 def test_it_is_the_same_after_it_was_redacted():
     once = redact("password: hunter22, taro@corp.co.jp, +81 90-1234-5678")[0]
     assert redact(once) == (once, {})
+
+
+def test_no_rest_of_a_longer_secret_is_left():
+    """A password may begin with what looks like a key and go on behind it."""
+    key = "AKIA" + "IOSFODNN7EXAMPLA"
+    text, counted = redact(f"password={key}-Zz9tail;")
+    assert "tail" not in text
+    assert key not in text
+    assert sum(counted.values()) == 1
