@@ -31,9 +31,12 @@ run: $(VENV)/.run  ## Start the exporter on an embedded SQLite file with default
 servers:  ## Install the real servers that the tests start (Debian packages, where apt may)
 	@bash tests/install-servers.sh
 
+# As many at a time as there are processors; each process starts servers of its own, so no more than four.
+JOBS ?= --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test: $(VENV)/.dev servers  ## Run every test, with coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(JOBS) --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python tests/coverage_gate.py
 
 check: $(VENV)/.dev  ## Lint, types, architecture, rule files, Dockerfile
