@@ -1,4 +1,4 @@
-"""The bodies that mutations start from: every payload of the tests, the golden stories, the pages' examples, our own kinds."""
+"""The bodies that mutations start from: payloads of the tests, golden stories, the pages' examples, our kinds."""
 
 import json
 import re

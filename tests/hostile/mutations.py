@@ -1,8 +1,9 @@
-"""Bodies made worse: what JSON allows and nobody expects, then bytes that are no JSON any more. A number is an input."""
+"""Bodies made worse: what JSON allows and nobody expects, then bytes that are no JSON. A number is an input."""
 
 import json
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from service.domain.events import EventKind
@@ -159,7 +160,7 @@ class Mutator:
         """Return an odd value, mostly of the same type, so that it is not the type that stops it."""
         if isinstance(old, str) and rng.random() < 0.7:
             return rng.choice((*TEXTS, *TIMES, *(kind.value for kind in EventKind)))
-        return rng.choice((*TEXTS, *TIMES, *NUMBERS, *OTHERS))
+        return deepcopy(rng.choice((*TEXTS, *TIMES, *NUMBERS, *OTHERS)))
 
     def _part(self, rng: random.Random) -> Any:
         """Return a part of another body."""

@@ -150,7 +150,7 @@ class Service:
 
 
 def _wrong(answer: Answer, may: set) -> str | None:
-    """Say what is wrong with an answer; nothing of this service is ever busy in these tests, so that 503 is wrong too."""
+    """Say what is wrong with an answer; nothing is ever busy in these tests, so that 503 is wrong too."""
     if answer.status not in may:
         return "the document does not allow it"
     if answer.status >= 500:

@@ -1,4 +1,4 @@
-"""Mutated bodies at the whole service: whatever comes, the answer is one that the document names, and never a failure."""
+"""Mutated bodies at the whole service: the answer is one that the document names, never a failure."""
 
 import os
 import time
