@@ -74,7 +74,7 @@ def blueprint(tally: Tally) -> Blueprint:
     return bp
 
 
-def _problem(error: Exception) -> _Problem:
+def _problem(error: Exception) -> _Problem:  # noqa: C901 - a table, one line for each kind of error
     match error:
         case PayloadError():
             too_large = error.reason is Failure.TOO_LARGE
