@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench torture format servers clean
+.PHONY: help run test check bench torture fuzz audit sbom format servers clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,5 +60,28 @@ bench: $(VENV)/.dev  ## Print the benchmark table (needs wrk)
 torture: $(VENV)/.dev servers  ## The long fault runs
 	MTTX_TORTURE=1 $(BIN)/python -m pytest -m torture $(PYTEST_ARGS)
 
+FUZZ_SECONDS ?= 60
+
+fuzz: $(VENV)/.dev  ## Coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.hostile.fuzz $(FUZZ_SECONDS)
+
+# A virtual environment of its own: these tools have dependencies that nothing else here needs.
+$(VENV)-audit/.audit: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip-audit cyclonedx-bom
+	@touch $@
+
+audit: $(VENV)-audit/.audit  ## Ask for known vulnerabilities of what is pinned; fails where nobody could be asked
+	@$(VENV)-audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip || { \
+	  echo "NOT PASSED: something pinned is vulnerable, or (as the message above says) could not be looked up from here."; exit 1; }
+
+sbom: $(VENV)-audit/.audit  ## Write the bill of materials of an installation to dist/sbom.cdx.json (CycloneDX)
+	rm -rf $(VENV)-shipped && $(PYTHON) -m venv $(VENV)-shipped && mkdir -p dist
+	$(VENV)-shipped/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt '.[postgresql]'
+	$(VENV)-shipped/bin/python -m pip --disable-pip-version-check uninstall --quiet --yes pip setuptools
+	$(VENV)-audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file dist/sbom.cdx.json $(VENV)-shipped/bin/python
+
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage* .import_linter_cache
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-shipped .mypy_cache .ruff_cache .pytest_cache .coverage* .import_linter_cache

@@ -38,6 +38,7 @@ from service.settings import Settings, load, load_tokens
 from service.store import Store
 from service.web.configured import sources_of
 from service.web.parts import Parts
+from service.web.rate import Rate
 
 UPKEEP_SECONDS = 30.0
 
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             windows=settings.window_lengths,
             grafana_url=settings.grafana.url,
             most_bytes=settings.limits.body_bytes,
+            rate=Rate(settings.limits.rate, settings.limits.burst) if settings.limits.rate else None,
         ),
     )
 

@@ -22,6 +22,8 @@ from service.intake.wire import CLOCK_SKEW, PayloadError, instant, invalid, read
 UNNAMED = "unnamed alert"
 LONGEST_KEY = 400
 """Characters of a group key that are kept as they are. An index of PostgreSQL holds rows of less than 2.7 kB."""
+MOST_TRUNCATED = 10**9
+"""Alerts that a sender may say it left out. A counter that no float holds would fail every scrape from then on."""
 SEVERITY_LABEL = "incident_severity"
 SEVERITY_MAP = {
     "critical": Severity.SEV_2,
@@ -87,7 +89,7 @@ class Payload(BaseModel):
 
     version: str
     group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
-    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
+    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, le=MOST_TRUNCATED)] = 0
     alerts: Annotated[list[PayloadAlert], Field(min_length=1), FailFast()]
 
 

@@ -192,7 +192,7 @@ METRICS: tuple[Metric, ...] = (
         "mttx_webhook_failures_total",
         _C,
         ("source", "reason"),
-        "Webhook and API requests that were not accepted; busy and store were answered 503, try again.",
+        "Webhook and API requests that were not accepted; busy, store and rate were answered 503, try again.",
         shared=False,
     ),
     Metric(

@@ -62,6 +62,12 @@ class Limits(Section):
         1000, description="Requests that wait for the store; further ones are answered 503, try again."
     )
     series: Count = Field(200, description="Incidents that have series of their own on /metrics, for each such metric.")
+    rate: Annotated[float, Field(gt=0, le=100_000)] | None = Field(
+        None,
+        description="Requests per second of one token, or of one address without a good token; further ones are "
+        "answered 503, try again. null: as many as come.",
+    )
+    burst: Count = Field(100, description="Requests that may come at once before `limits.rate` counts.")
     labels: Count = Field(64, description="Labels, and annotations, of one alert.")
     label_length: Count = Field(4096, description="Length of the value of a label or annotation, in characters.")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select
+from sqlalchemy import Connection, Dialect, Row, Select, bindparam, or_, select
 
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Observation
@@ -41,6 +41,15 @@ def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Cal
     return ledger
 
 
+def _told_since(dialect: Dialect) -> Select[tuple[int]]:
+    """Return the firings that ended before `since` and of which an end after it was told as well: it comes again."""
+    return select(t.observations.c.episode_id).where(
+        t.observations.c.source == bindparam("source"),
+        among(t.observations.c.fingerprint, dialect),
+        t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
+    )
+
+
 _SIGHTINGS = Read(
     lambda dialect: (
         select(t.observations)
@@ -48,7 +57,10 @@ _SIGHTINGS = Read(
         .where(
             t.episodes.c.source == bindparam("source"),
             among(t.episodes.c.fingerprint, dialect),
-            t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+            or_(
+                t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+                t.episodes.c.id.in_(_told_since(dialect)),
+            ),
         )
     )
 )

@@ -27,7 +27,7 @@ def install(app: Flask, parts: Parts) -> None:
     """
     app.url_map.merge_slashes = False
     for blueprint in (
-        edge.blueprint(),
+        edge.blueprint(parts),
         problems.blueprint(parts.tally),
         webhooks.alertmanager_blueprint(parts),
         webhooks.grafana_blueprint(parts),

@@ -35,7 +35,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Toke
     if not tokens:
         _check_host(request)
         return None
-    token = find_token(tokens, _presented(request))
+    token = presented_token(request, tokens)
     if token is None:
         raise Denied(
             Failure.UNAUTHORIZED, "A token is needed: Authorization: Bearer, or Basic with it as the password."
@@ -43,6 +43,11 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Toke
     if scope not in token.scopes:
         raise Denied(Failure.FORBIDDEN, f"This token lacks the scope {scope!r}; add it in the tokens file.")
     return token
+
+
+def presented_token(request: Request, tokens: tuple[Token, ...]) -> Token | None:
+    """Return the token that a request shows, None where it is none of ours."""
+    return find_token(tokens, _presented(request))
 
 
 def _presented(request: Request) -> str:

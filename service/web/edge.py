@@ -7,23 +7,36 @@ from collections.abc import Callable
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
-from service.intake.reasons import Failure
+from service.intake.reasons import Failure, Source
 from service.intake.signatures import BadSignature, Header
 from service.intake.wire import PayloadError
 from service.web.auth import Denied, Scope, authorize, check_origin
 from service.web.parts import Parts
+from service.web.rate import FREE, Limiter, TooOften, sender_of
 
+_SOURCES = frozenset(source.value for source in Source)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def blueprint() -> Blueprint:
+def blueprint(parts: Parts) -> Blueprint:
     """Return the hooks around every request of the application."""
     bp = Blueprint("edge", __name__)
+    limiter = Limiter(parts.rate) if parts.rate else None
 
     @bp.before_app_request
     def name_the_request() -> None:
         given = request.headers.get("X-Request-ID")
         g.request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    @bp.before_app_request
+    def bound_the_rate() -> None:
+        if limiter is not None and request.blueprint not in FREE:
+            try:
+                limiter.check(sender_of(request, parts.tokens))
+            except TooOften:
+                if request.blueprint in _SOURCES:
+                    parts.tally.request(request.blueprint)
+                raise
 
     @bp.after_app_request
     def finish(response: Response) -> Response:

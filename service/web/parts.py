@@ -23,6 +23,7 @@ from service.settings.tokens import Token
 from service.store.board import Board, Filter, ListPage
 from service.store.concerns import Concern
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
+from service.web.rate import Rate
 
 
 class Recorder(Protocol):
@@ -129,7 +130,7 @@ class Parts:
 
     `indicators` answers None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
     headers and answers the scrape and its headers. `windows` are those of the indicators by name. `most_bytes` bounds
-    request bodies.
+    request bodies, `rate` how often one sender may ask.
     """
 
     recorder: Recorder
@@ -149,3 +150,4 @@ class Parts:
     windows: Mapping[str, timedelta] = field(default_factory=lambda: {"30d": timedelta(days=30)})
     grafana_url: str | None = None
     most_bytes: int = 2 * 1024 * 1024
+    rate: Rate | None = None

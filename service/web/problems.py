@@ -14,6 +14,7 @@ from service.intake.wire import Fault, PayloadError
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
 from service.web.parts import EvidenceBusy, Tally
+from service.web.rate import TooOften
 
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
@@ -73,7 +74,7 @@ def blueprint(tally: Tally) -> Blueprint:
     return bp
 
 
-def _problem(error: Exception) -> _Problem:
+def _problem(error: Exception) -> _Problem:  # noqa: C901 - a table, one line for each kind of error
     match error:
         case PayloadError():
             too_large = error.reason is Failure.TOO_LARGE
@@ -90,6 +91,9 @@ def _problem(error: Exception) -> _Problem:
             return _Problem(HTTPStatus.CONFLICT, str(error), Failure.CONFLICT)
         case Busy():
             return _again("Too many requests wait for the store; try again.", Failure.BUSY, seconds=1)
+        case TooOften():
+            detail = "More requests than `limits.rate` allows for one sender; try again."
+            return _again(detail, Failure.RATE, seconds=error.seconds)
         case EvidenceBusy():
             return _again("Evidence is being collected for somebody else; try again.", Failure.BUSY, seconds=30)
         case StoreUnavailable():

@@ -283,6 +283,12 @@ def test_its_errors_name_places_and_never_values():
     assert "12345678" not in error.detail
 
 
+@pytest.mark.parametrize("count", [10**9 + 1, 2**64, 10**400])
+def test_it_refuses_a_count_that_no_counter_holds(count):
+    told = json.loads(body([{}])) | {"truncatedAlerts": count}
+    assert refusal(json.dumps(told).encode()).faults[0].pointer == "#/truncatedAlerts"
+
+
 # --- properties -----------------------------------------------------------------------------------------------------
 
 JSON = st.recursive(

@@ -364,6 +364,13 @@ def test_it_gives_no_zero_to_an_alert_of_which_only_the_end_was_heard(house: Hou
     assert house.counters() == {}
 
 
+def test_a_second_end_told_alone_may_come_again_issue_1899(house: House) -> None:
+    for sent in (alert(0), alert(9, 9), alert(0, 5), alert(9, 9)):
+        assert house.send(sent) == [1]
+    assert house.intervals() == [(0, 5)]
+    assert house.rows("SELECT count(*) FROM observations")[0][0] == 3
+
+
 def test_the_first_end_counts_also_where_the_second_is_told_alone(house: House) -> None:
     for sent in (alert(0), alert(0, 5), alert(9, 9)):
         house.send(sent)

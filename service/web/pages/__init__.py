@@ -10,6 +10,7 @@ from service.web.pages import home, incident, lists
 from service.web.pages.drawing import Pages, pages
 from service.web.pages.seals import Seals
 from service.web.parts import Parts
+from service.web.rate import TooOften
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -73,7 +74,8 @@ def _answer_errors(bp: Blueprint, drawn: Pages, parts: Parts) -> None:
 
     @bp.errorhandler(StoreUnavailable)
     @bp.errorhandler(Busy)
-    def unavailable(_: Exception) -> Response:
+    @bp.errorhandler(TooOften)
+    def unavailable(error: Exception) -> Response:
         answer = page(503, "unavailable")
-        answer.headers["Retry-After"] = "5"
+        answer.headers["Retry-After"] = str(error.seconds if isinstance(error, TooOften) else 5)
         return answer

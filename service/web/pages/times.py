@@ -50,10 +50,10 @@ def read(text: str, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
         wall = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UnclearTime("error.time") from None
-    if wall.tzinfo is not None:
-        return wall.astimezone(UTC)
     if not 1970 <= wall.year < 2200:
         raise UnclearTime("error.time")
+    if wall.tzinfo is not None:
+        return wall.astimezone(UTC)
     first, other = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first == other:
         return first

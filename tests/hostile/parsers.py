@@ -1,0 +1,98 @@
+"""Every parser of something that others wrote, as a function of bytes, and the one error that it may raise."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from werkzeug.datastructures import MultiDict
+
+from service.evidence.sources.log_lines import parsed, time_of
+from service.evidence.verify import verify
+from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
+from service.intake.signatures import BadSignature, Signing, check_grafana, check_pagerduty
+from service.intake.wire import PayloadError
+from service.postmortems.reading import read
+from service.postmortems.sensitive import redact
+from service.postmortems.suppressions import read_suppressions
+from service.postmortems.times import offset, read_times
+from service.settings.durations import parse_duration
+from service.settings.yaml_text import NotYaml, parse_yaml
+from service.web.pages import times
+from service.web.pages.queries import search_of
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+TOKYO = ZoneInfo("Asia/Tokyo")
+READING = lifecycle.Reading(zone=TOKYO, new_id=lambda: "new")
+SIGNING = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """`seeds` are inputs that it takes."""
+
+    run: Callable[[bytes], object]
+    errors: tuple[type[Exception], ...] = ()
+    seeds: tuple[bytes, ...] = ()
+
+    def __call__(self, raw: bytes) -> None:
+        """Run it; whatever is not its own error comes out."""
+        with suppress(*self.errors):
+            self.run(raw)
+
+
+def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda raw: run(raw.decode("utf-8", "replace"))
+
+
+def _pagerduty(raw: bytes) -> None:
+    pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.Reading(), NOW)
+
+
+def _document(text: str) -> None:
+    read_suppressions(read("INC-1.md", text))
+
+
+def _log_line(raw: bytes) -> None:
+    if fields := parsed(raw):
+        time_of(fields, ("time", "ts", "a.b"), TOKYO)
+
+
+def _signed(check: Callable[..., None], *more: object) -> Callable[[bytes], object]:
+    return lambda raw: check(b"{}", lambda _: raw.decode("latin-1"), SIGNING, *more)
+
+
+def _archive(raw: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(raw)
+        verify(Path(file.name))
+
+
+def _search(text: str) -> None:
+    given = MultiDict([tuple(part.split("=", 1)) for part in text.split("&") if "=" in part])
+    search_of(given, ["7d"]).wanted({}, NOW) if not given.get("window") else search_of(given, [])
+
+
+PARSERS = {
+    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, alertmanager.Reading(), NOW), (PayloadError,)),
+    "grafana": Parser(lambda raw: grafana.parse(raw, grafana.Reading(), NOW), (PayloadError,)),
+    "pagerduty": Parser(_pagerduty, (PayloadError,)),
+    "alertmanager_events": Parser(lambda raw: alertmanager_events.parse(raw, NOW), (PayloadError,)),
+    "lifecycle": Parser(lambda raw: lifecycle.parse_lifecycle(raw, READING, NOW), (PayloadError,)),
+    "event": Parser(lambda raw: lifecycle.parse_event(raw, READING, NOW), (PayloadError,)),
+    "opening": Parser(lambda raw: lifecycle.parse_opening(raw, READING, NOW), (PayloadError,)),
+    "signature_pagerduty": Parser(_signed(check_pagerduty), (BadSignature,), (b"v1=00,v1=ff",)),
+    "signature_grafana": Parser(_signed(check_grafana, NOW), (BadSignature,), (b"1764000000",)),
+    "yaml": Parser(_text(parse_yaml), (NotYaml,), (b"a: [1, 2]\nb: {c: 2026-01-01}\n", b"? &a [*a]\n: !!float 1\n")),
+    "duration": Parser(_text(parse_duration), (ValueError,), (b"1h30m", b"PT15M", b"P1DT2H")),
+    "document": Parser(_text(_document), (), (b"# T\n\n- **Severity**: SEV-1\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",)),
+    "document_times": Parser(_text(lambda t: (read_times(t, TOKYO), offset(t))), (), (b"2026-11-24 10:00 JST T+5m",)),
+    "redaction": Parser(_text(redact), (), (b"password=abc AKIAABCDEFGHIJKLMNOP 4111 1111 1111 1111",)),
+    "log_line": Parser(_log_line, (), (b'{"time": "2026-11-24T10:00:00Z", "a": {"b": 1764000000000}}',)),
+    "archive": Parser(_archive, (), (b"PK\x05\x06" + bytes(18) + bytes(64),)),
+    "form_time": Parser(_text(lambda t: times.read(t, TOKYO)), (times.UnclearTime,), (b"2026-11-24T10:00",)),
+    "search": Parser(_text(_search), (), (b"state=open&severity=SEV-1&q=INC-1&before=5",)),
+}
