@@ -10,7 +10,7 @@ from flask import Flask
 
 from service import __version__, logs, web
 from service.clients.delivery import Reason
-from service.dispatcher.configured import grafana_dispatcher, targets_of
+from service.dispatcher.configured import dispatchers_of, targets_of
 from service.domain.policy import (
     DueRule,
     Indicator,
@@ -67,8 +67,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     incidents = IncidentCollector(measuring, policy, now)
     process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
-    outbox = [OutboxCollector(targets, store.outbox.waiting, deliveries)] if targets else []
-    dispatchers = [grafana_dispatcher(settings, store.outbox, deliveries, now) for _ in targets]
+    outbox = [OutboxCollector(targets, lambda one: store.outbox.waiting(one, now()), deliveries)] if targets else []
+    dispatchers = dispatchers_of(settings, store, policy, deliveries, now)
     inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
     upkeep = Upkeep(recorder, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
     app = Flask("mttx-exporter", static_folder=None)
@@ -142,6 +142,7 @@ def policy_of(settings: Settings) -> Policy:
         default_severity=Severity(settings.default_severity),
         reopen_window=settings.reopen_window,
         stale_after=settings.stale_after,
+        updates={Severity(severity): every for severity, every in settings.updates.by_severity().items()},
     )
 
 

@@ -586,6 +586,61 @@ def test_it_compares_digests_only():
     assert Token("a", frozenset({"read"}), b"").matches("") is False
 
 
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+def test_it_sends_nothing_unless_it_is_told_where_to():
+    settings = load(None, {})
+    assert (settings.slack.is_used, settings.webhook.is_used) == (False, False)
+
+
+def test_it_owes_updates_as_the_standard_says():
+    assert load(None, {}).updates.by_severity() == {"SEV-1": HOURS / 2, "SEV-2": HOURS / 2}
+    assert configured("updates: {SEV-1: null, SEV-3: 2h}").updates.by_severity() == {
+        "SEV-2": HOURS / 2,
+        "SEV-3": 2 * HOURS,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("slack: {token: xoxb-secret-1}", "slack.channel is None: is needed beside slack.token"),
+        ("slack: {token: xoxb-secret-1, channel: '#ops'}", "slack.channel is '#ops': should be the id of a channel"),
+        (
+            "slack: {token: xoxb-secret-1, channel: C0123456789, webhook_url: 'https://x/secret'}",
+            "is set beside slack.webhook_url; set one of them",
+        ),
+        ("slack: {webhook_url: secret}", "slack.webhook_url: should be an address that starts with https://"),
+        ("slack: {api_url: slack.com}", "slack.api_url is 'slack.com': should be the address of Slack's API"),
+        ("webhook: {url: 'https://x/secret', url_file: a}", "webhook.url_file is 'given': is set beside webhook.url"),
+        ("webhook: {url: 'https://x', token: secret, token_file: a}", "webhook.token_file"),
+        ("messages: {language: fr}", "messages.language"),
+        ("updates: {SEV-1: 0s}", "updates.SEV-1"),
+    ],
+)
+def test_it_says_what_is_wrong_with_messages_and_tells_no_secret(text, said):
+    [problem] = refused(text)
+    assert said in problem
+    assert "secret" not in problem
+
+
+def test_it_reads_secrets_of_messages_from_files_each_time():
+    Path("token").write_text("xoxb-1\n")
+    Path("address").write_text("https://hooks.slack.com/services/1\n")
+    bot = configured("slack: {token_file: token, channel: C0123456789}").slack
+    hook = configured("slack: {webhook_url_file: address}").slack
+    generic = configured("webhook: {url_file: address, token_file: token}").webhook
+    assert (bot.read_token(), hook.read_webhook_url(), generic.read_url()) == (
+        "xoxb-1",
+        "https://hooks.slack.com/services/1",
+        "https://hooks.slack.com/services/1",
+    )
+    assert generic.token_reader() == "xoxb-1"
+    Path("token").write_text("xoxb-2")
+    assert (bot.read_token(), generic.token_reader()) == ("xoxb-2", "xoxb-2")
+
+
 # --- the document ---------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",
     "incident": "service.cli.incident:incident",
+    "messages": "service.cli.messages:messages",
     "postmortem": "service.cli.postmortem:postmortem",
     "rules": "service.cli.rules:rules",
     "serve": "service.cli.serve:serve",

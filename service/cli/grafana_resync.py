@@ -87,7 +87,7 @@ class Resync:
             busy = self._dispatcher.step()
             if busy and time.monotonic() - counted < COUNT_EVERY:
                 continue
-            before, left, counted = left, self._store.outbox.waiting(GRAFANA).pending, time.monotonic()
+            before, left, counted = left, self._store.outbox.waiting(GRAFANA, _now()).pending, time.monotonic()
             moved = counted if left != before else moved
             bar.update(task, completed=self._delivered, total=self._delivered + left)
             if not busy and left:
@@ -99,7 +99,7 @@ class Resync:
         return refused or self._dispatcher.failures >= MOST_FAILURES or time.monotonic() - moved > STALLED_SECONDS
 
     def _outcome(self, incidents: int) -> dict[str, Any]:
-        waiting = self._store.outbox.waiting(GRAFANA)
+        waiting = self._store.outbox.waiting(GRAFANA, _now())
         trouble: DeliveryError | None = self._dispatcher.trouble
         return {
             "incidents": incidents,

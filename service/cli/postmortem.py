@@ -49,7 +49,8 @@ def new(
     from service.cli.client import INCIDENTS, connect
     from service.cli.incident import IncidentId
     from service.cli.postmortem_record import facts_of
-    from service.render.postmortem import BadTemplate, file_name, fill
+    from service.render.filling import BadTemplate
+    from service.render.postmortem import file_name, fill
 
     settings = _settings(path)
     number = IncidentId().convert(incident_id, None, click.get_current_context())

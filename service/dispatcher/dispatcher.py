@@ -33,7 +33,8 @@ STOP_SECONDS = 3.0
 class Dispatcher:
     """Delivers what waits for one target. `step` says whether it found work; `start` runs steps in a thread.
 
-    `lease` is how long a claim may take at the most; `random` gives numbers from 0 to 1.
+    `lease` is how long a claim may take at the most; `random` gives numbers from 0 to 1; `prepare` is called once,
+    before the first step of the thread.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Dispatcher:
         *,
         lease: timedelta,
         random: Callable[[], float] = _RANDOM,
+        prepare: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         self._queue = queue
         self._target = target
@@ -52,6 +54,7 @@ class Dispatcher:
         self._clock = clock
         self._lease = lease
         self._random = random
+        self._prepare = prepare
         self._failures = 0
         self._paused_until: datetime | None = None
         self._stop = threading.Event()
@@ -111,10 +114,13 @@ class Dispatcher:
 
     def _deliver(self, claim: Claim, now: datetime) -> Result:
         story = self._queue.story(self._target.name, claim.incident_id)
-        if story is None:  # pragma: no cover - nothing deletes incidents
-            return Stopped(claim, Reason.REJECTED)
-        plan = self._target.plan(claim, story, now)
-        if plan.digest == claim.digest:
+        try:
+            plan = self._target.plan(claim, story, now)
+        except DeliveryError as error:
+            return self._failed(claim, error, ())
+        if plan.not_before is not None and plan.not_before > now:
+            return Postponed(claim, plan.not_before, begun=False)
+        if plan.send is None or plan.digest == claim.digest:
             return Delivered(claim, claim.remote_id, plan.digest, plan.planned)
         try:
             remote_id = plan.send(lambda: self._clock() < claim.until)
@@ -151,6 +157,7 @@ class Dispatcher:
             try:
                 if not resumed:
                     self._queue.resume(self._target.name, self._clock())
+                    self._prepare(self._clock())
                     resumed = True
                 busy = self.step()
             except StoreUnavailable as error:

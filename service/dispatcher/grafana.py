@@ -16,11 +16,14 @@ from service.dispatcher.target import LeaseLost, Plan
 from service.domain.incident import Incident
 from service.domain.policy import Severity
 from service.render.annotation_texts import View
-from service.render.annotations import REGION, Annotation, Item, Subject, draw, duplicate, retire
+from service.render.annotations import Annotation, draw, duplicate, retire
+from service.render.subject import REGION, Item, Subject
 from service.store.outbox import Claim, Planned
 from service.store.stories import Story
 
 GRAFANA = "grafana"
+NOTHING = bytes(16)
+"""The digest of what is not shown, because its incident is not there."""
 
 
 class Annotations(Protocol):
@@ -76,8 +79,10 @@ class GrafanaTarget:
         self._copies = copies
         self.close = close
 
-    def plan(self, claim: Claim, story: Story, now: datetime) -> Plan:
+    def plan(self, claim: Claim, story: Story | None, now: datetime) -> Plan:
         """Say what an annotation is to become; with the region of an incident come the points that it needs."""
+        if story is None:
+            return Plan(NOTHING)
         subject = Subject(incident=story.incident, told=story.told, episodes=story.episodes, opened_at=story.opened_at)
         drawn = draw(subject, [c.dashboard_uid for c in self._copies if c.takes(story.incident)], self._view, now)
         item = Item(claim.incident_id, claim.item, claim.place)

@@ -12,12 +12,14 @@ from service.store.stories import Story
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a claim is to become. `digest` names its content; `planned` are the rows that the incident needs besides;
-    `send` puts it over there and returns its id, asking before it creates something whether the claim still holds.
+    `send` puts it over there and returns its id, asking before it creates something whether the claim still holds;
+    None: there is nothing to send. `not_before`: it is not due until then.
     """
 
     digest: bytes
-    planned: Sequence[Planned]
-    send: Callable[[Callable[[], bool]], int | None]
+    planned: Sequence[Planned] = ()
+    send: Callable[[Callable[[], bool]], int | None] | None = None
+    not_before: datetime | None = None
 
 
 class LeaseLost(Exception):
@@ -29,8 +31,8 @@ class Target(Protocol):
 
     name: str
 
-    def plan(self, claim: Claim, story: Story, now: datetime) -> Plan:
-        """Say what a claim is to become, without asking anybody."""
+    def plan(self, claim: Claim, story: Story | None, now: datetime) -> Plan:
+        """Say what a claim is to become, without asking the far side; `story` None: it concerns no single incident."""
 
     @property
     def close(self) -> Callable[[], None]:
@@ -52,7 +54,10 @@ class Queue(Protocol):
     def resume(self, target: str, now: datetime) -> None:
         """Try again what was given up."""
 
-    def waiting(self, target: str) -> Waiting:
+    def enlist(self, target: str, planned: Sequence[Planned], now: datetime) -> None:
+        """Mark what is open or owed, and want `planned` besides."""
+
+    def waiting(self, target: str, now: datetime) -> Waiting:
         """Count what waits."""
 
 

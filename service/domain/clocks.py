@@ -3,18 +3,22 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from service.domain.indicators import BOUNDS
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
+from service.domain.updates import update_due_at
 
+Update = Literal["update"]
+UPDATE: Update = "update"
 _RUNNING = (Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due at `at`: the end of an interval that has a target, or a stage of the postmortem."""
+    """What is due at `at`: the end of an interval that has a target, a stage of the postmortem, or an update."""
 
-    what: Indicator | Stage
+    what: Indicator | Stage | Update
     at: datetime
 
     def overdue(self, now: datetime) -> bool:
@@ -23,10 +27,20 @@ class Due:
 
 
 def due_next(
-    milestones: Mapping[Milestone, datetime], owed: Mapping[Stage, datetime], severity: Severity, policy: Policy
+    milestones: Mapping[Milestone, datetime],
+    owed: Mapping[Stage, datetime],
+    severity: Severity,
+    policy: Policy,
+    told_at: datetime,
 ) -> tuple[Due, ...]:
-    """Return what an open incident still has to reach, the most urgent first."""
+    """Return what an open incident still has to reach, the most urgent first.
+
+    `told_at` is when people heard of it last.
+    """
     found = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
+    next_update_at = update_due_at(told_at, severity, policy)
+    if next_update_at is not None:
+        found.append(Due(UPDATE, next_update_at))
     return tuple(sorted(found, key=lambda due: due.at))
 
 

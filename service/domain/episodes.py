@@ -135,3 +135,16 @@ def assign(groups: Sequence[Sequence[Episode]], joined_by_people: Set[int] = fro
         kept.update({e.id: home for e in cluster})
         merges.update(dict.fromkeys(known[1:], home))
     return Assignment(kept, tuple(fresh), merges)
+
+
+def fired_again(episodes: Iterable[Episode]) -> list[datetime]:
+    """Return when the alerts of an incident fired again after all of them had cleared."""
+    again: list[datetime] = []
+    reach: datetime | None = None
+    for episode in sorted(episodes, key=lambda e: e.starts_at):
+        if reach is not None and episode.starts_at > reach:
+            again.append(episode.starts_at)
+        if episode.ends_at is None:
+            break
+        reach = max(reach, episode.ends_at) if reach else episode.ends_at
+    return again

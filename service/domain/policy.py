@@ -4,7 +4,7 @@ The defaults are the standard's (`Incident-Postmortems.md`, sections 2 and 4); a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -133,6 +133,8 @@ class Policy:
     default_severity: Severity
     reopen_window: timedelta
     stale_after: timedelta
+    updates: Mapping[Severity, timedelta] = field(default_factory=dict)
+    """How often people are told how it goes while an incident is open (the standard, section 7)."""
 
     def due_at(self, severity: Severity, stage: Stage, start: datetime) -> datetime | None:
         """Return when `stage` is due for an incident that began at `start`, None where nothing is owed.

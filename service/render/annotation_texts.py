@@ -13,13 +13,12 @@ from zoneinfo import ZoneInfo
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.policy import Milestone
+from service.render.lines import one_line, shortened
 
 LONGEST_TITLE = 200
 LONGEST_NOTE = 500
 LONGEST_LINK = 1000
 _MOST_FLAGS = 5
-# Control characters, and those that turn the direction of writing; emoji need the other invisible ones.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _HEADINGS = {
     EventKind.ACKNOWLEDGED: "Acknowledged",
     EventKind.MITIGATED: "Mitigated",
@@ -27,7 +26,7 @@ _HEADINGS = {
     EventKind.NOTE: "Note",
     EventKind.POSTMORTEM_FINALIZED: "Postmortem final",
 }
-_OF_DOCUMENTS = (EventKind.POSTMORTEM_DRAFTED, EventKind.POSTMORTEM_FINALIZED)
+OF_DOCUMENTS = (EventKind.POSTMORTEM_DRAFTED, EventKind.POSTMORTEM_FINALIZED)
 
 Names = Mapping[str, str]
 
@@ -61,7 +60,7 @@ def region_text(
     if incident.types:
         lines.append(f"Type: {', '.join(incident.types)}")
     lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
-    links = [("Incident", _page(incident, view)), ("Postmortem", _document(standing))]
+    links = [("Incident", _page(incident, view)), ("Postmortem", document_url(standing))]
     return _joined([*lines, _links(links)])
 
 
@@ -73,8 +72,8 @@ def point_text(incident: Incident, event: Event, view: View, names: Names) -> st
     lines = [f"<b>{heading}</b>", _head(incident, names), _clock(event.occurred_at, view)]
     if event.kind is EventKind.NOTE:
         lines.append(_safe(str(event.data.get("text", "")), LONGEST_NOTE, names))
-    lines += _flags(event, names)
-    document = _document([event]) if event.kind in _OF_DOCUMENTS else None
+    lines += [_safe(flag, LONGEST_TITLE, names) for flag in flags_of(event)]
+    document = document_url([event]) if event.kind in OF_DOCUMENTS else None
     return _joined([*lines, _links([("Incident", _page(incident, view)), ("Postmortem", document)])])
 
 
@@ -99,10 +98,10 @@ def _clock(at: datetime, view: View) -> str:
 
 def _safe(text: str, longest: int, names: Names) -> str:
     """Return a text of other people's as one line of HTML that means nothing but itself, without people's names."""
-    line = " ".join(_INVISIBLE.sub(" ", text).split())
+    line = one_line(text)
     for name, role in names.items():
         line = _anywhere(name).sub(f"[{role}]", line)
-    return escape(line if len(line) <= longest else line[: longest - 1] + "…")
+    return escape(shortened(line, longest))
 
 
 def _anywhere(name: str) -> re.Pattern[str]:
@@ -111,23 +110,23 @@ def _anywhere(name: str) -> re.Pattern[str]:
     return re.compile(bounds[0] + re.escape(name) + bounds[1], re.IGNORECASE)
 
 
-def _flags(event: Event, names: Names) -> list[str]:
-    """Show what was switched, such as `global_trading_pause=true`: numbers, yes and no; other data may name people."""
+def flags_of(event: Event) -> list[str]:
+    """Return what was switched, such as `pause=true`: numbers, yes and no; other data may name people."""
     switched = [
         f"{key}={str(value).lower()}"
         for key, value in sorted(event.data.items())
         if key != "important" and isinstance(value, bool | int | float)
     ]
-    return [_safe(flag, LONGEST_TITLE, names) for flag in switched[:_MOST_FLAGS]]
+    return switched[:_MOST_FLAGS]
 
 
 def _page(incident: Incident, view: View) -> str | None:
     return f"{view.public_url}/incidents/INC-{incident.id}" if view.public_url else None
 
 
-def _document(events: Iterable[Event]) -> str | None:
+def document_url(events: Iterable[Event]) -> str | None:
     """Return the address of the latest document; a path in a repository is no address."""
-    named = [str(e.data["document"]) for e in events if e.kind in _OF_DOCUMENTS and e.data.get("document")]
+    named = [str(e.data["document"]) for e in events if e.kind in OF_DOCUMENTS and e.data.get("document")]
     return next((url for url in reversed(named) if url.startswith(("https://", "http://"))), None)
 
 

@@ -3,17 +3,17 @@
 Everything is computed from the incident as it stands, so that drawing it again changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 
-from service.domain.episodes import Episode
+from service.domain.episodes import fired_again
 from service.domain.events import Event, EventKind
-from service.domain.history import effective
 from service.domain.incident import Incident
 from service.domain.policy import Milestone
 from service.render.annotation_texts import View, names_of, point_text, region_text
+from service.render.subject import REGION, Item, Subject, key_of
 
 TAG = "mttx"
 """What dashboards ask for: every annotation of the organisation that is to be seen carries it."""
@@ -26,7 +26,6 @@ KEY_TAG = "mttx-item"
 """Names one annotation among all of all installations. Grafana's tags are `key:value`, with one colon, each part at
 most 100 characters long, all together at most 500 (Grafana `pkg/services/tag/model.go`)."""
 
-REGION = "region"
 POINT = "point:"
 _ACTIONS = {
     EventKind.ACKNOWLEDGED: "acknowledged",
@@ -35,15 +34,6 @@ _ACTIONS = {
     EventKind.NOTE: "note",
     EventKind.POSTMORTEM_FINALIZED: "postmortem",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One annotation to be: of an incident, `REGION` or `POINT` and an event's id; on a dashboard, or "" for all."""
-
-    incident_id: int
-    name: str
-    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +53,6 @@ class Annotation:
         return blake2b(repr((self.starts_at, self.ends_at, self.text, self.tags)).encode(), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """An incident with all it was computed from.
-
-    `told` holds every event with the id of the incident that it was sent to, `opened_at` when that incident and those
-    that it absorbed were opened.
-    """
-
-    incident: Incident
-    told: Sequence[tuple[int, Event]]
-    episodes: Sequence[Episode]
-    opened_at: Mapping[int, datetime]
-    standing: tuple[Event, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Leave out what was retracted, and take what was corrected as it is right."""
-        object.__setattr__(self, "standing", effective(event for _, event in self.told).events)
-
-
 def draw(subject: Subject, places: Sequence[str], view: View, now: datetime) -> dict[Item, Annotation]:
     """Return every annotation that the incident is to have, its region first; `places` are the dashboards besides "".
 
@@ -91,9 +62,8 @@ def draw(subject: Subject, places: Sequence[str], view: View, now: datetime) -> 
     for place in ("", *places):
         item = Item(subject.incident.id, REGION, place)
         drawn[item] = _region(subject, item, view, now)
-    standing = {_identity(event): event for event in subject.standing}
     for owner, event in subject.told:
-        current = standing.get(_identity(event))
+        current = subject.as_it_counts(event)
         if current is not None and is_important(current):
             for place in ("", *places):
                 item = Item(owner, POINT + event.event_id, place)
@@ -120,26 +90,11 @@ def duplicate(of: Annotation) -> Annotation:
     return replace(of, ends_at=of.starts_at, text=f"<b>Duplicate</b><br>{of.text}", tags=tags, retired=True)
 
 
-def key_of(subject: Subject, item: Item) -> str:
-    """Return the name of an annotation among those of all installations.
-
-    The instant at which an incident was opened, to the microsecond, tells the INC-7 of one installation from that of
-    another; it never changes and is in every backup.
-    """
-    named = (item.incident_id, subject.opened_at[item.incident_id], item.name, item.place)
-    return blake2b(repr(named).encode(), digest_size=8).hexdigest()
-
-
 def is_important(event: Event) -> bool:
     """Say whether an event gets a point of its own; a note does when it is flagged."""
     if event.kind is EventKind.NOTE:
         return event.data.get("important") is True
     return event.kind in _ACTIONS and (event.kind is not EventKind.SEVERITY_CHANGED or event.severity is not None)
-
-
-def _identity(event: Event) -> tuple[str, EventKind, datetime]:
-    """Name an event across a family of merged incidents; a correction changes none of this."""
-    return event.event_id, event.kind, event.recorded_at
 
 
 def _region(subject: Subject, item: Item, view: View, now: datetime) -> Annotation:
@@ -180,17 +135,4 @@ def _ends_at(subject: Subject) -> datetime | None:
     if not incident.is_open:
         return incident.milestones[Milestone.RESOLVED]
     reopened = [e.occurred_at for e in subject.standing if e.kind is EventKind.REOPENED]
-    return max([*reopened, *_fired_again(subject.episodes)], default=None)
-
-
-def _fired_again(episodes: Sequence[Episode]) -> list[datetime]:
-    """Return when the alerts fired again after all of them had cleared."""
-    again: list[datetime] = []
-    reach: datetime | None = None
-    for episode in sorted(episodes, key=lambda e: e.starts_at):
-        if reach is not None and episode.starts_at > reach:
-            again.append(episode.starts_at)
-        if episode.ends_at is None:
-            break
-        reach = max(reach, episode.ends_at) if reach else episode.ends_at
-    return again
+    return max([*reopened, *fired_again(subject.episodes)], default=None)

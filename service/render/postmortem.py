@@ -10,20 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
-
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.sensitive import redact
+from service.render.filling import compiled, filled
 from service.render.timeline import Moment, both, duration, offset, span
 
 LONGEST_SLUG = 40
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _SPECIAL = re.compile(r"([\\`*\[\]<|])")
-
-
-class BadTemplate(Exception):
-    """The template cannot be filled in; the text says where and why."""
 
 
 class Markdown(str):
@@ -120,21 +114,7 @@ def fill(template: str, facts: Facts) -> str:
 
     Raises `BadTemplate`.
     """
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML; `finalize` escapes
-        finalize=_escaped,
-    )
-    environment.filters.update(_filters(facts))
-    try:
-        filled = environment.from_string(template).render(facts=facts)
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        raise BadTemplate(f"line {line}: {error.message}" if line else str(error.message)) from error
-    return filled.rstrip("\n") + "\n"
+    return filled(compiled(template, _escaped, _filters(facts)), facts=facts)
 
 
 def _filters(facts: Facts) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from service.settings.goals import Deadlines, Targets, WeeklyReview
 from service.settings.grafana import Grafana
 from service.settings.inbound import Correlation, GrafanaAlerts, PagerDuty
 from service.settings.inquiry import Alertmanager, Inquiry, Onset, Prometheus, Reconcile, Silences
+from service.settings.messages import Messages, Slack, Updates, Webhook
 from service.settings.postmortems import Postmortems
 from service.settings.section import Section
 from service.settings.values import (
@@ -173,6 +174,7 @@ class Settings(Section):
     )
     deadlines: Deadlines = Deadlines()
     weekly_review: WeeklyReview = WeeklyReview()
+    updates: Updates = Updates()
     targets: Targets = Field(
         Targets(),
         description="What each indicator is held to: one statistic (mean, p50, p95, max) for all severities together, "
@@ -183,6 +185,9 @@ class Settings(Section):
     grafana: Grafana = Grafana()
     grafana_alerts: GrafanaAlerts = GrafanaAlerts()
     pagerduty: PagerDuty = PagerDuty()
+    messages: Messages = Messages()
+    slack: Slack = Slack()
+    webhook: Webhook = Webhook()
     correlation: Correlation = Correlation()
     prometheus: Prometheus = Prometheus()
     onset: Onset = Onset()

@@ -1,16 +1,20 @@
 """Queries behind the pages: a list that can be searched and paged both ways, and what is open and owed right now."""
 
+from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from service.domain.actions import Action, ActionState
+from service.domain.history import effective
 from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Milestone, Policy, Severity, Stage
+from service.domain.updates import last_told_at
 from service.store import tables as t
+from service.store.loading import episode_of, event_of
 from service.store.reading import incident_record, milestones_of
 
 _LIVE = t.incidents.c.merged_into.is_(None)
@@ -31,7 +35,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One incident as it stands; `due` holds the stages of the postmortem that are owed."""
+    """One incident as it stands; `due` holds the stages of the postmortem that are owed.
+
+    `told_at`: when people heard of it last, where that was asked for.
+    """
 
     id: int
     title: str
@@ -42,6 +49,7 @@ class Listed:
     opened_at: datetime
     stale: bool
     due: dict[Stage, datetime] = field(default_factory=dict)
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +143,30 @@ def read_board(connection: Connection, policy: Policy, now: datetime, until: dat
     """Read what is open at `now`, and what is owed until `until`; at most `limit` of each are listed."""
     c = t.incidents.c
     running = c.stale_at.is_not(None)
-    rows = connection.execute(select(t.incidents).where(running).order_by(c.stale_at.desc(), c.id.desc()).limit(limit))
+    query = select(t.incidents).where(running).order_by(c.stale_at.desc(), c.id.desc()).limit(limit)
+    rows = connection.execute(query).all()
+    told_at = _told_at(connection, {row.id: row.opened_at for row in rows})
+    going_on = [replace(_listed(row, now), told_at=told_at[row.id]) for row in rows]
     owed = [owed for stage in Stage for owed in _stages(connection, stage, now, until, limit)]
     return Board(
-        open=tuple(sorted((_listed(row, now) for row in rows), key=lambda one: (one.severity, -one.id))),
+        open=tuple(sorted(going_on, key=lambda one: (one.severity, -one.id))),
         open_count=_count(connection, select(func.count()).where(running)),
         stages=tuple(sorted(owed, key=lambda one: one.due_at)[:limit]),
         stages_count=sum(_count(connection, select(func.count()).where(due < until)) for due in list(_DUE.values())),
         actions=_actions(connection, policy, until, limit),
         actions_count=_count(connection, select(func.count()).select_from(t.actions).where(*_owed_until(until))),
     )
+
+
+def _told_at(connection: Connection, opened_at: dict[int, datetime]) -> dict[int, datetime]:
+    """Return when people heard of these incidents last."""
+    events, episodes = defaultdict(list), defaultdict(list)
+    said = select(t.events).where(t.events.c.incident_id.in_(opened_at)).order_by(t.events.c.id)
+    for row in connection.execute(said):
+        events[row.incident_id].append(event_of(row))
+    for row in connection.execute(select(t.episodes).where(t.episodes.c.incident_id.in_(opened_at))):
+        episodes[row.incident_id].append(episode_of(row))
+    return {i: last_told_at(at, effective(events[i]).events, episodes[i]) for i, at in opened_at.items()}
 
 
 def _stages(connection: Connection, stage: Stage, now: datetime, until: datetime, limit: int) -> list[StageOwed]:

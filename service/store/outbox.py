@@ -2,7 +2,8 @@
 
 A row says what is wanted, not what to do: whoever delivers it reads the incident as it stands then, so that ten changes
 are one delivery and a repeat is none. An incident is marked in the transaction that changes it (`mark`); its other rows
-are found when that mark is worked on.
+are found when that mark is worked on. A row may be planned for later, such as a reminder for when something is due:
+until then it holds up nothing and does not count as waiting.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.domain.actions import ActionState
 from service.domain.policy import Policy
 from service.store import tables as t
 from service.store.engine import translated
@@ -22,6 +24,10 @@ from service.store.stories import Story, read_story
 
 REGION = "region"
 """The item that stands for the whole incident: it is marked when anything changes, and goes out before all others."""
+OWED = "owed"
+"""The item that stands for an incident which was there before its target; it is marked when the service starts."""
+TEAM = 0
+"""Instead of an incident's id on rows that concern no single incident."""
 RESYNC_CHUNK = 500
 _o = t.outbox.c
 _PENDING = and_(_o.wanted > _o.delivered, _o.failure.is_(None))
@@ -49,11 +55,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A row that is wanted, or wanted anew."""
+    """A row that is wanted, or wanted anew; `at`: not before then."""
 
     incident_id: int
     item: str
-    place: str
+    place: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class Waiting:
 
 def mark(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:
     """Have these incidents shown anew; part of the transaction that changes them."""
-    rows = [_row(target, Planned(i, REGION, ""), now) for target in targets for i in sorted(incident_ids)]
+    rows = [_row(target, Planned(i, REGION), now) for target in targets for i in sorted(incident_ids)]
     _want(connection, rows)
 
 
@@ -123,7 +130,7 @@ class Outbox:
 
         Who does not settle a claim before its lease ends loses it to the next. Nothing is written where nothing is due.
         """
-        due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, _free(now), ~_behind_another())
+        due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, _free(now), ~_behind_another(now))
         with translated(), self._read() as connection:
             ready = connection.scalars(select(_o.id).where(due).order_by(_o.next_attempt_at, _o.id).limit(limit)).all()
         if not ready:
@@ -151,9 +158,10 @@ class Outbox:
                     in_doubt = min(result.claim.attempts, 1)
                     _want(connection, [_row(result.claim.target, one, now, in_doubt) for one in result.planned])
 
-    def waiting(self, target: str) -> Waiting:
-        """Count what waits."""
-        pending = select(func.count(), func.min(_o.pending_since)).where(_o.target == target, _PENDING)
+    def waiting(self, target: str, now: datetime) -> Waiting:
+        """Count what waits; what is planned for later does not."""
+        waits = and_(_o.target == target, _PENDING, _o.pending_since <= now)
+        pending = select(func.count(), func.min(_o.pending_since)).where(waits)
         stopped = select(func.count()).where(_o.target == target, _o.failure.is_not(None))
         with translated(), self._read() as connection:
             count, oldest = connection.execute(pending).one()
@@ -164,7 +172,22 @@ class Outbox:
         rows = update(t.outbox).where(_o.target == target)
         with translated(), self._write() as connection:
             connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
-            connection.execute(rows.where(_PENDING, _o.next_attempt_at > now).values(next_attempt_at=now))
+            waits = and_(_PENDING, _o.pending_since <= now, _o.next_attempt_at > now)
+            connection.execute(rows.where(waits).values(next_attempt_at=now))
+
+    def enlist(self, target: str, planned: Sequence[Planned], now: datetime) -> None:
+        """Mark what is open or owes something, which may have come before the target was configured, or under other
+        rules; and want `planned` besides.
+        """
+        c, a = t.incidents.c, t.actions.c
+        owes = or_(c.stale_at.is_not(None), c.draft_due_at.is_not(None), c.final_due_at.is_not(None))
+        acts = select(a.incident_id).where(a.state == ActionState.OPEN)
+        with translated(), self._write() as connection:
+            ids = connection.scalars(select(c.id).where(owes).union(acts).order_by(c.id)).all()
+            for first in range(0, len(ids), RESYNC_CHUNK):
+                some = ids[first : first + RESYNC_CHUNK]
+                _want(connection, [_row(target, Planned(i, OWED), now) for i in some])
+            _want(connection, [_row(target, one, now) for one in planned])
 
     def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
         """Have everything shown anew, as if nothing were known of what is over there; yields how many incidents so far.
@@ -183,7 +206,7 @@ class Outbox:
                 theirs = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
                 doubtful = case((_o.attempts < 1, 1), else_=_o.attempts)
                 connection.execute(theirs.values(**_FORGOTTEN, attempts=doubtful, next_attempt_at=now))
-                _want(connection, [_row(target, Planned(i, REGION, ""), now, attempts=1) for i in ids])
+                _want(connection, [_row(target, Planned(i, REGION), now, attempts=1) for i in ids])
             last, done = ids[-1], done + len(ids)
             yield done
 
@@ -192,10 +215,10 @@ def _free(now: datetime) -> Any:
     return or_(_o.lease_until.is_(None), _o.lease_until < now)
 
 
-def _behind_another() -> Any:
+def _behind_another(now: datetime) -> Any:
     """Whether an earlier row of the same incident has to go out first."""
     other = t.outbox.alias()
-    pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None))
+    pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None), other.c.pending_since <= now)
     same = and_(other.c.target == _o.target, other.c.incident_id == _o.incident_id, other.c.id < _o.id)
     return exists().where(same, pending)
 
@@ -235,6 +258,7 @@ def _doubt(connection: Connection, row_id: int, now: datetime) -> None:
 
 
 def _row(target: str, one: Planned, now: datetime, attempts: int = 0) -> dict[str, Any]:
+    at = max(one.at or now, now)
     return {
         "target": target,
         "incident_id": one.incident_id,
@@ -243,8 +267,8 @@ def _row(target: str, one: Planned, now: datetime, attempts: int = 0) -> dict[st
         "wanted": 1,
         "delivered": 0,
         "attempts": attempts,
-        "pending_since": now,
-        "next_attempt_at": now,
+        "pending_since": at,
+        "next_attempt_at": at,
     }
 
 

@@ -30,7 +30,8 @@ def incident_record(connection: Connection, incident_id: int, policy: Policy) ->
     fired = select(t.episodes).where(t.episodes.c.incident_id == root_id).order_by(t.episodes.c.starts_at)
     episodes = tuple(episode_of(r) for r in connection.execute(fired))
     heard_at = max(member.heard_at for member in family)
-    return IncidentRecord(fold(root_id, events, episodes, policy, heard_at), events, episodes, row.merged_into)
+    incident = fold(root_id, events, episodes, policy, heard_at)
+    return IncidentRecord(incident, events, episodes, row.merged_into, row.opened_at)
 
 
 def page_of_incidents(

@@ -12,12 +12,16 @@ from service.domain.policy import Milestone, Severity
 
 @dataclass(frozen=True, slots=True)
 class IncidentRecord:
-    """One incident with everything it was computed from; `merged_into` is the id of the one that absorbed it."""
+    """One incident with everything it was computed from; `merged_into` is the id of the one that absorbed it.
+
+    `opened_at` is when it was recorded first, None where that is not known.
+    """
 
     incident: Incident
     events: tuple[Event, ...]
     episodes: tuple[Episode, ...]
     merged_into: int | None = None
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

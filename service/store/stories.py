@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from service.domain.episodes import Episode
 from service.domain.events import Event
@@ -16,12 +16,17 @@ from service.store.loading import episode_of, event_of
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row of the outbox; `digest` is of what was delivered last."""
+    """A row of the outbox; `digest` is of what was delivered last, `remote_id` its id there.
+
+    `waits`: it is to go out yet.
+    """
 
     incident_id: int
     item: str
     place: str
     digest: bytes | None
+    remote_id: int | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +70,7 @@ def read_story(connection: Connection, target: str, incident_id: int, policy: Po
 
 def _known(connection: Connection, target: str, ids: list[int]) -> tuple[Known, ...]:
     o = t.outbox.c
-    query = select(o.incident_id, o.item, o.place, o.digest).where(o.target == target, o.incident_id.in_(ids))
+    waits = and_(o.wanted > o.delivered, o.failure.is_(None)).label("waits")
+    columns = (o.incident_id, o.item, o.place, o.digest, o.remote_id, waits)
+    query = select(*columns).where(o.target == target, o.incident_id.in_(ids))
     return tuple(Known(*row) for row in connection.execute(query.order_by(o.id)))

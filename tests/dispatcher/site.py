@@ -59,7 +59,7 @@ class Site(House):
         raise AssertionError(f"still waiting: {self.waiting()} {self.outbox()}")
 
     def waiting(self):
-        return self.store.outbox.waiting("grafana")
+        return self.store.outbox.waiting("grafana", self.now)
 
     def outbox(self):
         """Return the rows as (incident, item, place)."""

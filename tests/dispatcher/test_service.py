@@ -1,53 +1,22 @@
 """The whole service with a Grafana: a webhook becomes an annotation, and the scrape shows how it goes."""
 
-import json
 import time
 
 import pytest
 
-from service.app import create_app
-from service.settings import Settings
+from tests.dispatcher.serving import eventually, metrics, send, serving
 from tests.grafana.loopback import TOKEN, Grafana
-
-EVENTS = [
-    {"incident_key": "a", "kind": "detected", "occurred_at": "2026-03-02T09:00:00Z", "severity": "SEV-1"},
-    {"incident_key": "a", "kind": "acknowledged", "occurred_at": "2026-03-02T09:04:00Z"},
-]
 
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
     """Give a function that starts the service with these keys of `grafana`, and stops it behind the test."""
-    monkeypatch.setattr("service.dispatcher.dispatcher.IDLE_SECONDS", 0.02)
-    monkeypatch.setattr("service.logs.configure", lambda level: None)
-    started = []
+    with serving(tmp_path, monkeypatch) as start:
 
-    def serve(**keys):
-        settings = {"database_url": f"sqlite:///{tmp_path / 'mttx.db'}", "grafana": keys}
-        app = create_app(Settings.model_validate(settings))
-        started.append(app.extensions["mttx.shut_down"])
-        return app.test_client(), started[-1]
+        def serve(**keys):
+            return start(grafana=keys)
 
-    yield serve
-    for shut_down in started:
-        shut_down()
-
-
-def metrics(client):
-    lines = client.get("/metrics").text.splitlines()
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("mttx_outbox")}
-
-
-def eventually(true):
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def send(client):
-    answer = client.post("/webhooks/lifecycle", data=json.dumps(EVENTS), content_type="application/json")
-    assert answer.status_code == 200
+        yield serve
 
 
 def test_it_shows_what_a_webhook_told(serve):

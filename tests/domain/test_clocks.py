@@ -1,12 +1,14 @@
 """What is due next in an open incident."""
 
-from service.domain.clocks import Due, due_next
+from datetime import timedelta
+
+from service.domain.clocks import UPDATE, Due, due_next
 from service.domain.policy import Indicator, Milestone, Severity, Stage
 from tests.builders import at, policy
 
 
 def due(milestones, owed=None, severity=Severity.SEV_1):
-    return due_next(milestones, owed or {}, severity, policy())
+    return due_next(milestones, owed or {}, severity, policy(), at(0))
 
 
 def test_it_counts_from_the_detection_to_each_target_and_puts_the_most_urgent_first():
@@ -33,6 +35,7 @@ def test_resolve_runs_from_the_start_where_the_team_says_so():
         {},
         Severity.SEV_1,
         policy(resolve_from=Milestone.STARTED),
+        at(0),
     )
     assert found == (Due(Indicator.RESOLVE, at(115)),)
 
@@ -40,3 +43,10 @@ def test_resolve_runs_from_the_start_where_the_team_says_so():
 def test_it_is_overdue_from_the_moment_on():
     assert Due(Stage.DRAFT, at(1)).overdue(at(2))
     assert not Due(Stage.DRAFT, at(1)).overdue(at(1))
+
+
+def test_people_are_owed_the_next_word_where_it_was_promised():
+    promised = policy(updates={Severity.SEV_2: timedelta(minutes=30)})
+    found = due_next({}, {}, Severity.SEV_2, promised, at(7))
+    assert found == (Due(UPDATE, at(37)),)
+    assert due_next({}, {}, Severity.SEV_3, promised, at(7)) == ()

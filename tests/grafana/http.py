@@ -1,4 +1,4 @@
-"""The HTTP under the loopback Grafana: connections that stay open, are dropped, or are answered late."""
+"""The HTTP under the loopback Grafana and Slack: connections that stay open, are dropped, or are answered late."""
 
 import json
 import socket
@@ -67,7 +67,9 @@ class Handler(BaseHTTPRequestHandler):
             status, told = refused.status, {"message": str(refused)}
         if not self.failed(asked, "after"):
             asked.status = status
-            self.send(status, json.dumps(told).encode(), "application/json; charset=UTF-8")
+            plain = isinstance(told, str)
+            content = "text/plain" if plain else "application/json; charset=UTF-8"
+            self.send(status, (told if plain else json.dumps(told)).encode(), content)
 
     def failed(self, asked, when):
         outcome = self.server.grafana.faults(asked, when)

@@ -13,7 +13,8 @@ from service.domain.events import EventKind, Role
 from service.domain.incident import fold
 from service.domain.policy import IncidentType, Severity
 from service.render.annotation_texts import LONGEST_NOTE, LONGEST_TITLE, View
-from service.render.annotations import REGION, Item, Subject, draw, duplicate, key_of, retire
+from service.render.annotations import draw, duplicate, retire
+from service.render.subject import REGION, Item, Subject, key_of
 from tests.builders import T0, at, episode, event, policy
 
 VIEW = View(ZoneInfo("Asia/Tokyo"), "https://mttx.example.com")

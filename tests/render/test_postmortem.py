@@ -13,10 +13,10 @@ from service.postmortems.lint import lint
 from service.postmortems.reading import read
 from service.postmortems.terms import Terms
 from service.render import postmortem
+from service.render.filling import BadTemplate
 from service.render.postmortem import (
     ActionFact,
     AlertFact,
-    BadTemplate,
     EvidenceFact,
     Facts,
     Interval,

@@ -105,3 +105,13 @@ def test_the_board_of_an_empty_store_is_empty(house):
     board = house.store.board(now=NOW, until=NOW, limit=5)
     assert (board.open, board.stages, board.actions) == ((), (), ())
     assert (board.open_count, board.stages_count, board.actions_count) == (0, 0, 0)
+
+
+def test_it_says_when_people_heard_of_what_is_open_last(house, opened):
+    silent = opened("silent", 1)
+    told = opened(
+        "told", 2, event(EventKind.NOTE, 9, data={"text": "looking"}), event(EventKind.NOTE, 12, data={"text": "wrong"})
+    )
+    house.recorder.submit(AppendEvent(told, event(EventKind.RETRACTED, 20, data={"event_id": "note-12"})))
+    board = house.store.board(now=NOW, until=NOW, limit=9)
+    assert {one.id: one.told_at for one in board.open} == {silent: at(1), told: at(9)}

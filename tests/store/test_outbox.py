@@ -62,7 +62,7 @@ def test_it_counts_every_change_and_delivers_once(store):
         want(store, 1, minutes=minutes)
     (one,) = claim(store, minutes=5)
     assert one.generation == 5
-    assert store.outbox.waiting("grafana").oldest == at(0)
+    assert store.outbox.waiting("grafana", at(60)).oldest == at(0)
 
 
 def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
@@ -70,7 +70,7 @@ def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
     (one,) = claim(store)
     want(store, 1, minutes=1)
     store.outbox.settle([Delivered(one, 7, DIGEST)], at(2))
-    assert store.outbox.waiting("grafana").pending == 1
+    assert store.outbox.waiting("grafana", at(60)).pending == 1
     (again,) = claim(store, minutes=3)
     assert (again.remote_id, again.digest, again.attempts) == (7, DIGEST, 0)
 
@@ -90,13 +90,13 @@ def test_it_hears_nothing_from_who_lost_a_claim_but_that_something_was_made(stor
     store.outbox.settle([Delivered(late[0], 8, DIGEST), Postponed(late[1], at(9))], at(4))
     (doubtful,) = claim(store, minutes=5)
     assert (doubtful.incident_id, doubtful.remote_id, doubtful.attempts) == (1, None, 1)
-    assert store.outbox.waiting("grafana").stopped == 1
+    assert store.outbox.waiting("grafana", at(60)).stopped == 1
 
 
 def test_it_lets_what_was_refused_rest_until_it_changes_or_is_resumed(store):
     want(store, 1, 2)
     store.outbox.settle([Stopped(c, "rejected") for c in claim(store)], NOW)
-    assert (store.outbox.waiting("grafana").pending, store.outbox.waiting("grafana").stopped) == (0, 2)
+    assert (store.outbox.waiting("grafana", at(60)).pending, store.outbox.waiting("grafana", at(60)).stopped) == (0, 2)
     want(store, 1, minutes=1)
     assert [c.incident_id for c in claim(store, minutes=1)] == [1]
     store.outbox.resume("grafana", at(5))
@@ -136,3 +136,35 @@ def test_a_store_beside_refuses_what_is_no_database(database_url, store, tmp_pat
     (tmp_path / "no.db").write_bytes(b"no database at all, but long enough to look like one" * 100)
     with pytest.raises(StoreRefused, match="cannot open"):
         Store.beside(f"sqlite:///{tmp_path}/no.db", policy())
+
+
+def test_it_keeps_a_row_for_later_until_its_time_and_holds_nothing_up_with_it(store):
+    want(store, 1)
+    (region,) = claim(store)
+    planned = (Planned(1, "remind:x", at=at(30)), Planned(1, "say:1"))
+    store.outbox.settle([Delivered(region, 7, DIGEST, planned)], NOW)
+    assert [c.item for c in claim(store, minutes=1)] == ["say:1"]
+    assert store.outbox.waiting("grafana", at(29)).pending == 1
+    assert store.outbox.waiting("grafana", at(30)).pending == 2
+    store.outbox.resume("grafana", at(5))
+    assert [c.item for c in claim(store, minutes=10)] == ["say:1"]
+    want(store, 1, minutes=31)
+    assert [c.item for c in claim(store, minutes=40)] == ["region"]
+
+
+def test_it_enlists_what_is_open_or_owed_and_what_is_planned_besides(house):
+    from service.domain.events import EventKind as K
+    from service.domain.policy import Severity
+    from tests.builders import event
+
+    open_one = house.open(event(K.DETECTED, severity=Severity.SEV_2))
+    owing = house.open(event(K.DETECTED, severity=Severity.SEV_2), event(K.RESOLVED, 5))
+    acting = house.open(event(K.DETECTED, severity=Severity.SEV_2), event(K.RESOLVED, 5))
+    house.tell(acting, K.POSTMORTEM_FINALIZED, 6)
+    house.tell(acting, K.ACTION_OPENED, 6, data={"action_id": "A-01"})
+    done = house.open(event(K.DETECTED, severity=Severity.SEV_2), event(K.RESOLVED, 5))
+    house.tell(done, K.POSTMORTEM_FINALIZED, 6)
+    for _ in range(2):
+        house.store.outbox.enlist("slack", [Planned(0, "review:1", at=at(99))], at(10))
+    rows = house.rows("SELECT incident_id, item FROM outbox ORDER BY id")
+    assert [tuple(row) for row in rows] == [(open_one, "owed"), (owing, "owed"), (acting, "owed"), (0, "review:1")]

@@ -4,13 +4,16 @@ from datetime import timedelta
 
 from flask import Request, Response
 
-from service.domain.clocks import due_next
+from service.domain.clocks import Due, due_next
+from service.domain.policy import Policy
+from service.store.board import Listed
 from service.web.pages import targets
 from service.web.pages.drawing import Pages
 from service.web.parts import Parts
 
 SOON = timedelta(days=2)
 MOST = 12
+MOST_CLOCKS = 3
 
 
 def show(parts: Parts, drawn: Pages, request: Request) -> Response:
@@ -26,7 +29,7 @@ def show(parts: Parts, drawn: Pages, request: Request) -> Response:
         "home",
         now,
         board=board,
-        due={one.id: due_next(one.milestones, one.due, one.severity, policy)[:2] for one in board.open},
+        due={one.id: _due(one, policy)[:MOST_CLOCKS] for one in board.open},
         response=[one for one in standings if not one.lead_time],
         reports=[one for one in standings if one.lead_time],
         window=window,
@@ -34,3 +37,7 @@ def show(parts: Parts, drawn: Pages, request: Request) -> Response:
         against=against,
         soon=SOON,
     )
+
+
+def _due(one: Listed, policy: Policy) -> tuple[Due, ...]:
+    return due_next(one.milestones, one.due, one.severity, policy, one.told_at or one.opened_at)

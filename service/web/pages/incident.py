@@ -10,8 +10,10 @@ from flask import Request, Response
 from service.domain.clocks import due_next
 from service.domain.done import definition_of_done
 from service.domain.events import Event, Role
+from service.domain.history import effective
 from service.domain.indicators import measure
 from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.domain.updates import last_told_at
 from service.recorder.commands import AppendEvent, Refused, UnknownIncident
 from service.render.lifeline import lifeline
 from service.settings.tokens import Token
@@ -151,13 +153,16 @@ def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, A
     measured = measure(incident, policy).intervals
     targets = {one: target for one in Indicator if (target := _target(policy, one, incident.severity))}
     owed = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
+    told_at = last_told_at(
+        record.opened_at or incident.deadlines_from, effective(record.events).events, record.episodes
+    )
     postmortem = status(record, policy, now)
     return {
         "incident": incident,
         "record": record,
         "merged_into": public_id(record.merged_into) if record.merged_into is not None else None,
         "stale": incident.stale_at is not None and incident.stale_at < now,
-        "due": due_next(incident.milestones, owed, incident.severity, policy) if incident.is_open else (),
+        "due": due_next(incident.milestones, owed, incident.severity, policy, told_at) if incident.is_open else (),
         "milestones": [(one.value, incident.milestones.get(one)) for one in Milestone],
         "intervals": [(one.value, took, targets.get(one)) for one, took in measured.items()],
         "picture": lifeline(

@@ -1,0 +1,69 @@
+"""Reminders: what somebody has to be told because a time has come, once for each incident, level and due instant.
+
+They go on after an incident is over, until what it owes is done; a dismissed incident owes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from service.domain.actions import ActionState
+from service.domain.incident import Incident
+from service.domain.policy import Stage
+
+SOON = 4
+"""A stage is due soon when this part of the time allowed is left: a quarter, as in the alert rules."""
+
+
+class Level(StrEnum):
+    """What a reminder is about, and how pressing it is."""
+
+    UPDATE_DUE = "update-due"
+    DRAFT_SOON = "draft-soon"
+    DRAFT_OVERDUE = "draft-overdue"
+    FINAL_SOON = "final-soon"
+    FINAL_OVERDUE = "final-overdue"
+    ACTION_OVERDUE = "action-overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """What is due at `due_at` and is to be said at `at`; `action_id` names an action."""
+
+    level: Level
+    due_at: datetime
+    at: datetime
+    action_id: str = ""
+
+    def counts(self, now: datetime) -> bool:
+        """Say whether it still says something at `now`: what is late is not due soon."""
+        return now < self.due_at if self.level in _SOON.values() else True
+
+
+_SOON = {Stage.DRAFT: Level.DRAFT_SOON, Stage.FINAL: Level.FINAL_SOON}
+_OVERDUE = {Stage.DRAFT: Level.DRAFT_OVERDUE, Stage.FINAL: Level.FINAL_OVERDUE}
+
+
+def reminders(incident: Incident, update_due_at: datetime | None) -> tuple[Reminder, ...]:
+    """Return what is to be said of an incident as it stands, the earliest first.
+
+    `update_due_at`: when people are owed the next word while it is open, None where nobody promised any.
+    """
+    if incident.dismissed_at is not None:
+        return ()
+    found = list(_of_documents(incident))
+    if incident.is_open and update_due_at is not None:
+        found.append(Reminder(Level.UPDATE_DUE, update_due_at, update_due_at))
+    for action in incident.actions:
+        if action.state is ActionState.OPEN and action.due_at is not None:
+            found.append(Reminder(Level.ACTION_OVERDUE, action.due_at, action.due_at, action.action_id))
+    return tuple(sorted(found, key=lambda reminder: (reminder.at, reminder.level, reminder.action_id)))
+
+
+def _of_documents(incident: Incident) -> Iterator[Reminder]:
+    for deadline in incident.deadlines:
+        if deadline.done_at is None:
+            soon_at = deadline.due_at - (deadline.due_at - incident.deadlines_from) / SOON
+            yield Reminder(_SOON[deadline.stage], deadline.due_at, soon_at)
+            yield Reminder(_OVERDUE[deadline.stage], deadline.due_at, deadline.due_at)

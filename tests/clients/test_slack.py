@@ -1,0 +1,149 @@
+"""Slack's words for errors, and what each means to a message and to those behind it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.clients.chat import Message
+from service.clients.delivery import DeliveryError, Reason
+from service.clients.posting import Posting
+from service.clients.slack import Bot, IncomingWebhook, escaped, link, read, written
+from service.clients.webhook import Webhook
+
+API = "https://slack.example.com/api"
+HOOK = "https://hooks.slack.example.com/services/T0/B0/secret"
+MESSAGE = Message("key", "text", {})
+
+
+def posting():
+    return Posting(timeout=timedelta(seconds=1))
+
+
+def bot():
+    return Bot(posting(), API, lambda: "xoxb-secret", "C0123456789")
+
+
+def failure(send):
+    with pytest.raises(DeliveryError) as caught:
+        send()
+    assert "secret" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("word", "reason", "permanent", "everything"),
+    [
+        ("invalid_blocks", Reason.REJECTED, True, False),
+        ("msg_too_long", Reason.REJECTED, True, False),
+        ("invalid_auth", Reason.UNAUTHORIZED, True, True),
+        ("missing_scope", Reason.FORBIDDEN, True, True),
+        ("channel_not_found", Reason.FORBIDDEN, True, True),
+        ("ratelimited", Reason.THROTTLED, False, True),
+        ("internal_error", Reason.UNAVAILABLE, False, True),
+    ],
+)
+def test_a_bot_knows_what_slack_means(requests_mock, word, reason, permanent, everything):
+    requests_mock.post(f"{API}/chat.postMessage", json={"ok": False, "error": word})
+    error = failure(lambda: bot().post(MESSAGE, None))
+    assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "meant"),
+    [
+        (400, "invalid_payload", (Reason.REJECTED, True, False)),
+        (400, "channel_is_archived", (Reason.FORBIDDEN, True, True)),
+        (403, "action_prohibited", (Reason.FORBIDDEN, True, True)),
+        (404, "no_service", (Reason.FORBIDDEN, True, True)),
+        (410, "channel_is_archived", (Reason.FORBIDDEN, True, True)),
+        (401, "no", (Reason.UNAUTHORIZED, True, True)),
+        (429, "", (Reason.THROTTLED, False, True)),
+        (500, "rollup_error", (Reason.UNAVAILABLE, False, True)),
+        (200, "a proxy's page", (Reason.UNEXPECTED, False, True)),
+        (301, "", (Reason.UNEXPECTED, True, True)),
+    ],
+)
+def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word, meant):
+    requests_mock.post(HOOK, status_code=status, text=word)
+    error = failure(lambda: IncomingWebhook(posting(), lambda: HOOK).post(MESSAGE, None))
+    assert (error.reason, error.permanent, error.everything) == meant
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "permanent", "everything"),
+    [
+        (400, Reason.REJECTED, True, False),
+        (404, Reason.FORBIDDEN, True, True),
+        (403, Reason.FORBIDDEN, True, True),
+        (408, Reason.UNAVAILABLE, False, True),
+        (429, Reason.THROTTLED, False, True),
+        (500, Reason.UNAVAILABLE, False, False),
+        (503, Reason.UNAVAILABLE, False, True),
+        (308, Reason.UNEXPECTED, True, True),
+    ],
+)
+def test_a_webhook_knows_what_a_status_means(requests_mock, status, reason, permanent, everything):
+    requests_mock.post(HOOK, status_code=status, text="why")
+    error = failure(lambda: Webhook(posting(), lambda: HOOK, None).post(MESSAGE, None))
+    assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
+
+
+@pytest.mark.parametrize("said", ["no JSON", "[]", "{}"])
+def test_what_does_not_answer_as_slack_does_is_tried_again(requests_mock, said):
+    requests_mock.post(f"{API}/chat.postMessage", text=said)
+    error = failure(lambda: bot().post(MESSAGE, None))
+    assert (error.reason, error.permanent, error.everything) == (Reason.UNEXPECTED, False, True)
+
+
+def test_it_waits_as_long_as_it_is_told_but_no_longer_than_an_hour(requests_mock):
+    for told, waits in (("30", timedelta(seconds=30)), ("999999", timedelta(hours=1)), ("soon", None)):
+        requests_mock.post(HOOK, status_code=429, headers={"Retry-After": told})
+        assert failure(lambda: Webhook(posting(), lambda: HOOK, None).post(MESSAGE, None)).retry_after == waits
+
+
+def test_it_says_what_is_missing_where_a_secret_cannot_be_read(tmp_path):
+    nowhere = tmp_path / "nowhere"
+    for secret in (nowhere.read_text, lambda: "", lambda: None):
+        error = failure(lambda secret=secret: Bot(posting(), API, secret, "C0").post(MESSAGE, None))
+        assert (error.reason, error.permanent, error.everything) == (Reason.UNAUTHORIZED, True, True)
+
+
+def test_it_takes_a_renewed_token(requests_mock):
+    requests_mock.post(f"{API}/chat.postMessage", json={"ok": True, "ts": "1.000002"})
+    tokens = iter(["old", "new"])
+    one = Bot(posting(), API, lambda: next(tokens), "C0")
+    assert [one.post(MESSAGE, None), one.post(MESSAGE, None)] == [1_000_002] * 2
+    sent = [request.headers["Authorization"] for request in requests_mock.request_history]
+    assert sent == ["Bearer old", "Bearer new"]
+
+
+def test_it_gives_up_looking_after_some_pages(requests_mock):
+    page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "more"}}
+    requests_mock.get(f"{API}/conversations.history", json=page)
+    assert bot().find("key", None, datetime(2026, 3, 2, tzinfo=UTC)) is None
+    assert len(requests_mock.request_history) == 10
+
+
+def test_it_says_why_it_may_not_look(requests_mock):
+    requests_mock.get(f"{API}/conversations.replies", json={"ok": False, "error": "token_revoked"})
+    assert failure(lambda: bot().find("key", 7, datetime(2026, 3, 2, tzinfo=UTC))).reason is Reason.UNAUTHORIZED
+
+
+def test_it_says_why_it_may_not_change_anything(requests_mock):
+    requests_mock.post(f"{API}/chat.update", json={"ok": False, "error": "not_in_channel"})
+    assert failure(lambda: bot().edit(7, MESSAGE)).reason is Reason.FORBIDDEN
+
+
+def test_it_shows_texts_and_addresses_as_they_are():
+    assert escaped("<!channel> & co") == "&lt;!channel&gt; &amp; co"
+    assert (
+        link("INC-7", "https://mttx.example.com/incidents/INC-7") == "<https://mttx.example.com/incidents/INC-7|INC-7>"
+    )
+    assert link("<x>", "https://a|b") == "&lt;x&gt;"
+
+
+@given(st.integers(0, 2**53))
+def test_an_id_of_slack_is_a_whole_number(number):
+    assert read(written(number)) == number

@@ -1,0 +1,84 @@
+"""A store with its recorder, a chat, and dispatchers between them whose clock stands still until it is told."""
+
+from datetime import timedelta
+
+from service.app import policy_of
+from service.dispatcher.configured import message_dispatcher
+from service.recorder.writer import Recorder
+from service.settings import Settings
+from service.store import Store
+from tests.builders import at
+from tests.dispatcher.site import Tally
+from tests.house import House, minutes
+from tests.messages.loopback import CHANNEL, HOOK, TOKEN
+
+BOT = "bot"
+INCOMING = "incoming"
+GENERIC = "generic"
+
+
+class Site(House):
+    """`way` is how things are said: by a bot, by an incoming webhook, or as JSON to any address."""
+
+    def __init__(self, url, slack, way=BOT, target=None, **keys):
+        self.url = url
+        self.slack = slack
+        where = {
+            BOT: {"slack": {"api_url": f"{slack.url}/api", "token": TOKEN, "channel": CHANNEL, "timeout": "1s"}},
+            INCOMING: {"slack": {"webhook_url": f"{slack.url}{HOOK}", "timeout": "1s"}},
+            GENERIC: {"webhook": {"url": f"{slack.url}/hook", "token": "for-the-hook", "timeout": "1s"}},
+        }[way]
+        self.target = "webhook" if way == GENERIC else "slack"
+        messages = {"language": "en"} | keys.pop("messages", {})
+        told = {"public_url": "https://mttx.example.com", "messages": messages} | where | keys
+        self.settings = Settings.model_validate(told)
+        self.policy = policy_of(self.settings)
+        self.store = Store.open(url, self.policy, (self.target,) if target is None else target)
+        self.recorder = Recorder(self.store, self.policy)
+        self.now = at(0)
+        self.tally = Tally()
+        self._dispatchers = []
+
+    def send(self, *alerts, received=None):
+        """Take in a notification as soon as what it tells has happened."""
+        told = [t for one in alerts for t in (one.observation.starts_at, one.observation.ends_at) if t is not None]
+        return super().send(*alerts, received=minutes(max(told)) if received is None else received)
+
+    def dispatcher(self, queue=None):
+        made = message_dispatcher(
+            self.target, self.settings, self.store, self.policy, tally=self.tally, clock=lambda: self.now
+        )
+        if queue is not None:
+            made._queue = queue
+        made._random = lambda: 1.0
+        self._dispatchers.append(made)
+        return made
+
+    def start(self):
+        """Do what a dispatcher does when it starts."""
+        made = self.dispatcher()
+        self.store.outbox.resume(self.target, self.now)
+        made._prepare(self.now)
+        return made
+
+    def deliver(self, minutes=None, dispatcher=None, within=300):
+        """Take steps until nothing waits; at `minutes`, or letting time pass where the dispatcher rests."""
+        self.now = self.now if minutes is None else at(minutes)
+        dispatcher = dispatcher or self.dispatcher()
+        for _ in range(within):
+            if not dispatcher.step():
+                if not self.waiting().pending:
+                    return dispatcher
+                self.now += timedelta(seconds=30)
+        raise AssertionError(f"still waiting: {self.waiting()} {self.items()}")
+
+    def waiting(self):
+        return self.store.outbox.waiting(self.target, self.now)
+
+    def items(self):
+        return [tuple(row) for row in self.rows("SELECT incident_id, item, wanted - delivered FROM outbox ORDER BY id")]
+
+    def close(self):
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
+        super().close()

@@ -1,0 +1,202 @@
+"""The words of messages: in both languages, in both zones, the same for the same state, and a team's own."""
+
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.domain.events import EventKind as K
+from service.domain.incident import fold
+from service.domain.policy import Severity
+from service.domain.reminders import reminders
+from service.render.conversation import Kind, Said, Saying, Talk
+from service.render.filling import BadTemplate
+from service.render.message_facts import facts_of, state_of
+from service.render.messages import PARTS, Agenda, Dialect, Line, Voice
+from service.render.subject import Subject
+from tests.builders import at, event, policy
+
+MARKED = Dialect(lambda text: text.replace("<", "&lt;"), lambda name, url: f"<{url}|{name}>")
+RULES = policy(updates={Severity.SEV_2: timedelta(minutes=30)})
+
+
+def templates(language="en"):
+    folder = files("service.render").joinpath("templates")
+    return {part: folder.joinpath(f"message-{part}.{language}.txt.j2").read_text("utf-8") for part in PARTS}
+
+
+def voice(language="en", zone="Asia/Tokyo", **own):
+    return Voice(templates(language) | own, ZoneInfo(zone), MARKED)
+
+
+def talk(*events, said=(), shift=timedelta(0), severity=Severity.SEV_2, title="Checkout fails"):
+    told = [event(K.DETECTED, title=title, severity=severity), *events]
+    told = [
+        event(
+            e.kind,
+            occurred_at=e.occurred_at + shift,
+            recorded_at=e.recorded_at + shift,
+            event_id=e.event_id,
+            title=e.title,
+            severity=e.severity,
+            data=e.data,
+        )
+        for e in told
+    ]
+    incident = fold(1, told, (), RULES, at(0) + shift)
+    return Talk(
+        Subject(incident=incident, told=[(1, e) for e in told], episodes=(), opened_at={1: at(0) + shift}), 1, said
+    )
+
+
+def update(one, kind=Kind.UPDATE):
+    last = one.subject.told[-1][1].event_id
+    return facts_of(one, Saying(2, kind, one.subject.incident.severity, last), RULES, None)
+
+
+FIRST = (Said(Saying(1, Kind.FIRST, Severity.SEV_2, "detected-0"), 0),)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("severity", list(Severity))
+def test_it_has_words_for_every_message(language, severity):
+    told = [
+        event(K.ACKNOWLEDGED, 1),
+        event(K.ROLE_ASSIGNED, 2, data={"role": "comms", "name": "Ren"}),
+        event(K.SEVERITY_CHANGED, 3, severity=severity),
+        event(K.SEVERITY_CHANGED, 3.5),
+        event(K.NOTE, 4, data={"text": "n", "important": True}),
+        event(K.NOTE, 4.5, data={"text": "n"}),
+        event(K.MITIGATED, 5, data={"pause": True}),
+        event(K.POSTMORTEM_DRAFTED, 6, data={"document": "docs/PM-1.md"}),
+        event(K.ACTION_OPENED, 7, data={"action_id": "A-01", "due_at": at(99).isoformat()}),
+    ]
+    speaks = voice(language)
+    for kind in Kind:
+        part = {Kind.FIRST: "report", Kind.OVER: "over", Kind.DISMISSED: "over", Kind.MERGED: "over"}.get(
+            kind, "update"
+        )
+        one = talk(*told, said=FIRST)
+        assert speaks.say(part, update(one, kind))
+        assert speaks.say("report", state_of(one, RULES, "https://mttx.example.com"))
+    for reminder in reminders(talk(*told).subject.incident, at(30)):
+        one = talk(*told)
+        assert speaks.say(
+            "reminder",
+            facts_of(
+                one,
+                Saying(2, Kind.AFTER, severity),
+                policy(updates={s: timedelta(1) for s in Severity}),
+                None,
+                reminder,
+            ),
+        )
+    for over in (event(K.RESOLVED, 9), event(K.DISMISSED, 9)):
+        assert speaks.say("report", state_of(talk(over), RULES, None))
+
+
+def test_the_same_state_gives_the_same_words():
+    one = talk(event(K.NOTE, 4, data={"text": "n"}), said=FIRST)
+    assert voice().say("update", update(one)) == voice().say("update", update(one))
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin", "shown"),
+    [
+        (
+            "Asia/Tokyo",
+            datetime(2026, 3, 2, 14, 50, tzinfo=UTC),
+            "14:50 UTC / 23:50 JST – 2026-03-02 15:20 UTC / 2026-03-03 00:20 JST",
+        ),
+        (
+            "Europe/Berlin",
+            datetime(2026, 3, 29, 0, 50, tzinfo=UTC),
+            "00:50 UTC / 01:50 CET – 2026-03-29 01:20 UTC / 03:20 CEST",
+        ),
+        (
+            "Europe/Berlin",
+            datetime(2026, 10, 25, 0, 50, tzinfo=UTC),
+            "00:50 UTC / 02:50 CEST – 2026-10-25 01:20 UTC / 02:20 CET",
+        ),
+        (
+            "America/New_York",
+            datetime(2026, 11, 1, 5, 50, tzinfo=UTC),
+            "05:50 UTC / 01:50 EDT – 2026-11-01 06:20 UTC / 01:20 EST",
+        ),
+        (
+            "Asia/Kathmandu",
+            datetime(2026, 3, 2, 18, 0, tzinfo=UTC),
+            "18:00 UTC / 23:45 +05:45 – 2026-03-02 18:30 UTC / 2026-03-03 00:15 +05:45",
+        ),
+        ("UTC", datetime(2026, 3, 2, 23, 50, tzinfo=UTC), "2026-03-02 23:50 UTC – 2026-03-03 00:20 UTC"),
+    ],
+)
+def test_its_clocks_are_right_over_midnight_and_when_they_change(zone, begin, shown):
+    one = talk(event(K.RESOLVED, 30), said=FIRST, shift=begin - at(0))
+    text = voice(zone=zone).say("over", update(one, Kind.OVER))
+    [window] = [line for line in text.splitlines() if line.startswith("Window")]
+    assert shown in window
+    assert window.endswith("(30m)")
+
+
+def test_it_names_the_day_of_what_happened_on_another():
+    one = talk(
+        event(K.NOTE, 5, data={"text": "same day"}), event(K.NOTE, 20 * 60, data={"text": "next day"}), said=FIRST
+    )
+    text = voice().say("update", update(one))
+    assert "• 09:05 UTC / 18:05 JST Note: same day" in text
+    assert "• 2026-03-03 05:00 UTC / 14:00 JST Note: next day" in text
+
+
+def test_it_says_when_the_next_word_is_owed():
+    one = talk(event(K.NOTE, 5, data={"text": "n"}), said=FIRST)
+    assert "Next update by 09:35 UTC / 18:35 JST" in voice().say("update", update(one))
+
+
+def test_it_owes_a_near_miss_to_the_weekly_review():
+    text = voice().say("report", state_of(talk(severity=Severity.SEV_4), RULES, None))
+    assert "Postmortem: final version at the weekly review, by 2026-03-09 01:00 UTC / 10:00 JST" in text
+    assert "Updates every" not in text
+
+
+def test_a_team_brings_its_own_words():
+    own = voice(report="{{ facts.incident | link(facts.url) }} {{ facts.title }}\n\n{{ facts.began_at | at }}")
+    facts = state_of(talk(title="a < b"), RULES, "https://mttx.example.com")
+    assert own.say("report", facts) == (
+        "<https://mttx.example.com/incidents/INC-1|INC-1> a &lt; b\n2026-03-02 09:00 UTC / 18:00 JST"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["{% if %}", "{{ facts.title"])
+def test_what_is_no_template_is_refused_at_once(wrong):
+    with pytest.raises(BadTemplate, match="line 1"):
+        voice(report=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["{{ facts.nothing }}", "{{ ''.__class__.__mro__ }}"])
+def test_what_cannot_be_filled_in_is_told(wrong):
+    with pytest.raises(BadTemplate):
+        voice(report=wrong).say("report", state_of(talk(), RULES, None))
+
+
+def test_an_agenda_is_empty_where_there_is_nothing():
+    assert Agenda(at(0)).is_empty
+    assert not Agenda(at(0), open=(Line("INC-1", "x", "SEV-1"),)).is_empty
+    assert voice("ja").review(
+        Agenda(at(0), actions=(Line("INC-1", "x", "", due_at=at(1), action="A-1"),), more={"actions": 2})
+    )
+
+
+SPEAKS = voice()
+
+
+@settings(deadline=None)  # the first template of a process takes long to be filled in
+@given(st.text(max_size=300))
+def test_no_text_of_other_people_breaks_a_line_or_out_of_its_place(text):
+    told = event(K.NOTE, 5, data={"text": text})
+    written = SPEAKS.say("update", update(talk(told, said=FIRST, title=text or "x")))
+    assert "<" not in written
+    assert len(written.splitlines()) <= 5
