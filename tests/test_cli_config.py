@@ -49,6 +49,14 @@ def test_it_prints_every_finding(mttx, tmp_path):
     ]
 
 
+def test_it_finds_a_template_of_messages_that_is_none(mttx, tmp_path):
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "over.txt.j2").write_text("one\n{% if %}")
+    result = mttx("config", "check", MTTX_MESSAGES_TEMPLATES="words")
+    assert result.exit_code == 1
+    assert result.output.startswith("messages.templates is words: over.txt.j2, line 2:")
+
+
 def test_it_prints_findings_for_scripts(mttx, tmp_path):
     (tmp_path / "some.yml").write_text("threads: many\n")
     result = mttx("config", "check", "--config", "some.yml", "--output", "json")

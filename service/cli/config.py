@@ -47,6 +47,8 @@ def _findings(path: Path | None) -> Iterator[Problem]:
         settings = read(Settings, path, os.environ).settings
         if settings.tokens_file:
             load_tokens(settings.tokens_file)
+        if settings.messages.templates:
+            _try_templates(settings)
     except SettingsError as error:
         yield from error.problems
         return
@@ -55,6 +57,12 @@ def _findings(path: Path | None) -> Iterator[Problem]:
     folder = settings.database_file.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         yield Problem("database_url", f"the folder {folder} should be there and writable", repr(settings.database_url))
+
+
+def _try_templates(settings: Settings) -> None:
+    from service.dispatcher.messages_configured import SLACK, voice_of
+
+    voice_of(SLACK, settings)
 
 
 @config.command()

@@ -41,7 +41,7 @@ def voice_of(name: str, settings: Settings, language: str | None = None) -> Voic
     try:
         return Voice(templates, settings.display_timezone, _DIALECTS[name])
     except BadTemplate as error:
-        raise SettingsError([Problem("messages.templates", f"{error}", str(wanted.templates))]) from error
+        raise SettingsError([Problem("messages.templates", str(error), str(wanted.templates))]) from error
 
 
 def _template(settings: Settings, part: str, language: str) -> str:

@@ -11,8 +11,16 @@ class BadTemplate(Exception):
     """The template cannot be filled in; the text says where and why."""
 
 
-def compiled(template: str, escape: Callable[[Any], Any], filters: Mapping[str, Callable[..., Any]]) -> Template:
-    """Return a template for `filled`; everything that comes out of it passes `escape`. Raises `BadTemplate`."""
+Filters = Mapping[str, Callable[..., Any]]
+_WRONG = (TemplateError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What a template can do wrong: besides what Jinja finds, whatever an expression in it does."""
+
+
+def compiled(template: str, escape: Callable[[Any], Any], filters: Filters, name: str = "") -> Template:
+    """Return a template for `filled`; everything that comes out of it passes `escape`.
+
+    Raises `BadTemplate`, which tells the `name`.
+    """
     environment = SandboxedEnvironment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -23,19 +31,23 @@ def compiled(template: str, escape: Callable[[Any], Any], filters: Mapping[str, 
     )
     environment.filters.update(filters)
     try:
-        return environment.from_string(template)
+        made = environment.from_string(template)
     except TemplateError as error:
-        raise _bad(error) from error
+        raise _bad(error, name) from error
+    made.name = name
+    return made
 
 
 def filled(template: Template, **names: Any) -> str:
     """Fill it in; ends in exactly one line feed. Raises `BadTemplate`."""
     try:
         return template.render(**names).rstrip("\n") + "\n"
-    except TemplateError as error:
-        raise _bad(error) from error
+    except _WRONG as error:
+        raise _bad(error, template.name or "") from error
 
 
-def _bad(error: TemplateError) -> BadTemplate:
+def _bad(error: Exception, name: str) -> BadTemplate:
     line = getattr(error, "lineno", None)
-    return BadTemplate(f"line {line}: {error.message}" if line else str(error.message))
+    where = ", ".join(part for part in (name, f"line {line}" if line else "") if part)
+    said = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+    return BadTemplate(f"{where}: {said}" if where else str(said))

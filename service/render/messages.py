@@ -122,9 +122,8 @@ class Voice:
     """Writes messages: `templates` by the name of the part, in one language. Raises `BadTemplate` where one is none."""
 
     def __init__(self, templates: Mapping[str, str], zone: ZoneInfo, dialect: Dialect) -> None:
-        self._templates = {
-            part: compiled(templates[part], _escaping(dialect), _filters(zone, dialect)) for part in PARTS
-        }
+        escape, filters = _escaping(dialect), _filters(zone, dialect)
+        self._templates = {part: compiled(templates[part], escape, filters, f"{part}.txt.j2") for part in PARTS}
 
     def say(self, part: str, facts: Facts) -> str:
         """Return the text of a message about an incident. Raises `BadTemplate`."""

@@ -176,9 +176,12 @@ def test_what_is_no_template_is_refused_at_once(wrong):
         voice(report=wrong)
 
 
-@pytest.mark.parametrize("wrong", ["{{ facts.nothing }}", "{{ ''.__class__.__mro__ }}"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["{{ facts.nothing }}", "{{ ''.__class__.__mro__ }}", "{{ facts.title | at }}", "{{ 1 / 0 }}", "{{ 1 + 'x' }}"],
+)
 def test_what_cannot_be_filled_in_is_told(wrong):
-    with pytest.raises(BadTemplate):
+    with pytest.raises(BadTemplate, match=r"report\.txt\.j2: "):
         voice(report=wrong).say("report", state_of(talk(), RULES, None))
 
 
