@@ -111,6 +111,8 @@ def commands(home: Path, ports: Mapping[str, int], *, quick: bool) -> dict[str, 
             f"--config.file={home / 'prometheus.yml'}",
             f"--storage.tsdb.path={home / 'prometheus'}",
             f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+            f"--web.external-url=http://127.0.0.1:{ports['prometheus']}",  # links that lead from an alert to its graph
+            "--web.enable-lifecycle",  # POST /-/reload, for who changes a rule; nobody but this machine gets there
             "--enable-feature=exemplar-storage",
             # An alert that fires before Prometheus has found Alertmanager is told again after this.
             f"--rules.alert.resend-delay={'5s' if quick else '1m'}",
