@@ -25,6 +25,13 @@ def terminal(require, tmp_path):
     return Terminal(folder, swaps | {START: START + flags}, MTTX_URL=url), ports["exporter"]
 
 
+def test_it_is_the_same_in_both_languages():
+    """What is typed and shown is the same, and so the other page need not be typed as well."""
+    ours, theirs = blocks(PAGE), blocks("docs/tutorial.ja.md")
+    assert [(block.language, block.text) for block in theirs] == [(block.language, block.text) for block in ours]
+    assert len(ours) > 20
+
+
 def test_it_leads_from_an_alert_to_a_final_postmortem(terminal):
     terminal, port = terminal
     server = None
