@@ -64,7 +64,7 @@ class Terminal:
         deadline = time.monotonic() + (PATIENCE_SECONDS if typed.startswith(LOOKS) else 0)
         while not shows(expected, printed := self.run(typed, place, failing=bool(expected))):
             assert time.monotonic() < deadline, f"{place}: $ {typed}\n{printed}\n--- instead of\n{expected}"
-            time.sleep(0.3)
+            time.sleep(0.7)
 
     def run(self, script, place, failing=False):
         """Run a script to its end and return what it printed; it has to succeed unless its output says more."""
