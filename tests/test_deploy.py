@@ -652,7 +652,7 @@ def test_it_publishes_to_pypi_without_a_token():
 
 def test_it_has_one_source_of_the_version():
     project = (ROOT / "pyproject.toml").read_text()
-    assert 'dynamic = ["version"]' in project
+    assert 'dynamic = ["readme", "version"]' in project
     assert '[tool.hatch.version]\npath = "service/__init__.py"' in project
 
 
