@@ -20,6 +20,12 @@ COPIED = ("Makefile", "alert_rules", "constraints.txt", "dashboards", "deploy", 
 LOOKS = ("curl -s http", "mttx incident list", "mttx incident show", "mttx postmortem status", "promtool query")
 """What only looks is looked at again until it shows what the page says: that takes a moment where servers talk."""
 PATIENCE_SECONDS = 45
+READER = {
+    "GIT_AUTHOR_NAME": "a reader",
+    "GIT_AUTHOR_EMAIL": "reader@example.com",
+    "GIT_COMMITTER_NAME": "a reader",
+    "GIT_COMMITTER_EMAIL": "reader@example.com",
+}
 
 
 def checkout(folder):
@@ -97,11 +103,7 @@ def _environ(folder):
         for name, value in os.environ.items()
         if not name.startswith(("MTTX_", "GIT_", "PYTEST_", "COV_")) and not name.lower().endswith("_proxy")
     }
-    who = {f"GIT_{role}_{what}": f"a-reader{at}" for role in ("AUTHOR", "COMMITTER") for what, at in _NAMES.items()}
-    return kept | who | {"HOME": str(folder), "PWD": str(folder), "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
-
-
-_NAMES = {"NAME": "", "EMAIL": "@example.com"}
+    return kept | READER | {"HOME": str(folder), "PWD": str(folder), "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
 
 
 class Started(Server):
