@@ -3,6 +3,7 @@ agree with the program's defaults and with each other. Docker and a cluster are 
 """
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from click.testing import CliRunner
+from compose_spec import PyCompose
 
 from service import __version__
 from service.cli import main
@@ -79,6 +81,25 @@ def test_it_has_a_dockerfile_without_findings():
 
 
 # --- compose.yaml ---------------------------------------------------------------------------------------------------
+
+
+def compose(**changes):
+    """Parse compose.yaml by the specification; its parser does not know the number of tries of `on-failure` yet."""
+    text = json.dumps(COMPOSE | changes).replace('"on-failure:5"', '"on-failure"')
+    return PyCompose.from_json(text)
+
+
+def test_it_is_a_compose_file_by_the_specification():
+    assert set(compose().to_dict()["services"]) == set(SERVICES)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"read_olny": True}, {"restart": "sometimes"}, {"depends_on": {"x": {"condition": "fine"}}}, {"tmpfs": {}}],
+)
+def test_it_would_notice_what_the_specification_refuses(wrong):
+    with pytest.raises(ValueError, match=r"read_olny|sometimes|fine|tmpfs|map"):
+        compose(services=SERVICES | {"exporter": SERVICES["exporter"] | wrong})
 
 
 def test_it_pins_every_image_that_compose_takes_from_elsewhere():
@@ -631,7 +652,7 @@ def test_it_publishes_to_pypi_without_a_token():
 
 def test_it_has_one_source_of_the_version():
     project = (ROOT / "pyproject.toml").read_text()
-    assert 'dynamic = ["version"]' in project
+    assert 'dynamic = ["readme", "version"]' in project
     assert '[tool.hatch.version]\npath = "service/__init__.py"' in project
 
 

@@ -1,7 +1,9 @@
 """The dashboards and rules are found from a checkout, and are in the wheel where the installed command looks."""
 
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -56,3 +58,26 @@ def test_it_finds_the_files_of_an_unpacked_wheel(wheel, tmp_path):
 def test_it_ships_nothing_but_the_package_and_its_data(wheel):
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"service"}
+
+
+def test_it_shows_a_readme_on_pypi_whose_links_lead_somewhere(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        text = archive.read(metadata).decode()
+    links = re.findall(r"\]\(([^)]+)\)", text.partition("\n\n")[2])
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert any(link.startswith("https://raw.githubusercontent.com/") and link.endswith(".png") for link in links)
+
+
+def test_it_packs_into_the_sdist_whatever_its_own_tests_read(tmp_path):
+    """So that a distribution can build the same wheel and run the same tests from it."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {path.name for path in REPOSITORY.glob("*.md")} <= inside
+    assert {"Makefile", "Dockerfile", "compose.yaml", "constraints.txt", ".pre-commit-hooks.yaml", ".ci/run"} <= inside
+    assert {".github/workflows/check.yml", "tests/conftest.py", "docs/generate_cli.py"} <= inside
+    assert not [name for name in inside if name.startswith((".venv", ".git/", "dist/"))]

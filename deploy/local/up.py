@@ -35,7 +35,7 @@ def main() -> int:
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands(home, ports, quick=options.quick).items():
-            running[name] = start(name, command, home, ports)
+            running[name] = start(name, command, home, environment(home, ports, quick=options.quick))
             wait_until_ready(name, running[name], ports[name], home)
             print(f"{name:<13} http://127.0.0.1:{ports[name]}", flush=True)
         print(f"token         {home / 'operator-token'} (MTTX_TOKEN_FILE)\nready; Ctrl-C ends it", flush=True)
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=Path("mttx-local"), help="folder of all data (mttx-local)")
-    parser.add_argument("--quick", action="store_true", help="scrape, evaluate and notify every second: for a try")
+    parser.add_argument("--quick", action="store_true", help="scrape, evaluate, notify and ask every second: for a try")
     for name, port in DEFAULTS.items():
         parser.add_argument(f"--{name}", type=int, default=port, metavar="PORT", help=f"its port ({port})")
     return parser.parse_args()
@@ -111,6 +111,8 @@ def commands(home: Path, ports: Mapping[str, int], *, quick: bool) -> dict[str, 
             f"--config.file={home / 'prometheus.yml'}",
             f"--storage.tsdb.path={home / 'prometheus'}",
             f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+            f"--web.external-url=http://127.0.0.1:{ports['prometheus']}",  # links that lead from an alert to its graph
+            "--web.enable-lifecycle",  # POST /-/reload, for who changes a rule; nobody but this machine gets there
             "--enable-feature=exemplar-storage",
             # An alert that fires before Prometheus has found Alertmanager is told again after this.
             f"--rules.alert.resend-delay={'5s' if quick else '1m'}",
@@ -118,7 +120,7 @@ def commands(home: Path, ports: Mapping[str, int], *, quick: bool) -> dict[str, 
     }
 
 
-def environment(home: Path, ports: Mapping[str, int]) -> dict[str, str]:
+def environment(home: Path, ports: Mapping[str, int], *, quick: bool) -> dict[str, str]:
     """Return our environment with what the exporter is told; what you set yourself (MTTX_GRAFANA_URL, say) stays."""
     ours = {
         "MTTX_LISTEN": f"127.0.0.1:{ports['exporter']}",
@@ -127,14 +129,14 @@ def environment(home: Path, ports: Mapping[str, int]) -> dict[str, str]:
         "MTTX_PROMETHEUS_URL": f"http://127.0.0.1:{ports['prometheus']}",
         "MTTX_ALERTMANAGER_URLS": f'["http://127.0.0.1:{ports["alertmanager"]}"]',
     }
-    return {**os.environ, **ours}
+    return {**os.environ, **ours, **({"MTTX_INQUIRY_INTERVAL": "1s"} if quick else {})}
 
 
-def start(name: str, command: list[str], home: Path, ports: Mapping[str, int]) -> subprocess.Popen[bytes]:
+def start(name: str, command: list[str], home: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start one of them, with its log in the folder."""
     with (home / f"{name}.log").open("ab") as log:
         try:
-            return subprocess.Popen(command, cwd=home, env=environment(home, ports), stdout=log, stderr=log)
+            return subprocess.Popen(command, cwd=home, env=env, stdout=log, stderr=log)
         except FileNotFoundError:
             sys.exit(f"{command[0]} is not installed: apt install prometheus prometheus-alertmanager")
 
