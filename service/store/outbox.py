@@ -38,7 +38,10 @@ _FORGOTTEN = {"remote_id": None, "digest": None, "failure": None}
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A row to be delivered, ours until `until`. `attempts`: deliveries begun before, which may have got through."""
+    """A row to be delivered, ours until `until`. `attempts`: deliveries begun before, which may have got through.
+
+    `pending_since` lies ahead where the row is for later.
+    """
 
     row_id: int
     target: str
@@ -49,6 +52,7 @@ class Claim:
     digest: bytes | None
     remote_id: int | None
     attempts: int
+    pending_since: datetime
     lease: str
     until: datetime
 
@@ -168,12 +172,14 @@ class Outbox:
             return Waiting(count, oldest, connection.scalar(stopped) or 0)
 
     def resume(self, target: str, now: datetime) -> None:
-        """Try again what was given up, and at once what waits for its next attempt."""
+        """Try again what was given up, and at once what waits for its next attempt.
+
+        Rows for later come up too, since a clock that was wrong may have planned them; their target puts them back.
+        """
         rows = update(t.outbox).where(_o.target == target)
         with translated(), self._write() as connection:
             connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
-            waits = and_(_PENDING, _o.pending_since <= now, _o.next_attempt_at > now)
-            connection.execute(rows.where(waits).values(next_attempt_at=now))
+            connection.execute(rows.where(_PENDING, _o.next_attempt_at > now).values(next_attempt_at=now))
 
     def enlist(self, target: str, planned: Sequence[Planned], now: datetime) -> None:
         """Mark what is open or owes something, which may have come before the target was configured, or under other
@@ -234,6 +240,7 @@ def _claim(row: Any) -> Claim:
         digest=row.digest,
         remote_id=row.remote_id,
         attempts=row.attempts - 1,
+        pending_since=row.pending_since,
         lease=row.leased_by,
         until=row.lease_until,
     )

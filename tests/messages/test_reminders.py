@@ -206,6 +206,23 @@ def test_it_does_not_remind_early_when_the_clock_goes_back(site):
     assert site.dispatcher()._deliver(claims[0], at(5)).at == at(30)
 
 
+def test_it_reminds_of_a_deadline_that_moved_there_and_back(open_site):
+    site = open_site()
+    number = site.open(detected())
+    site.tell(number, K.RESOLVED, 5)
+    site.deliver(10)
+    site.tell(number, K.SEVERITY_CHANGED, 20, severity=Severity.SEV_3)
+    site.deliver(30)
+    site.close()
+    again = open_site()
+    again.deliver(40, again.start())  # every reminder comes up
+    again.tell(number, K.SEVERITY_CHANGED, 50, severity=Severity.SEV_2)
+    pass_hours(again, 1, 25)
+    assert [line for line in again.slack.said() if "DRAFT OVERDUE" in line] == [
+        "[DRAFT OVERDUE] Checkout fails (SEV-2)"
+    ]
+
+
 def test_it_reminds_of_what_the_weekly_review_asks_for(site):
     """A near miss on Monday morning is due at the next review, a week later."""
     site.tell(site.open(detected(severity=Severity.SEV_4)), K.RESOLVED, 1)
