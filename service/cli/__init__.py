@@ -14,6 +14,7 @@ _COMMANDS = {
     "dashboards": "service.cli.dashboards:dashboards",
     "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",
+    "history": "service.cli.history:history",
     "incident": "service.cli.incident:incident",
     "postmortem": "service.cli.postmortem:postmortem",
     "rules": "service.cli.rules:rules",
