@@ -10,6 +10,7 @@ from service.settings import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",
+    "demo": "service.cli.demo:demo",
     "evidence": "service.cli.evidence:evidence",
     "dashboards": "service.cli.dashboards:dashboards",
     "db": "service.cli.db:db",

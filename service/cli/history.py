@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,9 +20,26 @@ from service.intake.history.columns import NAMES
 from service.intake.history.parsing import Format
 from service.intake.history.past import HISTORY, Owed, Reading, Unresolved
 from service.settings import Settings, load
+from service.settings.durations import parse_duration
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+class Length(click.ParamType[timedelta]):
+    """A duration of whole seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the duration."""
+        try:
+            length = parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if length < timedelta(seconds=1) or length % timedelta(seconds=1):
+            self.fail(f"{value!r} should be a whole number of seconds, one at least", param, ctx)
+        return length
 
 
 class _Zone(click.ParamType[ZoneInfo]):
@@ -119,6 +136,51 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
         show(report)
     if report["bad"]:
         sys.exit(1)
+
+
+@history.command("export-openmetrics")
+@click.option("--from", "since", type=When(), required=True, help="A time with a zone, or an age such as 90d.")
+@click.option("--to", "until", type=When(), help="Three hours ago at the latest, which is the default.")
+@click.option("--step", type=Length(), default="5m", show_default=True, help="From one sample to the next.")
+@click.option("--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="One file. Default: stdout.")
+@click.option("--by-day", "folder", type=click.Path(file_okay=False, path_type=Path), help="A folder; one file a day.")
+@click.option(
+    "--label",
+    "labels",
+    type=_Pair(),
+    multiple=True,
+    help="The labels that your scrape adds. Default: job=mttx and instance=<listen>.",
+)
+@config_option
+def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None, **said: Any) -> None:
+    """Write the metrics of the past as they would have been scraped, for promtool; also beside the running service.
+
+    For more than a day or two take --by-day: promtool reads a whole file again for every block that it makes.
+    """
+    from service.cli.history_export import HEAD, LONG, write
+
+    settings = load(path, os.environ)
+    now = datetime.now(UTC)
+    latest = now - HEAD
+    since = datetime.fromisoformat(said["since"])
+    until = datetime.fromisoformat(said["until"]) if said["until"] else latest
+    if until > latest:
+        raise click.UsageError(
+            f"--to is at most {latest:%Y-%m-%dT%H:%MZ}: Prometheus holds the last three hours itself"
+        )
+    if file and folder:
+        raise click.UsageError("--output or --by-day, not both")
+    if folder is None and until - since > LONG:
+        click.echo("One file for so long a time is slow to read for promtool; --by-day makes one a day.", err=True)
+    if said["step"] > timedelta(minutes=5):
+        click.echo("Prometheus looks back five minutes: with a longer --step graphs have gaps.", err=True)
+    labels = dict(said["labels"]) or {"job": "mttx", "instance": settings.listen}
+    report = write(settings, (since, until), said["step"], labels, now, output=file, folder=folder)
+    click.echo(
+        f"{report['instants']:,} instants from {report['from']} to {report['to']} in {len(report['files']):,} files, "
+        f"{report['bytes']:,} bytes; labels {', '.join(f'{k}={v}' for k, v in labels.items())}",
+        err=True,
+    )
 
 
 def _read(files: Iterable[Path]) -> list[tuple[str, bytes]]:
