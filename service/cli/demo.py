@@ -23,7 +23,7 @@ USUAL_PORT = 9877
 
 @click.command()
 @click.option("--seed", type=int, default=7, show_default=True, help="Another number is another quarter.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Default: 9877 if it is free, else another.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: 9877 if it is free, else another.")
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="A folder for the database, which stays."
 )
