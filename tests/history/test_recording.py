@@ -56,6 +56,12 @@ def test_a_time_that_the_file_corrects_is_corrected(house):
     assert house.get(1).incident.milestones[Milestone.RESOLVED].hour == 10
 
 
+def test_no_source_was_heard_of_because_of_an_import(house):
+    """`mttx_last_webhook_timestamp_seconds` tells whether webhooks come; an import of PagerDuty's export is none."""
+    take(house, (PAYLOADS / "pagerduty_incidents.json").read_bytes(), form=Format.PAGERDUTY)
+    assert house.store.last_heard() == {}
+
+
 def test_what_people_corrected_since_stays(house):
     take(house, HEADER + LINE)
     said = {"milestone": "resolved", "occurred_at": "2026-10-01T09:30:00+00:00"}
