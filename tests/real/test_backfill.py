@@ -1,7 +1,11 @@
 """An imported quarter in a real Prometheus: its range queries answer what the API would have answered at the time."""
 
 import csv
+import json
+import os
+import re
 import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -21,7 +25,7 @@ from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
 from tests.real.http import request
-from tests.real.servers import Prometheus
+from tests.real.servers import REPOSITORY, Prometheus
 from tests.web.fakes import World
 
 pytestmark = pytest.mark.real
@@ -198,3 +202,24 @@ def test_what_is_open_was_open_in_between(prometheus):
     (values,) = prometheus.over_the_quarter("sum(mttx_incidents_open)").values()
     assert sum(values.values()) > 0
     assert values[LAST.timestamp()] == 0
+
+
+def test_the_documented_way_is_the_way(store, tmp_path, require):
+    """docs/history.md, "Into Prometheus", as it is written there, for nine hours instead of 90 days."""
+    require("promtool")
+    document = (REPOSITORY / "docs" / "history.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```sh\n(mttx history export.*?)^```", document, re.MULTILINE | re.DOTALL)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mttx").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service "$@"\n')
+    (tmp_path / "bin" / "mttx").chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(REPOSITORY),
+        "MTTX_DATABASE_URL": f"sqlite:///{store[1].parent}/mttx.db",
+    }
+    command = ["bash", "-euc", script.replace("--from 90d", "--from 9h")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    blocks = [json.loads((path / "meta.json").read_text()) for path in (tmp_path / "blocks").iterdir() if path.is_dir()]
+    assert sum(block["stats"]["numSamples"] for block in blocks) > 70 * 700
+    assert max(block["maxTime"] for block in blocks) / 1000 < NOW.timestamp() - 2.9 * 3600
