@@ -10,10 +10,12 @@ from service.settings import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",
+    "demo": "service.cli.demo:demo",
     "evidence": "service.cli.evidence:evidence",
     "dashboards": "service.cli.dashboards:dashboards",
     "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",
+    "history": "service.cli.history:history",
     "incident": "service.cli.incident:incident",
     "messages": "service.cli.messages:messages",
     "postmortem": "service.cli.postmortem:postmortem",

@@ -51,15 +51,19 @@ def serve(path: Path | None, listen: str | None) -> None:
     settings = loaded.settings
     if settings.tokens_file:
         load_tokens(settings.tokens_file)
-    address = _free_address(settings)
+    address = free_address(settings)
     logs.configure(settings.log.level)
-    # Until the server takes it: the first process of a container gets no signal that it has no handler for.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    leave_when_told()
     _greet(loaded)
-    _run(settings, address)
+    run(settings, address)
 
 
-def _free_address(settings: Settings) -> str:
+def leave_when_told() -> None:
+    """Leave at SIGTERM until the server takes it: the first process of a container gets none without a handler."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def free_address(settings: Settings) -> str:
     """Return the IP address to listen on, if it is free: Granian shares ports, and a second server would not notice."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
@@ -92,7 +96,8 @@ def _greet(loaded: Loaded[Settings]) -> None:
         )
 
 
-def _run(settings: Settings, address: str) -> None:
+def run(settings: Settings, address: str) -> None:
+    """Serve until told to stop."""
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.log import LogLevels

@@ -10,7 +10,10 @@ EVIDENCE_COLLECTED = "evidence_collected"
 
 
 class Check(StrEnum):
-    """What has to hold. `deadline` is known here; the others are reported by whoever reads the document."""
+    """What has to hold. `deadline` is known here; the others are reported by whoever reads the document.
+
+    Of `deadline` an import may say `not_needed`: no postmortem is owed, as of incidents from before there were any.
+    """
 
     DEADLINE = "deadline"
     EVIDENCE = "evidence"

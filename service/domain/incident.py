@@ -104,6 +104,8 @@ def fold(
     phase = _phase(milestones, dismissed_at)
     severity = severity_of(history.events, episodes, policy)
     deadlines_from = _deadlines_from(milestones, history.events or told)
+    checks = checks_of(history.events)
+    owes = dismissed_at is None and checks.get(Check.DEADLINE) is not CheckState.NOT_NEEDED
     by_people = resolution is not None and resolution.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)
     return Incident(
         id=incident_id,
@@ -118,9 +120,9 @@ def fold(
         resolution_source=resolution.source if resolution else None,
         dismissed_at=dismissed_at,
         deadlines_from=deadlines_from,
-        deadlines=() if dismissed_at else _deadlines(severity, milestones, deadlines_from, policy),
+        deadlines=_deadlines(severity, milestones, deadlines_from, policy) if owes else (),
         actions=actions_of(history.events),
-        checks=checks_of(history.events),
+        checks=checks,
         closed_at=dismissed_at or (milestones[Milestone.RESOLVED] if by_people else None),
         heard_at=heard_at,
         stale_at=heard_at + policy.stale_after if phase in OPEN_PHASES else None,

@@ -44,36 +44,15 @@ def _family(name: str, series: Series) -> Family:
     return family
 
 
-class IncidentCollector(Collector):
-    """Everything about incidents, postmortems and actions, read from the store; every replica exports the same.
+class Families:
+    """What a snapshot and statistics are as families, whenever they are of; `IncidentCollector` shows those of now."""
 
-    Where the store does not answer there is nothing of this on the scrape, and `mttx_scrape_errors_total` grows.
-    """
-
-    def __init__(self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime]) -> None:
-        self._measuring = measuring
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._clock = clock
         self._bounds = bounds(policy)
-        self.errors = 0
-        self.seconds = 0.0
 
-    def describe(self) -> Iterable[Family]:
-        """Say nothing, so that registering reads nothing."""
-        return []
-
-    def collect(self) -> Iterator[Family]:
-        """Yield the families."""
-        began = time.perf_counter()
-        try:
-            now = self._clock()
-            snapshot, statistics = self._measuring.snapshot(now), self._measuring.statistics(now)
-        except StoreUnavailable:
-            self.errors += 1
-            return
-        self.seconds = time.perf_counter() - began
-        yield from self._totals(snapshot.totals)
-        yield from self._indicators(statistics)
+    def standing(self, snapshot: Snapshot, statistics: Statistics) -> Iterator[Family]:
+        """Yield what is open and owed, and what is wrong with incidents."""
         yield from self._open(snapshot)
         yield from self._owed(snapshot)
         yield from _actions(snapshot)
@@ -85,7 +64,8 @@ class IncidentCollector(Collector):
 
     # -- running totals ----------------------------------------------------------------------------------------------
 
-    def _totals(self, totals: Sequence[Total]) -> Iterator[Family]:
+    def totals(self, totals: Sequence[Total]) -> Iterator[Family]:
+        """Yield the counters and histograms."""
         counted = {(t.metric, t.severity, t.detail): t.count for t in totals if not t.le}
         for name in (OPENED, DISMISSED):
             yield _family(name, (((s,), counted.get((name, s, ""), 0)) for s in Severity))
@@ -122,7 +102,8 @@ class IncidentCollector(Collector):
 
     # -- indicators --------------------------------------------------------------------------------------------------
 
-    def _indicators(self, statistics: Statistics) -> Iterator[Family]:
+    def indicators(self, statistics: Statistics) -> Iterator[Family]:
+        """Yield the statistics over windows, and their targets."""
         rows = [(window, row) for window, found in statistics.tables.items() for row in found]
         for prefix, some in (
             ("mttx_indicator", [(w, r) for w, r in rows if r.severity is None]),
@@ -193,6 +174,38 @@ class IncidentCollector(Collector):
         known = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
         for name, overdue in (("mttx_postmortems_due", False), ("mttx_postmortems_overdue", True)):
             yield _family(name, (((s, stage), snapshot.owed.get((s, stage, overdue), 0)) for s, stage in known))
+
+
+class IncidentCollector(Families, Collector):
+    """Everything about incidents, postmortems and actions, read from the store; every replica exports the same.
+
+    Where the store does not answer there is nothing of this on the scrape, and `mttx_scrape_errors_total` grows.
+    """
+
+    def __init__(self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime]) -> None:
+        super().__init__(policy)
+        self._measuring = measuring
+        self._clock = clock
+        self.errors = 0
+        self.seconds = 0.0
+
+    def describe(self) -> Iterable[Family]:
+        """Say nothing, so that registering reads nothing."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield the families."""
+        began = time.perf_counter()
+        try:
+            now = self._clock()
+            snapshot, statistics = self._measuring.snapshot(now), self._measuring.statistics(now)
+        except StoreUnavailable:
+            self.errors += 1
+            return
+        self.seconds = time.perf_counter() - began
+        yield from self.totals(snapshot.totals)
+        yield from self.indicators(statistics)
+        yield from self.standing(snapshot, statistics)
 
 
 def _severity(row: Row) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class EventRecording:
                 known = self._correlation.find(keyed.aliases, keyed.event.occurred_at)
                 entry = known or ledger.open(keyed.event.recorded_at)
                 ledger.keys[key] = ledger.new_keys[key] = entry.id
-            entry, created = self._add(self._incidents.existing(ledger.keys[key]), keyed.event, digest)
+            entry, created = self.add(self._incidents.existing(ledger.keys[key]), keyed.event, digest)
             added.append((self._correlation.join(entry, keyed.aliases, delivery), created))
         self._incidents.recompute()
         return tuple(self._incidents.outcome(entry, created=created) for entry, created in added)
@@ -50,11 +50,11 @@ class EventRecording:
 
     def append(self, incident_id: int, event: Event) -> Outcome:
         """Add an event to an incident."""
-        entry, created = self._add(self._incidents.existing(incident_id), event)
+        entry, created = self.add(self._incidents.existing(incident_id), event)
         self._incidents.recompute()
         return self._incidents.outcome(entry, created=created)
 
-    def _add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
+    def add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
         """Append an event unless it is here already; returns the incident it counts for, and whether it was new."""
         family = self._ledger.family(entry)
         for known in family:

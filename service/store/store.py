@@ -27,6 +27,7 @@ from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.store.saving import save
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
+from service.store.told import Told, read_told
 
 _LAST_IDS = Read(
     lambda _: select(
@@ -245,6 +246,11 @@ class Store:
         """Call `visit` with each incident that was detected after `since`; dismissed and merged ones are left out."""
         with translated(), self._engine.connect() as connection:
             visit_recent(connection, since, visit)
+
+    def told(self) -> Iterator[Told]:
+        """Yield all that was told of each incident, by id; what was merged is told of the one that absorbed it."""
+        with translated(), self._engine.connect() as connection:
+            yield from read_told(connection)
 
     def prunable(self, before: datetime) -> int:
         """Return how many incidents `prune` would forget, without those that they absorbed."""

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.checks import Check, CheckState
+from service.domain.done import definition_of_done
 from service.domain.events import EventKind, Role
 from service.domain.incident import OPEN_PHASES, Incident, Phase, ResolutionSource, fold
 from service.domain.indicators import measure
@@ -493,3 +495,10 @@ def test_it_holds_together_whatever_happens(day):
     assert (incident.phase is Phase.DISMISSED) == (incident.dismissed_at is not None)
     assert (incident.resolution_source is None) == (Milestone.RESOLVED not in incident.milestones)
     assert all(interval >= timedelta(0) for interval in measured(incident).intervals.values())
+
+
+def test_nothing_is_owed_where_the_deadlines_were_waived():
+    waived = event(K.POSTMORTEM_CHECKED, 0, data={"checks": {"deadline": "not_needed"}})
+    found = fold(1, [event(K.DETECTED, 0), waived], (), policy(), at(0))
+    assert found.deadlines == ()
+    assert definition_of_done(found, at(10**6))[Check.DEADLINE] is CheckState.NOT_NEEDED

@@ -13,6 +13,8 @@ from werkzeug.datastructures import MultiDict
 from service.evidence.sources.log_lines import parsed, time_of
 from service.evidence.verify import verify
 from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
+from service.intake.history.parsing import Format, parse
+from service.intake.history.past import Reading
 from service.intake.signatures import BadSignature, Signing, check_grafana, check_pagerduty
 from service.intake.wire import PayloadError
 from service.postmortems.reading import read
@@ -23,11 +25,20 @@ from service.settings.durations import parse_duration
 from service.settings.yaml_text import NotYaml, parse_yaml
 from service.web.pages import times
 from service.web.pages.queries import search_of
+from tests.builders import policy
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TOKYO = ZoneInfo("Asia/Tokyo")
 READING = lifecycle.Reading(zone=TOKYO, new_id=lambda: "new")
 SIGNING = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
+
+HISTORIES = {
+    form: tuple(
+        path.read_bytes()
+        for path in sorted((Path(__file__).parents[1] / "payloads/history").glob(f"{form.name.lower()}*"))
+    )
+    for form in Format
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,11 @@ def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
 
 def _pagerduty(raw: bytes) -> None:
     pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.Reading(), NOW)
+
+
+def _history(form: Format) -> Callable[[bytes], object]:
+    reading = Reading(policy=policy(), zone=TOKYO, columns={"data.a": "title"})
+    return lambda raw: parse([("file", raw)], form, reading, NOW)
 
 
 def _document(text: str) -> None:
@@ -86,6 +102,7 @@ PARSERS = {
     "opening": Parser(lambda raw: lifecycle.parse_opening(raw, READING, NOW), (PayloadError,)),
     "signature_pagerduty": Parser(_signed(check_pagerduty), (BadSignature,), (b"v1=00,v1=ff",)),
     "signature_grafana": Parser(_signed(check_grafana, NOW), (BadSignature,), (b"1764000000",)),
+    **{f"history_{form.name.lower()}": Parser(_history(form), (), HISTORIES[form]) for form in Format},
     "yaml": Parser(_text(parse_yaml), (NotYaml,), (b"a: [1, 2]\nb: {c: 2026-01-01}\n", b"? &a [*a]\n: !!float 1\n")),
     "duration": Parser(_text(parse_duration), (ValueError,), (b"1h30m", b"PT15M", b"P1DT2H")),
     "document": Parser(_text(_document), (), (b"# T\n\n- **Severity**: SEV-1\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",)),

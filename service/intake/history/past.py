@@ -1,0 +1,82 @@
+"""What an import knows of one incident, and how it may be read: the types that all formats share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from service.domain.events import Event
+from service.domain.policy import Policy, Severity
+from service.intake.reasons import Failure
+from service.intake.wire import Fault, PayloadError
+
+HISTORY = "history"
+"""The source of what was imported from our own columns; a source has its own keys."""
+
+
+class Unresolved(StrEnum):
+    """What an incident without an end is taken for, once it was silent for as long as makes one stale."""
+
+    STALE = "stale"
+    OPEN = "open"
+    REFUSE = "refuse"
+
+
+class Owed(StrEnum):
+    """Which postmortems an import owes where the file does not say: those not yet due, all, or none."""
+
+    AHEAD = "ahead"
+    ALL = "all"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read files. `zone` is that of times without one, None to refuse them; `time_format` as for strptime.
+
+    `columns` maps a name in the file to ours. `severities` has its keys in lower case.
+    """
+
+    policy: Policy
+    zone: ZoneInfo | None = None
+    time_format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    source: str = HISTORY
+    unresolved: Unresolved = Unresolved.STALE
+    owed: Owed = Owed.AHEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a file, or one object of a JSON document, with its own names; `where` says which it is."""
+
+    where: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """One incident of the past. `at_first` are events that count only where the import is the first to tell of it."""
+
+    where: str
+    source: str
+    key: str
+    events: tuple[Event, ...]
+    at_first: tuple[Event, ...] = ()
+    aliases: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What is wrong with a line, and so what to change; the line is not imported."""
+
+    where: str
+    detail: str
+
+
+def wrong(column: str, detail: str) -> PayloadError:
+    """Return the error for one column of a line."""
+    return PayloadError(Failure.INVALID_PAYLOAD, f"{column} {detail}", [Fault(column, detail)])

@@ -1,0 +1,1 @@
+"""The metrics of the past, as they would have been scraped: for Prometheus' backfill."""

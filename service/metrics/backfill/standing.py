@@ -1,0 +1,120 @@
+"""What stood open and owed at an instant of the past, as the store's snapshot says it of now."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from service.domain.actions import ActionState
+from service.domain.incident import Incident
+from service.domain.policy import Severity, Stage
+from service.domain.totals import Increment, Total
+from service.store.snapshot import ActionDue, ActionUnverified, Snapshot, Watched
+
+
+class Totals:
+    """The running totals while time goes by. They end where the store's own stand now, and never fall.
+
+    `given` is all that incidents give from the beginning to now: what the store counted besides, of incidents that
+    were forgotten since or told otherwise, is there from the start.
+    """
+
+    def __init__(self, now: Iterable[Total], given: Iterable[Increment]) -> None:
+        self._counts: Counter[tuple[str, Severity, str, int]] = Counter()
+        self._seconds: dict[tuple[str, Severity, str, int], float] = {}
+        for total in now:
+            key = (total.metric, total.severity, total.detail, total.le)
+            self._counts[key] = total.count
+            self._seconds[key] = total.seconds
+        for one in given:
+            self._add(one, -1)
+        self._seconds = {key: _near(seconds) for key, seconds in self._seconds.items()}
+
+    def add(self, added: Iterable[Increment]) -> None:
+        """Count what an incident gives."""
+        for one in added:
+            self._add(one, 1)
+
+    def _add(self, one: Increment, sign: int) -> None:
+        key = (one.metric, one.severity, one.detail, one.le)
+        self._counts[key] += sign
+        self._seconds[key] = self._seconds.get(key, 0.0) + sign * one.seconds
+
+    def totals(self) -> list[Total]:
+        """Return how they stand; what would be less than nothing is nothing."""
+        return [
+            Total(*key, count=max(0, count), seconds=max(0.0, self._seconds.get(key, 0.0)))
+            for key, count in self._counts.items()
+        ]
+
+
+def _near(seconds: float) -> float:
+    return 0.0 if abs(seconds) < 1e-3 else seconds
+
+
+def is_live(incident: Incident) -> bool:
+    """Say whether the incident is in any snapshot: open, or owing something."""
+    if incident.dismissed_at is not None:
+        return False
+    owes = any(deadline.done_at is None for deadline in incident.deadlines)
+    return incident.is_open or owes or any(action.state is not ActionState.VERIFIED for action in incident.actions)
+
+
+def turns_at(incident: Incident) -> Iterable[datetime]:
+    """Return after which instants time alone changes how it stands: it is stale, or something is late."""
+    if incident.stale_at is not None:
+        yield incident.stale_at
+    yield from (deadline.due_at for deadline in incident.deadlines if deadline.done_at is None)
+    yield from (action.due_at for action in incident.actions if action.due_at is not None)
+
+
+def snapshot(live: Sequence[Incident], totals: Sequence[Total], now: datetime, cap: int) -> Snapshot:
+    """Return it for the incidents that are live, with at most `cap` of each list."""
+    opened = [incident for incident in live if incident.stale_at is not None]
+    opened.sort(key=lambda incident: (incident.stale_at, incident.id), reverse=True)
+    owing = {stage: _owing(live, stage) for stage in Stage}
+    actions = [(i.id, action) for i in live for action in i.actions]
+    to_do = [(i, a) for i, a in actions if a.state is ActionState.OPEN]
+    dated = sorted(((a.due_at, i, a) for i, a in to_do if a.due_at is not None), key=lambda x: x[:2])
+    done = [(i, a) for i, a in actions if a.state is ActionState.COMPLETED]
+    completed = sorted(((a.completed_at, i, a) for i, a in done if a.completed_at is not None), key=lambda x: x[:2])
+    first = [i for stage in Stage for _, i in owing[stage][:cap]]
+    return Snapshot(
+        totals=totals,
+        open=dict(Counter((i.severity, i.phase) for i in opened)),
+        stale=sum(1 for i in opened if i.stale_at is not None and i.stale_at < now),
+        owed=dict(Counter((i.severity, stage, due < now) for stage in Stage for due, i in owing[stage])),
+        watched_open=[_watched(i) for i in opened[:cap]],
+        watched_owing=[_watched(i) for i in {i.id: i for i in first}.values()],
+        actions=dict(Counter((a.action_type, a.overdue(now)) for _, a in to_do)),
+        actions_due=[ActionDue(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
+        unverified=dict(Counter(a.action_type for _, a in done)),
+        actions_unverified=[ActionUnverified(i, a.action_id, a.action_type, at) for at, i, a in completed[:cap]],
+        capped={
+            "open": max(0, len(opened) - cap),
+            **{stage.value: max(0, len(owing[stage]) - cap) for stage in Stage},
+            "actions": max(0, len(dated) - cap),
+            "unverified": max(0, len(done) - cap),
+        },
+    )
+
+
+def _owing(live: Sequence[Incident], stage: Stage) -> list[tuple[datetime, Incident]]:
+    owing = [(due, incident) for incident in live if (due := _due(incident).get(stage)) is not None]
+    return sorted(owing, key=lambda one: (one[0], one[1].id))
+
+
+def _due(incident: Incident) -> Mapping[Stage, datetime]:
+    return {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
+
+
+def _watched(incident: Incident) -> Watched:
+    return Watched(
+        id=incident.id,
+        title=incident.title,
+        severity=incident.severity,
+        phase=incident.phase,
+        types=incident.types,
+        milestones=dict(incident.milestones),
+        deadlines_from=incident.deadlines_from,
+        due=dict(_due(incident)),
+    )

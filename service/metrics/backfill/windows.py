@@ -1,0 +1,138 @@
+"""The statistics over windows while time goes by: only what an incident changes is computed again."""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from service.domain.checks import Check
+from service.domain.done import failed_checks
+from service.domain.incident import Incident, Phase
+from service.domain.indicators import Row, measure, summarize, within_ratio
+from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.metrics.measurements import NEEDED, Statistics
+from service.store.done import Done
+
+_Key = tuple[str, Indicator, Severity | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What one incident gives to the windows at some instant."""
+
+    severity: Severity
+    samples: Mapping[Indicator, float] = field(default_factory=dict)
+    windows: tuple[str, ...] = ()
+    missing: tuple[Milestone, ...] = ()
+    invalid: tuple[Indicator, ...] = ()
+    failed: tuple[Check, ...] = ()
+    verified: tuple[str, ...] = ()
+
+
+class Windows:
+    """The statistics of one instant; `put` moves an incident on, `statistics` says how all of them stand."""
+
+    def __init__(self, policy: Policy, windows: Mapping[str, timedelta]) -> None:
+        self._policy = policy
+        self._windows = windows
+        self._longest = max(windows.values())
+        self._shares: dict[int, _Share] = {}
+        self._samples: dict[_Key, list[float]] = {
+            (name, indicator, severity): []
+            for name in windows
+            for indicator in Indicator
+            for severity in (None, *Severity)
+        }
+        self._rows: dict[_Key, Row | None] = dict.fromkeys(self._samples)
+        self._outdated: set[_Key] = set()
+        self._missing: Counter[Milestone] = Counter()
+        self._invalid: Counter[Indicator] = Counter()
+        self._failed: Counter[tuple[Severity, Check]] = Counter()
+        self._verified: Counter[str] = Counter()
+
+    def put(self, incident: Incident, began_at: datetime, now: datetime) -> bool:
+        """Take an incident as it stands at `now`; says whether that changes anything."""
+        before, share = self._shares.get(incident.id), self._share(incident, began_at, now)
+        if share == before:
+            return False
+        if before is not None:
+            self._count(before, -1)
+        self._count(share, 1)
+        if share.windows or share.verified:
+            self._shares[incident.id] = share
+        else:
+            self._shares.pop(incident.id, None)
+        return True
+
+    def leaves_at(self, incident: Incident, began_at: datetime) -> Iterable[datetime]:
+        """Return when time alone will change what it gives."""
+        detected_at = incident.milestones.get(Milestone.DETECTED, began_at)
+        yield from (detected_at + length for length in self._windows.values())
+        yield from (action.verified_at + self._longest for action in incident.actions if action.verified_at is not None)
+
+    def statistics(self) -> Statistics:
+        """Return how all of it stands."""
+        for key in self._outdated:
+            self._rows[key] = self._row(key)
+        self._outdated.clear()
+        tables: dict[str, Sequence[Row]] = {name: [] for name in self._windows}
+        for name in tables:
+            rows = (self._rows[name, i, s] for i in Indicator for s in (None, *sorted(Severity)))
+            tables[name] = [row for row in rows if row is not None]
+        done = Done(dict(self._verified), dict(self._failed))
+        return Statistics(tables, dict(self._missing), dict(self._invalid), done, 0.0)
+
+    def _share(self, incident: Incident, began_at: datetime, now: datetime) -> _Share:
+        dismissed = incident.phase is Phase.DISMISSED
+        detected_at = incident.milestones.get(Milestone.DETECTED)
+        known_at = detected_at or began_at
+        verified = tuple(
+            action.action_type
+            for action in incident.actions
+            if action.verified_at is not None and action.verified_at > now - self._longest and not dismissed
+        )
+        if dismissed or known_at <= now - self._longest:
+            return _Share(incident.severity, verified=verified)
+        measured = measure(incident, self._policy)
+        within = tuple(name for name, length in self._windows.items() if known_at > now - length)
+        resolved = incident.phase is Phase.RESOLVED
+        late = any(deadline.overdue(now) for deadline in incident.deadlines)
+        return _Share(
+            severity=incident.severity,
+            samples={i: interval.total_seconds() for i, interval in measured.intervals.items()} if detected_at else {},
+            windows=within,
+            missing=tuple(m for m in NEEDED if resolved and m not in incident.milestones),
+            invalid=measured.invalid,
+            failed=tuple(dict.fromkeys((*([Check.DEADLINE] if late else []), *failed_checks(incident)))),
+            verified=verified,
+        )
+
+    def _count(self, share: _Share, sign: int) -> None:
+        for name in share.windows:
+            for indicator, seconds in share.samples.items():
+                for severity in (None, share.severity):
+                    key = (name, indicator, severity)
+                    samples = self._samples[key]
+                    if sign > 0:
+                        insort(samples, seconds)
+                    else:
+                        del samples[bisect_left(samples, seconds)]
+                    self._outdated.add(key)
+        for m in share.missing:
+            self._missing[m] += sign
+        for i in share.invalid:
+            self._invalid[i] += sign
+        for check in share.failed:
+            self._failed[share.severity, check] += sign
+        for action_type in share.verified:
+            self._verified[action_type] += sign
+
+    def _row(self, key: _Key) -> Row | None:
+        _, indicator, severity = key
+        samples = self._samples[key]
+        summary = summarize(samples)
+        if summary is None:
+            return None
+        target = self._policy.target(indicator, severity)
+        return Row(indicator, severity, summary, target, within_ratio(samples, target.limit) if target else None)

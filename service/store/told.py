@@ -1,0 +1,57 @@
+"""Reading all that was ever told, incident by incident, without holding all of it in memory."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select
+
+from service.domain.episodes import Episode
+from service.domain.events import Event
+from service.store import tables as t
+from service.store.loading import CHUNK, episode_of, event_of
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One incident with everything that was told of it, and of those that were merged into it."""
+
+    id: int
+    heard_at: datetime
+    events: tuple[Event, ...]
+    episodes: tuple[Episode, ...]
+
+
+def read_told(connection: Connection) -> Iterator[Told]:
+    """Yield all incidents but those that were merged into another, by id."""
+    c = t.incidents.c
+    last = 0
+    while True:
+        roots = select(c.id).where(c.merged_into.is_(None), c.id > last).order_by(c.id).limit(CHUNK)
+        ids = list(connection.scalars(roots))
+        if not ids:
+            return
+        last = ids[-1]
+        yield from _told(connection, ids)
+
+
+def _told(connection: Connection, ids: list[int]) -> Iterator[Told]:
+    c = t.incidents.c
+    family = select(c.id, c.merged_into, c.heard_at).where(or_(c.id.in_(ids), c.merged_into.in_(ids)))
+    root_of: dict[int, int] = {}
+    heard: dict[int, datetime] = {}
+    for row in connection.execute(family):
+        root = row.merged_into or row.id
+        root_of[row.id] = root
+        heard[root] = max(heard.get(root, row.heard_at), row.heard_at)
+    events: dict[int, list[Event]] = defaultdict(list)
+    told = select(t.events).where(t.events.c.incident_id.in_(root_of)).order_by(t.events.c.id)
+    for event in connection.execute(told):
+        events[root_of[event.incident_id]].append(event_of(event))
+    episodes: dict[int, list[Episode]] = defaultdict(list)
+    fired = select(t.episodes).where(t.episodes.c.incident_id.in_(ids)).order_by(t.episodes.c.id)
+    for episode in connection.execute(fired):
+        episodes[episode.incident_id].append(episode_of(episode))
+    for root in ids:
+        yield Told(root, heard[root], tuple(events[root]), tuple(episodes[root]))

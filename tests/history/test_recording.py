@@ -1,0 +1,139 @@
+"""Imports in the database: the totals, what a second import changes, and what is taken back."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from service.domain.events import EventKind as K
+from service.domain.incident import Phase, ResolutionSource
+from service.domain.policy import Milestone, Severity
+from service.intake.history.parsing import Format
+from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
+from service.recorder.past import record_pasts
+from tests.builders import alert, event
+from tests.history.reading import NOW, PAYLOADS, read
+from tests.house import House
+
+HEADER = "key,severity,started_at,detected_at,acknowledged_at,resolved_at\n"
+LINE = "1,SEV-1,2026-10-01T08:55:00Z,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,2026-10-01T10:00:00Z\n"
+
+
+@pytest.fixture
+def house(tmp_path):
+    built = House(tmp_path / "mttx.db")
+    yield built
+    built.close()
+
+
+def take(house, *texts, keep=True, **how):
+    parsed = read(*texts, **how)
+    assert not parsed.bad
+    return record_pasts(house.store, house.policy, parsed.pasts, NOW, keep=lambda _: keep)
+
+
+def test_it_records_incidents_in_order_of_time(house):
+    done = take(house, HEADER + "b,SEV-2,,2026-10-02T09:00:00Z,,\na,SEV-1,,2026-10-01T09:00:00Z,,\n")
+    assert (done.opened, done.changed, done.known) == (2, 0, 0)
+    assert [house.get(number).incident.severity for number in (1, 2)] == [Severity.SEV_1, Severity.SEV_2]
+
+
+def test_the_same_file_again_changes_nothing(house):
+    take(house, HEADER + LINE + "2,SEV-2,,2026-10-02T09:00:00Z,,\n")
+    before = [house.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("incidents", "events", "totals")]
+    done = take(house, HEADER + LINE + "2,SEV-2,,2026-10-02T09:00:00Z,,\n")
+    assert (done.opened, done.changed, done.known, done.events) == (0, 0, 2, 0)
+    assert [house.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("incidents", "events", "totals")] == before
+
+
+def test_a_time_that_the_file_corrects_is_corrected(house):
+    take(house, HEADER + LINE)
+    corrected = HEADER + LINE.replace("10:00:00Z\n", "11:00:00Z\n")
+    assert take(house, corrected).changed == 1
+    assert house.get(1).incident.milestones[Milestone.RESOLVED].hour == 11
+    assert take(house, corrected).known == 1
+    assert take(house, HEADER + LINE).changed == 1
+    assert house.get(1).incident.milestones[Milestone.RESOLVED].hour == 10
+
+
+def test_no_source_was_heard_of_because_of_an_import(house):
+    """`mttx_last_webhook_timestamp_seconds` tells whether webhooks come; an import of PagerDuty's export is none."""
+    take(house, (PAYLOADS / "pagerduty_incidents.json").read_bytes(), form=Format.PAGERDUTY)
+    assert house.store.last_heard() == {}
+
+
+def test_what_people_corrected_since_stays(house):
+    take(house, HEADER + LINE)
+    said = {"milestone": "resolved", "occurred_at": "2026-10-01T09:30:00+00:00"}
+    house.tell(1, K.CORRECTED, 400_000, data=said)
+    assert take(house, HEADER + LINE).known == 1
+    assert house.get(1).incident.milestones[Milestone.RESOLVED].minute == 30
+
+
+def test_a_cell_that_is_filled_in_later_is_added(house):
+    take(house, HEADER + "1,SEV-1,,2026-10-01T09:00:00Z,,\n")
+    assert house.get(1).incident.resolution_source is ResolutionSource.STALE
+    assert take(house, HEADER + LINE).changed == 1
+    found = house.get(1).incident
+    assert found.resolution_source is ResolutionSource.HUMAN
+    assert found.milestones[Milestone.RESOLVED].hour == 10
+
+
+def test_what_is_said_otherwise_later_is_told_and_left_alone(house):
+    take(house, HEADER + LINE)
+    done = take(house, HEADER + LINE.replace("SEV-1", "SEV-2"))
+    assert done.known == 1
+    assert "says otherwise of detected" in done.differences[0].detail
+    assert house.get(1).incident.severity is Severity.SEV_1
+
+
+def test_nothing_stays_of_what_is_not_kept(house):
+    assert take(house, HEADER + LINE, keep=False).opened == 1
+    assert house.rows("SELECT * FROM incidents") == []
+    assert house.counters() == {}
+
+
+def test_counts_are_those_of_events_told_in_order_of_time(house):
+    """An incident counts as opened with the severity it had then, and gives the samples that it gave when it ended."""
+    text = LINE.replace("\n", ",2026-10-01T12:00:00Z,2026-10-01T13:00:00Z\n")
+    take(house, HEADER.replace("\n", ",drafted_at,finalized_at\n") + text)
+    counters = house.counters()
+    assert counters["mttx_incidents_opened_total", "SEV-1", "", 0] == 1
+    assert counters["mttx_incidents_resolved_total", "SEV-1", "human", 0] == 1
+    assert counters["mttx_time_to_acknowledge_seconds", "SEV-1", "", 600] == 1
+    assert counters["mttx_postmortem_lead_time_seconds", "SEV-1", "draft", 14_400] == 1
+
+
+def test_a_dismissed_incident_counts_as_dismissed_and_gives_no_sample(house):
+    take(house, "key,detected_at,dismissed_at\n1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z\n")
+    assert {name for name, *_ in house.counters()} == {"mttx_incidents_opened_total", "mttx_incidents_dismissed_total"}
+
+
+def test_a_refused_line_leaves_the_others_alone(house):
+    take(house, HEADER + "1,SEV-1,,2026-10-01T09:00:00Z,,\n")
+    house.tell(1, K.NOTE, 400_000, event_id="history-1-acknowledged", data={"text": "an id of ours"})
+    done = take(house, HEADER + LINE + "2,SEV-2,,2026-10-02T09:00:00Z,,\n")
+    assert [(bad.where, bad.detail[:50]) for bad in done.refused] == [
+        ("a:2", "event_id 'history-1-acknowledged' names a note eve")
+    ]
+    assert done.opened == 1
+    assert house.get(1).incident.resolution_source is ResolutionSource.STALE
+    assert house.rows("SELECT severity FROM incidents ORDER BY id") == [("SEV-1",), ("SEV-2",)]
+
+
+def test_it_goes_on_with_what_the_webhook_of_pagerduty_told_of(house):
+    told = event(K.DETECTED, event_id="pagerduty-PT4KHLK", source="pagerduty")
+    house.submit(RecordEvents((KeyedEvent("PT4KHLK", told),), Delivery("pagerduty", b"{}", NOW)))
+    names = ("pagerduty_incidents.json", "pagerduty_log_entries.json")
+    done = take(house, *((PAYLOADS / name).read_bytes() for name in names), form=Format.PAGERDUTY)
+    assert (done.opened, done.changed) == (3, 1)
+    assert house.get(1).incident.phase is Phase.RESOLVED
+
+
+def test_it_joins_what_alertmanager_told_of_under_the_same_name(house):
+    firing = replace(alert(), aliases=("group-1",))
+    house.send(firing)
+    line = {"id": "P1", "service": {}, "created_at": "2026-03-02T09:01:00Z", "incident_key": "group-1"}
+    done = take(house, json.dumps({**line, "status": "triggered"}), form=Format.PAGERDUTY)
+    assert (done.opened, done.changed) == (0, 1)
+    assert len(house.store.incidents(now=NOW).lines) == 1

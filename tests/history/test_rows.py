@@ -1,0 +1,276 @@
+"""Lines in our own columns: what becomes of each cell, and what is said of one that is wrong."""
+
+import json
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.domain.actions import ActionState
+from service.domain.events import EventKind as K
+from service.domain.incident import Phase, ResolutionSource
+from service.domain.policy import Domain, IncidentType, Milestone, Severity
+from service.intake.history.past import Owed, Unresolved
+from tests.history.reading import bad, incident, one, read, told
+
+ZONE = ZoneInfo("Asia/Tokyo")
+WHOLE = (
+    "key,title,severity,types,domains,labels,started_at,detected_at,acknowledged_at,mitigated_at,"
+    "resolved_at,drafted_at,finalized_at",
+    "jira-42,Orders fail,sev-1,execution;API,do,team=shop;env=prod,2026-10-01T09:00:00Z,"
+    "2026-10-01T09:05:00Z,2026-10-01T09:10:00Z,"
+    "2026-10-01T09:40:00Z,2026-10-01T10:00:00Z,2026-10-01T20:00:00Z,2026-10-02T20:00:00Z",
+)
+
+
+def test_it_reads_a_whole_line():
+    past = one(*WHOLE)
+    found = incident(past)
+    assert (found.title, found.severity, found.phase) == ("Orders fail", Severity.SEV_1, Phase.RESOLVED)
+    assert (found.types, found.domains) == ((IncidentType.EXECUTION, IncidentType.API), (Domain.DO,))
+    assert found.labels == {"team": "shop", "env": "prod"}
+    assert set(found.milestones) == set(Milestone)
+    assert found.resolution_source is ResolutionSource.HUMAN
+    assert not past.at_first
+    assert not past.warnings
+    assert {e.source for e in past.events} == {"history"}
+
+
+def test_it_gives_every_event_an_id_that_stays_the_same():
+    assert [e.event_id for e in one(*WHOLE).events] == [e.event_id for e in one(*WHOLE).events]
+    assert one(*WHOLE).events[0].event_id == "history-jira-42-started"
+
+
+def test_a_missing_acknowledgement_gives_nothing():
+    found = incident(one("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"))
+    assert Milestone.ACKNOWLEDGED not in found.milestones
+    assert found.resolution_source is ResolutionSource.ALERTS
+
+
+@pytest.mark.parametrize(
+    ("said", "source"), [("human", "human"), ("Automation", "automation"), ("alerts", "alerts"), ("", "alerts")]
+)
+def test_it_says_who_resolved(said, source):
+    line = f"1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z,{said}"
+    found = incident(one("key,detected_at,resolved_at,resolved_by", line))
+    assert found.resolution_source == source
+    assert (Milestone.ACKNOWLEDGED in found.milestones) is (source == "human")
+
+
+def test_a_mitigation_shows_that_people_were_there():
+    line = "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z,2026-10-01T10:00:00Z"
+    assert incident(one("key,detected_at,mitigated_at,resolved_at", line)).resolution_source is ResolutionSource.HUMAN
+
+
+def test_it_reads_durations_instead_of_instants():
+    past = one("key,detected_at,acknowledge_seconds,resolve_seconds", "1,2026-10-01T09:00:00Z,90.5,3600")
+    assert told(past)["acknowledged"] == "2026-10-01T09:01:30"
+    assert told(past)["resolved"] == "2026-10-01T10:00:00"
+
+
+def test_an_instant_counts_before_a_duration():
+    line = "1,2026-10-01T09:00:00Z,2026-10-01T09:07:00Z,60"
+    past = one("key,detected_at,acknowledged_at,acknowledge_seconds", line, unresolved=Unresolved.OPEN)
+    assert told(past)["acknowledged"] == "2026-10-01T09:07:00"
+
+
+def test_what_was_silent_for_long_is_closed_as_stale():
+    past = one("key,detected_at,mitigated_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z")
+    found = incident(past)
+    assert (found.phase, found.resolution_source) == (Phase.RESOLVED, ResolutionSource.STALE)
+    assert told(past)["stale"] == "2026-10-02T10:00:00"
+    assert {e.event_id for e in past.at_first} >= {"history-1-stale"}
+
+
+def test_what_is_recent_stays_open():
+    assert incident(one("key,detected_at", "1,2026-11-25T20:00:00Z")).phase is Phase.DETECTED
+
+
+def test_people_may_want_it_otherwise():
+    line = ("key,detected_at", "1,2026-10-01T09:00:00Z")
+    assert incident(one(*line, unresolved=Unresolved.OPEN)).phase is Phase.DETECTED
+    assert "resolved_at is missing" in bad(*line, unresolved=Unresolved.REFUSE)
+    assert incident(one("key,detected_at", "1,2026-11-25T20:00:00Z", unresolved=Unresolved.REFUSE)).is_open
+
+
+def test_a_dismissed_incident_is_over():
+    found = incident(one("key,detected_at,dismissed_at", "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z"))
+    assert (found.phase, found.deadlines) == (Phase.DISMISSED, ())
+
+
+OLD = "1,SEV-1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"
+FRESH = "1,SEV-1,2026-11-25T09:00:00Z,2026-11-25T10:00:00Z"
+REPORTED = ("key,severity,detected_at,resolved_at", OLD)
+
+
+def test_a_postmortem_that_was_due_before_the_import_is_not_owed():
+    assert incident(one(*REPORTED)).deadlines == ()
+
+
+def test_a_postmortem_whose_deadline_is_ahead_is_owed_with_what_is_late():
+    found = incident(one(REPORTED[0], FRESH))
+    assert [(d.stage, d.overdue(found.heard_at)) for d in found.deadlines] == [("draft", True), ("final", False)]
+
+
+def test_all_or_none_may_be_owed():
+    assert len(incident(one(*REPORTED, owed=Owed.ALL)).deadlines) == 2
+    assert incident(one(REPORTED[0], FRESH, owed=Owed.NONE)).deadlines == ()
+
+
+def test_the_line_itself_may_say_what_is_owed():
+    header = f"{REPORTED[0]},postmortem_required"
+    assert len(incident(one(header, f"{OLD},yes")).deadlines) == 2
+    assert incident(one(header, f"{FRESH},false", owed=Owed.ALL)).deadlines == ()
+
+
+def test_a_postmortem_that_is_whole_keeps_its_deadlines():
+    assert all(d.done_at for d in incident(one(*WHOLE)).deadlines)
+    assert not one(*WHOLE, owed=Owed.NONE).at_first
+
+
+def test_a_postmortem_may_be_named():
+    past = one(
+        "key,detected_at,resolved_at,drafted_at,document", f"{OLD.replace('SEV-1,', '')},2026-10-02T00:00:00Z,pm/1.md"
+    )
+    assert [e.data for e in past.events if e.kind is K.POSTMORTEM_DRAFTED] == [{"document": "pm/1.md"}]
+
+
+def test_a_commander_counts_from_the_acknowledgement_and_not_from_the_start():
+    header, line = "key,detected_at,resolved_at,commander,acknowledged_at", f"{OLD.replace('SEV-1,', '')},Somebody"
+    past = one(header, f"{line},2026-10-01T09:10:00Z")
+    assert [(e.occurred_at.minute, e.data["name"]) for e in past.events if e.kind is K.ROLE_ASSIGNED] == [
+        (10, "Somebody")
+    ]
+    alone = one(header, f"{line},")
+    assert Milestone.ACKNOWLEDGED not in incident(alone).milestones
+    assert "commander is left out" in alone.warnings[0]
+
+
+def test_a_note_goes_to_the_timeline():
+    past = one("key,detected_at,note", "1,2026-11-25T20:00:00Z,Disk was full")
+    assert [e.data for e in past.events if e.kind is K.NOTE] == [{"text": "Disk was full"}]
+
+
+def test_it_reads_actions():
+    actions = [
+        {"action_id": "A1", "title": "Alert on it", "due_at": "2026-12-01", "opened_at": "2026-10-02T00:00:00Z"},
+        {"action_id": "A2", "completed_at": "2026-10-03T00:00:00Z", "verified_at": "2026-10-04T00:00:00Z"},
+    ]
+    line = {
+        "key": "1",
+        "detected_at": "2026-10-01T09:00:00Z",
+        "resolved_at": "2026-10-01T10:00:00Z",
+        "actions": actions,
+    }
+    (past,) = read(json.dumps(line), zone=ZONE).pasts
+    found = incident(past).actions
+    assert [(a.action_id, a.state, a.title) for a in found] == [
+        ("A1", ActionState.OPEN, "Alert on it"),
+        ("A2", ActionState.VERIFIED, ""),
+    ]
+    assert found[0].due_at.isoformat() == "2026-12-01T23:59:59+09:00"
+    assert told(past)["A1-opened"] == "2026-10-02T00:00:00"
+    assert told(past)["A2-opened"] == "2026-10-01T10:00:00"
+
+
+def test_it_reads_actions_in_a_cell():
+    past = one("key,detected_at,actions", '1,2026-11-25T20:00:00Z,"[{""action_id"": ""A1""}]"')
+    assert "A1-opened" in told(past)
+
+
+@pytest.mark.parametrize(
+    ("actions", "why"),
+    [
+        ('"[{]"', "is no valid JSON"),
+        ('"[1]"', "JSON array of objects"),
+        ('"[{}]"', "needs an action_id"),
+        ('"[{""action_id"": ""A""}, {""action_id"": ""A""}]"', "each once"),
+        ('"[{""action_id"": ""A"", ""due_at"": ""2026-12-01""}]"', "Give --timezone"),
+        ('"[{""action_id"": ""A"", ""due_at"": ""soon""}]"', "actions is not an RFC 3339 time"),
+        ('"[{""action_id"": ""A"", ""opened_at"": ""soon""}]"', "actions.opened_at is no time"),
+    ],
+)
+def test_it_says_what_is_wrong_with_actions(actions, why):
+    assert why in bad("key,detected_at,actions", f"1,2026-11-25T20:00:00Z,{actions}")
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "why"),
+    [
+        ("title,detected_at", "x,2026-10-01T09:00:00Z", "key is missing"),
+        ("key,title", "1,x", "detected_at is missing"),
+        ("key,detected_at,severity", "1,2026-10-01T09:00:00Z,critical", "--severity-map"),
+        ("key,detected_at,types", "1,2026-10-01T09:00:00Z,disk", "something else than execution"),
+        ("key,detected_at,labels", "1,2026-10-01T09:00:00Z,shop", "NAME=VALUE"),
+        ("key,detected_at,labels", '1,2026-10-01T09:00:00Z,"{x"', "labels is no valid JSON"),
+        ("key,detected_at,labels", "1,2026-10-01T09:00:00Z," + ";".join(f"a{i}=b" for i in range(65)), "more than 64"),
+        (
+            "key,detected_at,resolved_at,resolved_by",
+            "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z,me",
+            "human, automation",
+        ),
+        ("key,detected_at,acknowledge_seconds", "1,2026-10-01T09:00:00Z,soon", "is no number of seconds"),
+        ("key,detected_at,acknowledge_seconds", "1,2026-10-01T09:00:00Z,-1", "from 0 to ten years"),
+        ("key,detected_at,resolve_seconds", "1,2026-11-25T09:00:00Z,90000", "leads into the future"),
+        ("key,detected_at,source", "1,2026-10-01T09:00:00Z,My Tool", "source should be"),
+        ("key,detected_at,source", "1,2026-10-01T09:00:00Z,prometheus", "source should be"),
+        ("key,detected_at,postmortem_required", "1,2026-10-01T09:00:00Z,maybe", "true or false"),
+        ("key,detected_at,title", "1,2026-10-01T09:00:00Z," + "x" * 501, "longer than 500"),
+        ("key,detected_at,title", "1,2026-10-01T09:00:00Z,x\x00y", "no database keeps"),
+    ],
+)
+def test_it_says_what_to_change(header, line, why):
+    assert why in bad(header, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ({"key": "1", "detected_at": 1790000000}, "for numbers give --time-format"),
+        ({"key": True, "detected_at": "2026-10-01T09:00:00Z"}, "key should be text"),
+        ({"key": 10**30, "detected_at": "2026-10-01T09:00:00Z"}, "out of range"),
+        ({"key": "1", "detected_at": "2026-10-01T09:00:00Z", "types": [1]}, "a list of texts"),
+    ],
+)
+def test_it_says_what_to_change_in_json(line, why):
+    (found,) = read(json.dumps(line)).bad
+    assert why in found.detail
+
+
+def test_json_has_lists_objects_numbers_and_truth():
+    line = {"key": 7, "detected_at": "2026-10-01T09:00:00Z", "types": ["data", "data"], "postmortem_required": True}
+    line["labels"] = {"team": "shop", "n": 3, "no": ""}
+    (past,) = read(json.dumps(line)).pasts
+    found = incident(past)
+    assert (past.key, found.types, found.labels) == ("7", (IncidentType.DATA,), {"team": "shop", "n": "3"})
+    assert found.deadlines
+
+
+def test_labels_may_be_json_in_a_cell():
+    assert incident(one("key,detected_at,labels", '1,2026-11-25T20:00:00Z,"{""a"": ""b""}"')).labels == {"a": "b"}
+
+
+def test_a_negative_interval_is_told():
+    past = one("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T08:00:00Z")
+    assert past.warnings == ("resolve is negative and gives no sample",)
+
+
+def test_severities_are_mapped_in_any_case():
+    line = ("key,detected_at,severity", "1,2026-11-25T20:00:00Z,Critical")
+    assert incident(one(*line, severities={"critical": Severity.SEV_2})).severity is Severity.SEV_2
+
+
+def test_a_line_may_name_its_source():
+    assert one("key,detected_at,source", "1,2026-11-25T20:00:00Z,statuspage").source == "statuspage"
+    assert one("key,detected_at", "1,2026-11-25T20:00:00Z", source="lifecycle").source == "lifecycle"
+
+
+def test_columns_are_mapped():
+    how = {"columns": {"Number": "key", "Created (UTC)": "detected_at"}}
+    assert one("Number,Created (UTC),key", "7,2026-11-25T20:00:00Z,other", **how).key == "7"
+
+
+def test_a_mapping_leads_into_json_objects():
+    line = {"key": "1", "times": {"found": "2026-11-25T20:00:00Z"}, "severity": "x"}
+    parsed = read(json.dumps(line), columns={"times.found": "detected_at", "key.no": "title", "gone": "severity"})
+    assert "severity is none of" in parsed.bad[0].detail
+    assert read(json.dumps({**line, "severity": ""}), columns={"times.found": "detected_at"}).pasts
