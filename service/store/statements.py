@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, any_, bindparam, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Dialect, Select, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from service.store.types import JsonList
 
 Rows = Sequence[Mapping[str, Any]]
+Query = Select[Any] | CompoundSelect[Any]
 
 
 def among(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[bool]:
@@ -52,7 +53,7 @@ class Write:
 class Read:
     """Reads rows, with a named field for each column. `make` builds the query for an engine."""
 
-    def __init__(self, make: Callable[[Dialect], Select[Any]]) -> None:
+    def __init__(self, make: Callable[[Dialect], Query]) -> None:
         self._make = make
         self._compiled: dict[str, tuple[_Compiled, _Named]] = {}
 
@@ -96,7 +97,7 @@ class _Compiled:
 class _Named:
     """Makes rows with named fields of what the driver returns."""
 
-    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, query: Query, dialect: Dialect) -> None:
         columns = list(query.selected_columns)
         self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
         self._processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
