@@ -13,7 +13,7 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import alerta, evidence, lint, pages, replicas, scrape, storm
+from benchmarks import alerta, evidence, lint, pages, replicas, scrape, size, storm
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
@@ -27,8 +27,9 @@ PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "evidence": evidence.measure,
     "replicas": replicas.measure,
     "alerta": alerta.measure,
+    "size": size.measure,
 }
-OPTIONAL = ("replicas", "alerta")
+OPTIONAL = ("replicas", "alerta", "size")
 """Parts that need PostgreSQL, and something installed: they run only where they are asked for."""
 
 

@@ -128,12 +128,12 @@ observations = Table(
 episode_groups = Table(
     "episode_groups",
     metadata,
+    Column("episode_id", BigId, primary_key=True, autoincrement=False),
     Column("source", String(64), primary_key=True),
     Column("group_key", Text, primary_key=True),
-    Column("episode_id", BigId, primary_key=True, autoincrement=False),
     Column("ends_at", End, nullable=False),
     Index("ix_episode_groups_source_group_key_ends_at", "source", "group_key", "ends_at"),
-    Index("ix_episode_groups_episode_id", "episode_id"),
+    sqlite_with_rowid=False,
 )
 """Which alert groups an episode was seen in; `ends_at` repeats the episode's, so that recent ones are found at once."""
 
