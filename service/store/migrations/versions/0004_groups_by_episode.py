@@ -1,5 +1,7 @@
 """The groups of an episode: kept by its id and once less, since a group key is long."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,7 +19,7 @@ def _remake(*keys: str, without_rowid: bool) -> None:
     op.rename_table('episode_groups', 'episode_groups_before')
     if op.get_context().dialect.name == 'postgresql':
         op.execute('ALTER TABLE episode_groups_before DROP CONSTRAINT pk_episode_groups')  # its name is needed
-    columns = {
+    columns: dict[str, sa.Column[Any]] = {
         'source': sa.Column('source', sa.String(length=64), nullable=False),
         'group_key': sa.Column('group_key', sa.Text(), nullable=False),
         'episode_id': sa.Column('episode_id', _BIG_ID, autoincrement=False, nullable=False),
