@@ -13,7 +13,7 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import evidence, lint, pages, scrape, storm
+from benchmarks import alerta, evidence, lint, pages, replicas, scrape, size, storm
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
@@ -25,7 +25,12 @@ PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "lint": lint.measure,
     "pages": pages.measure,
     "evidence": evidence.measure,
+    "replicas": replicas.measure,
+    "alerta": alerta.measure,
+    "size": size.measure,
 }
+OPTIONAL = ("replicas", "alerta", "size")
+"""Parts that need PostgreSQL, and something installed: they run only where they are asked for."""
 
 
 @click.command()
@@ -47,10 +52,10 @@ def main(hurried: bool, only: str | None, directory: Path | None) -> None:
         sync = _sync_ms(folder / "sync")
         sections: list[Section] = []
         try:
-            for part in [only] if only else PARTS:
+            for part in [only] if only else [name for name in PARTS if name not in OPTIONAL]:
                 progress.print(f"measuring: {part} …")
                 sections += PARTS[part](quick(folder) if hurried else Plan(folder))
-        except (NoLoadGenerator, NotReady) as error:
+        except (NoLoadGenerator, NotReady, alerta.NotInstalled) as error:
             raise click.ClickException(str(error)) from error
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     caption = (

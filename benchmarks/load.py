@@ -26,14 +26,14 @@ class Burst:
     p99_ms: float
 
 
-def burst(address: str, connections: int, seconds: int, mix: str = "storm") -> Burst:
+def burst(url: str, connections: int, seconds: int, mix: str = "storm") -> Burst:
     """Send as much as the server takes for that long, over so many connections; no two bursts share an alert."""
     wrk = shutil.which("wrk")
     if wrk is None:
         msg = "wrk is missing: apt-get install wrk"
         raise NoLoadGenerator(msg)
     command = [wrk, "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
-    command += ["--timeout=30s", f"--script={SCRIPT}", f"http://{address}/webhooks/alertmanager"]
+    command += ["--timeout=30s", f"--script={SCRIPT}", url]
     said = subprocess.run(
         [*command, "--", f"b{next(_bursts)}", mix], check=True, capture_output=True, text=True, timeout=seconds + 60
     )

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +54,13 @@ class Server:
     address: str
     process: subprocess.Popen[bytes]
     ready_after: float
+    webhook: str = "/webhooks/alertmanager"
     _pids: list[int] = field(default_factory=list)
+
+    @property
+    def webhook_url(self) -> str:
+        """Where notifications go."""
+        return f"http://{self.address}{self.webhook}"
 
     def scrape(self) -> Scrape:
         """Scrape /metrics over a connection of its own."""
@@ -91,16 +97,27 @@ class Server:
 
 
 @contextmanager
-def running(kind: str, database: Path) -> Iterator[Server]:
-    """Start a server of a kind (`COMMANDS`) on a database file and stop it in the end, whatever happens."""
-    address = f"127.0.0.1:{_free_port()}"
+def running(kind: str, database: Path, url: str | None = None) -> Iterator[Server]:
+    """Start a server of a kind (`COMMANDS`) on a database file or `url`, and stop it in the end, whatever happens."""
+    address = free_address()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MTTX_")}
-    environ |= {"MTTX_LISTEN": address, "MTTX_DATABASE_URL": f"sqlite:///{database}", "MTTX_LOG_LEVEL": "warning"}
-    log = database.with_suffix(".log")
+    environ["MTTX_LISTEN"] = address
+    environ["MTTX_DATABASE_URL"] = url or f"sqlite:///{database}"
+    environ["MTTX_LOG_LEVEL"] = "warning"
+    command = [sys.executable, *COMMANDS[kind], "serve"]
+    with started(command, environ, database.with_suffix(".log"), address, "/-/ready") as server:
+        yield server
+
+
+@contextmanager
+def started(
+    command: Sequence[str], environ: Mapping[str, str], log: Path, address: str, ready: str
+) -> Iterator[Server]:
+    """Start any server that answers 200 at `ready` once it is ready, and stop it in the end, whatever happens."""
     began = time.perf_counter()
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, *COMMANDS[kind], "serve"],
+            command,
             cwd=ROOT,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -109,24 +126,25 @@ def running(kind: str, database: Path) -> Iterator[Server]:
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread of ours runs by then
         )
     try:
-        _wait_until_ready(address, process, log)
+        _wait_until_ready(address + ready, process, log)
         yield Server(address, process, time.perf_counter() - began)
     finally:
         _stop(process)
 
 
-def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + READY_WITHIN
-    while not _is_ready(address):
+    while not _is_ready(url):
         if process.poll() is not None or time.monotonic() > end:
             msg = f"the server did not start:\n{log.read_text()[-2000:]}"
             raise NotReady(msg)
         time.sleep(0.005)
 
 
-def _is_ready(address: str) -> bool:
+def _is_ready(url: str) -> bool:
+    address, _, path = url.partition("/")
     try:
-        return _get(address, "/-/ready", {})[0] == http.client.OK
+        return _get(address, f"/{path}", {})[0] == http.client.OK
     except OSError:
         return False
 
@@ -155,10 +173,11 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _free_port() -> int:
+def free_address() -> str:
+    """Return a loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def _memory_mb(pid: int, kind: str) -> float:

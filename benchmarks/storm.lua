@@ -1,21 +1,26 @@
 -- The load of wrk: Alertmanager notifications, no two the same unless the mix asks for it.
 -- Arguments: a name for this burst, which makes its groups and fingerprints its own, and the mix.
 
-local burst, mix
+local burst, mix, made
 local sent = 0
 local started = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - 600)
 local ended = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - 60)
 local severities = { "critical", "warning", "error" }
 
+local function instance(group, index)
+  if mix == "peers" then return string.format("%s-%d-%d", burst, group, index) end
+  return string.format("10.0.%d.%d", group % 250, index)
+end
+
 local function alert(group, index, status)
-  local severity = severities[group % 3 + 1]
+  local severity = severities[group % #severities + 1]
   return string.format(
-    '{"status":"%s","labels":{"alertname":"HighErrorRate","cluster":"prod-1","instance":"10.0.%d.%d:9100",'
+    '{"status":"%s","labels":{"alertname":"HighErrorRate","cluster":"prod-1","instance":"%s:9100",'
       .. '"job":"node","namespace":"shop","pod":"checkout-%s-%d-%d","severity":"%s"},"annotations":{"summary":'
       .. '"Errors above five percent on checkout-%d","description":"More than five percent of the requests of the last '
       .. 'five minutes failed.","runbook_url":"https://example.org/runbooks/high-error-rate"},"startsAt":"%s",'
       .. '"endsAt":"%s","generatorURL":"http://prometheus:9090/graph?g0.expr=errors&g0.tab=1","fingerprint":"%s-%d-%d"}',
-    status, group % 250, index, burst, group, index, severity, group, started,
+    status, instance(group, index), burst, group, index, severity, group, started,
     status == "resolved" and ended or "0001-01-01T00:00:00Z", burst, group, index)
 end
 
@@ -32,6 +37,8 @@ end
 local mixes = {
   -- Every notification is of a new group: the worst hour of an alert storm.
   storm = function(n) return body(n, 1, "firing") end,
+  -- The same for a server that knows an alert by its instance and fewer severities.
+  peers = function(n) return body(n, 1, "firing") end,
   -- The life of a group in four notifications: it fires, is repeated, grows by two alerts, and resolves.
   mixed = function(n)
     local group, step = math.floor(n / 4), n % 4
@@ -42,13 +49,15 @@ local mixes = {
 }
 
 function init(args)
-  burst, mix = args[1], mixes[args[2]]
+  burst, mix = args[1], args[2]
+  made = mixes[mix]
+  if mix == "peers" then severities = { "critical", "warning" } end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
 end
 
 function request()
-  local text = mix(sent)
+  local text = made(sent)
   sent = sent + 1
   return wrk.format(nil, nil, nil, text)
 end

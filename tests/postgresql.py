@@ -23,8 +23,8 @@ def installed():
 class PostgreSQL:
     """One cluster. As root it runs as the user `postgres`, since PostgreSQL refuses to be root."""
 
-    def __init__(self, **options):
-        self.folder = Path(tempfile.mkdtemp(prefix="mttx-pg-"))
+    def __init__(self, under=None, **options):
+        self.folder = Path(tempfile.mkdtemp(prefix="mttx-pg-", dir=under))
         self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         self._bin = installed()
         self._options = QUICK | options

@@ -43,7 +43,7 @@ def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
             said.update(event.data["checks"])
     if said.get(Check.EVIDENCE, CheckState.PENDING) == CheckState.PENDING and any(map(_is_of_evidence, events)):
         said[Check.EVIDENCE] = CheckState.PASSED
-    return {check: CheckState(said[check]) for check in Check if check in said}
+    return {check: CheckState(said[check]) for check in Check if check in said} if said else {}
 
 
 def _is_of_evidence(event: Event) -> bool:

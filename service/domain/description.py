@@ -55,7 +55,9 @@ def labels_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str,
     shared: dict[str, Any] = {}
     if episodes:
         first, *others = (e.labels for e in episodes)
-        shared = {k: v for k, v in sorted(first.items()) if all(o.get(k) == v for o in others)}
+        shared = dict(sorted(first.items()))
+        if others:
+            shared = {k: v for k, v in shared.items() if all(o.get(k) == v for o in others)}
     for event in events:
         shared.update(event.labels)
     return shared

@@ -184,20 +184,17 @@ def _milestones(
     `started`: people's word, else the alerts' own, else what Prometheus knew. `acknowledged`: the first act of a
     person, which is an acknowledgement, a commander, the mitigation, or a resolution by hand.
     """
+    told: dict[EventKind, list[datetime]] = {}
+    for event in events:
+        told.setdefault(event.kind, []).append(event.occurred_at)
     first: dict[Milestone, datetime | None] = {
         Milestone.STARTED: _started(events, episodes),
-        Milestone.DETECTED: min(
-            _times(events, EventKind.DETECTED) + [e.starts_at for e in episodes],
-            default=None,
-        ),
-        Milestone.ACKNOWLEDGED: min(
-            (e.occurred_at for e in events if _is_first_response(e)),
-            default=None,
-        ),
-        Milestone.MITIGATED: min(_times(events, EventKind.MITIGATED), default=None),
+        Milestone.DETECTED: min([*told.get(EventKind.DETECTED, ()), *(e.starts_at for e in episodes)], default=None),
+        Milestone.ACKNOWLEDGED: min([e.occurred_at for e in events if _is_first_response(e)], default=None),
+        Milestone.MITIGATED: min(told.get(EventKind.MITIGATED, ()), default=None),
         Milestone.RESOLVED: resolution.at if resolution else None,
-        Milestone.DRAFTED: min(_times(events, EventKind.POSTMORTEM_DRAFTED), default=None),
-        Milestone.FINALIZED: min(_times(events, EventKind.POSTMORTEM_FINALIZED), default=None),
+        Milestone.DRAFTED: min(told.get(EventKind.POSTMORTEM_DRAFTED, ()), default=None),
+        Milestone.FINALIZED: min(told.get(EventKind.POSTMORTEM_FINALIZED, ()), default=None),
     }
     return {milestone: at for milestone, at in first.items() if at is not None}
 
@@ -223,10 +220,6 @@ def _is_first_response(event: Event) -> bool:
             return _source_of(event) is ResolutionSource.HUMAN
         case _:
             return False
-
-
-def _times(events: Sequence[Event], kind: EventKind) -> list[datetime]:
-    return [e.occurred_at for e in events if e.kind is kind]
 
 
 def _dismissed_at(events: Sequence[Event]) -> datetime | None:

@@ -60,6 +60,7 @@ class Recorder:
         self._arrived = threading.Condition()
         self._closing = False
         self._company = 1  # how many were on their way when the last commit ended
+        self._awaited = 1  # how many have to be in the queue before the writer wants to be woken
         self.stats = Stats()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -76,7 +77,8 @@ class Recorder:
                 msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
                 raise Busy(msg)
             self._queue.append(ticket)
-            self._arrived.notify()
+            if len(self._queue) >= self._awaited:
+                self._arrived.notify()
         if not ticket.landed.acquire(timeout=PATIENCE_SECONDS):
             msg = f"the store did not commit within {PATIENCE_SECONDS:.0f} s"
             raise StoreUnavailable(msg)
@@ -118,6 +120,7 @@ class Recorder:
     def _take(self) -> list[_Ticket]:
         """Wait for commands and return up to `BATCH` of them; none once we are closing and all is done."""
         with self._arrived:
+            self._awaited = 1
             while not self._queue and not self._closing:
                 self._arrived.wait()
             self._gather()
@@ -128,6 +131,7 @@ class Recorder:
 
         Without it senders fall into two halves that take turns: while one commits, the other one comes in.
         """
+        self._awaited = self._company
         end = time.monotonic() + GATHER_SECONDS
         while len(self._queue) < self._company and not self._closing and (left := end - time.monotonic()) > 0:
             self._arrived.wait(left)

@@ -143,7 +143,7 @@ class Settings(Section):
         None, description="The address that people open, for links; null: the address of the request."
     )
     threads: Annotated[int, Field(ge=1, le=512)] = Field(
-        16, description="Requests that are worked on at the same time."
+        64, description="Requests that are worked on at the same time."
     )
     log: Log = Log()
     limits: Limits = Limits()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, func, or_, select
 
 from service.domain.actions import Action, ActionState
 from service.domain.history import effective
@@ -96,7 +96,7 @@ def page_of(
 ) -> ListPage:
     """Return a page by id, so that page ten thousand costs what the first does and nothing is skipped or repeated."""
     c = t.incidents.c
-    query = select(t.incidents).where(_LIVE, *_conditions(wanted)).limit(limit + 1)
+    query = select(t.incidents).where(_LIVE, *_conditions(wanted, connection.dialect)).limit(limit + 1)
     order = c.id + 0 if _is_narrow(wanted) else c.id
     if after is not None:
         rows = connection.execute(query.where(c.id > after).order_by(order)).all()
@@ -120,7 +120,7 @@ def _is_open(wanted: Filter) -> bool:
     return bool(wanted.phases) and set(wanted.phases) <= set(OPEN_PHASES)
 
 
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Filter, dialect: Dialect) -> list[ColumnElement[bool]]:
     c = t.incidents.c
     found: list[ColumnElement[bool]] = []
     if wanted.phases:
@@ -134,9 +134,17 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.detected_since is not None:
         found.append(c.detected_at > wanted.detected_since)
     if wanted.text:
-        said: ColumnElement[bool] = func.lower(c.title).contains(wanted.text.lower(), autoescape=True)
+        said = _says(wanted.text, dialect)
         found.append(said if wanted.number is None else or_(said, c.id == wanted.number))
     return found
+
+
+def _says(text: str, dialect: Dialect) -> ColumnElement[bool]:
+    """Whether the title has the text, in any case. SQLite's LIKE sees none by itself, in half the time of `lower`."""
+    title = t.incidents.c.title
+    if dialect.name == "sqlite":
+        return title.contains(text, autoescape=True)
+    return title.icontains(text, autoescape=True)
 
 
 def read_board(connection: Connection, policy: Policy, now: datetime, until: datetime, limit: int) -> Board:

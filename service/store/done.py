@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, and_, func, or_, select, union
+from sqlalchemy import CompoundSelect, Connection, and_, func, or_, select, text, union
 
 from service.domain.actions import ActionState
 from service.domain.checks import Check
@@ -50,7 +50,7 @@ def _owing() -> CompoundSelect[Any]:
         select(c.id).where(c.draft_due_at.is_not(None)),
         select(c.id).where(c.final_due_at.is_not(None)),
         select(actions.incident_id).where(actions.state.in_([ActionState.OPEN, ActionState.COMPLETED])),
-        select(failed.incident_id).where(failed.name != Check.DEADLINE),
+        select(failed.incident_id).where(text(t.REPORTED_CHECK)),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Row, Select, bindparam, or_, select
+from sqlalchemy import Connection, Dialect, Row, Select, bindparam, or_, select, union_all
 
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Observation
@@ -50,8 +50,9 @@ def _told_since(dialect: Dialect) -> Select[tuple[int]]:
     )
 
 
-_SIGHTINGS = Read(
-    lambda dialect: (
+def _known(dialect: Dialect) -> Select[Any]:
+    """Return the observations of the firings that may go on, or of which more was told."""
+    return (
         select(t.observations)
         .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
         .where(
@@ -63,16 +64,19 @@ _SIGHTINGS = Read(
             ),
         )
     )
-)
-_WAITING = Read(
-    lambda dialect: select(t.observations).where(
+
+
+def _waiting(dialect: Dialect) -> Select[Any]:
+    """Return the ends that came before their firing (`Observation.is_end_only`); they have no episode yet."""
+    return select(t.observations).where(
         t.observations.c.source == bindparam("source"),
         among(t.observations.c.fingerprint, dialect),
         t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
         t.observations.c.episode_id == 0,
     )
-)
-"""Ends that came before their firing (`Observation.is_end_only`)."""
+
+
+_SIGHTINGS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
 _GROUP_EPISODES = Read(
     lambda dialect: select(t.episode_groups.c.episode_id).where(
         t.episode_groups.c.source == bindparam("source"),
@@ -111,11 +115,10 @@ _MEMBERSHIPS = Read(
 def _load_alerts(connection: Connection, alerts: Collection[tuple[str, str]], since: datetime, ledger: Ledger) -> None:
     for source, fingerprints in _by_source(alerts).items():
         for row in _SIGHTINGS.among(connection, fingerprints, source=source, since=since):
-            ledger.sightings.setdefault((row.source, row.fingerprint), {})[observation_of(row)] = row.episode_id
-        for row in _WAITING.among(connection, fingerprints, source=source, since=since):
-            waiting = observation_of(row)
-            ledger.waiting.add(waiting)
-            ledger.sightings.setdefault((row.source, row.fingerprint), {})[waiting] = 0
+            seen = observation_of(row)
+            ledger.sightings.setdefault((row.source, row.fingerprint), {})[seen] = row.episode_id
+            if not row.episode_id:
+                ledger.waiting.add(seen)
 
 
 def _load_groups(connection: Connection, groups: Collection[tuple[str, str]], since: datetime) -> set[int]:

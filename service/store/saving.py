@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql import dml
 
 from service.domain.done import failed_checks
 from service.domain.episodes import Episode
@@ -15,7 +15,7 @@ from service.domain.incident import Incident
 from service.domain.policy import Milestone, Stage
 from service.store import tables as t
 from service.store.ledger import ALIAS, Entry, Ledger
-from service.store.statements import Rows, Write
+from service.store.statements import Insert, Rows, Write
 
 
 def save(connection: Connection, ledger: Ledger) -> None:
@@ -34,28 +34,28 @@ def save(connection: Connection, ledger: Ledger) -> None:
     _UPSERT_TOTAL.run(connection, _total_rows(ledger))
 
 
-_INSERT_INCIDENT = Write(lambda _: insert(t.incidents))
+_INSERT_INCIDENT = Insert(lambda _: insert(t.incidents))
 _UPDATE_INCIDENT = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
-_INSERT_EPISODE = Write(lambda _: insert(t.episodes))
+_INSERT_EPISODE = Insert(lambda _: insert(t.episodes))
 _UPDATE_EPISODE = Write(lambda _: update(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
 _DELETE_EPISODE = Write(lambda _: delete(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
-_INSERT_MEMBERSHIP = Write(lambda _: insert(t.episode_groups))
+_INSERT_MEMBERSHIP = Insert(lambda _: insert(t.episode_groups))
 _UPDATE_MEMBERSHIP = Write(lambda _: update(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id")))
 _DELETE_MEMBERSHIPS = Write(
     lambda _: delete(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id"))
 )
 _IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale")
 _SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in _IDENTITY)
-_INSERT_OBSERVATION = Write(lambda _: insert(t.observations))
+_INSERT_OBSERVATION = Insert(lambda _: insert(t.observations))
 _MOVE_OBSERVATION = Write(
     lambda _: update(t.observations).where(*_SAME_OBSERVATION).values(episode_id=bindparam("b_episode_id"))
 )
 _WITHDRAW_OBSERVATION = Write(lambda _: delete(t.observations).where(*_SAME_OBSERVATION))
-_INSERT_EVENT = Write(lambda _: insert(t.events))
-_INSERT_KEY = Write(lambda _: insert(t.incident_keys))
-_INSERT_ACTION = Write(lambda _: insert(t.actions))
+_INSERT_EVENT = Insert(lambda _: insert(t.events))
+_INSERT_KEY = Insert(lambda _: insert(t.incident_keys))
+_INSERT_ACTION = Insert(lambda _: insert(t.actions))
 _DELETE_ACTIONS = Write(lambda _: delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")))
-_INSERT_CHECK = Write(lambda _: insert(t.failed_checks))
+_INSERT_CHECK = Insert(lambda _: insert(t.failed_checks))
 _DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")))
 
 
@@ -278,29 +278,29 @@ def _insert_for(dialect: Dialect) -> Any:
     return postgresql.insert if dialect.name == "postgresql" else sqlite.insert
 
 
-def _upsert_delivery(dialect: Dialect) -> UpdateBase:
+def _upsert_delivery(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.deliveries)
     known = t.deliveries.c
-    statement: UpdateBase = new.on_conflict_do_update(
+    statement: dml.Insert = new.on_conflict_do_update(
         index_elements=[known.digest],
         set_={"times": known.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
     )
     return statement
 
 
-def _upsert_alias(dialect: Dialect) -> UpdateBase:
+def _upsert_alias(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.incident_keys)
     known = t.incident_keys.c
-    statement: UpdateBase = new.on_conflict_do_update(
+    statement: dml.Insert = new.on_conflict_do_update(
         index_elements=[known.source, known.incident_key], set_={"incident_id": new.excluded.incident_id}
     )
     return statement
 
 
-def _upsert_total(dialect: Dialect) -> UpdateBase:
+def _upsert_total(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.totals)
     known = t.totals.c
-    statement: UpdateBase = new.on_conflict_do_update(
+    statement: dml.Insert = new.on_conflict_do_update(
         index_elements=[known.metric, known.severity, known.detail, known.le],
         set_={
             "number": known.number + new.excluded.number,
@@ -313,6 +313,6 @@ def _upsert_total(dialect: Dialect) -> UpdateBase:
     return statement
 
 
-_UPSERT_DELIVERY = Write(_upsert_delivery)
-_UPSERT_TOTAL = Write(_upsert_total)
-_UPSERT_ALIAS = Write(_upsert_alias)
+_UPSERT_DELIVERY = Insert(_upsert_delivery)
+_UPSERT_TOTAL = Insert(_upsert_total)
+_UPSERT_ALIAS = Insert(_upsert_alias)

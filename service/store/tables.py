@@ -34,6 +34,8 @@ def _partial(name: str, columns: str, where: str, *, unique: bool = False) -> In
     return Index(name, *columns.split(", "), unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
+REPORTED_CHECK = "name <> 'deadline'"
+"""What tells the checks that people reported from lateness, which most of the past may have."""
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 incidents = Table(
@@ -128,12 +130,12 @@ observations = Table(
 episode_groups = Table(
     "episode_groups",
     metadata,
+    Column("episode_id", BigId, primary_key=True, autoincrement=False),
     Column("source", String(64), primary_key=True),
     Column("group_key", Text, primary_key=True),
-    Column("episode_id", BigId, primary_key=True, autoincrement=False),
     Column("ends_at", End, nullable=False),
     Index("ix_episode_groups_source_group_key_ends_at", "source", "group_key", "ends_at"),
-    Index("ix_episode_groups_episode_id", "episode_id"),
+    sqlite_with_rowid=False,
 )
 """Which alert groups an episode was seen in; `ends_at` repeats the episode's, so that recent ones are found at once."""
 
@@ -143,6 +145,7 @@ incident_keys = Table(
     Column("source", String(64), primary_key=True),
     Column("incident_key", Text, primary_key=True),
     Column("incident_id", BigId, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 actions = Table(
@@ -164,6 +167,7 @@ failed_checks = Table(
     metadata,
     Column("incident_id", BigId, primary_key=True, autoincrement=False),
     Column("name", String(32), primary_key=True),
+    _partial("ix_failed_checks_reported", "incident_id", REPORTED_CHECK),
 )
 """Checks of the definition of done that the postmortem of an incident fails, whatever the time of day."""
 

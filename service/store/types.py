@@ -12,6 +12,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 NEVER = 2**62
 """What stands for "has not ended" in an index, so that what still goes on sorts behind everything that ended."""
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # `json.dumps` would make one for each value
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -62,7 +63,7 @@ class Json(TypeDecorator[Mapping[str, Any]]):
 
     def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str:  # noqa: ARG002
         """To the database."""
-        return json.dumps(value or {}, ensure_ascii=False, separators=(",", ":"))
+        return _COMPACT.encode(value or {})
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any]:  # noqa: ARG002
         """From the database."""
@@ -77,4 +78,4 @@ class JsonList(TypeDecorator[Sequence[Any]]):
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002
         """To the database."""
-        return json.dumps(value or [], ensure_ascii=False)
+        return _COMPACT.encode(value or [])

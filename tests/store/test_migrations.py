@@ -7,6 +7,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from service.store import StoreRefused, migrate, tables
+from tests.builders import alert
+from tests.house import House
 
 
 @pytest.fixture
@@ -62,3 +64,24 @@ def test_it_can_be_taken_down_and_made_again(open_store, engine):
         migrate.command.downgrade(migrate.config(connection), "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     open_store().ping()
+
+
+def test_it_keeps_the_groups_of_episodes_when_their_table_is_made_anew(database_url, engine):
+    house = House(database_url)
+    house.send(alert(group="one"), alert(fingerprint="f2", group="one"))
+    house.send(alert(group="two"))
+    house.close()
+    with engine.begin() as connection:
+        before = _groups(connection)
+        migrate.command.downgrade(migrate.config(connection), "0003")
+        assert _groups(connection) == before
+    again = House(database_url)
+    again.close()
+    with engine.connect() as connection:
+        assert _groups(connection) == before
+        assert len(before) == 3
+
+
+def _groups(connection):
+    wanted = "select episode_id, source, group_key, ends_at from episode_groups order by 1, 2, 3"
+    return connection.execute(text(wanted)).all()

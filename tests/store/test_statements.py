@@ -1,0 +1,10 @@
+"""Statements that every batch runs: the same rows come of them, however many are written at a time."""
+
+from tests.builders import alert
+
+
+def test_it_writes_any_number_of_rows_at_once(house):
+    fingerprints = [f"f{number}" for number in range(100)]
+    [incident_id] = house.send(*(alert(fingerprint=one) for one in fingerprints))
+    episodes = house.store.incident(incident_id).episodes
+    assert sorted(one.fingerprint for one in episodes) == sorted(fingerprints)
