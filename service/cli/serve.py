@@ -31,6 +31,8 @@ HEADERS_WITHIN_MS = 5_000
 DRAIN_SECONDS = 8
 PASSED_ON_WITHIN_SECONDS = 0.5
 BACKLOG = 1024  # connections that the kernel queues for us
+SPARE_THREADS = 4
+"""Threads besides those that may wait for the store (`threads`): probes and scrapes are answered while it stalls."""
 CONNECTIONS = 512  # open at once; half of the descriptors a process has under systemd's defaults
 
 _ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -104,7 +106,7 @@ def _run(settings: Settings, address: str) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=1,  # one writer, one set of counters (docs/decisions.md)
-        blocking_threads=settings.threads,
+        blocking_threads=settings.threads + SPARE_THREADS,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
         websockets=False,
