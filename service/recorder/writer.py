@@ -19,9 +19,9 @@ GATHER_SECONDS = 0.003
 """The longest that a commit waits for those who shared the last one: all together cost less than by turns."""
 PATIENCE_SECONDS = 30.0
 """How long a request waits for its commit; a sender that is told to try again loses nothing."""
-ROOM_SECONDS = 0.5
+ROOM_SECONDS = 2.0
 """How long a request waits to be let in where as many as may wait already; a commit takes far less."""
-STALL_SECONDS = 1.0
+STALL_SECONDS = 2.0
 """After which a commit counts as stalled: where nobody can be let in, nobody waits for it either."""
 
 log = logging.getLogger(__name__)
