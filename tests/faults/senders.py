@@ -18,11 +18,12 @@ class Senders(Storm):
     `refused` counts what else came of tries: the status, or "cut" for a connection that ended without an answer.
     """
 
-    def __init__(self, exporters, count=None, pause=0.05, timeout=40):
+    def __init__(self, exporters, count=None, pause=0.05, pace=0.0, timeout=40):
         super().__init__(next(rounds))
         self.ports = [exporter.port for exporter in exporters]
         self.left = None if count is None else iter(range(count))
-        self.pause = pause
+        self.pause = pause  # before the next try
+        self.pace = pace  # before the next webhook
         self.timeout = timeout
         self.refused = Counter()
         self.landed = []  # (when it was answered 2xx, how long the try took)
@@ -45,6 +46,8 @@ class Senders(Storm):
                     connection.close()
                     connection, at = None, at + 1
                     self.over.wait(self.pause)
+                if self.pace:
+                    self.over.wait(self.pace)
         finally:
             if connection is not None:
                 connection.close()

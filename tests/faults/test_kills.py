@@ -33,7 +33,7 @@ def repeated(site, times, fault, clients=8):
 @torture  # CI has tests/real/test_kill9.py
 @BOTH
 def test_it_keeps_its_word_when_every_process_is_killed(on, engine):
-    site, times = on(engine), 15
+    site, times = on(engine), 8 if engine == "sqlite" else 5
 
     def fault(senders):
         for exporter in site.exporters:
@@ -52,7 +52,7 @@ def test_it_keeps_its_word_when_every_process_is_killed(on, engine):
 
 @torture  # CI has tests/real/test_replicas.py
 def test_it_keeps_its_word_when_one_replica_is_killed(on):
-    site, times = on("postgresql"), 15
+    site, times = on("postgresql"), 6
 
     def fault(senders):
         killed = random.choice(site.exporters)
@@ -70,7 +70,7 @@ def test_it_keeps_its_word_when_one_replica_is_killed(on):
 @BOTH
 def test_it_keeps_its_word_when_it_is_told_to_stop(on, engine):
     """The answers after the order count as much as those before."""
-    site, times = on(engine), 10
+    site, times = on(engine), 6
 
     def fault(senders):
         exporter = random.choice(site.exporters)
@@ -85,9 +85,9 @@ def test_it_keeps_its_word_when_it_is_told_to_stop(on, engine):
     site.hold_to_promises(what, times, longest)
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(10, marks=torture)])
-def test_it_keeps_its_word_when_postgresql_is_killed_in_the_middle_of_transactions(on, times):
-    site = on("postgresql")
+@torture  # CI has a crash of it in tests/real/test_replicas.py
+def test_it_keeps_its_word_when_postgresql_is_killed_in_the_middle_of_transactions(on):
+    site, times = on("postgresql"), 6
 
     def fault(senders):
         site.server.kill()
@@ -101,7 +101,7 @@ def test_it_keeps_its_word_when_postgresql_is_killed_in_the_middle_of_transactio
 
 @torture
 def test_it_keeps_its_word_when_a_backend_of_postgresql_is_killed(on):
-    site, times = on("postgresql"), 10
+    site, times = on("postgresql"), 6
 
     def fault(senders):
         site.server.kill_a_backend()
@@ -114,7 +114,7 @@ def test_it_keeps_its_word_when_a_backend_of_postgresql_is_killed(on):
 @torture  # CI has tests/real/test_replicas.py
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_it_keeps_its_word_when_postgresql_is_restarted(on, mode):
-    site, times = on("postgresql"), 8
+    site, times = on("postgresql"), 4
 
     def fault(senders):
         site.server.stop(mode)
@@ -126,7 +126,7 @@ def test_it_keeps_its_word_when_postgresql_is_restarted(on, mode):
     site.hold_to_promises(f"PostgreSQL restart ({mode})", times, longest)
 
 
-@pytest.mark.parametrize(("times", "seconds"), [(1, 3), pytest.param(4, 15, marks=torture)])
+@pytest.mark.parametrize(("times", "seconds"), [(1, 3), pytest.param(3, 12, marks=torture)])
 def test_it_keeps_its_word_when_postgresql_hangs_for_a_while(on, times, seconds):
     """As in a failover, or when its machine is moved: connections stay open and nobody answers."""
     site = on("postgresql")
