@@ -41,6 +41,8 @@ def test_it_says_503_while_the_disk_is_full_and_goes_on_when_there_is_room(on_sq
                 disk.fill(site.one.pids())
                 refusing(senders, sum(senders.refused.values()) + 20)
                 assert request("GET", f"{site.one.url}/-/healthy").status == 200
+                assert site.one.get_metrics().total("mttx_store_errors_total") > 0
+                assert len(site.one.incidents()) >= 20
                 disk.make_room(site.one.pids())
                 longest = max(longest, recovered(senders, time.monotonic()))
             wait_for_answers(senders)
@@ -73,22 +75,24 @@ def read_only():
 
 @pytest.mark.parametrize("times", [1, pytest.param(4, marks=torture)])
 def test_it_says_503_while_the_file_system_is_read_only(on_sqlite, times):
+    """Nobody sends in the instant in which it breaks: ext4 calls synced then what it drops (docs/faults.md)."""
     with read_only() as (folder, break_it, mend_it, how):
         site, longest = on_sqlite(database=folder / "mttx.db"), 0.0
-        with sending(site.exporters) as senders:
-            site.senders.append(senders)
-            for _ in range(times):
-                wait_for_answers(senders, 20)
-                break_it(site)
-                refusing(senders, sum(senders.refused.values()) + 20)
+        for _ in range(times):
+            with sending(site.exporters, count=30) as before:
+                site.senders.append(before)
+            break_it(site)
+            with sending(site.exporters) as senders:
+                site.senders.append(senders)
+                refusing(senders, 20)
+                assert not senders.answered
                 assert request("GET", f"{site.one.url}/-/healthy").status == 200
                 assert site.one.get_metrics().total("mttx_store_errors_total") > 0
                 mend_it(site)
-                began = time.monotonic()
-                longest = max(longest, recovered(senders, began))
-            wait_for_answers(senders)
-        check_refusals(senders)
-        assert senders.refused[503] >= 20 * times
+                longest = max(longest, recovered(senders, time.monotonic()))
+                wait_for_answers(senders)
+            check_refusals(senders)
+            assert senders.refused[503] >= 20
         site.hold_to_promises(f"read-only file system ({how})", times, longest)
 
 

@@ -81,7 +81,7 @@ def test_it_stores_a_storm_while_grafana_is_down_and_annotates_all_of_it_afterwa
     assert pending(site) == count
     grafana.work_again()
     back = time.monotonic()
-    until(lambda: len(grafana.annotations.rows) >= count, "all annotations", within=600, every=0.2)
+    until(lambda: len(grafana.annotations.rows) >= count, "all annotations", within=1200, every=0.5)
     until(lambda: pending(site) == 0, "an empty outbox", within=90)
     recovery = time.monotonic() - back
     assert Counter(shown(grafana).values()) == {1: count}
