@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     policy = policy_of(settings)
     targets = targets_of(settings)
     store = Store.open(settings.database, policy, targets)
-    recorder = Recorder(store, policy, queue_limit=settings.limits.queue)
+    recorder = Recorder(store, policy, queue_limit=settings.limits.queue, at_once=settings.threads)
     measuring = Measuring(
         store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
     )

@@ -11,6 +11,8 @@ import pytest
 
 from tests.postgresql import PostgreSQL, installed
 
+pytest_plugins = ["tests.faults.report"]
+
 
 @pytest.fixture(scope="session")
 def require():

@@ -45,7 +45,10 @@ class PostgreSQL:
     def start(self):
         options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
         listen = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", f"{listen} {options}", "start")
+        try:
+            self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", f"{listen} {options}", "start")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{(self.folder / 'log').read_text()[-2000:]}") from error
         return self
 
     def stop(self, mode="immediate"):

@@ -1,8 +1,10 @@
 """`mttx serve` as a process: where it listens, and that it ends well, with everything of it, however it is told to."""
 
+import importlib
 import json
 import os
 import pty
+import resource
 import signal
 import socket
 import subprocess
@@ -261,3 +263,22 @@ def test_it_tells_a_person_where_to_look(tmp_path):
     for path in ("/", "/metrics", "/webhooks/alertmanager"):
         assert f"http://127.0.0.1:{port}{path}\r\n" in text
     assert "No tokens are configured: only this machine can reach it" in text
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "connections", "raised"),
+    [
+        (1024, 524_288, 16_384, (32_768, 524_288)),  # systemd's defaults
+        (1024, 4096, 2048, (4096, 4096)),
+        (1_048_576, 1_048_576, 16_384, None),  # Docker's
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 16_384, None),
+        (1024, resource.RLIM_INFINITY, 16_384, (32_768, resource.RLIM_INFINITY)),
+    ],
+)
+def test_it_keeps_as_many_connections_as_its_descriptors_allow(monkeypatch, soft, hard, connections, raised):
+    command = importlib.import_module("service.cli.serve")  # the package has a command of that name
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limits: asked.append(limits))
+    assert command._connections() == connections
+    assert asked == ([raised] if raised else [])

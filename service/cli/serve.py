@@ -8,6 +8,7 @@ import atexit
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import sys
@@ -30,8 +31,10 @@ HEADERS_WITHIN_MS = 5_000
 # Docker kills ten seconds after SIGTERM; a client that sends its body byte by byte must not hold us until then.
 DRAIN_SECONDS = 8
 PASSED_ON_WITHIN_SECONDS = 0.5
-BACKLOG = 1024  # connections that the kernel queues for us
-CONNECTIONS = 512  # open at once; half of the descriptors a process has under systemd's defaults
+BACKLOG = 4096  # connections that the kernel queues for us
+SPARE_THREADS = 4
+"""Threads besides those that may wait for the store (`threads`): probes and scrapes are answered while it stalls."""
+CONNECTIONS = 16_384  # open at once; fewer where the process may have fewer than twice as many descriptors
 
 _ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -109,12 +112,12 @@ def run(settings: Settings, address: str) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=1,  # one writer, one set of counters (docs/decisions.md)
-        blocking_threads=settings.threads,
+        blocking_threads=settings.threads + SPARE_THREADS,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
         websockets=False,
         backlog=BACKLOG,
-        backpressure=CONNECTIONS,
+        backpressure=_connections(),
         log_level=LogLevels(_SERVER_LOGS.get(settings.log.level, "warning")),
         log_dictconfig=logs.dict_config(settings.log.level),
         log_access=settings.log.access,
@@ -125,6 +128,20 @@ def run(settings: Settings, address: str) -> None:
     # Our own loader: Granian's puts the working directory before the installed packages.
     server.serve(spawn_target=_work, target_loader=partial(_load, settings), wrap_loader=False)
     _log.info("mttx has stopped")
+
+
+def _connections() -> int:
+    """Return how many connections to keep open: half of the descriptors that we may have, which we raise to all.
+
+    Ten thousand that say nothing then hold up nobody; each costs some kilobytes and ends after `HEADERS_WITHIN_MS`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return CONNECTIONS if soft == resource.RLIM_INFINITY else min(CONNECTIONS, soft // 2)
 
 
 def _take_orders(stop: Callable[..., None]) -> None:

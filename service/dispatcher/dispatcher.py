@@ -25,6 +25,8 @@ BATCH_TIME = timedelta(seconds=2)
 PROBE = timedelta(minutes=5)
 """How often a target that refuses us is asked again: somebody may have given the token its rights."""
 IDLE_SECONDS = 1.0
+SET_BACK = timedelta(seconds=1)
+"""A clock that is behind itself by more than this was set back: what waits for an instant would wait for hours."""
 _RANDOM = SystemRandom().random
 STOP_SECONDS = 3.0
 """How long a stop waits for what is under way; what it does not see the end of is looked up at the next start."""
@@ -57,6 +59,7 @@ class Dispatcher:
         self._prepare = prepare
         self._failures = 0
         self._paused_until: datetime | None = None
+        self._last: datetime | None = None  # the time of the last step
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"dispatcher-{target.name}", daemon=True)
         self.trouble: DeliveryError | None = None
@@ -78,6 +81,11 @@ class Dispatcher:
         `StoreUnavailable`.
         """
         now = self._clock()
+        if self._last is not None and now < self._last - SET_BACK:
+            log.warning("%s: the clock was set back from %s; trying all again", self._target.name, self._last)
+            self._queue.resume(self._target.name, now)
+            self._paused_until = None
+        self._last = now
         if self._paused_until is not None and now < self._paused_until:
             return False
         claims = self._queue.claim(self._target.name, now, self._lease, 1 if self._failures else BATCH)
@@ -102,7 +110,8 @@ class Dispatcher:
         """Deliver one claim, unless the batch is over; what nobody foresaw costs this claim its turn and no other."""
         now = self._clock()
         paused = self._paused_until is not None and now < self._paused_until
-        if paused or self._stop.is_set() or now - began > BATCH_TIME:
+        over = not -SET_BACK <= now - began <= BATCH_TIME
+        if paused or self._stop.is_set() or over:
             return Postponed(claim, now, begun=False)
         try:
             return self._deliver(claim, now)

@@ -19,6 +19,10 @@ GATHER_SECONDS = 0.003
 """The longest that a commit waits for those who shared the last one: all together cost less than by turns."""
 PATIENCE_SECONDS = 30.0
 """How long a request waits for its commit; a sender that is told to try again loses nothing."""
+ROOM_SECONDS = 2.0
+"""How long a request waits to be let in where as many as may wait already; a commit takes far less."""
+STALL_SECONDS = 2.0
+"""After which a commit counts as stalled: where nobody can be let in, nobody waits for it either."""
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +53,16 @@ class Recorder:
     """Takes commands from any thread and commits them from its own.
 
     `submit` returns after the commit. A command that is refused or that the database does not take fails alone.
+    At most `at_once` requests wait for commits, so that a disk that stalls leaves threads to those who read.
     """
 
-    def __init__(self, store: Store, policy: Policy, *, queue_limit: int = 1000) -> None:
+    def __init__(self, store: Store, policy: Policy, *, queue_limit: int = 1000, at_once: int = 512) -> None:
         self._store = store
         self._policy = policy
         self._bounds = bounds(policy)
         self._queue_limit = queue_limit
+        self._room = threading.Semaphore(at_once)
+        self._began: float | None = None  # when the commit under way began
         self._queue: deque[_Ticket] = deque()
         self._arrived = threading.Condition()
         self._closing = False
@@ -71,7 +78,15 @@ class Recorder:
         Raises `Refused` (never acceptable as it is), `Busy` (queue full or shutting down) or `StoreUnavailable`; in
         all three cases nothing of the command was stored, save that a command which outlasts our patience may be.
         """
-        ticket = _Ticket(command)
+        if not self._room.acquire(timeout=0 if self.stalled else ROOM_SECONDS):
+            msg = "the store takes long, and as many requests as may wait for it already do"
+            raise Busy(msg)
+        try:
+            return self._submit(_Ticket(command))
+        finally:
+            self._room.release()
+
+    def _submit(self, ticket: _Ticket) -> tuple[Outcome, ...]:
         with self._arrived:
             if self._closing or len(self._queue) >= self._queue_limit:
                 msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
@@ -90,6 +105,12 @@ class Recorder:
     def queue_length(self) -> int:
         """How many commands wait."""
         return len(self._queue)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the commit under way takes much longer than one should."""
+        began = self._began
+        return began is not None and time.monotonic() - began > STALL_SECONDS
 
     @property
     def alive(self) -> bool:
@@ -112,7 +133,9 @@ class Recorder:
 
     def _run(self) -> None:
         while batch := self._take():
+            self._began = time.monotonic()
             self._record(batch)
+            self._began = None
             self._company = min(BATCH, len(batch) + len(self._queue))
             for ticket in batch:
                 ticket.landed.release()

@@ -90,12 +90,13 @@ def _check(path: Path) -> None:
 
 
 def _move_aside(target: Path, now: datetime) -> Path | None:
-    if not target.exists():
+    parts = [part for part in PARTS if target.with_name(target.name + part).exists()]
+    if not parts:
         return None
     aside = target.with_name(f"{target.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     if aside.exists():
         raise StoreRefused(f"{aside} is there already; try again in a second")
-    for part in PARTS:
+    for part in parts:  # without its database too: SQLite would take a log that was left behind for the backup's own
         with suppress(FileNotFoundError):
             target.with_name(target.name + part).rename(aside.with_name(aside.name + part))
     return aside

@@ -16,6 +16,8 @@ TURN_TIMEOUT_MS = 20_000
 TURN = 0x6D747478
 """The advisory lock that all replicas write under by turns: ids are given out and incidents folded by whoever has it.
 One transaction carries many webhooks, so that the line is short."""
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+"""Seconds, and tries. Who waits for a machine that is gone would hear of that after two hours otherwise."""
 _RIGHT = (
     "a SQLite file, such as sqlite:///mttx.db or sqlite:////var/lib/mttx/mttx.db, or a database of PostgreSQL, "
     "such as postgresql+psycopg://mttx@db.example.com/mttx"
@@ -83,6 +85,7 @@ def _connect_postgresql(url: URL) -> Engine:
             connect_args={
                 "connect_timeout": 5,
                 "tcp_user_timeout": 10_000,
+                **_KEEPALIVES,
                 "application_name": "mttx-exporter",
                 "options": f"-c lock_timeout={TURN_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
             },

@@ -1,4 +1,4 @@
-"""Who may write: one process for a SQLite file, one transaction at a time in PostgreSQL."""
+"""Who may write: one process for a SQLite file, one transaction at a time in PostgreSQL; and nobody over remains."""
 
 import fcntl
 import os
@@ -20,6 +20,21 @@ class NoLock:
 
     def release(self) -> None:
         """Do nothing."""
+
+
+def refuse_remains(database: Path) -> None:
+    """Raise `StoreRefused` where a database is gone and its log is not: SQLite would throw that away and begin anew."""
+    log = database.with_name(database.name + "-wal")
+    if _size(log) and not _size(database):
+        msg = (
+            f"{database} is missing or empty, but {log.name} beside it holds what was written last; bring the database "
+            "back (`mttx db restore` puts a backup in its place), or move that file away to begin anew"
+        )
+        raise StoreRefused(msg)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
 
 
 class FileLock:

@@ -29,6 +29,8 @@ OWED = "owed"
 TEAM = 0
 """Instead of an incident's id on rows that concern no single incident."""
 RESYNC_CHUNK = 500
+LONGEST_LEASE = timedelta(minutes=15)
+"""Whatever the timeouts of another replica are, its lease ends sooner."""
 _o = t.outbox.c
 _PENDING = and_(_o.wanted > _o.delivered, _o.failure.is_(None))
 Begin = Callable[[], AbstractContextManager[Connection]]
@@ -132,9 +134,11 @@ class Outbox:
     def claim(self, target: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
         """Take up to `limit` rows that are due and nobody else works on, of each incident only its earliest.
 
-        Who does not settle a claim before its lease ends loses it to the next. Nothing is written where nothing is due.
+        Who does not settle a claim before its lease ends loses it to the next; so does whose lease ends later than any
+        that is taken now could, since a clock was wrong then. Nothing is written where nothing is due.
         """
-        due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, _free(now), ~_behind_another(now))
+        free = _free(now, now + max(lease, LONGEST_LEASE))
+        due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, free, ~_behind_another(now))
         with translated(), self._read() as connection:
             ready = connection.scalars(select(_o.id).where(due).order_by(_o.next_attempt_at, _o.id).limit(limit)).all()
         if not ready:
@@ -217,8 +221,8 @@ class Outbox:
             yield done
 
 
-def _free(now: datetime) -> Any:
-    return or_(_o.lease_until.is_(None), _o.lease_until < now)
+def _free(now: datetime, latest: datetime) -> Any:
+    return or_(_o.lease_until.is_(None), _o.lease_until < now, _o.lease_until > latest)
 
 
 def _behind_another(now: datetime) -> Any:

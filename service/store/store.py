@@ -18,7 +18,7 @@ from service.store.done import Done, page_of_postmortems, read_done
 from service.store.engine import StoreRefused, StoreUnavailable, connect, is_file, parse, shown, translated, writing
 from service.store.ledger import Ledger, Wanted
 from service.store.loading import load
-from service.store.locks import FileLock, Lock, NoLock
+from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, mark
 from service.store.pruning import Pruned, prunable, prune_some
@@ -107,6 +107,8 @@ class Store:
             lock = FileLock(Path(url.database or ""))
             lock.acquire()
         try:
+            if is_file(url):
+                refuse_remains(Path(url.database or ""))
             with translated():
                 migrate(engine)
         except Exception as error:
@@ -127,6 +129,8 @@ class Store:
         url = parse(database_url)
         if is_file(url) and not Path(url.database or "").is_file():
             raise StoreRefused(f"there is no database at {url.database}; `mttx serve` makes it")
+        if is_file(url):
+            refuse_remains(Path(url.database or ""))
         engine = connect(database_url)
         try:
             with translated():

@@ -1,7 +1,7 @@
 """Every error as an RFC 9457 problem document, counted by its reason and logged without names and tokens."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +19,8 @@ from service.web.rate import TooOften
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
 _WEBHOOKS = _SOURCES - {Source.API.value}
+_REPEATING = frozenset({Source.ALERTMANAGER.value, Source.GRAFANA.value})
+"""Machines that tell what a clock said; a time that lies ahead of ours may be right, and will come."""
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
@@ -76,6 +78,9 @@ def blueprint(tally: Tally) -> Blueprint:
 
 def _problem(error: Exception) -> _Problem:  # noqa: C901 - a table, one line for each kind of error
     match error:
+        case PayloadError(reason=Failure.FUTURE) if request.blueprint in _REPEATING:
+            again = _again(error.detail, Failure.FUTURE, seconds=60)
+            return replace(again, faults=error.faults)
         case PayloadError():
             too_large = error.reason is Failure.TOO_LARGE
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST

@@ -395,6 +395,45 @@ def test_a_slow_grafana_does_not_slow_a_webhook(site):
     assert slowest < 0.7
 
 
+HOURS = timedelta(hours=6)
+
+
+def test_a_lease_of_a_clock_that_was_ahead_holds_nothing_up(site):
+    """Whoever had it died; its lease ends in six hours, longer than any lease that is taken now."""
+    site.send(alert(0))
+    assert site.store.outbox.claim("grafana", site.now + HOURS, timedelta(seconds=60), 1)
+    assert site.dispatcher().step()
+    assert site.spans() == [("INC-1", "incident", 0, 0)]
+
+
+def test_a_lease_of_the_right_time_is_left_alone(site):
+    site.send(alert(0))
+    assert site.store.outbox.claim("grafana", site.now, timedelta(seconds=60), 1)
+    assert not site.dispatcher().step()
+
+
+@pytest.mark.parametrize("outcome", ["drop", 403, 500], ids=["down", "not let in", "one alone"])
+def test_a_clock_that_is_set_back_puts_nothing_off(site, outcome):
+    site.grafana.fail_while(outcome)
+    site.send(alert(0))
+    site.now += HOURS
+    dispatcher = site.dispatcher()
+    assert dispatcher.step()
+    site.grafana.work_again()
+    site.now -= HOURS
+    assert dispatcher.step()
+    assert site.spans() == [("INC-1", "incident", 0, 0)]
+
+
+def test_a_clock_that_is_set_back_in_a_batch_ends_the_batch(site):
+    """Nobody can tell how long the lease still holds."""
+    groups(site, 5)
+    ticks = iter([0, 0, 0] + [-3600] * 50)
+    dispatcher = site.dispatcher(clock=lambda: site.now + timedelta(seconds=next(ticks)))
+    assert dispatcher.step()
+    assert len(site.spans()) == 1
+
+
 def test_the_log_tells_no_token(site, caplog):
     site.grafana.fail_while(401)
     site.send(alert(0))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 TOKEN = re.compile(r"storm-\d+-\d+")
-_rounds = itertools.count()
+rounds = itertools.count()
 
 
 def notification(token, status="firing", starts_at=None, ends_at=None):
@@ -91,7 +91,7 @@ class Storm:
 @contextmanager
 def storm(exporter, clients=8):
     """Let it blow over the exporter while the block runs; afterwards every client has ended, by itself or asked to."""
-    blowing = Storm(next(_rounds))
+    blowing = Storm(next(rounds))
     threads = [threading.Thread(target=blowing.run, args=(exporter.port,)) for _ in range(clients)]
     for thread in threads:
         thread.start()

@@ -195,6 +195,52 @@ def test_it_is_busy_at_once_when_the_queue_is_full(small):
     assert small.recorder.accepting
 
 
+@pytest.fixture
+def narrow(tmp_path):
+    built = House(tmp_path / "mttx.db", at_once=2)
+    yield built
+    built.close()
+
+
+def test_it_turns_away_whom_a_stalled_commit_leaves_no_room_for(narrow, monkeypatch):
+    """At once, since every thread that waits is missing where somebody reads."""
+    monkeypatch.setattr(writer, "STALL_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "ROOM_SECONDS", 60)
+    with narrow.held(), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(narrow.submit, opening("a"))
+        wait_until(lambda: narrow.recorder.queue_length == 1 and narrow.recorder.stalled)
+        with pytest.raises(Busy, match="the store takes long"):
+            narrow.submit(opening("b"))
+        narrow.gate.set()
+        waiting.result(20)
+    assert not narrow.recorder.stalled
+    narrow.submit(opening("c"))
+    assert texts(narrow) == ["a", "c"]
+
+
+def test_it_lets_in_whom_a_commit_makes_room_for(narrow, monkeypatch):
+    monkeypatch.setattr(writer, "STALL_SECONDS", 60)
+    monkeypatch.setattr(writer, "ROOM_SECONDS", 60)
+    with narrow.held(), ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(narrow.submit, opening(text)) for text in ("a", "b", "c")]
+        wait_until(lambda: narrow.recorder.queue_length == 1)
+        narrow.gate.set()
+        assert [one.result(20)[0].created for one in waiting] == [True] * 3
+    assert texts(narrow) == ["a", "b", "c"]
+
+
+def test_it_does_not_wait_without_end_to_be_let_in(narrow, monkeypatch):
+    monkeypatch.setattr(writer, "STALL_SECONDS", 60)
+    monkeypatch.setattr(writer, "ROOM_SECONDS", 0.02)
+    with narrow.held(), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(narrow.submit, opening("a"))
+        wait_until(lambda: narrow.recorder.queue_length == 1)
+        with pytest.raises(Busy, match="the store takes long"):
+            narrow.submit(opening("b"))
+        narrow.gate.set()
+        waiting.result(20)
+
+
 def test_it_gives_up_waiting_but_may_still_commit(house, monkeypatch):
     """What outlasts our patience is told to try again; a repeat finds what was stored."""
     monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.05)

@@ -93,6 +93,20 @@ def test_it_restores_where_there_was_nothing(live, tmp_path):
     assert incidents(f"sqlite:///{tmp_path}/new.db") == [1]
 
 
+def test_it_restores_beside_the_log_of_a_database_that_is_gone(live, tmp_path):
+    """SQLite would take that log for the backup's own. It is moved aside, never deleted."""
+    fire(live, "one")
+    back_up(live.url, tmp_path / "backup.db")
+    for number in range(20):
+        fire(live, f"later{number}")
+    left = tmp_path / "new.db-wal"
+    left.write_bytes((tmp_path / "mttx.db-wal").read_bytes())
+    content = left.read_bytes()
+    aside = restore(tmp_path / "backup.db", f"sqlite:///{tmp_path}/new.db", at(0), replace=False)
+    assert incidents(f"sqlite:///{tmp_path}/new.db") == [1]
+    assert aside.with_name(aside.name + "-wal").read_bytes() == content
+
+
 def test_it_does_not_restore_under_a_running_service(live, tmp_path):
     fire(live, "one")
     back_up(live.url, tmp_path / "backup.db")

@@ -147,3 +147,42 @@ def test_it_is_unavailable_when_the_file_is_damaged(path):
     with pytest.raises(StoreUnavailable, match="the store did not answer"):
         [store.incident(incident_id) for incident_id in range(1, 200)]
     store.close()
+
+
+@pytest.mark.parametrize("left", [None, b""], ids=["missing", "empty"])
+def test_it_refuses_a_log_whose_database_is_gone_and_leaves_every_byte(path, left):
+    """SQLite would throw the log away and begin anew."""
+    log = path.with_name("mttx.db-wal")
+    log.write_bytes(kept_log(path))
+    path.unlink(missing_ok=True)
+    if left is not None:
+        path.write_bytes(left)
+    before = log.read_bytes()
+    with pytest.raises(StoreRefused, match=r"is missing or empty, but mttx\.db-wal beside it"):
+        opened(path)
+    assert log.read_bytes() == before
+    assert path.exists() == (left is not None)
+    log.unlink()
+    opened(path).close()
+
+
+def kept_log(path):
+    """Return the log of a database that is in use."""
+    house = House(path)
+    house.send(alert(0))
+    log = path.with_name("mttx.db-wal").read_bytes()
+    house.close()
+    return log
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_it_refuses_a_file_that_was_cut_off_and_leaves_every_byte(path, share):
+    house = House(path)
+    house.send(*(alert(0, fingerprint=str(n), group=str(n)) for n in range(200)))
+    house.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share) // 4096 * 4096])
+    before = path.read_bytes()
+    with pytest.raises(StoreRefused, match="malformed"):
+        opened(path)
+    assert path.read_bytes() == before

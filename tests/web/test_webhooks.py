@@ -98,10 +98,10 @@ def test_it_answers_500_for_a_fault_of_ours_so_that_the_sender_tries_again_a1(wo
 
 
 @pytest.mark.parametrize("path", bad("*.json"), ids=lambda path: path.stem)
-def test_it_answers_a_precise_4xx_and_stores_nothing(world, path):
+def test_it_answers_a_precise_problem_and_stores_nothing(world, path):
     reason = path.name.partition("--")[0]
     response = world.post(ALERTMANAGER, data=path.read_bytes())
-    assert len(assert_problem(response, 400, reason)) > 15
+    assert len(assert_problem(response, 503 if reason == "future" else 400, reason)) > 15
     assert world.failures() == {("alertmanager", reason): 1}
     assert world.recorder.commands == []
 
@@ -209,6 +209,18 @@ def test_it_answers_409_for_what_the_incident_does_not_allow(world):
     world.recorder.error = Conflict("INC-1 is dismissed; send reopened first")
     assert "reopened" in assert_problem(world.post(LIFECYCLE, json=EVENT), 409, "conflict")
     assert world.failures() == {("lifecycle", "conflict"): 1}
+
+
+def test_it_asks_for_another_try_of_alerts_of_the_future(world):
+    """Our own clock may be behind: it will be set right, or the time will come."""
+    body = json.loads(FIRING)
+    body["alerts"][0]["startsAt"] = "2031-11-23T19:06:00Z"
+    response = world.post(ALERTMANAGER, json=body)
+    problem = assert_problem(response, 503, "future")
+    assert response.headers["Retry-After"] == "60"
+    assert "/alerts/0/startsAt" in problem
+    assert response.get_json()["errors"]
+    assert world.failures() == {("alertmanager", "future"): 1}
 
 
 def test_it_answers_a_future_event_with_400(world):

@@ -1,0 +1,130 @@
+"""Too many at once: connections that say nothing, clients that send byte by byte, and more webhooks than may wait."""
+
+import resource
+import selectors
+import socket
+import sqlite3
+import time
+from contextlib import closing, contextmanager, suppress
+
+import pytest
+
+from tests.faults.senders import sending
+from tests.faults.site import memory, recovered, refusing, wait_for_answers
+from tests.real.http import request
+from tests.real.processes import until
+
+pytestmark = pytest.mark.real
+
+torture = pytest.mark.torture
+BEGINNING = b"POST /webhooks/alertmanager HTTP/1.1\r\nHost: mttx\r\n"
+
+
+@contextmanager
+def files(wanted):
+    """Raise the number of files that we may have open, as far as we may; gives it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, wanted))
+            hard = wanted
+    enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
+    try:
+        yield enough
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Crowd:
+    """Connections that stay open as long as they are let; `say` gives a byte to each, so that none is idle."""
+
+    def __init__(self, port):
+        self._port = port
+        self._open = []
+        self._selector = selectors.DefaultSelector()
+
+    def gather(self, count):
+        for _ in range(count):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", self._port))
+            self._open.append(one)
+            self._selector.register(one, selectors.EVENT_READ | selectors.EVENT_WRITE)
+
+    def say(self, text):
+        """Send something on every connection that is open; those that were closed by the other side are left alone."""
+        for one in self._open:
+            with suppress(OSError):
+                one.send(text)
+
+    def connected(self):
+        """Return how many connections are open as the kernel sees it."""
+        count = 0
+        for one in self._open:
+            with suppress(OSError):
+                one.getpeername()
+                count += 1
+        return count
+
+    def close(self):
+        self._selector.close()
+        for one in self._open:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"),
+    [
+        (1_500, "idle"),
+        pytest.param(10_000, "idle", marks=torture),
+        pytest.param(10_000, "slow", marks=torture),
+    ],
+)
+def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on_sqlite, count, kind):
+    site, took = on_sqlite(), []
+    before = memory(site.one, "VmRSS")
+    with files(count + 500) as enough:
+        crowd = Crowd(site.one.port)
+        try:
+            crowd.gather(min(count, enough - 400))
+            until(lambda: crowd.connected() > 400, "a crowd")
+            with sending(site.exporters, clients=2, pace=0.2) as senders:
+                site.senders.append(senders)
+                end = time.monotonic() + (5 if count < 10_000 else 30)
+                while time.monotonic() < end:
+                    if kind == "slow":
+                        crowd.say(BEGINNING[:1])
+                    time.sleep(0.5)
+                wait_for_answers(senders, 1)
+            took = [seconds for _, seconds in senders.landed]
+        finally:
+            crowd.close()
+    used = memory(site.one)
+    note = (
+        f"{min(count, enough - 400)} connections; the slowest webhook took {max(took):.1f} s; "
+        f"memory {before:.0f} MiB before, {used:.0f} MiB at its peak"
+    )
+    what = "idle connections" if kind == "idle" else "connections that send a byte now and then"
+    site.hold_to_promises(f"{count} {what}", 1, max(took), note, at_least=15)
+    assert used - before < 300
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(8, marks=torture)])
+def test_it_says_503_at_once_when_the_queue_is_full(on_sqlite, times):
+    """Somebody holds SQLite's lock: four may wait, all others are turned away before they wait."""
+    site, longest, busy = on_sqlite({"limits": {"queue": 4}}), 0.0, "mttx_webhook_failures_total"
+    for _ in range(times):
+        with sending(site.exporters, clients=12, pause=0.1) as senders:
+            site.senders.append(senders)
+            wait_for_answers(senders)
+            with closing(sqlite3.connect(site.one.database, isolation_level=None, timeout=30)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                before = site.one.get_metrics().total(busy, reason="busy")
+                refusing(senders, sum(senders.refused.values()) + 20)
+                assert request("GET", f"{site.one.url}/-/healthy").status == 200
+                assert site.one.get_metrics().total(busy, reason="busy") >= before + 10
+                other.execute("ROLLBACK")
+            longest = max(longest, recovered(senders, time.monotonic()))
+    assert set(senders.refused) == {503}
+    site.hold_to_promises("queue full (limits.queue: 4, the database locked)", times, longest)
