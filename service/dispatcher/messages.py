@@ -109,7 +109,7 @@ class MessageTarget:
     def _plan_reminder(self, claim: Claim, talk: Talk, now: datetime) -> Plan:
         reminder = next((one for one in self._reminders(talk, now) if name_of(one) == claim.item), None)
         if reminder is None:  # it says nothing as things are, which may change until its time has come
-            return Plan(UNSAID, not_before=claim.pending_since)
+            return Plan(UNSAID, not_before=claim.not_before)
         message = self._speech.reminder(talk, reminder)
         send = partial(say_once, self._chat, claim, message, self._place(talk, reminder.at))
         return Plan(digest_of(message), (), send, not_before=reminder.at)

@@ -83,6 +83,8 @@ class Ledger:
         self.groups: dict[GroupKey, set[int]] = {}
         self.groups_of: dict[int, set[GroupKey]] = {}
         self.touched: set[int] = set()
+        self.touched_at: datetime | None = None
+        """When the first news of the transaction came; an incident may have been heard of by a clock that was ahead."""
         self.outdated: set[int] = set()
         self.withdrawn: list[Observation] = []
         self.changed_episodes: set[int] = set()
@@ -118,6 +120,7 @@ class Ledger:
     def touch(self, entry: Entry, heard_at: datetime) -> None:
         """Have the incident computed and written again."""
         entry.heard_at = max(entry.heard_at, heard_at)
+        self.touched_at = min(self.touched_at or heard_at, heard_at)
         self.touched.add(entry.id)
         self.outdated.add(entry.id)
 

@@ -42,7 +42,7 @@ _FORGOTTEN = {"remote_id": None, "digest": None, "failure": None}
 class Claim:
     """A row to be delivered, ours until `until`. `attempts`: deliveries begun before, which may have got through.
 
-    `pending_since` lies ahead where the row is for later.
+    `not_before` is set where the row is for later.
     """
 
     row_id: int
@@ -54,7 +54,7 @@ class Claim:
     digest: bytes | None
     remote_id: int | None
     attempts: int
-    pending_since: datetime
+    not_before: datetime | None
     lease: str
     until: datetime
 
@@ -168,7 +168,7 @@ class Outbox:
 
     def waiting(self, target: str, now: datetime) -> Waiting:
         """Count what waits; what is planned for later does not."""
-        waits = and_(_o.target == target, _PENDING, _o.pending_since <= now)
+        waits = and_(_o.target == target, _PENDING, ~_later(_o, now))
         pending = select(func.count(), func.min(_o.pending_since)).where(waits)
         stopped = select(func.count()).where(_o.target == target, _o.failure.is_not(None))
         with translated(), self._read() as connection:
@@ -176,14 +176,12 @@ class Outbox:
             return Waiting(count, oldest, connection.scalar(stopped) or 0)
 
     def resume(self, target: str, now: datetime) -> None:
-        """Try again what was given up, and at once what waits for its next attempt.
-
-        Rows for later come up too, since a clock that was wrong may have planned them; their target puts them back.
-        """
+        """Try again what was given up, and at once what waits for its next attempt; what is for later stays so."""
         rows = update(t.outbox).where(_o.target == target)
         with translated(), self._write() as connection:
             connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
-            connection.execute(rows.where(_PENDING, _o.next_attempt_at > now).values(next_attempt_at=now))
+            waits = and_(_PENDING, _o.next_attempt_at > now, ~_later(_o, now))
+            connection.execute(rows.where(waits).values(next_attempt_at=now))
 
     def enlist(self, target: str, planned: Sequence[Planned], now: datetime) -> None:
         """Mark what is open or owes something, which may have come before the target was configured, or under other
@@ -225,10 +223,15 @@ def _free(now: datetime, latest: datetime) -> Any:
     return or_(_o.lease_until.is_(None), _o.lease_until < now, _o.lease_until > latest)
 
 
+def _later(columns: Any, now: datetime) -> Any:
+    """Whether a row is for later than `now`."""
+    return and_(columns.not_before.is_not(None), columns.not_before > now)
+
+
 def _behind_another(now: datetime) -> Any:
     """Whether an earlier row of the same incident has to go out first."""
     other = t.outbox.alias()
-    pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None), other.c.pending_since <= now)
+    pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None), ~_later(other.c, now))
     same = and_(other.c.target == _o.target, other.c.incident_id == _o.incident_id, other.c.id < _o.id)
     return exists().where(same, pending)
 
@@ -244,7 +247,7 @@ def _claim(row: Any) -> Claim:
         digest=row.digest,
         remote_id=row.remote_id,
         attempts=row.attempts - 1,
-        pending_since=row.pending_since,
+        not_before=row.not_before,
         lease=row.leased_by,
         until=row.lease_until,
     )
@@ -280,6 +283,7 @@ def _row(target: str, one: Planned, now: datetime, attempts: int = 0) -> dict[st
         "attempts": attempts,
         "pending_since": at,
         "next_attempt_at": at,
+        "not_before": one.at,
     }
 
 

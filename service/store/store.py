@@ -52,9 +52,8 @@ class Transaction:
     def save(self, ledger: Ledger) -> None:
         """Write everything that changed in the ledger, and have it shown where targets are configured."""
         save(self._connection, ledger)
-        if self._targets and ledger.touched:
-            heard_at = max(ledger.entries[i].heard_at for i in ledger.touched)
-            mark(self._connection, self._targets, ledger.touched, heard_at)
+        if self._targets and ledger.touched_at is not None:
+            mark(self._connection, self._targets, ledger.touched, ledger.touched_at)
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""

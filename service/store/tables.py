@@ -214,6 +214,7 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("pending_since", Instant, nullable=False),
     Column("next_attempt_at", Instant, nullable=False),
+    Column("not_before", Instant),
     Column("lease_until", Instant),
     Column("leased_by", String(32)),
     Column("failure", String(32)),
@@ -223,4 +224,5 @@ outbox = Table(
 )
 """What is to be shown elsewhere, one row a thing. It is pending while `wanted`, which counts the changes, is ahead of
 `delivered`, and given up while `failure` says why. `digest` is of what was delivered last, `remote_id` its id over
-there; `attempts` counts the deliveries begun since the last that succeeded."""
+there; `attempts` counts the deliveries begun since the last that succeeded; `not_before` is set where the row is for
+later, such as a reminder."""

@@ -32,7 +32,7 @@ def test_it_asks_grafana_nothing_when_a_repeat_changed_nothing(site):
     site.send(alert(0))
     site.deliver()
     asked = len(site.grafana.asked)
-    site.send(alert(0))
+    site.send(alert(0), received=700)
     assert site.waiting().pending == 1
     site.deliver()
     assert len(site.grafana.asked) == asked

@@ -449,3 +449,16 @@ def _eventually(true):
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_it_delivers_what_is_told_of_an_incident_that_a_clock_ahead_had_heard_of(site):
+    site.send(alert(0), received=1000)
+    site.now = at(1000)
+    site.deliver()
+    site.now = at(600)
+    site.send(alert(0, 42), received=601)
+    site.now = at(602)
+    assert site.waiting().pending == 1
+    dispatcher = site.dispatcher()
+    assert dispatcher.step()
+    assert site.waiting().pending == 0

@@ -64,7 +64,7 @@ class Site(House):
     def deliver(self, minutes=None, dispatcher=None, within=300):
         """Take steps until nothing waits; at `minutes`, or letting time pass where the dispatcher rests."""
         self.now = self.now if minutes is None else at(minutes)
-        dispatcher = dispatcher or self.dispatcher()
+        dispatcher = dispatcher or next(iter(self._dispatchers), None) or self.dispatcher()
         for _ in range(within):
             if not dispatcher.step():
                 if not self.waiting().pending:

@@ -34,7 +34,8 @@ class World(House):
         self.tally = Tally(list(Source), list(Failure), list(Ignored), self.store.last_heard())
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
         process = ProcessCollector(self.tally, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
-        outbox = OutboxCollector(TARGETS, self.store.outbox.waiting, DeliveryTally(TARGETS, ["permanent"]))
+        waiting = lambda target: self.store.outbox.waiting(target, at(self.minutes))  # noqa: E731 - the same
+        outbox = OutboxCollector(TARGETS, waiting, DeliveryTally(TARGETS, ["permanent"]))
         self.registry = registry([self.incidents, process, outbox])
         self.expose = exposition(self.registry)
 

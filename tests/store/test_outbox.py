@@ -150,15 +150,21 @@ def test_it_keeps_a_row_for_later_until_its_time_and_holds_nothing_up_with_it(st
     assert [c.item for c in claim(store, minutes=40)] == ["region"]
 
 
-def test_it_brings_up_rows_for_later_when_it_is_resumed_and_takes_them_back(store):
+def test_it_leaves_rows_for_later_where_they_are_when_it_is_resumed(store):
     want(store, 1)
     (region,) = claim(store)
     store.outbox.settle([Delivered(region, 7, DIGEST, (Planned(1, "remind:x", at=at(30)),))], NOW)
     store.outbox.resume("grafana", at(5))
-    (early,) = claim(store, minutes=5)
-    store.outbox.settle([Postponed(early, at(30), begun=False)], at(5))
     assert claim(store, minutes=29) == []
-    assert [(c.item, c.attempts) for c in claim(store, minutes=30)] == [("remind:x", 0)]
+    assert [(c.item, c.not_before) for c in claim(store, minutes=30)] == [("remind:x", at(30))]
+
+
+def test_it_counts_what_was_marked_by_a_clock_that_was_ahead(store):
+    """Nothing of it is for later: it waits, and goes out once the clock is right and the outbox is resumed."""
+    want(store, 1, minutes=300)
+    assert store.outbox.waiting("grafana", at(5)).pending == 1
+    store.outbox.resume("grafana", at(5))
+    assert len(claim(store, minutes=5)) == 1
 
 
 def test_it_enlists_what_is_open_or_owed_and_what_is_planned_besides(house):
