@@ -37,6 +37,10 @@ def world(start, tmp_path, prometheus_needed, alertmanager_needed):
         yield target, exporter, alertmanager, start(prometheus)
 
 
+def notes(exporter):
+    return [event for event in exporter.incident()["events"] if event["kind"] == "note"]
+
+
 def test_what_fired_and_resolved_while_the_exporter_was_down_is_an_incident_once(world):
     target, exporter, alertmanager, prometheus = world
     until(lambda: prometheus.value("demo_broken") == 0, "Prometheus to scrape")
@@ -60,7 +64,7 @@ def test_what_fired_and_resolved_while_the_exporter_was_down_is_an_incident_once
     assert incident["phase"] == "resolved"
     assert abs(instant(incident["milestones"]["detected"]) - starts_at) < timedelta(milliseconds=2)
     assert abs(instant(incident["milestones"]["resolved"]) - resolved_by) < 2 * INTERVAL + timedelta(seconds=1)
-    (note,) = [event for event in incident["events"] if event["kind"] == "note"]
+    (note,) = until(lambda: notes(exporter), "the note, which is recorded after it")
     assert note["source"] == "reconciled"
     exporter.restart()
     time.sleep(4)
