@@ -18,7 +18,7 @@ from service.domain.policy import Severity
 from service.domain.reminders import Reminder
 from service.render.conversation import Kind, Said, Saying, Talk
 from service.render.subject import REGION, Subject
-from service.store.outbox import OWED, Claim, Planned
+from service.store.outbox import OWED, TEAM, Claim, Planned
 from service.store.stories import Known, Story
 
 UNSAID = bytes(16)
@@ -45,8 +45,10 @@ class MessageTarget:
 
     def plan(self, claim: Claim, story: Story | None, now: datetime) -> Plan:
         """Say what a row is to become. Raises `DeliveryError` where a template cannot be filled in."""
-        if story is None:
+        if claim.incident_id == TEAM:
             return self._review.plan(self._chat, claim, now)
+        if story is None:
+            return Plan(UNSAID)
         talk = talk_of(story, claim.incident_id)
         known = [one for one in story.known if one.incident_id == claim.incident_id]
         if claim.item in (REGION, OWED):

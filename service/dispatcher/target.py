@@ -54,9 +54,6 @@ class Queue(Protocol):
     def resume(self, target: str, now: datetime) -> None:
         """Try again what was given up."""
 
-    def enlist(self, target: str, planned: Sequence[Planned], now: datetime) -> None:
-        """Mark what is open or owed, and want `planned` besides."""
-
     def waiting(self, target: str, now: datetime) -> Waiting:
         """Count what waits."""
 

@@ -38,7 +38,7 @@ class Reminder:
 
     def counts(self, now: datetime) -> bool:
         """Say whether it still says something at `now`: what is late is not due soon."""
-        return now < self.due_at if self.level in _SOON.values() else True
+        return self.level not in _SOON.values() or now < self.due_at
 
 
 _SOON = {Stage.DRAFT: Level.DRAFT_SOON, Stage.FINAL: Level.FINAL_SOON}

@@ -19,7 +19,6 @@ MOST_NEWS = 20
 MOST_DONE = 5
 LONGEST_TITLE = 200
 LONGEST_NOTE = 500
-_DONE = (EventKind.MITIGATED, EventKind.NOTE)
 
 
 def facts_of(
@@ -88,10 +87,12 @@ def _words(event: Event) -> str:
 
 def _done(standing: Sequence[Event]) -> tuple[str, ...]:
     """Return what was done about it: what was said with mitigations and important notes, the latest of them."""
-    acts = (
-        e for e in standing if e.kind is EventKind.MITIGATED or (e.kind in _DONE and e.data.get("important") is True)
-    )
+    acts = (e for e in standing if e.kind is EventKind.MITIGATED or _is_important_note(e))
     return tuple(words for event in acts if (words := _words(event)))[-MOST_DONE:]
+
+
+def _is_important_note(event: Event) -> bool:
+    return event.kind is EventKind.NOTE and event.data.get("important") is True
 
 
 def _owed(incident: Incident, policy: Policy) -> tuple[Owed, ...]:
