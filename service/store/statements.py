@@ -9,14 +9,26 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Dialect, Select, any_, bindparam, func, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Dialect,
+    LargeBinary,
+    Select,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import dml
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.types import TypeEngine
 
-from service.store.types import JsonList
+from service.store.types import JsonList, Stored
 
 FEW, MOST_AT_ONCE = 8, 64
 """Rows in one statement; times the columns they stay far below what PostgreSQL takes (65535 parameters)."""
@@ -123,17 +135,32 @@ class _Compiled:
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement has no other
         self.sql = str(compiled)
         self._positional = compiled.positiontup is not None
-        self._processors = [
-            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-            for name in compiled.positiontup or compiled.binds
-        ]
+        self._names = list(compiled.positiontup or compiled.binds)
+        processors = ((i, _binder(compiled.binds[name].type, dialect)) for i, name in enumerate(self._names))
+        self._processors = [(i, process) for i, process in processors if process is not None]
         self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
 
     def bind(self, row: Mapping[str, Any]) -> Any:
         if self._constants:
             row = {**self._constants, **row}
-        values = [process(row[name]) if process else row[name] for name, process in self._processors]
-        return values if self._positional else dict(zip((n for n, _ in self._processors), values, strict=True))
+        values = [row[name] for name in self._names]
+        for i, process in self._processors:
+            values[i] = process(values[i])
+        return values if self._positional else dict(zip(self._names, values, strict=True))
+
+
+def _binder(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes of a value what the driver takes, None for what it takes as it is."""
+    if isinstance(kind, Stored):
+        return kind.store  # without SQLAlchemy's wrapping
+    if isinstance(kind, LargeBinary):
+        return None  # all our drivers take bytes
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes a value of what the driver gives, None for what is one already."""
+    return kind.read if isinstance(kind, Stored) else kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 class _Named:
@@ -142,7 +169,7 @@ class _Named:
     def __init__(self, query: Query, dialect: Dialect) -> None:
         columns = list(query.selected_columns)
         self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
-        self._processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._processors = [_reader(column.type, dialect) for column in columns]
 
     def __call__(self, found: Sequence[Sequence[Any]]) -> list[Any]:
         return [self._row._make(map(_processed, one, self._processors)) for one in found]

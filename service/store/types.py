@@ -1,23 +1,24 @@
 """How instants and structures lie in the database: the same on every engine, sortable, never naive."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+T = TypeVar("T")
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 NEVER = 2**62
 """What stands for "has not ended" in an index, so that what still goes on sorts behind everything that ended."""
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # `json.dumps` would make one for each value
 
 
 def to_microseconds(instant: datetime) -> int:
     """Return whole microseconds since 1970."""
-    return (instant - EPOCH) // MICROSECOND
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_microseconds(value: int) -> datetime:
@@ -25,57 +26,87 @@ def from_microseconds(value: int) -> datetime:
     return EPOCH + timedelta(microseconds=value)
 
 
-class Instant(TypeDecorator[datetime]):
+class Stored(TypeDecorator[T]):
+    """A type of ours. What is written is made by `store` and made back by `read`, whatever the engine."""
+
+    @staticmethod
+    def store(value: Any) -> Any:
+        """To the database."""
+        raise NotImplementedError
+
+    @staticmethod
+    def read(value: Any) -> Any:
+        """From the database."""
+        raise NotImplementedError
+
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's
+        """To the database."""
+        return self.store(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> T | None:  # noqa: ARG002 - SQLAlchemy's
+        """From the database."""
+        found: T | None = self.read(value)
+        return found
+
+
+class Instant(Stored[datetime]):
     """An aware datetime as microseconds since 1970."""
 
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's
+    @staticmethod
+    def store(value: datetime | None) -> int | None:
         """To the database."""
         return None if value is None else to_microseconds(value)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    @staticmethod
+    def read(value: int | None) -> datetime | None:
         """From the database."""
         return None if value is None else from_microseconds(value)
 
 
-class End(TypeDecorator[datetime]):
+class End(Stored[datetime]):
     """The end of something, or None while it goes on; never NULL in the database, so that unique keys hold it."""
 
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int:  # noqa: ARG002
+    @staticmethod
+    def store(value: datetime | None) -> int:
         """To the database."""
         return NEVER if value is None else to_microseconds(value)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    @staticmethod
+    def read(value: int | None) -> datetime | None:
         """From the database."""
         return None if value is None or value == NEVER else from_microseconds(value)
 
 
-class Json(TypeDecorator[Mapping[str, Any]]):
+class Json(Stored[Mapping[str, Any]]):
     """A JSON object as text."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str:  # noqa: ARG002
+    @staticmethod
+    def store(value: Mapping[str, Any] | None) -> str:
         """To the database."""
-        return _COMPACT.encode(value or {})
+        return to_json(value or {}).decode()
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any]:  # noqa: ARG002
+    @staticmethod
+    def read(value: str | None) -> Mapping[str, Any]:
         """From the database."""
-        return json.loads(value) if value else {}
+        return from_json(value) if value else {}
 
 
-class JsonList(TypeDecorator[Sequence[Any]]):
+class JsonList(Stored[Sequence[Any]]):
     """A list as JSON text, which `json_each` takes apart."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002
+    @staticmethod
+    def store(value: Sequence[Any] | None) -> str:
         """To the database."""
-        return _COMPACT.encode(value or [])
+        return to_json(value or []).decode()
