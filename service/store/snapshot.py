@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import BigInteger, Connection, Row, Select, func, or_, select, type_coerce
 
 from service.domain.actions import ActionState
 from service.domain.incident import Phase, ResolutionSource
@@ -13,6 +13,7 @@ from service.domain.policy import Milestone, Severity, Stage
 from service.domain.totals import Total
 from service.store import tables as t
 from service.store.reading import milestones_of
+from service.store.types import from_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +138,22 @@ def _totals(connection: Connection) -> list[Total]:
 
 
 def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recent], None]) -> None:
-    """Call `visit` with each incident detected after `since`, so that there is never a list of them all."""
+    """Call `visit` with each incident detected after `since` of which more is known than that: no list of them all.
+
+    Those that were only just detected, which a storm has thousands of, have no interval yet and lack nothing.
+    """
     c = t.incidents.c
-    columns = (c.severity, c.phase, c.resolution_source, *(c[f"{m.value}_at"] for m in Milestone))
-    live = select(*columns).where(_LIVE, c.phase != Phase.DISMISSED)
-    detected = live.where(c.detected_at > since)
-    undetected = live.where(c.detected_at.is_(None), c.opened_at > since)
+    at = {m: c[f"{m.value}_at"] for m in Milestone}
+    more = or_(*(column.is_not(None) for milestone, column in at.items() if milestone is not Milestone.DETECTED))
+    instants = (type_coerce(column, BigInteger) for column in at.values())  # most are None: not worth a call each
+    known = select(c.severity, c.phase, c.resolution_source, *instants).where(_LIVE, c.phase != Phase.DISMISSED, more)
+    detected = known.where(c.detected_at > since)
+    undetected = known.where(c.detected_at.is_(None), c.opened_at > since)
     for query in (detected, undetected):
-        for severity, phase, source, *instants in connection.execution_options(yield_per=1000).execute(query):
-            milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
+        for severity, phase, source, *stored in connection.execution_options(yield_per=1000).execute(query):
+            milestones = {
+                m: from_microseconds(value) for m, value in zip(Milestone, stored, strict=True) if value is not None
+            }
             visit(Recent(Severity(severity), Phase(phase), ResolutionSource(source) if source else None, milestones))
 
 

@@ -318,20 +318,33 @@ def test_it_shows_the_recent_past_without_what_was_dismissed_or_merged(house):
         house.open(event(K.DETECTED, 10))
     house.tell(2, K.DISMISSED, 11)
     house.tell(3, K.MERGED, 11, data={"into": "INC-1"})
+    house.tell(1, K.MITIGATED, 20)
     house.tell(4, K.RESOLVED, 30)
     seen = []
     house.store.visit_recent(at(9), seen.append)
-    assert sorted(r.phase for r in seen) == [Phase.DETECTED, Phase.RESOLVED]
+    assert sorted(r.phase for r in seen) == [Phase.MITIGATED, Phase.RESOLVED]
     seen.clear()
     house.store.visit_recent(at(10), seen.append)
     assert seen == []
 
 
+def test_it_leaves_out_of_the_recent_past_what_was_only_just_detected(house):
+    """A storm has thousands of them; they have no interval, and nothing is missing of them yet."""
+    house.open(event(K.DETECTED, 10))
+    house.open(event(K.NOTE, 10, data={"text": "x"}))
+    seen = []
+    house.store.visit_recent(at(9), seen.append)
+    assert seen == []
+    house.tell(1, K.STARTED, 11, occurred_at=at(5))
+    house.store.visit_recent(at(9), seen.append)
+    assert [r.milestones for r in seen] == [{Milestone.STARTED: at(5), Milestone.DETECTED: at(10)}]
+
+
 def test_it_shows_what_was_never_detected_by_when_it_was_opened(house):
-    house.open(event(K.NOTE, 50, occurred_at=at(-9999), data={"text": "x"}))
+    house.open(event(K.MITIGATED, 50, occurred_at=at(-9999)))
     seen = []
     house.store.visit_recent(at(49), seen.append)
-    assert [r.milestones for r in seen] == [{}]
+    assert [r.phase for r in seen] == [Phase.MITIGATED]
     house.store.visit_recent(at(50), seen.append)
     assert len(seen) == 1
 
