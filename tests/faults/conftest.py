@@ -31,16 +31,16 @@ def on_sqlite(tmp_path, start, add):  # noqa: F811
 
 @pytest.fixture
 def on_postgresql(tmp_path, add):
-    """Give a function that starts three replicas on a PostgreSQL of their own."""
+    """Give a function that starts three replicas on a PostgreSQL; `under` are commands that run them."""
     if installed() is None:
         pytest.skip("PostgreSQL is not installed here (make servers)")
     with ExitStack() as stack:
 
-        def begin(config=None):
-            server = Postgres()
+        def begin(config=None, under=((), (), ()), server=None):
+            server = server or Postgres()
             stack.callback(server.remove)
             server.start()
-            made = replicas(tmp_path, server.new_database(), config)
+            made = replicas(tmp_path, server.new_database(), config, under)
             for replica in made:
                 stack.callback(replica.stop)
             for replica in made:
@@ -52,10 +52,15 @@ def on_postgresql(tmp_path, add):
 
 @pytest.fixture
 def on(request, on_sqlite):
-    """Give the function for the engine that a test is parametrized with: `sqlite` or `postgresql`."""
+    """Give the function for the engine that a test is parametrized with: `sqlite` or `postgresql`.
 
-    def begin(engine, config=None):
-        return on_sqlite(config) if engine == "sqlite" else request.getfixturevalue("on_postgresql")(config)
+    `under` is a command that runs each exporter.
+    """
+
+    def begin(engine, config=None, under=()):
+        if engine == "sqlite":
+            return on_sqlite(config, under)
+        return request.getfixturevalue("on_postgresql")(config, [under] * 3)
 
     return begin
 

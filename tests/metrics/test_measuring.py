@@ -105,6 +105,15 @@ def test_it_keeps_nothing_of_a_store_that_was_away(clock):
     assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
 
 
+def test_it_does_not_wait_for_ever_for_what_is_computed_for_somebody_else(clock, monkeypatch):
+    """Where the store hangs, so does whoever computes; those who wait behind hold threads meanwhile."""
+    monkeypatch.setattr(measurements, "TURN_SECONDS", 0.1)
+    kept = measuring(Store(clock), clock)
+    with kept._lock, pytest.raises(StoreUnavailable, match="computed for others"):
+        kept.statistics(at(0))
+    assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
+
+
 def test_it_looks_back_over_the_longest_window(clock):
     store = Store(clock)
     measuring(store, clock).statistics(at(0))
