@@ -36,6 +36,7 @@ from service.store.readers import Readers
 from service.store.reading import incident_record, page_of_incidents
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.store.saving import save
+from service.store.shared_time import SharedTime
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
 from service.store.told import Told, read_told
@@ -51,9 +52,10 @@ _LAST_IDS = Read(
 class Transaction:
     """A write transaction. Ledgers are loaded from it and saved to it; leaving it commits, an error rolls back."""
 
-    def __init__(self, connection: Connection, targets: Collection[str] = ()) -> None:
+    def __init__(self, connection: Connection, targets: Collection[str], time: SharedTime) -> None:
         self._connection = connection
         self._targets = targets
+        self._time = time
         self._next: dict[str, int] = {}
 
     def load(self, wanted: Wanted, window: timedelta) -> Ledger:
@@ -64,7 +66,7 @@ class Transaction:
         """Write everything that changed in the ledger, and have it shown where targets are configured."""
         save(self._connection, ledger)
         if self._targets and ledger.touched_at is not None:
-            mark(self._connection, self._targets, ledger.touched, ledger.touched_at)
+            mark(self._connection, self._targets, ledger.touched, self._time.of(ledger.touched_at))
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""
@@ -100,6 +102,7 @@ class Store:
         self._targets = targets
         self._turn = threading.Lock()  # SQLite lets writers wait by sleeping; in one process they stand in line
         self._readers = Readers()
+        self.time = SharedTime(self._read, shared=engine.dialect.name == "postgresql")
         self.outbox = Outbox(self._read, self._write, policy)
 
     @classmethod
@@ -161,7 +164,7 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """Write: commits on leaving, rolls back where an error leaves it."""
         with translated(), self._write() as connection:
-            yield Transaction(connection, self._targets)
+            yield Transaction(connection, self._targets, self.time)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

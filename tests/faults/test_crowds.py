@@ -89,7 +89,7 @@ class Crowd:
 )
 def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on, engine, count, kind):
     """Of several replicas one has the crowd, and all get webhooks: it has its share of the database nonetheless."""
-    site, took = on(engine), []
+    site, took = on(engine, common=count < 10_000), []
     before = memory(site.one, "VmRSS")
     with files(count + 500) as enough:
         crowd = Crowd(site.one.port)
@@ -153,7 +153,7 @@ def test_it_says_503_at_once_when_the_queues_of_all_replicas_are_full(on_postgre
 
     Whoever waits for the turn for 20 s is told that the store does not answer.
     """
-    site, longest = on_postgresql({"limits": {"queue": 4}}), 0.0
+    site, longest = on_postgresql({"limits": {"queue": 4}}, common=not seconds), 0.0
     for _ in range(times):
         with sending(site.exporters, clients=30, pause=0.2) as senders:
             site.senders.append(senders)

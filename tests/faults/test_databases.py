@@ -27,21 +27,22 @@ def assert_alive(onlookers):
 @pytest.mark.parametrize(
     ("how", "seconds"),
     [
-        ("hung", 8),
+        ("stopped", 2),
+        ("hung", 7),
         pytest.param("stopped", 120, marks=torture),
         pytest.param("hung", 120, marks=torture),
     ],
 )
 def test_it_says_503_and_its_probe_answers_while_postgresql_is_away_for_long(on_postgresql, how, seconds):
     """Beside the senders pages, scrapes and probes wait for it, on each replica more than may read at a time."""
-    site, long = on_postgresql(), seconds >= 60
-    with sending(site.exporters, clients=3 * 72 if long else 24, pause=0.5, pace=0.2) as senders:
+    long = seconds >= 60
+    site = on_postgresql(common=not long)
+    with sending(site.exporters, clients=3 * 72 if long else 36, pause=0.5, pace=0.2) as senders:
         site.senders.append(senders)
         wait_for_answers(senders)
         with getattr(site.server, how)():
-            with looking(site.exporters, readers=10 if long else 5) as onlookers:
+            with looking(site.exporters, readers=10) as onlookers:
                 time.sleep(seconds)
-            answered_by_then = len(senders.answered)
             refused_by_then = Counter(senders.refused)
         recovery = recovered(senders, time.monotonic())
         wait_for_answers(senders)
@@ -52,10 +53,8 @@ def test_it_says_503_and_its_probe_answers_while_postgresql_is_away_for_long(on_
     assert_alive(onlookers)
     assert set(onlookers.outcomes["/-/ready"]) <= {503, "cut"}
     assert senders.slowest < PATIENCE
-    if long:
-        assert refused_by_then[503] > 0
-        assert onlookers.outcomes["/metrics"][200] > onlookers.outcomes["/metrics"]["cut"], onlookers.told()
-    assert answered_by_then
+    assert refused_by_then[503] > 0
+    assert set(onlookers.outcomes["/metrics"]) == {200}, onlookers.told()
 
 
 @contextmanager
