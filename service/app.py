@@ -72,7 +72,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
     outbox = (
-        [OutboxCollector(targets, lambda one: store.outbox.waiting(one, shared_now()), deliveries)] if targets else []
+        [OutboxCollector(targets, lambda one: store.outbox.waiting(one, store.time.of(now())), deliveries)]
+        if targets
+        else []
     )
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
     inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)

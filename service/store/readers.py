@@ -14,6 +14,10 @@ ROOM_SECONDS = 5.0
 STALL_SECONDS = 2.0
 """After which those inside count as stuck: where nobody got an answer for so long, nobody waits to be let in."""
 
+REST_SECONDS = 0.5
+"""For which the others are told the same as one who waited for long and got no answer: a scrape reads several times,
+and has to be answered before its scraper gives up."""
+
 
 class Readers:
     """Lets readers in from any thread, `at_once` at a time."""
@@ -27,21 +31,25 @@ class Readers:
         self._inside = 0
         self._moved = 0.0  # when somebody came or went
         self._well = True  # whether the last who went had been answered; else coming and going says nothing
+        self._rests_until = 0.0
         self._changed = threading.Condition()
 
     @contextmanager
     def room(self) -> Iterator[None]:
         """Read while the block runs. Raises `StoreUnavailable` where nobody makes room."""
         self._enter()
-        well = False
+        began, well = time.monotonic(), False
         try:
             yield
             well = True
         finally:
-            self._leave(well)
+            self._leave(well, time.monotonic() - began)
 
     def _enter(self) -> None:
         with self._changed:
+            if time.monotonic() < self._rests_until:
+                msg = "it did not answer somebody else just now"
+                raise StoreUnavailable(msg)
             end = time.monotonic() + self._room_seconds
             while self._inside >= self._at_once:
                 left = min(end, self._moved + self._stall_seconds) - time.monotonic()
@@ -52,10 +60,12 @@ class Readers:
             self._inside += 1
             self._move()
 
-    def _leave(self, well: bool) -> None:
+    def _leave(self, well: bool, took: float) -> None:
         with self._changed:
             self._inside -= 1
             self._well = well
+            if not well and took > self._stall_seconds:
+                self._rests_until = time.monotonic() + REST_SECONDS
             self._move()
             self._changed.notify()
 

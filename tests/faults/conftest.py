@@ -47,7 +47,7 @@ def three_replicas(folder, config=None, under=((), (), ()), server=None):
 @pytest.fixture(scope="session")
 def common_replicas(tmp_path_factory):
     """Give three replicas of which a few clients are too many: the short runs share them."""
-    narrow = {"threads": 8, "limits": {"queue": 4}}
+    narrow = {"threads": 8, "limits": {"queue": 4}, "grafana": {"url": "http://127.0.0.1:9", "token": "nobody listens"}}
     with three_replicas(tmp_path_factory.mktemp("common"), narrow) as common:
         yield common
 

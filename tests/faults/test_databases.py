@@ -15,6 +15,7 @@ from tests.real.http import request
 pytestmark = pytest.mark.real
 
 torture = pytest.mark.torture
+NOWHERE = {"url": "http://127.0.0.1:9", "token": "nobody listens"}
 PATIENCE = 34
 """Seconds in which a webhook is answered, whatever hangs: two to be let in and thirty for the commit."""
 
@@ -36,7 +37,7 @@ def assert_alive(onlookers):
 def test_it_says_503_and_its_probe_answers_while_postgresql_is_away_for_long(on_postgresql, how, seconds):
     """Beside the senders pages, scrapes and probes wait for it, on each replica more than may read at a time."""
     long = seconds >= 60
-    site = on_postgresql(common=not long)
+    site = on_postgresql({"grafana": NOWHERE}, common=not long)
     with sending(site.exporters, clients=3 * 72 if long else 36, pause=0.5, pace=0.2) as senders:
         site.senders.append(senders)
         wait_for_answers(senders)

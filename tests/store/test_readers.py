@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from service.store import StoreUnavailable
-from service.store.readers import Readers
+from service.store.readers import REST_SECONDS, Readers
 
 
 @contextmanager
@@ -67,11 +67,32 @@ def test_it_has_nobody_wait_behind_those_who_are_stuck():
         assert refused_after(readers) < 0.2
 
 
+def test_who_comes_right_after_one_that_got_no_answer_is_told_the_same():
+    readers = Readers(stall_seconds=0.1)
+    with held(readers, ends_well=False):
+        time.sleep(0.2)
+    with pytest.raises(StoreUnavailable, match="just now"), readers.room():
+        pass
+    time.sleep(REST_SECONDS)
+    with readers.room():
+        pass
+
+
+def test_a_failure_that_came_at_once_concerns_nobody_else():
+    """As of damaged pages, which fail for those alone who need them."""
+    readers = Readers(stall_seconds=5)
+    with held(readers, ends_well=False):
+        pass
+    with readers.room():
+        pass
+
+
 def test_those_who_left_without_an_answer_show_no_progress():
     """While the store hangs, whoever gives up makes room for the next to hang: the others shall not wait for that."""
     readers = Readers(at_once=1, room_seconds=8, stall_seconds=0.5)
     with held(readers, ends_well=False):
         time.sleep(0.6)
+    time.sleep(REST_SECONDS)
     with held(readers):
         assert refused_after(readers) < 0.4
 
@@ -80,6 +101,7 @@ def test_it_forgets_that_somebody_was_stuck_once_one_had_an_answer():
     readers = Readers(at_once=1, room_seconds=0.4, stall_seconds=0.3)
     with held(readers, ends_well=False):
         time.sleep(0.4)
+    time.sleep(REST_SECONDS)
     with readers.room():
         pass
     with held(readers):
