@@ -64,8 +64,7 @@ class Measuring:
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now`, or shortly before. Raises `StoreUnavailable`."""
         if not self._lock.acquire(timeout=TURN_SECONDS):
-            msg = "the statistics are being computed for others, and it takes long"
-            raise StoreUnavailable(msg)
+            return self._meanwhile()
         try:
             version, moment = self._version(), time.monotonic()
             if self._kept is not None and moment - self._kept_since < self._lifetime(self._kept, version):
@@ -75,6 +74,14 @@ class Measuring:
             return self._kept
         finally:
             self._lock.release()
+
+    def _meanwhile(self) -> Statistics:
+        """Return what was kept until somebody began to compute it anew, as long as that takes no longer than it may."""
+        kept = self._kept
+        if kept is not None and time.monotonic() - self._kept_since < 2 * KEEP_CHANGED * kept.seconds:
+            return kept
+        msg = "the statistics are being computed for others, and it takes long"
+        raise StoreUnavailable(msg)
 
     def table(self, window: str, now: datetime) -> Sequence[Row] | None:
         """Return the indicators of one window, None where there is no such window. Raises `StoreUnavailable`."""
