@@ -29,7 +29,7 @@ def assert_alive(onlookers):
     ("how", "seconds"),
     [
         ("stopped", 2),
-        ("hung", 7),
+        ("hung", 6),
         pytest.param("stopped", 120, marks=torture),
         pytest.param("hung", 120, marks=torture),
     ],
