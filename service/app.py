@@ -63,12 +63,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     measuring = Measuring(
         store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
     )
+
+    def shared_now() -> datetime:
+        return store.time.now(now())
+
     tally = Tally(list(Source), list(Failure), list(Ignored), _last_heard(store))
     incidents = IncidentCollector(measuring, policy, now)
     process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
-    outbox = [OutboxCollector(targets, lambda one: store.outbox.waiting(one, now()), deliveries)] if targets else []
-    dispatchers = dispatchers_of(settings, store, policy, deliveries, now)
+    outbox = (
+        [OutboxCollector(targets, lambda one: store.outbox.waiting(one, store.time.of(now())), deliveries)]
+        if targets
+        else []
+    )
+    dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
     inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
     upkeep = Upkeep(recorder, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
     app = Flask("mttx-exporter", static_folder=None)

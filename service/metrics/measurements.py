@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from service.domain.incident import Phase
 from service.domain.indicators import Row, intervals, table
 from service.domain.policy import Indicator, Milestone, Policy, Severity
-from service.store import Store
+from service.store import Store, StoreUnavailable
 from service.store.done import Done
 from service.store.snapshot import Recent, Snapshot
 
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 """The milestones that a resolved incident should have; what is owed later has deadlines instead."""
 
+TURN_SECONDS = 5.0
+"""How long a reader waits for statistics that are computed for somebody else; where the store hangs they never come."""
 CHEAP_SECONDS = 0.05
 KEEP_CHANGED = 20
 KEEP_UNCHANGED_SECONDS = 60.0
@@ -61,13 +63,25 @@ class Measuring:
 
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now`, or shortly before. Raises `StoreUnavailable`."""
-        with self._lock:
+        if not self._lock.acquire(timeout=TURN_SECONDS):
+            return self._meanwhile()
+        try:
             version, moment = self._version(), time.monotonic()
             if self._kept is not None and moment - self._kept_since < self._lifetime(self._kept, version):
                 return self._kept
             self._kept = self._compute(now)
             self._kept_version, self._kept_since = version, moment
             return self._kept
+        finally:
+            self._lock.release()
+
+    def _meanwhile(self) -> Statistics:
+        """Return what was kept until somebody began to compute it anew, as long as that takes no longer than it may."""
+        kept = self._kept
+        if kept is not None and time.monotonic() - self._kept_since < 2 * KEEP_CHANGED * kept.seconds:
+            return kept
+        msg = "the statistics are being computed for others, and it takes long"
+        raise StoreUnavailable(msg)
 
     def table(self, window: str, now: datetime) -> Sequence[Row] | None:
         """Return the indicators of one window, None where there is no such window. Raises `StoreUnavailable`."""

@@ -1,11 +1,14 @@
-"""The raw bodies of the webhooks that told of an incident."""
+"""The raw bodies of webhooks: those that told of an incident, when each source was heard last, and their end."""
 
 import zlib
+from datetime import datetime
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, delete, func, select, union
 
 from service.store import tables as t
 from service.store.records import BodyPage, RawBody
+
+FORGOTTEN_AT_ONCE = 5000
 
 
 def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit: int) -> BodyPage:
@@ -34,3 +37,25 @@ def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit
         for row in rows[:limit]
     )
     return BodyPage(bodies, skip + limit if len(rows) > limit else None)
+
+
+def forget_bodies(connection: Connection, before: datetime) -> None:
+    """Forget the bodies last received before `before`, some at a time: no statement may take for ever."""
+    c = t.deliveries.c
+    for source in connection.scalars(select(c.source).distinct()).all():
+        old = select(c.digest).where(c.source == source, c.last_received_at < before).limit(FORGOTTEN_AT_ONCE)
+        forgotten = FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE:
+            forgotten = connection.execute(delete(t.deliveries).where(c.digest.in_(old))).rowcount
+
+
+def last_heard(connection: Connection) -> dict[str, datetime]:
+    """Return when each source that is remembered last sent something."""
+    c = t.deliveries.c
+    heard: dict[str, datetime] = {}
+    source: str | None = ""
+    while source is not None:  # from one source to the next by the index, however many deliveries there are
+        source = connection.scalar(select(func.min(c.source)).where(c.source > source))
+        if source is not None:
+            heard[source] = connection.scalars(select(func.max(c.last_received_at)).where(c.source == source)).one()
+    return heard

@@ -16,6 +16,10 @@ TURN_TIMEOUT_MS = 20_000
 TURN = 0x6D747478
 """The advisory lock that all replicas write under by turns: ids are given out and incidents folded by whoever has it.
 One transaction carries many webhooks, so that the line is short."""
+CONNECT_SECONDS = 4
+STATEMENT_SECONDS = 25.0
+"""How long the service waits for the answer to one statement; longer than a replica waits for its turn. Migrations and
+commands of people take the time they need."""
 _KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 """Seconds, and tries. Who waits for a machine that is gone would hear of that after two hours otherwise."""
 _RIGHT = (
@@ -83,7 +87,7 @@ def _connect_postgresql(url: URL) -> Engine:
             pool_pre_ping=True,
             isolation_level="REPEATABLE READ",
             connect_args={
-                "connect_timeout": 5,
+                "connect_timeout": CONNECT_SECONDS,
                 "tcp_user_timeout": 10_000,
                 **_KEEPALIVES,
                 "application_name": "mttx-exporter",
@@ -92,9 +96,25 @@ def _connect_postgresql(url: URL) -> Engine:
         )
     except ModuleNotFoundError as error:  # pragma: no cover - the tests have it
         raise StoreRefused("PostgreSQL needs a driver: pip install 'mttx-exporter[postgresql]'") from error
+    from service.store.impatience import CHECK_SECONDS, Impatient  # noqa: PLC0415 - it needs the driver
+
+    def connect_impatiently(_dialect: object, _record: object, arguments: Any, keys: Any) -> Impatient:
+        return Impatient.connect(*arguments, **keys)
+
+    def check_soon(connection: Impatient | None, _record: object) -> None:
+        if connection is not None:
+            connection.patience = CHECK_SECONDS
+
+    event.listen(engine, "do_connect", connect_impatiently)
     event.listen(engine, "connect", _set_up_postgresql)
     event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "checkin", check_soon)
     return engine
+
+
+def impatient(engine: Engine) -> Engine:
+    """Return the same engine for a service, which does not wait for ever for a server that hangs."""
+    return engine.execution_options(patience=STATEMENT_SECONDS)
 
 
 def writing(engine: Engine) -> Engine:
@@ -131,7 +151,9 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:
 
 
 def _begin_postgresql(connection: Any) -> None:
-    if connection.get_execution_options().get("writes", False):
+    options = connection.get_execution_options()
+    connection.connection.driver_connection.patience = options.get("patience")
+    if options.get("writes", False):
         with driver_errors(connection.dialect):
             connection.connection.cursor().execute(f"SELECT pg_advisory_xact_lock({TURN})")
 

@@ -6,25 +6,37 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
 from service.store import tables as t
 from service.store.board import Board, Filter, ListPage, page_of, read_board
-from service.store.bodies import page_of_bodies
+from service.store.bodies import forget_bodies, last_heard, page_of_bodies
 from service.store.concerns import Concern, read_concerns
 from service.store.done import Done, page_of_postmortems, read_done
-from service.store.engine import StoreRefused, StoreUnavailable, connect, is_file, parse, shown, translated, writing
+from service.store.engine import (
+    StoreRefused,
+    StoreUnavailable,
+    connect,
+    impatient,
+    is_file,
+    parse,
+    shown,
+    translated,
+    writing,
+)
 from service.store.ledger import Ledger, Wanted
 from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, mark
 from service.store.pruning import Pruned, prunable, prune_some
+from service.store.readers import Readers
 from service.store.reading import incident_record, page_of_incidents
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.store.saving import save
+from service.store.shared_time import SharedTime
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
 from service.store.told import Told, read_told
@@ -40,9 +52,10 @@ _LAST_IDS = Read(
 class Transaction:
     """A write transaction. Ledgers are loaded from it and saved to it; leaving it commits, an error rolls back."""
 
-    def __init__(self, connection: Connection, targets: Collection[str] = ()) -> None:
+    def __init__(self, connection: Connection, targets: Collection[str], time: SharedTime) -> None:
         self._connection = connection
         self._targets = targets
+        self._time = time
         self._next: dict[str, int] = {}
 
     def load(self, wanted: Wanted, window: timedelta) -> Ledger:
@@ -53,7 +66,7 @@ class Transaction:
         """Write everything that changed in the ledger, and have it shown where targets are configured."""
         save(self._connection, ledger)
         if self._targets and ledger.touched_at is not None:
-            mark(self._connection, self._targets, ledger.touched, ledger.touched_at)
+            mark(self._connection, self._targets, ledger.touched, self._time.of(ledger.touched_at))
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""
@@ -62,9 +75,7 @@ class Transaction:
 
     def prune_deliveries(self, before: datetime) -> None:
         """Forget the raw bodies last received before `before`."""
-        for source in self._connection.scalars(select(t.deliveries.c.source).distinct()).all():
-            old = (t.deliveries.c.source == source, t.deliveries.c.last_received_at < before)
-            self._connection.execute(delete(t.deliveries).where(*old))
+        forget_bodies(self._connection, before)
 
     def _reserve(self, table: str) -> int:
         """Return the next id of a table; whoever writes holds the database, so that nobody else takes it."""
@@ -90,7 +101,9 @@ class Store:
         self._lock = lock
         self._targets = targets
         self._turn = threading.Lock()  # SQLite lets writers wait by sleeping; in one process they stand in line
-        self.outbox = Outbox(engine.connect, self._write, policy)
+        self._readers = Readers()
+        self.time = SharedTime(self._read, shared=engine.dialect.name == "postgresql")
+        self.outbox = Outbox(self._read, self._write, policy)
 
     @classmethod
     def open(cls, database_url: str, policy: Policy, targets: Collection[str] = ()) -> "Store":
@@ -117,7 +130,7 @@ class Store:
                 raise
             msg = f"cannot open {shown(url)}: {error}"
             raise StoreRefused(msg) from error
-        return cls(engine, policy, lock, targets)
+        return cls(impatient(engine), policy, lock, targets)
 
     @classmethod
     def beside(cls, database_url: str, policy: Policy) -> "Store":
@@ -151,7 +164,12 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """Write: commits on leaving, rolls back where an error leaves it."""
         with translated(), self._write() as connection:
-            yield Transaction(connection, self._targets)
+            yield Transaction(connection, self._targets, self.time)
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(), self._readers.room(), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -160,12 +178,12 @@ class Store:
 
     def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers."""
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             connection.execute(select(1))
 
     def incident(self, incident_id: int) -> IncidentRecord | None:
         """Return one incident with its history; of a merged one, the record of the incident that absorbed it."""
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return incident_record(connection, incident_id, self._policy)
 
     def incidents(
@@ -182,7 +200,7 @@ class Store:
 
         Empty `phases` and `severities` mean all; `before` is the `next_before` of the page that came ahead.
         """
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return page_of_incidents(
                 connection,
                 phases=phases,
@@ -200,7 +218,7 @@ class Store:
 
         Of the next older ones `before` an id, or of the next newer ones `after` it.
         """
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return page_of(connection, wanted, now, before=before, after=after, limit=limit)
 
     def board(self, *, now: datetime, until: datetime, limit: int) -> Board:
@@ -208,7 +226,7 @@ class Store:
 
         At most `limit` of each are listed; counts are whole.
         """
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return read_board(connection, self._policy, now, until, limit)
 
     def concerns(self, since: datetime) -> tuple[Concern, ...]:
@@ -216,7 +234,7 @@ class Store:
 
         Those that were dismissed or merged into another are left out, and so is what exceeds some hundreds.
         """
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return read_concerns(connection, since)
 
     def snapshot(self, now: datetime, cap: int) -> Snapshot:
@@ -224,7 +242,7 @@ class Store:
 
         At most `cap` incidents are listed one by one in each list; counts are never capped.
         """
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return read_snapshot(connection, now, cap)
 
     def postmortems(self, *, owing_only: bool, before: int | None, limit: int) -> RecordPage:
@@ -232,22 +250,22 @@ class Store:
 
         `owing_only`: those that owe a stage of the postmortem, an action, its verification, or a check that fails.
         """
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return page_of_postmortems(connection, self._policy, owing_only=owing_only, before=before, limit=limit)
 
     def bodies(self, incident_id: int, *, skip: int = 0, limit: int) -> BodyPage:
         """Return the raw bodies that told of an incident, the earliest first, as far as they are still kept."""
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return page_of_bodies(connection, incident_id, skip=skip, limit=limit)
 
     def done(self, now: datetime, since: datetime) -> Done:
         """Return what was verified since then, and the checks that incidents detected since then fail at `now`."""
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return read_done(connection, now, since)
 
     def visit_recent(self, since: datetime, visit: Callable[[Recent], None]) -> None:
         """Call `visit` with each incident that was detected after `since`; dismissed and merged ones are left out."""
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             visit_recent(connection, since, visit)
 
     def told(self) -> Iterator[Told]:
@@ -257,7 +275,7 @@ class Store:
 
     def prunable(self, before: datetime) -> int:
         """Return how many incidents `prune` would forget, without those that they absorbed."""
-        with translated(), self._engine.connect() as connection:
+        with self._read() as connection:
             return connection.scalar(select(func.count()).select_from(prunable(before).subquery())) or 0
 
     def prune(self, before: datetime) -> Iterator[Pruned]:
@@ -275,13 +293,5 @@ class Store:
 
     def last_heard(self) -> dict[str, datetime]:
         """Return when each source that is remembered last sent something."""
-        c = t.deliveries.c
-        heard: dict[str, datetime] = {}
-        source: str | None = ""
-        with translated(), self._engine.connect() as connection:
-            while source is not None:  # from one source to the next by the index, however many deliveries there are
-                source = connection.scalar(select(func.min(c.source)).where(c.source > source))
-                if source is not None:
-                    latest = select(func.max(c.last_received_at)).where(c.source == source)
-                    heard[source] = connection.scalars(latest).one()
-        return heard
+        with self._read() as connection:
+            return last_heard(connection)

@@ -98,7 +98,7 @@ def sending(exporters, clients=8, count=None, **options):
         yield senders
         if count is not None:
             for thread in threads:
-                thread.join(600)
+                thread.join(1800)
     finally:
         senders.over.set()
         for thread in threads:

@@ -2,8 +2,9 @@
 
 import os
 import signal
+import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,8 +78,8 @@ def memory(exporter, what="VmHWM"):
 class Postgres(PostgreSQL):
     """Debian's PostgreSQL, which syncs, and which can be killed and stopped as a machine would be."""
 
-    def __init__(self):
-        super().__init__(fsync="on", full_page_writes="on")
+    def __init__(self, under=None, **options):
+        super().__init__(under, **{"fsync": "on", "full_page_writes": "on"} | options)
         self.port = free_port()  # while it is down nobody else may get it, not even a client that looks for it
 
     def pids(self):
@@ -116,11 +117,31 @@ class Postgres(PostgreSQL):
 
     def pause(self, seconds):
         """Stop all of it for a while, as a machine that hangs or is moved."""
+        with self.hung():
+            time.sleep(seconds)
+
+    def limit_files(self):
+        """Have the kernel refuse every write that makes a file larger than it is, to what runs now."""
+        for pid in self.pids():  # only their own user may
+            subprocess.run([*self._as, "prlimit", f"--pid={pid}", "--fsize=1:"], check=False, capture_output=True)
+
+    @contextmanager
+    def hung(self):
+        """Stop every process of it while the block runs: the kernel keeps the connections, and nobody answers."""
         self.signal_all(signal.SIGSTOP)
         try:
-            time.sleep(seconds)
+            yield
         finally:
             self.signal_all(signal.SIGCONT)
+
+    @contextmanager
+    def stopped(self):
+        """Have nobody listen while the block runs."""
+        self.stop("fast")
+        try:
+            yield
+        finally:
+            self.start()
 
 
 def _runs(pid):
@@ -129,9 +150,9 @@ def _runs(pid):
     return False
 
 
-def replicas(folder, url, config=None, count=3):
-    """Return exporters that share a database, started at the same moment, not waited for."""
-    made = [Exporter(folder / f"replica-{n}", config, database_url=url) for n in range(count)]
+def replicas(folder, url, config=None, under=((), (), ())):
+    """Return exporters that share a database, each run by a command, started at the same moment, not waited for."""
+    made = [Exporter(folder / f"replica-{n}", config, command, url) for n, command in enumerate(under)]
     for replica in made:
         replica.launch()
     return made

@@ -8,7 +8,9 @@ import time
 from contextlib import closing, contextmanager, suppress
 
 import pytest
+from sqlalchemy import create_engine, text
 
+from service.store.engine import TURN
 from tests.faults.senders import sending
 from tests.faults.site import memory, recovered, refusing, wait_for_answers
 from tests.real.http import request
@@ -74,24 +76,29 @@ class Crowd:
 
 
 @pytest.mark.parametrize(
-    ("count", "kind"),
+    ("engine", "count", "kind"),
     [
-        (1_500, "idle"),
-        pytest.param(10_000, "idle", marks=torture),
-        pytest.param(10_000, "slow", marks=torture),
+        ("sqlite", 1_500, "idle"),
+        ("postgresql", 1_500, "idle"),
+        *[
+            pytest.param(on, 10_000, kind, marks=torture)
+            for on in ("sqlite", "postgresql")
+            for kind in ("idle", "slow")
+        ],
     ],
 )
-def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on_sqlite, count, kind):
-    site, took = on_sqlite(), []
+def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on, engine, count, kind):
+    """Of several replicas one has the crowd, and all get webhooks: it has its share of the database nonetheless."""
+    site, took = on(engine, common=count < 10_000), []
     before = memory(site.one, "VmRSS")
     with files(count + 500) as enough:
         crowd = Crowd(site.one.port)
         try:
             crowd.gather(min(count, enough - 400))
             until(lambda: crowd.connected() > 400, "a crowd")
-            with sending(site.exporters, clients=2, pace=0.2) as senders:
+            with sending(site.exporters, clients=2 * len(site.exporters), pace=0.2) as senders:
                 site.senders.append(senders)
-                end = time.monotonic() + (5 if count < 10_000 else 30)
+                end = time.monotonic() + (3 if count < 10_000 else 30)
                 while time.monotonic() < end:
                     if kind == "slow":
                         crowd.say(BEGINNING[:1])
@@ -106,7 +113,7 @@ def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on_sqlite, count, 
         f"memory {before:.0f} MiB before, {used:.0f} MiB at its peak"
     )
     what = "idle connections" if kind == "idle" else "connections that send a byte now and then"
-    site.hold_to_promises(f"{count} {what}", 1, max(took), note, at_least=15)
+    site.hold_to_promises(f"{count} {what}", 1, max(took), note, at_least=10)
     assert used - before < 300
 
 
@@ -128,3 +135,50 @@ def test_it_says_503_at_once_when_the_queue_is_full(on_sqlite, times):
             longest = max(longest, recovered(senders, time.monotonic()))
     assert set(senders.refused) == {503}
     site.hold_to_promises("queue full (limits.queue: 4, the database locked)", times, longest)
+
+
+@contextmanager
+def turn_taken(server):
+    """Have somebody else hold the lock that every replica writes under, so that nobody commits."""
+    engine = create_engine(server)
+    with engine.connect() as other:
+        other.execute(text(f"SELECT pg_advisory_lock({TURN})"))
+        yield
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("times", "seconds"), [(1, 0), pytest.param(4, 30, marks=torture)])
+def test_it_says_503_at_once_when_the_queues_of_all_replicas_are_full(on_postgresql, times, seconds):
+    """Somebody else has the turn to write: four may wait on each replica, and all others are turned away.
+
+    Whoever waits for the turn for 20 s is told that the store does not answer.
+    """
+    site, longest = on_postgresql({"limits": {"queue": 4}}, common=not seconds), 0.0
+    for _ in range(times):
+        with sending(site.exporters, clients=30, pause=0.2) as senders:
+            site.senders.append(senders)
+            wait_for_answers(senders)
+            with turn_taken(site.one.database_url):
+                before = [refusals(one, "busy") for one in site.exporters]
+                refusing(senders, sum(senders.refused.values()) + 30)
+                until(
+                    lambda before=before: all(
+                        refusals(one, "busy") > count for one, count in zip(site.exporters, before, strict=True)
+                    ),
+                    "every replica to be busy",
+                )
+                time.sleep(seconds)
+                for one in site.exporters:
+                    assert request("GET", f"{one.url}/-/healthy").status == 200
+                    assert request("GET", f"{one.url}/-/ready").status == 200, "who only reads needs no turn"
+                    assert one.incidents()
+            longest = max(longest, recovered(senders, time.monotonic()))
+        assert set(senders.refused) == {503}
+    if seconds > 20:
+        assert sum(refusals(one, "store") for one in site.exporters)
+    what = "the turn to write taken" if not seconds else f"the turn to write taken for {seconds} s"
+    site.hold_to_promises(f"queue full (limits.queue: 4, {what})", times, longest)
+
+
+def refusals(exporter, reason):
+    return exporter.get_metrics().total("mttx_webhook_failures_total", reason=reason)

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.faults import volumes
+from tests.faults.onlookers import looking
 from tests.faults.senders import sending
 from tests.faults.site import check_refusals, recovered, refusing, wait_for_answers
 from tests.faults.starts import refused_start
@@ -129,14 +130,17 @@ def locked(database):
 
 @pytest.mark.parametrize(("times", "seconds"), [(1, 7), pytest.param(3, 15, marks=torture)])
 def test_it_says_503_while_the_disk_stalls_and_its_probe_still_answers(on_sqlite, times, seconds):
-    """Writes neither succeed nor fail, and each holds a thread: the others have to be turned away at once."""
+    """Writes neither succeed nor fail, and each holds a thread: the others have to be turned away at once.
+
+    More senders and readers than there are threads for wait meanwhile.
+    """
     with stalling() as (folder, stalled, how):
-        site, longest, probes = on_sqlite(database=folder / "mttx.db"), 0.0, []
+        site, longest, probes = on_sqlite({"threads": 16}, database=folder / "mttx.db"), 0.0, []
         with sending(site.exporters, clients=32, pause=0.3) as senders:
             site.senders.append(senders)
             for _ in range(times):
                 wait_for_answers(senders, 20)
-                with stalled():
+                with looking(site.exporters, readers=10) as onlookers, stalled():
                     end = time.monotonic() + seconds
                     while time.monotonic() < end:
                         began = time.monotonic()
@@ -145,6 +149,7 @@ def test_it_says_503_while_the_disk_stalls_and_its_probe_still_answers(on_sqlite
                         time.sleep(0.2)
                 longest = max(longest, recovered(senders, time.monotonic()))
         check_refusals(senders)
-        note = f"the slowest answer took {senders.slowest:.1f} s, the slowest probe {max(probes):.2f} s"
-        site.hold_to_promises(f"disk stalls for {seconds} s ({how})", times, longest, note)
+        assert set(onlookers.outcomes["/-/healthy"]) == {200}, onlookers.told()
+        slowest = f"the slowest answer took {senders.slowest:.1f} s, the slowest probe {max(probes):.2f} s"
+        site.hold_to_promises(f"disk stalls for {seconds} s ({how})", times, longest, f"{slowest}; {onlookers.told()}")
         assert max(probes) < seconds - 1, "the probe waited behind those who wait for the disk"

@@ -63,7 +63,7 @@ def pending(site):
     [
         ("sqlite", 600),
         pytest.param("sqlite", 20_000, marks=torture),
-        pytest.param("postgresql", 3_000, marks=torture),
+        pytest.param("postgresql", 20_000, marks=torture),
     ],
 )
 def test_it_stores_a_storm_while_grafana_is_down_and_annotates_all_of_it_afterwards(on, grafana, engine, count):

@@ -126,10 +126,10 @@ def test_it_keeps_its_word_when_postgresql_is_restarted(on, mode):
     site.hold_to_promises(f"PostgreSQL restart ({mode})", times, longest)
 
 
-@pytest.mark.parametrize(("times", "seconds"), [(1, 3), pytest.param(3, 12, marks=torture)])
-def test_it_keeps_its_word_when_postgresql_hangs_for_a_while(on, times, seconds):
+@torture  # CI has test_databases.py
+def test_it_keeps_its_word_when_postgresql_hangs_for_a_while(on):
     """As in a failover, or when its machine is moved: connections stay open and nobody answers."""
-    site = on("postgresql")
+    site, times, seconds = on("postgresql"), 3, 12
 
     def fault(senders):
         site.server.pause(seconds)

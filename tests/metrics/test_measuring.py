@@ -105,6 +105,29 @@ def test_it_keeps_nothing_of_a_store_that_was_away(clock):
     assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
 
 
+def test_it_does_not_wait_for_ever_for_what_is_computed_for_somebody_else(clock, monkeypatch):
+    """Where the store hangs, so does whoever computes; those who wait behind hold threads meanwhile."""
+    monkeypatch.setattr(measurements, "TURN_SECONDS", 0.1)
+    kept = measuring(Store(clock), clock)
+    with kept._lock, pytest.raises(StoreUnavailable, match="computed for others"):
+        kept.statistics(at(0))
+    assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
+
+
+def test_it_shows_what_it_kept_while_somebody_else_computes_for_long(clock, monkeypatch):
+    monkeypatch.setattr(measurements, "TURN_SECONDS", 0.1)
+    store = Store(clock)
+    store.cost = 10.0
+    kept = measuring(store, clock)
+    shown = kept.statistics(at(0))
+    clock.moment += 10 * measurements.KEEP_CHANGED + 9
+    with kept._lock:
+        assert kept.statistics(at(0)) is shown
+        clock.moment += 10 * measurements.KEEP_CHANGED
+        with pytest.raises(StoreUnavailable):
+            kept.statistics(at(0))
+
+
 def test_it_looks_back_over_the_longest_window(clock):
     store = Store(clock)
     measuring(store, clock).statistics(at(0))

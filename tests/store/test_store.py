@@ -417,6 +417,15 @@ def test_it_forgets_bodies_by_when_they_last_came_and_nothing_else(house):
     assert house.get(1).episodes != ()
 
 
+def test_it_forgets_all_that_is_old_a_few_at_a_time(house, monkeypatch):
+    monkeypatch.setattr("service.store.bodies.FORGOTTEN_AT_ONCE", 2)
+    for number in range(5):
+        send_body(house, b"old %d" % number)
+    send_body(house, b"new", 100)
+    house.submit(PruneDeliveries(at(50)))
+    assert bodies(house) == [("alertmanager", b"new", 1)]
+
+
 def test_it_knows_when_each_source_was_last_heard(house):
     assert house.store.last_heard() == {}
     send_body(house, b"a", 1)

@@ -1,0 +1,74 @@
+"""How many may read at a time: a store that hangs holds up these, and leaves threads and connections to all others."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.store.engine import StoreUnavailable
+
+READERS = 8
+"""As many connections are kept open, and one processor is all that Python uses; more at once would only wait longer."""
+ROOM_SECONDS = 5.0
+"""How long a reader waits to be let in, as long as others get their answers."""
+STALL_SECONDS = 2.0
+"""After which those inside count as stuck: where nobody got an answer for so long, nobody waits to be let in."""
+
+REST_SECONDS = 0.5
+"""For which the others are told the same as one who waited for long and got no answer: a scrape reads several times,
+and has to be answered before its scraper gives up."""
+
+
+class Readers:
+    """Lets readers in from any thread, `at_once` at a time."""
+
+    def __init__(
+        self, at_once: int = READERS, room_seconds: float = ROOM_SECONDS, stall_seconds: float = STALL_SECONDS
+    ) -> None:
+        self._at_once = at_once
+        self._room_seconds = room_seconds
+        self._stall_seconds = stall_seconds
+        self._inside = 0
+        self._moved = 0.0  # when somebody came or went
+        self._well = True  # whether the last who went had been answered; else coming and going says nothing
+        self._rests_until = 0.0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Read while the block runs. Raises `StoreUnavailable` where nobody makes room."""
+        self._enter()
+        began, well = time.monotonic(), False
+        try:
+            yield
+            well = True
+        finally:
+            self._leave(well, time.monotonic() - began)
+
+    def _enter(self) -> None:
+        with self._changed:
+            if time.monotonic() < self._rests_until:
+                msg = "it did not answer somebody else just now"
+                raise StoreUnavailable(msg)
+            end = time.monotonic() + self._room_seconds
+            while self._inside >= self._at_once:
+                left = min(end, self._moved + self._stall_seconds) - time.monotonic()
+                if left <= 0:
+                    msg = f"{self._at_once} read already, as many as may, and they take long"
+                    raise StoreUnavailable(msg)
+                self._changed.wait(left)
+            self._inside += 1
+            self._move()
+
+    def _leave(self, well: bool, took: float) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._well = well
+            if not well and took > self._stall_seconds:
+                self._rests_until = time.monotonic() + REST_SECONDS
+            self._move()
+            self._changed.notify()
+
+    def _move(self) -> None:
+        if self._well:
+            self._moved = time.monotonic()
