@@ -14,7 +14,7 @@ from service.clients.delivery import DeliveryError, Reason
 from service.dispatcher.patience import wait_after
 from service.dispatcher.target import LeaseLost, Queue, Tally, Target
 from service.store import StoreUnavailable
-from service.store.outbox import Claim, Delivered, Planned, Postponed, Result, Stopped
+from service.store.outbox_rows import Claim, Delivered, Planned, Postponed, Result, Stopped
 
 log = logging.getLogger(__name__)
 

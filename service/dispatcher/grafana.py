@@ -18,7 +18,7 @@ from service.domain.policy import Severity
 from service.render.annotation_texts import View
 from service.render.annotations import Annotation, draw, duplicate, retire
 from service.render.subject import REGION, Item, Subject
-from service.store.outbox import Claim, Planned
+from service.store.outbox_rows import Claim, Planned
 from service.store.stories import Story
 
 GRAFANA = "grafana"

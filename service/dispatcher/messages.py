@@ -18,7 +18,7 @@ from service.domain.policy import Severity
 from service.domain.reminders import Reminder
 from service.render.conversation import Kind, Said, Saying, Talk
 from service.render.subject import REGION, Subject
-from service.store.outbox import OWED, TEAM, Claim, Planned
+from service.store.outbox_rows import OWED, TEAM, Claim, Planned
 from service.store.stories import Known, Story
 
 UNSAID = bytes(16)

@@ -14,7 +14,7 @@ from service.render.conversation import OLD
 from service.render.message_facts import told
 from service.render.messages import Agenda, Line, Voice
 from service.store.board import ActionOwed, Board, Filter, Listed, ListPage, StageOwed
-from service.store.outbox import TEAM, Claim, Planned
+from service.store.outbox_rows import TEAM, Claim, Planned
 
 MOST_LINES = 20
 MOST_READ = 200

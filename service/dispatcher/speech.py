@@ -16,7 +16,7 @@ from service.render.filling import BadTemplate
 from service.render.message_facts import facts_of, state_of
 from service.render.messages import Facts, Voice
 from service.render.subject import Item, key_of
-from service.store.outbox import Claim
+from service.store.outbox_rows import Claim
 
 _PARTS = {Kind.OVER: "over", Kind.DISMISSED: "over", Kind.MERGED: "over"}
 _EARLIER = timedelta(minutes=5)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service.store.outbox import Claim, Planned, Result, Waiting
+from service.store.outbox_rows import Claim, Planned, Result, Waiting
 from service.store.stories import Story
 
 

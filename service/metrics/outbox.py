@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from service.metrics.catalogue import BY_NAME, Kind
 from service.store import StoreUnavailable
-from service.store.outbox import Waiting
+from service.store.outbox_rows import Waiting
 
 
 class DeliveryTally:

@@ -8,7 +8,6 @@ until then it holds up nothing and does not count as waiting.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,14 +19,19 @@ from service.domain.actions import ActionState
 from service.domain.policy import Policy
 from service.store import tables as t
 from service.store.engine import translated
+from service.store.outbox_rows import (
+    OWED,
+    REGION,
+    Claim,
+    Delivered,
+    Planned,
+    Postponed,
+    Result,
+    Stopped,
+    Waiting,
+)
 from service.store.stories import Story, read_story
 
-REGION = "region"
-"""The item that stands for the whole incident: it is marked when anything changes, and goes out before all others."""
-OWED = "owed"
-"""The item that stands for an incident which was there before its target; it is marked when the service starts."""
-TEAM = 0
-"""Instead of an incident's id on rows that concern no single incident."""
 RESYNC_CHUNK = 500
 LONGEST_LEASE = timedelta(minutes=15)
 """Whatever the timeouts of another replica are, its lease ends sooner."""
@@ -36,77 +40,6 @@ _PENDING = and_(_o.wanted > _o.delivered, _o.failure.is_(None))
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Begins a transaction; leaving it commits."""
 _FORGOTTEN = {"remote_id": None, "digest": None, "failure": None}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A row to be delivered, ours until `until`. `attempts`: deliveries begun before, which may have got through.
-
-    `not_before` is set where the row is for later.
-    """
-
-    row_id: int
-    target: str
-    incident_id: int
-    item: str
-    place: str
-    generation: int
-    digest: bytes | None
-    remote_id: int | None
-    attempts: int
-    not_before: datetime | None
-    lease: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A row that is wanted, or wanted anew; `at`: not before then."""
-
-    incident_id: int
-    item: str
-    place: str = ""
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """The far side has it. `planned`: the rows that the incident needs besides."""
-
-    claim: Claim
-    remote_id: int | None
-    digest: bytes
-    planned: Sequence[Planned] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The far side will never take it as it is; the row rests until it changes or somebody resumes it."""
-
-    claim: Claim
-    reason: str
-    planned: Sequence[Planned] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """It is to be tried again at `at`; `begun` False: nothing was tried, and the next attempt is the same one."""
-
-    claim: Claim
-    at: datetime
-    begun: bool = True
-
-
-Result = Delivered | Stopped | Postponed
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How a target stands: rows pending, since when the oldest of them waits, and rows that were given up."""
-
-    pending: int
-    oldest: datetime | None
-    stopped: int
 
 
 def mark(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from service.store import Store, StoreRefused
-from service.store.outbox import Delivered, Planned, Postponed, Stopped, mark
+from service.store.outbox import mark
+from service.store.outbox_rows import Delivered, Planned, Postponed, Stopped
 from tests.builders import at, policy
 
 NOW = at(0)
