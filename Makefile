@@ -35,6 +35,8 @@ servers:  ## Install the real servers that the tests start (Debian packages, whe
 # As many at a time as there are processors; each process starts servers of its own, so no more than four.
 JOBS ?= --numprocesses auto --maxprocesses 4 --dist worksteal
 
+# Each server that a test starts would compile all of the service for itself where Python may not write it down.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev servers  ## Run every test, with coverage
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest $(JOBS) --cov --cov-report= $(PYTEST_ARGS)

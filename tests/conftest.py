@@ -2,6 +2,10 @@
 
 `MTTX_REQUIRE_ALL=1` (CI) turns every skip into a failure, so that nothing is believed tested that was not.
 `MTTX_TORTURE=1`, or `-m torture`, adds the long runs.
+
+Coverage makes Python 3.11 four to five times as slow, so it is measured where it can tell something: not where real
+servers do the work, and not in properties, whose examples are drawn by chance, so that the gate asks for what somebody
+wrote down. A test that computes for long what others cover is marked `no_cover`.
 """
 
 import os
@@ -12,6 +16,7 @@ import pytest
 from tests.postgresql import PostgreSQL, installed
 
 pytest_plugins = ["tests.faults.report"]
+UNMEASURED = ("real", "hypothesis")
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +42,32 @@ def postgresql():
     server.remove()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave the torture out unless it is asked for: deselected, not skipped, so that CI's rule stays simple."""
+    """Leave the torture out unless it is asked for: deselected, not skipped, so that CI's rule stays simple.
+
+    And begin with what waits for servers: at the end there are small tests, of which each worker takes what is left.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
     if os.environ.get("MTTX_TORTURE") == "1" or "torture" in (config.option.markexpr or ""):
         return
     torture = [item for item in items if item.get_closest_marker("torture")]
     if torture:
         config.hook.pytest_deselected(items=torture)
         items[:] = [item for item in items if not item.get_closest_marker("torture")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Measure nothing in the tests of UNMEASURED, their fixtures included."""
+    measuring = item.config.pluginmanager.getplugin("_cov")
+    if measuring is None or measuring.cov_controller is None or not any(map(item.get_closest_marker, UNMEASURED)):
+        return (yield)
+    measuring.cov_controller.cov.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.cov_controller.cov.start()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -33,6 +33,7 @@ class PostgreSQL:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self._clean = []
         self._run("initdb", "-D", self.data, "-U", "mttx", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     @property
@@ -59,18 +60,30 @@ class PostgreSQL:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_database(self):
-        """Make an empty database; answers its URL."""
+        """Give an empty database, a new one where none was given back; answers its URL."""
+        if self._clean:
+            return self._clean.pop()
         name = f"t_{secrets.token_hex(6)}"
-        self._ask(f"CREATE DATABASE {name}")
+        self._ask("postgres", f"CREATE DATABASE {name}")
         return self.url(name)
 
     def drop(self, url):
-        self._ask(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+        """Throw everybody out of a database and empty it for the next test: a new one takes ten times as long."""
+        name = url.rpartition("/")[2]
+        others = f"datname = '{name}' AND pid <> pg_backend_pid()"
+        self._ask(
+            name,
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}",
+            "DROP SCHEMA public CASCADE",
+            "CREATE SCHEMA public",
+        )
+        self._clean.append(url)
 
-    def _ask(self, statement):
-        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+    def _ask(self, database, *statements):
+        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(statement))
+            for statement in statements:
+                connection.execute(text(statement))
         engine.dispose()
 
     def _run(self, program, *arguments, check=True):

@@ -282,3 +282,20 @@ def test_it_keeps_as_many_connections_as_its_descriptors_allow(monkeypatch, soft
     monkeypatch.setattr(resource, "setrlimit", lambda what, limits: asked.append(limits))
     assert command._connections() == connections
     assert asked == ([raised] if raised else [])
+
+
+def test_it_is_not_held_up_by_an_order_in_the_middle_of_another():
+    """As when make, or a shell, passes on the signal that all of its group got."""
+    began = []
+
+    def stop():
+        began.append(len(began))
+        signal.raise_signal(signal.SIGUSR1)
+
+    once = importlib.import_module("service.cli.serve")._once
+    before = signal.signal(signal.SIGUSR1, once(stop))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert began == [0]

@@ -151,12 +151,27 @@ def _take_orders(stop: Callable[..., None]) -> None:
 
     Signals wait while the worker is forked: what reached it before it can listen would be lost.
     """
+    handler = _once(stop)
     for order in _ORDERS:
-        signal.signal(order, stop)
+        signal.signal(order, handler)
     os.register_at_fork(
         before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _ORDERS),
         after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _ORDERS),
     )
+
+
+def _once(stop: Callable[..., None]) -> Callable[..., None]:
+    """Return a handler that stops at the first order alone.
+
+    Granian's takes a lock; at an order that interrupts it, as make and a shell pass one on, it would wait for itself.
+    """
+    told = threading.Lock()
+
+    def handler(*_: Any) -> None:
+        if told.acquire(blocking=False):
+            stop()
+
+    return handler
 
 
 # --- in the worker's process ----------------------------------------------------------------------------------------

@@ -2,28 +2,30 @@
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
+import time
+from multiprocessing import get_context
 
 import pytest
 
 from service.domain.events import EventKind
 from tests.builders import alert
+from tests.dispatcher import victim
 
-REPOSITORY = Path(__file__).parents[2]
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload([victim.__name__])  # each is a process of its own, and imports nothing anew
 STEPS = [f"{when}-{call}" for call in ("claim", "story", "settle") for when in ("before", "after")]
 
 
 def start(site, step="never"):
     """Start a dispatcher in a process of its own."""
-    command = [sys.executable, "-m", "tests.dispatcher.victim"]
-    command += [site.url, site.grafana.url, site.now.isoformat(), step]
-    return subprocess.Popen(command, cwd=REPOSITORY)
+    started = PROCESSES.Process(target=victim.main, args=(site.url, site.grafana.url, site.now.isoformat(), step))
+    started.start()
+    return started
 
 
-def killed(victim):
-    return victim.wait(60) == -signal.SIGKILL
+def killed(started):
+    started.join(60)
+    return started.exitcode == -signal.SIGKILL
 
 
 def prepare(site, known):
@@ -70,6 +72,8 @@ def test_it_makes_one_of_each_after_a_kill_at_grafana(site, known, request_numbe
     def kill(asked, now):
         if now == when and len(site.grafana.asked) == request_number:
             assert asked.method == method
+            while not victims:  # it may ask before we are told that it started
+                time.sleep(0.001)
             os.kill(victims[0].pid, signal.SIGKILL)
             return "drop"
         return None
@@ -84,7 +88,6 @@ def test_it_makes_one_of_each_after_kills_in_a_row(site):
     """Every attempt dies right after Grafana took it."""
     prepare(site, known=False)
     for _ in range(3):
-        victim = start(site, "before-settle")
-        assert killed(victim)
+        assert killed(start(site, "before-settle"))
         site.now = site.now.replace(day=site.now.day + 1)
     all_is_well(site)

@@ -1,12 +1,11 @@
-"""A dispatcher in a process of its own that is killed at one step: `victim.py DATABASE GRAFANA NOW STEP`.
+"""A dispatcher in a process of its own that is killed at one step: `main(database, grafana, now, step)`.
 
-STEP is `before-` or `after-` and `claim`, `story` or `settle`; at another one it delivers what there is, unless
+`step` is `before-` or `after-` and `claim`, `story` or `settle`; at another one it delivers what there is, unless
 somebody else kills it.
 """
 
 import os
 import signal
-import sys
 from datetime import datetime
 
 from service.dispatcher.configured import grafana_dispatcher
@@ -45,7 +44,3 @@ def main(database, url, now, step):
     dispatcher = grafana_dispatcher(settings, Dying(store.outbox, step), Tally(), lambda: clock)
     while dispatcher.step():
         pass
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGINT
 
 from tests.documents.reading import ROOT, shows
 from tests.real.processes import Server, signal_group
@@ -130,7 +130,7 @@ class Started(Server):
     def stop(self):
         """Press Ctrl-C, and let it end by itself."""
         if self.process is not None and self.process.poll() is None:
-            signal_group(self.process.pid, SIGTERM)
+            signal_group(self.process.pid, SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
         super().stop()

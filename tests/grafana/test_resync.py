@@ -164,6 +164,7 @@ class _Ticket:
         self.error = None
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.torture)])
 def test_it_resyncs_very_many_incidents_in_little_memory_and_doubles_none(site, count):
     tickets = [_Ticket(OpenIncident(_history(n))) for n in range(count)]

@@ -45,6 +45,7 @@ def described(tmp_path_factory):
     patch.undo()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("method", "path"), [(one.method, one.path) for one in OPERATIONS])
 def test_it_answers_what_its_document_says(described, method, path):
     operation = described[path][method.upper()]

@@ -17,6 +17,7 @@ ODD += [seed for parser in PARSERS.values() for seed in parser.seeds]
 PIECES = st.lists(st.sampled_from(ODD) | st.binary(max_size=20), max_size=4).map(b"".join)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", PARSERS)
 def test_it_raises_nothing_but_its_own_error(name):
     @settings(max_examples=EXAMPLES, deadline=None, database=None)

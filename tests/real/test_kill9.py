@@ -40,8 +40,8 @@ def assert_it_survives(exporter, kills):
     assert sum(len(each.in_flight) for each in blown) >= kills / 2, "the kills hit no request: this proved nothing"
 
 
-def test_it_keeps_every_answered_webhook_over_twenty_kills(exporter):
-    assert_it_survives(exporter, kills=20)
+def test_it_keeps_every_answered_webhook_over_eight_kills(exporter):
+    assert_it_survives(exporter, kills=8)
 
 
 @pytest.mark.torture
