@@ -11,6 +11,7 @@ from tests.faults.onlookers import looking
 from tests.faults.senders import sending
 from tests.faults.site import Postgres, check_refusals, recovered, refusing, wait_for_answers
 from tests.real.http import request
+from tests.real.processes import until
 
 pytestmark = pytest.mark.real
 
@@ -23,6 +24,15 @@ PATIENCE = 34
 def assert_alive(onlookers):
     """The process was never taken for dead, whoever else waited."""
     assert set(onlookers.outcomes["/-/healthy"]) == {200}, onlookers.told()
+
+
+def is_read_again(exporter):
+    """Say whether it stays so: for half a second after a reader waited in vain, others are refused."""
+    for _ in range(3):
+        if request("GET", f"{exporter.url}/-/ready").status != 200:
+            return False
+        time.sleep(0.3)
+    return True
 
 
 @pytest.mark.parametrize(
@@ -50,6 +60,7 @@ def test_it_says_503_and_its_probe_answers_while_postgresql_is_away_for_long(on_
     check_refusals(senders)
     what = {"hung": "PostgreSQL hangs", "stopped": "PostgreSQL is stopped"}[how]
     note = f"the slowest webhook took {senders.slowest:.1f} s; {onlookers.told()}"
+    until(lambda: is_read_again(site.one), "the last reader that waits in vain", within=30)
     site.hold_to_promises(f"{what} for {seconds} s", 1, recovery, note, at_least=20)
     assert_alive(onlookers)
     assert set(onlookers.outcomes["/-/ready"]) <= {503, "cut"}
