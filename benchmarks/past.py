@@ -21,7 +21,7 @@ from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
 from service.store import tables as t
-from service.store.types import MICROSECOND, NEVER, End, Instant
+from service.store.types import NEVER, End, Instant
 
 BASE = 1_000
 SPAN = timedelta(days=5 * 365)
@@ -54,7 +54,7 @@ def multiply(base: Path, path: Path, incidents: int) -> None:
         connection.execute("ATTACH ? AS base", (str(base),))
         connection.execute("BEGIN")
         for table in t.metadata.sorted_tables:
-            connection.execute(_copy(table), {"copies": copies, "stride": _APART // copies // MICROSECOND})
+            connection.execute(_copy(table), {"copies": copies, "stride": _APART // copies // timedelta(microseconds=1)})
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode=WAL")
     if copies > 1:
