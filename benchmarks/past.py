@@ -53,8 +53,9 @@ def multiply(base: Path, path: Path, incidents: int) -> None:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("ATTACH ? AS base", (str(base),))
         connection.execute("BEGIN")
+        stride = _APART // copies // timedelta(microseconds=1)
         for table in t.metadata.sorted_tables:
-            connection.execute(_copy(table), {"copies": copies, "stride": _APART // copies // timedelta(microseconds=1)})
+            connection.execute(_copy(table), {"copies": copies, "stride": stride})
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode=WAL")
     if copies > 1:
