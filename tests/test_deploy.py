@@ -636,12 +636,31 @@ def test_it_lets_workflows_do_no_more_than_they_must(name, job):
 
 def test_it_publishes_nothing_that_was_not_checked():
     jobs = WORKFLOWS["release.yml"]["jobs"]
-    assert jobs["check"]["uses"] == "./.github/workflows/check.yml"
+    assert {jobs[name]["uses"] for name in ("check", "audit")} == {
+        "./.github/workflows/check.yml",
+        "./.github/workflows/audit.yml",
+    }
     assert {name: jobs[name]["needs"] for name in ("distribution", "image", "pypi")} == {
-        "distribution": "check",
-        "image": "check",
+        "distribution": ["check", "audit"],
+        "image": ["check", "audit"],
         "pypi": "distribution",
     }
+
+
+def test_it_asks_for_known_vulnerabilities_every_week_and_whenever_a_pin_changes():
+    audit = WORKFLOWS["audit.yml"]
+    when = audit.get("on", audit.get(True))  # YAML 1.1 takes `on` for a truth
+    assert when["schedule"]
+    assert all("constraints.txt" in when[event]["paths"] for event in ("push", "pull_request"))
+    assert audit["jobs"]["audit"]["steps"][-1]["run"] == "make audit"
+
+
+def test_it_keeps_the_bill_of_materials_out_of_what_goes_to_pypi():
+    """PyPI refuses what is neither wheel nor sdist: the distribution is put away before there is one."""
+    steps = WORKFLOWS["release.yml"]["jobs"]["distribution"]["steps"]
+    put_away = next(i for i, step in enumerate(steps) if step.get("with", {}).get("name") == "dist")
+    made = next(i for i, step in enumerate(steps) if step.get("run") == "make sbom")
+    assert put_away < made
 
 
 def test_it_publishes_to_pypi_without_a_token():
