@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from service.store.readers import READERS
 from tests.real.http import request
 from tests.real.processes import free_port, until
 
@@ -299,3 +300,22 @@ def test_it_is_not_held_up_by_an_order_in_the_middle_of_another():
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert began == [0]
+
+
+def test_it_has_threads_for_those_who_read_and_some_besides():
+    assert importlib.import_module("service.cli.serve").SPARE_THREADS >= READERS + 4
+
+
+def test_its_main_process_holds_nothing_that_only_the_worker_needs(tmp_path):
+    """It would be there twice: some twenty megabytes for SQLAlchemy alone."""
+    program = (
+        "import sys; from granian.server.mp import MPServer; from service.cli import main\n"
+        "heavy = {'sqlalchemy', 'flask', 'prometheus_client'}\n"
+        "MPServer.serve = lambda *_, **__: print(sorted(heavy & {*sys.modules}))\n"
+        "main(['serve'])\n"
+    )
+    environ = {**os.environ, "MTTX_LISTEN": f"127.0.0.1:{free_port()}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -32,8 +32,9 @@ HEADERS_WITHIN_MS = 5_000
 DRAIN_SECONDS = 8
 PASSED_ON_WITHIN_SECONDS = 0.5
 BACKLOG = 4096  # connections that the kernel queues for us
-SPARE_THREADS = 4
-"""Threads besides those that may wait for the store (`threads`) and read it: a probe is answered while it stalls."""
+SPARE_THREADS = 12
+"""Threads besides those that may wait for a commit (`threads`): eight for those who may read at a time (`READERS` of
+the store, which this process has no use for) and four, so that a probe is answered while the store stalls."""
 CONNECTIONS = 16_384  # open at once; fewer where the process may have fewer than twice as many descriptors
 
 _ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -106,15 +107,13 @@ def run(settings: Settings, address: str) -> None:
     from granian.log import LogLevels
     from granian.server.mp import MPServer
 
-    from service.store.readers import READERS
-
     server = MPServer(
         "service.app:create_app",
         address=address,
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=1,  # one writer, one set of counters (docs/decisions.md)
-        blocking_threads=settings.threads + READERS + SPARE_THREADS,
+        blocking_threads=settings.threads + SPARE_THREADS,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
         websockets=False,
