@@ -18,7 +18,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from service.domain.actions import ActionState
 from service.domain.policy import Policy
 from service.store import tables as t
-from service.store.engine import translated
 from service.store.outbox_rows import (
     OWED,
     REGION,
@@ -61,7 +60,7 @@ class Outbox:
 
     def story(self, target: str, incident_id: int) -> Story | None:
         """Return what there is to tell of an incident; None: there is no such incident."""
-        with translated(), self._read() as connection:
+        with self._read() as connection:
             return read_story(connection, target, incident_id, self._policy)
 
     def claim(self, target: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
@@ -72,13 +71,13 @@ class Outbox:
         """
         free = _free(now, now + max(lease, LONGEST_LEASE))
         due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, free, ~_behind_another(now))
-        with translated(), self._read() as connection:
+        with self._read() as connection:
             ready = connection.scalars(select(_o.id).where(due).order_by(_o.next_attempt_at, _o.id).limit(limit)).all()
         if not ready:
             return []
         name, until = uuid4().hex, now + lease
         taking = update(t.outbox).where(_o.id.in_(ready), due)
-        with translated(), self._write() as connection:
+        with self._write() as connection:
             connection.execute(taking.values(leased_by=name, lease_until=until, attempts=_o.attempts + 1))
             rows = connection.execute(select(t.outbox).where(_o.id.in_(ready), _o.leased_by == name).order_by(_o.id))
             return [_claim(row) for row in rows]
@@ -89,7 +88,7 @@ class Outbox:
         A claim that was lost meanwhile changes nothing, save that a delivery under it puts the row in doubt: the next
         one looks at what is over there.
         """
-        with translated(), self._write() as connection:
+        with self._write() as connection:
             for result in sorted(results, key=lambda r: r.claim.row_id):
                 ours = update(t.outbox).where(_o.id == result.claim.row_id, _o.leased_by == result.claim.lease)
                 settled = connection.execute(ours.values(_outcome(result, now)))
@@ -104,14 +103,14 @@ class Outbox:
         waits = and_(_o.target == target, _PENDING, ~_later(_o, now))
         pending = select(func.count(), func.min(_o.pending_since)).where(waits)
         stopped = select(func.count()).where(_o.target == target, _o.failure.is_not(None))
-        with translated(), self._read() as connection:
+        with self._read() as connection:
             count, oldest = connection.execute(pending).one()
             return Waiting(count, oldest, connection.scalar(stopped) or 0)
 
     def resume(self, target: str, now: datetime) -> None:
         """Try again what was given up, and at once what waits for its next attempt; what is for later stays so."""
         rows = update(t.outbox).where(_o.target == target)
-        with translated(), self._write() as connection:
+        with self._write() as connection:
             connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
             waits = and_(_PENDING, _o.next_attempt_at > now, ~_later(_o, now))
             connection.execute(rows.where(waits).values(next_attempt_at=now))
@@ -123,7 +122,7 @@ class Outbox:
         c, a = t.incidents.c, t.actions.c
         owes = or_(c.stale_at.is_not(None), c.draft_due_at.is_not(None), c.final_due_at.is_not(None))
         acts = select(a.incident_id).where(a.state == ActionState.OPEN)
-        with translated(), self._write() as connection:
+        with self._write() as connection:
             ids = connection.scalars(select(c.id).where(owes).union(acts).order_by(c.id)).all()
             for first in range(0, len(ids), RESYNC_CHUNK):
                 some = ids[first : first + RESYNC_CHUNK]
@@ -140,7 +139,7 @@ class Outbox:
         if since is not None:
             chosen = chosen.where(or_(c.deadlines_from >= since, c.stale_at.is_not(None)))
         while True:
-            with translated(), self._write() as connection:
+            with self._write() as connection:
                 ids = connection.scalars(chosen.where(c.id > last)).all()
                 if not ids:
                     return

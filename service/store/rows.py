@@ -117,7 +117,7 @@ def observations(ledger: Ledger) -> Rows:
 
 
 def event(new: NewEvent) -> Row:
-    """Return the row of an told."""
+    """Return the row of an event."""
     told = new.event
     about: dict[str, Any] = {
         "title": told.title,

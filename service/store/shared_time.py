@@ -52,11 +52,8 @@ class SharedTime:
         with self._read() as connection:
             at = connection.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
         ended = self._moment()
-        if self._seen is None or not self._agrees(at, began, ended):
-            self._seen = at, ended
-
-    def _agrees(self, at: datetime, began: float, ended: float) -> bool:
-        """Say whether that may be the time as we count it: a slow answer is no clock that was set."""
-        assert self._seen is not None  # noqa: S101 - the caller looked
-        counted, moment = self._seen
-        return began <= moment + (at - counted).total_seconds() <= ended
+        if self._seen is not None:
+            counted, moment = self._seen
+            if began <= moment + (at - counted).total_seconds() <= ended:
+                return  # it may be the time as we count it: a slow answer is no clock that was set
+        self._seen = at, ended

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, Select, func, or_, select, type_coerce
+from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from service.domain.actions import ActionState
 from service.domain.incident import Phase, ResolutionSource
@@ -13,7 +13,6 @@ from service.domain.policy import Milestone, Severity, Stage
 from service.domain.totals import Total
 from service.store import tables as t
 from service.store.reading import milestones_of
-from service.store.types import from_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +142,15 @@ def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recen
     Those that were only just detected, which a storm has thousands of, have no interval yet and lack nothing.
     """
     c = t.incidents.c
-    at = {m: c[f"{m.value}_at"] for m in Milestone}
-    more = or_(*(column.is_not(None) for milestone, column in at.items() if milestone is not Milestone.DETECTED))
-    instants = (type_coerce(column, BigInteger) for column in at.values())  # most are None: not worth a call each
-    known = select(c.severity, c.phase, c.resolution_source, *instants).where(_LIVE, c.phase != Phase.DISMISSED, more)
+    columns = {m: c[f"{m.value}_at"] for m in Milestone}
+    more = or_(*(column.is_not(None) for milestone, column in columns.items() if milestone is not Milestone.DETECTED))
+    known = select(c.severity, c.phase, c.resolution_source, *columns.values())
+    known = known.where(_LIVE, c.phase != Phase.DISMISSED, more)
     detected = known.where(c.detected_at > since)
     undetected = known.where(c.detected_at.is_(None), c.opened_at > since)
     for query in (detected, undetected):
-        for severity, phase, source, *stored in connection.execution_options(yield_per=1000).execute(query):
-            milestones = {
-                m: from_microseconds(value) for m, value in zip(Milestone, stored, strict=True) if value is not None
-            }
+        for severity, phase, source, *instants in connection.execution_options(yield_per=1000).execute(query):
+            milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
             visit(Recent(Severity(severity), Phase(phase), ResolutionSource(source) if source else None, milestones))
 
 

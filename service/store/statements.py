@@ -14,7 +14,6 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Dialect,
-    LargeBinary,
     Select,
     any_,
     bindparam,
@@ -26,9 +25,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import dml
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
-from sqlalchemy.types import TypeEngine
 
-from service.store.types import JsonList, Stored
+from service.store.types import JsonList
 
 FEW, MOST_AT_ONCE = 8, 64
 """Rows in one statement; times the columns they stay far below what PostgreSQL takes (65535 parameters)."""
@@ -136,7 +134,10 @@ class _Compiled:
         self.sql = str(compiled)
         self._positional = compiled.positiontup is not None
         self._names = list(compiled.positiontup or compiled.binds)
-        processors = ((i, _binder(compiled.binds[name].type, dialect)) for i, name in enumerate(self._names))
+        processors = (
+            (i, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+            for i, name in enumerate(self._names)
+        )
         self._processors = [(i, process) for i, process in processors if process is not None]
         self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
 
@@ -149,27 +150,13 @@ class _Compiled:
         return values if self._positional else dict(zip(self._names, values, strict=True))
 
 
-def _binder(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Return what makes of a value what the driver takes, None for what it takes as it is."""
-    if isinstance(kind, Stored):
-        return kind.store  # without SQLAlchemy's wrapping
-    if isinstance(kind, LargeBinary):
-        return None  # all our drivers take bytes
-    return kind.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Return what makes a value of what the driver gives, None for what is one already."""
-    return kind.read if isinstance(kind, Stored) else kind.dialect_impl(dialect).result_processor(dialect, None)
-
-
 class _Named:
     """Makes rows with named fields of what the driver returns."""
 
     def __init__(self, query: Query, dialect: Dialect) -> None:
         columns = list(query.selected_columns)
         self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
-        self._processors = [_reader(column.type, dialect) for column in columns]
+        self._processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
 
     def __call__(self, found: Sequence[Sequence[Any]]) -> list[Any]:
         return [self._row._make(map(_processed, one, self._processors)) for one in found]

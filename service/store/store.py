@@ -163,7 +163,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Write: commits on leaving, rolls back where an error leaves it."""
-        with translated(), self._write() as connection:
+        with self._write() as connection:
             yield Transaction(connection, self._targets, self.time)
 
     @contextmanager
@@ -173,7 +173,7 @@ class Store:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with self._turn, self._writing.begin() as connection:
+        with translated(), self._turn, self._writing.begin() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -285,7 +285,7 @@ class Store:
         """
         last: int | None = 0
         while last is not None:
-            with translated(), self._write() as connection:
+            with self._write() as connection:
                 pruned = prune_some(connection, before, last)
             if pruned.incidents:
                 yield pruned

@@ -1,6 +1,6 @@
 """How instants and structures lie in the database: the same on every engine, sortable, never naive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -27,7 +27,10 @@ def from_microseconds(value: int) -> datetime:
 
 
 class Stored(TypeDecorator[T]):
-    """A type of ours. What is written is made by `store` and made back by `read`, whatever the engine."""
+    """A type of ours. What is written is made by `store` and made back by `read`, whatever the engine.
+
+    SQLAlchemy would call `process_bind_param` and its twin through two functions of its own for each value.
+    """
 
     @staticmethod
     def store(value: Any) -> Any:
@@ -39,14 +42,13 @@ class Stored(TypeDecorator[T]):
         """From the database."""
         raise NotImplementedError
 
-    def process_bind_param(self, value: T | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
         """To the database."""
-        return self.store(value)
+        return self.store
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> T | None:  # noqa: ARG002 - SQLAlchemy's
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
         """From the database."""
-        found: T | None = self.read(value)
-        return found
+        return self.read
 
 
 class Instant(Stored[datetime]):
