@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.faults.report import attach
-from tests.faults.site import Postgres, Site, replicas
+from tests.faults.site import NOWHERE, Postgres, Site, replicas
 from tests.grafana.loopback import Grafana
 from tests.postgresql import installed
 from tests.real.conftest import start  # noqa: F401 - a fixture
@@ -47,7 +47,7 @@ def three_replicas(folder, config=None, under=((), (), ()), server=None):
 @pytest.fixture(scope="session")
 def common_replicas(tmp_path_factory):
     """Give three replicas of which a few clients are too many: the short runs share them."""
-    narrow = {"threads": 8, "limits": {"queue": 4}, "grafana": {"url": "http://127.0.0.1:9", "token": "nobody listens"}}
+    narrow = {"threads": 8, "limits": {"queue": 4}, "grafana": NOWHERE}
     with three_replicas(tmp_path_factory.mktemp("common"), narrow) as common:
         yield common
 

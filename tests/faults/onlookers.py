@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 
 from tests.real.http import request
+from tests.real.meanwhile import meanwhile
 
 
 class Onlookers:
@@ -50,11 +51,5 @@ def looking(exporters, readers=4, scrapers=2):
         ("/-/healthy", 0.3, 5),
     ]
     threads = [threading.Thread(target=onlookers.look, args=(one, *kind)) for one in exporters for kind in kinds]
-    for thread in threads:
-        thread.start()
-    try:
+    with meanwhile(threads, onlookers.over, within=30):
         yield onlookers
-    finally:
-        onlookers.over.set()
-        for thread in threads:
-            thread.join(30)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 
+from tests.real.meanwhile import meanwhile
 from tests.real.storms import Storm, incidents_by_token, rounds
 
 CONCERNS_THE_CONNECTION = (OSError, http.client.HTTPException)
@@ -92,17 +93,11 @@ def sending(exporters, clients=8, count=None, **options):
     """Send while the block runs, with `count` until all of it has landed; afterwards every client has ended."""
     senders = Senders(exporters, count, **options)
     threads = [threading.Thread(target=senders.run, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
+    with meanwhile(threads, senders.over, within=90):
         yield senders
         if count is not None:
             for thread in threads:
                 thread.join(1800)
-    finally:
-        senders.over.set()
-        for thread in threads:
-            thread.join(90)
     assert not any(thread.is_alive() for thread in threads), "a sender still waits for its answer"
 
 

@@ -14,6 +14,9 @@ from tests.postgresql import PostgreSQL
 from tests.real.processes import free_port, until
 from tests.real.servers import Exporter
 
+NOWHERE = {"url": "http://127.0.0.1:9", "token": "nobody listens"}
+"""The settings of a Grafana that is not there."""
+
 
 @dataclass
 class Site:

@@ -14,6 +14,7 @@ from tests.faults.clocks import Clock
 from tests.faults.senders import sending
 from tests.faults.site import check_refusals, recovered, refusing, wait_for_answers
 from tests.grafana.loopback import TOKEN
+from tests.real.meanwhile import meanwhile
 from tests.real.processes import until
 from tests.real.servers import instant
 
@@ -59,13 +60,8 @@ def watched(exporters):
                 return
             scrapes.append(exporter.get_metrics().starting_with(*GROWING))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with meanwhile([threading.Thread(target=watch)], over):
         yield
-    finally:
-        over.set()
-        watcher.join(60)
     assert len(scrapes) > len(exporters)
     for before, after in pairwise(scrapes):
         assert not {key for key, value in before.items() if after.get(key, 0) < value}

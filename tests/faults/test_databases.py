@@ -9,14 +9,13 @@ import pytest
 from tests.faults import volumes
 from tests.faults.onlookers import looking
 from tests.faults.senders import sending
-from tests.faults.site import Postgres, check_refusals, recovered, refusing, wait_for_answers
+from tests.faults.site import NOWHERE, Postgres, check_refusals, recovered, refusing, wait_for_answers
 from tests.real.http import request
 from tests.real.processes import until
 
 pytestmark = pytest.mark.real
 
 torture = pytest.mark.torture
-NOWHERE = {"url": "http://127.0.0.1:9", "token": "nobody listens"}
 PATIENCE = 34
 """Seconds in which a webhook is answered, whatever hangs: two to be let in and thirty for the commit."""
 

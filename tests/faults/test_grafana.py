@@ -11,6 +11,7 @@ from tests.faults.senders import sending
 from tests.faults.site import check_refusals, memory
 from tests.grafana.loopback import TOKEN
 from tests.real.http import request
+from tests.real.meanwhile import meanwhile
 from tests.real.processes import until
 
 pytestmark = pytest.mark.real
@@ -44,14 +45,8 @@ def scraped(exporters):
             took.append(time.monotonic() - began)
 
     threads = [threading.Thread(target=scrape, args=(exporter,)) for exporter in exporters]
-    for thread in threads:
-        thread.start()
-    try:
+    with meanwhile(threads, over):
         yield took
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join(60)
 
 
 def pending(site):

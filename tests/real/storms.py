@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tests.real.meanwhile import meanwhile
+
 TOKEN = re.compile(r"storm-\d+-\d+")
 rounds = itertools.count()
 
@@ -93,14 +95,8 @@ def storm(exporter, clients=8):
     """Let it blow over the exporter while the block runs; afterwards every client has ended, by itself or asked to."""
     blowing = Storm(next(rounds))
     threads = [threading.Thread(target=blowing.run, args=(exporter.port,)) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
+    with meanwhile(threads, blowing.over):
         yield blowing
-    finally:
-        blowing.over.set()
-        for thread in threads:
-            thread.join(60)
     assert not any(thread.is_alive() for thread in threads), "a client still waits for its answer"
 
 
