@@ -59,7 +59,9 @@ class Event:
     important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"}; `resolved` {automated: true} or
     {resolution_source: "stale"}; `postmortem_*` {document}, `postmortem_checked` with checks: {evidence: "passed", …};
     `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
-    `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data}.
+    `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
+    `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:
+    None without tokens, and for what the service records by itself.
     """
 
     event_id: str
@@ -73,6 +75,7 @@ class Event:
     domains: tuple[Domain, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    recorded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Silences as acknowledgements: who silences an alert that fires has seen it. Names of people are not kept."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -47,16 +48,25 @@ class Silences:
 
 
 def acknowledge(
-    silences: Iterable[Silence], concerns: Iterable[Concern], people: People, recorder: Recorder, now: datetime
+    silences: Iterable[Silence],
+    concerns: Iterable[Concern],
+    people: People,
+    recorder: Recorder,
+    now: datetime,
+    *,
+    recorded_by: str | None = None,
 ) -> None:
-    """Record each incident's first silence by a person that comes before what acknowledged it so far."""
+    """Record each incident's first silence by a person that comes before what acknowledged it so far.
+
+    `recorded_by` is the name of the token that the silences were sent with.
+    """
     told = list(silences)
     for concern in concerns:
         mine = [e for e in concern.episodes if e.source == Source.ALERTMANAGER]
         silence = acknowledged_by(told, mine, people)
         known = concern.milestones.get(Milestone.ACKNOWLEDGED)
         if silence is not None and (known is None or silence.made_at < known):
-            tell(recorder, concern.id, acknowledged(silence, now))
+            tell(recorder, concern.id, replace(acknowledged(silence, now), recorded_by=recorded_by))
 
 
 def acknowledged(silence: Silence, now: datetime) -> Event:

@@ -189,6 +189,7 @@ def event_of(row: Row[Any]) -> Event:
         domains=tuple(Domain(name) for name in about.get("domains", ())),
         labels=about.get("labels", {}),
         data=about.get("data", {}),
+        recorded_by=row.recorded_by,
     )
 
 

@@ -136,6 +136,7 @@ def event(new: NewEvent) -> Row:
         "source": told.source,
         "about": {name: value for name, value in about.items() if value},
         "delivery": new.delivery,
+        "recorded_by": told.recorded_by,
     }
 
 

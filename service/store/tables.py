@@ -86,9 +86,11 @@ events = Table(
     Column("source", String(64), nullable=False),
     Column("about", Json, nullable=False),
     Column("delivery", LargeBinary(16)),
+    Column("recorded_by", Text),
     UniqueConstraint("incident_id", "event_id"),
 )
-"""`about` holds title, severity, types, domains, labels and data, those that the event carries."""
+"""`about` holds title, severity, types, domains, labels and data, those that the event carries; `recorded_by` is the
+name of the token it was sent with."""
 
 episodes = Table(
     "episodes",

@@ -6,7 +6,7 @@ from service.inquiry.silences import RECENT, acknowledge
 from service.intake.alertmanager_events import Told, parse
 from service.intake.reasons import Source
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
-from service.web.edge import received
+from service.web.edge import received, token_name
 from service.web.parts import Parts
 from service.web.shapes import EventsReceipt, TouchedIncident
 
@@ -36,5 +36,7 @@ def _record(told: Told, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]
     people = parts.sources.people
     if told.silences and people is not None:
         now = delivery.received_at
-        acknowledge(told.silences, parts.store.concerns(now - RECENT), people, parts.recorder, now)
+        acknowledge(
+            told.silences, parts.store.concerns(now - RECENT), people, parts.recorder, now, recorded_by=token_name()
+        )
     return outcomes

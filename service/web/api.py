@@ -15,7 +15,7 @@ from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
 from service.web import evidence, postmortems, shapes
 from service.web.auth import authorize
-from service.web.edge import received
+from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
 from service.web.parts import Parts
 from service.web.query import parsed
@@ -81,7 +81,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
         body, now = received(request, parts, "write"), parts.clock()
-        events = lifecycle.parse_opening(body, parts.events, now)
+        events = tuple(attributed(event) for event in lifecycle.parse_opening(body, parts.events, now))
         key = events[0].event_id  # so that a repeat finds the incident that the first one opened
         opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
         outcome = parts.recorder.submit(opening)[0]
@@ -104,7 +104,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:
         body, now, number = received(request, parts, "write"), parts.clock(), incident_number(incident_id)
-        event = lifecycle.parse_event(body, parts.events, now)
+        event = attributed(lifecycle.parse_event(body, parts.events, now))
         (outcome,) = parts.recorder.submit(AppendEvent(number, event))
         parts.tally.heard(Source.API.value, now)
         return _incident(parts, number, now, 201 if outcome.created else 200)

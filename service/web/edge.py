@@ -3,13 +3,16 @@
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
+from service.domain.events import Event
 from service.intake.reasons import Failure, Source
 from service.intake.signatures import BadSignature, Header
 from service.intake.wire import PayloadError
+from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_origin
 from service.web.parts import Parts
 from service.web.rate import FREE, Limiter, TooOften, sender_of
@@ -55,8 +58,19 @@ def received(request: Request, parts: Parts, scope: Scope) -> bytes:
     Raises Denied, UnsupportedMediaType, or PayloadError (`too_large`) before more than the limit is read; a body sent
     in chunks without a length is bounded as well.
     """
-    authorize(request, parts.tokens, scope)
+    g.token = authorize(request, parts.tokens, scope)
     return _bounded(request, parts)
+
+
+def token_name() -> str | None:
+    """Return the name of the token that the body was sent with; None without tokens, and for a signed body."""
+    token: Token | None = g.get("token")
+    return token.name if token else None
+
+
+def attributed(event: Event) -> Event:
+    """Return the event with the name of the token that it was sent with."""
+    return replace(event, recorded_by=token_name())
 
 
 def received_signed(request: Request, parts: Parts, check: Callable[[bytes, Header], None]) -> bytes:

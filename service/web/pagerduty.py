@@ -10,7 +10,7 @@ from service.intake.reasons import Failure, Source
 from service.intake.signatures import check_pagerduty
 from service.intake.wire import PayloadError
 from service.recorder.commands import Delivery, KeyedEvent, Outcome, RecordEvents, Refused
-from service.web.edge import received, received_signed
+from service.web.edge import attributed, received, received_signed
 from service.web.parts import Parts
 from service.web.shapes import EventsReceipt, TouchedIncident
 
@@ -39,7 +39,7 @@ def _recorded(told: WireEvent, delivery: Delivery, parts: Parts) -> tuple[Messag
     """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped."""
     try:
         message = read_message(told, parts.sources.pagerduty, delivery.received_at)
-        events = tuple(KeyedEvent(message.incident_key, event, message.aliases) for event in message.events)
+        events = tuple(KeyedEvent(message.incident_key, attributed(one), message.aliases) for one in message.events)
         return message, parts.recorder.submit(RecordEvents(events, delivery)) if events else ()
     except PayloadError as error:
         parts.tally.failure(delivery.source, error.reason.value)

@@ -114,7 +114,7 @@ class ActionShape(BaseModel):
 
 
 class EventShape(BaseModel):
-    """One event, as it was reported."""
+    """One event, as it was reported; `recorded_by` is the name of the token it was sent with, null without one."""
 
     event_id: str
     kind: EventKind
@@ -127,6 +127,7 @@ class EventShape(BaseModel):
     domains: list[Domain]
     labels: dict[str, str]
     data: dict[str, Any]
+    recorded_by: str | None
 
     @classmethod
     def of(cls, event: Event) -> "EventShape":
@@ -143,6 +144,7 @@ class EventShape(BaseModel):
             domains=list(event.domains),
             labels=dict(event.labels),
             data=dict(event.data),
+            recorded_by=event.recorded_by,
         )
 
 

@@ -8,7 +8,7 @@ from service.intake.alertmanager import Notification, shared_name
 from service.intake.reasons import Source
 from service.intake.signatures import check_grafana
 from service.recorder.commands import Delivery, KeyedEvent, RecordAlerts, RecordEvents
-from service.web.edge import received, received_signed
+from service.web.edge import attributed, received, received_signed
 from service.web.parts import Parts
 from service.web.shapes import AlertsReceipt, EventsReceipt, TouchedIncident
 
@@ -55,7 +55,7 @@ def lifecycle_blueprint(parts: Parts) -> Blueprint:
         now = parts.clock()
         told = lifecycle.parse_lifecycle(body, parts.events, now)
         label = parts.alerts.correlation_label
-        events = tuple(KeyedEvent(key, event, shared_name(event.labels, label)) for key, event in told)
+        events = tuple(KeyedEvent(key, attributed(event), shared_name(event.labels, label)) for key, event in told)
         outcomes = parts.recorder.submit(RecordEvents(events, Delivery(Source.LIFECYCLE.value, body, now)))
         parts.tally.heard(Source.LIFECYCLE.value, now)
         repeated = sum(not outcome.created for outcome in outcomes)

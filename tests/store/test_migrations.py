@@ -6,8 +6,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+from service.domain.events import EventKind
 from service.store import StoreRefused, migrate, tables
-from tests.builders import alert
+from tests.builders import alert, event
 from tests.house import House
 
 
@@ -80,6 +81,19 @@ def test_it_keeps_the_groups_of_episodes_when_their_table_is_made_anew(database_
     with engine.connect() as connection:
         assert _groups(connection) == before
         assert len(before) == 3
+
+
+def test_it_keeps_events_that_were_recorded_before_their_senders_names_were(database_url, engine):
+    house = House(database_url)
+    house.open(event(EventKind.DETECTED, recorded_by="pager"))
+    house.close()
+    with engine.begin() as connection:
+        migrate.command.downgrade(migrate.config(connection), "0007-1")
+    again = House(database_url)
+    assert [e.recorded_by for e in again.store.incident(1).events] == [None]
+    again.tell(1, EventKind.ACKNOWLEDGED, recorded_by="on-call")
+    assert [e.recorded_by for e in again.store.incident(1).events] == [None, "on-call"]
+    again.close()
 
 
 def _groups(connection):

@@ -93,6 +93,7 @@ def test_it_shows_what_people_said(real):
         "domains": [],
         "labels": {},
         "data": {"text": "rolled back"},
+        "recorded_by": None,
     }
     (action,) = shown["actions"]
     assert (action["title"], action["state"], action["overdue"]) == ("Alert on it", "open", True)

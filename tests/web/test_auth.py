@@ -4,6 +4,7 @@ from base64 import b64encode
 
 import pytest
 
+from service.recorder.commands import AppendEvent
 from service.settings.tokens import Token, digest
 from tests.web.fakes import World, assert_problem
 from tests.web.test_webhooks import ALERTMANAGER, FIRING
@@ -115,6 +116,34 @@ def test_it_logs_no_token(guarded, caplog):
     for line in caplog.records:
         assert INGEST not in str(line.__dict__)
         assert READ not in str(line.__dict__)
+
+
+# --- who did it ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "name"),
+    [
+        ("/webhooks/lifecycle", INGEST, "ingest"),
+        ("/api/v1/incidents", WRITE, "write"),
+        ("/api/v1/incidents/INC-1/events", WRITE, "write"),
+    ],
+)
+def test_it_records_the_name_of_the_token_in_each_event(guarded, path, token, name):
+    body = {"title": "Checkout is broken"} if path.endswith("incidents") else {"kind": "detected"}
+    if "webhooks" in path:
+        body["incident_key"] = "jira-42"
+    assert guarded.post(path, json=body, headers=bearer(token)).status_code in (200, 201)
+    (command,) = guarded.recorder.commands
+    events = [command.event] if isinstance(command, AppendEvent) else [keyed.event for keyed in command.events]
+    assert {event.recorded_by for event in events} == {name}
+
+
+def test_a_sender_cannot_choose_who_did_it(guarded):
+    body = {"kind": "acknowledged", "recorded_by": "somebody-else"}
+    assert guarded.post("/api/v1/incidents/INC-1/events", json=body, headers=bearer(WRITE)).status_code == 201
+    (command,) = guarded.recorder.commands
+    assert command.event.recorded_by == "write"
 
 
 # --- without tokens -------------------------------------------------------------------------------------------------

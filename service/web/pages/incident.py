@@ -18,7 +18,7 @@ from service.recorder.commands import AppendEvent, Refused, UnknownIncident
 from service.render.lifeline import lifeline
 from service.settings.tokens import Token
 from service.store.records import IncidentRecord
-from service.web.edge import received
+from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
 from service.web.pages import forms, times
 from service.web.pages.drawing import HEADERS, Pages, address
@@ -69,7 +69,7 @@ class Desk:
         if news is not None or not form.offered(record.incident):
             return self._again(number, record, form, given, status=409, trouble="trouble.stale", news=news or ())
         try:
-            event = forms.event_of(form, number, given, self._parts.events, self._now)
+            event = attributed(forms.event_of(form, number, given, self._parts.events, self._now))
             self._parts.recorder.submit(AppendEvent(number, event))
         except Mistyped as error:
             wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
