@@ -5,17 +5,23 @@ from datetime import datetime
 
 from service.domain.checks import Check, CheckState
 from service.domain.incident import Incident
+from service.domain.policy import Milestone
 
 
 def definition_of_done(incident: Incident, now: datetime) -> Mapping[Check, CheckState]:
-    """Return how every check stands at `now`; a document that nobody has read yet leaves its checks pending.
+    """Return how every check stands at `now`; a document that was not synced yet leaves its checks pending.
 
-    Nothing is asked of a dismissed incident.
+    Nothing is required of a dismissed incident, and of a document that is not owed only what was reported of it.
     """
     if incident.dismissed_at is not None:
         return dict.fromkeys(Check, CheckState.NOT_NEEDED)
-    reported = {check: incident.checks.get(check, CheckState.PENDING) for check in Check}
+    unreported = CheckState.PENDING if _has_document(incident) else CheckState.NOT_NEEDED
+    reported = {check: incident.checks.get(check, unreported) for check in Check}
     return {**reported, Check.DEADLINE: _deadline(incident, now)}
+
+
+def _has_document(incident: Incident) -> bool:
+    return incident.owes_document or Milestone.DRAFTED in incident.milestones
 
 
 def _deadline(incident: Incident, now: datetime) -> CheckState:

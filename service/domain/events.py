@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     POSTMORTEM_DRAFTED = "postmortem_drafted"
     POSTMORTEM_FINALIZED = "postmortem_finalized"
     POSTMORTEM_CHECKED = "postmortem_checked"
+    REVIEWED = "reviewed"
     ACTION_OPENED = "action_opened"
     ACTION_COMPLETED = "action_completed"
     ACTION_VERIFIED = "action_verified"
@@ -37,7 +38,10 @@ class EventKind(StrEnum):
 
 
 class Role(StrEnum):
-    """Who does what in an incident (the standard, section 3); every domain may have one lead."""
+    """Who does what in an incident (the standard, section 3); every domain may have one lead.
+
+    `postmortem-owner` writes the document, which need not be the commander.
+    """
 
     COMMANDER = "commander"
     COMMS = "comms"
@@ -48,6 +52,7 @@ class Role(StrEnum):
     LEAD_ACT = "lead-act"
     LEAD_SEC = "lead-sec"
     LEAD_MODELS = "lead-models"
+    POSTMORTEM_OWNER = "postmortem-owner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,7 @@ class Event:
     (`title` to `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
     important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"}; `resolved` {automated: true} or
     {resolution_source: "stale"}; `postmortem_*` {document}, `postmortem_checked` with checks: {evidence: "passed", …};
+    `reviewed` (the weekly review discussed it) {text};
     `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
     `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
     `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:

@@ -59,7 +59,10 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What is known of one incident. `deadlines_from` is the instant from which its postmortem deadlines run."""
+    """What is known of one incident. `deadlines_from` is the instant from which its postmortem deadlines run.
+
+    `owes_document` is false if the weekly review is all that its severity owes.
+    """
 
     id: int
     title: str
@@ -74,6 +77,7 @@ class Incident:
     dismissed_at: datetime | None = None
     deadlines_from: datetime
     deadlines: tuple[Deadline, ...] = ()
+    owes_document: bool = True
     actions: tuple[Action, ...] = ()
     checks: Mapping[Check, CheckState] = field(default_factory=dict)
     closed_at: datetime | None = None
@@ -97,12 +101,12 @@ def fold(
     told = list(events)
     history = effective(told)
     resolution = _resolution(history.events, episodes, history.pinned.get(Milestone.RESOLVED))
-    found = _milestones(history.events, episodes, resolution)
+    severity = severity_of(history.events, episodes, policy)
+    found = _milestones(history.events, episodes, resolution, owes_document=policy.owes_document(severity))
     pinned = {m: pin.at for m, pin in history.pinned.items() if m in found and m is not Milestone.RESOLVED}
     milestones = found | pinned
     dismissed_at = _dismissed_at(history.events)
     phase = _phase(milestones, dismissed_at)
-    severity = severity_of(history.events, episodes, policy)
     deadlines_from = _deadlines_from(milestones, history.events or told)
     checks = checks_of(history.events)
     owes = dismissed_at is None and checks.get(Check.DEADLINE) is not CheckState.NOT_NEEDED
@@ -121,6 +125,7 @@ def fold(
         dismissed_at=dismissed_at,
         deadlines_from=deadlines_from,
         deadlines=_deadlines(severity, milestones, deadlines_from, policy) if owes else (),
+        owes_document=policy.owes_document(severity),
         actions=actions_of(history.events),
         checks=checks,
         closed_at=dismissed_at or (milestones[Milestone.RESOLVED] if by_people else None),
@@ -177,16 +182,18 @@ def _source_of(resolved: Event) -> ResolutionSource:
 
 
 def _milestones(
-    events: Sequence[Event], episodes: Sequence[Episode], resolution: _Resolution | None
+    events: Sequence[Event], episodes: Sequence[Episode], resolution: _Resolution | None, *, owes_document: bool
 ) -> dict[Milestone, datetime]:
     """Find each milestone by its definition (docs/definitions.md); one that nobody reported is left out.
 
     `started`: people's word, else the alerts' own, else what Prometheus knew. `acknowledged`: the first act of a
-    person, which is an acknowledgement, a commander, the mitigation, or a resolution by hand.
+    person, which is an acknowledgement, a commander, the mitigation, or a resolution by hand. `finalized`: the final
+    document, or the review where that is all that is owed (SEV-4).
     """
     told: dict[EventKind, list[datetime]] = {}
     for event in events:
         told.setdefault(event.kind, []).append(event.occurred_at)
+    closing = [EventKind.POSTMORTEM_FINALIZED] + ([] if owes_document else [EventKind.REVIEWED])
     first: dict[Milestone, datetime | None] = {
         Milestone.STARTED: _started(events, episodes),
         Milestone.DETECTED: min([*told.get(EventKind.DETECTED, ()), *(e.starts_at for e in episodes)], default=None),
@@ -194,7 +201,7 @@ def _milestones(
         Milestone.MITIGATED: min(told.get(EventKind.MITIGATED, ()), default=None),
         Milestone.RESOLVED: resolution.at if resolution else None,
         Milestone.DRAFTED: min(told.get(EventKind.POSTMORTEM_DRAFTED, ()), default=None),
-        Milestone.FINALIZED: min(told.get(EventKind.POSTMORTEM_FINALIZED, ()), default=None),
+        Milestone.FINALIZED: min((at for kind in closing for at in told.get(kind, ())), default=None),
     }
     return {milestone: at for milestone, at in first.items() if at is not None}
 

@@ -144,6 +144,10 @@ class Policy:
         rule = self.deadlines.get(severity, {}).get(stage)
         return None if rule is None else due(rule, start)
 
+    def owes_document(self, severity: Severity) -> bool:
+        """Say whether a document is owed for `severity`: some stage has a deadline of its own, not only the review."""
+        return any(isinstance(rule, timedelta) for rule in self.deadlines.get(severity, {}).values())
+
     def target(self, indicator: Indicator, severity: Severity | None) -> Target | None:
         """Return the target of `indicator` for one severity, or for all together (None); None where there is none."""
         return next((t for t in self.targets if t.indicator is indicator and t.severity is severity), None)

@@ -4,6 +4,7 @@ from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done, failed_checks
 from service.domain.events import EventKind
 from service.domain.incident import fold
+from service.domain.policy import Milestone, Severity
 from tests.builders import at, event, policy
 
 K = EventKind
@@ -68,3 +69,22 @@ def test_it_passes_a_deadline_once_every_stage_is_reached():
 def test_it_asks_for_no_deadline_where_the_policy_has_none():
     owing_nothing = fold(1, (event(K.DETECTED),), (), policy(deadlines={}), at(0))
     assert definition_of_done(owing_nothing, at(1))[Check.DEADLINE] is CheckState.NOT_NEEDED
+
+
+def test_the_weekly_review_finalizes_what_owes_no_document():
+    sev_4 = event(K.SEVERITY_CHANGED, severity=Severity.SEV_4)
+    reviewed = event(K.REVIEWED, 90)
+    assert incident(sev_4, reviewed).milestones[Milestone.FINALIZED] == at(90)
+    assert definition_of_done(incident(sev_4, reviewed), at(91))[Check.DEADLINE] is CheckState.PASSED
+    assert Milestone.FINALIZED not in incident(reviewed).milestones
+    taken_back = event(K.RETRACTED, 95, data={"event_id": reviewed.event_id})
+    assert Milestone.FINALIZED not in incident(sev_4, reviewed, taken_back).milestones
+
+
+def test_a_document_that_is_not_owed_has_no_pending_checks():
+    sev_4 = event(K.SEVERITY_CHANGED, severity=Severity.SEV_4)
+    checks = definition_of_done(incident(sev_4), at(1))
+    assert checks.pop(Check.DEADLINE) is CheckState.PENDING
+    assert set(checks.values()) == {CheckState.NOT_NEEDED}
+    written = definition_of_done(incident(sev_4, event(K.POSTMORTEM_DRAFTED, 1)), at(1))
+    assert written[Check.EVIDENCE] is CheckState.PENDING
