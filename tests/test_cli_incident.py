@@ -13,6 +13,7 @@ from requests_mock import ANY
 from service.cli import main
 from service.cli.client import DEFAULT_URL
 from service.cli.incident import incident as group
+from service.domain.events import EventKind
 from service.domain.policy import Milestone, Severity
 from service.web import shapes
 from service.web.timeline import timeline
@@ -30,7 +31,7 @@ RECORD = record(
     episodes=(episode(0, 30, annotations={"summary": "Checkout [bold]broken[/bold] \x1b[31m"}),),
 )
 SHOWN = json.loads(shapes.detail(RECORD, 1, policy(), NOW).model_dump_json())
-TIMELINE = json.loads(timeline(RECORD, 1, TOKYO).model_dump_json())
+TIMELINE = json.loads(timeline(RECORD, 1, policy(), TOKYO).model_dump_json())
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,7 @@ def sent(service):
         (["mitigate", "1"], {"kind": "mitigated"}),
         (["resolve", "INC-1"], {"kind": "resolved"}),
         (["resolve", "INC-1", "--automated"], {"kind": "resolved", "data": {"automated": True}}),
+        (["resolve", "INC-1", "--reason", "rolled back"], {"kind": "resolved", "data": {"reason": "rolled back"}}),
         (["dismiss", "INC-1"], {"kind": "dismissed"}),
         (["dismiss", "INC-1", "--reason", "a test"], {"kind": "dismissed", "data": {"reason": "a test"}}),
         (["severity", "INC-1", "sev-1"], {"kind": "severity_changed", "severity": "SEV-1"}),
@@ -290,6 +292,26 @@ def test_it_shows_an_incident(service, monkeypatch):
     ):
         assert said in output
     assert "\x1b" not in output
+
+
+def test_it_shows_who_did_it_and_what_it_changed(service, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    corrected = {"milestone": "detected", "occurred_at": at(-2).isoformat()}
+    told = record(
+        event(EventKind.SEVERITY_CHANGED, 2, severity=Severity.SEV_1, recorded_by="on-call"),
+        event(EventKind.CORRECTED, 50, data=corrected, recorded_by="reviewer"),
+        event(EventKind.DISMISSED, 60, data={"reason": "a game day"}, recorded_by="release-bot"),
+        episodes=(episode(0, 30),),
+    )
+    service.get(f"{INCIDENTS}/INC-1", text=shapes.detail(told, 1, policy(), NOW).model_dump_json())
+    service.get(f"{INCIDENTS}/INC-1/timeline", text=timeline(told, 1, policy(), TOKYO).model_dump_json())
+    lines = run("show", "INC-1").splitlines()
+    for words in (
+        ("SEV-2 → SEV-1", "on-call"),
+        ("detected 2026-03-02 18:00:00 → 2026-03-02 17:58:00", "reviewer"),
+        ("dismissed: a game day", "release-bot"),
+    ):
+        assert any(all(word in line for word in words) for line in lines), words
 
 
 def test_it_says_into_what_an_incident_was_merged(service):

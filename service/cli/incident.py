@@ -113,14 +113,16 @@ def mitigate(**common: Any) -> None:
 @incident.command()
 @_says
 @click.option("--automated", is_flag=True, help="A machine did it: it is no first response of a person.")
-def resolve(automated: bool, **common: Any) -> None:
+@click.option("--reason", help="Why it is over, such as what ended it.")
+def resolve(automated: bool, reason: str | None, **common: Any) -> None:
     """Say that it is over."""
-    _report("resolved", data={"automated": True} if automated else {}, **common)
+    data = {"automated": True} if automated else {}
+    _report("resolved", data=data | ({"reason": reason} if reason else {}), **common)
 
 
 @incident.command()
 @_says
-@click.option("--reason", help="Why it is none.")
+@click.option("--reason", help="Why it is no incident.")
 def dismiss(reason: str | None, **common: Any) -> None:
     """Say that it is no incident; it counts in no indicator then."""
     _report("dismissed", data={"reason": reason} if reason else {}, **common)

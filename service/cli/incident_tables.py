@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 Told = Mapping[str, Any]
+_DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id", "reason")
 
 
 def print_json(told: Any) -> None:
@@ -49,9 +50,11 @@ def print_incident(incident: Told, timeline: Told) -> None:
     facts = _table("What", "")
     for name, value in _facts(incident, zone):
         facts.add_row(_text(name), _text(value))
-    entries = _table(f"Time ({zone.key})", "What", "Event id")
-    for entry in timeline["entries"]:
-        entries.add_row(_in(entry["at"], zone), _text(_said(entry)), _text((entry["event"] or {}).get("event_id", "")))
+    entries = _table(f"Time ({zone.key})", "What", "Recorded by", "Event id")
+    for entry in sorted([*timeline["entries"], *_corrections(incident)], key=lambda e: datetime.fromisoformat(e["at"])):
+        event = entry["event"] or {}
+        cells = (_said(entry, zone), event.get("recorded_by") or "", event.get("event_id", ""))
+        entries.add_row(_in(entry["at"], zone), *map(_text, cells))
     for table in (milestones, facts, entries):
         _print(table)
 
@@ -68,13 +71,28 @@ def _facts(incident: Told, zone: ZoneInfo) -> list[tuple[str, str]]:
     return facts
 
 
-def _said(entry: Told) -> str:
+def _corrections(incident: Told) -> list[Told]:
+    """Return what people corrected and retracted: the timeline shows only what came of it."""
+    kinds = ("corrected", "retracted")
+    return [{"at": event["occurred_at"], "event": event} for event in incident["events"] if event["kind"] in kinds]
+
+
+def _said(entry: Told, zone: ZoneInfo) -> str:
     event = entry["event"]
     if event is None:
         return f"{entry['alert']['name']} {entry['what'].removeprefix('alert_')}"
-    data = event["data"]
-    words = [data[key] for key in ("role", "name", "text", "into", "action_id", "reason") if data.get(key)]
-    return ": ".join([event["kind"].replace("_", " "), " ".join(map(str, words))]) if words else event["kind"]
+    data, change = event["data"], event.get("change")
+    keys = [key for key in _DETAILS if data.get(key) and not (change and key == "name")]
+    words = [str(data[key]) for key in keys] + ([_change(event, zone)] if change else [])
+    kind = event["kind"].replace("_", " ")
+    return f"{kind}: {' '.join(words)}" if words else kind
+
+
+def _change(event: Told, zone: ZoneInfo) -> str:
+    values = (event["change"]["before"], event["change"]["after"])
+    is_time = event["kind"] == "corrected"
+    before, after = (_in(value, zone) if is_time and value else value for value in values)
+    return f"{before} → {after}" if before else f"→ {after}"
 
 
 def _in(at: str | None, zone: ZoneInfo | None = None) -> str:

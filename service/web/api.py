@@ -99,7 +99,7 @@ def blueprint(parts: Parts) -> Blueprint:
     def show_timeline(incident_id: str) -> Response:
         authorize(request, parts.tokens, "read")
         number = incident_number(incident_id)
-        return _json(timeline(incident_record(parts, number), number, parts.zone))
+        return _json(timeline(incident_record(parts, number), number, parts.policy, parts.zone))
 
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:

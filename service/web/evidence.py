@@ -110,7 +110,9 @@ def add_routes(bp: Blueprint, parts: Parts) -> None:
 def _collected(parts: Parts, number: int, record: IncidentRecord, query: EvidenceQuery) -> Response:
     """Collect, record that it was, and answer. The file has no name any more by then: it goes with its last reader."""
     subject = _subject(parts, number, record, query)
-    story = Story(timeline(record, number, parts.zone).model_dump(mode="json"), lambda: _bodies(parts, number))
+    story = Story(
+        timeline(record, number, parts.policy, parts.zone).model_dump(mode="json"), lambda: _bodies(parts, number)
+    )
     name = f"evidence-{shapes.public_id(number)}.zip"
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-") as folder:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.domain.actions import Action, ActionState
+from service.domain.changes import Change, changes
 from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done
 from service.domain.episodes import Episode
@@ -113,6 +114,13 @@ class ActionShape(BaseModel):
     verified_at: datetime | None
 
 
+class ChangeShape(BaseModel):
+    """What an event changed: a severity, who has a role, or a time; `before` is null where there was nothing."""
+
+    before: str | datetime | None
+    after: str | datetime
+
+
 class EventShape(BaseModel):
     """One event, as it was reported; `recorded_by` is the name of the token it was sent with, null without one."""
 
@@ -128,9 +136,10 @@ class EventShape(BaseModel):
     labels: dict[str, str]
     data: dict[str, Any]
     recorded_by: str | None
+    change: ChangeShape | None
 
     @classmethod
-    def of(cls, event: Event) -> "EventShape":
+    def of(cls, event: Event, change: Change | None) -> "EventShape":
         """Show an event."""
         return cls(
             event_id=event.event_id,
@@ -145,6 +154,7 @@ class EventShape(BaseModel):
             labels=dict(event.labels),
             data=dict(event.data),
             recorded_by=event.recorded_by,
+            change=ChangeShape(before=change.before, after=change.after) if change else None,
         )
 
 
@@ -203,6 +213,7 @@ def summary(line: IncidentLine) -> IncidentSummary:
 def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime) -> IncidentDetail:
     """Show an incident under the id that was asked for, which may be one that it absorbed."""
     incident = record.incident
+    changed = changes(incident, record.events, record.episodes, policy)
     return IncidentDetail(
         id=public_id(asked_for),
         merged_into=public_id(record.merged_into) if record.merged_into is not None else None,
@@ -225,7 +236,10 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
         checks=dict(definition_of_done(incident, now)),
         alerts=[_alert(episode) for episode in record.episodes],
         actions=[_action(action, now) for action in incident.actions],
-        events=[EventShape.of(event) for event in sorted(record.events, key=lambda e: (e.occurred_at, e.recorded_at))],
+        events=[
+            EventShape.of(event, changed.get(event.event_id))
+            for event in sorted(record.events, key=lambda e: (e.occurred_at, e.recorded_at))
+        ],
     )
 
 

@@ -1,15 +1,17 @@
 """An incident as one list of what happened, in order: events as they count now, and alerts firing and clearing."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from service.domain.changes import Change, changes
 from service.domain.episodes import Episode
 from service.domain.events import Event
 from service.domain.history import effective
-from service.domain.policy import Milestone, Severity
+from service.domain.policy import Milestone, Policy, Severity
 from service.store.records import IncidentRecord
 from service.web.shapes import EventShape, public_id
 
@@ -52,9 +54,10 @@ class Timeline(BaseModel):
     entries: list[TimelineEntry]
 
 
-def timeline(record: IncidentRecord, asked_for: int, zone: ZoneInfo) -> Timeline:
+def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneInfo) -> Timeline:
     """Merge events and firings into one list: corrected events at their right time, retracted ones left out."""
     detected_at = record.incident.milestones.get(Milestone.DETECTED)
+    changed = changes(record.incident, record.events, record.episodes, policy)
     told = [(event.occurred_at, What.EVENT, event) for event in effective(record.events).events]
     fired = [(e.starts_at, What.ALERT_FIRING, e) for e in record.episodes]
     ended = [
@@ -69,23 +72,26 @@ def timeline(record: IncidentRecord, asked_for: int, zone: ZoneInfo) -> Timeline
         timezone=zone.key,
         detected_at=detected_at,
         entries=[
-            _entry(at, what, about, detected_at, zone)
+            _entry(at, what, _shape(about, changed), detected_at, zone)
             for at, what, about in sorted(happened, key=lambda entry: entry[0])
         ],
     )
 
 
+def _shape(subject: Event | Episode, changed: Mapping[str, Change]) -> EventShape | AlertReference:
+    if isinstance(subject, Event):
+        return EventShape.of(subject, changed.get(subject.event_id))
+    return AlertReference(name=subject.name, fingerprint=subject.fingerprint, severity=subject.severity)
+
+
 def _entry(
-    at: datetime, what: What, about: Event | Episode, detected_at: datetime | None, zone: ZoneInfo
+    at: datetime, what: What, shape: EventShape | AlertReference, detected_at: datetime | None, zone: ZoneInfo
 ) -> TimelineEntry:
-    entry = TimelineEntry(
+    return TimelineEntry(
         at=at.astimezone(UTC),
         local=at.astimezone(zone),
         offset=(at - detected_at).total_seconds() if detected_at else None,
         what=what,
+        event=shape if isinstance(shape, EventShape) else None,
+        alert=shape if isinstance(shape, AlertReference) else None,
     )
-    if isinstance(about, Event):
-        entry.event = EventShape.of(about)
-    else:
-        entry.alert = AlertReference(name=about.name, fingerprint=about.fingerprint, severity=about.severity)
-    return entry

@@ -310,3 +310,14 @@ def test_it_knows_by_its_digest_whether_anything_changed():
     digests.add(region(event(EventKind.DETECTED, title="Orders fail")).digest)
     assert len(digests) == 2
     assert {len(digest) for digest in digests} == {16}
+
+
+def test_it_never_names_who_recorded_an_event():
+    events = [
+        event(EventKind.DETECTED, recorded_by="release-bot"),
+        event(EventKind.SEVERITY_CHANGED, 1, severity=Severity.SEV_1, recorded_by="release-bot"),
+        event(EventKind.NOTE, 2, data={"text": "n", "important": True}, recorded_by="release-bot"),
+        event(EventKind.DISMISSED, 3, data={"reason": "a game day"}, recorded_by="release-bot"),
+    ]
+    for number in range(1, len(events) + 1):
+        assert "release-bot" not in repr(draw(subject(*events[:number]), (), VIEW, NOW))

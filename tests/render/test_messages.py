@@ -43,6 +43,7 @@ def talk(*events, said=(), shift=timedelta(0), severity=Severity.SEV_2, title="C
             title=e.title,
             severity=e.severity,
             data=e.data,
+            recorded_by="release-bot",
         )
         for e in told
     ]
@@ -96,6 +97,13 @@ def test_it_has_words_for_every_message(language, severity):
         )
     for over in (event(K.RESOLVED, 9), event(K.DISMISSED, 9)):
         assert speaks.say("report", state_of(talk(over), RULES, None))
+
+
+@pytest.mark.parametrize("kind", [K.ACKNOWLEDGED, K.NOTE, K.MITIGATED, K.RESOLVED, K.DISMISSED])
+def test_it_never_names_who_recorded_an_event(kind):
+    """Every event of these talks was recorded by release-bot."""
+    one = talk(event(kind, 4, data={"text": "n", "important": True}))
+    assert "release-bot" not in voice().say("update", update(one)) + voice().say("report", state_of(one, RULES, None))
 
 
 def test_the_same_state_gives_the_same_words():

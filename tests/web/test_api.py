@@ -94,6 +94,7 @@ def test_it_shows_what_people_said(real):
         "labels": {},
         "data": {"text": "rolled back"},
         "recorded_by": None,
+        "change": None,
     }
     (action,) = shown["actions"]
     assert (action["title"], action["state"], action["overdue"]) == ("Alert on it", "open", True)

@@ -177,7 +177,7 @@ def test_the_incident_shows_corrections_as_such():
     _, page = shown(event(EventKind.DETECTED), wrong, right, pinned, note, gone, role)
     assert re.search(r"<del>.*09:30:00Z.*</del> <ins>.*09:20:00Z", page)
     assert '<li class="kind withdrawn">' in page
-    assert "Correction</strong> · Detected →" in page
+    assert re.search(r"Correction</strong> · Detected.*?18:00:00 JST.*?→.*?18:01:00 JST", page)
     assert "2026-03-02 18:20:00 JST" in page
     assert "Kim" in page
 
@@ -257,6 +257,8 @@ def test_the_same_form_sent_twice_is_one_event(world):
         ("mitigated", {"at": "2026-11-24T03:00"}, EventKind.MITIGATED, {}),
         ("resolve", {}, EventKind.RESOLVED, {}),
         ("dismiss", {}, EventKind.DISMISSED, {}),
+        ("resolve", {"reason": " Rolled back "}, EventKind.RESOLVED, {"reason": "Rolled back"}),
+        ("dismiss", {"reason": "a game day"}, EventKind.DISMISSED, {"reason": "a game day"}),
         ("severity", {"severity": "SEV-1"}, EventKind.SEVERITY_CHANGED, {}),
         ("assign", {"role": "comms", "name": " Kim "}, EventKind.ROLE_ASSIGNED, {"role": "comms", "name": "Kim"}),
         ("note", {"text": "a\r\nb", "important": "yes"}, EventKind.NOTE, {"text": "a\nb", "important": True}),
@@ -273,6 +275,17 @@ def test_each_form_becomes_its_event(world, action, typed, kind, data):
     assert send(world, action, form(world, action, **typed)).status_code == 303
     told = world.recorder.commands[0].event
     assert (told.kind, dict(told.data)) == (kind, data)
+
+
+def test_the_timeline_names_who_did_it_and_what_it_changed():
+    raised = event(EventKind.SEVERITY_CHANGED, 2, severity=Severity.SEV_1, recorded_by="on-call")
+    dismissal = event(EventKind.DISMISSED, 5, data={"reason": "a game day"}, recorded_by="release-bot")
+    _, page = shown(raised, dismissal, episodes=(episode(0, 30),))
+    entries = [re.sub(r"<[^>]+>|\s+", " ", entry) for entry in re.findall(r"<li class=\"kind.*?</li>", page, re.DOTALL)]
+    (raised_entry,) = [entry for entry in entries if "SEV-1" in entry]
+    assert re.search(r"SEV-2\s+→\s+SEV-1.*by on-call", raised_entry)
+    (dismissed_entry,) = [entry for entry in entries if "a game day" in entry]
+    assert "by release-bot" in dismissed_entry
 
 
 def test_a_resolved_incident_can_be_reopened():

@@ -64,8 +64,8 @@ FORMS = {
     for form in (
         Form(action="acknowledge", kind=EventKind.ACKNOWLEDGED, phases=(Phase.DETECTED,)),
         Form(action="mitigated", kind=EventKind.MITIGATED, phases=(Phase.DETECTED, Phase.ACKNOWLEDGED)),
-        Form(action="resolve", kind=EventKind.RESOLVED, phases=OPEN_PHASES, confirm=True),
-        Form(action="dismiss", kind=EventKind.DISMISSED, phases=_STANDING, confirm=True),
+        Form(action="resolve", kind=EventKind.RESOLVED, phases=OPEN_PHASES, fields=("reason", "at"), confirm=True),
+        Form(action="dismiss", kind=EventKind.DISMISSED, phases=_STANDING, fields=("reason", "at"), confirm=True),
         Form(action="reopen", kind=EventKind.REOPENED, phases=(Phase.RESOLVED, Phase.DISMISSED), confirm=True),
         Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_STANDING, fields=("severity",)),
         Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_STANDING, fields=("role", "name")),
@@ -171,9 +171,13 @@ def _name(given: Given, problems: dict[str, str]) -> str:
     return _written(given, "name", LONGEST_NAME, problems)
 
 
-def _written(given: Given, name: str, longest: int, problems: dict[str, str]) -> str:
+def _reason(given: Given, problems: dict[str, str]) -> str:
+    return _written(given, "reason", LONGEST_TEXT, problems, required=False)
+
+
+def _written(given: Given, name: str, longest: int, problems: dict[str, str], *, required: bool = True) -> str:
     text = given.get(name, "").replace("\r\n", "\n").strip()
-    if not text:
+    if not text and required:
         problems[name] = "error.empty"
     elif len(text) > longest:
         problems[name] = "error.too_long"
@@ -191,6 +195,7 @@ _READ: Mapping[str, Callable[[Given, dict[str, str]], Any]] = {
     "role": _role,
     "name": _name,
     "text": _text,
+    "reason": _reason,
     "important": _important,
     "milestone": _milestone,
 }

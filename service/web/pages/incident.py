@@ -109,7 +109,11 @@ class Desk:
             trouble=trouble,
             detail=detail,
             problems=problems or {},
-            news=[entry for entry in story(record) if entry.name in {event.kind.value for event in news}][-5:],
+            news=[
+                entry
+                for entry in story(record, self._parts.policy)
+                if entry.name in {event.kind.value for event in news}
+            ][-5:],
             **self._of_forms(number, record),
         )
 
@@ -173,7 +177,7 @@ def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, A
             now if incident.is_open else None,
         ),
         "clock": lambda at: times.clock(at, parts.zone),
-        "story": story(record),
+        "story": story(record, policy),
         "checks": definition_of_done(incident, now),
         "document": postmortem.document,
         "document_link": web_link(postmortem.document),

@@ -6,18 +6,21 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from service.domain.changes import Change, changes
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.history import effective
+from service.domain.policy import Policy
 from service.store.records import IncidentRecord
 
-_DETAILS = ("text", "title", "document", "into", "name")
+_DETAILS = ("text", "title", "document", "into", "name", "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that happened. `was` is the time that was reported first, where people corrected it.
 
+    `change` is what it changed, from what to what; `recorded_by` the name of the token that it was sent with.
     `group` and `name` are the key of its words; `said` is what people or alerts said with it.
     """
 
@@ -29,16 +32,21 @@ class Entry:
     link: str | None = None
     was: datetime | None = None
     about: str | None = None
-    about_at: datetime | None = None
+    change: Change | None = None
+    recorded_by: str | None = None
     withdrawn: bool = False
     important: bool = False
 
 
-def story(record: IncidentRecord) -> list[Entry]:
+def story(record: IncidentRecord, policy: Policy) -> list[Entry]:
     """Return it in order of the times as they count now; a correction stands where it was made."""
     counted = {event.event_id: event for event in effective(record.events).events}
     retracted = _retracted(record.events, counted)
-    told = [_entry(event, counted.get(event.event_id), event.event_id in retracted) for event in record.events]
+    changed = changes(record.incident, record.events, record.episodes, policy)
+    told = [
+        _entry(event, counted.get(event.event_id), event.event_id in retracted, changed.get(event.event_id))
+        for event in record.events
+    ]
     fired = [entry for episode in record.episodes for entry in _firing(episode)]
     return sorted([*fired, *told], key=lambda entry: entry.at)
 
@@ -50,15 +58,14 @@ def _retracted(events: Iterable[Event], counted: dict[str, Event]) -> set[str]:
     return {event_id for event_id in named if event_id not in counted and event_id not in about} | (named & about)
 
 
-def _entry(event: Event, counts: Event | None, withdrawn: bool) -> Entry:
+def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change | None) -> Entry:
     now_said = counts or event
     moved = counts is not None and counts.occurred_at != event.occurred_at
-    details = [str(now_said.data[key]) for key in _DETAILS if now_said.data.get(key)]
-    if event.severity and event.kind is EventKind.SEVERITY_CHANGED:
+    details = [str(now_said.data[key]) for key in _DETAILS if now_said.data.get(key) and not (change and key == "name")]
+    if event.severity and event.kind is EventKind.SEVERITY_CHANGED and change is None:
         details.append(event.severity.value)
     if event.title and event.kind is not EventKind.NOTE:
         details.append(event.title)
-    about, about_at = _correction(event)
     return Entry(
         at=now_said.occurred_at,
         group="kind",
@@ -67,22 +74,25 @@ def _entry(event: Event, counts: Event | None, withdrawn: bool) -> Entry:
         said=" · ".join(details),
         link=web_link(now_said.data.get("document")),
         was=event.occurred_at if moved else None,
-        about=about,
-        about_at=about_at,
+        about=_about(event),
+        change=change or _set_time(event),
+        recorded_by=event.recorded_by,
         withdrawn=withdrawn,
         important=bool(now_said.data.get("important")),
     )
 
 
-def _correction(event: Event) -> tuple[str | None, datetime | None]:
-    """Return what a correction or an assignment is about, as a key of words, and the time it sets."""
+def _about(event: Event) -> str | None:
+    """Return what a correction or an assignment is about, as a key of words."""
     if event.kind is EventKind.ROLE_ASSIGNED:
-        return f"role.{event.data['role']}", None
-    if event.kind is not EventKind.CORRECTED:
-        return None, None
-    at = event.data.get("occurred_at")
-    about = f"milestone.{event.data['milestone']}" if "milestone" in event.data else None
-    return about, datetime.fromisoformat(at) if at else None
+        return f"role.{event.data['role']}"
+    return f"milestone.{event.data['milestone']}" if "milestone" in event.data else None
+
+
+def _set_time(event: Event) -> Change | None:
+    """Return the time that a withdrawn correction had set."""
+    at = event.data.get("occurred_at") if event.kind is EventKind.CORRECTED else None
+    return Change(None, datetime.fromisoformat(at)) if at else None
 
 
 def _firing(episode: Episode) -> Iterable[Entry]:
