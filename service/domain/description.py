@@ -1,11 +1,13 @@
 """What is said about an incident as a whole: its title, severity, types, domains, labels and roles."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from service.domain.episodes import Episode
-from service.domain.events import Event, EventKind, Role
+from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
 from service.domain.policy import Domain, IncidentType, Policy, Severity, worst
+
+_T = TypeVar("_T")
 
 
 def severity_of(events: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Severity:
@@ -13,17 +15,40 @@ def severity_of(events: Sequence[Event], episodes: Sequence[Episode], policy: Po
 
     An alert that clears before the others does not make the incident milder: its report is owed as before.
     """
-    said = [e.severity for e in events if e.severity is not None]
-    if said:
-        return said[-1]
+    stated = _stated(events, lambda e: e.severity)
+    if stated:
+        return stated[-1]
     return worst([e.severity for e in episodes]) or policy.default_severity
+
+
+def _stated(events: Sequence[Event], value_of: Callable[[Event], _T | None]) -> list[_T]:
+    """Return what events state, in order of time, without mere repetitions.
+
+    A pager sends an incident's title and priority with every event (`data.incident_key` names the incident). Only what
+    differs from its previous event is a statement, so that it does not undo what people changed in between; and an
+    incident that was merged describes itself, not the one that it was merged into.
+    """
+    merged = {(e.source, e.data.get(INCIDENT_KEY)) for e in events if e.kind is EventKind.MERGED and INTO_KEY in e.data}
+    latest: dict[tuple[str, str], _T] = {}
+    stated: list[tuple[tuple[str, str] | None, _T]] = []
+    for event in events:
+        value = value_of(event)
+        if value is None:
+            continue
+        repeater = (event.source, event.data[INCIDENT_KEY]) if INCIDENT_KEY in event.data else None
+        if repeater is None or event.kind is EventKind.SEVERITY_CHANGED or latest.get(repeater) != value:
+            stated.append((repeater, value))
+        if repeater is not None:
+            latest[repeater] = value
+    own = [value for repeater, value in stated if repeater not in merged]
+    return own or [value for _, value in stated]
 
 
 def title_of(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
     """Take people's latest word, else what the first alert says of itself."""
-    said = [e.title for e in events if e.title]
-    if said:
-        return said[-1]
+    stated = _stated(events, lambda e: e.title or None)
+    if stated:
+        return stated[-1]
     if episodes:
         first = min(episodes, key=lambda e: (e.starts_at, e.fingerprint))
         return first.annotations.get("summary") or first.name

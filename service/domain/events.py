@@ -11,6 +11,11 @@ from typing import Any
 
 from service.domain.policy import Domain, IncidentType, Severity
 
+INCIDENT_KEY = "incident_key"
+"""Key of `data`: what the source calls the incident that the event is about, where the source repeats itself."""
+INTO_KEY = "into_key"
+"""Key of a `merged` event's `data`: what the source calls the incident that absorbed this one."""
+
 
 class EventKind(StrEnum):
     """The kinds of the lifecycle API, in the order of an incident's life."""
@@ -61,9 +66,9 @@ class Event:
 
     `event_id` is the sender's own id and makes a repeat harmless. What an event says about the incident as a whole
     (`title` to `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
-    important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"}; `resolved` {automated: true} or
-    {resolution_source: "stale"}; `postmortem_*` {document}, `postmortem_checked` with checks: {evidence: "passed", …};
-    `reviewed` (the weekly review discussed it) {text};
+    important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"} or {incident_key, into_key};
+    `acknowledged` {automated: true}; `resolved` the same, or {resolution_source: "stale"}; `postmortem_*` {document},
+    `postmortem_checked` with checks: {evidence: "passed", …}; `reviewed` (the weekly review discussed it) {text};
     `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
     `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
     `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:

@@ -3,7 +3,7 @@
 What sets each milestone is written at `_milestones`; docs/definitions.md says the same for readers of the metrics.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from service.domain.actions import Action, actions_of
 from service.domain.checks import Check, CheckState, checks_of
 from service.domain.description import domains_of, labels_of, roles_of, severity_of, title_of, types_of
 from service.domain.episodes import Episode
-from service.domain.events import Event, EventKind, Role
+from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
 from service.domain.history import Pin, effective
 from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity, Stage
 
@@ -230,13 +230,25 @@ def _is_first_response(event: Event) -> bool:
 
 
 def _dismissed_at(events: Sequence[Event]) -> datetime | None:
+    """Find since when it counts as a false alarm, or as merged into an incident of which nothing is known here."""
+    keys = {(e.source, e.data[INCIDENT_KEY]) for e in events if INCIDENT_KEY in e.data}
     dismissed = None
     for event in events:
-        if event.kind is EventKind.DISMISSED:
+        if event.kind is EventKind.DISMISSED or _is_merge_into_unknown(event, keys):
             dismissed = dismissed or event.occurred_at
         elif event.kind is EventKind.REOPENED:
             dismissed = None
     return dismissed
+
+
+def _is_merge_into_unknown(event: Event, keys: Set[tuple[str, str]]) -> bool:
+    data = event.data
+    return (
+        event.kind is EventKind.MERGED
+        and INTO_KEY in data
+        and "into" not in data
+        and (event.source, data[INTO_KEY]) not in keys
+    )
 
 
 def _phase(milestones: Mapping[Milestone, datetime], dismissed_at: datetime | None) -> Phase:

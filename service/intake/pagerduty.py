@@ -1,21 +1,22 @@
 """PagerDuty's webhook body (version 3) into events. docs/sources/pagerduty.md says the same to operators.
 
-One body is one event of one of PagerDuty's incidents; what is of no interest to the indicators gives no events.
+One body is one event of one of PagerDuty's incidents; what is of no interest to the indicators gives no events. Every
+body repeats the incident's title, priority and creation, so each of our events carries them: any of them may be lost.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from service.domain.events import Event, EventKind, Role
+from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
 from service.domain.incident import ResolutionSource
 from service.domain.policy import Severity
 from service.intake.event_data import ShortText
-from service.intake.reasons import Source
-from service.intake.wire import CLOCK_SKEW, checked, instant, invalid, read_json
+from service.intake.reasons import Failure, Source
+from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json
 
 PRIORITY_MAP = {
     "p1": Severity.SEV_1,
@@ -27,6 +28,7 @@ PRIORITY_MAP = {
 ROLE_MAP = {"incident commander": Role.COMMANDER, "commander": Role.COMMANDER, "communications lead": Role.COMMS}
 LONGEST_TITLE = 500
 LONGEST_NOTE = 4096
+LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +42,27 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What one body says: events of the incident that PagerDuty knows by `incident_key`; none are of interest often.
+    """One body: events of the incident that PagerDuty calls `incident_key`; often there are none of interest.
 
-    `aliases` are names under which other sources may know it: what the sender of the alert gave it to be known by.
+    `aliases` are names under which other sources may know it: the key that the sender of the alert gave it.
     """
 
     event_type: str
     incident_key: str = ""
     events: tuple[Event, ...] = ()
     aliases: tuple[str, ...] = ()
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _object_or_none(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
+"""A text that may be missing; another type counts as missing, since nothing depends on it."""
 
 
 class _Wire(BaseModel):
@@ -58,19 +72,28 @@ class _Wire(BaseModel):
 class Reference(_Wire):
     """Somebody or something of PagerDuty's."""
 
+    id: OptionalText = None
+    type: OptionalText = None
+    summary: OptionalText = None
+
+
+OptionalReference = Annotated[Reference | None, BeforeValidator(_object_or_none)]
+
+
+class IncidentReference(_Wire):
+    """The incident that a note or a role belongs to."""
+
     id: ShortText
-    type: str = ""
-    summary: str | None = None
 
 
 class WireEvent(_Wire):
     """What is common to all events; `data` depends on `event_type`, `agent` is null where no person did it."""
 
-    id: ShortText
+    id: OptionalText = None
     event_type: ShortText
-    occurred_at: str
-    agent: Reference | None = None
-    data: dict[str, Any]
+    occurred_at: OptionalText = None
+    agent: OptionalReference = None
+    data: dict[str, Any] = {}
 
 
 class PagerDutyPayload(_Wire):
@@ -80,35 +103,36 @@ class PagerDutyPayload(_Wire):
 
 
 class ResolveReason(_Wire):
-    """Why it was resolved, where that was no ordinary resolution."""
+    """Why it was resolved, where that was no ordinary resolution; `incident` is the one it was merged into."""
 
-    type: str = ""
+    type: OptionalText = None
+    incident: OptionalReference = None
 
 
 class WireIncident(_Wire):
     """What is read of an incident."""
 
     id: ShortText
-    title: str = ""
-    incident_key: str | None = None
-    created_at: str | None = None
-    priority: Reference | None = None
-    resolve_reason: ResolveReason | None = None
+    title: OptionalText = None
+    incident_key: OptionalText = None
+    created_at: OptionalText = None
+    priority: OptionalReference = None
+    resolve_reason: Annotated[ResolveReason | None, BeforeValidator(_object_or_none)] = None
 
 
 class WireNote(_Wire):
     """A note that somebody wrote."""
 
-    incident: Reference
-    content: str = ""
+    incident: IncidentReference
+    content: OptionalText = None
 
 
 class WireAssignment(_Wire):
     """Who has a role now; nobody where it was taken away."""
 
-    incident: Reference
+    incident: IncidentReference
     role: Reference
-    assignee: Reference | None = None
+    assignee: OptionalReference = None
 
 
 class WireAssignments(_Wire):
@@ -118,6 +142,7 @@ class WireAssignments(_Wire):
 
 
 _BODY: TypeAdapter[PagerDutyPayload] = TypeAdapter(PagerDutyPayload)
+_ANY_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _OF_INCIDENTS = {
     "incident.triggered": EventKind.DETECTED,
     "incident.acknowledged": EventKind.ACKNOWLEDGED,
@@ -126,51 +151,95 @@ _OF_INCIDENTS = {
     "incident.reopened": EventKind.REOPENED,
     "incident.priority_updated": EventKind.SEVERITY_CHANGED,
 }
+PEOPLE = ("user", "user_reference")
+"""The types of agents that are people; services, integrations and workflows are not, and neither is null."""
+MERGED = "merge_resolve_reason"
 
 
 def read_envelope(body: bytes) -> WireEvent:
-    """Read what all of PagerDuty's bodies have. Raises PayloadError where it is no body of theirs."""
-    return read_json(_BODY, body).event
+    """Read what all of PagerDuty's bodies have. Raises PayloadError where it is no body of version 3."""
+    try:
+        return read_json(_BODY, body).event
+    except PayloadError as error:
+        raise _as_other_version(body) or error from None
 
 
-def read_message(told: WireEvent, reading: Reading, now: datetime) -> Message:
-    """Read an event. Raises PayloadError where PagerDuty says it in another way than we know."""
-    if kind := _OF_INCIDENTS.get(told.event_type):
-        return _of_incident(told, kind, reading, now)
-    if told.event_type == "incident.annotated":
-        note: WireNote = checked(WireNote, told.data, "event", "data")
-        data = {"text": note.content[:LONGEST_NOTE]}
-        events = (_event(told, EventKind.NOTE, reading, now, data=data),) if note.content.strip() else ()
-        return Message(event_type=told.event_type, incident_key=note.incident.id, events=events)
-    if told.event_type == "incident.role.assigned":
-        return _of_roles(told, reading, now)
-    return Message(event_type=told.event_type)
+def _as_other_version(body: bytes) -> PayloadError | None:
+    """Return what to say of a body of version 2 or 1, which have a list of messages; None for any other."""
+    try:
+        payload = read_json(_ANY_OBJECT, body)
+    except PayloadError:
+        return None
+    if not isinstance(payload.get("messages"), list):
+        return None
+    detail = (
+        "This is PagerDuty's version 2 webhook, which PagerDuty has retired. Add a Generic Webhook (v3) with this URL "
+        "(Integrations, Generic Webhooks (v3)) and remove the extension that sends version 2."
+    )
+    return PayloadError(Failure.WRONG_VERSION, detail)
 
 
-def _of_incident(told: WireEvent, kind: EventKind, reading: Reading, now: datetime) -> Message:
-    incident: WireIncident = checked(WireIncident, told.data, "event", "data")
+def read_message(payload: WireEvent, reading: Reading, now: datetime) -> Message:
+    """Read an event. Raises PayloadError for one of interest whose id, time or incident cannot be read."""
+    if kind := _OF_INCIDENTS.get(payload.event_type):
+        return _of_incident(payload, kind, reading, now)
+    if payload.event_type == "incident.annotated":
+        return _of_note(payload, reading, now)
+    if payload.event_type == "incident.role.assigned":
+        return _of_roles(payload, reading, now)
+    return Message(event_type=payload.event_type)
+
+
+def _of_incident(payload: WireEvent, kind: EventKind, reading: Reading, now: datetime) -> Message:
+    incident: WireIncident = checked(WireIncident, payload.data, "event", "data")
     severity = _severity(incident, reading)
     if kind is EventKind.SEVERITY_CHANGED and severity is None:
-        return Message(event_type=told.event_type, incident_key=incident.id)
-    data: dict[str, Any] = {}
-    if told.event_type == "incident.unacknowledged":
-        data = {"text": "PagerDuty: no longer acknowledged"}
-    elif incident.resolve_reason is not None and "merge" in incident.resolve_reason.type:
-        kind, data = EventKind.NOTE, {"text": "PagerDuty: merged into another incident", "important": True}
-    elif kind is EventKind.RESOLVED and not _is_person(told.agent):
-        data = {"resolution_source": ResolutionSource.ALERTS.value}
-    at = incident.created_at if kind is EventKind.DETECTED else None
-    event = _event(told, kind, reading, now, data=data, at=at, severity=severity, title=incident.title)
+        return Message(event_type=payload.event_type, incident_key=incident.id)
+    kind, data = _kind_and_data(payload, kind, incident)
+    event = _event(
+        payload,
+        kind,
+        incident.id,
+        reading,
+        now,
+        data=data,
+        created_at=incident.created_at if kind is EventKind.DETECTED else None,
+        severity=severity,
+        title=(incident.title or "")[:LONGEST_TITLE] or None,
+    )
     return Message(
-        event_type=told.event_type,
+        event_type=payload.event_type,
         incident_key=incident.id,
         events=(event,) if kind is EventKind.DETECTED else (*_opened(incident, reading, now), event),
         aliases=(incident.incident_key,) if incident.incident_key else (),
     )
 
 
+def _kind_and_data(payload: WireEvent, kind: EventKind, incident: WireIncident) -> tuple[EventKind, dict[str, Any]]:
+    if payload.event_type == "incident.unacknowledged":
+        return kind, {"text": "PagerDuty: no longer acknowledged"}
+    if kind is EventKind.RESOLVED and (merge := _merge(incident)):
+        return merge
+    if kind is EventKind.RESOLVED and not _is_person(payload.agent):
+        return kind, {"resolution_source": ResolutionSource.ALERTS.value}
+    if kind is EventKind.ACKNOWLEDGED and not _is_person(payload.agent):
+        return kind, {"automated": True}
+    return kind, {}
+
+
+def _merge(incident: WireIncident) -> tuple[EventKind, dict[str, Any]] | None:
+    """Return kind and data for an incident that was merged; one without a readable target is dismissed."""
+    reason = incident.resolve_reason
+    if reason is None or reason.type != MERGED or (reason.incident and reason.incident.id == incident.id):
+        return None
+    target = reason.incident.id if reason.incident else None
+    if not target or len(target) > LONGEST_KEY:
+        return EventKind.DISMISSED, {"text": "PagerDuty: merged into another incident"}
+    return EventKind.MERGED, {INTO_KEY: target, "text": f"PagerDuty: merged into {target}"}
+
+
 def _opened(incident: WireIncident, reading: Reading, now: datetime) -> tuple[Event, ...]:
-    """Return since when the incident is there, which every event of it tells: the one that said so may be lost."""
+    """Return the detection, which every event of an incident carries: `incident.triggered` may be lost."""
     if incident.created_at is None:
         return ()
     detected = Event(
@@ -179,48 +248,72 @@ def _opened(incident: WireIncident, reading: Reading, now: datetime) -> tuple[Ev
         occurred_at=instant(incident.created_at, now, reading.clock_skew, "event", "data", "created_at"),
         recorded_at=now,
         source=Source.PAGERDUTY.value,
-        title=incident.title[:LONGEST_TITLE] or None,
+        data={INCIDENT_KEY: incident.id},
     )
     return (detected,)
 
 
-def _of_roles(told: WireEvent, reading: Reading, now: datetime) -> Message:
-    """Take over the assignments of roles that we have too; those of one event are all of one incident."""
-    read: WireAssignments = checked(WireAssignments, told.data, "event", "data")
-    key = read.assignments[0].incident.id
-    if any(one.incident.id != key for one in read.assignments):
-        raise invalid("names several incidents", "event", "data", "incident_role_assignments")
-    events = tuple(
-        _event(told, EventKind.ROLE_ASSIGNED, reading, now, data={"role": role.value, "name": name[:200]}, part=index)
-        for index, one in enumerate(read.assignments)
-        if (role := reading.role_map.get((one.role.summary or "").casefold()))
-        and (name := (one.assignee.summary or one.assignee.id) if one.assignee else "")
+def _of_note(payload: WireEvent, reading: Reading, now: datetime) -> Message:
+    note: WireNote = checked(WireNote, payload.data, "event", "data")
+    content = (note.content or "").strip()[:LONGEST_NOTE]
+    events = (
+        (_event(payload, EventKind.NOTE, note.incident.id, reading, now, data={"text": content}),) if content else ()
     )
-    return Message(event_type=told.event_type, incident_key=key, events=events)
+    return Message(event_type=payload.event_type, incident_key=note.incident.id, events=events)
+
+
+def _of_roles(payload: WireEvent, reading: Reading, now: datetime) -> Message:
+    """Take over the assignments of roles that we have too; those of one event are all of one incident."""
+    wire: WireAssignments = checked(WireAssignments, payload.data, "event", "data")
+    key = wire.assignments[0].incident.id
+    if any(assignment.incident.id != key for assignment in wire.assignments):
+        raise invalid("names several incidents", "event", "data", "incident_role_assignments")
+    automated = {} if _is_person(payload.agent) else {"automated": True}
+    events = tuple(
+        _event(
+            payload,
+            EventKind.ROLE_ASSIGNED,
+            key,
+            reading,
+            now,
+            data={"role": role.value, "name": name[:200], **automated},
+            part=index,
+        )
+        for index, assignment in enumerate(wire.assignments)
+        if (role := reading.role_map.get((assignment.role.summary or "").casefold()))
+        and (name := (assignment.assignee.summary or assignment.assignee.id) if assignment.assignee else None)
+    )
+    return Message(event_type=payload.event_type, incident_key=key, events=events)
 
 
 def _event(
-    told: WireEvent,
+    payload: WireEvent,
     kind: EventKind,
+    incident_key: str,
     reading: Reading,
     now: datetime,
     *,
     data: Mapping[str, Any],
-    at: str | None = None,
+    created_at: str | None = None,
     severity: Severity | None = None,
-    title: str = "",
+    title: str | None = None,
     part: int = 0,
 ) -> Event:
-    path = ("event", "data", "created_at") if at is not None else ("event", "occurred_at")
+    if not payload.id or len(payload.id) > LONGEST_KEY:
+        raise invalid(f"is missing, or longer than {LONGEST_KEY} characters", "event", "id")
+    path = ("event", "data", "created_at") if created_at is not None else ("event", "occurred_at")
+    at = created_at or payload.occurred_at
+    if at is None:
+        raise invalid("is missing", *path)
     return Event(
-        event_id=f"pagerduty-{told.id}" + (f"-{part}" if part else ""),
+        event_id=f"pagerduty-{payload.id}" + (f"-{part}" if part else ""),
         kind=kind,
-        occurred_at=instant(at or told.occurred_at, now, reading.clock_skew, *path),
+        occurred_at=instant(at, now, reading.clock_skew, *path),
         recorded_at=now,
         source=Source.PAGERDUTY.value,
-        title=title[:LONGEST_TITLE] or None if kind is EventKind.DETECTED else None,
-        severity=severity if kind in (EventKind.DETECTED, EventKind.SEVERITY_CHANGED) else None,
-        data=data,
+        title=title,
+        severity=severity,
+        data={INCIDENT_KEY: incident_key, **data},
     )
 
 
@@ -230,4 +323,4 @@ def _severity(incident: WireIncident, reading: Reading) -> Severity | None:
 
 
 def _is_person(agent: Reference | None) -> bool:
-    return agent is not None and agent.type.startswith("user")
+    return agent is not None and agent.type in PEOPLE

@@ -19,6 +19,7 @@ from service.recorder.commands import (
 from service.recorder.correlation import Correlation
 from service.recorder.events import EventRecording, target_of
 from service.recorder.incidents import Incidents
+from service.recorder.key_merges import into_key_of
 from service.recorder.stale import StaleClosing
 from service.store.ledger import ALIAS, Ledger, Wanted
 
@@ -35,6 +36,7 @@ def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
                 keys.update((ALIAS, alias) for a in alerts for alias in a.aliases)
             case RecordEvents(events, delivery):
                 keys.update((delivery.source, e.incident_key) for e in events)
+                keys.update((delivery.source, key) for e in events if (key := into_key_of(e.event)))
                 keys.update((ALIAS, alias) for e in events for alias in e.aliases)
                 incidents.update(_mentioned(e.event for e in events))
             case OpenIncident(events):
@@ -57,7 +59,7 @@ def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
 
 
 def _mentioned(events: Iterable[Event]) -> set[int]:
-    return {target_of(e) for e in events if e.kind is EventKind.MERGED}
+    return {target_of(e) for e in events if e.kind is EventKind.MERGED and not into_key_of(e)}
 
 
 class Application:

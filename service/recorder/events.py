@@ -6,6 +6,7 @@ from service.domain.events import Event, EventKind
 from service.recorder.commands import Conflict, Delivery, KeyedEvent, Outcome
 from service.recorder.correlation import Correlation
 from service.recorder.incidents import Incidents
+from service.recorder.key_merges import KeyMerges, into_key_of
 from service.store.ledger import Entry, Ledger
 
 _AFTER_DISMISSAL = (EventKind.REOPENED, EventKind.NOTE, EventKind.CORRECTED, EventKind.RETRACTED)
@@ -23,6 +24,7 @@ class EventRecording:
         self._ledger = ledger
         self._incidents = incidents
         self._correlation = correlation
+        self._key_merges = KeyMerges(ledger, incidents)
 
     def record_keyed(self, events: Sequence[KeyedEvent], delivery: Delivery) -> tuple[Outcome, ...]:
         """Record events by the sender's own keys; an unknown key opens an incident, unless others told of it."""
@@ -65,6 +67,8 @@ class EventRecording:
                 return entry, False
         if any(known.kind is EventKind.DISMISSED for known in family):
             self._refuse_after_dismissal(entry, event)
+        if into_key_of(event):
+            return self._key_merges.merge(entry, event, digest), True
         if event.kind is EventKind.RETRACTED:
             _refuse_to_unmerge(event, family)
         self._ledger.append(entry, event, digest)

@@ -27,10 +27,17 @@ def read(raw, **reading):
 
 
 def the_event(name, **reading):
-    """The event of a body, behind that which says since when the incident is there."""
+    """The event of a body, behind the detection that every body of an incident carries."""
     *opened, event = read(good(name), **reading).events
     assert [one.event_id for one in opened] in ([], ["pagerduty-PGR0VU2"])
     return event
+
+
+def changed(name, **fields):
+    """A good body whose `data` has other fields."""
+    payload = json.loads(good(name))
+    payload["event"]["data"] |= fields
+    return json.dumps(payload).encode()
 
 
 @pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.json")), ids=lambda path: path.stem)
@@ -51,6 +58,7 @@ def test_it_refuses_every_bad_body_for_its_reason(path):
     ("name", "kind", "data"),
     [
         ("acknowledged", "acknowledged", {}),
+        ("acknowledged_by_a_workflow", "acknowledged", {"automated": True}),
         ("unacknowledged", "note", {"text": "PagerDuty: no longer acknowledged"}),
         ("resolved_by_a_person", "resolved", {}),
         ("resolved_by_its_alerts", "resolved", {"resolution_source": "alerts"}),
@@ -58,12 +66,13 @@ def test_it_refuses_every_bad_body_for_its_reason(path):
         ("priority_updated", "severity_changed", {}),
         ("annotated", "note", {"text": "Rolling back"}),
         ("role_assigned", "role_assigned", {"role": "commander", "name": "User 123"}),
-        ("merged", "note", {"text": "PagerDuty: merged into another incident", "important": True}),
+        ("merged", "merged", {"into_key": "PT4KHLK", "text": "PagerDuty: merged into PT4KHLK"}),
+        ("merged_somewhere", "dismissed", {"text": "PagerDuty: merged into another incident"}),
     ],
 )
 def test_it_maps_events(name, kind, data):
     event = the_event(name)
-    assert (event.kind, event.data) == (kind, data)
+    assert (event.kind, event.data) == (kind, {"incident_key": "PGR0VU2", **data})
     assert event.occurred_at.isoformat() == json.loads(good(name))["event"]["occurred_at"].replace("Z", "+00:00")
 
 
@@ -100,10 +109,41 @@ def test_it_takes_the_time_of_the_event_where_the_creation_is_not_told():
 def test_every_event_tells_since_when_the_incident_is_there():
     opened, _ = read(good("acknowledged")).events
     assert (opened.kind, opened.occurred_at) == ("detected", datetime(2026, 11, 23, 18, 5, tzinfo=UTC))
-    assert opened.title == "Checkout error rate high."
     told = json.loads(good("acknowledged"))
     del told["event"]["data"]["created_at"]
     assert len(read(json.dumps(told).encode()).events) == 1
+
+
+@pytest.mark.parametrize("name", ["triggered", "acknowledged", "unacknowledged", "resolved_by_a_person", "reopened"])
+def test_every_event_of_an_incident_carries_title_and_severity(name):
+    event = read(changed(name, title="Checkout is down", priority={"summary": "P2"})).events[-1]
+    assert (event.title, event.severity) == ("Checkout is down", Severity.SEV_2)
+
+
+@pytest.mark.parametrize("agent", [None, {"type": "service_reference"}, {"type": "inbound_integration_reference"}, {}])
+def test_an_agent_that_is_no_person_is_an_automation(agent):
+    payload = json.loads(good("acknowledged"))
+    payload["event"]["agent"] = agent
+    assert read(json.dumps(payload).encode()).events[-1].data["automated"] is True
+    del payload["event"]["agent"]
+    assert read(json.dumps(payload).encode()).events[-1].data["automated"] is True
+
+
+@pytest.mark.parametrize("odd", [None, 3, [], {"summary": None}, {"id": 7, "summary": ["P1"]}])
+def test_what_nothing_depends_on_may_have_any_form(odd):
+    fields = dict.fromkeys(("title", "priority", "incident_key", "urgency", "resolve_reason", "assignees"), odd)
+    event = read(changed("resolved_by_a_person", **fields)).events[-1]
+    assert (event.kind, event.title, event.severity) == ("resolved", None, None)
+
+
+def test_a_merge_into_itself_is_a_resolution_like_any_other():
+    reason = {"type": "merge_resolve_reason", "incident": {"id": "PGR0VU2"}}
+    assert read(changed("resolved_by_a_person", resolve_reason=reason)).events[-1].kind == "resolved"
+
+
+def test_version_2_gets_a_sentence_that_says_what_to_change():
+    with pytest.raises(PayloadError, match=r"version 2 .* Add a Generic Webhook \(v3\)"):
+        read((CORPUS / "bad" / "wrong_version--version_2.json").read_bytes())
 
 
 def test_it_knows_the_name_that_the_sender_of_the_alert_gave_it():

@@ -91,6 +91,6 @@ def test_it_answers_503_for_what_may_pass_so_that_pagerduty_tries_again(world, e
     assert world.post(PATH, data=good("acknowledged")).status_code == 503
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", (CORPUS / "bad" / "invalid_payload--version_2.json").read_bytes()])
+@pytest.mark.parametrize("body", [b"", b"[]", (CORPUS / "bad" / "wrong_version--version_2.json").read_bytes()])
 def test_it_answers_400_where_it_is_not_pagerduty_who_speaks(world, body):
     assert world.post(PATH, data=body).status_code == 400
