@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from service.domain.checks import EVIDENCE_COLLECTED
 from service.domain.episodes import Episode, fired_again
 from service.domain.events import Event, EventKind
 from service.domain.policy import Policy, Severity
@@ -23,10 +24,10 @@ TOLD_KINDS = (
 
 
 def is_update(event: Event) -> bool:
-    """Say whether people are told of an event; a note without words (that evidence was collected) is none."""
-    return event.kind in TOLD_KINDS and (
-        event.kind is not EventKind.NOTE or bool(str(event.data.get("text", "")).strip())
-    )
+    """Say whether people are told of an event; a note without words is none, nor one that evidence was collected."""
+    if event.kind is not EventKind.NOTE:
+        return event.kind in TOLD_KINDS
+    return bool(str(event.data.get("text", "")).strip()) and EVIDENCE_COLLECTED not in event.data
 
 
 def last_told_at(opened_at: datetime, events: Iterable[Event], episodes: Iterable[Episode] = ()) -> datetime:

@@ -11,6 +11,8 @@ from service.settings.tokens import Token, find_token
 
 Scope = Literal["ingest", "write", "read"]
 CHALLENGES = ('Bearer realm="mttx-exporter"', 'Basic realm="mttx-exporter", charset="UTF-8"')
+_OWN_SITES = ("same-origin", "none")
+"""What browsers send as `Sec-Fetch-Site` for a page of this service, and for an address that was typed."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -26,9 +28,9 @@ class Denied(Exception):
 def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Token | None:
     """Let the request pass and return its token, None where none is configured; or raise Denied.
 
-    A browser that another page sent here is refused for anything that writes: it brings its Origin, Alertmanager,
-    curl and `mttx` bring none. Without tokens the Host must be loopback as well, so that no name of somebody else's
-    that was pointed at 127.0.0.1 (DNS rebinding) reaches the incidents.
+    A browser that another page sent here is refused for anything that writes: it sends its Origin and Sec-Fetch-Site,
+    which Alertmanager, curl and `mttx` do not. Without tokens the Host must be loopback as well, so that no name of
+    somebody else's that was pointed at 127.0.0.1 (DNS rebinding) reaches the incidents.
     """
     if scope != "read":
         check_origin(request)
@@ -58,9 +60,10 @@ def _presented(request: Request) -> str:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what a page of another site had a browser send. Raises Denied."""
+    """Refuse what a page of another site, or of another host of this site, had a browser send. Raises Denied."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES:
         raise Denied(Failure.FORBIDDEN, "A page from another origin may not write here.")
 
 

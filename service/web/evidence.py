@@ -13,7 +13,6 @@ from typing import Annotated, BinaryIO
 
 from flask import Blueprint, Response, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from werkzeug.exceptions import MethodNotAllowed
 
 from service.domain.events import Event, EventKind
 from service.evidence.archive import PIECE
@@ -29,6 +28,7 @@ from service.settings.durations import Duration
 from service.store.records import IncidentRecord, RawBody
 from service.web import shapes
 from service.web.auth import authorize
+from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
 from service.web.parts import EvidenceBusy, Parts
 from service.web.query import parsed
@@ -92,11 +92,9 @@ def add_routes(bp: Blueprint, parts: Parts) -> None:
         listed = BodyList(bodies=[_shape(body) for body in page.bodies], next=path if page.next_skip else None)
         return Response(listed.model_dump_json(), mimetype="application/json")
 
-    @bp.get(f"{INCIDENTS}/<incident_id>/evidence", strict_slashes=False)
+    @bp.post(f"{INCIDENTS}/<incident_id>/evidence", strict_slashes=False)
     def collect_evidence(incident_id: str) -> Response:
-        if request.method == "HEAD":
-            raise MethodNotAllowed(valid_methods=["GET"])  # it would collect everything to tell its length
-        authorize(request, parts.tokens, "read")
+        received(request, parts, "write")
         number = incident_number(incident_id)
         record, query = incident_record(parts, number), parsed(request, EvidenceQuery)
         if not one_at_a_time.acquire(blocking=False):
@@ -121,7 +119,7 @@ def _collected(parts: Parts, number: int, record: IncidentRecord, query: Evidenc
             raise StoreUnavailable(str(error)) from error
         file = collected.path.open("rb")
     try:
-        parts.recorder.submit(AppendEvent(number, _note(collected, parts.clock())))
+        parts.recorder.submit(AppendEvent(number, attributed(_note(collected, parts.clock()))))
     except BaseException:
         file.close()
         raise

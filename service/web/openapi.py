@@ -176,10 +176,10 @@ OPERATIONS = (
         errors=(400, *_READING, 404),
     ),
     Operation(
-        method="get",
+        method="post",
         path=f"{_INCIDENT}/evidence",
         summary="Collect the evidence of an incident as a ZIP archive, and record that it was",
-        scope="read",
+        scope="write",
         query=evidence.EvidenceQuery,
         answer="application/zip",
         errors=(400, *_READING, 404),

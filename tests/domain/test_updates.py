@@ -15,7 +15,7 @@ from tests.builders import at, episode, event, policy
     [
         (event(K.ACKNOWLEDGED), True),
         (event(K.NOTE, data={"text": "looking"}), True),
-        (event(K.NOTE, data={"evidence_collected": {}}), False),
+        (event(K.NOTE, data={"text": "Evidence collected", "evidence_collected": {}}), False),
         (event(K.NOTE, data={"text": " "}), False),
         (event(K.STARTED), False),
         (event(K.CORRECTED, data={"event_id": "x"}), False),

@@ -152,7 +152,7 @@ def test_what_was_collected_is_recorded_and_can_be_proved(exporter, incident):
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     assert "the seal is broken" in mttx(exporter, "evidence", "verify", "it.zip", "--recorded", code=1)
 
-    answer = request("GET", f"{exporter.url}/api/v1/incidents/INC-1/evidence").expect(200)
+    answer = request("POST", f"{exporter.url}/api/v1/incidents/INC-1/evidence").expect(200)
     (exporter.home / "served.zip").write_bytes(answer.body)
     served = mttx(exporter, "evidence", "verify", "served.zip", "--recorded", "--output", "json")
     assert json.loads(served)["sha256"] != note["data"]["evidence_collected"]["sha256"]

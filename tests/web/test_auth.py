@@ -38,7 +38,7 @@ REQUESTS = [
     ("GET", "/api/v1/incidents/INC-1", READ),
     ("GET", "/api/v1/incidents/INC-1/timeline", READ),
     ("GET", "/api/v1/incidents/INC-1/bodies", READ),
-    ("GET", "/api/v1/incidents/INC-1/evidence", READ),
+    ("POST", "/api/v1/incidents/INC-1/evidence", WRITE),
     ("GET", "/api/v1/indicators", READ),
 ]
 OPEN = ["/openapi.json", "/metrics", "/-/healthy", "/-/ready"]

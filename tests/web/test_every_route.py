@@ -21,7 +21,7 @@ SCOPES = {
     "GET /api/v1/incidents/<incident_id>": "read",
     "GET /api/v1/incidents/<incident_id>/timeline": "read",
     "GET /api/v1/incidents/<incident_id>/bodies": "read",
-    "GET /api/v1/incidents/<incident_id>/evidence": "read",
+    "POST /api/v1/incidents/<incident_id>/evidence": "write",
     "POST /api/v1/incidents/<incident_id>/events": "write",
     "GET /api/v1/postmortems": "read",
     "GET /api/v1/indicators": "read",
@@ -83,3 +83,12 @@ def test_every_answer_says_that_it_is_not_to_be_guessed_at(guarded, route):
         if answer.mimetype == "text/html":
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
             assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("route", [route for route, scope in SCOPES.items() if scope in ("ingest", "write")])
+def test_no_page_of_another_site_makes_a_browser_do_anything(guarded, world, route, site):
+    token = bearer(TOKEN[SCOPES[route]])
+    for one, headers in ((guarded, token), (world, {})):
+        assert ask(one, route, **{"Sec-Fetch-Site": site}, **headers).status_code == 403
+        assert one.recorder.commands == one.evidence.subjects == []

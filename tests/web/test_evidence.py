@@ -10,6 +10,7 @@ from base64 import b64decode
 import pytest
 
 from service.domain.events import EventKind
+from service.domain.updates import last_told_at
 from service.evidence.collecting import NotCollected
 from service.evidence.verify import verify
 from service.recorder.commands import AppendEvent, Busy
@@ -54,19 +55,19 @@ def test_what_is_no_text_in_a_body_is_escaped(story):
 
 def test_a_query_that_makes_no_sense_is_refused(story):
     assert_problem(story.get("/api/v1/incidents/INC-1/bodies?limit=1000"), 400, "invalid_payload")
-    assert_problem(story.get(f"{PATH}?margin=soon"), 400, "invalid_payload")
-    naive = assert_problem(story.get(f"{PATH}?from=2026-03-02T09:00:00"), 400, "invalid_payload")
+    assert_problem(story.post(f"{PATH}?margin=soon"), 400, "invalid_payload")
+    naive = assert_problem(story.post(f"{PATH}?from=2026-03-02T09:00:00"), 400, "invalid_payload")
     assert "timezone" in naive
-    ahead = assert_problem(story.get(f"{PATH}?to=2030-01-01T00:00:00Z"), 400, "invalid_payload")
+    ahead = assert_problem(story.post(f"{PATH}?to=2030-01-01T00:00:00Z"), 400, "invalid_payload")
     assert "yet to come" in ahead
     upside_down = f"{PATH}?from=2026-03-02T09:00:00Z&to=2026-03-02T08:00:00Z"
-    assert "not before its end" in assert_problem(story.get(upside_down), 400, "invalid_payload")
-    assert_problem(story.get("/api/v1/incidents/INC-9/evidence"), 404, "unknown_incident")
+    assert "not before its end" in assert_problem(story.post(upside_down), 400, "invalid_payload")
+    assert_problem(story.post("/api/v1/incidents/INC-9/evidence"), 404, "unknown_incident")
     assert_problem(story.get("/api/v1/incidents/INC-9/bodies"), 404, "unknown_incident")
 
 
 def test_the_archive_is_streamed_and_can_be_verified(story, tmp_path):
-    response = story.get(PATH)
+    response = story.post(PATH)
     assert response.status_code == 200
     assert response.content_type == "application/zip"
     assert response.headers["Content-Disposition"] == 'attachment; filename="evidence-INC-1.zip"'
@@ -83,7 +84,7 @@ def test_the_archive_is_streamed_and_can_be_verified(story, tmp_path):
 
 
 def test_collecting_is_recorded_on_the_incident(story):
-    response = story.get(PATH)
+    response = story.post(PATH)
     (command,) = story.recorder.commands
     assert isinstance(command, AppendEvent)
     assert command.incident_id == 1
@@ -95,8 +96,8 @@ def test_collecting_is_recorded_on_the_incident(story):
 
 
 def test_the_window_may_be_given(story):
-    story.get(f"{PATH}?from=2026-03-02T09:00:00%2B09:00&to=2026-03-02T05:00:00Z")
-    story.get(f"{PATH}?margin=1m")
+    story.post(f"{PATH}?from=2026-03-02T09:00:00%2B09:00&to=2026-03-02T05:00:00Z")
+    story.post(f"{PATH}?margin=1m")
     first, second = (one.window for one in story.evidence.subjects)
     assert (first.start, first.end) == (at(-540), at(-240))
     assert (second.start, second.end) == (at(-1), at(61))
@@ -104,7 +105,7 @@ def test_the_window_may_be_given(story):
 
 def test_an_incident_that_is_open_ends_now(story):
     story.store.records[1] = record(event(EventKind.DETECTED))
-    story.get(PATH)
+    story.post(PATH)
     (about,) = story.evidence.subjects
     assert about.window.end == about.ended == NOW
 
@@ -118,42 +119,49 @@ def test_only_one_is_collected_at_a_time(story):
 
     story.evidence.before = wait
     answers = []
-    first = threading.Thread(target=lambda: answers.append(story.app.test_client().get(PATH)))
+    first = threading.Thread(target=lambda: answers.append(story.app.test_client().post(PATH)))
     first.start()
     try:
         assert inside.wait(20)
-        busy = story.get(PATH)
+        busy = story.post(PATH)
         assert_problem(busy, 503, "busy")
         assert busy.headers["Retry-After"] == "30"
     finally:
         go_on.set()
         first.join()
     assert answers[0].status_code == 200
-    assert story.get(PATH).status_code == 200
+    assert story.post(PATH).status_code == 200
 
 
 def test_what_cannot_be_written_or_recorded_is_not_given_out(story):
     story.recorder.error = Busy("full")
-    assert_problem(story.get(PATH), 503, "busy")
+    assert_problem(story.post(PATH), 503, "busy")
     story.recorder.error = None
 
     def full():
         raise NotCollected("No space left on device")
 
     story.evidence.before = full
-    assert_problem(story.get(PATH), 503, "store")
+    assert_problem(story.post(PATH), 503, "store")
     story.evidence.before = lambda: None
-    assert story.get(PATH).status_code == 200
+    assert story.post(PATH).status_code == 200
 
 
 def test_bodies_that_cannot_be_read_are_said_in_the_manifest(story):
     story.evidence.before = lambda: setattr(story.store, "down", True)
-    response = story.get(PATH)
+    response = story.post(PATH)
     (source,) = json.loads(archive(response).read("manifest.json"))["sources"]
     assert source["failures"][0]["what"] == "webhook bodies"
 
 
-def test_its_length_alone_is_not_told(story):
-    response = story.client.head(PATH)
-    assert response.status_code == 405
-    assert story.evidence.subjects == []
+def test_reading_collects_nothing(story):
+    for method in ("get", "head"):
+        assert getattr(story.client, method)(PATH).status_code == 405
+    assert story.evidence.subjects == story.recorder.commands == []
+
+
+def test_the_note_tells_nobody_and_resets_no_reminder(story):
+    story.post(PATH)
+    (command,) = story.recorder.commands
+    assert command.event.data["text"]
+    assert last_told_at(at(0), [command.event]) == at(0)

@@ -9,13 +9,7 @@ import secrets
 from collections.abc import Iterable
 from hashlib import sha256
 
-from flask import Request
-
-from service.intake.reasons import Failure
 from service.settings.tokens import Token
-from service.web.auth import Denied
-
-_FETCHED_BY_US = ("same-origin", "none")
 
 
 class Seals:
@@ -35,9 +29,3 @@ class Seals:
     def holds(self, given: str, token: Token | None, path: str, seen: str) -> bool:
         """Say in constant time whether a seal is ours."""
         return hmac.compare_digest(given.encode(), self.seal(token, path, seen).encode())
-
-
-def check_sender(request: Request) -> None:
-    """Refuse a form that a page of another site had the browser send: it says so itself. Raises Denied."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in _FETCHED_BY_US:
-        raise Denied(Failure.FORBIDDEN, "A page from another origin may not write here.")
