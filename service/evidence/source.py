@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.evidence.subject import Subject
+from service.settings.placeholders import MissingLabel, with_labels
 
 
 class SourceFailed(Exception):
@@ -85,3 +86,12 @@ class Source(Protocol):
 
     def collect(self, subject: Subject, box: Box) -> None:
         """Put what there is of the subject into the box. Raises SourceFailed; what is in the box by then stays."""
+
+
+def with_incident_labels(query: str, subject: Subject) -> str:
+    """Put the incident's labels into a query. Raises SourceFailed where the incident lacks one."""
+    try:
+        return with_labels(query, subject.labels)
+    except MissingLabel as error:
+        msg = f"the incident has no label {', '.join(error.names)}, which the query asks for"
+        raise SourceFailed(msg) from error

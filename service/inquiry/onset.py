@@ -2,24 +2,23 @@
 
 import logging
 import math
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from service.clients.prometheus import ActiveAlert, Series, quoted, selector
+from service.clients.prometheus import ActiveAlert, Series, selector
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident import ONSET_FROM_PROMETHEUS
 from service.inquiry.parts import Concerns, Recorder, tell
 from service.intake.reasons import Source
+from service.settings.placeholders import MissingLabel, with_labels
 
 log = logging.getLogger(__name__)
 AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 """When an alert of which Prometheus knows nothing is asked of again, for its series may come late."""
 WITHIN = timedelta(days=1)
 """How long before the alert a user's query may say that the impact began; beyond that it is taken for a mistake."""
-_LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 
 
 class Prometheus(Protocol):
@@ -88,8 +87,9 @@ class Onsets:
         return onset if onset is not None and onset <= episode.starts_at else None
 
     def _by_query(self, query: str, episode: Episode) -> datetime | None:
-        expression = with_labels(query, episode.labels)
-        if expression is None:
+        try:
+            expression = with_labels(query, episode.labels)
+        except MissingLabel:
             return None
         values = [_instant(s.samples[-1][1]) for s in self._prometheus.at(expression, episode.starts_at)]
         onset = min((at for at in values if at is not None), default=None)
@@ -114,13 +114,6 @@ def started(episode: Episode, onset: datetime, now: datetime) -> Event:
 def carries(series: Mapping[str, str], alert: Mapping[str, str]) -> bool:
     """Say whether an alert carries all labels of a series; external labels come on top of them."""
     return all(alert.get(name) == value for name, value in series.items())
-
-
-def with_labels(query: str, labels: Mapping[str, str]) -> str | None:
-    """Put an alert's labels into a query, inside whatever quotes it has; None where the alert lacks one."""
-    if any(name not in labels for name in _LABEL.findall(query)):
-        return None
-    return _LABEL.sub(lambda match: quoted(labels[match[1]])[1:-1], query)
 
 
 def _instant(seconds: float) -> datetime | None:

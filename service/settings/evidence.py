@@ -15,6 +15,7 @@ from service.settings.evidence_sources import (
     EvidenceLogs,
     EvidenceTraces,
 )
+from service.settings.placeholders import checked_query
 from service.settings.section import Section
 
 SourceName = Literal["timeline", "metrics", "logs", "traces", "audit", "configuration", "changes"]
@@ -42,7 +43,7 @@ class EvidenceQuery(Section):
     """One query of Prometheus."""
 
     name: QueryName
-    query: Annotated[str, StringConstraints(min_length=1)]
+    query: Annotated[str, StringConstraints(min_length=1), AfterValidator(checked_query)]
     unit: str = ""
     step: PositiveDuration = timedelta(seconds=15)
 
@@ -74,7 +75,7 @@ class Evidence(Section):
     metrics: Annotated[tuple[EvidenceQuery, ...], AfterValidator(_one_of_each)] = Field(
         (),
         description="Queries of Prometheus: a list of name, query, unit and step (15s); {{ $labels.NAME }} stands for "
-        "a label of the incident, inside quotes.",
+        "a label of the incident, within double quotes.",
     )
     logs: EvidenceLogs = EvidenceLogs()
     traces: EvidenceTraces = EvidenceTraces()

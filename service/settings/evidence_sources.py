@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_
 
 from service.settings.durations import PositiveDuration
 from service.settings.inquiry import ApiUrl
+from service.settings.placeholders import checked_query
 from service.settings.section import Section
 from service.settings.values import Zone
 
@@ -53,6 +54,7 @@ def _file_name(name: str) -> str:
 FilePattern = Annotated[str, AfterValidator(_pattern)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 QueryName = Annotated[str, AfterValidator(_file_name)]
+Query = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(checked_query)]
 Said = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")]
 _CA = "PEM file of the authority that signed its certificate; null: the usual ones."
@@ -67,10 +69,10 @@ class EvidenceLoki(Section):
     org_id: Tenant | None = Field(None, description="The tenant, sent as X-Scope-OrgID; null: none.")
     ca_file: Path | None = Field(None, description=_CA)
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="How long one request may take.")
-    queries: Mapping[QueryName, Said] = Field(
+    queries: Mapping[QueryName, Query] = Field(
         {},
         description="LogQL queries for log lines, by the name that their files get; {{ $labels.NAME }} stands for a "
-        "label of the incident, inside quotes.",
+        "label of the incident, within double quotes.",
     )
     page: Annotated[int, Field(ge=2, le=100_000)] = Field(
         5000, description="Lines that are asked for at once; Loki's max_entries_limit_per_query bounds it."
@@ -114,10 +116,10 @@ class EvidenceTempo(Section):
     org_id: Tenant | None = Field(None, description="The tenant, sent as X-Scope-OrgID; null: none.")
     ca_file: Path | None = Field(None, description=_CA)
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="How long one request may take.")
-    query: Said = Field(
+    query: Query = Field(
         "{ status = error }",
         description="TraceQL query for the traces of the window; {{ $labels.NAME }} stands for a label of the "
-        "incident, inside quotes.",
+        "incident, within double quotes.",
     )
 
 

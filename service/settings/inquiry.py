@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from service.settings.durations import PositiveDuration
+from service.settings.placeholders import checked_query
 from service.settings.section import Section
 
 
@@ -36,10 +37,10 @@ class Prometheus(Section):
 class Onset(Section):
     """When the impact began, by Prometheus: since when the alert was pending, unless a query says it better."""
 
-    query: str | None = Field(
+    query: Annotated[str, AfterValidator(checked_query)] | None = Field(
         None,
         description="A query whose value is the Unix time at which the impact began, evaluated at the alert's start; "
-        "{{ $labels.NAME }} stands for a label of the alert. null: ALERTS_FOR_STATE.",
+        "{{ $labels.NAME }} stands for a label of the alert, within double quotes. null: ALERTS_FOR_STATE.",
     )
     lookback: PositiveDuration = Field(
         timedelta(days=1), description="Of which incidents it is asked: those detected within this time."

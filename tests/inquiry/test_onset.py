@@ -6,7 +6,7 @@ from service.clients.json_api import AskingFailed
 from service.clients.prometheus import ActiveAlert
 from service.domain.events import EventKind
 from service.domain.policy import Milestone
-from service.inquiry.onset import Onsets, with_labels
+from service.inquiry.onset import Onsets
 from service.recorder.commands import AppendEvent
 from tests.builders import at, event
 from tests.house import House
@@ -121,10 +121,6 @@ def test_it_takes_no_time_behind_the_alert_or_long_before_it_from_a_query(minute
 
 def test_it_asks_no_query_that_needs_a_label_which_the_alert_lacks():
     assert Scene(query='x{pod="{{$labels.pod}}"}').step() == []
-
-
-def test_a_label_cannot_leave_its_quotes():
-    assert with_labels('x{a="{{ $labels.a }}"}', {"a": 'b"} or y\\'}) == 'x{a="b\\"} or y\\\\"}'
 
 
 def test_peoples_word_comes_before_prometheus(tmp_path):

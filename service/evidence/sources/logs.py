@@ -6,8 +6,7 @@ from typing import Protocol
 
 from service.clients.json_api import AskingFailed
 from service.clients.loki import Line, Loki, Page
-from service.evidence.placeholders import filled
-from service.evidence.source import Box, File, SourceFailed
+from service.evidence.source import Box, File, SourceFailed, with_incident_labels
 from service.evidence.sources.log_lines import Ids, parsed
 from service.evidence.subject import Subject
 
@@ -53,7 +52,7 @@ class LokiLogs:
                 box.failed(name, str(error))
 
     def _query(self, name: str, template: str, subject: Subject, box: Box, ids: Ids) -> None:
-        query = filled(template, subject.labels, lambda text: json.dumps(text, ensure_ascii=False)[1:-1])
+        query = with_incident_labels(template, subject)
         window = subject.window
         notes = {"lines": 0}
         with box.text(f"loki/{name}.jsonl", query=query, notes=notes) as file:

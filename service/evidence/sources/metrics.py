@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from service.clients.json_api import AskingFailed
 from service.clients.prometheus import MOST_POINTS, Prometheus, Sampled, quoted
 from service.evidence.curves import Curves
-from service.evidence.placeholders import filled
 from service.evidence.plot import Titles, draw
-from service.evidence.source import Box, File, SourceFailed
+from service.evidence.source import Box, File, SourceFailed, with_incident_labels
 from service.evidence.subject import Subject, Window
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -27,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query. `expression` may hold `{{ $labels.NAME }}`, inside whatever quotes it has."""
+    """One query. `expression` may hold `{{ $labels.NAME }}`, within double quotes."""
 
     name: str
     expression: str
@@ -55,7 +54,7 @@ class Metrics:
         self._rules(box)
 
     def _collect(self, query: Query, subject: Subject, box: Box) -> None:
-        expression = filled(query.expression, subject.labels, lambda text: quoted(text)[1:-1])
+        expression = with_incident_labels(query.expression, subject)
         step = step_for(query.step, subject.window)
         window = subject.window
         curves = Curves(window.start, window.end)

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 from service.clients.jaeger import Jaeger
 from service.clients.json_api import AskingFailed
 from service.clients.tempo import Tempo, named
-from service.evidence.placeholders import filled
-from service.evidence.source import Box, SourceFailed
+from service.evidence.source import Box, SourceFailed, with_incident_labels
 from service.evidence.sources.span_tree import spans_of, tree
 from service.evidence.subject import Subject
 
@@ -115,7 +114,7 @@ class TempoStore:
         """Yield the one query that is configured."""
 
         def search() -> Found:
-            query = filled(self._query, subject.labels, lambda text: json.dumps(text, ensure_ascii=False)[1:-1])
+            query = with_incident_labels(self._query, subject)
             yield from self._search(query, subject, limit)
 
         yield self._query, search, limit
