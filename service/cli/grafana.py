@@ -38,7 +38,7 @@ def check(ctx: click.Context, path: Path | None, output: str) -> None:
     from service.provisioning.checks import checks
 
     with _asking(path) as (settings, connection):
-        found = list(checks(Rights(connection)))
+        found = list(checks(Rights(connection), settings.grafana.folder_uid))
     if output == "json":
         told = [{"check": one.name, "ok": one.ok, "detail": one.detail} for one in found]
         print_json({"url": settings.grafana.url, "checks": told})
@@ -58,27 +58,17 @@ def provision(ctx: click.Context, path: Path | None, output: str, dry_run: bool,
 
     A dashboard that somebody edited is left as it is, and the exit code is 1. Run again, it changes nothing.
     """
-    from service.clients.grafana.dashboards import Dashboards
-    from service.provisioning.dashboards import Action, carry_out, models, plan
-    from service.provisioning.shipped import shipped
+    from service.cli.grafana_provision import Run
 
     with _asking(path) as (settings, connection):
-        dashboards, where = Dashboards(connection), settings.grafana
-        steps = list(plan(models(shipped("dashboards")), dashboards, force=force))
-        has_folder = dashboards.folder(where.folder_uid) is not None
-        makes_folder = not has_folder and any(step.action is Action.CREATE for step in steps)
+        run = Run(settings.grafana, connection, force=force)
         if not dry_run:
-            if makes_folder:
-                dashboards.make_folder(where.folder_uid, where.folder)
-            for step in steps:
-                carry_out(step, dashboards, where.folder_uid)
-    folder = {"title": where.folder, "uid": where.folder_uid, "action": "create" if makes_folder else "nothing"}
+            run.carry_out()
     if output == "json":
-        told = [{"uid": s.uid, "title": s.title, "state": s.state, "action": s.action} for s in steps]
-        print_json({"url": where.url, "dry_run": dry_run, "folder": folder, "dashboards": told})
+        print_json({"url": settings.grafana.url, "dry_run": dry_run, **run.as_json()})
     else:
-        print_steps(steps, folder, dry_run=dry_run)
-    ctx.exit(1 if any(step.action is Action.REFUSE for step in steps) else 0)
+        print_steps(run.steps, run.folder, run.refused, dry_run=dry_run)
+    ctx.exit(0 if run.is_complete else 1)
 
 
 @grafana.command()

@@ -17,7 +17,6 @@ _DONE = {
     Action.NOTHING: ("up to date", "up to date"),
     Action.REFUSE: ("left as it is", "would be left as it is"),
 }
-_WHY = {"edited": "edited in Grafana; --force overwrites it", "from file": "comes from Grafana's file provisioning"}
 
 
 def print_json(told: Any) -> None:
@@ -33,13 +32,21 @@ def print_checks(url: str, found: Iterable[Check]) -> None:
         click.echo(f"  {click.style(sign, fg=colour)}  {one.name:<13} {one.detail}")
 
 
-def print_steps(steps: Iterable[Step], folder: Mapping[str, str], *, dry_run: bool) -> None:
+def print_steps(steps: Iterable[Step], folder: Mapping[str, str], refused: Mapping[str, str], *, dry_run: bool) -> None:
     """Print one line for the folder and one for each dashboard."""
     made = _DONE[Action.CREATE][dry_run] if folder["action"] == "create" else "is there"
     click.echo(f"folder     {folder['uid']:<18} {made:<24} {folder['title']}")
     for step in steps:
-        why = f" ({_WHY[step.state]})" if step.action is Action.REFUSE else ""
-        click.echo(f"dashboard  {step.uid:<18} {_DONE[step.action][dry_run]:<24} {step.title}{why}")
+        why = refused.get(step.uid) or (_why_refused(step) if step.action is Action.REFUSE else "")
+        done = "not saved" if step.uid in refused else _DONE[step.action][dry_run]
+        click.echo(f"dashboard  {step.uid:<18} {done:<24} {step.title}{f' ({why})' if why else ''}")
+
+
+def _why_refused(step: Step) -> str:
+    if step.edited is None:
+        return "comes from Grafana's file provisioning"
+    at = f" at {step.edited.at:%Y-%m-%d %H:%M} UTC" if step.edited.at else ""
+    return f"edited in Grafana by {step.edited.by}{at}; --force overwrites it"
 
 
 def print_bootstrap(done: Mapping[str, Any]) -> None:

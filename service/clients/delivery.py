@@ -14,6 +14,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
+    SERVER_ERROR = "server_error"
     UNEXPECTED = "unexpected"
 
 

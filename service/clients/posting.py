@@ -109,7 +109,8 @@ def failure(url: str, answer: Answer, *, refused: bool) -> DeliveryError:
         case _ if status >= 500:
             everything = status in _GONE_FOR_NOW
             msg = f"{where} failed with {status}{said}"
-            return DeliveryError(Reason.UNAVAILABLE, msg, everything=everything, retry_after=answer.retry_after)
+            reason = Reason.UNAVAILABLE if everything else Reason.SERVER_ERROR
+            return DeliveryError(reason, msg, everything=everything, retry_after=answer.retry_after)
         case _ if 400 <= status < 500 and refused:
             return DeliveryError(Reason.REJECTED, f"{where} refused the message ({status}){said}", permanent=True)
         case _ if 400 <= status < 500:

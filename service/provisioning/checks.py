@@ -1,16 +1,19 @@
 """What Grafana allows us to do, and what would have to change so that it allows the rest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from service.clients.delivery import DeliveryError
 from service.clients.grafana.access import Organisation
-
-_ORGANISATION = ("annotations:*", "annotations:type:*", "annotations:type:organization")
-_ANNOTATIONS = ("annotations:read", "annotations:create", "annotations:write")
-_DASHBOARDS = ("dashboards:create", "dashboards:write")
-_EDITOR = "give the service account the role Editor"
+from service.clients.grafana.failures import EDITOR
+from service.provisioning.permissions import (
+    MAKE_FOLDER,
+    ORGANISATION,
+    Permissions,
+    missing_for_annotations,
+    missing_for_dashboards,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Rights(Protocol):
     def permissions(self) -> dict[str, Sequence[str]] | None:
         """Return the actions that are allowed, with their scopes."""
 
+    def has_folder(self, uid: str) -> bool:
+        """Say whether there is such a folder that we may see."""
+
     def may_annotate(self) -> bool:
         """Say whether annotations of the organisation may be made."""
 
@@ -41,7 +47,7 @@ class Rights(Protocol):
         """Return the data sources."""
 
 
-def checks(rights: Rights) -> Iterator[Check]:
+def checks(rights: Rights, folder_uid: str) -> Iterator[Check]:
     """Ask one thing after the other; what cannot work without an earlier one is not asked any more."""
     try:
         version = rights.version()
@@ -50,31 +56,44 @@ def checks(rights: Rights) -> Iterator[Check]:
         yield Check("token", True, f"organisation {organisation.name!r} ({organisation.id})")
         permissions = rights.permissions()
         yield _annotations(rights, permissions)
-        yield _needed("folders", "make the folder", ("folders:create",), permissions)
-        yield _needed("dashboards", "save dashboards", _DASHBOARDS, permissions)
+        yield from _dashboards(rights, permissions, folder_uid)
         yield _datasource(rights)
     except DeliveryError as error:
         yield Check(error.reason.value, False, str(error))
 
 
-def _annotations(rights: Rights, permissions: Mapping[str, Sequence[str]] | None) -> Check:
+def _annotations(rights: Rights, permissions: Permissions | None) -> Check:
     if permissions is None:
         allowed = rights.may_annotate()
-        return Check("annotations", allowed, "may be made" if allowed else f"may not be made: {_EDITOR}")
-    missing = [action for action in _ANNOTATIONS if not set(permissions.get(action, ())) & {"*", *_ORGANISATION}]
+        return Check("annotations", allowed, "may be made" if allowed else f"may not be made: {EDITOR}")
+    missing = missing_for_annotations(permissions)
     if not missing:
         return Check("annotations", True, "may be found, made and changed")
-    wanted = ", ".join(f"{action} on {_ORGANISATION[2]}" for action in missing)
-    return Check("annotations", False, f"missing: {wanted}; {_EDITOR}, or fixed:annotations:writer")
+    wanted = ", ".join(f"{action} on {ORGANISATION}" for action in missing)
+    return Check("annotations", False, f"missing: {wanted}; {EDITOR}, or fixed:annotations:writer")
 
 
-def _needed(name: str, what: str, actions: Sequence[str], permissions: Mapping[str, Sequence[str]] | None) -> Check:
+def _dashboards(rights: Rights, permissions: Permissions | None, folder_uid: str) -> Iterator[Check]:
+    """Look at the folder and what may be saved in it. Whoever makes a folder may save in it, and on an empty Grafana an
+    Editor holds no other right to save anything.
+    """
     if permissions is None:
-        return Check(name, None, f"this Grafana does not say whether we may {what}; `mttx grafana provision` shows it")
-    missing = [action for action in actions if action not in permissions]
-    if missing:
-        return Check(name, False, f"may not {what}, missing: {', '.join(missing)}; {_EDITOR}")
-    return Check(name, True, f"may {what}")
+        unknown = "this Grafana does not say whether we may {}; `mttx grafana provision` shows it"
+        yield Check("folders", None, unknown.format("make the folder"))
+        yield Check("dashboards", None, unknown.format("save dashboards"))
+        return
+    if rights.has_folder(folder_uid):
+        missing = missing_for_dashboards(permissions, folder_uid)
+        may = f"may be saved in the folder {folder_uid!r}"
+        lacks = f"may not be saved in the folder {folder_uid!r}, missing there: {', '.join(missing)}; {EDITOR}"
+        yield Check("folders", True, f"{folder_uid!r} is there")
+        yield Check("dashboards", not missing, lacks if missing else may)
+    elif MAKE_FOLDER in permissions:
+        yield Check("folders", True, f"{folder_uid!r} is not there yet; `mttx grafana provision` may make it")
+        yield Check("dashboards", True, "may be saved in the folder once it is there")
+    else:
+        yield Check("folders", False, f"{folder_uid!r} may not be made, missing: {MAKE_FOLDER}; {EDITOR}")
+        yield Check("dashboards", False, "may not be saved without the folder")
 
 
 def _datasource(rights: Rights) -> Check:

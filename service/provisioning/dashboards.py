@@ -1,13 +1,14 @@
 """Bringing the shipped dashboards into Grafana, and never over what somebody made of them.
 
 What we save carries the digest of its content as the message of its version. A dashboard whose latest version carries
-no such message was edited, or is somebody else's.
+no such message was edited, or is somebody else's. `carrying_out` does what is planned here.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
 from importlib.resources.abc import Traversable
@@ -56,6 +57,14 @@ class Dashboards(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Who edited a dashboard (Grafana's login), and when, where Grafana says it."""
+
+    by: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One dashboard: how it stands and what is to be done. `found` is what Grafana has."""
 
@@ -74,6 +83,13 @@ class Step:
         """The dashboard's title."""
         return str(self.model["title"])
 
+    @property
+    def edited(self) -> Edit | None:
+        """Who edited it last, and when; None where nobody did."""
+        if self.state is not State.EDITED or self.found is None:
+            return None
+        return Edit(self.found.updated_by or "somebody", _instant(self.found.updated_at))
+
 
 def models(folder: Traversable) -> list[dict[str, Any]]:
     """Read the shipped dashboards, in the order of their names."""
@@ -89,8 +105,11 @@ def plan(shipped: Iterable[Mapping[str, Any]], dashboards: Dashboards, *, force:
         yield Step(model, state, _action(state, force=force), found)
 
 
-def carry_out(step: Step, dashboards: Dashboards, folder_uid: str) -> None:
-    """Save one dashboard; one that somebody moved to another folder stays there."""
+def save(step: Step, dashboards: Dashboards, folder_uid: str) -> None:
+    """Save one dashboard where its step says so; one that somebody moved to another folder stays there.
+
+    Raises `DeliveryError`, and `Taken` where somebody else was faster.
+    """
     if step.action in (Action.NOTHING, Action.REFUSE):
         return
     known = {"id": None} if step.found is None else {"id": step.found.model.get("id"), "version": step.found.version}
@@ -119,6 +138,14 @@ def digest_of(model: Mapping[str, Any]) -> str:
     content = {key: value for key, value in model.items() if key not in _GRAFANAS_OWN}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _instant(written: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return at.astimezone(UTC) if at.tzinfo and at.year > 1 else None
 
 
 def _action(state: State, *, force: bool) -> Action:

@@ -3,12 +3,12 @@
 import pytest
 
 from tests.dispatcher.site import Site
-from tests.grafana.loopback import Grafana
+from tests.grafana.loopback import KINDS, Grafana
 
 
-@pytest.fixture
-def grafana():
-    with Grafana() as running:
+@pytest.fixture(params=["10.1"])
+def grafana(request):
+    with Grafana(**KINDS[request.param]) as running:
         yield running
 
 

@@ -20,8 +20,6 @@ def parse_tags(tags):
         key, *values = (part.strip(" ") for part in tag.split(":"))
         pair = (key, values[0] if values else "")
         if key and pair not in found:
-            if max(map(len, pair)) > 100:
-                raise Refused(500, "Failed to save annotation")
             found.append(pair)
     return found
 
@@ -32,14 +30,21 @@ def join_tags(pairs):
 
 def _check_length(tags):
     if len(json.dumps(tags, separators=(",", ":"), ensure_ascii=False).encode()) > 500:
-        raise Refused(400, "tags length exceeds the maximum allowed (500)")
+        raise Refused(400, "Tags length exceeds the maximum allowed.")
 
 
 class AnnotationTable:
-    """`time_end_on_patch`: "kept" ignores a PATCHed timeEnd, "collapsed" makes it the time (#58305)."""
+    """`update_makes_tags` False: an update that brings a tag that no POST brought before fails, as on SQLite up to
+    Grafana 10.0 (#58305): it makes the tag over a second connection, which waits for the lock that the first one has.
 
-    def __init__(self):
+    `time_end_on_patch`: "kept" ignores a PATCHed timeEnd, "collapsed" makes it the time.
+    """
+
+    def __init__(self, database="postgresql", *, update_makes_tags=True):
         self.rows = {}
+        self.tags = set()
+        self._database = database
+        self._update_makes_tags = update_makes_tags
         self.by_tag = {}
         self.ids = itertools.count(1)
         self.seconds_seen = False
@@ -50,6 +55,7 @@ class AnnotationTable:
             raise Refused(400, "Failed to save annotation")
         tags = join_tags(parse_tags(body.get("tags")))
         _check_length(tags)
+        self._make_tags(tags, "Failed to save annotation")
         start, end = self._span(body.get("time") or now, body.get("timeEnd") or 0)
         row = {"id": next(self.ids), "dashboardUID": dashboard_uid, "text": body["text"], "tags": tags}
         self._keep(row | {"time": start, "timeEnd": end})
@@ -69,9 +75,8 @@ class AnnotationTable:
 
     def put(self, annotation_id, body):
         row = dict(self.get(annotation_id))
-        start = body.get("time") or row["time"]
-        row |= {"tags": list(body.get("tags") or ()), "text": body.get("text") or ""}
-        self._update(row | {"time": start, "timeEnd": body.get("timeEnd") or start})
+        row |= {"tags": body.get("tags"), "text": body.get("text") or ""}
+        self._update(row | {name: body.get(name) or row[name] for name in ("time", "timeEnd")})
 
     def get(self, annotation_id):
         if annotation_id not in self.rows:
@@ -103,8 +108,18 @@ class AnnotationTable:
         end = end or start
         return min(start, end), max(start, end)
 
+    def _make_tags(self, tags, failure):
+        pairs = parse_tags(tags)
+        if self._database == "postgresql" and any(len(part) > 100 for pair in pairs for part in pair):
+            raise Refused(500, failure)
+        self.tags.update(pairs)
+
     def _update(self, row):
-        _check_length(row["tags"])
+        failure = "Failed to update annotation"
+        if not self._update_makes_tags and not self.tags.issuperset(parse_tags(row["tags"])):
+            raise Refused(500, failure)
+        _check_length(row["tags"] or [])
+        self._make_tags(row["tags"], failure)
         row["time"], row["timeEnd"] = self._span(row["time"], row["timeEnd"])
         self._forget(self.rows[row["id"]])
         self._keep(row)

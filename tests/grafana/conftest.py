@@ -3,12 +3,12 @@
 import pytest
 
 from service.clients.grafana import Access, Connection
-from tests.grafana.loopback import TOKEN, Grafana
+from tests.grafana.loopback import KINDS, TOKEN, Grafana
 
 
-@pytest.fixture
-def grafana():
-    with Grafana() as running:
+@pytest.fixture(params=KINDS)
+def grafana(request):
+    with Grafana(**KINDS[request.param]) as running:
         yield running
 
 

@@ -8,11 +8,12 @@ from click.testing import CliRunner
 
 from service.cli import main
 from tests.grafana.accounts import PASSWORD, GrafanaWithAccounts
+from tests.grafana.loopback import KINDS
 
 
-@pytest.fixture
-def grafana():
-    with GrafanaWithAccounts() as running:
+@pytest.fixture(params=KINDS)
+def grafana(request):
+    with GrafanaWithAccounts(**KINDS[request.param]) as running:
         yield running
 
 
@@ -75,7 +76,7 @@ def test_it_does_nothing_again_and_needs_no_password_for_that(run, grafana, tmp_
 def test_it_makes_a_new_token_where_the_old_one_was_taken_away(run, grafana, tmp_path):
     run()
     old = (tmp_path / "token").read_text().strip()
-    del grafana.tokens[old]
+    grafana.delete_token(old)
     code, output = run()
     assert code == 0
     assert "is there" in output

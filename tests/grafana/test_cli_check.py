@@ -55,7 +55,20 @@ def test_it_says_which_permission_is_missing_and_what_would_give_it(run, grafana
     assert code == 1
     assert "missing: annotations:create on annotations:type:organization, annotations:write on" in output
     assert "missing: folders:create; give the service account the role Editor" in output
-    assert "dashboards:create, dashboards:write" in output
+    grafana.folders["mttx"] = "Incident response"
+    assert "dashboards:create, dashboards:write" in run(grafana.url, "check")[1]
+
+
+def test_it_says_what_is_true_on_an_empty_server_and_afterwards(run, grafana):
+    """An Editor holds no right to save a dashboard until it makes the folder."""
+    code, output = run(grafana.url, "check")
+    assert code == 0
+    assert "not there yet; `mttx grafana provision` may make it" in output
+    assert grafana.folders == {}
+    run(grafana.url, "provision")
+    code, output = run(grafana.url, "check")
+    assert code == 0
+    assert "may be saved in the folder 'mttx'" in output
 
 
 @pytest.mark.parametrize(("role", "said"), [("Editor", "ok  annotations"), ("Viewer", "no  annotations")])
@@ -71,8 +84,26 @@ def test_it_says_that_the_token_is_wrong(run, grafana):
     code, output = run(grafana.url, "check", token="glsa_expired")
     assert code == 1
     assert "no  unauthorized" in output
-    assert "does not accept the token (Invalid API key)" in output
+    assert "does not accept the token (" in output
     assert "glsa_expired" not in output
+
+
+def test_it_says_that_the_token_was_deleted(run, grafana):
+    """Grafana 9 calls that a failure of its own (500)."""
+    grafana.delete_token(TOKEN)
+    code, output = run(grafana.url, "check")
+    assert code == 1
+    assert "no  unauthorized" in output
+    assert "`mttx grafana bootstrap` makes a new one" in output
+
+
+@pytest.mark.parametrize("answer", [(404, {}, "<html>"), (404, {}, '{"message": "no"}'), (200, {}, "<html>hello")])
+def test_it_says_that_it_is_no_grafana(run, grafana, answer):
+    grafana.fail_while(answer)
+    code, output = run(grafana.url, "check")
+    assert code == 1
+    assert "does not answer as Grafana does" in output
+    assert "check grafana.url" in output
 
 
 def test_it_says_that_nobody_answers(run):
@@ -85,7 +116,7 @@ def test_it_does_not_mind_what_it_does_not_need(run, grafana):
     grafana.datasources = []
     grafana.tokens = {TOKEN: "Admin"}
     assert "no Prometheus data source yet" in run(grafana.url, "check")[1]
-    grafana.tokens = {TOKEN: "Editor"}
+    grafana.faults = lambda asked, when: 403 if asked.path == "/api/datasources" else None
     code, output = run(grafana.url, "check")
     assert code == 0
     assert "--  data source   not allowed to look" in output
@@ -95,7 +126,7 @@ def test_it_tells_scripts_too(run, grafana):
     code, output = run(grafana.url, "check", "--output", "json")
     told = json.loads(output)
     assert (code, told["url"]) == (0, grafana.url)
-    assert told["checks"][0] == {"check": "reachable", "ok": True, "detail": "Grafana 11.2.0"}
+    assert told["checks"][0] == {"check": "reachable", "ok": True, "detail": f"Grafana {grafana.version}"}
 
 
 def test_it_wants_a_grafana_to_be_configured(tmp_path, monkeypatch):
@@ -138,11 +169,14 @@ def test_it_only_says_what_it_would_do(run, grafana):
 def test_it_never_overwrites_what_somebody_edited_unless_it_is_forced(run, grafana):
     run(grafana.url, "provision")
     edited = {**grafana.dashboards["mttx-overview"]["versions"][-1]["data"], "title": "Ours"}
-    grafana.save_dashboard(edited, "mttx", "bigger font")
+    grafana.save_dashboard(edited, "mttx", "bigger font", by="operator")
     code, output = run(grafana.url, "provision")
     assert code == 1
     assert "mttx-overview      left as it is" in output
-    assert "edited in Grafana; --force overwrites it" in output
+    assert "edited in Grafana by operator at 2026-03-02 09:00 UTC; --force overwrites it" in output
+    told = json.loads(run(grafana.url, "provision", "--output", "json")[1])
+    edited = {one["uid"]: one["edited"] for one in told["dashboards"] if "edited" in one}
+    assert edited == {"mttx-overview": {"by": "operator", "at": "2026-03-02T09:00:00+00:00"}}
     assert grafana.dashboards["mttx-overview"]["versions"][-1]["data"]["title"] == "Ours"
     code, output = run(grafana.url, "provision", "--force")
     assert code == 0
@@ -152,6 +186,7 @@ def test_it_never_overwrites_what_somebody_edited_unless_it_is_forced(run, grafa
 
 def test_it_brings_its_own_older_dashboards_up_to_date_where_they_are(run, grafana):
     """Saved by an earlier version of the program, and moved by somebody to a folder of theirs."""
+    grafana.folders["theirs"] = "Theirs"
     old = {**models(shipped("dashboards"))[0], "title": "old"}
     grafana.save_dashboard(old, "theirs", "mttx-exporter provision 0123456789abcdef")
     code, output = run(grafana.url, "provision")
@@ -159,6 +194,51 @@ def test_it_brings_its_own_older_dashboards_up_to_date_where_they_are(run, grafa
     assert "mttx-exporter      updated" in output
     saved = next(b for b in grafana.bodies("POST") if b.get("dashboard", {}).get("uid") == "mttx-exporter")
     assert (saved["folderUid"], saved["overwrite"], saved["dashboard"]["version"]) == ("theirs", False, 1)
+
+
+def test_it_updates_what_nobody_edited_when_what_is_shipped_changes(run, grafana, monkeypatch):
+    """Its first version counts too: Grafana's list of versions hides what that one was saved with."""
+    run(grafana.url, "provision")
+    changed = [{**model, "title": f"{model['title']} 2"} for model in models(shipped("dashboards"))]
+    monkeypatch.setattr("service.cli.grafana_provision.models", lambda folder: changed)
+    for code, word in [run(grafana.url, "provision"), run(grafana.url, "provision")]:
+        assert code == 0, word
+    assert [len(grafana.dashboards[uid]["versions"]) for uid in UIDS] == [2] * 4
+    assert word.count("up to date") == 4
+
+
+def test_it_waits_for_rights_that_grafana_has_cached(run, grafana, monkeypatch):
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    grafana.rights_cached = 5
+    code, output = run(grafana.url, "provision")
+    assert code == 0
+    assert len(waits) > 1
+    assert output.count("Grafana caches rights for up to a minute") == 1
+    assert sorted(grafana.dashboards) == UIDS
+
+
+def test_it_does_not_wait_for_rights_that_nobody_gave_it(run, grafana, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it waits"))
+    grafana.folders["mttx"] = "Incident response"
+    grafana.tokens = {TOKEN: "Viewer"}
+    assert run(grafana.url, "provision")[0] == 1
+
+
+def test_it_says_that_a_folder_or_dashboard_is_there_that_it_may_not_see(run, grafana):
+    grafana.folders["mttx"] = "Incident response"
+    grafana.library.private = {"mttx"}
+    code, output = run(grafana.url, "provision")
+    assert code == 1
+    assert "the token may not see it" in output
+    assert "set grafana.folder_uid" in output
+    grafana.folders["secret"] = grafana.folders.pop("mttx") + " of others"
+    grafana.library.private = {"secret"}
+    grafana.save_dashboard({"uid": "mttx-overview", "title": "x"}, "secret", "")
+    code, output = run(grafana.url, "provision")
+    assert code == 1
+    assert "mttx-overview      not saved" in output
+    assert output.count(" created ") == 4  # the folder and the other three
 
 
 def test_it_takes_an_import_by_hand_for_up_to_date(run, grafana):
@@ -170,6 +250,7 @@ def test_it_takes_an_import_by_hand_for_up_to_date(run, grafana):
 
 
 def test_it_leaves_file_provisioning_alone(run, grafana):
+    grafana.folders["mttx"] = "Incident response"
     old = {**models(shipped("dashboards"))[0], "title": "old"}
     grafana.save_dashboard(old, "mttx", "", provisioned=True)
     code, output = run(grafana.url, "provision", "--force")

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from service.clients.delivery import DeliveryError
-from service.clients.grafana.connection import Connection, Rejected
+from service.clients.grafana.connection import Connection
+from service.clients.grafana.failures import Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Rights:
 
     def version(self) -> str:
         """Return Grafana's version, "" where it keeps it to itself. Needs no token."""
-        answer = self._connection.get("/health")
+        answer = self._connection.get("/health", anywhere=True)
         if not isinstance(answer, dict) or "database" not in answer:
             raise self._connection.unexpected(answer)
         return str(answer.get("version", ""))
@@ -37,11 +39,18 @@ class Rights:
         return Organisation(int(answer["id"]), str(answer.get("name", "")))
 
     def permissions(self) -> dict[str, Sequence[str]] | None:
-        """Return the actions that are allowed, each with its scopes; None where this Grafana does not say."""
-        answer = self._connection.get("/access-control/user/permissions")
+        """Return the actions that are allowed, each with its scopes; None where this Grafana does not say.
+
+        Grafana caches them for up to a minute, and is asked to read them again.
+        """
+        answer = self._connection.get("/access-control/user/permissions?reloadcache=true")
         if not isinstance(answer, dict) or not answer:
             return None
         return {str(action): [str(scope) for scope in scopes or ()] for action, scopes in answer.items()}
+
+    def has_folder(self, uid: str) -> bool:
+        """Say whether there is such a folder that we may see."""
+        return self._connection.get_visible(f"/folders/{quote(uid, safe='')}") is not None
 
     def may_annotate(self) -> bool:
         """Say whether annotations of the organisation may be made, by asking for one without a text.

@@ -17,12 +17,11 @@ from niquests.exceptions import ConnectionError as NotConnected
 from niquests.exceptions import JSONDecodeError, RequestException, SSLError, Timeout, TooManyRedirects
 
 from service.clients.delivery import DeliveryError, Reason
+from service.clients.grafana.failures import Answer, Forbidden, NotThere, not_grafana, timed_out, words
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 Credential = str | tuple[str, str]
 """A token, or a user's name and password."""
-_DEPLOY = (502, 503, 504)
-"""What proxies answer while Grafana restarts: then everything fails, not this request alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,9 @@ class Connection:
         self._access = access
         self._token: Credential | None = None
         self._api: GrafanaApi | None = None
+        self._entered = False
         self._headers: dict[str, str] = {}
+        self._request = ""
 
     @property
     def url(self) -> str:
@@ -54,22 +55,28 @@ class Connection:
         return self._access.url
 
     @contextmanager
-    def asking(self) -> Iterator[Any]:
-        """Give the library's client, which is not typed, for one request and translate what goes wrong with it."""
-        self._headers = {}
+    def asking(self, *, anywhere: bool = False) -> Iterator[Any]:
+        """Give the library's client, which is not typed, for one request and translate what goes wrong with it.
+
+        `anywhere`: in whatever organisation; otherwise the configured one is asked for first, once.
+        """
+        self._headers, self._request = {}, ""
         try:
-            yield self._client()
+            api = self._client()
+            if not anywhere:
+                self._enter_organisation(api)
+            yield api
         except GrafanaTimeoutError as error:
-            raise _timed_out(self.url) from error
+            raise timed_out(self.url) from error
         except GrafanaException as error:
             raise self._answered(error) from error
         except TooManyRedirects as error:
             msg = f"{self.url} redirects; configure the address that it redirects to"
             raise DeliveryError(Reason.UNEXPECTED, msg, everything=True) from error
         except JSONDecodeError as error:
-            raise self._no_grafana("the answer is no JSON") from error
+            raise not_grafana(self.url, "the answer is no JSON") from error
         except Timeout as error:
-            raise _timed_out(self.url) from error
+            raise timed_out(self.url) from error
         except (SSLError, NotConnected) as error:
             msg = f"cannot reach {self.url}: {_cause(error)}"
             raise DeliveryError(Reason.UNREACHABLE, msg, everything=True) from error
@@ -77,12 +84,22 @@ class Connection:
             msg = f"asking {self.url} failed: {type(error).__name__}"
             raise DeliveryError(Reason.UNEXPECTED, msg, everything=True) from error
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, *, anywhere: bool = False) -> Any:
         """Return the JSON at a path below /api, None where there is none (404)."""
         try:
-            with self.asking() as api:
+            with self.asking(anywhere=anywhere) as api:
                 return api.client.GET(path)
         except NotThere:
+            return None
+
+    def get_visible(self, path: str) -> Any:
+        """Return the JSON at a path below /api, None where there is none that we may see.
+
+        To a token that may not read everything Grafana answers 403 where there is nothing.
+        """
+        try:
+            return self.get(path)
+        except Forbidden:
             return None
 
     def close(self) -> None:
@@ -90,10 +107,12 @@ class Connection:
         if self._api is not None:
             self._api.client.s.close()
             self._api = None
+        self._entered = False
 
     def unexpected(self, answer: object) -> DeliveryError:
         """Return the error for an answer that Grafana does not give."""
-        return self._no_grafana(f"it answered {type(answer).__name__}")
+        nothing = f"there is nothing at {self._request.partition(' ')[2]}"
+        return not_grafana(self.url, nothing if answer is None else f"it answered {type(answer).__name__}")
 
     def _client(self) -> GrafanaApi:
         try:
@@ -105,6 +124,25 @@ class Connection:
             self.close()
             self._token, self._api = token, self._built(token)
         return self._api
+
+    def _enter_organisation(self, api: GrafanaApi) -> None:
+        """See to it that we are in the organisation that is configured: Grafana 9 takes a token of another one."""
+        wanted = self._access.org_id
+        if wanted is None or self._entered:
+            return
+        try:
+            answer = api.client.GET("/org")
+        except GrafanaException as error:
+            if int(error.status_code) not in (403, 404):
+                raise
+            msg = f"there is no organisation {wanted} (grafana.org_id) at {self.url}, or we are not a member of it"
+            raise DeliveryError(Reason.FORBIDDEN, msg, permanent=True, everything=True) from error
+        current = answer.get("id") if isinstance(answer, dict) else None
+        if current != wanted:
+            what = "user" if isinstance(self._token, tuple) else "token"
+            msg = f"the {what} belongs to organisation {current} at {self.url}, and grafana.org_id is {wanted}"
+            raise DeliveryError(Reason.FORBIDDEN, msg, permanent=True, everything=True)
+        self._entered = True
 
     def _built(self, token: Credential | None) -> GrafanaApi:
         parts = urlsplit(self._access.url)
@@ -128,63 +166,20 @@ class Connection:
 
     def _remember(self, response: Any, **_: object) -> None:
         self._headers = {name.lower(): value for name, value in response.headers.items()}
+        self._request = f"{response.request.method} {urlsplit(response.request.url).path}"
 
     def _answered(self, error: GrafanaException) -> DeliveryError:
-        """Say what a status means; a 4xx is Grafana's own word only where it comes as Grafana's JSON."""
-        status, said = int(error.status_code), _message(error.response)
-        retry_after = self._retry_after()
-        match status:
-            case 401:
-                what = "password" if isinstance(self._token, tuple) else "token"
-                msg = f"{self.url} does not accept the {what} ({said or 'Unauthorized'})"
-                return DeliveryError(Reason.UNAUTHORIZED, msg, permanent=True, everything=True)
-            case 403:
-                msg = f"{self.url} does not allow it: {said or 'Forbidden'}"
-                return DeliveryError(Reason.FORBIDDEN, msg, permanent=True, everything=True)
-            case 404:
-                return NotThere(Reason.UNEXPECTED, f"{self.url}: {said or 'nothing there'} (404)", everything=True)
-            case 429:
-                msg = f"{self.url} is asked too often"
-                return DeliveryError(Reason.THROTTLED, msg, everything=True, retry_after=retry_after)
-            case 408:
-                return _timed_out(self.url)
-            case _ if 400 <= status < 500 and said is not None:
-                return Rejected(Reason.REJECTED, f"Grafana refused it ({status}): {said}", permanent=True)
-            case _ if status >= 500:
-                msg = f"{self.url} failed with {status}" + (f": {said}" if said else "")
-                everything = status in _DEPLOY
-                return DeliveryError(Reason.UNAVAILABLE, msg, everything=everything, retry_after=retry_after)
-            case _:
-                return self._no_grafana(f"it answered {status}")
-
-    def _no_grafana(self, why: str) -> DeliveryError:
-        msg = f"{self.url} does not answer as Grafana does: {why}"
-        return DeliveryError(Reason.UNEXPECTED, msg, everything=True)
+        said = words(error.response)
+        answer = Answer(self.url, self._request, int(error.status_code), said, self._retry_after())
+        return answer.meaning(password=isinstance(self._token, tuple), org_id=self._access.org_id)
 
     def _retry_after(self) -> timedelta | None:
         seconds = self._headers.get("retry-after", "")
         return min(timedelta(seconds=int(seconds)), LONGEST_RETRY_AFTER) if _whole(seconds) else None
 
 
-class NotThere(DeliveryError):
-    """Grafana has nothing at that address, or it is not Grafana that answers."""
-
-
-class Rejected(DeliveryError):
-    """Grafana read the request and refuses it; the text has its reason."""
-
-
 def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def _timed_out(url: str) -> DeliveryError:
-    return DeliveryError(Reason.TIMEOUT, f"{url} did not answer in time", everything=True)
-
-
-def _message(response: object) -> str | None:
-    """Return Grafana's own words, None where it was not Grafana that answered."""
-    return str(response["message"])[:300] if isinstance(response, dict) and "message" in response else None
 
 
 def _cause(error: Exception) -> str:

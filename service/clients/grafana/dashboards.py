@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from service.clients.delivery import DeliveryError, Reason
 from service.clients.grafana.connection import Connection
+from service.clients.grafana.failures import Rejected
+
+_TAKEN = (409, 412)
+"""What Grafana answers where there is a folder or dashboard of that name or uid already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A dashboard as Grafana has it. `message` is what its latest version was saved with, None where nobody may see
-    the versions; `from_file`: it comes from file provisioning and cannot be saved over the API.
+    the versions; `from_file`: it comes from file provisioning and cannot be saved over the API; `updated_by` and
+    `updated_at` are Grafana's login and RFC 3339 time of the last save.
     """
 
     model: Mapping[str, Any]
@@ -20,6 +24,12 @@ class Found:
     folder_uid: str
     message: str | None
     from_file: bool
+    updated_by: str = ""
+    updated_at: str = ""
+
+
+class Taken(Exception):
+    """There is such a folder or dashboard, and the token does not see it."""
 
 
 class Dashboards:
@@ -29,47 +39,53 @@ class Dashboards:
         self._connection = connection
 
     def folder(self, uid: str) -> str | None:
-        """Return the title of a folder, None where there is none."""
-        answer = self._connection.get(f"/folders/{quote(uid, safe='')}")
+        """Return the title of a folder, None where there is none that we may see."""
+        answer = self._connection.get_visible(f"/folders/{quote(uid, safe='')}")
         return None if answer is None else str(answer.get("title", ""))
 
     def make_folder(self, uid: str, title: str) -> None:
-        """Create a folder."""
-        with self._connection.asking() as api:
-            api.folder.create_folder(title, uid)
+        """Create a folder. Raises `Taken`."""
+        try:
+            with self._connection.asking() as api:
+                api.folder.create_folder(title, uid)
+        except Rejected as error:
+            if error.status in _TAKEN:
+                raise Taken(str(error)) from error
+            raise
 
     def dashboard(self, uid: str) -> Found | None:
-        """Return a dashboard and how it was saved last, None where there is none."""
-        answer = self._connection.get(f"/dashboards/uid/{quote(uid, safe='')}")
+        """Return a dashboard and how it was saved last, None where there is none that we may see."""
+        answer = self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}")
         if answer is None:
             return None
         if not isinstance(answer, dict) or not isinstance(answer.get("dashboard"), dict):
             raise self._connection.unexpected(answer)
         model, meta = answer["dashboard"], answer.get("meta") or {}
+        version = int(model.get("version") or meta.get("version") or 0)
         return Found(
             model=model,
-            version=int(model.get("version") or meta.get("version") or 0),
+            version=version,
             folder_uid=str(meta.get("folderUid") or ""),
-            message=self._latest_message(uid),
+            message=self._message(uid, version),
             from_file=bool(meta.get("provisioned")),
+            updated_by=str(meta.get("updatedBy") or ""),
+            updated_at=str(meta.get("updated") or ""),
         )
 
     def save(self, model: Mapping[str, Any], folder_uid: str, message: str, *, overwrite: bool) -> None:
-        """Create or change a dashboard; without `overwrite` not what somebody else saved meanwhile (412)."""
+        """Create or change a dashboard. Without `overwrite` it raises `Taken` for one that somebody saved meanwhile, or
+        that was there unseen.
+        """
         body = {"dashboard": dict(model), "folderUid": folder_uid, "message": message, "overwrite": overwrite}
-        with self._connection.asking() as api:
-            api.dashboard.update_dashboard(body)
-
-    def _latest_message(self, uid: str) -> str | None:
-        """Return what the latest version was saved with: a list up to Grafana 10, a page from 11 on."""
         try:
-            answer = self._connection.get(f"/dashboards/uid/{quote(uid, safe='')}/versions?limit=1")
-        except DeliveryError as error:
-            if error.reason is Reason.FORBIDDEN:
-                return None
+            with self._connection.asking() as api:
+                api.dashboard.update_dashboard(body)
+        except Rejected as error:
+            if error.status in _TAKEN:
+                raise Taken(str(error)) from error
             raise
-        versions = answer.get("versions") if isinstance(answer, dict) else answer
-        if not isinstance(versions, list) or not versions:
-            return None
-        latest = max(versions, key=lambda version: int(version.get("version", 0)))
-        return str(latest.get("message") or "")
+
+    def _message(self, uid: str, version: int) -> str | None:
+        """Return what a version was saved with; the list of versions calls the first one "Initial save" instead."""
+        answer = self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}/versions/{version}")
+        return str(answer.get("message") or "") if isinstance(answer, dict) else None

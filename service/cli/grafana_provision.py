@@ -1,0 +1,78 @@
+"""One run of `mttx grafana provision`: what is planned, what came of it, and how scripts are told."""
+
+import time
+from typing import Any
+
+import click
+
+from service.clients.grafana.access import Rights
+from service.clients.grafana.connection import Connection
+from service.clients.grafana.dashboards import Dashboards, Taken
+from service.provisioning.carrying_out import Provisioning
+from service.provisioning.dashboards import Action, Step, models, plan
+from service.provisioning.shipped import shipped
+from service.settings.grafana import Grafana
+
+_HIDDEN = "is there already, and the token may not see it: give the service account rights to it, or delete it"
+_MEANWHILE = "was saved by somebody else meanwhile; run it again"
+
+
+class Run:
+    """Compares the shipped dashboards with Grafana at once. Everything raises `DeliveryError`."""
+
+    def __init__(self, grafana: Grafana, connection: Connection, *, force: bool) -> None:
+        self._grafana = grafana
+        self._dashboards = Dashboards(connection)
+        self._rights = Rights(connection)
+        self.steps = list(plan(models(shipped("dashboards")), self._dashboards, force=force))
+        has_folder = self._dashboards.folder(grafana.folder_uid) is not None
+        self._makes_folder = not has_folder and any(step.action is Action.CREATE for step in self.steps)
+        self.refused: dict[str, str] = {}
+
+    def carry_out(self) -> None:
+        """Make the folder and save the dashboards; `refused` has those that could not be saved, and why."""
+        run = Provisioning(self._dashboards, self._rights, self._grafana.folder_uid, _say, time.sleep)
+        if self._makes_folder:
+            self._make_folder(run)
+        run.carry_out(self.steps)
+        why = {step.uid: _HIDDEN if step.action is Action.CREATE else _MEANWHILE for step in self.steps}
+        self.refused = {uid: f"{why[uid]}; {reason}" for uid, reason in run.refused.items()}
+
+    @property
+    def is_complete(self) -> bool:
+        """Say whether every dashboard is, or would be, as shipped."""
+        return not self.refused and all(step.action is not Action.REFUSE for step in self.steps)
+
+    @property
+    def folder(self) -> dict[str, str]:
+        """The folder, and what is done about it."""
+        action = "create" if self._makes_folder else "nothing"
+        return {"title": self._grafana.folder, "uid": self._grafana.folder_uid, "action": action}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what scripts are told."""
+        return {"folder": self.folder, "dashboards": [self._described(step) for step in self.steps]}
+
+    def _described(self, step: Step) -> dict[str, Any]:
+        described: dict[str, Any] = {"uid": step.uid, "title": step.title, "state": step.state, "action": step.action}
+        if step.edited is not None:
+            described["edited"] = {
+                "by": step.edited.by,
+                "at": step.edited.at.isoformat() if step.edited.at else None,
+            }
+        if step.uid in self.refused:
+            described["refused"] = self.refused[step.uid]
+        return described
+
+    def _make_folder(self, run: Provisioning) -> None:
+        where = self._grafana
+        try:
+            run.make_folder(where.folder)
+        except Taken as error:
+            msg = f"a folder with the uid {where.folder_uid!r} or the title {where.folder!r} {_HIDDEN}"
+            msg += f", or set grafana.folder_uid to that folder's ({error})"
+            raise click.ClickException(msg) from error
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
