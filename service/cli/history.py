@@ -2,68 +2,20 @@
 
 import json
 import os
-import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from service.app import policy_of
 from service.cli.config import config_option
+from service.cli.history_options import Length, Pair, Zone, reading_of, time_formats
 from service.cli.incident import When
-from service.domain.policy import Severity
-from service.intake.history.columns import NAMES
 from service.intake.history.parsing import Format
-from service.intake.history.past import HISTORY, Owed, Reading, Unresolved
-from service.settings import Settings, load
-from service.settings.durations import parse_duration
-from service.settings.yaml_text import NotYaml, parse_yaml
-
-_SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
-
-
-class Length(click.ParamType[timedelta]):
-    """A duration of whole seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the duration."""
-        try:
-            length = parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if length < timedelta(seconds=1) or length % timedelta(seconds=1):
-            self.fail(f"{value!r} should be a whole number of seconds, one at least", param, ctx)
-        return length
-
-
-class _Zone(click.ParamType[ZoneInfo]):
-    name = "zone"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
-        """Return an IANA zone."""
-        try:
-            return ZoneInfo(str(value))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.fail(f"{value!r} is no time zone such as Asia/Tokyo or UTC", param, ctx)
-
-
-class _Pair(click.ParamType[tuple[str, str]]):
-    """`THEIRS=OURS`."""
-
-    name = "pair"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return both sides."""
-        theirs, equals, ours = str(value).rpartition("=")
-        if not theirs or not equals or not ours:
-            self.fail(f"{value!r} should be THEIRS=OURS", param, ctx)
-        return theirs.strip(), ours.strip()
+from service.intake.history.past import HISTORY, Owed, Unresolved
+from service.settings import load
 
 
 @click.group()
@@ -81,13 +33,26 @@ def history() -> None:
     show_default=True,
     help="Whose names the files use; mttx: the columns of docs/history.md.",
 )
-@click.option("--map", "columns", type=_Pair(), multiple=True, help="Read a column of theirs as one of ours.")
+@click.option(
+    "--map",
+    "columns",
+    type=Pair(),
+    multiple=True,
+    help="Read a column of theirs, or a path into JSON, as one of ours, and only so; - leaves it out.",
+)
 @click.option(
     "--mapping", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file with columns, severities."
 )
-@click.option("--severity-map", "severities", type=_Pair(), multiple=True, help="Such as critical=SEV-1.")
-@click.option("--timezone", "zone", type=_Zone(), help="The zone of times without one; otherwise they are refused.")
-@click.option("--time-format", help="How times are written, as for strptime; or epoch, epoch-ms.")
+@click.option("--severity-map", "severities", type=Pair(), multiple=True, help="Such as critical=SEV-1.")
+@click.option("--timezone", "zone", type=Zone(), help="The zone of times without one; otherwise they are refused.")
+@click.option(
+    "--time-format",
+    "time_formats",
+    multiple=True,
+    callback=time_formats,
+    help="How times are written beside ISO 8601, as for strptime; or epoch, epoch-ms. Several are tried.",
+)
+@click.option("--fold", is_flag=True, help="Make one incident of all lines with the same key: a log of updates.")
 @click.option("--source", default=HISTORY, show_default=False, help="The system that the keys are from.")
 @click.option("--since", type=When(), help="Leave out what was detected earlier.")
 @click.option("--before", type=When(), help="Leave out what was detected then or later, as webhooks told of it.")
@@ -119,7 +84,7 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
     from service.cli.history_import import Import, show
 
     settings = load(path, os.environ)
-    reading = _reading(settings, said)
+    reading = reading_of(settings, said)
     task = Import(settings, Format(said["form"]), reading, datetime.now(UTC))
     since, before = (datetime.fromisoformat(at) if at else None for at in (said["since"], said["before"]))
     report = task.run(
@@ -147,7 +112,7 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
 @click.option(
     "--label",
     "labels",
-    type=_Pair(),
+    type=Pair(),
     multiple=True,
     help="The labels that your scrape adds. Default: job=mttx and instance=<listen>.",
 )
@@ -191,46 +156,3 @@ def _read(files: Iterable[Path]) -> list[tuple[str, bytes]]:
         except OSError as error:
             raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from error
     return found
-
-
-def _reading(settings: Settings, said: Mapping[str, Any]) -> Reading:
-    mapping = _mapping(said["mapping"]) if said["mapping"] else {}
-    columns = {**mapping.get("columns", {}), **dict(said["columns"])}
-    for ours in columns.values():
-        if ours not in NAMES:
-            raise click.UsageError(f"--map: {ours!r} is none of our columns: {', '.join(sorted(NAMES))}")
-    if not _SOURCE.fullmatch(said["source"]):
-        raise click.UsageError("--source should be lower case letters, digits and _")
-    given = {**mapping.get("severities", {}), **dict(said["severities"])}
-    severities = {name.lower(): Severity(severity) for name, severity in settings.severity_map.items()}
-    if said["form"] in (Format.PAGERDUTY, Format.OPSGENIE):
-        severities |= {name.lower(): Severity(to) for name, to in settings.pagerduty.priority_map.items()}
-    return Reading(
-        policy=policy_of(settings),
-        zone=said["zone"],
-        time_format=said["time_format"],
-        columns=columns,
-        severities=severities | {name.lower(): _severity(to) for name, to in given.items()},
-        source=said["source"],
-        unresolved=Unresolved(said["unresolved"]),
-        owed=Owed(said["owed"]),
-    )
-
-
-def _severity(said: str) -> Severity:
-    try:
-        return Severity(said.upper())
-    except ValueError:
-        raise click.UsageError(f"--severity-map: {said!r} should be one of {', '.join(Severity)}") from None
-
-
-def _mapping(file: Path) -> dict[str, dict[str, str]]:
-    """Read a mapping file: `columns` and `severities`, each a mapping of text to text."""
-    try:
-        read = parse_yaml(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, NotYaml) as error:
-        raise click.UsageError(f"cannot read --mapping {file}: {error}") from error
-    known = {"columns", "severities"}
-    if not isinstance(read, dict) or not set(read) <= known or not all(isinstance(one, dict) for one in read.values()):
-        raise click.UsageError(f"--mapping {file} should have columns: and severities:, each THEIRS: OURS")
-    return {name: {str(theirs): str(ours) for theirs, ours in pairs.items()} for name, pairs in read.items()}

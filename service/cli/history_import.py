@@ -19,6 +19,8 @@ from service.store import Store, StoreRefused, StoreUnavailable
 
 MOST_SHOWN = 50
 """How many bad lines are shown to people; JSON has them all."""
+MOST_NAMED = 20
+"""How many ignored columns are named to people: an export of Jira has hundreds."""
 
 Between = tuple[datetime | None, datetime | None]
 
@@ -64,6 +66,7 @@ class Import:
             "bad": [asdict(bad) for bad in (*parsed.bad, *done.refused)],
             "warnings": [asdict(one) for one in (*warnings, *done.differences)],
             "columns_not_read": list(parsed.unread),
+            "mappings_without_match": list(parsed.unmatched),
         }
 
     def _record(
@@ -111,8 +114,11 @@ def show(report: dict[str, Any]) -> None:
             click.echo(f"{line['where']}: {title}{line['detail']}", err=True)
         if len(lines) > MOST_SHOWN:
             click.echo(f"… and {len(lines) - MOST_SHOWN} more; --output json has them all", err=True)
-    if report["columns_not_read"]:
-        click.echo(f"columns that nobody reads: {', '.join(report['columns_not_read'])} (--map THEIRS=OURS)", err=True)
+    if names := report["columns_not_read"]:
+        more = f", … and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        click.echo(f"ignored columns: {', '.join(names[:MOST_NAMED])}{more} (--map THEIRS=OURS)", err=True)
+    for path in report["mappings_without_match"]:
+        click.echo(f"warning: --map {path}: no line has it", err=True)
     left_out = f", {report['left_out']:,} left out by --since or --before" if report["left_out"] else ""
     counts = (
         f"{report['opened']:,} new, {report['changed']:,} changed, {report['unchanged']:,} as they were{left_out}; "

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from service.domain.events import Event, EventKind
+from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind
 from service.domain.policy import Policy
 from service.domain.totals import bounds
 from service.intake.history.past import Bad, Past
@@ -50,6 +50,7 @@ def record_pasts(
     Raises `StoreUnavailable`, and nothing was stored then.
     """
     done = Recorded()
+    pasts = sorted(pasts, key=lambda past: bool(past.merged_into))  # so that targets of merges are there
     try:
         with store.transaction() as transaction:
             for first in range(0, len(pasts), CHUNK):
@@ -72,6 +73,7 @@ def _record(transaction: Transaction, policy: Policy, pasts: Sequence[Past], now
     while standing:
         wanted = Wanted(
             keys={(past.source, past.key) for past in standing}
+            | {(past.source, past.merged_into) for past in standing if past.merged_into}
             | {(ALIAS, a) for past in standing for a in past.aliases}
         )
         ledger = transaction.load(wanted, policy.reopen_window)
@@ -111,10 +113,12 @@ class _Recording:
         told = (*past.events, *past.at_first) if is_new else past.events
         news = [one for event in told if (one := self._news(event, known, past)) is not None]
         begin = next(e.occurred_at for e in past.events if e.kind is EventKind.DETECTED)
+        if past.merged_into:
+            self._take_back_dismissal(entry, past, known)
         for event in sorted(news, key=lambda e: (e.occurred_at, list(EventKind).index(e.kind))):
             if event.occurred_at > begin:
                 self._incidents.recompute()
-            self._events.add(entry, event)
+            entry, _ = self._events.add(entry, event)
         self._incidents.recompute()
         if past.aliases:
             self._correlation.join(entry, past.aliases, Delivery(past.source, b"", self._now))
@@ -138,16 +142,33 @@ class _Recording:
         ledger.keys[key] = ledger.new_keys[key] = entry.id
         return entry, is_new
 
+    def _take_back_dismissal(self, entry: Entry, past: Past, known: dict[str, Event]) -> None:
+        """Retract the dismissal by which an earlier release recorded a merge: it would dismiss the target as well."""
+        dismissal = f"{past.source}-{past.key}-dismissed"
+        retraction = f"{dismissal}-retracted"
+        if dismissal in known and retraction not in known:
+            event = Event(
+                event_id=retraction,
+                kind=EventKind.RETRACTED,
+                occurred_at=self._now,
+                recorded_at=self._now,
+                source=past.source,
+                data={"event_id": dismissal},
+            )
+            self._events.add(entry, event)
+
     def _news(self, event: Event, known: dict[str, Event], past: Past) -> Event | None:
         """Return what is to be recorded: the event, a correction where the file says another time now, or nothing."""
         before = known.get(event.event_id)
+        if before is None and any(_is_same_merge(event, other) for other in known.values()):
+            return None
         if before is None or before.kind is not event.kind:
             return event  # of another kind it is refused, as it should be
         earlier = [e for e in known.values() if e.event_id.startswith(f"{event.event_id}-corrected-")]
         said = (
             max(earlier, key=lambda e: e.recorded_at).data["occurred_at"] if earlier else before.occurred_at.isoformat()
         )
-        if _about(before) != _about(event):
+        if _differ(before, event):
             detail = (
                 f"says otherwise of {event.kind.value} than before; times follow the file, the rest is yours to change"
             )
@@ -164,5 +185,24 @@ class _Recording:
         )
 
 
+def _is_same_merge(event: Event, other: Event) -> bool:
+    """Say whether both are the same merge: the webhook may have reported it under another id."""
+    if event.kind is not EventKind.MERGED or other.kind is not EventKind.MERGED or event.source != other.source:
+        return False
+    return all(event.data.get(name) == other.data.get(name) for name in (INCIDENT_KEY, INTO_KEY))
+
+
+def _differ(before: Event, event: Event) -> bool:
+    """Say whether two versions of an event contradict each other; what only one of them has is no contradiction."""
+    if event.kind is EventKind.MERGED:
+        return False  # of which INTO_KEY is all, and the recorder adds to it
+    pairs = zip(_about(before), _about(event), strict=True)
+    return any(old and new and old != new for old, new in pairs) or _details(before) != _details(event)
+
+
 def _about(event: Event) -> tuple[object, ...]:
-    return event.title, event.severity, event.types, event.domains, dict(event.labels), dict(event.data)
+    return event.title, event.severity, event.types, event.domains, dict(event.labels)
+
+
+def _details(event: Event) -> dict[str, object]:
+    return {name: value for name, value in event.data.items() if name != INCIDENT_KEY}

@@ -12,8 +12,9 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "history"
 
 
-def read(*texts, form=Format.MTTX, **how):
-    """Read texts as files called a, b, …"""
+def read(*texts, form=Format.MTTX, columns=(), **how):
+    """Read texts as files called a, b, …; `columns` are pairs or a dictionary."""
+    how["columns"] = tuple(columns.items() if isinstance(columns, dict) else columns)
     files = [
         (name, text if isinstance(text, bytes) else text.encode()) for name, text in zip("abc", texts, strict=False)
     ]
@@ -36,8 +37,9 @@ def bad(header, line, **how):
     return found.detail
 
 
-def exported(*names, form, **how):
+def exported(*names, form, columns=(), **how):
     """Read exports of another tool, as {key: (past, incident)}."""
+    how["columns"] = tuple(columns.items() if isinstance(columns, dict) else columns)
     files = [(name, (PAYLOADS / name).read_bytes()) for name in names]
     parsed = parse(files, form, Reading(policy=policy(), **how), NOW)
     assert not parsed.bad, parsed.bad

@@ -94,7 +94,7 @@ def test_columns_and_severities_may_be_mapped_in_a_file(folder):
 
 def test_columns_that_nobody_reads_are_told(folder):
     (folder / "more.csv").write_text("key,detected_at,serverity\n1,2025-10-01T09:00:00Z,SEV-1\n")
-    assert "columns that nobody reads: serverity" in mttx("more.csv").stderr
+    assert "ignored columns: serverity" in mttx("more.csv").stderr
 
 
 def test_the_past_may_be_cut_where_the_webhooks_begin():

@@ -130,6 +130,56 @@ def test_it_goes_on_with_what_the_webhook_of_pagerduty_told_of(house):
     assert house.get(1).incident.phase is Phase.RESOLVED
 
 
+def exported(*names):
+    return [(PAYLOADS / name).read_bytes() for name in names]
+
+
+def listed(house):
+    return {line.title: line.phase for line in house.store.incidents(now=NOW, limit=100).lines}
+
+
+def test_an_incident_that_was_merged_in_pagerduty_is_merged_here(house):
+    take(house, *exported("pagerduty_incidents.json", "pagerduty_log_entries.json"), form=Format.PAGERDUTY)
+    assert set(listed(house)) == {"Checkout answers 500", "Nobody acknowledged it", "Still open"}
+    kept = next(line.id for line in house.store.incidents(now=NOW).lines if line.title == "Checkout answers 500")
+    incident = house.get(kept).incident
+    assert (incident.severity, incident.phase) == (Severity.SEV_1, Phase.RESOLVED)
+    assert incident.milestones[Milestone.DETECTED].minute == 30
+    again = take(house, *exported("pagerduty_incidents.json", "pagerduty_log_entries.json"), form=Format.PAGERDUTY)
+    assert (again.known, again.events, again.differences) == (4, 0, [])
+
+
+def test_a_merge_waits_for_its_target(house):
+    whole = json.loads(exported("pagerduty_incidents.json")[0])["incidents"]
+    (double,) = [one for one in whole if one["id"] == "PDOUBLE"]
+    others = [one for one in whole if one["id"] != "PDOUBLE"]
+    take(house, json.dumps([double]), form=Format.PAGERDUTY)
+    assert listed(house) == {"The same again": Phase.DISMISSED}
+    take(house, json.dumps(others), form=Format.PAGERDUTY)
+    assert listed(house)["Checkout answers 500"] is Phase.RESOLVED
+    assert "The same again" not in listed(house)
+
+
+def test_a_merge_that_an_earlier_release_imported_as_a_dismissal_does_not_dismiss_the_target(house):
+    double = '{"key": "PDOUBLE", "detected_at": "2026-10-06T21:31:00Z", "dismissed_at": "2026-10-06T21:40:00Z"}'
+    take(house, double, source="pagerduty")
+    assert take(house, *exported("pagerduty_incidents.json"), form=Format.PAGERDUTY).changed == 1
+    assert listed(house)["Checkout answers 500"] is Phase.RESOLVED
+
+
+def test_an_import_after_the_webhook_merged_changes_nothing_about_it(house):
+    def page(key, kind, event_id, **data):
+        fields = {"event_id": f"pagerduty-{event_id}", "source": "pagerduty", "data": {"incident_key": key, **data}}
+        return KeyedEvent(key, event(kind, title="Checkout answers 500", **fields))
+
+    opened = [page(key, K.DETECTED, key) for key in ("PT4KHLK", "PDOUBLE")]
+    merged = page("PDOUBLE", K.MERGED, "E9", into_key="PT4KHLK")
+    house.submit(RecordEvents((*opened, merged), Delivery("pagerduty", b"{}", NOW)))
+    take(house, *exported("pagerduty_incidents.json"), form=Format.PAGERDUTY)
+    assert listed(house)["Checkout answers 500"] is Phase.RESOLVED
+    assert [event.kind for event in house.get(1).events].count(K.MERGED) == 1
+
+
 def test_it_joins_what_alertmanager_told_of_under_the_same_name(house):
     firing = replace(alert(), aliases=("group-1",))
     house.send(firing)

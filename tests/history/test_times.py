@@ -46,10 +46,10 @@ def test_what_a_clock_showed_twice_or_never_is_refused():
 
 
 def test_other_ways_of_writing_are_named():
-    assert at("01/10/2026 11:00", time_format="%d/%m/%Y %H:%M", zone=BERLIN) == "2026-10-01T09:00:00"
-    assert at("01.10.2026 11:00 +0200", time_format="%d.%m.%Y %H:%M %z") == "2026-10-01T09:00:00"
-    assert at("1790845200", time_format="epoch") == "2026-10-01T09:00:00"
-    assert at("1790845200000", time_format="epoch-ms") == "2026-10-01T09:00:00"
+    assert at("01/10/2026 11:00", time_formats=("%d/%m/%Y %H:%M",), zone=BERLIN) == "2026-10-01T09:00:00"
+    assert at("01.10.2026 11:00 +0200", time_formats=("%d.%m.%Y %H:%M %z",)) == "2026-10-01T09:00:00"
+    assert at("1790845200", time_formats=("epoch",)) == "2026-10-01T09:00:00"
+    assert at("1790845200000", time_formats=("epoch-ms",)) == "2026-10-01T09:00:00"
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,27 @@ def test_other_ways_of_writing_are_named():
         ("0001-01-01T00:00:00+14:00", "outside the years", {}),
         ("9999-12-31T23:59:59-14:00", "outside the years", {}),
         ("2026-11-26T00:06:00Z", "lies in the future", {}),
-        ("2026-10-01T09:00:00Z", "not written as --time-format says", {"time_format": "%d/%m/%Y"}),
-        ("soon", "as --time-format says", {"time_format": "epoch"}),
-        ("inf", "as --time-format says", {"time_format": "epoch"}),
-        ("1e300", "as --time-format says", {"time_format": "epoch-ms"}),
+        ("23.11.2026", "not written as --time-format says", {"time_formats": ("%d/%m/%Y",)}),
+        ("soon", "as --time-format says", {"time_formats": ("epoch",)}),
+        ("inf", "as --time-format says", {"time_formats": ("epoch",)}),
+        ("1e300", "as --time-format says", {"time_formats": ("epoch-ms",)}),
+        ("2/3/26 10:00", "another time in each", {"time_formats": ("%d/%m/%y %H:%M", "%m/%d/%y %H:%M")}),
     ],
 )
 def test_it_says_what_is_no_time(text, why, how):
     assert why in bad("key,detected_at", f"1,{text}", **how)
+
+
+@pytest.mark.parametrize("text", ["01/10/2026 11:00", "1790845200", "2026-10-01T09:00:00Z"])
+def test_one_file_may_write_times_in_several_ways(text):
+    assert at(text, time_formats=("%d/%m/%Y %H:%M", "epoch"), zone=BERLIN) == "2026-10-01T09:00:00"
+
+
+def test_formats_that_agree_may_both_fit():
+    assert at("3/3/26 10:00", time_formats=("%d/%m/%y %H:%M", "%m/%d/%y %H:%M"), zone=BERLIN) == "2026-03-03T09:00:00"
+
+
+@pytest.mark.parametrize("nothing", ["", "-", "?", "N/A", "null", "NaT", "0000-00-00 00:00:00"])
+def test_what_tools_write_for_no_time_is_none(nothing):
+    past = one("key,detected_at,acknowledged_at,resolve_seconds", f"1,2026-11-25T20:00:00Z,{nothing},{nothing}")
+    assert list(told(past)) == ["detected"]

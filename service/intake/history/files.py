@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from service.intake.history import cells
 from service.intake.history.past import Bad, Record
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError, read_json
@@ -15,8 +16,21 @@ from service.intake.wire import PayloadError, read_json
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _DOCUMENT: TypeAdapter[dict[str, Any] | list[dict[str, Any]]] = TypeAdapter(dict[str, Any] | list[dict[str, Any]])
 _DELIMITERS = (",", ";", "\t")
-_NAMES = ("incidents", "log_entries", "incident", "data", "results", "alerts", "alert_groups")
-"""The keys under which the APIs of PagerDuty, Opsgenie and Grafana OnCall put what they list."""
+_NAMES = (
+    "incidents",
+    "log_entries",
+    "incident",
+    "data",
+    "results",
+    "alerts",
+    "alert_groups",
+    "incidentPreviews",
+    "issues",
+    "items",
+    "records",
+    "result",
+)
+"""The keys under which APIs put what they list: PagerDuty, Opsgenie, Grafana, Jira, GitHub, ServiceNow and others."""
 
 
 def read_records(name: str, body: bytes) -> Iterator[Record | Bad]:
@@ -83,24 +97,21 @@ def _lines_of_csv(name: str, body: bytes) -> Iterator[Record | Bad]:
         if row is None:
             return
         if not header:
-            header = _header(row)
+            header = [cell.strip() for cell in row]
         elif any(cell.strip() for cell in row):
             yield _line(where, header, row)
 
 
-def _header(row: Sequence[str]) -> Sequence[str]:
-    names = [cell.strip() for cell in row]
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        raise PayloadError(Failure.INVALID_PAYLOAD, f"the header names the column {twice[:100]!r} twice")
-    return names
-
-
 def _line(where: str, header: Sequence[str], row: Sequence[str]) -> Record | Bad:
+    """Read a line; a column that is there several times (Jira has one for each label) keeps all of its values."""
     if len(row) > len(header):
         detail = f"has {len(row)} cells, and the header names {len(header)}; quote cells that contain the delimiter"
         return Bad(where, detail)
-    return Record(where, {name: cell for name, cell in zip(header, row, strict=False) if name})
+    fields: dict[str, Any] = {}
+    for name, cell in zip(header, row, strict=False):
+        if name:
+            fields[name] = (*cells.each(fields, name), cell) if name in fields else cell
+    return Record(where, {name: cells.given(fields, name) for name in fields})
 
 
 def plain(name: str) -> str:

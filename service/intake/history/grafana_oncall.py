@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.domain.incident import ResolutionSource
-from service.intake.history.cells import reach
 from service.intake.history.past import Record
+from service.intake.history.paths import reach
 
 
 def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:

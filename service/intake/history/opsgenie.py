@@ -4,16 +4,19 @@
 edit moves: a closed alert without `closeTime` has no known end. Who acts for nobody is called `System`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from service.domain.incident import ResolutionSource
-from service.intake.history.cells import reach
 from service.intake.history.files import plain
 from service.intake.history.past import Record
+from service.intake.history.paths import reach
 
 _MACHINE = "system"
+_MILLISECONDS = re.compile(r"[0-9]{1,14}", re.ASCII)
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", re.ASCII | re.IGNORECASE)
 
 
 def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
@@ -35,7 +38,7 @@ def _row(told: Mapping[str, Any]) -> dict[str, Any]:
         "key": get("id", "alertId"),
         "title": get("message"),
         "severity": get("priority"),
-        "detected_at": _time(get("createdAtDate") or get("createdAt")),
+        "detected_at": _created(get("createdAt"), get("createdAtDate")),
         "labels": {name: value for name in ("entity", "source") if isinstance(value := get(name), str)},
     }
     acknowledged, closed = _seconds(get("report.ackTime")), _seconds(get("report.closeTime"))
@@ -62,8 +65,14 @@ def _seconds(milliseconds: Any) -> Any:
         return milliseconds
 
 
+def _created(*values: Any) -> Any:
+    """Return the first that is a time: the CSV's milliseconds since 1970, or ISO 8601; else the first that is there."""
+    times = [_time(value) for value in values if value is not None]
+    return next((time for time in times if isinstance(time, str) and _ISO.match(time)), next(iter(times), None))
+
+
 def _time(value: Any) -> Any:
-    """Return the CSV's milliseconds since 1970 as a time; any other text as it is."""
-    if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= 14:
+    """Return milliseconds since 1970 as a time; any other value as it is."""
+    if isinstance(value, str | int) and not isinstance(value, bool) and _MILLISECONDS.fullmatch(str(value).strip()):
         return datetime.fromtimestamp(int(value) / 1000, UTC).isoformat()
     return value

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.domain.incident import ResolutionSource
-from service.intake.history.cells import reach
 from service.intake.history.files import plain
 from service.intake.history.past import Record
+from service.intake.history.paths import reach
+from service.intake.pagerduty import MERGED, PEOPLE
 
 Fields = Mapping[str, Any]
 
@@ -49,11 +50,15 @@ def _rest(record: Record, entries: Sequence[Fields]) -> tuple[Record, tuple[str,
         "labels": {"service": name} if isinstance(name := reach(told, "service.summary"), str) else {},
     }
     if row["acknowledged_at"] is None and isinstance(told.get("acknowledgements"), list):
-        row["acknowledged_at"] = _first((e for e in told["acknowledgements"] if isinstance(e, Mapping)), "at")
+        people = (e for e in told["acknowledgements"] if isinstance(e, Mapping) and _is_person(e.get("acknowledger")))
+        row["acknowledged_at"] = _first(people, "at")
     if told.get("status", "resolved") == "resolved":
         at, agent = _resolution(told, entries)
-        if "merge" in str(reach(told, "resolve_reason.type")):
-            row |= {"dismissed_at": at, "note": "PagerDuty: merged into another incident"}
+        if reach(told, "resolve_reason.type") == MERGED:
+            row |= {
+                "dismissed_at": at or told.get("created_at"),
+                "merged_into": reach(told, "resolve_reason.incident.id"),
+            }
         elif at is not None:
             row |= {"resolved_at": at, "resolved_by": _by(_is_person(agent))}
     key = told.get("incident_key")
@@ -100,7 +105,7 @@ def _kind(entry: Fields) -> str:
 
 
 def _is_person(agent: Any) -> bool:
-    return isinstance(agent, Mapping) and str(agent.get("type", "")).startswith("user")
+    return isinstance(agent, Mapping) and agent.get("type") in PEOPLE
 
 
 def _first(entries: Iterable[Fields], name: str = "created_at") -> str | None:

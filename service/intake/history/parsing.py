@@ -1,5 +1,6 @@
 """All files of an import at once: which incidents they tell of, and which lines have to be changed first."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,15 +8,17 @@ from enum import StrEnum
 
 from service.domain.policy import Severity
 from service.intake.history import grafana_oncall, opsgenie, pagerduty
-from service.intake.history.columns import NAMES
+from service.intake.history.columns import COLUMNS, NAMES
 from service.intake.history.files import read_records
+from service.intake.history.mapping import LEFT_OUT, Row, folded, mapped, unmapped
 from service.intake.history.past import HISTORY, Bad, Past, Reading, Record
-from service.intake.history.rows import fields_of, read_row
+from service.intake.history.paths import reach
+from service.intake.history.rows import read_row
 from service.intake.pagerduty import PRIORITY_MAP
 from service.intake.reasons import Source
 from service.intake.wire import PayloadError
 
-Rows = Iterable[tuple[Record, tuple[str, ...]]]
+Rows = Iterable[Row]
 
 
 class Format(StrEnum):
@@ -52,13 +55,25 @@ SEVERITIES: Mapping[Format, Mapping[str, Severity]] = {
 }
 
 
+ONE_LINE = (
+    "each incident needs a line of its own. If the file is a log with several lines for each incident, add --fold"
+)
+_LEAVE_OUT = "; if this column of yours means something else, leave it out with --map {}=-"
+_MEANT = frozenset({"key", "severity", "acknowledge_seconds", "resolve_seconds"}) | {c.name for c in COLUMNS if c.kind}
+"""Columns that no file has by accident, or that have a hint of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What files say: incidents by their detection, lines that are bad, and names of columns that nobody read."""
+    """What files contain: incidents by their detection, and lines that are bad.
+
+    `unread` are their columns that are ignored, `unmatched` what is mapped and no line has: either may be misspelt.
+    """
 
     pasts: tuple[Past, ...]
     bad: tuple[Bad, ...]
     unread: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 def parse(files: Iterable[tuple[str, bytes]], form: Format, reading: Reading, now: datetime) -> Parsed:
@@ -74,25 +89,44 @@ def parse(files: Iterable[tuple[str, bytes]], form: Format, reading: Reading, no
     if reading.source == HISTORY:
         reading = replace(reading, source=SOURCES[form])
     reading = replace(reading, severities={**SEVERITIES[form], **reading.severities})
-    originals = {record.where: record for record in records}
     pasts: dict[tuple[str, str], Past] = {}
-    for row, aliases in ROWS[form](records):
-        mapped = fields_of(originals[row.where], reading.columns, row)
+    for row, aliases in _rows(records, form, reading):
         try:
-            past = read_row(mapped, aliases, reading, now)
+            past = read_row(row, aliases, reading, now)
         except PayloadError as error:
-            bad.append(Bad(row.where, error.detail))
+            bad.append(Bad(row.where, error.detail + _hint(error, form)))
             continue
         first = pasts.setdefault((past.source, past.key), past)
         if first is not past:
-            bad.append(Bad(row.where, f"key is that of {first.where} already; one line for each incident"))
-    unread = _unread(records, reading) if form is Format.MTTX else ()
+            bad.append(Bad(row.where, f"key is that of {first.where} already; {ONE_LINE}"))
     ordered = sorted(pasts.values(), key=lambda past: min(event.occurred_at for event in past.events))
-    return Parsed(tuple(ordered), tuple(bad), unread)
+    unread = _unread(records, reading) if form is Format.MTTX else ()
+    return Parsed(tuple(ordered), tuple(bad), unread, _unmatched(records, reading))
+
+
+def _rows(records: Sequence[Record], form: Format, reading: Reading) -> Iterable[Row]:
+    """Return the records in our columns, mapped as people ask for and folded if they do."""
+    originals = {record.where: record for record in records}
+    same_names = form is Format.MTTX
+    rows = (
+        (mapped(originals[row.where], reading.columns, row, same_names=same_names), aliases)
+        for row, aliases in ROWS[form]([unmapped(record, reading.columns) for record in records])
+    )
+    return folded(rows) if reading.fold else rows
+
+
+def _hint(error: PayloadError, form: Format) -> str:
+    """Return how to leave a column out that is only by accident called like one of ours."""
+    column = error.faults[0].pointer if error.faults else ""
+    return _LEAVE_OUT.format(column) if form is Format.MTTX and column in NAMES and column not in _MEANT else ""
 
 
 def _unread(records: Sequence[Record], reading: Reading) -> tuple[str, ...]:
-    """Return the names that are none of ours and that no mapping names: one of them may be misspelt."""
     names = dict.fromkeys(name for record in records for name in record.fields)
-    mapped = {part for theirs in reading.columns for part in (theirs, theirs.partition(".")[0])}
-    return tuple(name for name in names if name not in NAMES and name not in mapped)
+    used = {part for theirs, _ in reading.columns for part in (theirs, re.split(r"[.\[]", theirs)[0])}
+    return tuple(name for name in names if name not in NAMES and name not in used)
+
+
+def _unmatched(records: Sequence[Record], reading: Reading) -> tuple[str, ...]:
+    paths = dict.fromkeys(theirs for theirs, ours in reading.columns if ours != LEFT_OUT)
+    return tuple(path for path in paths if records and not any(reach(record.fields, path) for record in records))

@@ -33,19 +33,21 @@ class Owed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How to read files. `zone` is that of times without one, None to refuse them; `time_format` as for strptime.
+    """How to read files. `zone` is that of times without one, None to refuse them; `time_formats` as for strptime.
 
-    `columns` maps a name in the file to ours. `severities` has its keys in lower case.
+    `columns` are pairs of a column or path in the file and our name for it. `severities` has its keys in lower case.
+    With `fold` all lines with the same key are one incident.
     """
 
     policy: Policy
     zone: ZoneInfo | None = None
-    time_format: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    time_formats: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
     severities: Mapping[str, Severity] = field(default_factory=dict)
     source: str = HISTORY
     unresolved: Unresolved = Unresolved.STALE
     owed: Owed = Owed.AHEAD
+    fold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """One incident of the past. `at_first` are events that count only where the import is the first to tell of it."""
+    """One incident of the past. `at_first` are events that count only where the import is the first to tell of it.
+
+    `merged_into` is the key of the incident that it was merged into, "" for none.
+    """
 
     where: str
     source: str
@@ -67,6 +72,7 @@ class Past:
     at_first: tuple[Event, ...] = ()
     aliases: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    merged_into: str = ""
 
 
 @dataclass(frozen=True, slots=True)

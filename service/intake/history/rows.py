@@ -1,13 +1,14 @@
 """From a line in our own columns to the events of one incident; docs/history.md says the same to people."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from service.domain.checks import Check, CheckState
-from service.domain.events import Event, EventKind, Role
+from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
 from service.domain.incident import Incident, ResolutionSource, fold
 from service.domain.indicators import measure
 from service.domain.policy import Domain, IncidentType, Severity
@@ -15,12 +16,22 @@ from service.intake.history import cells
 from service.intake.history.actions import read_actions
 from service.intake.history.columns import COLUMNS
 from service.intake.history.past import Owed, Past, Reading, Record, Unresolved, wrong
-from service.intake.history.times import read_seconds, read_time
+from service.intake.history.times import read_durations, read_times
 from service.intake.reasons import Source
 
 _RESERVED = {"alias", "mttx", "prometheus", "reconciled"}
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _PEOPLE = (EventKind.ACKNOWLEDGED, EventKind.MITIGATED)
+_RESOLVERS = {
+    **{source.value: source for source in ResolutionSource if source is not ResolutionSource.STALE},
+    "person": ResolutionSource.HUMAN,
+    "user": ResolutionSource.HUMAN,
+    "alert": ResolutionSource.ALERTS,
+    "monitoring": ResolutionSource.ALERTS,
+    **dict.fromkeys(
+        ("auto", "automated", "automatic", "bot", "service", "system", "workflow"), ResolutionSource.AUTOMATION
+    ),
+}
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -43,6 +54,7 @@ class _Row:
         self._key = cells.text(record.fields, "key", 150)
         if not self._key:
             raise wrong("key", "is missing: what is the incident called? Map a column of yours with --map YOURS=key")
+        self._merged_into = cells.text(record.fields, "merged_into", 150)
         self._times = self._read_times()
 
     def past(self) -> Past:
@@ -58,6 +70,7 @@ class _Row:
             at_first=tuple(self._at_first(incident)),
             aliases=self._aliases,
             warnings=tuple(self._warnings),
+            merged_into=self._merged_into,
         )
 
     # -- what the line says ------------------------------------------------------------------------------------------
@@ -70,33 +83,40 @@ class _Row:
 
     def _read_times(self) -> dict[EventKind, datetime]:
         times = {
-            column.kind: read_time(value, column.name, self._reading, self._now)
+            column.kind: at
             for column in COLUMNS
-            if column.kind is not None and (value := cells.given(self._fields, column.name)) is not None
+            if column.kind is not None
+            and (at := read_times(cells.each(self._fields, column.name), column, self._reading, self._now)) is not None
         }
         detected_at = times.get(EventKind.DETECTED)
         if detected_at is None:
             hint = "is missing: when was it noticed? Map a column of yours with --map YOURS=detected_at"
             raise wrong("detected_at", hint)
         for name, kind in (("acknowledge", EventKind.ACKNOWLEDGED), ("resolve", EventKind.RESOLVED)):
-            seconds = cells.given(self._fields, f"{name}_seconds")
+            longest = kind is EventKind.RESOLVED
+            seconds = read_durations(cells.each(self._fields, f"{name}_seconds"), f"{name}_seconds", longest=longest)
             if seconds is not None and kind not in times:
-                times[kind] = detected_at + read_seconds(seconds, f"{name}_seconds")
+                times[kind] = detected_at + seconds
                 if times[kind] > self._now:
                     raise wrong(f"{name}_seconds", "leads into the future")
-        return times
+        return self._without_end(times) if self._merged_into else times
+
+    def _without_end(self, times: dict[EventKind, datetime]) -> dict[EventKind, datetime]:
+        """Replace the end of an incident that was merged by the merge: its clocks go on in the other one."""
+        ends = [times.pop(kind) for kind in (EventKind.DISMISSED, EventKind.RESOLVED) if kind in times]
+        return {**times, EventKind.MERGED: ends[0] if ends else max(times.values())}
 
     def _events(self) -> Iterator[Event]:
         for kind, at in self._times.items():
             if kind is EventKind.DETECTED:
-                yield self._event(kind, at, data={}, **self._about())
+                yield self._event(kind, at, data={INCIDENT_KEY: self._key}, **self._about())
             else:
                 yield self._event(kind, at, data=self._data(kind))
         yield from self._commander()
         if note := cells.text(self._fields, "note", 4096):
             yield self._event(EventKind.NOTE, max(self._times.values()), data={"text": note})
-        told = max((at for kind, at in self._times.items() if kind is not EventKind.DISMISSED), default=self._now)
-        for kind, name, at, data in read_actions(self._fields, told, self._reading, self._now):
+        latest = max((at for kind, at in self._times.items() if kind is not EventKind.DISMISSED), default=self._now)
+        for kind, name, at, data in read_actions(self._fields, latest, self._reading, self._now):
             yield self._event(kind, at, name=name, data=data)
 
     def _about(self) -> dict[str, Any]:
@@ -130,6 +150,8 @@ class _Row:
         match kind:
             case EventKind.RESOLVED:
                 return self._resolution()
+            case EventKind.MERGED:
+                return {INCIDENT_KEY: self._key, INTO_KEY: self._merged_into}
             case EventKind.POSTMORTEM_DRAFTED | EventKind.POSTMORTEM_FINALIZED:
                 document = cells.text(self._fields, "document", 2000)
                 return {"document": document} if document else {}
@@ -138,19 +160,23 @@ class _Row:
 
     def _resolution(self) -> dict[str, Any]:
         """Say who ended it. A person's end counts as a first response, so that it is not taken for granted."""
-        said = cells.text(self._fields, "resolved_by", 20).lower()
-        if not said:
-            by_people = any(kind in self._times for kind in _PEOPLE)
-            said = ResolutionSource.HUMAN if by_people else ResolutionSource.ALERTS
-        match said:
-            case ResolutionSource.HUMAN:
-                return {}
+        match self._resolution_source():
             case ResolutionSource.AUTOMATION:
                 return {"automated": True}
             case ResolutionSource.ALERTS:
                 return {"resolution_source": ResolutionSource.ALERTS.value}
             case _:
-                raise wrong("resolved_by", "should be human, automation or alerts")
+                return {}
+
+    def _resolution_source(self) -> ResolutionSource:
+        """Read who resolved it; a name that is none of the words for machines is a person's."""
+        name = cells.name_of(self._fields, "resolved_by").casefold().removesuffix("_reference")
+        if not name:
+            by_people = any(kind in self._times for kind in _PEOPLE)
+            return ResolutionSource.HUMAN if by_people else ResolutionSource.ALERTS
+        if name not in _RESOLVERS and (likely := get_close_matches(name, _RESOLVERS, 1, 0.8)):
+            self._warnings.append(f"resolved_by counts as a person's name; for a machine write {likely[0]}")
+        return _RESOLVERS.get(name, ResolutionSource.HUMAN)
 
     def _commander(self) -> Iterator[Event]:
         name = cells.text(self._fields, "commander", 200)
@@ -181,6 +207,8 @@ class _Row:
     # -- what it does not say ----------------------------------------------------------------------------------------
 
     def _at_first(self, incident: Incident) -> Iterator[Event]:
+        if self._merged_into:
+            return
         over = EventKind.RESOLVED in self._times or EventKind.DISMISSED in self._times
         if not over and (at := self._stale_at()) is not None:
             data = {"resolution_source": ResolutionSource.STALE.value}
@@ -208,11 +236,3 @@ class _Row:
         if self._reading.owed is Owed.AHEAD and not all(deadline.overdue(self._now) for deadline in missing):
             return False
         return bool(missing) and self._reading.owed is not Owed.ALL
-
-
-def fields_of(original: Record, columns: Mapping[str, str], row: Record) -> Record:
-    """Return a row with what `columns` takes over from the record as it was written; dots lead into JSON objects."""
-    if not columns:
-        return row
-    found = {ours: cells.reach(original.fields, theirs) for theirs, ours in columns.items()}
-    return Record(row.where, {**row.fields, **{ours: value for ours, value in found.items() if value is not None}})

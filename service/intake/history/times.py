@@ -2,18 +2,31 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from service.intake.history.columns import Column
 from service.intake.history.past import Reading, wrong
 from service.intake.wire import CLOCK_SKEW
 
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?"
 _ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)[T ]({_CLOCK}) ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?", re.ASCII | re.IGNORECASE)
 _EPOCH = {"epoch": 1.0, "epoch-ms": 0.001}
+_NOTHING = frozenset({"-", "?", "null", "none", "n/a", "na", "nan", "nat", "0000-00-00 00:00:00"})
+"""What tools write where there is no time."""
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 LONGEST_SECONDS = 10 * 366 * 86400
+
+
+def read_times(values: Iterable[Any], column: Column, reading: Reading, now: datetime) -> datetime | None:
+    """Return the instant that counts: the earliest, or the latest for what ends the incident; None for nothing.
+
+    Raises PayloadError, as `read_time`.
+    """
+    instants = [read_time(value, column.name, reading, now) for value in values if not _is_nothing(value)]
+    return (max if column.ends else min)(instants, default=None)
 
 
 def read_time(value: Any, column: str, reading: Reading, now: datetime) -> datetime:
@@ -30,6 +43,16 @@ def read_time(value: Any, column: str, reading: Reading, now: datetime) -> datet
     return at
 
 
+def read_durations(values: Iterable[Any], column: str, *, longest: bool) -> timedelta | None:
+    """Return the shortest, or the longest, of numbers of seconds; None for nothing. Raises PayloadError."""
+    lengths = [read_seconds(value, column) for value in values if not _is_nothing(value)]
+    return (max if longest else min)(lengths, default=None)
+
+
+def _is_nothing(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in _NOTHING
+
+
 def read_seconds(value: Any, column: str) -> timedelta:
     """Return a number of seconds, from 0 to ten years. Raises PayloadError."""
     try:
@@ -42,16 +65,30 @@ def read_seconds(value: Any, column: str) -> timedelta:
 
 
 def _read(value: Any, column: str, reading: Reading) -> datetime:
-    if reading.time_format in _EPOCH:
-        return _from_epoch(value, _EPOCH[reading.time_format], column)
-    if not isinstance(value, str):
+    """Read a time in one of the formats that were given, else as ISO 8601."""
+    instants = {at for form in reading.time_formats if (at := _in_format(value, form)) is not None}
+    if len(instants) > 1:
+        raise wrong(column, "is another time in each --time-format; import with one of them, in a file of its own")
+    return instants.pop() if instants else _from_iso(value, column, reading)
+
+
+def _in_format(value: Any, form: str) -> datetime | None:
+    if form in _EPOCH:
+        return _from_epoch(value, _EPOCH[form])
+    try:
+        return datetime.strptime(str(value).strip(), form)  # noqa: DTZ007 - the zone is asked for by whoever calls
+    except ValueError:
+        return None
+
+
+def _from_iso(value: Any, column: str, reading: Reading) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, str):
         raise wrong(column, "should be a time in quotes, such as 2026-11-23T18:04:05Z; for numbers give --time-format")
-    if reading.time_format is not None:
-        try:
-            return datetime.strptime(value.strip(), reading.time_format)  # noqa: DTZ007 - the zone is asked for above
-        except ValueError:
-            raise wrong(column, "is not written as --time-format says") from None
     match = _ISO.fullmatch(value.strip())
+    if match is None and reading.time_formats:
+        raise wrong(
+            column, "is not written as --time-format says, nor as ISO 8601; give --time-format once more for it"
+        )
     if match is None:
         hint = "is no time such as 2026-11-23T18:04:05Z or 2026-11-23 18:04; other ways of writing need --time-format"
         raise wrong(column, hint)
@@ -63,14 +100,12 @@ def _read(value: Any, column: str, reading: Reading) -> datetime:
         raise wrong(column, "is no time that exists") from None
 
 
-def _from_epoch(value: Any, scale: float, column: str) -> datetime:
+def _from_epoch(value: Any, scale: float) -> datetime | None:
     try:
         seconds = float(value) * scale
-        if math.isfinite(seconds):
-            return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(seconds, UTC) if math.isfinite(seconds) else None
     except (TypeError, ValueError, OverflowError, OSError):
-        pass
-    raise wrong(column, "is no number of seconds or milliseconds since 1970, as --time-format says")
+        return None
 
 
 def _in_zone(at: datetime, column: str, zone: ZoneInfo | None) -> datetime:

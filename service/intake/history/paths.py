@@ -1,0 +1,105 @@
+"""Where a value lies in a record: a column's name, or a path with dots and brackets into the objects of JSON.
+
+severity.name                          an object's field
+milestones[type=resolved].occurred_at  the elements of an array that have this value
+updates[0].at                          an element by its place; negative from the end
+changed_at[state=Resolved]             a column, on the lines whose column `state` has this value
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+_STEP = re.compile(r"(?P<name>[^.\[\]]+)(?P<selectors>(?:\[[^\[\]]+\])*)(?:\.(?=[^.])|$)")
+_SELECTOR = re.compile(r"\[([^\[\]]+)\]")
+_INDEX = re.compile(r"-?[0-9]{1,6}", re.ASCII)
+
+
+class NoPath(Exception):
+    """The text is no path; the message says what one looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    name: str
+    selectors: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1024)
+def parse_path(text: str) -> tuple[_Step, ...]:
+    """Read a path. Raises NoPath."""
+    steps: list[_Step] = []
+    end = 0
+    for match in _STEP.finditer(text):
+        if match.start() != end:
+            break
+        steps.append(_Step(match["name"], tuple(_SELECTOR.findall(match["selectors"]))))
+        end = match.end()
+    if end != len(text) or not steps:
+        msg = f"{text!r} is no path such as severity.name or milestones[type=resolved].occurred_at"
+        raise NoPath(msg)
+    return tuple(steps)
+
+
+def reach(fields: Mapping[str, Any], path: str) -> Any:
+    """Return the value of a column or path: None for nothing, a tuple for several."""
+    if path in fields:
+        return fields[path]
+    try:
+        steps = parse_path(path)
+    except NoPath:
+        return None
+    values: list[Any] = [fields]
+    for step in steps:
+        values = [value for parent in _flat(values) for value in _take(parent, step) if value is not None]
+    return values[0] if len(values) == 1 else tuple(values) or None
+
+
+def without(fields: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """Return the record without the column, or the field of an object, that a path leads to; arrays stay whole."""
+    if path in fields:
+        return {name: value for name, value in fields.items() if name != path}
+    try:
+        steps = parse_path(path)
+    except NoPath:
+        return fields
+    return _without(fields, [step.name for step in steps])
+
+
+def _without(fields: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    first, *rest = names
+    inner = fields.get(first)
+    if not rest:
+        return {name: value for name, value in fields.items() if name != first}
+    return {**fields, first: _without(inner, rest)} if isinstance(inner, Mapping) else fields
+
+
+def _flat(values: Iterable[Any]) -> list[Any]:
+    return [one for value in values for one in (value if isinstance(value, list | tuple) else (value,))]
+
+
+def _take(parent: Any, step: _Step) -> Sequence[Any]:
+    if not isinstance(parent, Mapping):
+        return ()
+    value = parent.get(step.name)
+    if not step.selectors:
+        return (value,)
+    if not isinstance(value, list):
+        return (value,) if all(_has(parent, selector) for selector in step.selectors) else ()
+    for selector in step.selectors:
+        if _INDEX.fullmatch(selector):
+            place = int(selector)
+            value = value[place:][:1] if place >= 0 else value[place:][: 1 if len(value) >= -place else 0]
+        else:
+            value = [element for element in value if _has(element, selector)]
+    return value
+
+
+def _has(element: Any, selector: str) -> bool:
+    """Say whether an object has the value that `path=value` asks for, in any case of letters."""
+    name, equals, text = selector.partition("=")
+    if not equals or not isinstance(element, Mapping):
+        return False
+    return any(str(value).strip().casefold() == text.strip().casefold() for value in _flat([reach(element, name)]))
