@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from service.store.readers import READERS
 from tests.real.http import request
 from tests.real.processes import free_port, until
 
@@ -42,6 +41,7 @@ def create_app(settings):
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["PATH_INFO"].encode()]
 
+    app.extensions = {"mttx.admission": lambda environ: None}
     return app
 
 sys.modules["service.app"] = types.SimpleNamespace(create_app=create_app)
@@ -300,10 +300,6 @@ def test_it_is_not_held_up_by_an_order_in_the_middle_of_another():
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert began == [0]
-
-
-def test_it_has_threads_for_those_who_read_and_some_besides():
-    assert importlib.import_module("service.cli.serve").SPARE_THREADS >= READERS + 4
 
 
 def test_its_main_process_holds_nothing_that_only_the_worker_needs(tmp_path):

@@ -32,9 +32,6 @@ HEADERS_WITHIN_MS = 5_000
 DRAIN_SECONDS = 8
 PASSED_ON_WITHIN_SECONDS = 0.5
 BACKLOG = 4096  # connections that the kernel queues for us
-SPARE_THREADS = 12
-"""Threads besides those that may wait for a commit (`threads`): eight for those who may read at a time (`READERS` of
-the store, which this process has no use for) and four, so that a probe is answered while the store stalls."""
 CONNECTIONS = 16_384  # open at once; fewer where the process may have fewer than twice as many descriptors
 
 _ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -42,6 +39,7 @@ _ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _SERVER_LOGS = {"debug": "debug", "error": "error"}  # at info it announces every step of its own
 
 _stopping = threading.Lock()
+_before_the_stop: list[Callable[[], None]] = []
 _log = logging.getLogger(__name__)
 
 
@@ -102,7 +100,7 @@ def _greet(loaded: Loaded[Settings]) -> None:
 
 def run(settings: Settings, address: str) -> None:
     """Serve until told to stop."""
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
     from granian.server.mp import MPServer
@@ -111,9 +109,10 @@ def run(settings: Settings, address: str) -> None:
         "service.app:create_app",
         address=address,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
+        loop=Loops.asyncio,
+        runtime_mode=RuntimeModes.mt,  # its one thread besides the loop's leaves Python's lock alone
         workers=1,  # one writer, one set of counters (docs/decisions.md)
-        blocking_threads=settings.threads + SPARE_THREADS,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
         websockets=False,
@@ -178,8 +177,19 @@ def _once(stop: Callable[..., None]) -> Callable[..., None]:
 
 def _load(settings: Settings) -> Any:
     from service.app import create_app
+    from service.store.readers import READERS
+    from service.web.front import Front
+    from service.web.lanes import Lanes, lane_sizes
 
-    return create_app(settings)
+    app = create_app(settings)
+    front = Front(
+        app,
+        Lanes(lane_sizes(settings.threads, READERS)),
+        body_bytes=settings.limits.body_bytes,
+        admit=app.extensions["mttx.admission"],
+    )
+    _before_the_stop.append(front.hurry)
+    return front
 
 
 def _work(*arguments: Any) -> None:
@@ -196,7 +206,7 @@ def _work(*arguments: Any) -> None:
     from service.store import StoreRefused
 
     try:
-        MPServer._spawn_wsgi_worker(*arguments)
+        MPServer._spawn_rsgi_worker(*arguments)
     except (SettingsError, StoreRefused) as error:
         _log.critical("cannot start: %s", error)
         sys.exit(1)
@@ -230,10 +240,15 @@ def _stop_with_parent() -> None:
 
 
 def _stop() -> None:
-    """Call the handler that the server has set, once; before there is one, nothing was taken in and nothing is lost."""
+    """Have the server's own handler called, once; before there is one, nothing was taken in and nothing is lost.
+
+    The handler is the event loop's, which hears of a signal from whichever thread it comes to.
+    """
     if not _stopping.acquire(blocking=False):
         return
-    handler = signal.getsignal(signal.SIGTERM)
-    if not callable(handler):
+    if not callable(signal.getsignal(signal.SIGTERM)):
         os._exit(0)
-    handler(signal.SIGTERM, None)
+    for prepare in _before_the_stop:
+        prepare()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signal.raise_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ class Source(StrEnum):
 
 
 class Failure(StrEnum):
-    """Why a request was refused; all but the last four are permanent until somebody changes something."""
+    """Why a request was refused; all but the last five are permanent until somebody changes something."""
 
     INVALID_JSON = "invalid_json"
     INVALID_PAYLOAD = "invalid_payload"
@@ -27,6 +27,7 @@ class Failure(StrEnum):
     FORBIDDEN = "forbidden"
     UNKNOWN_INCIDENT = "unknown_incident"
     CONFLICT = "conflict"
+    INCOMPLETE = "incomplete"
     RATE = "rate"
     BUSY = "busy"
     STORE = "store"

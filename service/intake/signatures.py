@@ -29,6 +29,11 @@ class BadSignature(Exception):
     """The body was not signed as agreed; the text says what to look at and carries no secret."""
 
 
+def check_present(header: Header, signing: Signing) -> None:
+    """Check that a request has a signature at all, before its body is read. Raises BadSignature."""
+    _header(header, signing.header)
+
+
 def check_pagerduty(body: bytes, header: Header, signing: Signing) -> None:
     """Check `v1=<hex>`, several with commas between, any of which may be right. Raises BadSignature."""
     given = [one.strip() for one in _header(header, signing.header).split(",")]

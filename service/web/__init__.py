@@ -26,6 +26,7 @@ def install(app: Flask, parts: Parts) -> None:
     end, and double slashes are not tidied up.
     """
     app.url_map.merge_slashes = False
+    app.extensions["mttx.admission"] = edge.admission(parts)
     for blueprint in (
         edge.blueprint(parts),
         problems.blueprint(parts.tally),

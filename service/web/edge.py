@@ -4,21 +4,28 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from service.domain.events import Event
 from service.intake.reasons import Failure, Source
-from service.intake.signatures import BadSignature, Header
+from service.intake.signatures import BadSignature, Header, Signing, check_present
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_origin
 from service.web.parts import Parts
 from service.web.rate import FREE, Limiter, TooOften, sender_of
 
+REFUSAL = "mttx.refusal"
+"""Key of the WSGI environment: the exception that `service.web.front` has a request refused with."""
 _SOURCES = frozenset(source.value for source in Source)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class IncompleteBody(Exception):
+    """The body of a request did not arrive in time, or not as long as it was announced."""
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -30,6 +37,14 @@ def blueprint(parts: Parts) -> Blueprint:
     def name_the_request() -> None:
         given = request.headers.get("X-Request-ID")
         g.request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    @bp.before_app_request
+    def refuse_what_the_front_refuses() -> None:
+        refusal = request.environ.get(REFUSAL)
+        if refusal is not None:
+            if request.blueprint in _SOURCES:
+                parts.tally.request(request.blueprint)
+            raise refusal
 
     @bp.before_app_request
     def bound_the_rate() -> None:
@@ -73,14 +88,14 @@ def attributed(event: Event) -> Event:
     return replace(event, recorded_by=token_name())
 
 
-def received_signed(request: Request, parts: Parts, check: Callable[[bytes, Header], None]) -> bytes:
-    """Return the body of a request that `check` finds to be signed; no token is needed then. Raises as `received`."""
-    check_origin(request)
+def received_signed(request: Request, parts: Parts, signing: Signing, check: Callable[[bytes, Header], None]) -> bytes:
+    """Return the body of a request that `check` finds to be signed; no token is needed then. Raises as `received`.
+
+    What has no signature at all is refused before its body is read.
+    """
+    _check_signed(request, lambda header: check_present(header, signing))
     body = _bounded(request, parts)
-    try:
-        check(body, request.headers.get)
-    except BadSignature as error:
-        raise Denied(Failure.UNAUTHORIZED, str(error)) from error
+    _check_signed(request, lambda header: check(body, header))
     return body
 
 
@@ -93,4 +108,40 @@ def _bounded(request: Request, parts: Parts) -> bytes:
         body = request.get_data(cache=False)
         if len(body) <= most:
             return body
-    raise PayloadError(Failure.TOO_LARGE, f"The body is larger than {most} bytes (`limits.body_bytes`).")
+    raise too_large(most)
+
+
+def too_large(most: int) -> PayloadError:
+    """Return the error for a body of more than so many bytes."""
+    return PayloadError(Failure.TOO_LARGE, f"The body is larger than {most} bytes (`limits.body_bytes`).")
+
+
+def admission(parts: Parts) -> Callable[[dict[str, Any]], None]:
+    """Return what decides by its headers whether the body of a POST or PUT is worth reading.
+
+    The function takes the WSGI environment and raises Denied. The routes check all of it again, and more, so that they
+    need no front.
+    """
+    signed = {f"/webhooks/{name}": signing for name, signing in _signings(parts) if signing is not None}
+
+    def admit(environ: dict[str, Any]) -> None:
+        sender = Request(environ)
+        path = sender.path.rstrip("/")
+        if path in signed:
+            _check_signed(sender, lambda header: check_present(header, signed[path]))
+        else:
+            authorize(sender, parts.tokens, "ingest" if path.startswith("/webhooks/") else "write")
+
+    return admit
+
+
+def _signings(parts: Parts) -> list[tuple[str, Signing | None]]:
+    return [("grafana", parts.sources.grafana_signing), ("pagerduty", parts.sources.pagerduty_signing)]
+
+
+def _check_signed(request: Request, check: Callable[[Header], None]) -> None:
+    check_origin(request)
+    try:
+        check(request.headers.get)
+    except BadSignature as error:
+        raise Denied(Failure.UNAUTHORIZED, str(error)) from error

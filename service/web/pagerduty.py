@@ -26,7 +26,7 @@ def blueprint(parts: Parts) -> Blueprint:
         if signing is None:
             body = received(request, parts, "ingest")
         else:
-            body = received_signed(request, parts, lambda body, header: check_pagerduty(body, header, signing))
+            body = received_signed(request, parts, signing, lambda body, header: check_pagerduty(body, header, signing))
         now = parts.clock()
         told = read_envelope(body)
         parts.tally.heard(bp.name, now)

@@ -13,6 +13,7 @@ from service.intake.reasons import Failure, Source
 from service.intake.wire import Fault, PayloadError
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
+from service.web.edge import IncompleteBody
 from service.web.parts import EvidenceBusy, Tally
 from service.web.rate import TooOften
 
@@ -76,7 +77,7 @@ def blueprint(tally: Tally) -> Blueprint:
     return bp
 
 
-def _problem(error: Exception) -> _Problem:  # noqa: C901 - a table, one line for each kind of error
+def _problem(error: Exception) -> _Problem:  # noqa: C901, PLR0912 - a table, one line for each kind of error
     match error:
         case PayloadError(reason=Failure.FUTURE) if request.blueprint in _REPEATING:
             again = _again(error.detail, Failure.FUTURE, seconds=60)
@@ -96,6 +97,8 @@ def _problem(error: Exception) -> _Problem:  # noqa: C901 - a table, one line fo
             return _Problem(HTTPStatus.CONFLICT, str(error), Failure.CONFLICT)
         case Busy():
             return _again("Too many requests wait for the store; try again.", Failure.BUSY, seconds=1)
+        case IncompleteBody():
+            return _again(f"{error}; try again.", Failure.INCOMPLETE, seconds=1)
         case TooOften():
             detail = "More requests than `limits.rate` allows for one sender; try again."
             return _again(detail, Failure.RATE, seconds=error.seconds)

@@ -38,7 +38,9 @@ def grafana_blueprint(parts: Parts) -> Blueprint:
         if signing is None:
             body = received(request, parts, "ingest")
         else:
-            body = received_signed(request, parts, lambda body, header: check_grafana(body, header, signing, now))
+            body = received_signed(
+                request, parts, signing, lambda body, header: check_grafana(body, header, signing, now)
+            )
         return _recorded(grafana.parse(body, parts.sources.grafana, now), Delivery(bp.name, body, now), parts)
 
     return bp

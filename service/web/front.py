@@ -1,0 +1,219 @@
+"""The front of the server: it reads bodies on one event loop, and gives a thread only to requests that are complete.
+
+Granian calls it by RSGI, and behind it is any WSGI application. A body has one deadline and `limits.body_bytes`, so
+that a slow sender costs a socket and no thread; who may not send at all is refused before the body is read.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from service.recorder.commands import Busy
+from service.web.edge import REFUSAL, IncompleteBody, too_large
+from service.web.lanes import BY_PATH, Lane, Lanes
+
+BODY_SECONDS = 10.0
+"""How long a body may take in all. A sender that takes longer is answered 503: Alertmanager tries that again."""
+HURRY_SECONDS = 1.0
+"""How long it may still take once the service stops."""
+QUEUE_SECONDS = 10.0
+"""How long a request may wait for a thread of its kind; by then whoever sent it has given up, or tries again."""
+SMALL_BYTES = 16 * 1024
+"""A body that says it is no larger is read at once and not counted."""
+BUFFERED_BYTES = 64 * 1024 * 1024
+"""What all larger bodies may take in memory together: room for four of any size, and for thirty-two by default."""
+OPEN_SECONDS = 60.0
+"""How long a file that is sent stays open here; the server opens it for itself within milliseconds."""
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+_CUT_OFF = "The body ended before its Content-Length"
+_WITH_BODY = frozenset({"POST", "PUT"})
+_FIXED: Environ = {
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "Granian",
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+}
+
+
+class ServedFile:
+    """A file that the server sends by itself (`wsgi.file_wrapper`): no thread waits for whoever downloads it."""
+
+    def __init__(self, file: BinaryIO, block_size: int = 64 * 1024) -> None:
+        self.file = file
+        self._block_size = block_size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(partial(self.file.read, self._block_size), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of a request, and how much of it counts for the memory of all bodies."""
+
+    content: bytes = b""
+    counted: int = 0
+
+
+class Front:
+    """An RSGI application that gives complete requests to a WSGI application.
+
+    `admit` raises what a request with a body is refused with before that is read. Refusals travel to the application
+    in the environment, where it answers and counts them like its own.
+    """
+
+    def __init__(
+        self, application: Application, lanes: Lanes, *, body_bytes: int, admit: Callable[[Environ], None]
+    ) -> None:
+        self._application = application
+        self._lanes = lanes
+        self._body_bytes = body_bytes
+        self._admit = admit
+        self._room = max(BUFFERED_BYTES, 4 * body_bytes)
+        self._seconds = BODY_SECONDS
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._loop: asyncio.AbstractEventLoop
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the loop on which every request begins."""
+        self._loop = loop
+
+    def hurry(self) -> None:
+        """Have all bodies end soon, since the service stops; from any thread."""
+        self._seconds = HURRY_SECONDS
+        if self._deadlines:
+            self._loop.call_soon_threadsafe(self._hurry)
+
+    def _hurry(self) -> None:
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(self._loop.time() + HURRY_SECONDS)
+
+    async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        """Answer one request."""
+        environ = environ_of(scope)
+        lane, body = BY_PATH.get(scope.path.rstrip("/"), Lane.READ), Body()
+        if scope.method in _WITH_BODY:
+            try:
+                self._admit(environ)
+                lane, body = Lane.WRITE, await self._read(scope.headers, proto)
+            except Exception as refusal:  # the application answers it, as it does its own
+                lane, environ[REFUSAL] = Lane.REFUSAL, refusal
+        environ["CONTENT_LENGTH"] = str(len(body.content))
+        environ["wsgi.input"] = BytesIO(body.content)
+        answered = self._loop.create_future()
+        self._lanes.run(lane, partial(self._answer, environ, proto, answered, time.monotonic()))
+        await answered
+        self._room += body.counted
+
+    # -- the body ----------------------------------------------------------------------------------------------------
+
+    async def _read(self, headers: Any, proto: Any) -> Body:
+        """Return the whole body. Raises PayloadError (`too_large`), IncompleteBody or Busy."""
+        chunked = "transfer-encoding" in headers
+        length = 0 if chunked else int(headers.get("content-length", 0))
+        if length > self._body_bytes:
+            raise too_large(self._body_bytes)
+        if not chunked and not length:
+            return Body()
+        deadline = asyncio.timeout(self._seconds)
+        self._deadlines.add(deadline)
+        try:
+            async with deadline:
+                if 0 < length <= SMALL_BYTES:
+                    return Body(await proto())
+                return await self._gather(proto, length)
+        except TimeoutError:
+            msg = f"The body did not arrive within {self._seconds:.0f} s"
+            raise IncompleteBody(msg) from None
+        except RuntimeError as error:  # Granian's: the connection was closed
+            raise IncompleteBody(_CUT_OFF) from error
+        finally:
+            self._deadlines.discard(deadline)
+
+    async def _gather(self, proto: Any, length: int) -> Body:
+        """Collect a body piece by piece, within its own bound and that of all together; a length of 0 is none."""
+        content = bytearray()
+        try:
+            async for piece in proto:
+                if not piece:
+                    break
+                content += piece
+                self._room -= len(piece)
+                if len(content) > self._body_bytes:
+                    raise too_large(self._body_bytes)
+                if self._room < 0:
+                    msg = "the bodies of other requests take all the memory that there is for them"
+                    raise Busy(msg)
+            if len(content) < length:
+                raise IncompleteBody(_CUT_OFF)
+            return Body(bytes(content), len(content))
+        except BaseException:
+            self._room += len(content)
+            raise
+
+    # -- in a thread of the request's kind ---------------------------------------------------------------------------
+
+    def _answer(self, environ: Environ, proto: Any, answered: asyncio.Future[None], since: float) -> None:
+        if time.monotonic() - since > QUEUE_SECONDS and REFUSAL not in environ:
+            environ[REFUSAL] = Busy("others of its kind took all the threads for too long")
+        try:
+            self._respond(environ, proto)
+        finally:
+            self._loop.call_soon_threadsafe(answered.set_result, None)
+
+    def _respond(self, environ: Environ, proto: Any) -> None:
+        status, headers = "500", list[tuple[str, str]]()
+
+        def start_response(line: str, fields: list[tuple[str, str]], _: Any = None) -> None:
+            nonlocal status, headers
+            status, headers = line, fields
+
+        pieces = self._application(environ, start_response)
+        if isinstance(pieces, ServedFile):
+            proto.response_file(int(status[:3]), headers, f"/dev/fd/{pieces.file.fileno()}")
+            self._loop.call_soon_threadsafe(self._loop.call_later, OPEN_SECONDS, pieces.file.close)
+            return
+        try:
+            body = b"".join(pieces)
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+        proto.response_bytes(int(status[:3]), headers, body)
+
+
+def environ_of(scope: Any) -> Environ:
+    """Return the WSGI environment of a request, all but its body.
+
+    A header whose name has an underscore is left out, since it would pass for the one with a hyphen.
+    """
+    host, _, port = scope.server.rpartition(":")
+    environ = _FIXED | {
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": ServedFile,
+    }
+    for name, value in scope.headers.items():
+        if "_" not in name:
+            key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+            between = ";" if name == "cookie" else ","
+            environ[key] = f"{environ[key]}{between}{value}" if key in environ else value
+    return environ
