@@ -55,7 +55,8 @@ def test_other_ways_of_writing_are_named():
 @pytest.mark.parametrize(
     ("text", "why", "how"),
     [
-        ("2026-10-01", "other ways of writing need --time-format", {}),
+        ("2026-10-01", "is a day without a time of day", {}),
+        ("01/10/2026 09:00", "other ways of writing need --time-format", {}),
         ("yesterday", "is no time such as", {}),
         ("2026-13-01T00:00:00Z", "is no time that exists", {}),
         ("1969-10-01T00:00:00Z", "outside the years", {}),

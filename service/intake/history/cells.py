@@ -110,7 +110,7 @@ def _label(value: Any, name: str) -> tuple[str, str]:
     if not isinstance(value, str) or not value:
         raise wrong(name, "should be a list of texts, or of objects with a name")
     key, _, said = value.partition("=" if "=" in value else ":")
-    return key.strip(), said.strip() or "true"
+    return key.strip(), said.strip(": ") or "true"
 
 
 def _first_text(value: Fields, *names: str) -> str:

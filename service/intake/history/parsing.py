@@ -12,7 +12,7 @@ from service.intake.history.columns import COLUMNS, NAMES
 from service.intake.history.files import read_records
 from service.intake.history.mapping import LEFT_OUT, Row, folded, mapped, unmapped
 from service.intake.history.past import HISTORY, Bad, Past, Reading, Record
-from service.intake.history.paths import reach
+from service.intake.history.paths import leads
 from service.intake.history.rows import read_row
 from service.intake.pagerduty import PRIORITY_MAP
 from service.intake.reasons import Source
@@ -129,4 +129,4 @@ def _unread(records: Sequence[Record], reading: Reading) -> tuple[str, ...]:
 
 def _unmatched(records: Sequence[Record], reading: Reading) -> tuple[str, ...]:
     paths = dict.fromkeys(theirs for theirs, ours in reading.columns if ours != LEFT_OUT)
-    return tuple(path for path in paths if records and not any(reach(record.fields, path) for record in records))
+    return tuple(path for path in paths if records and not any(leads(record.fields, path) for record in records))

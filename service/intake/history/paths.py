@@ -45,16 +45,26 @@ def parse_path(text: str) -> tuple[_Step, ...]:
 
 def reach(fields: Mapping[str, Any], path: str) -> Any:
     """Return the value of a column or path: None for nothing, a tuple for several."""
+    values = [value for value in _walk(fields, path) if value is not None]
+    return values[0] if len(values) == 1 else tuple(values) or None
+
+
+def leads(fields: Mapping[str, Any], path: str) -> bool:
+    """Say whether the record has such a column or path, be it empty."""
+    return bool(_walk(fields, path))
+
+
+def _walk(fields: Mapping[str, Any], path: str) -> list[Any]:
     if path in fields:
-        return fields[path]
+        return [fields[path]]
     try:
         steps = parse_path(path)
     except NoPath:
-        return None
+        return []
     values: list[Any] = [fields]
     for step in steps:
-        values = [value for parent in _flat(values) for value in _take(parent, step) if value is not None]
-    return values[0] if len(values) == 1 else tuple(values) or None
+        values = [value for parent in _flat(values) for value in _take(parent, step)]
+    return values
 
 
 def without(fields: Mapping[str, Any], path: str) -> Mapping[str, Any]:
@@ -81,9 +91,9 @@ def _flat(values: Iterable[Any]) -> list[Any]:
 
 
 def _take(parent: Any, step: _Step) -> Sequence[Any]:
-    if not isinstance(parent, Mapping):
+    if not isinstance(parent, Mapping) or step.name not in parent:
         return ()
-    value = parent.get(step.name)
+    value = parent[step.name]
     if not step.selectors:
         return (value,)
     if not isinstance(value, list):

@@ -13,6 +13,7 @@ from service.intake.wire import CLOCK_SKEW
 
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?"
 _ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)[T ]({_CLOCK}) ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?", re.ASCII | re.IGNORECASE)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = {"epoch": 1.0, "epoch-ms": 0.001}
 _NOTHING = frozenset({"-", "?", "null", "none", "n/a", "na", "nan", "nat", "0000-00-00 00:00:00"})
 """What tools write where there is no time."""
@@ -85,6 +86,8 @@ def _from_iso(value: Any, column: str, reading: Reading) -> datetime:
     if isinstance(value, bool) or not isinstance(value, str):
         raise wrong(column, "should be a time in quotes, such as 2026-11-23T18:04:05Z; for numbers give --time-format")
     match = _ISO.fullmatch(value.strip())
+    if match is None and _DAY.fullmatch(value.strip()):
+        raise wrong(column, "is a day without a time of day, from which no duration can be counted; add the time")
     if match is None and reading.time_formats:
         raise wrong(
             column, "is not written as --time-format says, nor as ISO 8601; give --time-format once more for it"
