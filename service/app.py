@@ -25,7 +25,8 @@ from service.domain.policy import (
 from service.evidence.serving import Collector
 from service.inquiry.configured import inquiry_of
 from service.intake import alertmanager, lifecycle
-from service.intake.reasons import Failure, Ignored, Source
+from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.intake.severities import SeverityRules
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import exposition, registry
 from service.metrics.measurements import Measuring
@@ -67,7 +68,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     def shared_now() -> datetime:
         return store.time.now(now())
 
-    tally = Tally(list(Source), list(Failure), list(Ignored), _last_heard(store))
+    tally = Tally(
+        list(Source),
+        list(Failure),
+        list(Ignored),
+        _last_heard(store),
+        alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
+        reject_reasons=list(Rejected),
+    )
     incidents = IncidentCollector(measuring, policy, now)
     process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
@@ -168,11 +176,23 @@ def _lead_times(deadlines: dict[Severity, dict[Stage, DueRule]]) -> Iterable[Tar
                 yield Target(indicators[stage], Statistic.MAX, rule, severity)
 
 
+def severity_rules_of(settings: Settings) -> SeverityRules:
+    """Return how severities are mapped; `ignore` is None."""
+    return SeverityRules(
+        by_name={name: _severity(severity) for name, severity in settings.severity_map.items()},
+        label=settings.severity_label,
+        unmapped=_severity(settings.unmapped_severity),
+    )
+
+
+def _severity(name: str) -> Severity | None:
+    return None if name == "ignore" else Severity(name)
+
+
 def reading_of(settings: Settings) -> alertmanager.Reading:
     """Return how alerts are read."""
     return alertmanager.Reading(
-        severity_map={name: Severity(severity) for name, severity in settings.severity_map.items()},
-        severity_label=settings.severity_label,
+        severities=severity_rules_of(settings),
         ignore_label=settings.ignore.label,
         ignored_alertnames=settings.ignore.alertnames,
         most_alerts=settings.limits.alerts,

@@ -215,6 +215,6 @@ def test_it_reads_alerts_as_configured():
         }
     )
     made = reading_of(settings)
-    assert made.severity_map["page"] is Severity.SEV_1
-    assert "warning" not in made.severity_map
-    assert (made.severity_label, made.most_alerts, made.most_labels) == ("prio", 7, 3)
+    assert made.severities.by_name["page"] is Severity.SEV_1
+    assert made.severities.by_name["warning"] is None
+    assert (made.severities.label, made.most_alerts, made.most_labels) == ("prio", 7, 3)

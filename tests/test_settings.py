@@ -148,7 +148,13 @@ def test_it_keeps_the_targets_of_other_severities_and_takes_away_what_is_null():
 
 def test_it_adds_to_the_severity_map_in_any_case():
     severities = configured("severity_map: {PAGE: SEV-1, High: null}").severity_map
-    assert severities == {"critical": "SEV-2", "error": "SEV-3", "warning": "SEV-4", "medium": "SEV-4", "page": "SEV-1"}
+    assert (severities["page"], severities["high"], severities["critical"]) == ("SEV-1", "ignore", "SEV-2")
+
+
+def test_it_maps_alerts_without_a_severity_and_takes_ignore():
+    settings = configured('severity_map: {"": SEV-3, urgent: ignore}\nunmapped_severity: ignore')
+    assert (settings.severity_map[""], settings.severity_map["urgent"]) == ("SEV-3", "ignore")
+    assert settings.unmapped_severity == "ignore"
 
 
 def test_it_reads_a_time_of_day_without_quotes():
@@ -327,7 +333,7 @@ def test_it_tells_of_everything_that_is_wrong_at_once():
         ("ignore: {label: a-b}", "should be a label's name"),
         ("windows: []", "should be one or more different durations"),
         ("windows: [1d, 24h]", "should be one or more different durations"),
-        ("severity_map: {a: SEV-9}", "should be SEV-1, SEV-2, SEV-3 or SEV-4"),
+        ("severity_map: {a: SEV-9}", "should be SEV-1, SEV-2, SEV-3, SEV-4 or ignore"),
         ("severity_map: [a]", "should be keys and values"),
         ("targets: {detect: {p95: 5m, mean: 1m}}", "should name one statistic"),
         ("targets: {detct: {p95: 5m}}", "did you mean detect?"),

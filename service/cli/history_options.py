@@ -18,6 +18,7 @@ from service.intake.history.past import Owed, Reading, Unresolved
 from service.intake.history.paths import NoPath, parse_path
 from service.settings import Settings
 from service.settings.durations import parse_duration
+from service.settings.values import IGNORE
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -94,7 +95,7 @@ def reading_of(settings: Settings, options: Mapping[str, Any]) -> Reading:
     if not _SOURCE.fullmatch(options["source"]):
         raise click.UsageError("--source should be lower case letters, digits and _")
     pairs = {**mapping.get("severities", {}), **dict(options["severities"])}
-    severities = {name.lower(): Severity(severity) for name, severity in settings.severity_map.items()}
+    severities = {name: Severity(to) for name, to in settings.severity_map.items() if to != IGNORE}
     if options["form"] in (Format.PAGERDUTY, Format.OPSGENIE):
         severities |= {name.lower(): Severity(to) for name, to in settings.pagerduty.priority_map.items()}
     return Reading(

@@ -1,4 +1,4 @@
-"""From the samples of Prometheus' ALERTS to firings, and to the identity that Alertmanager gives an alert. Pure."""
+"""From the samples of Prometheus' ALERTS to firings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,12 +57,3 @@ def _stretches(times: list[datetime]) -> list[tuple[datetime, datetime]]:
         else:
             found.append((at, at))
     return found
-
-
-def fingerprint(labels: Mapping[str, str]) -> str:
-    """Return how Alertmanager names an alert: FNV-1a of its labels. Source: prometheus/common `model/signature.go`."""
-    value = 0xCBF29CE484222325
-    for name, text in sorted(labels.items()):
-        for byte in (*name.encode(), 0xFF, *text.encode(), 0xFF):
-            value = (value ^ byte) * 0x100000001B3 % 2**64
-    return f"{value:016x}"

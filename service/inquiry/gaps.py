@@ -14,11 +14,13 @@ from service.clients.prometheus import Series
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.silences import Silence
-from service.inquiry.firings import SELECTOR, Firing, fingerprint, firings
+from service.inquiry.firings import SELECTOR, Firing, firings
 from service.inquiry.news import RECONCILED, ended, evidence, of_episode
 from service.inquiry.parts import Concerns, Recorder, tell
-from service.intake.alertmanager import UNNAMED, Reading, ignored, severity_of
+from service.intake.alertmanager import UNNAMED, Reading, ignored
+from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Source
+from service.intake.severities import map_severity
 from service.recorder.commands import Delivery, RecordAlerts
 
 MARGIN = timedelta(minutes=10)
@@ -126,7 +128,7 @@ class Gaps:
                 self._open(firing, {**external, **firing.labels}, now)
 
     def _open(self, firing: Firing, labels: Mapping[str, str], now: datetime) -> None:
-        severity = severity_of(labels, self._reading)
+        severity = map_severity(labels, self._reading.severities).severity
         if severity is None or ignored(labels, self._reading):
             return
         name = labels.get("alertname") or UNNAMED

@@ -27,15 +27,22 @@ class GrafanaPayload(alertmanager.Payload):
 
 
 def parse(body: bytes, reading: Reading, now: datetime) -> Notification:
-    """Read a notification; one alert that cannot be read refuses all of it. Raises PayloadError and nothing else.
+    """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
 
-    A resolved alert whose start equals its end tells the end alone (`Observation.is_end_only`).
+    The alert that a contact point's Test button sends is `Ignored.TEST`. A resolved alert whose start equals its end
+    tells the end alone (`Observation.is_end_only`).
     """
 
     def is_ignored(labels: Mapping[str, str], alerts: alertmanager.Reading) -> Ignored | None:
-        return alertmanager.ignored(labels, alerts) or _pseudo(labels, reading)
+        return alertmanager.ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, reading)
 
     return notification(read_version(body, "1", _wrong_version), reading.alerts, now, Source.GRAFANA, is_ignored)
+
+
+def _is_test(labels: Mapping[str, str]) -> Ignored | None:
+    """Say whether this is the alert of the Test button; the rules' own alerts carry the folder of their rule."""
+    is_test = labels.get("alertname") == "TestAlert" and "grafana_folder" not in labels
+    return Ignored.TEST if is_test else None
 
 
 def _pseudo(labels: Mapping[str, str], reading: Reading) -> Ignored | None:

@@ -42,3 +42,15 @@ class Ignored(StrEnum):
     SEVERITY = "severity"
     NO_DATA = "no_data"
     ERROR = "error"
+    TEST = "test"
+
+
+class Rejected(StrEnum):
+    """Why one alert of a notification was not recorded while the others were."""
+
+    INVALID_ALERT = "invalid_alert"
+    TOO_MANY_LABELS = "too_many_labels"
+    INVALID_START = "invalid_start"
+    INVALID_END = "invalid_end"
+    END_BEFORE_START = "end_before_start"
+    FUTURE = "future"

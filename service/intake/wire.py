@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Never, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from service.intake.reasons import Failure
 
@@ -16,8 +18,8 @@ T = TypeVar("T")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(minutes=5)
 _MOST_FAULTS = 10
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII)
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,33 @@ def read_json(adapter: TypeAdapter[T], body: bytes) -> T:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedKey:
+    """Replaces an object in which a key occurs twice. No model accepts it, so only what reads the object fails."""
+
+    key: str
+
+
+def read_json_in_parts(adapter: TypeAdapter[T], body: bytes) -> T:
+    """Read a body whose parts are judged one by one, so that a fault in one part does not refuse the others.
+
+    An object with a repeated key becomes a `RepeatedKey`, a NUL character becomes U+FFFD (no database keeps NUL in
+    text). Raises PayloadError for what is not JSON, and for what the adapter refuses.
+    """
+    text = _NUL.sub(rb"\1\\ufffd", body)
+    try:
+        from_json(text)
+    except ValueError as error:
+        raise PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {error}") from None
+    value = _IN_PARTS.decode(text.decode())
+    if isinstance(value, RepeatedKey):
+        raise PayloadError(Failure.INVALID_PAYLOAD, _twice(value.key))
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise from_pydantic(error) from None
+
+
 def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
     """Translate pydantic's error into ours, without the values that it found; `path` leads to what was validated."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
@@ -87,11 +116,24 @@ def _refuse_ambiguous(body: bytes) -> None:
     _SECOND_READING.decode(body.decode())
 
 
+def _repeated(pairs: list[tuple[str, Any]]) -> str | None:
+    if len(dict(pairs)) == len(pairs):
+        return None
+    return next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+
+
+def _twice(key: str) -> str:
+    return f"The key {key[:100]!r} occurs twice in one object."
+
+
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if len(dict(pairs)) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise PayloadError(Failure.INVALID_PAYLOAD, f"The key {twice[:100]!r} occurs twice in one object.")
+    if (key := _repeated(pairs)) is not None:
+        raise PayloadError(Failure.INVALID_PAYLOAD, _twice(key))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedKey:
+    key = _repeated(pairs)
+    return dict(pairs) if key is None else RepeatedKey(key)
 
 
 def _no_number(_: str) -> Never:
@@ -106,6 +148,7 @@ def _finite(text: str) -> None:
 # The standard library's parser shows every pair of an object, pydantic's only the last of its key. The body has passed
 # pydantic by then, so that nesting and the length of integers are bounded.
 _SECOND_READING = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_number, parse_float=_finite)
+_IN_PARTS = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
 
 
 def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> datetime:
@@ -124,13 +167,16 @@ def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> date
 
 
 def zoned(text: str, *path: str | int) -> datetime:
-    """Read an RFC 3339 time with whatever zone it has. Year 1 and year 9999 pass: compare before you convert."""
+    """Read an RFC 3339 time with whatever zone it has, in small letters too, with `T` or a blank (section 5.6).
+
+    Year 1 and year 9999 pass: compare before you convert.
+    """
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise invalid("is not an RFC 3339 time such as 2026-11-23T18:04:05Z", *path)
     if match["zone"] is None:
         raise invalid("has no time zone; append Z or an offset such as +09:00", *path)
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(text.upper())
     except ValueError:
         raise invalid("is not a time that exists", *path) from None

@@ -203,6 +203,27 @@ METRICS: tuple[Metric, ...] = (
         shared=False,
     ),
     Metric(
+        "mttx_alerts_unmapped_total",
+        _C,
+        ("source",),
+        "Alerts received whose severity severity_map lacks, or that have none; each time that they are received.",
+        shared=False,
+    ),
+    Metric(
+        "mttx_alerts_rejected_total",
+        _C,
+        ("source", "reason"),
+        "Alerts that could not be read and were left out while others of their notification were recorded.",
+        shared=False,
+    ),
+    Metric(
+        "mttx_alerts_started_at_unreadable_total",
+        _C,
+        ("source",),
+        "Alerts recorded without the started_at that they carry, because it is not a time.",
+        shared=False,
+    ),
+    Metric(
         "mttx_alerts_truncated_total",
         _C,
         ("source",),

@@ -9,8 +9,8 @@ from datetime import datetime
 class Tally:
     """Counts, from any thread. Known label values are there at 0 from the start, so that `increase()` sees the first.
 
-    `failure_reasons` and `ignore_reasons` are those that may occur; `heard` is when each source was last heard before
-    this process began.
+    `failure_reasons`, `ignore_reasons` and `reject_reasons` are those that may occur; `heard` is when each source was
+    last heard before this process began. Alerts come from `alert_sources` only.
     """
 
     def __init__(
@@ -19,11 +19,17 @@ class Tally:
         failure_reasons: Collection[str],
         ignore_reasons: Collection[str],
         heard: Mapping[str, datetime],
+        *,
+        alert_sources: Collection[str] = (),
+        reject_reasons: Collection[str] = (),
     ) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter(dict.fromkeys(sources, 0))
         self._failures: Counter[tuple[str, str]] = Counter({(s, r): 0 for s in sources for r in failure_reasons})
         self._ignored: Counter[tuple[str, str]] = Counter({(s, r): 0 for s in sources for r in ignore_reasons})
+        self._rejected: Counter[tuple[str, str]] = Counter({(s, r): 0 for s in alert_sources for r in reject_reasons})
+        self._unmapped: Counter[str] = Counter(dict.fromkeys(alert_sources, 0))
+        self._started_at_unreadable: Counter[str] = Counter(dict.fromkeys(alert_sources, 0))
         self._truncated: Counter[str] = Counter(dict.fromkeys(sources, 0))
         self._heard: dict[str, datetime] = dict(heard)
 
@@ -42,6 +48,21 @@ class Tally:
         with self._lock:
             self._ignored[source, reason] += count
 
+    def rejected(self, source: str, reason: str, count: int) -> None:
+        """Count alerts that were not recorded while others of their notification were."""
+        with self._lock:
+            self._rejected[source, reason] += count
+
+    def unmapped(self, source: str, count: int) -> None:
+        """Count alerts whose severity no rule maps."""
+        with self._lock:
+            self._unmapped[source] += count
+
+    def started_at_unreadable(self, source: str, count: int) -> None:
+        """Count alerts that were recorded without the `started_at` that they carry."""
+        with self._lock:
+            self._started_at_unreadable[source] += count
+
     def truncated(self, source: str, count: int) -> None:
         """Count alerts that the sender cut off."""
         with self._lock:
@@ -59,6 +80,9 @@ class Tally:
                 "mttx_webhook_requests_total": [((s,), n) for s, n in self._requests.items()],
                 "mttx_webhook_failures_total": [*self._failures.items()],
                 "mttx_alerts_ignored_total": [*self._ignored.items()],
+                "mttx_alerts_rejected_total": [*self._rejected.items()],
+                "mttx_alerts_unmapped_total": [((s,), n) for s, n in self._unmapped.items()],
+                "mttx_alerts_started_at_unreadable_total": [((s,), n) for s, n in self._started_at_unreadable.items()],
                 "mttx_alerts_truncated_total": [((s,), n) for s, n in self._truncated.items()],
             }
 

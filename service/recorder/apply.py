@@ -78,7 +78,9 @@ class Application:
         Raises a `Refused`; the ledger may be half changed then and must be thrown away.
         """
         match command:
-            case RecordAlerts(alerts, delivery):
+            case RecordAlerts(alerts, delivery, notes):
+                for note in notes:
+                    self._incidents.keep(note)
                 return self._alerts.record(alerts, delivery)
             case RecordEvents(events, delivery):
                 return self._events.record_keyed(events, delivery)

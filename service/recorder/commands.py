@@ -19,10 +19,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class RecordAlerts:
-    """Take in the alerts of one notification. Answers an `Outcome` for each incident touched, in order of id."""
+    """Take in the alerts of one notification. Answers an `Outcome` for each incident touched, in order of id.
+
+    `notes` are kept beside the body; no incident points to them.
+    """
 
     alerts: tuple[Alert, ...]
     delivery: Delivery
+    notes: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

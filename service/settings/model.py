@@ -24,25 +24,28 @@ from service.settings.messages import Messages, Slack, Updates, Webhook
 from service.settings.postmortems import Postmortems
 from service.settings.section import Section
 from service.settings.values import (
+    IGNORE,
     Address,
     Count,
     DatabaseUrl,
     LabelName,
     PublicUrl,
     Severity,
+    SeverityOrIgnore,
     Weekday,
     Windows,
     Zone,
     without_password,
 )
 
-SEVERITY_MAP: dict[str, Severity] = {
-    "critical": "SEV-2",
-    "high": "SEV-3",
-    "error": "SEV-3",
-    "warning": "SEV-4",
-    "medium": "SEV-4",
+_SEVERITY_NAMES: dict[SeverityOrIgnore, str] = {
+    "SEV-1": "sev-1 sev1 p1 emergency disaster fatal",
+    "SEV-2": "sev-2 sev2 p2 critical page",
+    "SEV-3": "sev-3 sev3 p3 high error major",
+    "SEV-4": "sev-4 sev4 p4 p5 warning warn medium minor low",
+    IGNORE: "info none debug ok",
 }
+SEVERITY_MAP = {name: severity for severity, names in _SEVERITY_NAMES.items() for name in names.split()}
 
 
 class Log(Section):
@@ -116,7 +119,7 @@ def _with_default_severities(given: object) -> object:
     lowered = _lower_keys(given)
     if not isinstance(lowered, Mapping):
         return SEVERITY_MAP if given is None else given
-    return {key: value for key, value in (SEVERITY_MAP | dict(lowered)).items() if value is not None}
+    return SEVERITY_MAP | {key: IGNORE if value is None else value for key, value in lowered.items()}
 
 
 class Settings(Section):
@@ -148,10 +151,15 @@ class Settings(Section):
     log: Log = Log()
     limits: Limits = Limits()
     severity_label: LabelName = Field("severity", description="The alert label that `severity_map` reads.")
-    severity_map: Annotated[dict[str, Severity], BeforeValidator(_with_default_severities)] = Field(
+    severity_map: Annotated[dict[str, SeverityOrIgnore], BeforeValidator(_with_default_severities)] = Field(
         SEVERITY_MAP,
-        description="Alert severities, in any case, and ours. Entries are added to the default; null takes one away. "
-        "Alerts with another severity are ignored and counted.",
+        description="Alert severities, in any case, and ours; `ignore` (or null): such an alert opens no incident. "
+        'Entries are added to the default. "" is an alert without a severity.',
+    )
+    unmapped_severity: SeverityOrIgnore = Field(
+        "SEV-4",
+        description="Severity of an alert whose severity `severity_map` lacks, or that has none; `ignore`: it opens no "
+        "incident. Such alerts are counted and shown in any case.",
     )
     default_severity: Severity = Field(
         "SEV-3",

@@ -13,6 +13,8 @@ from pydantic_core import PydanticCustomError
 from service.settings.durations import LONGEST, Window, format_duration, parse_duration
 
 Severity = Literal["SEV-1", "SEV-2", "SEV-3", "SEV-4"]
+IGNORE: Literal["ignore"] = "ignore"
+SeverityOrIgnore = Literal["SEV-1", "SEV-2", "SEV-3", "SEV-4", "ignore"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKLY_REVIEW: Literal["weekly_review"] = "weekly_review"
 DueRule = timedelta | Literal["weekly_review"]

@@ -30,6 +30,7 @@ from service.store.ledger import Ledger, Wanted
 from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
+from service.store.notices import Notices, read_notices
 from service.store.outbox import Outbox, mark
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
@@ -228,6 +229,11 @@ class Store:
         """
         with self._read() as connection:
             return read_board(connection, self._policy, now, until, limit)
+
+    def notices(self, since: datetime) -> Notices:
+        """Return the tests received, and the severities not mapped, after `since`."""
+        with self._read() as connection:
+            return read_notices(connection, since)
 
     def concerns(self, since: datetime) -> tuple[Concern, ...]:
         """Return the incidents that are open or were detected after `since`, the newest first, with their firings.

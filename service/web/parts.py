@@ -22,6 +22,7 @@ from service.recorder.commands import Command, Outcome
 from service.settings.tokens import Token
 from service.store.board import Board, Filter, ListPage
 from service.store.concerns import Concern
+from service.store.notices import Notices
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.web.rate import Rate
 
@@ -72,6 +73,9 @@ class Incidents(Protocol):
     def concerns(self, since: datetime) -> tuple[Concern, ...]:
         """Return the incidents that are open or were detected after `since`, with their firings."""
 
+    def notices(self, since: datetime) -> Notices:
+        """Return the tests received, and the severities not mapped, after `since`."""
+
     def ping(self) -> None:
         """Do nothing but ask whether the store answers."""
 
@@ -87,6 +91,15 @@ class Tally(Protocol):
 
     def ignored(self, source: str, reason: str, count: int) -> None:
         """Count alerts that never become an incident."""
+
+    def rejected(self, source: str, reason: str, count: int) -> None:
+        """Count alerts that were not recorded while others of their notification were."""
+
+    def unmapped(self, source: str, count: int) -> None:
+        """Count alerts whose severity no rule maps."""
+
+    def started_at_unreadable(self, source: str, count: int) -> None:
+        """Count alerts that were recorded without the `started_at` that they carry."""
 
     def truncated(self, source: str, count: int) -> None:
         """Count alerts that the sender cut off."""

@@ -18,6 +18,7 @@ from service.domain.events import Event, EventKind, Role
 from service.domain.incident import Incident, Phase, ResolutionSource
 from service.domain.indicators import Row, measure
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
+from service.intake.alerts import AlertFault
 from service.recorder.commands import Outcome
 from service.store.records import IncidentLine, IncidentRecord
 
@@ -40,12 +41,32 @@ class TouchedIncident(BaseModel):
         return [cls(id=public_id(incident_id), phase=phase) for incident_id, phase in last.items()]
 
 
+class AlertFaultShape(BaseModel):
+    """What is wrong with one alert of a notification; `index` is its place in `alerts`."""
+
+    index: int
+    fingerprint: str | None
+    alertname: str | None
+    reason: str
+    detail: str
+
+    @classmethod
+    def of(cls, fault: AlertFault) -> "AlertFaultShape":
+        """Return the shape of a fault."""
+        return cls.model_validate(fault, from_attributes=True)
+
+
 class AlertsReceipt(BaseModel):
-    """What became of a notification: `alerts` in it, of which `ignored` never become an incident."""
+    """What became of a notification: `alerts` in it, of which `ignored` never become an incident.
+
+    `rejected` were not recorded; those of `warnings` were, without what could not be read.
+    """
 
     incidents: list[TouchedIncident]
     alerts: int
     ignored: int
+    rejected: list[AlertFaultShape] = []
+    warnings: list[AlertFaultShape] = []
 
 
 class EventsReceipt(BaseModel):

@@ -4,24 +4,27 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from service.intake import alertmanager, grafana, lifecycle
-from service.intake.alertmanager import Notification, shared_name
+from service.intake.alertmanager import shared_name
 from service.intake.reasons import Source
 from service.intake.signatures import check_grafana
-from service.recorder.commands import Delivery, KeyedEvent, RecordAlerts, RecordEvents
+from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
 from service.web.edge import attributed, received, received_signed
+from service.web.notifications import NewSeverities, record
 from service.web.parts import Parts
-from service.web.shapes import AlertsReceipt, EventsReceipt, TouchedIncident
+from service.web.shapes import EventsReceipt, TouchedIncident
 
 
 def alertmanager_blueprint(parts: Parts) -> Blueprint:
     """Return the webhook of Alertmanager. A blueprint's name is the source under which its requests are counted."""
     bp = Blueprint(Source.ALERTMANAGER.value, __name__)
+    severities = NewSeverities()
 
     @bp.post("/webhooks/alertmanager", strict_slashes=False)
     def take_alerts() -> Response:
         parts.tally.request(bp.name)
         body, now = received(request, parts, "ingest"), parts.clock()
-        return _recorded(alertmanager.parse(body, parts.alerts, now), Delivery(bp.name, body, now), parts)
+        notification = alertmanager.parse(body, parts.alerts, now)
+        return _json(record(notification, Delivery(bp.name, body, now), parts, severities))
 
     return bp
 
@@ -29,7 +32,7 @@ def alertmanager_blueprint(parts: Parts) -> Blueprint:
 def grafana_blueprint(parts: Parts) -> Blueprint:
     """Return the webhook of Grafana-managed alerts."""
     bp = Blueprint(Source.GRAFANA.value, __name__)
-    signing = parts.sources.grafana_signing
+    signing, severities = parts.sources.grafana_signing, NewSeverities()
 
     @bp.route("/webhooks/grafana", methods=["POST", "PUT"], strict_slashes=False)
     def take_alerts() -> Response:
@@ -41,7 +44,8 @@ def grafana_blueprint(parts: Parts) -> Blueprint:
             body = received_signed(
                 request, parts, signing, lambda body, header: check_grafana(body, header, signing, now)
             )
-        return _recorded(grafana.parse(body, parts.sources.grafana, now), Delivery(bp.name, body, now), parts)
+        notification = grafana.parse(body, parts.sources.grafana, now)
+        return _json(record(notification, Delivery(bp.name, body, now), parts, severities))
 
     return bp
 
@@ -64,19 +68,6 @@ def lifecycle_blueprint(parts: Parts) -> Blueprint:
         return _json(EventsReceipt(incidents=TouchedIncident.of(outcomes), events=len(events), repeated=repeated))
 
     return bp
-
-
-def _recorded(told: Notification, delivery: Delivery, parts: Parts) -> Response:
-    """Record a notification, count what it was, and answer; what is ignored altogether is not worth a commit."""
-    outcomes = parts.recorder.submit(RecordAlerts(told.alerts, delivery)) if told.alerts else ()
-    for reason, count in told.ignored.items():
-        parts.tally.ignored(delivery.source, reason.value, count)
-    if told.truncated:
-        parts.tally.truncated(delivery.source, told.truncated)
-    parts.tally.heard(delivery.source, delivery.received_at)
-    return _json(
-        AlertsReceipt(incidents=TouchedIncident.of(outcomes), alerts=told.total, ignored=told.total - len(told.alerts))
-    )
 
 
 def _json(model: BaseModel) -> Response:

@@ -1,9 +1,9 @@
-"""From samples to firings; and the name that Alertmanager gives an alert."""
+"""From samples to firings."""
 
 from datetime import timedelta
 
 from service.clients.prometheus import Series
-from service.inquiry.firings import Firing, fingerprint, firings
+from service.inquiry.firings import Firing, firings
 from tests.builders import at
 
 LABELS = {"alertname": "X"}
@@ -31,9 +31,3 @@ def test_a_single_sample_lasts_as_long_as_others_are_apart():
     found = firings([series(9), series(0, 0.25, 0.5, pod="a")], at(60))
     assert [f.ends_at for f in found] == [at(0.75), at(9.25)]
     assert firings([series(9)], at(60))[0].ends_at == at(9) + timedelta(minutes=1)
-
-
-def test_it_names_alerts_as_alertmanager_does():
-    """The name is from a notification of Alertmanager 0.34 (tests/payloads/alertmanager_events)."""
-    assert fingerprint({"severity": "critical", "alertname": "CheckoutDown"}) == "04aab5f40291ffe2"
-    assert fingerprint({}) == "cbf29ce484222325"

@@ -10,11 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.app import severity_rules_of
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
 from service.intake.alertmanager import UNNAMED, Reading, parse
-from service.intake.reasons import Failure, Ignored
+from service.intake.alerts import UnmappedAlert
+from service.intake.fingerprints import fingerprint
+from service.intake.reasons import Failure, Ignored, Rejected
+from service.intake.severities import SeverityRules
 from service.intake.wire import PayloadError
+from service.settings import Settings
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "alertmanager"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -86,6 +91,7 @@ def test_it_reads_the_end_of_a_resolved_alert():
 def test_it_reads_every_good_body(path):
     notification = read(path.read_bytes())
     assert len(notification.alerts) + sum(notification.ignored.values()) == notification.total
+    assert notification.rejected == ()
 
 
 @pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.json")), ids=lambda path: path.stem)
@@ -152,25 +158,59 @@ def test_it_names_grafanas_body():
 
 
 @pytest.mark.parametrize(
-    ("labels", "severity"),
+    ("severity", "names"),
     [
-        ({"severity": "critical"}, Severity.SEV_2),
-        ({"severity": "CRITICAL"}, Severity.SEV_2),
-        ({"severity": "error"}, Severity.SEV_3),
-        ({"severity": "warning"}, Severity.SEV_4),
-        ({"severity": "warning", "incident_severity": "SEV-1"}, Severity.SEV_1),
-        ({"incident_severity": "sev-3"}, Severity.SEV_3),
-        ({"severity": "critical", "incident_severity": "terrible"}, Severity.SEV_2),
+        (Severity.SEV_1, "sev-1 sev1 P1 emergency Disaster fatal"),
+        (Severity.SEV_2, "CRITICAL page sev-2 sev2 p2"),
+        (Severity.SEV_3, "high error major sev-3 sev3 p3"),
+        (Severity.SEV_4, "warning WARN medium minor low sev-4 sev4 p4 p5"),
     ],
 )
-def test_it_maps_severities(labels, severity):
+def test_it_knows_the_severities_of_the_field(severity, names):
+    for name in names.split():
+        notification = read(body([{"labels": {"severity": name}}]))
+        assert ([alert.severity for alert in notification.alerts], notification.unmapped) == ([severity], ())
+
+
+@pytest.mark.parametrize(
+    ("labels", "severity"),
+    [
+        ({"severity": "warning", "incident_severity": "SEV-1"}, Severity.SEV_1),
+        ({"incident_severity": "sev-3"}, Severity.SEV_3),
+        ({"incident_severity": "page", "severity": "warning"}, Severity.SEV_2),
+        ({"severity": "critical", "incident_severity": "terrible"}, Severity.SEV_2),
+        ({"severity": "critical", "incident_severity": " "}, Severity.SEV_2),
+        ({"severity": " critical "}, Severity.SEV_2),
+    ],
+)
+def test_it_goes_by_the_incident_severity_before_the_severity(labels, severity):
     assert the_alert(body([{"labels": labels}])).severity is severity
 
 
 def test_it_maps_severities_as_configured():
-    reading = {"severity_label": "priority", "severity_map": {"p1": Severity.SEV_1}}
-    assert the_alert(body([{"labels": {"priority": "P1"}}]), **reading).severity is Severity.SEV_1
-    assert read(body([{"labels": {"severity": "critical"}}]), **reading).alerts == ()
+    rules = SeverityRules(label="priority", by_name={"urgent": Severity.SEV_1, "": Severity.SEV_3, "page": None})
+    labels = [{"priority": "Urgent"}, {"severity": "critical"}, {"priority": "page"}, {"priority": ""}]
+    notification = read(body([{"labels": one} for one in labels]), severities=rules)
+    assert [alert.severity for alert in notification.alerts] == [Severity.SEV_1, Severity.SEV_3, Severity.SEV_3]
+    assert (notification.ignored, notification.unmapped) == ({Ignored.SEVERITY: 1}, ())
+
+
+@pytest.mark.parametrize(
+    ("labels", "severity"),
+    [({"severity": "urgent"}, "urgent"), ({"incident_severity": "SEV-9"}, "SEV-9"), ({}, ""), ({"severity": ""}, "")],
+)
+def test_a_severity_that_is_not_mapped_opens_an_incident_all_the_same(labels, severity):
+    raw = body([{"labels": {"alertname": "A", **labels}}])
+    notification = read(raw)
+    assert [alert.severity for alert in notification.alerts] == [Severity.SEV_4]
+    assert notification.unmapped == (UnmappedAlert(severity=severity, fingerprint="f0", alertname="A"),)
+    ignoring = read(raw, severities=SeverityRules(unmapped=None))
+    assert (ignoring.alerts, ignoring.ignored) == ((), {Ignored.SEVERITY: 1})
+    assert ignoring.unmapped == notification.unmapped
+
+
+def test_the_defaults_are_those_of_the_configuration():
+    assert severity_rules_of(Settings()) == SeverityRules()
 
 
 @pytest.mark.parametrize(
@@ -179,16 +219,17 @@ def test_it_maps_severities_as_configured():
         ({"severity": "critical", "mttx_ignore": "true"}, Ignored.IGNORE_LABEL),
         ({"severity": "critical", "mttx_ignore": "TRUE"}, Ignored.IGNORE_LABEL),
         ({"severity": "critical", "alertname": "MttxPostmortemOverdue"}, Ignored.ALERTNAME),
-        ({"severity": "critical", "alertname": "Watchdog"}, Ignored.ALERTNAME),
-        ({"severity": "critical", "alertname": "InfoInhibitor"}, Ignored.ALERTNAME),
+        ({"alertname": "Watchdog"}, Ignored.ALERTNAME),
+        ({"severity": "none", "alertname": "InfoInhibitor"}, Ignored.ALERTNAME),
         ({"severity": "info"}, Ignored.SEVERITY),
-        ({"incident_severity": "SEV-9"}, Ignored.SEVERITY),
-        ({}, Ignored.SEVERITY),
+        ({"severity": "None"}, Ignored.SEVERITY),
+        ({"severity": "debug"}, Ignored.SEVERITY),
+        ({"severity": "OK"}, Ignored.SEVERITY),
     ],
 )
 def test_it_ignores_and_counts(labels, reason):
     notification = read(body([{"labels": labels}]))
-    assert notification.alerts == ()
+    assert (notification.alerts, notification.unmapped) == ((), ())
     assert notification.ignored == {reason: 1}
 
 
@@ -207,10 +248,84 @@ def test_it_does_not_let_an_ignored_alert_refuse_the_others():
     assert len(read(body([watchdog, {}])).alerts) == 1
 
 
-def test_it_refuses_all_for_one_alert_that_cannot_be_read():
-    error = refusal(body([{}, {"startsAt": "2026-11-23T18:04:05"}]))
-    assert [fault.pointer for fault in error.faults] == ["#/alerts/1/startsAt"]
-    assert "zone" in error.detail
+TOO_MANY = {"severity": "critical", **{f"l{n}": "x" for n in range(64)}}
+RESOLVED = {"status": "resolved", "endsAt": "2026-11-23T18:10:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "pointer"),
+    [
+        ({"startsAt": "2026-11-23T18:04:05"}, Rejected.INVALID_START, "#/alerts/1/startsAt"),
+        ({"startsAt": "0001-01-01T00:00:00Z"}, Rejected.INVALID_START, "#/alerts/1/startsAt"),
+        ({**RESOLVED, "endsAt": None}, Rejected.INVALID_END, "#/alerts/1/endsAt"),
+        ({**RESOLVED, "endsAt": "0001-01-01T00:00:00Z"}, Rejected.INVALID_END, "#/alerts/1/endsAt"),
+        ({**RESOLVED, "startsAt": "2026-11-23T18:10:01Z"}, Rejected.END_BEFORE_START, "#/alerts/1/endsAt"),
+        ({"startsAt": "2026-11-23T19:06:00Z"}, Rejected.FUTURE, "#/alerts/1/startsAt"),
+        ({"labels": TOO_MANY}, Rejected.TOO_MANY_LABELS, "#/alerts/1/labels"),
+        ({"annotations": TOO_MANY}, Rejected.TOO_MANY_LABELS, "#/alerts/1/annotations"),
+        ({"labels": {"alertname": "Bad", "port": 80}}, Rejected.INVALID_ALERT, "#/alerts/1/labels/port"),
+        ({"status": "pending"}, Rejected.INVALID_ALERT, "#/alerts/1/status"),
+    ],
+)
+def test_an_alert_that_cannot_be_read_is_rejected_alone(changes, reason, pointer):
+    alert = {"labels": {"alertname": "Bad", "severity": "critical"}, **changes}
+    notification = read(body([{}, alert, {}]))
+    assert [one.observation.fingerprint for one in notification.alerts] == ["f0", "f2"]
+    (fault,) = notification.rejected
+    assert (fault.index, fault.fingerprint, fault.reason) == (1, "f1", reason)
+    assert fault.alertname == alert["labels"].get("alertname")
+    assert fault.detail.startswith(f"{pointer}: ")
+    assert (notification.total, notification.retry is not None) == (3, reason is Rejected.FUTURE)
+    assert refusal(body([alert])).reason == ("future" if reason is Rejected.FUTURE else "invalid_payload")
+
+
+def test_an_object_with_a_repeated_key_is_rejected_alone():
+    twice = '"labels": {"severity": "critical", "severity": "info"}'
+    raw = body([{}, {"labels": {}}]).decode().replace('"labels": {}', twice)
+    notification = read(raw.encode())
+    assert (len(notification.alerts), [fault.index for fault in notification.rejected]) == (1, [1])
+    assert "severity" in notification.rejected[0].detail
+
+
+@pytest.mark.parametrize("alert", [None, "text", 7, [], {}])
+def test_what_is_no_alert_is_rejected_alone(alert):
+    told = json.loads(body([{}]))
+    notification = read(json.dumps({**told, "alerts": [*told["alerts"], alert]}).encode())
+    assert [(fault.index, fault.reason) for fault in notification.rejected] == [(1, Rejected.INVALID_ALERT)]
+    assert notification.rejected[0].fingerprint is None
+
+
+def test_annotations_and_addresses_may_be_null():
+    alert = the_alert(body([{"annotations": None, "generatorURL": None}]))
+    assert (alert.annotations, alert.generator_url) == ({}, "")
+
+
+def test_a_label_that_is_too_long_costs_no_neighbour_and_not_even_its_alert():
+    """SQL in labels: both alerts of the group are recorded, the label is cut."""
+    down, query = read(good("long_label")).alerts
+    assert (down.name, query.name) == ("Down", "SlowQuery")
+    assert len(query.labels["query"]) == 4096
+    assert query.labels["query"].endswith("x…")
+
+
+def test_it_computes_a_fingerprint_that_is_missing_as_alertmanager_does():
+    """Before 0.19 there was none. The value is that of a real Alertmanager for the same labels."""
+    for name in ("without_fingerprint", "blank_fingerprint"):
+        assert the_alert(good(name)).observation.fingerprint == "4889ff3223809fa0"
+    assert the_alert(good("before_0_19")).observation.fingerprint == fingerprint(
+        {"alertname": "Fire", "severity": "critical"}
+    )
+
+
+def test_a_computed_fingerprint_is_the_one_that_alertmanager_sends():
+    """Of Alertmanager 0.25 and 0.34, and of Grafana's test button."""
+    assert fingerprint({"severity": "critical", "alertname": "CheckoutDown"}) == "04aab5f40291ffe2"
+    assert fingerprint({"alertname": "TestAlert", "instance": "Grafana"}) == "57c6d9296de2ad39"
+    assert fingerprint({}) == "cbf29ce484222325"
+
+
+def test_a_nul_character_is_replaced():
+    assert the_alert(good("nul")).generator_url == "a\ufffdb"
 
 
 def test_it_names_an_alert_that_has_no_name():
@@ -229,10 +344,68 @@ def test_it_reads_the_onset_from_an_annotation_before_a_label():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-11-23T17:55:00", "2027-01-01T00:00:00Z", "0001-01-01T00:00:00Z"]
+    "text",
+    [
+        "2026-11-20 09:55:00 +0000 UTC",
+        "2026-11-20 09:55:00.000000001 +0000 UTC",
+        "2026-11-20 18:55:00 +0900 JST",
+        "2026-11-20T09:55:00Z",
+        "2026-11-20 09:55:00Z",
+        "2026-11-20t18:55:00+09:00",
+        "2026-11-20t09:55:00z",
+        "1795168500",
+        "1795168500.0",
+        "1.7951685e+09",
+        " 1795168500\n",
+    ],
 )
-def test_it_never_guesses_an_onset(text):
-    assert the_alert(body([{"annotations": {"started_at": text}}])).onset_at is None
+def test_it_reads_an_onset_as_prometheus_templates_print_it(text):
+    notification = read(body([{"annotations": {"started_at": text}}]))
+    assert notification.alerts[0].onset_at == datetime(2026, 11, 20, 9, 55, tzinfo=UTC)
+    assert notification.warnings == ()
+
+
+def test_it_reads_the_onset_of_a_real_template():
+    alert = the_alert(good("started_at_of_a_template"))
+    assert alert.onset_at == datetime(2026, 11, 20, 9, 55, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_blank_onset_is_none(text):
+    assert read(body([{"annotations": {"started_at": text}}])).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "<no value>",
+        "NaN",
+        "+Inf",
+        "0",
+        "300",
+        "1e99",
+        "1795168500000",
+        "2026-11-20 09:55:00",
+        "2026-11-31 09:55:00 +0000 UTC",
+        "2026-11-23T17:55:00",
+        "2027-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+    ],
+)
+def test_it_never_guesses_an_onset_and_says_so(text):
+    notification = read(body([{"annotations": {"started_at": text}, "labels": {"alertname": "A", "severity": "p1"}}]))
+    assert [alert.onset_at for alert in notification.alerts] == [None]
+    (fault,) = notification.warnings
+    assert (fault.index, fault.fingerprint, fault.alertname, fault.reason) == (0, "f0", "A", "started_at")
+    assert "started_at" in fault.detail
+
+
+def test_it_takes_the_label_where_the_annotation_is_no_time():
+    labels = {"severity": "p1", "started_at": "2026-11-20T09:55:00Z"}
+    notification = read(body([{"annotations": {"started_at": "soon"}, "labels": labels}]))
+    assert notification.alerts[0].onset_at is not None
+    assert len(notification.warnings) == 1
 
 
 # --- sizes and times ------------------------------------------------------------------------------------------------
@@ -249,15 +422,9 @@ def test_it_refuses_a_hundred_thousand_empty_alerts_at_the_first():
     assert len(refusal(raw).faults) <= 10
 
 
-@pytest.mark.parametrize("name", ["labels", "annotations"])
-def test_it_refuses_too_many_labels(name):
-    texts = {"severity": "critical", **{f"l{n}": "x" for n in range(64)}}
-    assert refusal(body([{"labels": {"severity": "critical"}, name: texts}])).faults[0].pointer == f"#/alerts/0/{name}"
-
-
-def test_it_refuses_labels_that_are_too_long():
-    assert refusal(body([{"labels": {"severity": "critical", "a": "x" * 4097}}])).faults[0].pointer.endswith("/a")
-    assert refusal(body([{"labels": {"severity": "critical", "x" * 4097: "a"}}])).faults
+def test_it_cuts_names_of_labels_that_are_too_long():
+    (name,) = the_alert(body([{"labels": {"severity": "critical", "x" * 4097: "a"}}])).labels.keys() - {"severity"}
+    assert name == "x" * 4095 + "…"
 
 
 def test_it_cuts_annotations_that_are_too_long():

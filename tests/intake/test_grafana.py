@@ -61,6 +61,21 @@ def test_it_ignores_pseudo_alerts_unless_they_are_incidents(name, reason):
     assert len(parse(good(name), Reading(**{reason.value: True}), NOW).alerts) == 1
 
 
+def test_it_takes_the_alert_of_the_test_button_for_a_test():
+    notification = parse(good("test_button"), Reading(), NOW)
+    assert (notification.ignored, notification.alerts) == ({Ignored.TEST: 1}, ())
+    body = json.loads(good("test_button"))
+    body["alerts"][0]["labels"]["grafana_folder"] = "Checkout"
+    assert len(parse(json.dumps(body).encode(), Reading(), NOW).alerts) == 1
+
+
+def test_an_alert_without_a_severity_opens_an_incident():
+    """As all bodies are that people who did not read this far send."""
+    notification = parse(good("without_severity"), Reading(), NOW)
+    assert [alert.severity for alert in notification.alerts] == [Severity.SEV_4]
+    assert [alert.severity for alert in notification.unmapped] == [""]
+
+
 def test_it_ignores_what_it_ignores_of_every_sender():
     told = json.loads(good("no_data"))
     told["alerts"][0]["labels"]["mttx_ignore"] = "true"

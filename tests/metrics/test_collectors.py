@@ -8,7 +8,7 @@ from service.domain.events import EventKind
 from service.domain.incident import OPEN_PHASES, ResolutionSource
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.totals import HISTOGRAMS, bounds
-from service.intake.reasons import Failure, Ignored, Source
+from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.measurements import NEEDED
 from service.metrics.outbox import DeliveryTally, OutboxCollector
@@ -28,6 +28,7 @@ def values(enum):
 
 # -- from the first scrape on ------------------------------------------------------------------------------------------
 
+ALERTING = ["alertmanager", "grafana"]
 KNOWN = {
     "mttx_incidents_opened_total": [("incident_severity", SEVERITIES)],
     "mttx_incidents_dismissed_total": [("incident_severity", SEVERITIES)],
@@ -47,6 +48,9 @@ KNOWN = {
     "mttx_webhook_requests_total": [("source", values(Source))],
     "mttx_webhook_failures_total": [("source", values(Source)), ("reason", values(Failure))],
     "mttx_alerts_ignored_total": [("source", values(Source)), ("reason", values(Ignored))],
+    "mttx_alerts_rejected_total": [("source", ALERTING), ("reason", values(Rejected))],
+    "mttx_alerts_unmapped_total": [("source", ALERTING)],
+    "mttx_alerts_started_at_unreadable_total": [("source", ALERTING)],
     "mttx_alerts_truncated_total": [("source", values(Source))],
     "mttx_recorder_commits_total": [],
     "mttx_store_errors_total": [],

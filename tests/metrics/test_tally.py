@@ -8,7 +8,7 @@ from tests.builders import at
 
 
 def tally(**heard):
-    return Tally(["a", "b"], ["broken"], ["label"], heard)
+    return Tally(["a", "b"], ["broken"], ["label"], heard, alert_sources=["a"], reject_reasons=["wide"])
 
 
 def test_it_has_every_known_count_at_0():
@@ -16,6 +16,9 @@ def test_it_has_every_known_count_at_0():
         "mttx_webhook_requests_total": [(("a",), 0), (("b",), 0)],
         "mttx_webhook_failures_total": [(("a", "broken"), 0), (("b", "broken"), 0)],
         "mttx_alerts_ignored_total": [(("a", "label"), 0), (("b", "label"), 0)],
+        "mttx_alerts_rejected_total": [(("a", "wide"), 0)],
+        "mttx_alerts_unmapped_total": [(("a",), 0)],
+        "mttx_alerts_started_at_unreadable_total": [(("a",), 0)],
         "mttx_alerts_truncated_total": [(("a",), 0), (("b",), 0)],
     }
 
@@ -26,10 +29,16 @@ def test_it_counts():
     counted.failure("a", "broken")
     counted.ignored("b", "label", 3)
     counted.truncated("b", 40)
+    counted.rejected("a", "wide", 2)
+    counted.unmapped("a", 5)
+    counted.started_at_unreadable("a", 1)
     assert {name: dict(counts) for name, counts in counted.counters().items()} == {
         "mttx_webhook_requests_total": {("a",): 1, ("b",): 0},
         "mttx_webhook_failures_total": {("a", "broken"): 1, ("b", "broken"): 0},
         "mttx_alerts_ignored_total": {("a", "label"): 0, ("b", "label"): 3},
+        "mttx_alerts_rejected_total": {("a", "wide"): 2},
+        "mttx_alerts_unmapped_total": {("a",): 5},
+        "mttx_alerts_started_at_unreadable_total": {("a",): 1},
         "mttx_alerts_truncated_total": {("a",): 0, ("b",): 40},
     }
 

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.intake.reasons import Failure, Ignored, Source
+from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.metrics.catalogue import METRICS
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import exposition, registry
@@ -31,7 +31,14 @@ class World(House):
         self.minutes = 600.0
         commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.app
         self.measuring = Measuring(self.store, self.policy, WINDOWS, cap, commits)
-        self.tally = Tally(list(Source), list(Failure), list(Ignored), self.store.last_heard())
+        self.tally = Tally(
+            list(Source),
+            list(Failure),
+            list(Ignored),
+            self.store.last_heard(),
+            alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
+            reject_reasons=list(Rejected),
+        )
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
         process = ProcessCollector(self.tally, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
         waiting = lambda target: self.store.outbox.waiting(target, at(self.minutes))  # noqa: E731 - the same

@@ -14,6 +14,7 @@ from service.evidence.sources.timeline import Timeline
 from service.intake import alertmanager, lifecycle
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
 from service.store.board import Board, ListPage
+from service.store.notices import Notices
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.web import Parts, install
 from tests.builders import event, policy
@@ -57,6 +58,7 @@ class FakeStore:
     kept: dict = field(default_factory=dict)
     listed: ListPage = field(default_factory=lambda: ListPage((), None, None))
     owed: Board = field(default_factory=lambda: Board((), 0, (), 0, (), 0))
+    noticed: Notices = field(default_factory=Notices)
     down: bool = False
 
     def incident(self, incident_id):
@@ -87,6 +89,10 @@ class FakeStore:
         self.ping()
         self.asked = asked
         return RecordPage(tuple(self.records.values()), None)
+
+    def notices(self, since):
+        self.ping()
+        return self.noticed
 
     def ping(self):
         if self.down:
@@ -119,6 +125,15 @@ class FakeTally(Counter):
 
     def ignored(self, source, reason, count):
         self["ignored", source, reason] += count
+
+    def rejected(self, source, reason, count):
+        self["rejected", source, reason] += count
+
+    def unmapped(self, source, count):
+        self["unmapped", source] += count
+
+    def started_at_unreadable(self, source, count):
+        self["started_at_unreadable", source] += count
 
     def truncated(self, source, count):
         self["truncated", source] += count

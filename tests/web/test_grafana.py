@@ -7,6 +7,7 @@ import pytest
 
 from service.intake.signatures import Signing
 from service.recorder.commands import Busy, RecordAlerts, StoreUnavailable
+from service.store.notices import TEST
 from service.web.parts import Sources
 from tests.intake.test_grafana import good
 from tests.web.fakes import NOW, World, assert_problem
@@ -29,11 +30,18 @@ def signed(body, at=NOW, secret=SECRET):
 @pytest.mark.parametrize("method", ["post", "put"])
 def test_it_takes_a_notification_by_post_and_put(world, method):
     response = getattr(world.client, method)(PATH, data=good("firing"))
-    assert response.get_json() == {"incidents": [{"id": "INC-1", "phase": "detected"}], "alerts": 1, "ignored": 0}
+    assert response.get_json()["incidents"] == [{"id": "INC-1", "phase": "detected"}]
     (command,) = world.recorder.commands
     assert isinstance(command, RecordAlerts)
     assert command.delivery.source == command.alerts[0].observation.source == "grafana"
     assert world.tally["request", "grafana"] == 1
+
+
+def test_it_notes_a_test_and_opens_nothing(world):
+    assert world.post(PATH, data=good("test_button")).get_json()["ignored"] == 1
+    (command,) = world.recorder.commands
+    assert (command.alerts, command.delivery.source, command.delivery.body) == ((), TEST, good("test_button"))
+    assert world.tally["ignored", "grafana", "test"] == 1
 
 
 def test_it_counts_what_it_ignores(world):

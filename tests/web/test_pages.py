@@ -16,6 +16,7 @@ from service.domain.policy import Indicator, Severity, Stage, Statistic
 from service.recorder.commands import Conflict, UnknownIncident
 from service.settings.tokens import Token, digest
 from service.store.board import ActionOwed, Board, Listed, ListPage, StageOwed
+from service.store.notices import Notices
 from service.web.pages import assets, targets
 from service.web.pages.story import web_link
 from tests.builders import at, episode, event, policy
@@ -93,6 +94,25 @@ def test_files_are_kept_for_good_and_change_their_address(world):
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert world.get("/assets/0000000000000000/pages.css").status_code == 404
     assert world.get("/assets/x/secret").status_code == 404
+
+
+def test_the_first_page_names_severities_that_no_rule_maps():
+    world = World()
+    world.store.noticed = Notices(unmapped=("urgent", "P0", "urgent", "", "critical", "<b>"))
+    page = text(world.get("/"))
+    assert "4 alerts had a severity that is not mapped: <strong>urgent, P0, &lt;b&gt;</strong>" in page
+    assert "1 alert had no severity" in page
+    assert "SEV-4" in page
+    world.store.noticed = Notices(unmapped=("critical",))  # by now it is
+    assert "not mapped" not in text(world.get("/"))
+
+
+def test_the_first_page_shows_a_test_for_a_day():
+    world = World()
+    world.store.noticed = Notices(test_at=NOW - DAY / 2)
+    assert "Test notification from Grafana received" in text(world.get("/"))
+    world.store.noticed = Notices(test_at=NOW - 2 * DAY)
+    assert "Test notification" not in text(world.get("/"))
 
 
 def test_the_first_page_shows_targets_clocks_and_what_is_owed():

@@ -18,6 +18,18 @@ EVENT = {"incident_key": "jira-42", "kind": "acknowledged"}
 ALERTMANAGER, LIFECYCLE = "/webhooks/alertmanager", "/webhooks/lifecycle"
 
 
+def receipt(**changes):
+    incidents = [{"id": "INC-1", "phase": "detected"}]
+    return {"incidents": incidents, "alerts": 0, "ignored": 0, "rejected": [], "warnings": [], **changes}
+
+
+def firing(*alerts):
+    """The notification with these alerts, each changed by its dict."""
+    body = json.loads(FIRING)
+    plain = body["alerts"][0]
+    return {**body, "alerts": [{**plain, "fingerprint": f"f{n}", **changes} for n, changes in enumerate(alerts)]}
+
+
 def bad(pattern):
     return sorted((CORPUS / "bad").glob(pattern))
 
@@ -28,7 +40,7 @@ def bad(pattern):
 def test_it_records_alerts_with_the_body_as_it_came(world):
     response = world.post(ALERTMANAGER, data=FIRING)
     assert response.status_code == 200
-    assert response.get_json() == {"incidents": [{"id": "INC-1", "phase": "detected"}], "alerts": 1, "ignored": 0}
+    assert response.get_json() == receipt(alerts=1)
     (command,) = world.recorder.commands
     assert isinstance(command, RecordAlerts)
     assert command.delivery.body == FIRING
@@ -43,7 +55,7 @@ def test_it_names_every_incident_that_was_touched(world):
 
 def test_it_records_nothing_when_all_alerts_are_ignored(world):
     response = world.post(ALERTMANAGER, data=IGNORED)
-    assert response.get_json() == {"incidents": [], "alerts": 5, "ignored": 5}
+    assert response.get_json() == receipt(incidents=[], alerts=5, ignored=5)
     assert world.recorder.commands == []
     assert world.tally["ignored", "alertmanager", "alertname"] == 3
     assert world.tally["heard", "alertmanager"] == NOW
@@ -56,6 +68,43 @@ def test_it_counts_what_it_hears(world):
         ("truncated", "alertmanager"): 37,
         ("heard", "alertmanager"): NOW,
     }
+
+
+def test_it_records_the_neighbours_of_an_alert_that_cannot_be_read(world):
+    too_many = {"alertname": "Wide", "severity": "critical", **{f"l{n}": "" for n in range(70)}}
+    response = world.post(ALERTMANAGER, json=firing({}, {"labels": too_many}, {}))
+    (fault,) = response.get_json()["rejected"]
+    assert (response.status_code, fault["reason"], fault["alertname"]) == (200, "too_many_labels", "Wide")
+    assert (fault["index"], fault["fingerprint"]) == (1, "f1")
+    (command,) = world.recorder.commands
+    assert [alert.observation.fingerprint for alert in command.alerts] == ["f0", "f2"]
+    assert world.tally["rejected", "alertmanager", "too_many_labels"] == 1
+    assert world.failures() == {}
+    assert world.tally["heard", "alertmanager"] == NOW
+
+
+def test_it_asks_for_another_try_where_only_some_alerts_lie_ahead_and_keeps_the_others(world):
+    response = world.post(ALERTMANAGER, json=firing({}, {"startsAt": "2026-11-23T19:06:00Z"}))
+    assert "/alerts/1/startsAt" in assert_problem(response, 503, "future")
+    assert len(world.recorder.commands[0].alerts) == 1
+    assert world.tally["rejected", "alertmanager", "future"] == 1
+
+
+def test_it_names_a_start_that_cannot_be_read(world, caplog):
+    response = world.post(ALERTMANAGER, json=firing({"annotations": {"started_at": "yesterday"}}))
+    (fault,) = response.get_json()["warnings"]
+    assert (response.status_code, fault["index"], fault["reason"]) == (200, 0, "started_at")
+    assert world.tally["started_at_unreadable", "alertmanager"] == 1
+    assert "CheckoutErrors" in caplog.text
+
+
+def test_it_counts_severities_that_are_not_mapped_and_logs_each_once(world, caplog):
+    urgent, none = {"labels": {"alertname": "A", "severity": "urgent"}}, {"labels": {"alertname": "B"}}
+    for _ in range(2):
+        assert world.post(ALERTMANAGER, json=firing(urgent, none, {})).status_code == 200
+    assert world.tally["unmapped", "alertmanager"] == 4
+    assert sum("'urgent'" in record.getMessage() for record in caplog.records) == 1
+    assert sum("no severity" in record.getMessage() for record in caplog.records) == 1
 
 
 @pytest.mark.parametrize("error", [Busy("full"), StoreUnavailable("disk")], ids=["busy", "store"])

@@ -1,11 +1,14 @@
-"""The first page: targets now, open incidents with their clocks, and what is owed."""
+"""The first page: targets now, open incidents with their clocks, what is owed, and alerts that need a rule."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Request, Response
 
 from service.domain.clocks import Due, due_next
 from service.domain.policy import Policy
+from service.intake.severities import NO_SEVERITY
 from service.store.board import Listed
 from service.web.pages import targets
 from service.web.pages.drawing import Pages
@@ -14,6 +17,11 @@ from service.web.parts import Parts
 SOON = timedelta(days=2)
 MOST = 12
 MOST_CLOCKS = 3
+MOST_SEVERITIES = 8
+NOTICED = timedelta(days=7)
+"""How long alerts whose severity is not mapped are shown."""
+TESTED = timedelta(days=1)
+"""How long a test that was received is shown."""
 
 
 def show(parts: Parts, drawn: Pages, request: Request) -> Response:
@@ -36,7 +44,25 @@ def show(parts: Parts, drawn: Pages, request: Request) -> Response:
         windows=list(parts.windows),
         against=against,
         soon=SOON,
+        noticed=NOTICED,
+        **_notices(parts, now),
     )
+
+
+def _notices(parts: Parts, now: datetime) -> dict[str, Any]:
+    """Return the last test, and the alerts whose severity is not mapped: not those that a rule names by now."""
+    notices, rules = parts.store.notices(now - NOTICED), parts.alerts.severities
+    unmapped = Counter(severity for severity in notices.unmapped if not rules.maps(severity))
+    without = unmapped.pop(NO_SEVERITY, 0)
+    tested = notices.test_at is not None and now - notices.test_at < TESTED
+    return {
+        "tested_at": notices.test_at if tested else None,
+        "unmapped": [severity for severity, _ in unmapped.most_common(MOST_SEVERITIES)],
+        "more_unmapped": len(unmapped) > MOST_SEVERITIES,
+        "unmapped_count": unmapped.total(),
+        "without_severity": without,
+        "unmapped_severity": rules.unmapped,
+    }
 
 
 def _due(one: Listed, policy: Policy) -> tuple[Due, ...]:

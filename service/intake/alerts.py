@@ -1,0 +1,275 @@
+"""The alerts of one notification, recorded, ignored or rejected: each by itself, so that none costs another.
+
+Alertmanager and Grafana share the shape. Source: prometheus/alertmanager `template/template.go` Alert.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.domain.events import Alert, Observation
+from service.domain.policy import Severity
+from service.intake.fingerprints import fingerprint
+from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.intake.severities import SeverityRules, map_severity
+from service.intake.started_at import STARTED_AT, readable_started_at
+from service.intake.wire import CLOCK_SKEW, PayloadError, RepeatedKey, checked, instant, invalid, zoned
+
+UNNAMED = "unnamed alert"
+LONGEST_KEY = 400
+"""Characters of a group key that are kept as they are. An index of PostgreSQL holds rows of less than 2.7 kB."""
+LONGEST_QUOTE = 200
+"""Characters of a sender's own words (a name, a severity) that answers and pages repeat."""
+IGNORED_ALERTNAMES = (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile("^InfoInhibitor$"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read alerts: which become incidents, of what severity, and how large a notification may be.
+
+    A pattern of `ignored_alertnames` is searched for, so that it anchors itself where it means the whole name. More
+    than `most_alerts` refuse the notification, more than `most_labels` the alert; texts longer than `most_text` are
+    cut. Where other sources tell of the same incidents, the digest of the group key (as Alertmanager's PagerDuty
+    integration makes it), or `correlation_label`, names them.
+    """
+
+    severities: SeverityRules = field(default_factory=SeverityRules)
+    ignore_label: str = "mttx_ignore"
+    ignored_alertnames: tuple[re.Pattern[str], ...] = IGNORED_ALERTNAMES
+    most_alerts: int = 1000
+    most_labels: int = 64
+    most_text: int = 4096
+    by_group_key: bool = False
+    correlation_label: str | None = None
+    clock_skew: timedelta = CLOCK_SKEW
+
+
+class PayloadAlert(BaseModel):
+    """What is read of one alert. Alertmanager before 0.19 sends no fingerprint."""
+
+    model_config = ConfigDict(strict=True)
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    annotations: dict[str, str] | None = None
+    starts_at: str = Field(alias="startsAt")
+    ends_at: str | None = Field(default=None, alias="endsAt")
+    generator_url: str | None = Field(default=None, alias="generatorURL")
+    fingerprint: Annotated[str, Field(max_length=128)] | None = None
+
+    @property
+    def identity(self) -> str:
+        """The fingerprint, computed from the labels where the sender leaves it out."""
+        return self.fingerprint or fingerprint(self.labels)
+
+    @property
+    def name(self) -> str:
+        """The alert's name."""
+        return self.labels.get("alertname") or UNNAMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFault:
+    """What is wrong with one alert of a notification; `detail` says what to change."""
+
+    index: int
+    fingerprint: str | None
+    alertname: str | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmappedAlert:
+    """An alert whose severity no rule names; `severity` is the label's value, empty where there is no label."""
+
+    severity: str
+    fingerprint: str
+    alertname: str
+
+
+Ignoring = Callable[[Mapping[str, str], Reading], Ignored | None]
+
+
+class _Rejection(Exception):
+    def __init__(self, reason: Rejected, error: PayloadError) -> None:
+        super().__init__(error.detail)
+        self.reason = reason
+        self.error = error
+
+
+@contextmanager
+def _rejecting(reason: Rejected) -> Iterator[None]:
+    """Reject an alert for this reason if what is read here cannot be read; a time ahead of ours is `future`."""
+    try:
+        yield
+    except PayloadError as error:
+        raise _Rejection(Rejected.FUTURE if error.reason is Failure.FUTURE else reason, error) from error
+
+
+class AlertReader:
+    """Reads the alerts of one notification, one by one, and sorts them. Raises nothing.
+
+    `errors` are those of the rejected alerts. `warnings` are about alerts that are recorded without their
+    `started_at`. An alert of `unmapped` is recorded, or ignored, as `SeverityRules.unmapped` says.
+    """
+
+    def __init__(self, reading: Reading, now: datetime, source: Source, group_key: str, is_ignored: Ignoring) -> None:
+        self._reading = reading
+        self._now = now
+        self._source = source
+        self._group_key = group_key
+        self._is_ignored = is_ignored
+        self.recorded: list[Alert] = []
+        self.ignored: Counter[Ignored] = Counter()
+        self.rejected: list[AlertFault] = []
+        self.errors: list[PayloadError] = []
+        self.warnings: list[AlertFault] = []
+        self.unmapped: list[UnmappedAlert] = []
+
+    def read(self, index: int, alert: Any) -> None:
+        """Read one alert as JSON gave it."""
+        try:
+            with _rejecting(Rejected.INVALID_ALERT):
+                payload = _checked(alert, index)
+            self._sort(payload, index)
+        except _Rejection as rejection:
+            self.rejected.append(_fault(alert, index, rejection.reason, rejection.error.detail))
+            self.errors.append(rejection.error)
+
+    def _sort(self, payload: PayloadAlert, index: int) -> None:
+        if reason := self._is_ignored(payload.labels, self._reading):
+            self.ignored[reason] += 1
+            return
+        mapped = map_severity(payload.labels, self._reading.severities)
+        if mapped.severity is None:
+            self.ignored[Ignored.SEVERITY] += 1
+        else:
+            self.recorded.append(self._alert(payload, mapped.severity, index))
+        if mapped.unmapped is not None:
+            severity = mapped.unmapped[:LONGEST_QUOTE]
+            name = payload.name[:LONGEST_QUOTE]
+            self.unmapped.append(UnmappedAlert(severity=severity, fingerprint=payload.identity, alertname=name))
+
+    def _alert(self, payload: PayloadAlert, severity: Severity, index: int) -> Alert:
+        with _rejecting(Rejected.TOO_MANY_LABELS):
+            _check_size(payload, self._reading, index)
+        return Alert(
+            observation=self._observation(payload, index),
+            name=_cut(payload.name, self._reading.most_text),
+            severity=severity,
+            labels=_bounded_texts(payload.labels, self._reading.most_text),
+            annotations=_bounded_texts(payload.annotations or {}, self._reading.most_text),
+            generator_url=payload.generator_url or "",
+            onset_at=self._started_at(payload, index),
+            aliases=_aliases(self._group_key, payload.labels, self._reading),
+        )
+
+    def _observation(self, payload: PayloadAlert, index: int) -> Observation:
+        with _rejecting(Rejected.INVALID_START):
+            starts_at = instant(payload.starts_at, self._now, self._reading.clock_skew, "alerts", index, "startsAt")
+        ends_at = None
+        if payload.status == "resolved":
+            path = ("alerts", index, "endsAt")
+            with _rejecting(Rejected.INVALID_END):
+                ends_at = _ends_at(payload, self._reading, self._now, path)
+            with _rejecting(Rejected.END_BEFORE_START):
+                if ends_at < starts_at:
+                    raise invalid("lies before startsAt", *path)
+        return Observation(
+            source=self._source.value,
+            fingerprint=payload.identity,
+            group_key=_bounded_key(self._group_key),
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )
+
+    def _started_at(self, payload: PayloadAlert, index: int) -> datetime | None:
+        """Read `started_at` from the annotations, else from the labels. It is never guessed."""
+        texts = ((payload.annotations or {}).get(STARTED_AT), payload.labels.get(STARTED_AT))
+        started_at, error = readable_started_at(texts, self._now, self._reading.clock_skew)
+        if error is not None:
+            raw = {"fingerprint": payload.identity, "labels": payload.labels}
+            self.warnings.append(_fault(raw, index, STARTED_AT, error.detail))
+        return started_at
+
+
+def _checked(alert: Any, index: int) -> PayloadAlert:
+    if isinstance(alert, RepeatedKey):
+        raise invalid(f"has the key {alert.key[:100]!r} twice", "alerts", index)
+    for name in ("labels", "annotations"):
+        if isinstance(alert, dict) and isinstance(inner := alert.get(name), RepeatedKey):
+            raise invalid(f"has the key {inner.key[:100]!r} twice", "alerts", index, name)
+    payload: PayloadAlert = checked(PayloadAlert, alert, "alerts", index)
+    return payload
+
+
+def _fault(alert: Any, index: int, reason: str, detail: str) -> AlertFault:
+    """Return a fault with what can be read of the alert's identity."""
+    labels = alert.get("labels") if isinstance(alert, dict) else None
+    name = labels.get("alertname") if isinstance(labels, dict) else None
+    identity = alert.get("fingerprint") if isinstance(alert, dict) else None
+    return AlertFault(
+        index=index,
+        fingerprint=identity[:LONGEST_QUOTE] if isinstance(identity, str) else None,
+        alertname=name[:LONGEST_QUOTE] if isinstance(name, str) else None,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def _check_size(payload: PayloadAlert, reading: Reading, index: int) -> None:
+    for name, texts in (("labels", payload.labels), ("annotations", payload.annotations or {})):
+        if len(texts) > reading.most_labels:
+            detail = f"has {len(texts)} entries, more than {reading.most_labels} (`limits.labels`)"
+            raise invalid(detail, "alerts", index, name)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _bounded_texts(texts: Mapping[str, str], most: int) -> dict[str, str]:
+    return {_cut(name, most): _cut(text, most) for name, text in texts.items()}
+
+
+def _bounded_key(group_key: str) -> str:
+    """Return what stands for a group in keys of the database: a long one (every label may be in it) by its digest."""
+    if len(group_key) <= LONGEST_KEY:
+        return group_key
+    return f"{group_key[: LONGEST_KEY - 65]}#{sha256(group_key.encode()).hexdigest()}"
+
+
+def _ends_at(payload: PayloadAlert, reading: Reading, now: datetime, path: tuple[str | int, ...]) -> datetime:
+    """Read the end of a resolved alert. Year 1 is Go's way to write none; only a firing alert may have that."""
+    if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
+        raise invalid("is missing though the alert is resolved", *path)
+    return instant(payload.ends_at, now, reading.clock_skew, *path)
+
+
+def ignored(labels: Mapping[str, str], reading: Reading) -> Ignored | None:
+    """Say why an alert never becomes an incident, None where nothing is against it."""
+    if labels.get(reading.ignore_label, "").lower() == "true":
+        return Ignored.IGNORE_LABEL
+    name = labels.get("alertname", "")
+    if any(pattern.search(name) for pattern in reading.ignored_alertnames):
+        return Ignored.ALERTNAME
+    return None
+
+
+def _aliases(group_key: str, labels: Mapping[str, str], reading: Reading) -> tuple[str, ...]:
+    of_group = (sha256(group_key.encode()).hexdigest(),) if reading.by_group_key else ()
+    return (*of_group, *shared_name(labels, reading.correlation_label))
+
+
+def shared_name(labels: Mapping[str, str], label: str | None) -> tuple[str, ...]:
+    """Return the name that people gave the incident in a label, for every source."""
+    value = labels.get(label, "") if label else ""
+    return (f"{label}={value}",) if value else ()

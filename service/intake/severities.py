@@ -1,0 +1,58 @@
+"""From an alert's labels to the severity of its incident. Pure; the defaults are those of `settings`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from service.domain.policy import Severity
+
+SEVERITY_LABEL = "incident_severity"
+NO_SEVERITY = ""
+"""The key of the map that stands for an alert without a severity."""
+_NAMES: dict[Severity | None, str] = {
+    Severity.SEV_1: "sev-1 sev1 p1 emergency disaster fatal",
+    Severity.SEV_2: "sev-2 sev2 p2 critical page",
+    Severity.SEV_3: "sev-3 sev3 p3 high error major",
+    Severity.SEV_4: "sev-4 sev4 p4 p5 warning warn medium minor low",
+    None: "info none debug ok",
+}
+SEVERITY_MAP = {name: severity for severity, names in _NAMES.items() for name in names.split()}
+_SEVERITIES = {severity.value.casefold(): severity for severity in Severity}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityRules:
+    """Which severity an alert has. Keys are in lower case; a severity of None means that the alert is ignored.
+
+    What `by_name` lacks has the severity `unmapped`.
+    """
+
+    by_name: Mapping[str, Severity | None] = field(default_factory=lambda: dict(SEVERITY_MAP))
+    label: str = "severity"
+    unmapped: Severity | None = Severity.SEV_4
+
+    def maps(self, value: str) -> bool:
+        """Say whether a rule names this value of a label."""
+        return value.strip().lower() in self.by_name
+
+
+@dataclass(frozen=True, slots=True)
+class MappedSeverity:
+    """The severity of an alert, None where it is ignored; `unmapped` is the label's value if no rule names it."""
+
+    severity: Severity | None
+    unmapped: str | None = None
+
+
+def map_severity(labels: Mapping[str, str], rules: SeverityRules) -> MappedSeverity:
+    """Return how severe an alert is: by `incident_severity`, else by the severity label, each through the map.
+
+    The first of the two that the map names decides. A missing or blank label counts as `NO_SEVERITY`.
+    """
+    explicit = labels.get(SEVERITY_LABEL, "").strip()
+    if severity := _SEVERITIES.get(explicit.casefold()):
+        return MappedSeverity(severity)
+    values = [value for value in (explicit, labels.get(rules.label, "").strip()) if value] or [NO_SEVERITY]
+    for value in values:
+        if rules.maps(value):
+            return MappedSeverity(rules.by_name[value.lower()])
+    return MappedSeverity(rules.unmapped, values[0])

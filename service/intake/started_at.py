@@ -1,0 +1,48 @@
+"""The start of the impact as alerts carry it, in every form in which a Prometheus template prints a time. Pure."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from service.intake.wire import PayloadError, instant, invalid
+
+STARTED_AT = "started_at"
+"""The annotation, or label, in which an alert carries it."""
+_GO = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d\d)(\d\d)(?: [A-Za-z0-9+-]+)?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_EARLIEST_SECONDS = 10**9
+"""September 2001. A smaller number is a duration or a count, not a time."""
+
+
+def read_started_at(text: str, now: datetime, skew: timedelta) -> datetime:
+    """Read RFC 3339, what Go prints (`2026-11-20 09:55:00 +0000 UTC`), or Unix seconds (`1.7958852e+09` too).
+
+    Go's form is that of `humanizeTimestamp` and `toTime`, the number that of `{{ $value }}`. Raises PayloadError.
+    """
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        return _of_seconds(float(text), now, skew)
+    if match := _GO.fullmatch(text):
+        text = f"{match[1]}{match[2]}:{match[3]}"
+    return instant(text, now, skew, STARTED_AT)
+
+
+def _of_seconds(seconds: float, now: datetime, skew: timedelta) -> datetime:
+    if seconds < _EARLIEST_SECONDS:
+        raise invalid("is a number but no time: Unix seconds are expected", STARTED_AT)
+    if seconds > (now + skew).timestamp():
+        raise invalid("lies in the future; Unix seconds are expected, not milliseconds", STARTED_AT)
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def readable_started_at(
+    texts: tuple[str | None, ...], now: datetime, skew: timedelta
+) -> tuple[datetime | None, PayloadError | None]:
+    """Return the first of several texts that is a time, and the first error of one that is not; blanks are neither."""
+    failure: PayloadError | None = None
+    for text in texts:
+        if text and text.strip():
+            try:
+                return read_started_at(text, now, skew), failure
+            except PayloadError as error:
+                failure = failure or error
+    return None, failure

@@ -1,0 +1,41 @@
+"""What the first page says about webhooks themselves: tests that came, and alerts whose severity no rule maps.
+
+Each is kept as a delivery of a source of its own, so that replicas agree and it ends with `retention.raw`.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from service.store import tables as t
+
+TEST = "grafana_test"
+UNMAPPED = "unmapped_severity"
+MOST_ALERTS = 1000
+"""Alerts that are read at most; a severity made of a measured value would give any number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """When a test came last, and of each alert whose severity was not mapped when it came, that severity."""
+
+    test_at: datetime | None = None
+    unmapped: tuple[str, ...] = ()
+
+
+def unmapped_body(source: str, fingerprint: str, severity: str) -> bytes:
+    """Return the delivery by which an alert is remembered: the same alert gives the same bytes."""
+    return json.dumps({"fingerprint": fingerprint, "severity": severity, "source": source}, sort_keys=True).encode()
+
+
+def read_notices(connection: Connection, since: datetime) -> Notices:
+    """Return what came after `since`."""
+    c = t.deliveries.c
+    last_test = select(func.max(c.last_received_at)).where(c.source == TEST, c.last_received_at > since)
+    bodies = select(c.body).where(c.source == UNMAPPED, c.last_received_at > since)
+    rows = connection.scalars(bodies.order_by(c.last_received_at.desc()).limit(MOST_ALERTS))
+    unmapped = tuple(str(json.loads(zlib.decompress(body))["severity"]) for body in rows)
+    return Notices(connection.scalars(last_test).one(), unmapped)

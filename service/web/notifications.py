@@ -1,0 +1,87 @@
+"""A notification of alerts recorded, counted and answered: what the webhooks of Alertmanager and Grafana share."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from service.intake.alertmanager import Notification
+from service.intake.alerts import UnmappedAlert
+from service.intake.reasons import Ignored
+from service.recorder.commands import Delivery, Outcome, RecordAlerts
+from service.store.notices import TEST, UNMAPPED, unmapped_body
+from service.web.parts import Parts, Tally
+from service.web.shapes import AlertFaultShape, AlertsReceipt, TouchedIncident
+
+MOST_SEVERITIES = 1000
+_LOG = logging.getLogger(__name__)
+
+
+class NewSeverities:
+    """Logs each severity that no rule maps once in the life of this process, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+
+    def log(self, alerts: Iterable[UnmappedAlert], source: str) -> None:
+        """Log the severities that are new; behind so many different ones no more are logged."""
+        for alert in alerts:
+            with self._lock:
+                if alert.severity in self._seen or len(self._seen) >= MOST_SEVERITIES:
+                    continue
+                self._seen.add(alert.severity)
+            what = f"the severity {alert.severity!r} is not mapped" if alert.severity else "no severity"
+            _LOG.warning("alert %r: %s; see severity_map", alert.alertname, what, extra={"source": source})
+
+
+def record(notification: Notification, delivery: Delivery, parts: Parts, severities: NewSeverities) -> AlertsReceipt:
+    """Record a notification, count its alerts, and return the answer.
+
+    Raises PayloadError (`future`) once the other alerts are recorded, if the time of one lies ahead: it is to be sent
+    again, and the others are known by then.
+    """
+    outcomes = _submit(notification, delivery, parts)
+    _count(notification, delivery.source, parts.tally)
+    severities.log(notification.unmapped, delivery.source)
+    for fault in notification.warnings:
+        _LOG.warning("alert %r: %s", fault.alertname, fault.detail, extra={"source": delivery.source})
+    if notification.retry is not None:
+        raise notification.retry
+    parts.tally.heard(delivery.source, delivery.received_at)
+    return AlertsReceipt(
+        incidents=TouchedIncident.of(outcomes),
+        alerts=notification.total,
+        ignored=sum(notification.ignored.values()),
+        rejected=[AlertFaultShape.of(fault) for fault in notification.rejected],
+        warnings=[AlertFaultShape.of(fault) for fault in notification.warnings],
+    )
+
+
+def _submit(notification: Notification, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]:
+    """Commit; a notification of which nothing is recorded or noted is not worth one."""
+    notes = tuple(_notes(notification, delivery))
+    if notification.alerts:
+        return parts.recorder.submit(RecordAlerts(notification.alerts, delivery, notes))
+    return parts.recorder.submit(RecordAlerts((), notes[0], notes[1:])) if notes else ()
+
+
+def _notes(notification: Notification, delivery: Delivery) -> Iterator[Delivery]:
+    if notification.ignored.get(Ignored.TEST):
+        yield Delivery(TEST, delivery.body, delivery.received_at)
+    for alert in notification.unmapped:
+        body = unmapped_body(delivery.source, alert.fingerprint, alert.severity)
+        yield Delivery(UNMAPPED, body, delivery.received_at)
+
+
+def _count(notification: Notification, source: str, tally: Tally) -> None:
+    for reason, count in notification.ignored.items():
+        tally.ignored(source, reason.value, count)
+    for name, number in Counter(fault.reason for fault in notification.rejected).items():
+        tally.rejected(source, name, number)
+    if notification.truncated:
+        tally.truncated(source, notification.truncated)
+    if notification.unmapped:
+        tally.unmapped(source, len(notification.unmapped))
+    if notification.warnings:
+        tally.started_at_unreadable(source, len(notification.warnings))
