@@ -64,8 +64,15 @@ def _pagerduty(raw: bytes) -> None:
 
 
 def _history(form: Format) -> Callable[[bytes], object]:
-    reading = Reading(policy=policy(), zone=TOKYO, columns={"data.a": "title"})
-    return lambda raw: parse([("file", raw)], form, reading, NOW)
+    columns = (
+        ("data.a", "title"),
+        ("labels[name=a].value", "severity"),
+        ("title[key=1]", "resolved_at"),
+        ("note", "-"),
+    )
+    plainly = Reading(policy=policy(), zone=TOKYO)
+    mapped = Reading(policy=policy(), zone=TOKYO, columns=columns, time_formats=("epoch", "%d/%m/%Y"), fold=True)
+    return lambda raw: [parse([("file", raw)], form, reading, NOW) for reading in (plainly, mapped)]
 
 
 def _document(text: str) -> None:
