@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.postmortems.detectors import DETECTORS, DIGITS, ENOUGH, KEY_END, NUMBERS, PRIVATE_KEY, Detector, Kind
+from service.postmortems.detector import Detector, Kind
+from service.postmortems.detectors import DETECTORS
+from service.postmortems.numbers import DIGITS, ENOUGH, NUMBERS
+from service.postmortems.token_shapes import KEY_END, PRIVATE_KEY
 
 __all__ = ["KEY_END", "PRIVATE_KEY", "Kind", "Sensitive", "find_sensitive", "redact"]
-_LONGEST = 500
-"""How far after its anchor a pattern that may begin before it is looked for; no such one is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ def _found(detector: Detector, text: str, lower: str) -> Iterator[Sensitive]:
 
 def _around(detector: Detector, text: str, at: int, done: int) -> re.Match[str] | None:
     """Return the match that has the anchor at a place in it; others may end before."""
-    match = detector.pattern.search(text, max(at - detector.back, done), at + _LONGEST)
+    match = detector.pattern.search(text, max(at - detector.back, done), at + detector.reach)
     while match and match.end() <= at:
-        match = detector.pattern.search(text, match.end(), at + _LONGEST)
+        match = detector.pattern.search(text, match.end(), at + detector.reach)
     return match
 
 

@@ -22,12 +22,26 @@ SECRETS = [
 IN_CONTEXT = [
     ("postgres://do:s3cr3t@db/orders", "s3cr3t", "password in a connection string"),
     ("Server=db;Uid=do;Pwd=hunter22;", "hunter22", "password or key"),
-    ("Authorization: Bearer abcdefghijklmnop", "abcdefghijklmnop", "credentials of an HTTP request"),
-    ("authorization: basic ZG86aHVudGVyMjI=", "ZG86aHVudGVyMjI=", "credentials of an HTTP request"),
+    ("Authorization: Bearer abcdefghijklmnop", "Bearer abcdefghijklmnop", "credentials of an HTTP request"),
+    ("authorization: basic ZG86aHVudGVyMjI=", "basic ZG86aHVudGVyMjI=", "credentials of an HTTP request"),
     ('"password": "hunter22"', "hunter22", "password or key"),
     ("API_KEY=abc123def456", "abc123def456", "password or key"),
     ("パスワード：ｈｕｎｔｅｒ２２", "ｈｕｎｔｅｒ２２", "password or key"),
     ("token: abcdef0123456789", "abcdef0123456789", "token"),
+    ("APIキー：abc123def456", "abc123def456", "password or key"),
+    ("アクセスキーは abc123def456 です", "abc123def456", "password or key"),
+    ("mysqldump -u root -pS3cret orders", "S3cret", "password or key"),
+    ("docker login -u bot -p hunter22 registry", "hunter22", "password or key"),
+    ("backup -pS3cr3t! -v", "S3cr3t!", "password or key"),
+    ("postgres://do:s3@cr@t@db/orders", "s3@cr@t", "password in a connection string"),
+    (
+        "https://discord.com/api/webhooks/223704706495545344/" + "a1B2" * 17,
+        "223704706495545344/" + "a1B2" * 17,
+        "Discord webhook",
+    ),
+    ("https://chat.corp/hooks/" + "a1b2c3d4e5f6g7h8i9j0k1l2m3", "a1b2c3d4e5f6g7h8i9j0k1l2m3", "chat webhook"),
+    ("kind: Secret\ndata:\n  a: aHVudGVy\n  b: MjI=\n---", "  a: aHVudGVy\n  b: MjI=\n", "Kubernetes Secret"),
+    ("data:\n  a: aHVudGVy\nkind: Secret\n", "  a: aHVudGVy\n", "Kubernetes Secret"),
 ]
 PERSONAL = [
     ("taro.yamada@corp.co.jp", "mail address"),
@@ -40,6 +54,7 @@ PERSONAL = [
     ("4111 1111 1111 1111", "card number"),
     ("378282246310005", "card number"),
 ]
+MY_NUMBERS = ["マイナンバー: 123456789018", "個人番号は1234-5678-9018", '{"my_number": "1234 5678 9018"}']
 HARMLESS = [
     "2025-08-12 06:50 UTC / 15:50 JST",
     "order 0123-4567-8901-2345",
@@ -64,6 +79,21 @@ HARMLESS = [
     "+5% / +30 bps",
     "T+90m",
     "task-abcdefghijklmnopqrstuvwxyz0123456789",
+    "Processed session termination for sessionid: 0x14ede63a5a70002",
+    "existingSecret: orders-db1",
+    "imagePullSecret: registry-2",
+    "PWD=/srv/app1 OLDPWD=/root/x1",
+    '"OLDPWD": "/home/node1", PWD: \'/srv/x1\'',
+    "`Authorization`, `Proxy-Authorization`",
+    "private_key = $dir/private/key1.pem",
+    '{"duration_ns": 4539148803436467, "elapsed": "4111111111111111"}',
+    "took 4111111111111111 ns, 4111111111111111ns",
+    "ssh -p2222 host; docker run -p 8080:80 app; patch -p1; mkdir -p /srv/app1; mysql -u root -p orders1",
+    "stream/token: com.example.xpc.activity/4505",
+    "トークンは 1000 個まで",
+    "Authorization: the operator may deploy",
+    "Authorization: Bearer $TOKEN",
+    "kind: ConfigMap\ndata:\n  a: one\n",
 ]
 
 
@@ -83,6 +113,13 @@ def test_it_finds_secrets_by_what_stands_beside_them(text, secret, name):
 def test_it_finds_personal_data(text, name):
     (found,) = find_sensitive(f"連絡先: {text} です")
     assert (found.kind, found.name, found.end - found.start) == (Kind.PERSONAL, name, len(text))
+
+
+@pytest.mark.parametrize("text", MY_NUMBERS)
+def test_it_finds_the_number_of_a_citizen(text):
+    (found,) = find_sensitive(text)
+    assert (found.kind, found.name) == (Kind.PERSONAL, "My Number")
+    assert sum(map(str.isdigit, text[found.start : found.end])) == 12
 
 
 @pytest.mark.parametrize("text", HARMLESS)
