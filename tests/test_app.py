@@ -192,7 +192,7 @@ def test_it_takes_over_what_a_team_changes():
     settings = Settings.model_validate(
         {
             "indicators": {"resolve": {"from": "started"}},
-            "deadlines": {"SEV-4": {"draft": "10d"}},
+            "deadlines": {"SEV-4": {"draft": "3d"}},
             "weekly_review": {"weekday": "friday", "time": "16:30", "timezone": "Europe/Berlin"},
             "default_severity": "SEV-4",
             "reopen_window": "5m",
@@ -201,7 +201,7 @@ def test_it_takes_over_what_a_team_changes():
     made = policy_of(settings)
     review = made.deadlines[Severity.SEV_4][Stage.FINAL]
     assert (review.weekday, review.at.hour, review.zone.key) == (4, 16, "Europe/Berlin")
-    assert made.deadlines[Severity.SEV_4][Stage.DRAFT] == timedelta(days=10)
+    assert made.deadlines[Severity.SEV_4][Stage.DRAFT] == timedelta(days=3)
     assert (made.resolve_from, made.default_severity) == (Milestone.STARTED, Severity.SEV_4)
     assert made.reopen_window == timedelta(minutes=5)
 

@@ -62,7 +62,8 @@ def test_it_prints_findings_for_scripts(mttx, tmp_path):
     result = mttx("config", "check", "--config", "some.yml", "--output", "json")
     assert result.exit_code == 1
     assert json.loads(result.output) == {
-        "findings": [{"key": "threads", "value": "'many'", "advice": "should be a whole number"}]
+        "findings": [{"key": "threads", "value": "'many'", "advice": "should be a whole number"}],
+        "warnings": [],
     }
 
 
@@ -83,6 +84,54 @@ def test_it_checks_that_the_database_has_a_place(mttx):
     result = mttx("config", "check", MTTX_DATABASE_URL="sqlite:////nowhere/mttx.db")
     assert result.exit_code == 1
     assert "the folder /nowhere should be there and writable" in result.output
+
+
+def test_the_faults_of_one_key_hide_none_of_the_others(mttx, tmp_path):
+    """The file with the tokens, the place of the database and the templates are looked at beside them."""
+    (tmp_path / "mttx.yml").write_text(
+        "threads: many\nlisten: 0.0.0.0:1\nlog: {level: loud}\nno_such_key: 1\n"
+        "tokens_file: nowhere.yml\ndatabase_url: sqlite:////nowhere/mttx.db\nseverity_map: null\n"
+    )
+    result = mttx("config", "check", MTTX_MESSAGES_TEMPLATES="words")
+    for key in ("threads", "log.level", "no_such_key", "nowhere.yml", "database_url", "messages.templates"):
+        assert any(line.startswith(key) for line in result.output.splitlines()), key
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "6 to put right")
+    assert "warning: severity_map" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("severity_map:", "severity_map"),
+        ("pagerduty: {priority_map: null}", "pagerduty.priority_map"),
+        ("deadlines: null", "deadlines"),
+        ("targets: null", "targets"),
+        ("silences: {acknowledge: true}", "silences.acknowledge"),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_not_called_good(mttx, tmp_path, text, key):
+    (tmp_path / "mttx.yml").write_text(text)
+    result = mttx("config", "check")
+    warning, verdict = result.output.splitlines()
+    assert result.exit_code == 0
+    assert warning.startswith(f"warning: {key} is ")
+    assert "good" not in verdict
+    (caution,) = json.loads(mttx("config", "check", "--output", "json").output)["warnings"]
+    assert caution["key"] == key
+
+
+def test_a_configuration_with_which_no_severity_opens_an_incident_is_not_called_good(mttx, tmp_path):
+    nothing = dict.fromkeys(Settings().severity_map, "ignore")
+    (tmp_path / "mttx.yml").write_text(yaml.safe_dump({"severity_map": nothing, "unmapped_severity": "ignore"}))
+    assert "warning: severity_map" in mttx("config", "check").output
+
+
+def test_silences_that_are_read_and_null_for_an_entry_are_good(mttx, tmp_path):
+    (tmp_path / "mttx.yml").write_text(
+        "silences: {acknowledge: true}\nalertmanager: {urls: ['http://alertmanager.example:9093']}\n"
+        "severity_map: {warning: null}\ndeadlines: {SEV-4: null}\nlog:\n"
+    )
+    assert mttx("config", "check").output == "The configuration is good.\n"
 
 
 # --- show -----------------------------------------------------------------------------------------------------------

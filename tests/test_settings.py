@@ -333,6 +333,13 @@ def test_it_tells_of_everything_that_is_wrong_at_once():
         ("ignore: {label: a-b}", "should be a label's name"),
         ("windows: []", "should be one or more different durations"),
         ("windows: [1d, 24h]", "should be one or more different durations"),
+        ("deadlines: {SEV-2: {draft: 4d}}", "deadlines.SEV-2.draft is '4d': is later than SEV-2.final (72h)"),
+        ("deadlines: {SEV-1: {final: 6h}}", "deadlines.SEV-1.draft is '12h': is later than SEV-1.final (6h)"),
+        (
+            "deadlines: {SEV-4: {draft: 10d}}",
+            "deadlines.SEV-4.draft is '10d': is later than SEV-4.final (weekly_review)",
+        ),
+        ("deadlines: {SEV-1: {draft: weekly_review}}", "deadlines.SEV-1.draft is 'weekly_review': is later than"),
         ("severity_map: {a: SEV-9}", "should be SEV-1, SEV-2, SEV-3, SEV-4 or ignore"),
         ("severity_map: [a]", "should be keys and values"),
         ("targets: {detect: {p95: 5m, mean: 1m}}", "should name one statistic"),

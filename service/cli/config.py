@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -10,6 +10,7 @@ import click
 from service.settings import Loaded, Problem, Settings, SettingsError, load_tokens
 from service.settings.sources import read
 from service.settings.table import Row, dumped, rows, value_at
+from service.settings.warnings import warnings
 from service.settings.yaml_text import write_yaml
 
 config_option = click.option(
@@ -30,39 +31,69 @@ def config() -> None:
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
-    """Say everything that is wrong; exit code 1 if something is."""
-    findings = list(_findings(path))
+    """Say everything that is wrong; exit code 1 if something is. Warnings are about what may be meant otherwise."""
+    findings, cautions = _checked(path)
     if output == "json":
-        told = [{"key": found.key, "value": found.value, "advice": found.advice} for found in findings]
-        click.echo(json.dumps({"findings": told}, ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps({"findings": _shapes(findings), "warnings": _shapes(cautions)}, ensure_ascii=False, indent=2)
+        )
     else:
-        for found in findings:
-            click.echo(str(found))
-        click.echo(f"{len(findings)} to put right" if findings else "The configuration is good.")
+        for problem in findings:
+            click.echo(str(problem))
+        for problem in cautions:
+            click.echo(f"warning: {problem}")
+        click.echo(_verdict(len(findings), len(cautions)))
     ctx.exit(1 if findings else 0)
 
 
-def _findings(path: Path | None) -> Iterator[Problem]:
+def _shapes(problems: Iterable[Problem]) -> list[dict[str, str | None]]:
+    return [{"key": problem.key, "value": problem.value, "advice": problem.advice} for problem in problems]
+
+
+def _verdict(findings: int, cautions: int) -> str:
+    if findings:
+        return f"{findings} to put right"
+    plural = "" if cautions == 1 else "s"
+    return f"The configuration can be used; {cautions} warning{plural}." if cautions else "The configuration is good."
+
+
+def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
+    """Return what is wrong, and what should be looked at; faults of some keys hide nothing about the others."""
+    findings: list[Problem] = []
     try:
-        settings = read(Settings, path, os.environ).settings
-        if settings.tokens_file:
-            load_tokens(settings.tokens_file)
-        if settings.messages.templates:
-            _try_templates(settings)
+        loaded = read(Settings, path, os.environ)
     except SettingsError as error:
-        yield from error.problems
-        return
+        findings += error.problems
+        if not isinstance(error.rest, Loaded):
+            return findings, []
+        loaded = error.rest
+    for try_out in (_try_tokens, _try_templates, _try_database):
+        try:
+            try_out(loaded.settings)
+        except SettingsError as error:
+            findings += error.problems
+    return findings, list(warnings(loaded))
+
+
+def _try_tokens(settings: Settings) -> None:
+    if settings.tokens_file:
+        load_tokens(settings.tokens_file)
+
+
+def _try_database(settings: Settings) -> None:
     if settings.database_file is None:
         return
     folder = settings.database_file.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        yield Problem("database_url", f"the folder {folder} should be there and writable", repr(settings.database_url))
+        advice = f"the folder {folder} should be there and writable"
+        raise SettingsError([Problem("database_url", advice, repr(settings.database_url))])
 
 
 def _try_templates(settings: Settings) -> None:
     from service.dispatcher.messages_configured import SLACK, voice_of
 
-    voice_of(SLACK, settings)
+    if settings.messages.templates:
+        voice_of(SLACK, settings)
 
 
 @config.command()

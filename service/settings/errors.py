@@ -19,10 +19,14 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; lists every problem that was found."""
+    """The configuration cannot be used; lists every problem that was found.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `rest` is the configuration without the keys that are wrong, so that more can be checked; None where there is none.
+    """
+
+    def __init__(self, problems: list[Problem], rest: object = None) -> None:
         self.problems = tuple(problems)
+        self.rest = rest
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -5,10 +5,11 @@ from datetime import time, timedelta
 from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from service.settings.durations import PositiveDuration
 from service.settings.section import Section
-from service.settings.values import WEEKLY_REVIEW, Clock, Due, Severity, Weekday, Zone
+from service.settings.values import WEEKLY_REVIEW, Clock, Due, DueRule, Severity, Weekday, Zone, write_due
 
 DEADLINES: dict[str, dict[str, str | None]] = {
     "SEV-1": {"draft": "12h", "final": "48h"},
@@ -48,9 +49,22 @@ class Deadlines(Section):
         kept = {severity: _stages(given.get(severity, {}), default) for severity, default in DEADLINES.items()}
         return {**given, **kept}
 
+    @model_validator(mode="after")
+    def _owe_the_draft_first(self) -> Self:
+        for severity, stages in self.by_severity().items():
+            if stages.draft is not None and stages.final is not None and _latest(stages.draft) > _latest(stages.final):
+                advice = f"is later than {severity}.final ({write_due(stages.final)}); the draft comes first"
+                context = {"key": f"deadlines.{severity}.draft", "value": write_due(stages.draft)}
+                raise PydanticCustomError("mttx_key", advice, context)
+        return self
+
     def by_severity(self) -> dict[Severity, StageDeadlines]:
         """Return the deadlines of every severity, the worst first."""
         return {"SEV-1": self.sev_1, "SEV-2": self.sev_2, "SEV-3": self.sev_3, "SEV-4": self.sev_4}
+
+
+def _latest(due: DueRule) -> timedelta:
+    return due if isinstance(due, timedelta) else timedelta(weeks=1)
 
 
 def _stages(given: object, default: dict[str, str | None]) -> object:

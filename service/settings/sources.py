@@ -28,11 +28,15 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[M]):
-    """A configuration, the file it was read from (None: there is none), and where each key that was given came from."""
+    """A configuration, the file it was read from (None: there is none), and where each key that was given came from.
+
+    `nulls` are the keys whose value is null.
+    """
 
     settings: M
     file: Path | None
     origins: Mapping[str, str]
+    nulls: frozenset[str] = frozenset()
 
 
 def read(model: type[M], path: Path | None, environ: Mapping[str, str]) -> Loaded[M]:
@@ -49,13 +53,53 @@ def read(model: type[M], path: Path | None, environ: Mapping[str, str]) -> Loade
     for row, name, value in _from_environment(table, environ, problems):
         _put(tree, row.path, value)
         origins[row.key] = f"{origins[row.key]}, {name}" if row.structured and row.key in origins else name
+    nulls = frozenset(_nulls(tree))
+    settings: M | None
     try:
         settings = model.model_validate(tree)
     except ValidationError as error:
         problems += _problems(error, model, origins)
-    if problems:
+        settings = _rest(model, tree, error)
+    if settings is None:
         raise SettingsError(problems)
-    return Loaded(settings, file, origins)
+    loaded = Loaded(settings, file, origins, nulls)
+    if problems:
+        raise SettingsError(problems, loaded)
+    return loaded
+
+
+def _nulls(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        if value is None:
+            yield f"{above}{key}"
+        elif isinstance(value, Mapping):
+            yield from _nulls(value, f"{above}{key}.")
+
+
+def _rest(model: type[M], tree: dict[str, Any], error: ValidationError) -> M | None:
+    """Return the configuration without what is wrong; what only shows then is left out too, as long as that helps."""
+    for _ in range(len(model.model_fields)):
+        if True not in {_drop(tree, path) for path in _paths(error)}:
+            return None
+        try:
+            return model.model_validate(tree)
+        except ValidationError as again:
+            error = again
+    return None
+
+
+def _paths(error: ValidationError) -> Iterator[list[str]]:
+    for found in error.errors():
+        key = found.get("ctx", {}).get("key")
+        yield key.split(".") if key else [str(part) for part in found["loc"]]
+
+
+def _drop(tree: dict[str, Any], path: list[str]) -> bool:
+    """Take the deepest key of a path that there is out of the tree; says whether there was one."""
+    inner = tree.get(path[0]) if path else None
+    if isinstance(inner, dict) and _drop(inner, path[1:]):
+        return True
+    return bool(path) and tree.pop(path[0], tree) is not tree
 
 
 # --- the file -------------------------------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ def _due(written: object) -> DueRule:
     return allowance
 
 
-def _written_due(due: DueRule | None) -> str | None:
+def write_due(due: DueRule | None) -> str | None:
+    """Write a deadline as the configuration has it."""
     return format_duration(due) if isinstance(due, timedelta) else due
 
 
@@ -98,7 +99,7 @@ def _spaced(windows: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
 
 Zone = Annotated[ZoneInfo, PlainValidator(_zone), PlainSerializer(str, return_type=str)]
 Clock = Annotated[time, PlainValidator(_clock), PlainSerializer(lambda at: f"{at:%H:%M}", return_type=str)]
-Due = Annotated[DueRule, PlainValidator(_due), PlainSerializer(_written_due, return_type=str)]
+Due = Annotated[DueRule, PlainValidator(_due), PlainSerializer(write_due, return_type=str)]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Address = Annotated[str, AfterValidator(_address)]
