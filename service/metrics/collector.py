@@ -156,10 +156,9 @@ class Families:
                     if milestone in w.milestones
                 ),
             )
-        watched = {w.id: w for w in (*snapshot.watched_owing, *snapshot.watched_open)}
         yield _family(
             "mttx_incident_info",
-            (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in watched.values()),
+            (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in snapshot.watched_live),
         )
 
     def _owed(self, snapshot: Snapshot) -> Iterator[Family]:
@@ -250,7 +249,8 @@ def _done(snapshot: Snapshot, done: Done) -> Iterator[Family]:
 def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     hidden = snapshot.capped
     yield "mttx_incident_detected_timestamp_seconds", hidden["open"]
-    yield "mttx_postmortem_due_timestamp_seconds", hidden["draft"] + hidden["final"]
+    yield "mttx_incident_info", hidden["live"]
+    yield "mttx_postmortem_due_timestamp_seconds", hidden["owing"]
     yield "mttx_action_due_timestamp_seconds", hidden["actions"]
     yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select
@@ -61,7 +62,11 @@ class ActionUnverified:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it. The lists are capped, `capped` says how many are hidden; the mappings are counts."""
+    """All of it. The lists are capped, `capped` says how many are hidden; the mappings are counts.
+
+    `watched_open` has the incidents heard of last first, `watched_owing` those whose next stage is due first,
+    `watched_live` the first of both by turns.
+    """
 
     totals: Sequence[Total]
     open: dict[tuple[Severity, Phase], int]
@@ -69,6 +74,7 @@ class Snapshot:
     owed: dict[tuple[Severity, Stage, bool], int]
     watched_open: Sequence[Watched]
     watched_owing: Sequence[Watched]
+    watched_live: Sequence[Watched]
     actions: dict[tuple[str, bool], int]
     actions_due: Sequence[ActionDue]
     unverified: dict[str, int]
@@ -89,30 +95,26 @@ def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
     # By `stale_at`, whose index holds what is open and nothing else; by id, SQLite reads all incidents there ever were.
     heard_last = select(t.incidents).where(_OPEN).order_by(t.incidents.c.stale_at.desc(), t.incidents.c.id.desc())
     watched_open = _watched(connection, heard_last, cap)
-    watched_owing = [
-        watched
-        for stage in Stage
-        for watched in _watched(
-            connection, select(t.incidents).where(_DUE[stage].is_not(None)).order_by(_DUE[stage]), cap
-        )
-    ]
+    watched_owing = _watched_owing(connection, cap)
     actions_due = _actions_due(connection, cap)
     unverified = _unverified(connection)
-    owing = {stage: sum(n for (_, s, _), n in owed.items() if s is stage) for stage in Stage}
+    open_count, owing = sum(open_counts.values()), _owing(connection, sum(owed.values()), cap)
     return Snapshot(
         totals=_totals(connection),
         open=open_counts,
         stale=connection.scalar(select(func.count()).where(t.incidents.c.stale_at < now)) or 0,
         owed=owed,
         watched_open=watched_open,
-        watched_owing=list({w.id: w for w in watched_owing}.values()),
+        watched_owing=watched_owing,
+        watched_live=by_turns(watched_open, watched_owing)[:cap],
         actions=actions,
         actions_due=actions_due,
         unverified=unverified,
         actions_unverified=_actions_unverified(connection, cap),
         capped={
-            "open": max(0, sum(open_counts.values()) - cap),
-            **{stage.value: max(0, owing[stage] - cap) for stage in Stage},
+            "open": max(0, open_count - cap),
+            "owing": max(0, owing - cap),
+            "live": max(0, _live(connection, open_count + owing, cap) - cap),
             "actions": max(0, _dated_actions(connection) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
         },
@@ -168,6 +170,40 @@ def _owed(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, 
         for severity, late, count in connection.execute(query.group_by(t.incidents.c.severity, overdue)):
             counts[Severity(severity), stage, bool(late)] = count
     return counts
+
+
+def _owing(connection: Connection, stages: int, cap: int) -> int:
+    """Return how many incidents owe these stages: fewer, where one owes both. Below the cap it does not matter."""
+    if stages <= cap:
+        return stages
+    both = select(func.count()).where(*(due_at.is_not(None) for due_at in _DUE.values()))
+    return stages - (connection.scalar(both) or 0)
+
+
+def _live(connection: Connection, at_most: int, cap: int) -> int:
+    """Return how many incidents are open or owe a stage; `at_most` counts those that are both twice."""
+    if at_most <= cap:
+        return at_most
+    both = select(func.count()).where(_OPEN, or_(*(due_at.is_not(None) for due_at in _DUE.values())))
+    return at_most - (connection.scalar(both) or 0)
+
+
+def _watched_owing(connection: Connection, cap: int) -> list[Watched]:
+    """Return the incidents whose next stage is due first: they are among the first of each stage."""
+    queries = (select(t.incidents).where(due_at.is_not(None)).order_by(due_at) for due_at in _DUE.values())
+    owing = {watched.id: watched for query in queries for watched in _watched(connection, query, cap)}
+    return sorted(owing.values(), key=by_next_stage)[:cap]
+
+
+def by_turns(first: Sequence[Watched], second: Sequence[Watched]) -> list[Watched]:
+    """Return the incidents of two lists, one of each by turns, and each once."""
+    turns = chain.from_iterable(zip_longest(first, second))
+    return list({watched.id: watched for watched in turns if watched is not None}.values())
+
+
+def by_next_stage(watched: Watched) -> tuple[datetime, int]:
+    """Return the key by which incidents that owe a stage are sorted."""
+    return min(watched.due.values()), watched.id
 
 
 def _watched(connection: Connection, query: Select[Any], cap: int) -> list[Watched]:

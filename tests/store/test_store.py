@@ -303,8 +303,23 @@ def test_it_lists_no_more_than_the_cap_and_counts_all(house):
     found = house.snapshot(cap=2)
     assert [w.id for w in found.watched_open] == [5, 4]
     assert len(found.actions_due) == 2
-    assert found.capped == {"open": 3, "draft": 3, "final": 3, "actions": 3, "unverified": 0}
+    assert found.capped == {"open": 3, "owing": 3, "live": 3, "actions": 3, "unverified": 0}
     assert sum(found.open.values()) == 5
+
+
+def test_an_incident_counts_once_however_many_stages_it_owes(house):
+    """One that is over owes both stages, one that is over the final only, one is open and owes both."""
+    house.open(event(K.DETECTED), event(K.RESOLVED, 5))
+    house.open(event(K.DETECTED, 1), event(K.RESOLVED, 5), event(K.POSTMORTEM_DRAFTED, 6))
+    house.open(event(K.DETECTED, 2))
+    for cap in range(4):
+        found = house.snapshot(cap=cap)
+        assert (found.capped["open"], found.capped["owing"], found.capped["live"]) == (
+            max(0, 1 - cap),
+            3 - cap,
+            3 - cap,
+        )
+        assert [len(some) for some in (found.watched_owing, found.watched_live)] == [cap, cap]
 
 
 def test_it_watches_what_is_due_soonest(house):

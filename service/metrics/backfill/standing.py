@@ -8,7 +8,7 @@ from service.domain.actions import ActionState
 from service.domain.incident import Incident
 from service.domain.policy import Severity, Stage
 from service.domain.totals import Increment, Total
-from service.store.snapshot import ActionDue, ActionUnverified, Snapshot, Watched
+from service.store.snapshot import ActionDue, ActionUnverified, Snapshot, Watched, by_next_stage, by_turns
 
 
 class Totals:
@@ -77,21 +77,25 @@ def snapshot(live: Sequence[Incident], totals: Sequence[Total], now: datetime, c
     dated = sorted(((a.due_at, i, a) for i, a in to_do if a.due_at is not None), key=lambda x: x[:2])
     done = [(i, a) for i, a in actions if a.state is ActionState.COMPLETED]
     completed = sorted(((a.completed_at, i, a) for i, a in done if a.completed_at is not None), key=lambda x: x[:2])
-    first = [i for stage in Stage for _, i in owing[stage][:cap]]
+    owing_live = {i.id: i for stage in Stage for _, i in owing[stage]}
+    watched_owing = sorted((_watched(i) for i in owing_live.values()), key=by_next_stage)[:cap]
+    watched_open = [_watched(i) for i in opened[:cap]]
     return Snapshot(
         totals=totals,
         open=dict(Counter((i.severity, i.phase) for i in opened)),
         stale=sum(1 for i in opened if i.stale_at is not None and i.stale_at < now),
         owed=dict(Counter((i.severity, stage, due < now) for stage in Stage for due, i in owing[stage])),
-        watched_open=[_watched(i) for i in opened[:cap]],
-        watched_owing=[_watched(i) for i in {i.id: i for i in first}.values()],
+        watched_open=watched_open,
+        watched_owing=watched_owing,
+        watched_live=by_turns(watched_open, watched_owing)[:cap],
         actions=dict(Counter((a.action_type, a.overdue(now)) for _, a in to_do)),
         actions_due=[ActionDue(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
         unverified=dict(Counter(a.action_type for _, a in done)),
         actions_unverified=[ActionUnverified(i, a.action_id, a.action_type, at) for at, i, a in completed[:cap]],
         capped={
             "open": max(0, len(opened) - cap),
-            **{stage.value: max(0, len(owing[stage]) - cap) for stage in Stage},
+            "owing": max(0, len(owing_live) - cap),
+            "live": max(0, len({i.id for i in opened} | owing_live.keys()) - cap),
             "actions": max(0, len(dated) - cap),
             "unverified": max(0, len(done) - cap),
         },
