@@ -48,7 +48,8 @@ def grafana_dispatcher(settings: Settings, queue: Queue, tally: Tally, clock: Ca
     ]
     view = View(settings.display_timezone, settings.public_url)
     target = GrafanaTarget(Annotations(connection), view, copies, close=connection.close)
-    return Dispatcher(queue, target, tally, clock, lease=MOST_REQUESTS * grafana.timeout + _SPARE)
+    lease = MOST_REQUESTS * grafana.timeout + _SPARE
+    return Dispatcher(queue, target, tally, clock, lease=lease, credential=grafana.read_token)
 
 
 def message_dispatcher(
@@ -59,12 +60,13 @@ def message_dispatcher(
     When it starts, what is open or owed is marked: it may have come before the chat, or under other rules.
     """
     target, review = message_target(name, settings, store, policy)
-    timeout = settings.slack.timeout if name == SLACK else settings.webhook.timeout
+    place = settings.slack if name == SLACK else settings.webhook
     return Dispatcher(
         store.outbox,
         target,
         tally,
         clock,
-        lease=MOST_REQUESTS_OF_A_MESSAGE * timeout + _SPARE,
+        lease=MOST_REQUESTS_OF_A_MESSAGE * place.timeout + _SPARE,
         prepare=lambda now: store.outbox.enlist(name, review.first(now), now),
+        credential=place.read_credential,
     )

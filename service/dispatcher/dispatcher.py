@@ -24,6 +24,9 @@ BATCH_TIME = timedelta(seconds=2)
 """After which a batch begins nothing new, so that a slow target does not hold rows that others could deliver."""
 PROBE = timedelta(minutes=5)
 """How often a target that refuses us is asked again: somebody may have given the token its rights."""
+MOST_ATTEMPTS = 12
+"""After so many failures (about 25 minutes) of one delivery alone it rests, where others get through meanwhile."""
+MEANWHILE = timedelta(minutes=30)
 IDLE_SECONDS = 1.0
 SET_BACK = timedelta(seconds=1)
 """A clock that is behind itself by more than this was set back: what waits for an instant would wait for hours."""
@@ -36,7 +39,8 @@ class Dispatcher:
     """Delivers what waits for one target. `step` says whether it found work; `start` runs steps in a thread.
 
     `lease` is how long a claim may take at the most; `random` gives numbers from 0 to 1; `prepare` is called once,
-    before the first step of the thread.
+    before the first step of the thread; `credential` returns what we get in with, or raises OSError: where the target
+    has refused it, another one is tried at once.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Dispatcher:
         lease: timedelta,
         random: Callable[[], float] = _RANDOM,
         prepare: Callable[[datetime], None] = lambda _: None,
+        credential: Callable[[], object] = lambda: None,
     ) -> None:
         self._queue = queue
         self._target = target
@@ -57,6 +62,9 @@ class Dispatcher:
         self._lease = lease
         self._random = random
         self._prepare = prepare
+        self._credential = credential
+        self._used: object = None  # the credential as it was when the last step began
+        self._delivered_at: datetime | None = None
         self._failures = 0
         self._paused_until: datetime | None = None
         self._last: datetime | None = None  # the time of the last step
@@ -86,7 +94,7 @@ class Dispatcher:
             self._queue.resume(self._target.name, now)
             self._paused_until = None
         self._last = now
-        if self._paused_until is not None and now < self._paused_until:
+        if self._rests(now):
             return False
         claims = self._queue.claim(self._target.name, now, self._lease, 1 if self._failures else BATCH)
         if not claims:
@@ -100,6 +108,24 @@ class Dispatcher:
             raise
         self._queue.settle(results, self._clock())
         return True
+
+    def _rests(self, now: datetime) -> bool:
+        """Say whether it is too early to ask the target again; after a refusal another credential is tried at once."""
+        before, self._used = self._used, self._current_credential()
+        if self._paused_until is None or now >= self._paused_until:
+            return False
+        if self.trouble is None or not self.trouble.permanent or self._used == before:
+            return True
+        log.info("%s: there is another credential; trying again", self._target.name)
+        self._queue.resume(self._target.name, now)
+        self._paused_until = None
+        return False
+
+    def _current_credential(self) -> object:
+        try:
+            return self._credential()
+        except (OSError, ValueError):
+            return None
 
     @property
     def failures(self) -> int:
@@ -137,7 +163,7 @@ class Dispatcher:
             return Postponed(claim, self._clock())
         except DeliveryError as error:
             return self._failed(claim, error, plan.planned)
-        self._failures, self._paused_until, self.trouble = 0, None, None
+        self._failures, self._paused_until, self.trouble, self._delivered_at = 0, None, None, now
         self._tally.delivered(self._target.name)
         return Delivered(claim, remote_id, plan.digest, plan.planned)
 
@@ -150,12 +176,20 @@ class Dispatcher:
         if not error.everything and error.permanent:
             return Stopped(claim, error.reason, planned)
         if not error.everything:
+            if self._keeps_failing(claim, now):
+                log.error("%s: given up after %d attempts: %s", self._target.name, claim.attempts + 1, error)
+                return Stopped(claim, error.reason, planned)
             return Postponed(claim, now + wait_after(claim.attempts + 1, error.retry_after, self._random))
         self._failures += 1
         self.trouble = error
         wait = PROBE if error.permanent else wait_after(self._failures, error.retry_after, self._random)
         self._paused_until = now + wait
         return Postponed(claim, self._paused_until)
+
+    def _keeps_failing(self, claim: Claim, now: datetime) -> bool:
+        """Say whether a delivery fails by itself: again and again, while others get through."""
+        others = self._delivered_at is not None and now - self._delivered_at <= MEANWHILE
+        return others and claim.attempts + 1 >= MOST_ATTEMPTS
 
     # -- the thread --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from service.clients.delivery import DeliveryError, Reason
 from service.clients.grafana import Stored
+from service.dispatcher.grafana_tags import TagMaker
 from service.dispatcher.target import LeaseLost, Plan
 from service.domain.incident import Incident
 from service.domain.policy import Severity
@@ -47,6 +48,12 @@ class Annotations(Protocol):
     def has_dashboard(self, uid: str) -> bool:
         """Say whether there is such a dashboard."""
 
+    def has_tag(self, tag: str) -> bool:
+        """Say whether any annotation has a tag."""
+
+    def needs_tags_first(self) -> bool:
+        """Say whether an update may fail on a tag that no annotation had before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Copies:
@@ -75,6 +82,7 @@ class GrafanaTarget:
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._annotations = annotations
+        self._tags = TagMaker(annotations)
         self._view = view
         self._copies = copies
         self.close = close
@@ -127,7 +135,9 @@ class GrafanaTarget:
         if annotation.retired:
             return None
         if claim.place and not self._annotations.has_dashboard(claim.place):
-            raise DeliveryError(Reason.REJECTED, f"Grafana has no dashboard {claim.place!r}", permanent=True)
+            raise DeliveryError(
+                Reason.REJECTED, f"Grafana has no dashboard {claim.place!r} that the token may see", permanent=True
+            )
         if not still_ours():
             raise LeaseLost
         return self._annotations.add(annotation, claim.place or None)
@@ -142,20 +152,24 @@ class GrafanaTarget:
             return None
         found = self._annotations.find(annotation.key)
         for other in found[1:]:
-            self._annotations.patch(other.id, duplicate(annotation))
+            self._patch(other, duplicate(annotation))
         return found[0] if found else None
 
     def _bring_to(self, there: Stored, annotation: Annotation) -> None:
         """Change an annotation where it differs, and read it back: some versions keep or lose the end at a PATCH."""
         if there.shows(annotation):
             return
-        self._annotations.patch(there.id, annotation)
+        self._patch(there, annotation)
         if self._spans(there.id, annotation):
             return
         self._annotations.put(there.id, annotation)
         if not self._spans(there.id, annotation):
             msg = f"Grafana does not keep the times of annotation {there.id}"
             raise DeliveryError(Reason.REJECTED, msg, permanent=True)
+
+    def _patch(self, there: Stored, annotation: Annotation) -> None:
+        self._tags.prepare(there.tags, annotation)
+        self._annotations.patch(there.id, annotation)
 
     def _spans(self, annotation_id: int, annotation: Annotation) -> bool:
         there = self._annotations.get(annotation_id)

@@ -118,6 +118,10 @@ class Slack(Section):
         """Return the bot's token. Raises OSError where its file cannot be read."""
         return _read(self.token, self.token_file)
 
+    def read_credential(self) -> tuple[str | None, ...]:
+        """Return everything that lets us in. Raises OSError where a file cannot be read."""
+        return self.read_webhook_url(), self.read_token()
+
 
 class Webhook(Section):
     """Messages as JSON to any other system."""
@@ -147,6 +151,10 @@ class Webhook(Section):
     def read_url(self) -> str | None:
         """Return the address. Raises OSError where its file cannot be read."""
         return _read(self.url, self.url_file)
+
+    def read_credential(self) -> tuple[str | None, ...]:
+        """Return everything that lets us in. Raises OSError where a file cannot be read."""
+        return self.read_url(), _read(self.token, self.token_file)
 
     @property
     def token_reader(self) -> Callable[[], str | None] | None:

@@ -6,7 +6,7 @@ from tests.dispatcher.site import Site
 from tests.grafana.loopback import KINDS, Grafana
 
 
-@pytest.fixture(params=["10.1"])
+@pytest.fixture(params=KINDS)
 def grafana(request):
     with Grafana(**KINDS[request.param]) as running:
         yield running

@@ -102,7 +102,7 @@ def test_it_hides_the_point_of_an_event_that_was_retracted(site):
     site.tell(1, EventKind.RETRACTED, 8, data={"event_id": "ack"})
     site.deliver()
     assert site.spans() == [("INC-1", "incident", 0, 0)]
-    (hidden,) = site.grafana.annotations.seen_with("mttx-retired")
+    (hidden,) = site.grafana.hidden()
     assert hidden["text"].startswith("<b>Withdrawn</b>")
     assert site.grafana.requests("DELETE") == []
 
@@ -127,7 +127,7 @@ def test_it_hides_the_region_of_an_incident_that_was_merged(site):
     site.tell(second, EventKind.MERGED, 10, data={"into": f"INC-{first}"})
     site.deliver()
     assert site.spans() == [("INC-1", "acknowledged", 6, 6), ("INC-1", "incident", 0, 0)]
-    (hidden,) = site.grafana.annotations.seen_with("mttx-retired")
+    (hidden,) = site.grafana.hidden()
     assert hidden["text"].startswith("<b>Merged into INC-1</b>")
     assert "incident:INC-2" in hidden["tags"]
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from service.dispatcher.dispatcher import BATCH, PROBE
+from service.dispatcher.dispatcher import BATCH, MOST_ATTEMPTS, PROBE
 from service.dispatcher.patience import LONGEST, wait_after
 from service.domain.events import EventKind
+from service.domain.policy import Severity
 from service.store import StoreUnavailable
 from tests.builders import alert, at, event
 from tests.grafana.loopback import TOKEN
@@ -63,10 +64,10 @@ def test_it_has_exactly_one_region_where_the_answer_was_lost(site, outcome, meth
     site.send(alert(0, 42))
     assert dispatcher.step()
     assert site.waiting().pending == 1
-    assert len(site.grafana.annotations.rows) == 1
+    assert len(site.grafana.regions()) == 1
     site.deliver(dispatcher)
     assert site.spans() == [("INC-1", "incident", 0, 42)]
-    assert len(site.grafana.requests("POST", "/annotations")) == 1
+    assert len(site.grafana.created()) == 1
 
 
 @pytest.mark.parametrize(
@@ -119,9 +120,42 @@ def test_it_takes_a_renewed_token_from_its_file(open_site, tmp_path):
     dispatcher = site.dispatcher()
     dispatcher.step()
     assert site.tally.failures == {"unauthorized": 1}
+    assert not dispatcher.step()
     file.write_text(TOKEN + "\n")
-    site.deliver(dispatcher)
+    assert dispatcher.step()  # at once, not at the next probe
     assert len(site.spans()) == 1
+
+
+def test_it_takes_a_token_whose_file_comes_later(open_site, tmp_path):
+    site = open_site(token=None, token_file=tmp_path / "later")
+    site.send(alert(0))
+    dispatcher = site.dispatcher()
+    dispatcher.step()
+    assert not dispatcher.step()
+    (tmp_path / "later").write_text(TOKEN)
+    assert dispatcher.step()
+    assert len(site.spans()) == 1
+
+
+def test_it_stops_where_the_token_was_deleted(site):
+    """Grafana 9 calls that a failure of its own (500)."""
+    site.grafana.delete_token(TOKEN)
+    groups(site, 3)
+    dispatcher = site.dispatcher()
+    assert dispatcher.step()
+    assert not dispatcher.step()
+    assert len(site.grafana.asked) == 1
+    assert site.tally.failures == {"unauthorized": 1}
+    assert "mttx grafana bootstrap" in str(dispatcher.trouble)
+
+
+def test_it_says_which_role_a_viewer_lacks(site):
+    site.grafana.tokens = {TOKEN: "Viewer"}
+    site.send(alert(0))
+    dispatcher = site.dispatcher()
+    dispatcher.step()
+    assert site.tally.failures == {"forbidden": 1}
+    assert "give the service account the role Editor" in str(dispatcher.trouble)
 
 
 def test_it_stops_where_the_token_cannot_be_read(open_site, tmp_path):
@@ -206,13 +240,65 @@ def test_it_is_not_held_up_by_one_incident_that_grafana_fails_on(site):
     assert site.waiting().pending == 1
 
 
-def test_it_makes_again_what_an_admin_deleted_when_it_changes(site):
-    site.send(alert(0))
+def test_it_rests_with_one_incident_that_grafana_fails_on_again_and_again(site, caplog):
+    """Others get through, so that it is no outage: it is counted, named in the log, and tried again once it changes."""
+    groups(site, 1)
     dispatcher = site.deliver()
-    site.grafana.annotations.delete(1)
+    site.grafana.fail_while(500, method="PATCH")
+    site.send(alert(0, 42, fingerprint="f0", group="g0"))
+    for n in range(1, MOST_ATTEMPTS + 1):
+        site.send(alert(60 * n, fingerprint=f"f{n}", group=f"g{n}"))
+        dispatcher.step()
+        site.now += LONGEST
+    assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
+    assert site.tally.failures == {"server_error": MOST_ATTEMPTS}
+    assert "given up after 12 attempts" in caplog.text
+    assert "failed with 500 on PATCH /api/annotations/1" in caplog.text
+    site.grafana.work_again()
+    site.tell(1, EventKind.ACKNOWLEDGED, 3)
+    site.deliver(dispatcher)
+    assert ("INC-1", "incident", 0, 42) in site.spans()
+
+
+def test_it_does_not_give_up_while_grafana_fails_on_everything(site):
+    """Its database may be down: 500 for whatever is asked."""
+    site.grafana.fail_while(500)
+    groups(site, 2)
+    dispatcher = site.dispatcher()
+    for _ in range(2 * MOST_ATTEMPTS):
+        dispatcher.step()
+        site.now += LONGEST
+    assert (site.waiting().pending, site.waiting().stopped) == (2, 0)
+    site.grafana.work_again()
+    site.deliver(dispatcher)
+    assert len(site.spans()) == 2
+
+
+def test_it_makes_again_what_an_admin_deleted_when_it_changes(site):
+    """The region and its points: the state that all of them name is another one."""
+    site.send(alert(0))
+    site.tell(1, EventKind.ACKNOWLEDGED, 3)
+    dispatcher = site.deliver()
+    site.grafana.annotations.delete(0)
     site.send(alert(0, 42))
     site.deliver(dispatcher)
-    assert site.spans() == [("INC-1", "incident", 0, 42)]
+    assert site.spans() == [("INC-1", "acknowledged", 3, 3), ("INC-1", "incident", 0, 42)]
+
+
+def test_it_has_tags_made_once_where_grafana_cannot_make_one_during_an_update(site):
+    """One annotation, which no dashboard shows, brings them all; a Grafana that needs none gets none."""
+    groups(site, 3)
+    site.deliver()
+    for n in range(3):
+        site.send(alert(60 * n, 60 * n + 42, fingerprint=f"f{n}", group=f"g{n}"))
+    site.deliver(site.dispatcher())
+    site.tell(1, EventKind.SEVERITY_CHANGED, 70, severity=Severity.SEV_1)
+    site.tell(2, EventKind.DISMISSED, 71)
+    site.deliver(site.dispatcher())  # another process
+    assert len(site.spans()) == 4
+    assert sum(site.tally.failures.values()) == 0
+    holders = [row for row in site.grafana.annotations.rows.values() if row["text"].startswith("<b>Tags of")]
+    assert len(holders) == (1 if site.grafana.release < (10, 1) else 0)
 
 
 def test_it_never_writes_over_an_annotation_of_somebody_else(site):
@@ -258,7 +344,7 @@ def test_it_hides_second_copies(site):
         pass
     site.deliver(dispatcher)
     assert [row["id"] for row in site.grafana.regions()] == [1]
-    assert len(site.grafana.annotations.seen_with("mttx-retired")) == 2
+    assert len(site.grafana.hidden()) == 2
 
 
 def test_it_does_not_take_the_annotation_of_another_installation_for_its_own(site, tmp_path):
@@ -320,7 +406,7 @@ def test_it_looks_again_where_it_lost_its_claim_while_delivering(site):
     site.grafana.work_again()
     site.deliver()
     assert len(site.spans()) == 1
-    assert len(site.grafana.annotations.seen_with("mttx-retired")) == 1
+    assert len(site.grafana.hidden()) == 1
 
 
 def test_it_gives_back_what_it_does_not_get_to(site):

@@ -107,6 +107,14 @@ class Grafana:
         """Return what dashboards show: the regions and points with the tag `mttx`."""
         return self.annotations.seen_with("mttx")
 
+    def created(self):
+        """Return what was created but for the annotation that only holds tags."""
+        return [body for body in self.bodies("POST") if not body.get("text", "").startswith("<b>Tags of")]
+
+    def hidden(self):
+        """Return what was taken off the dashboards, without the annotation that only holds tags."""
+        return [row for row in self.annotations.seen_with("mttx-retired") if not row["text"].startswith("<b>Tags of")]
+
     def delete_token(self, token):
         """Take a token away, as somebody does in the browser."""
         del self.tokens[token]

@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from service.clients.grafana.access import Rights
 from service.clients.grafana.connection import Connection
 from service.render.annotations import KEY_TAG, Annotation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIMIT = 100
 """How many annotations with the same key are looked for; one is what should be there."""
+_UPDATES_MAKE_TAGS = (10, 1)
+"""The first release that makes tags during an update on every database (grafana/grafana#58305, #71199)."""
 MOST = 10_000
 """How many annotations of a stretch of time are asked for; Grafana itself knows no limit."""
 
@@ -54,6 +57,7 @@ class Annotations:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._release: tuple[int, ...] | None = None
 
     def get(self, annotation_id: int) -> Stored | None:
         """Read one; None where it is gone, which is 403 for a token that may not read every kind of annotation."""
@@ -110,6 +114,20 @@ class Annotations:
         """
         return self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}") is not None
 
+    def has_tag(self, tag: str) -> bool:
+        """Say whether any annotation of the organisation has a tag."""
+        with self._connection.asking() as api:
+            found = api.annotations.find_annotations(ann_type="annotation", tags=[quote(tag, safe="")], limit=1)
+        return bool(self._listed(found))
+
+    def needs_tags_first(self) -> bool:
+        """Say whether an update may fail on a tag that no annotation had before: up to 10.0, on SQLite, which Grafana
+        keeps to itself; and where it keeps its version to itself.
+        """
+        if self._release is None:
+            self._release = _release(Rights(self._connection).version())
+        return self._release < _UPDATES_MAKE_TAGS
+
     def _change(self, method: str, annotation_id: int, annotation: Annotation) -> None:
         time, time_end = _span(annotation)
         with self._connection.asking() as api:
@@ -136,6 +154,10 @@ class Annotations:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._connection.unexpected(answer) from error
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 def _span(annotation: Annotation) -> tuple[int, int]:
