@@ -43,6 +43,7 @@ def _refusals() -> Iterator[None]:
 @click.group()
 def db() -> None:
     """Look after the database: backup, restore, copy, prune."""
+    os.umask(0o077)
 
 
 @db.command()

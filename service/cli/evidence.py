@@ -38,6 +38,7 @@ def evidence() -> None:
     (default http://127.0.0.1:9877), with the token in MTTX_TOKEN or MTTX_TOKEN_FILE, and the archive's SHA-256 is
     recorded there.
     """
+    os.umask(0o077)
 
 
 @evidence.command()

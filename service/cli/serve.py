@@ -48,6 +48,7 @@ _log = logging.getLogger(__name__)
 @click.option("--listen", metavar="HOST:PORT", help="The address to serve on; overrides `listen`.")
 def serve(path: Path | None, listen: str | None) -> None:
     """Take in alerts and serve the metrics, until SIGTERM or Ctrl-C."""
+    os.umask(0o077)  # the database and what is made of it is for the service's user alone
     environ = {**os.environ, "MTTX_LISTEN": listen} if listen else os.environ
     loaded = read(Settings, path, environ)
     settings = loaded.settings

@@ -3,12 +3,13 @@
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from service.store.engine import StoreRefused, is_file, parse
 from service.store.locks import FileLock
@@ -28,8 +29,8 @@ def back_up(database_url: str, target: Path) -> int:
         raise StoreRefused(f"there is no database at {source}")
     if target.exists():
         raise StoreRefused(f"{target} is there already; it is not written over")
-    with _part(target) as part:
-        with _failures(f"cannot back up {source} to {target}"), closing(_read_only(source)) as connection:
+    with _failures(f"cannot back up {source} to {target}"), _part(target) as part:
+        with closing(_read_only(source)) as connection:
             connection.execute("VACUUM INTO ?", (str(part),))
         _check(part)
         _sync(part)
@@ -42,7 +43,8 @@ def restore(backup: Path, database_url: str, now: datetime, *, replace: bool) ->
     """Put a backup in the place of the database; returns where the database that was there is kept, if one was.
 
     The service must not run. Raises `StoreRefused` for a file that is no sound database, or that a newer version wrote,
-    and, without `replace`, where there is a database already. What was there is moved aside, never deleted.
+    and, without `replace`, where there is a database already. What was there is kept aside, never deleted. At every
+    moment one of the two is in its place, whole; the new one has the mode and the owner that the old one had.
     """
     target = _file(database_url)
     _check(backup)
@@ -51,11 +53,14 @@ def restore(backup: Path, database_url: str, now: datetime, *, replace: bool) ->
     try:
         if target.exists() and not replace:
             raise StoreRefused(f"{target} is there already; --replace moves it aside")
-        with _part(target) as part, _failures(f"cannot restore {backup} to {target}"):
-            shutil.copyfile(backup, part)
+        with _failures(f"cannot restore {backup} to {target}"), _part(target) as part:
+            with closing(_read_only(backup)) as connection:  # with what its log still holds
+                connection.execute("VACUUM INTO ?", (str(part),))
+            _check(part)
+            _take_after(target, part)
             _sync(part)
-            aside = _move_aside(target, now)
-            part.rename(target)
+            aside = _keep_aside(target, now)
+            part.replace(target)
             _sync(target.parent)
         return aside
     finally:
@@ -81,7 +86,7 @@ def _check(path: Path) -> None:
         [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise StoreRefused(f"{path} is damaged: {found}")
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=NullPool)
     try:
         if not knows(engine):
             raise StoreRefused(f"{path} is no database of this version's mttx-exporter or of an older one")
@@ -89,28 +94,62 @@ def _check(path: Path) -> None:
         engine.dispose()
 
 
-def _move_aside(target: Path, now: datetime) -> Path | None:
+def _take_after(target: Path, part: Path) -> None:
+    """Give the new file the owner and the mode of the one whose place it takes."""
+    if target.exists():
+        before = target.stat()
+        with suppress(PermissionError):  # only root may give files away, and need not, as the service's own user
+            os.chown(part, before.st_uid, before.st_gid)
+        part.chmod(stat.S_IMODE(before.st_mode))
+
+
+def _keep_aside(target: Path, now: datetime) -> Path | None:
+    """Give the files of the database a second name, and take away the first of all but the database itself.
+
+    Its log is worked in before: SQLite would take a log that was left behind for that of the backup.
+    """
+    _work_in_the_log(target)
     parts = [part for part in PARTS if target.with_name(target.name + part).exists()]
     if not parts:
         return None
     aside = target.with_name(f"{target.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     if aside.exists():
         raise StoreRefused(f"{aside} is there already; try again in a second")
-    for part in parts:  # without its database too: SQLite would take a log that was left behind for the backup's own
-        with suppress(FileNotFoundError):
-            target.with_name(target.name + part).rename(aside.with_name(aside.name + part))
+    for part in parts:
+        _second_name(target.with_name(target.name + part), aside.with_name(aside.name + part))
+    _sync(target.parent)
+    for part in PARTS[1:]:
+        target.with_name(target.name + part).unlink(missing_ok=True)
     return aside
+
+
+def _work_in_the_log(target: Path) -> None:
+    """Leave the database in one file, if it is sound; what is damaged is kept as it is."""
+    if target.exists():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _second_name(path: Path, name: Path) -> None:
+    try:
+        os.link(path, name)
+    except OSError:  # some file systems have no second names
+        shutil.copy2(path, name)
 
 
 @contextmanager
 def _part(target: Path) -> Iterator[Path]:
     """Give the name of an unfinished file beside the target; what is left of it goes away however it ends."""
     part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
+    leftovers = [part.with_name(part.name + end) for end in (*PARTS, "-journal")]
+    for path in leftovers:
+        path.unlink(missing_ok=True)
     try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         yield part
     finally:
-        part.unlink(missing_ok=True)
+        for path in leftovers:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

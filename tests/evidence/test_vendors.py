@@ -64,6 +64,7 @@ def test_none_is_in_a_bundle_of_a_log_with_all_of_them_and_it_says_what_was_foun
     command = ["evidence", "collect", *window, "--out", str(bundle), "--config", str(config)]
     result = CliRunner().invoke(main, command, env={"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db"})
     assert result.exit_code == 0, result.output
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("it.zip*")} == {0o600}
     with zipfile.ZipFile(bundle) as archive:
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
     manifest = json.loads(texts["manifest.json"])

@@ -147,6 +147,8 @@ def test_what_was_collected_is_recorded_and_can_be_proved(exporter, incident):
     told = exporter.incident()
     assert told["checks"]["evidence"] == "passed"
     (note,) = [event for event in told["events"] if "evidence_collected" in event["data"]]
+    written = [*exporter.home.glob("mttx.db*"), *exporter.home.glob("it.zip*")]
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
 
     path = exporter.home / "it.zip"
     path.write_bytes(path.read_bytes()[:-1] + b"\0")

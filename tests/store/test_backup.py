@@ -3,6 +3,8 @@
 import os
 import sqlite3
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +162,80 @@ def test_it_is_for_sqlite_only(tmp_path):
 def test_it_backs_up_nothing_that_is_not_there(url, tmp_path):
     with pytest.raises(StoreRefused, match="there is no database"):
         back_up(url, tmp_path / "backup.db")
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_a_backup_is_for_its_owner_alone_whatever_the_umask(live, tmp_path):
+    before = os.umask(0o022)
+    try:
+        back_up(live.url, tmp_path / "backup.db")
+        restore(tmp_path / "backup.db", f"sqlite:///{tmp_path}/new.db", at(0), replace=False)
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "backup.db") == mode(tmp_path / "new.db") == 0o600
+
+
+def test_a_restored_database_keeps_the_mode_of_the_one_before(live, tmp_path):
+    back_up(live.url, tmp_path / "backup.db")
+    live.close()
+    (tmp_path / "mttx.db").chmod(0o640)
+    restore(tmp_path / "backup.db", live.url, at(0), replace=True)
+    assert mode(tmp_path / "mttx.db") == 0o640
+
+
+@pytest.mark.parametrize("name", ["a b#c.db", "what?mode=rw.db", "100%.db"])
+def test_a_name_may_have_any_signs_and_nothing_else_is_left_behind(live, tmp_path, name):
+    fire(live, "one")
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    back_up(live.url, folder / name)
+    live.close()
+    assert [path.name for path in folder.iterdir()] == [name]
+    restore(folder / name, live.url, at(0), replace=True)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert incidents(live.url) == [1]
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("step", range(24))
+def test_a_crash_at_any_step_of_a_restore_leaves_one_whole_database(live, tmp_path, monkeypatch, step):
+    fire(live, "before")
+    back_up(live.url, tmp_path / "backup.db")
+    fire(live, "after")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for part in ("mttx.db", "mttx.db-wal"):
+        (killed / part).write_bytes((tmp_path / part).read_bytes())
+    url, calls = f"sqlite:///{killed}/mttx.db", iter(range(100))
+
+    def crashing(real):
+        def call(*args, **more):
+            if next(calls) == step:
+                raise Crash
+            return real(*args, **more)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, names in ((os, ("link", "fsync")), (Path, ("replace", "rename", "unlink", "chmod"))):
+            for name in names:
+                patch.setattr(owner, name, crashing(getattr(owner, name)))
+        with suppress(Crash):
+            restore(tmp_path / "backup.db", url, at(0), replace=True)
+    assert incidents(url) in ([2, 1], [1])
+
+
+def test_what_the_log_of_a_backup_still_holds_is_restored_too(live, tmp_path):
+    fire(live, "one")
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for part in ("mttx.db", "mttx.db-wal"):
+        (copied / part).write_bytes((tmp_path / part).read_bytes())
+    restore(copied / "mttx.db", f"sqlite:///{tmp_path}/new.db", at(0), replace=False)
+    assert incidents(f"sqlite:///{tmp_path}/new.db") == [1]
