@@ -28,9 +28,9 @@ from service.intake import alertmanager, lifecycle
 from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.intake.severities import SeverityRules
 from service.metrics.collector import IncidentCollector, ProcessCollector
-from service.metrics.exposition import exposition, registry
+from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
-from service.metrics.outbox import DeliveryTally, OutboxCollector
+from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
 from service.metrics.tally import Tally
 from service.recorder.commands import CloseStale, Command, PruneDeliveries
 from service.recorder.upkeep import Upkeep
@@ -79,11 +79,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     incidents = IncidentCollector(measuring, policy, now)
     process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
-    outbox = (
-        [OutboxCollector(targets, lambda one: store.outbox.waiting(one, store.time.of(now())), deliveries)]
-        if targets
-        else []
-    )
+    outbox = [OutboxCollector(targets, lambda one: store.outbox.waiting(one, store.time.of(now())))] if targets else []
+    delivered = [DeliveryCollector(deliveries)] if targets else []
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
     inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
     upkeep = Upkeep(recorder, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
@@ -94,7 +91,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             recorder=recorder,
             store=store,
             indicators=measuring.table,
-            exposition=exposition(registry([incidents, process, *outbox])),
+            exposition=Exposition([incidents, *outbox], registry([process, *delivered]), store.version, now),
             tally=tally,
             clock=now,
             alerts=reading_of(settings),

@@ -187,6 +187,8 @@ class IncidentCollector(Families, Collector):
         self._clock = clock
         self.errors = 0
         self.seconds = 0.0
+        self.whole = False
+        self.changes_at: datetime | None = None
 
     def describe(self) -> Iterable[Family]:
         """Say nothing, so that registering reads nothing."""
@@ -200,8 +202,10 @@ class IncidentCollector(Families, Collector):
             snapshot, statistics = self._measuring.snapshot(now), self._measuring.statistics(now)
         except StoreUnavailable:
             self.errors += 1
+            self.whole, self.changes_at = False, None
             return
         self.seconds = time.perf_counter() - began
+        self.whole, self.changes_at = True, snapshot.changes_at
         yield from self.totals(snapshot.totals)
         yield from self.indicators(statistics)
         yield from self.standing(snapshot, statistics)

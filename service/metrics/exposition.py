@@ -1,11 +1,51 @@
-"""The scrape: a registry of our own, in the format and encoding that the scraper asks for."""
+"""The scrape: what the store knows is collected and written once for all who ask while nothing changes.
 
-import gzip
-from collections.abc import Callable, Iterable
+What this process knows of itself is small and written for each scrape, at most once a second. Both parts are one text
+in the format, and compressed, as the scraper asks for.
+"""
+
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.registry import Collector
+
+from service.store import StoreUnavailable
+
+KEEP_SECONDS = 60.0
+"""How long what was read is shown while nothing is written; the windows of the statistics move on by so much."""
+PAGE_SECONDS = 1.0
+"""How old the numbers of the process itself may be."""
+SPACING = 4
+"""While everything is written anew all the time, reading it takes one part of the time and leaves so many to others."""
+MOST_WAIT_SECONDS = 0.5
+TURN_SECONDS = 5.0
+"""How long a scrape waits for another's reading; where the store hangs, it is answered without incidents."""
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+_END = b"# EOF\n"
+Encode = Callable[["_Collected"], bytes]
+Scrape = Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
+
+
+class StoreCollector(Protocol):
+    """Collects from the store. After `collect`, `whole` says whether it answered, `changes_at` until when that holds.
+
+    `changes_at` is the next instant at which something passes without anything being written, None where nothing does.
+    """
+
+    whole: bool
+    changes_at: datetime | None
+
+    def collect(self) -> Iterable[Family]:
+        """Yield the families, none where the store does not answer."""
 
 
 def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
@@ -19,15 +59,152 @@ def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
     return made
 
 
-def exposition(of: CollectorRegistry) -> Callable[[str | None, str | None], tuple[bytes, dict[str, str]]]:
-    """Return a function from the Accept and Accept-Encoding headers to the scrape's body and headers."""
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """Families, in the shape in which prometheus_client writes them."""
 
-    def expose(accept: str | None, accept_encoding: str | None) -> tuple[bytes, dict[str, str]]:
+    families: Sequence[Family] = ()
+
+    def collect(self) -> Sequence[Family]:
+        return self.families
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A piece of text and the same compressed, so that another piece can follow in the same gzip member."""
+
+    plain: bytes
+    deflated: bytes
+    checksum: int
+
+    @classmethod
+    def of(cls, plain: bytes) -> "_Text":
+        squeeze = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return cls(plain, squeeze.compress(plain) + squeeze.flush(zlib.Z_FULL_FLUSH), zlib.crc32(plain))
+
+    def gzip_with(self, rest: bytes) -> bytes:
+        squeeze = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+        size = (len(self.plain) + len(rest)) & 0xFFFFFFFF
+        trailer = struct.pack("<LL", zlib.crc32(rest, self.checksum), size)
+        return b"".join((_GZIP_HEADER, self.deflated, squeeze.compress(rest), squeeze.flush(), trailer))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the store had at `version`; `began` and `seconds` are of the clock that nobody sets."""
+
+    began: float
+    version: Hashable
+    read_at: datetime
+    changes_at: datetime | None
+    collected: _Collected
+    seconds: float = 0.0
+    texts: dict[str, _Text] = field(default_factory=dict)
+
+    def holds(self, version: Hashable, now: datetime) -> bool:
+        """Whether it is what would be read now; a clock that was set, either way, ends that."""
+        age = (now - self.read_at).total_seconds()
+        passed = self.changes_at is not None and now > self.changes_at
+        return self.version == version and not passed and 0 <= age < KEEP_SECONDS
+
+    def text(self, content_type: str, encode: Encode) -> _Text:
+        if content_type not in self.texts:
+            self.texts[content_type] = _Text.of(encode(self.collected).removesuffix(_END))
+        return self.texts[content_type]
+
+
+@dataclass(slots=True)
+class _Page:
+    """A whole answer: a reading, and what the process knew of itself when it `began`."""
+
+    began: float
+    reading: _Reading
+    text: _Text
+    rest: bytes
+    gzip: bytes = b""
+
+    def body(self, compressed: bool) -> bytes:
+        if not compressed:
+            return self.text.plain + self.rest
+        self.gzip = self.gzip or self.text.gzip_with(self.rest)
+        return self.gzip
+
+
+class Exposition:
+    """Answers scrapes from any thread, one at a time: whoever waited takes what was read since it asked.
+
+    `version` is equal as long as nobody has written to the store, and raises `StoreUnavailable`.
+    """
+
+    def __init__(
+        self,
+        shared: Sequence[StoreCollector],
+        own: CollectorRegistry,
+        version: Callable[[], Hashable],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._shared = shared
+        self._own = own
+        self._version = version
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._reading: _Reading | None = None
+        self._pages: dict[str, _Page] = {}
+
+    def __call__(
+        self, accept: str | None, accept_encoding: str | None, asked_at: float | None = None
+    ) -> tuple[bytes, dict[str, str]]:
+        """Return a scrape's body and headers; it shows everything that was committed before `asked_at` (monotonic)."""
         encode, content_type = choose_encoder(accept or "")
-        body = encode(of)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if gzip_accepted(accept_encoding or ""):
-            return gzip.compress(body, compresslevel=1, mtime=0), {**headers, "Content-Encoding": "gzip"}
-        return body, headers
+        compressed = gzip_accepted(accept_encoding or "")
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        asked_at = time.monotonic() if asked_at is None else asked_at
+        if not self._turn.acquire(timeout=TURN_SECONDS):
+            return _Page(asked_at, _nothing(self._clock()), _Text.of(b""), encode(self._own)).body(compressed), headers
+        try:
+            return self._page(content_type, encode, asked_at).body(compressed), headers
+        finally:
+            self._turn.release()
 
-    return expose
+    def _page(self, content_type: str, encode: Encode, asked_at: float) -> _Page:
+        page = self._pages.get(content_type)
+        if page is not None and page.began >= asked_at:
+            return page
+        began = time.monotonic()
+        reading = self._current(asked_at)
+        if page is None or page.reading is not reading or began - page.began >= PAGE_SECONDS:
+            page = _Page(began, reading, reading.text(content_type, encode), encode(_Collected([*self._own.collect()])))
+            reading.seconds = max(reading.seconds, time.monotonic() - reading.began)
+            self._pages[content_type] = page
+        return page
+
+    def _current(self, asked_at: float) -> _Reading:
+        """Return the reading that was made since somebody asked, or still holds, or a new one."""
+        kept = self._reading
+        if kept is not None:
+            if kept.began >= asked_at or kept.holds(self._versioned(), self._clock()):
+                return kept
+            time.sleep(max(0.0, min(MOST_WAIT_SECONDS, kept.began + (1 + SPACING) * kept.seconds - time.monotonic())))
+        self._reading = self._read()
+        return self._reading
+
+    def _read(self) -> _Reading:
+        began, version, now = time.monotonic(), self._versioned(), self._clock()
+        families = [family for collector in self._shared for family in collector.collect()]
+        if not all(collector.whole for collector in self._shared):
+            version = None
+        passing = [at for collector in self._shared if (at := collector.changes_at) is not None]
+        return _Reading(began, version, now, min(passing, default=None), _Collected(families), time.monotonic() - began)
+
+    def _versioned(self) -> Hashable:
+        """Return the version of the store; where it does not answer, one that is equal to no other."""
+        try:
+            return self._version()
+        except StoreUnavailable:
+            return object()
+
+
+def _nothing(now: datetime) -> _Reading:
+    return _Reading(0.0, None, now, None, _Collected())

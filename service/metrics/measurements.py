@@ -56,6 +56,7 @@ class Measuring:
         self._kept: Statistics | None = None
         self._kept_version = -1
         self._kept_since = 0.0
+        self._kept_at: datetime | None = None
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the totals, and what is open and owed at `now`. Raises `StoreUnavailable`."""
@@ -67,13 +68,19 @@ class Measuring:
             return self._meanwhile()
         try:
             version, moment = self._version(), time.monotonic()
-            if self._kept is not None and moment - self._kept_since < self._lifetime(self._kept, version):
+            if self._kept is not None and self._is_young(now, moment, self._lifetime(self._kept, version)):
                 return self._kept
             self._kept = self._compute(now)
-            self._kept_version, self._kept_since = version, moment
+            self._kept_version, self._kept_since, self._kept_at = version, moment, now
             return self._kept
         finally:
             self._lock.release()
+
+    def _is_young(self, now: datetime, moment: float, lifetime: float) -> bool:
+        """Whether what is kept may be shown; a clock that was set, either way, ends that."""
+        assert self._kept_at is not None  # noqa: S101 - it was set with what is kept
+        age = max(moment - self._kept_since, (now - self._kept_at).total_seconds())
+        return age < lifetime and now >= self._kept_at
 
     def _meanwhile(self) -> Statistics:
         """Return what was kept until somebody began to compute it anew, as long as that takes no longer than it may."""

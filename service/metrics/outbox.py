@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -37,12 +38,10 @@ class DeliveryTally:
             return dict(self._delivered), dict(self._failed)
 
 
-class OutboxCollector(Collector):
-    """The outbox of every target that is configured. Where the store does not answer, only the counters are shown."""
+class DeliveryCollector(Collector):
+    """How this process's deliveries went."""
 
-    def __init__(self, targets: Collection[str], waiting: Callable[[str], Waiting], tally: DeliveryTally) -> None:
-        self._targets = targets
-        self._waiting = waiting
+    def __init__(self, tally: DeliveryTally) -> None:
         self._tally = tally
 
     def describe(self) -> Iterable[Family]:
@@ -54,10 +53,30 @@ class OutboxCollector(Collector):
         delivered, failed = self._tally.counts()
         yield _family("mttx_outbox_deliveries_total", (((t,), n) for t, n in delivered.items()))
         yield _family("mttx_outbox_failures_total", failed.items())
+
+
+class OutboxCollector(Collector):
+    """The outbox of every target that is configured; nothing where the store does not answer."""
+
+    def __init__(self, targets: Collection[str], waiting: Callable[[str], Waiting]) -> None:
+        self._targets = targets
+        self._waiting = waiting
+        self.whole = False
+        self.changes_at: datetime | None = None
+
+    def describe(self) -> Iterable[Family]:
+        """Say nothing, so that registering reads nothing."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield the families."""
+        self.whole, self.changes_at = False, None
         try:
             waiting = {target: self._waiting(target) for target in self._targets}
         except StoreUnavailable:
             return
+        self.whole = True
+        self.changes_at = min((w.next_at for w in waiting.values() if w.next_at), default=None)
         oldest = [((t,), w.oldest.timestamp() if w.oldest else 0) for t, w in waiting.items()]
         yield _family("mttx_outbox_pending", (((t,), w.pending) for t, w in waiting.items()))
         yield _family("mttx_outbox_oldest_timestamp_seconds", oldest)

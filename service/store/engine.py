@@ -70,7 +70,8 @@ def connect(database_url: str) -> Engine:
 
 
 def _connect_sqlite(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=56, pool_timeout=BUSY_TIMEOUT_MS / 1000)
+    # The connection used last comes first: one that was not used for a while does not know what it has missed.
+    engine = create_engine(url, pool_size=8, max_overflow=56, pool_timeout=BUSY_TIMEOUT_MS / 1000, pool_use_lifo=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -103,9 +103,10 @@ class Outbox:
         waits = and_(_o.target == target, _PENDING, ~_later(_o, now))
         pending = select(func.count(), func.min(_o.pending_since)).where(waits)
         stopped = select(func.count()).where(_o.target == target, _o.failure.is_not(None))
+        later = select(func.min(_o.not_before)).where(_o.target == target, _PENDING, _o.not_before > now)
         with self._read() as connection:
             count, oldest = connection.execute(pending).one()
-            return Waiting(count, oldest, connection.scalar(stopped) or 0)
+            return Waiting(count, oldest, connection.scalar(stopped) or 0, connection.scalar(later))
 
     def resume(self, target: str, now: datetime) -> None:
         """Try again what was given up, and at once what waits for its next attempt; what is for later stays so."""

@@ -76,8 +76,12 @@ Result = Delivered | Stopped | Postponed
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How a target stands: rows pending, since when the oldest of them waits, and rows that were given up."""
+    """How a target stands: rows pending, since when the oldest of them waits, and rows that were given up.
+
+    `next_at` is when the next row that is for later will be pending.
+    """
 
     pending: int
     oldest: datetime | None
     stopped: int
+    next_at: datetime | None = None

@@ -66,6 +66,7 @@ class Snapshot:
 
     `watched_open` has the incidents heard of last first, `watched_owing` those whose next stage is due first,
     `watched_live` the first of both by turns.
+    `changes_at` is when the next deadline passes, or the next incident becomes stale.
     """
 
     totals: Sequence[Total]
@@ -80,6 +81,7 @@ class Snapshot:
     unverified: dict[str, int]
     actions_unverified: Sequence[ActionUnverified]
     capped: dict[str, int]
+    changes_at: datetime | None = None
 
 
 _LIVE = t.incidents.c.merged_into.is_(None)
@@ -118,7 +120,16 @@ def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
             "actions": max(0, _dated_actions(connection) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
         },
+        changes_at=_changes_at(connection, now),
     )
+
+
+def _changes_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return the next instant at which something that is compared with `now` passes."""
+    open_actions = select(func.min(t.actions.c.due_at)).where(t.actions.c.state == ActionState.OPEN)
+    columns = (t.incidents.c.stale_at, *_DUE.values())
+    queries = [*(select(func.min(c)).where(c >= now) for c in columns), open_actions.where(t.actions.c.due_at >= now)]
+    return min((at for query in queries if (at := connection.scalar(query)) is not None), default=None)
 
 
 def _totals(connection: Connection) -> list[Total]:

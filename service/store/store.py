@@ -1,7 +1,7 @@
 """The store: one database, written by one transaction at a time, read by everybody."""
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ from service.store.shared_time import SharedTime
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
 from service.store.told import Told, read_told
+from service.store.version import version_of
 
 _LAST_IDS = Read(
     lambda _: select(
@@ -181,6 +182,11 @@ class Store:
         """Raise `StoreUnavailable` unless the database answers."""
         with self._read() as connection:
             connection.execute(select(1))
+
+    def version(self) -> Hashable:
+        """Return what is equal to an earlier answer only where nobody has written anything between."""
+        with self._read() as connection:
+            return version_of(connection)
 
     def incident(self, incident_id: int) -> IncidentRecord | None:
         """Return one incident with its history; of a merged one, the record of the incident that absorbed it."""

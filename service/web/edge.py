@@ -19,7 +19,9 @@ from service.web.parts import Parts
 from service.web.rate import FREE, Limiter, TooOften, sender_of
 
 REFUSAL = "mttx.refusal"
-"""Key of the WSGI environment: the exception that `service.web.front` has a request refused with."""
+ARRIVED = "mttx.arrived"
+"""Keys of the WSGI environment that `service.web.front` adds: the exception that a request is to be refused with, and
+when it was complete, by the monotonic clock."""
 _SOURCES = frozenset(source.value for source in Source)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

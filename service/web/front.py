@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from service.recorder.commands import Busy
-from service.web.edge import REFUSAL, IncompleteBody, too_large
+from service.web.edge import ARRIVED, REFUSAL, IncompleteBody, too_large
 from service.web.lanes import BY_PATH, Lane, Lanes
 
 BODY_SECONDS = 10.0
@@ -112,7 +112,8 @@ class Front:
         environ["CONTENT_LENGTH"] = str(len(body.content))
         environ["wsgi.input"] = BytesIO(body.content)
         answered = self._loop.create_future()
-        self._lanes.run(lane, partial(self._answer, environ, proto, answered, time.monotonic()))
+        environ[ARRIVED] = time.monotonic()
+        self._lanes.run(lane, partial(self._answer, environ, proto, answered))
         await answered
         self._room += body.counted
 
@@ -164,8 +165,8 @@ class Front:
 
     # -- in a thread of the request's kind ---------------------------------------------------------------------------
 
-    def _answer(self, environ: Environ, proto: Any, answered: asyncio.Future[None], since: float) -> None:
-        if time.monotonic() - since > QUEUE_SECONDS and REFUSAL not in environ:
+    def _answer(self, environ: Environ, proto: Any, answered: asyncio.Future[None]) -> None:
+        if time.monotonic() - environ[ARRIVED] > QUEUE_SECONDS and REFUSAL not in environ:
             environ[REFUSAL] = Busy("others of its kind took all the threads for too long")
         try:
             self._respond(environ, proto)

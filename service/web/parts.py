@@ -142,14 +142,14 @@ class Parts:
     """The collaborators. Without `tokens` there is no authentication and only loopback is served.
 
     `indicators` answers None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
-    headers and answers the scrape and its headers. `windows` are those of the indicators by name. `most_bytes` bounds
-    request bodies, `rate` how often one sender may ask.
+    headers and when the request came in, by the monotonic clock, and answers the scrape and its headers. `windows` are
+    those of the indicators by name. `most_bytes` bounds request bodies, `rate` how often one sender may ask.
     """
 
     recorder: Recorder
     store: Incidents
     indicators: Callable[[str, datetime], Sequence[Row] | None]
-    exposition: Callable[[str | None, str | None], tuple[bytes, dict[str, str]]]
+    exposition: Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
     tally: Tally
     clock: Callable[[], datetime]
     alerts: alertmanager.Reading

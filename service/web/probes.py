@@ -4,6 +4,7 @@ from flask import Blueprint, Response, request
 
 from service.recorder.commands import Busy
 from service.web.auth import authorize
+from service.web.edge import ARRIVED
 from service.web.parts import Parts
 
 
@@ -29,7 +30,8 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.get("/metrics", strict_slashes=False)
     def scrape() -> Response:
-        body, headers = parts.exposition(request.headers.get("Accept"), request.headers.get("Accept-Encoding"))
+        accept, encoding = request.headers.get("Accept"), request.headers.get("Accept-Encoding")
+        body, headers = parts.exposition(accept, encoding, request.environ.get(ARRIVED))
         return Response(body, headers=headers)
 
     return bp

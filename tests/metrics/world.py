@@ -10,9 +10,9 @@ from service.domain.policy import Severity
 from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.metrics.catalogue import METRICS
 from service.metrics.collector import IncidentCollector, ProcessCollector
-from service.metrics.exposition import exposition, registry
+from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
-from service.metrics.outbox import DeliveryTally, OutboxCollector
+from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
 from service.metrics.tally import Tally
 from tests.builders import alert, at, event
 from tests.house import House
@@ -42,9 +42,10 @@ class World(House):
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
         process = ProcessCollector(self.tally, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
         waiting = lambda target: self.store.outbox.waiting(target, at(self.minutes))  # noqa: E731 - the same
-        outbox = OutboxCollector(TARGETS, waiting, DeliveryTally(TARGETS, ["permanent"]))
-        self.registry = registry([self.incidents, process, outbox])
-        self.expose = exposition(self.registry)
+        outbox, deliveries = OutboxCollector(TARGETS, waiting), DeliveryCollector(DeliveryTally(TARGETS, ["permanent"]))
+        self.registry = registry([self.incidents, process, outbox, deliveries])
+        own = registry([process, deliveries])
+        self.expose = Exposition([self.incidents, outbox], own, self.store.version, lambda: at(self.minutes))
 
     def text(self, accept="text/plain"):
         return self.expose(accept, None)[0].decode()

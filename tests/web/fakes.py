@@ -161,7 +161,7 @@ class World:
                 recorder=self.recorder,
                 store=self.store,
                 indicators=lambda window, now: [] if window == "30d" else None,
-                exposition=lambda accept, encoding: (b"# EOF\n", {"Content-Type": "text/plain; version=0.0.4"}),
+                exposition=lambda *_: (b"# EOF\n", {"Content-Type": "text/plain; version=0.0.4"}),
                 tally=self.tally,
                 clock=lambda: NOW,
                 alerts=alertmanager.Reading(),

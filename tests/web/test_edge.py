@@ -68,7 +68,7 @@ def test_it_is_healthy_but_not_ready_without_its_store(world):
 def test_it_hands_the_scrapes_headers_on():
     asked = []
 
-    def exposition(accept, encoding):
+    def exposition(accept, encoding, arrived):
         asked.append((accept, encoding))
         return b"\x1f\x8b", {"Content-Type": "application/openmetrics-text; version=1.0.0", "Content-Encoding": "gzip"}
 
