@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from service.app import create_app
 from service.cli import main
 from service.settings import load
-from tests.postmortems.documents import FINAL
+from tests.postmortems.documents import FINAL, filled_in
 
 STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(second=0, microsecond=0)
 
@@ -36,9 +36,12 @@ def git(*arguments, at):
 
 
 @pytest.fixture
-def address(tmp_path, monkeypatch):
+def address(tmp_path, monkeypatch, request):
+    """The address of a service; the zone that it shows times in is the parameter."""
     monkeypatch.setattr("service.logs.configure", lambda level: None)
-    app = create_app(load(None, {"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db"}))
+    zone = getattr(request, "param", "Asia/Tokyo")
+    environ = {"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db", "MTTX_DISPLAY_TIMEZONE": zone}
+    app = create_app(load(None, environ))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -123,8 +126,15 @@ def test_a_whole_round(address, mttx, incident):
     assert "**Incident:** INC-1" in text
     assert "T+60m" in text
 
-    mttx("postmortem", "lint", path)
+    assert "PM405" in mttx("postmortem", "lint", path, code=1)
     git("init", at=70)
+    commit(path, at=71)
+    assert "does not count as Draft yet" in mttx("postmortem", "sync", path)
+    assert told(address)["milestones"]["drafted"] is None
+    assert not any(event["kind"].startswith(("postmortem", "action")) for event in told(address)["events"])
+
+    path.write_text(filled_in(text, r"^[123]\."))
+    mttx("postmortem", "lint", path)
     commit(path, at=75)
     assert "postmortem_drafted" in mttx("postmortem", "sync", path, "--dry-run")
     assert told(address)["milestones"]["drafted"] is None
@@ -158,6 +168,84 @@ def test_a_whole_round(address, mttx, incident):
     assert shown["id"] == "INC-1"
     assert shown["checks"]["deadline"] == "passed"
     assert "INC-1" in mttx("postmortem", "status", "--all")
+
+
+ZONES = ("Asia/Tokyo", "Europe/Berlin", "America/New_York")
+
+
+@pytest.mark.parametrize("configured", [True, False], ids=["mttx.yml", "no mttx.yml"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("template", ["standard", "noctria"])
+@pytest.mark.parametrize("address", ZONES, indirect=True)
+def test_the_way_of_a_document(mttx, incident, address, *, template, language, configured, request):
+    """New, refused as a draft, filled in, the draft, the final version, its action verified; on any machine."""
+    zone = request.node.callspec.params["address"]
+    if configured:
+        options = f"template: {template}, language: {language}, directory: ."
+        Path("mttx.yml").write_text(f"display_timezone: {zone}\npostmortems: {{{options}}}\n")
+        path = Path(mttx("postmortem", "new", incident).strip())
+    else:
+        named = ("--template", template, "--lang", language)
+        path = Path(mttx("postmortem", "new", incident, "--dir", ".", *named).strip())
+    skeleton = path.read_text()
+    assert ("win_rate" in skeleton) is (template == "noctria")
+    assert f"**Time zone:** {zone}" in skeleton
+    git("init", at=70)
+
+    assert "PM405" in mttx("postmortem", "lint", path, code=1)
+    commit(path, at=71)
+    assert "does not count as Draft yet" in mttx("postmortem", "sync", path)
+    assert told(address)["milestones"]["drafted"] is None
+
+    path.write_text(filled_in(skeleton, r"^[123]\."))
+    mttx("postmortem", "lint", path, "--strict")
+    commit(path, at=75)
+    mttx("postmortem", "sync", path)
+    assert told(address)["milestones"]["drafted"] is not None
+    assert told(address)["milestones"]["finalized"] is None
+
+    final = filled_in(path.read_text()).replace("**Status:** Draft", "**Status:** Final")
+    path.write_text(final.replace("| A-01 |", "| [A-01](https://git.example.com/issues/1) |"))
+    mttx("postmortem", "lint", path)
+    commit(path, at=150)
+    mttx("postmortem", "sync", path)
+    assert told(address)["milestones"]["finalized"] is not None
+    assert [action["state"] for action in told(address)["actions"]] == ["open"]
+
+    path.write_text(re.sub(r"\| (open|未着手) \|", f"| verified {STARTED:%Y-%m-%d} |", path.read_text()))
+    mttx("postmortem", "lint", path)
+    commit(path, at=160)
+    mttx("postmortem", "sync", path)
+    assert [action["state"] for action in told(address)["actions"]] == ["verified"]
+
+
+@pytest.mark.parametrize("address", ["Europe/Berlin"], indirect=True)
+def test_the_document_has_the_policy_of_the_service_and_says_what_differs(mttx, incident):
+    Path("mttx.yml").write_text("display_timezone: Asia/Tokyo\ntargets: {resolve: {SEV-2: {mean: 1m}}}\n")
+    result = CliRunner().invoke(main, ["postmortem", "new", incident, "--dir", ".", "--lang", "en"])
+    text = Path(result.stdout.strip()).read_text()
+    assert "**Time zone:** Europe/Berlin" in text
+    assert "| Time to resolve (MTTR) | 60m | ≤ 6h | yes |" in text
+    assert "display_timezone is Asia/Tokyo in mttx.yml, Europe/Berlin in the service" in result.stderr
+    assert "targets.resolve.SEV-2.mean is 1m in mttx.yml, 6h in the service" in result.stderr
+
+
+def test_a_folder_without_documents_is_a_mistake_unless_it_is_meant(mttx, tmp_path):
+    assert mttx("postmortem", "lint", tmp_path, code=2) == mttx("postmortem", "sync", tmp_path, code=2) == ""
+    assert mttx("postmortem", "lint", tmp_path, "--allow-empty").startswith("0 documents")
+    mttx("postmortem", "sync", tmp_path, "--allow-empty")
+
+
+def test_the_check_says_which_configuration_it_read(mttx, monkeypatch):
+    Path("PM-20260302-x.md").write_text("# Postmortem\n")
+    Path("team.yml").write_text("postmortems: {disabled_rules: [PM104]}\n")
+    said = CliRunner().invoke(main, ["postmortem", "lint", "."])
+    assert "there is no mttx.yml here" in said.stderr
+    assert "PM104" in said.stdout
+    monkeypatch.setenv("MTTX_CONFIG", "team.yml")
+    said = CliRunner().invoke(main, ["postmortem", "lint", "."])
+    assert "team.yml" in said.stderr
+    assert "PM104" not in said.stdout
 
 
 def test_it_says_when_nothing_is_owed(mttx):
@@ -209,7 +297,8 @@ def test_it_refuses_a_rule_that_is_not_there(mttx):
 
 
 def test_it_dates_now_what_git_does_not_know(mttx, incident, address):
-    path = mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip()
+    path = Path(mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip())
+    path.write_text(filled_in(path.read_text()))
     assert "is in no git history" in mttx("postmortem", "sync", path)
     assert told(address)["milestones"]["drafted"] is not None
 

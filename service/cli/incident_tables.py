@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from service.domain.durations import duration
 
 Told = Mapping[str, Any]
 _DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id", "reason")
@@ -60,7 +62,8 @@ def print_incident(incident: Told, timeline: Told) -> None:
 
 
 def _facts(incident: Told, zone: ZoneInfo) -> list[tuple[str, str]]:
-    facts = [(f"time to {name}", _length(seconds)) for name, seconds in incident["indicators"].items()]
+    lengths = {name: timedelta(seconds=seconds) for name, seconds in incident["indicators"].items()}
+    facts = [(f"time to {name}", duration(length)) for name, length in lengths.items()]
     for deadline in incident["deadlines"]:
         done = "done" if deadline["done_at"] else ("overdue since" if deadline["overdue"] else "due")
         facts.append(
@@ -97,12 +100,6 @@ def _change(event: Told, zone: ZoneInfo) -> str:
 
 def _in(at: str | None, zone: ZoneInfo | None = None) -> str:
     return f"{datetime.fromisoformat(at).astimezone(zone or UTC):%Y-%m-%d %H:%M:%S}" if at else "-"
-
-
-def _length(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
 
 
 def _table(*headings: str) -> Table:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,12 @@ import click
 
 from service import __version__
 from service.cli.config import config_option
-from service.settings import Settings, load
+from service.settings import Settings
+from service.settings.sources import read
 
 Language = Literal["ja", "en"]
 Output = Literal["text", "json", "github", "sarif"]
+SHIPPED = ("standard", "noctria")
 PROGRESS_FROM = 20
 """How many documents are worth a progress bar."""
 
@@ -25,6 +28,8 @@ _CHANGED_WITH = click.option(
     metavar="RANGE",
     help="A range of git such as origin/main...HEAD: what it changes is what was changed together with the documents.",
 )
+
+_ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Folders without any document are no error.")
 
 
 @click.group()
@@ -40,25 +45,29 @@ def postmortem() -> None:
 @click.argument("incident_id", metavar="INCIDENT")
 @click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to write it.")
 @click.option("--lang", "language", type=click.Choice(["ja", "en"]), help="The language of the template.")
-@click.option("--template", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A Jinja file of yours.")
+@click.option("--template", help="standard, noctria, or a Jinja file of yours.")
 @config_option
 def new(
-    incident_id: str, directory: Path | None, language: Language | None, template: Path | None, path: Path | None
+    incident_id: str, directory: Path | None, language: Language | None, template: str | None, path: Path | None
 ) -> None:
     """Write the document of an incident, filled in with what is recorded. Never overwrites a file."""
     from service.cli.client import INCIDENTS, connect
     from service.cli.incident import IncidentId
+    from service.cli.postmortem_policy import service_policy
     from service.cli.postmortem_record import facts_of
     from service.render.filling import BadTemplate
     from service.render.postmortem import file_name, fill
 
-    settings = _settings(path)
+    loaded = read(Settings, path, os.environ)
+    settings = loaded.settings
     number = IncidentId().convert(incident_id, None, click.get_current_context())
     client = connect()
     timeline = client.get(f"{INCIDENTS}/{number}/timeline")
-    facts = facts_of(client.get(f"{INCIDENTS}/{number}"), timeline, settings)
+    incident = client.get(f"{INCIDENTS}/{number}")
+    facts = facts_of(incident, timeline, service_policy(client, loaded), settings)
+    source, shipped = _template(settings, language, template)
     try:
-        text = fill(_template(settings, language, template), facts)
+        text = fill(source, facts, shipped)
     except BadTemplate as error:
         raise click.ClickException(f"the template cannot be filled in: {error}") from error
     target = (directory or settings.postmortems.directory) / file_name(facts)
@@ -71,6 +80,7 @@ def new(
 @click.option("--strict", is_flag=True, help="Warnings fail the check as well.")
 @click.option("--disable", metavar="RULE", multiple=True, help="A rule that does not count, such as PM603.")
 @_CHANGED_WITH
+@_ALLOW_EMPTY
 @click.option("--output", type=click.Choice(["text", "json", "github", "sarif"]), default="text", show_default=True)
 @config_option
 @click.pass_context
@@ -81,6 +91,7 @@ def lint(
     strict: bool,
     disable: tuple[str, ...],
     changed_with: str | None,
+    allow_empty: bool,
     output: Output,
     path: Path | None,
 ) -> None:
@@ -90,7 +101,13 @@ def lint(
     from service.postmortems.lint import failed
     from service.render.findings import as_github, as_json, as_sarif, as_text, summary
 
-    found = check(documents_in(paths), terms_of(_settings(path), disable, _changed(changed_with)), PROGRESS_FROM)
+    loaded = read(Settings, path, os.environ)
+    click.echo(f"Configuration: {loaded.file or 'defaults (there is no mttx.yml here)'}", err=True)
+    found = check(
+        documents_in(paths, allow_empty=allow_empty),
+        terms_of(loaded.settings, disable, _changed(changed_with)),
+        PROGRESS_FROM,
+    )
     by_path = {checked.path: checked.findings for checked in found}
     match output:
         case "json":
@@ -113,6 +130,7 @@ def lint(
 @_PATHS
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 @_CHANGED_WITH
+@_ALLOW_EMPTY
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @config_option
 @click.pass_context
@@ -122,16 +140,24 @@ def sync(
     paths: tuple[Path, ...],
     dry_run: bool,
     changed_with: str | None,
+    allow_empty: bool,
     output: str,
     path: Path | None,
 ) -> None:
     """Tell the service how far documents and their actions are. Sending it again changes nothing."""
     from service.cli.client import connect
+    from service.cli.postmortem_policy import service_policy
     from service.cli.postmortem_sync import sync_document
     from service.cli.postmortem_terms import documents_in, terms_of
 
-    client, terms = connect(), terms_of(_settings(path), changed=_changed(changed_with))
-    synced = [sync_document(client, document, terms, dry_run=dry_run) for document in documents_in(paths)]
+    client, loaded = connect(), read(Settings, path, os.environ)
+    policy = service_policy(client, loaded)
+    held = terms_of(loaded.settings, changed=_changed(changed_with))
+    terms = replace(held, zone=policy.zone, deadlines=policy.deadlines)
+    synced = [
+        sync_document(client, document, terms, dry_run=dry_run)
+        for document in documents_in(paths, allow_empty=allow_empty)
+    ]
     if output == "json":
         click.echo(json.dumps({"documents": [_synced(one) for one in synced]}, ensure_ascii=False, indent=2))
     else:
@@ -148,6 +174,7 @@ def sync(
 def status(everything: bool, limit: int, output: str, path: Path | None) -> None:
     """Show which postmortems owe what: stages, the definition of done, actions and their verification."""
     from service.cli.client import connect
+    from service.cli.postmortem_policy import service_policy
     from service.cli.postmortem_tables import print_status
 
     client, address = connect(), f"/api/v1/postmortems?limit={min(limit, 200)}{'&all=true' if everything else ''}"
@@ -160,13 +187,9 @@ def status(everything: bool, limit: int, output: str, path: Path | None) -> None
     if output == "json":
         click.echo(json.dumps({"postmortems": found[:limit]}, ensure_ascii=False, indent=2))
     else:
-        print_status(found[:limit], _settings(path).display_timezone)
+        print_status(found[:limit], service_policy(client, read(Settings, path, os.environ)).zone)
     if following or len(found) > limit:
         click.echo("There are more; --limit shows them.", err=True)
-
-
-def _settings(path: Path | None) -> Settings:
-    return load(path, os.environ)
 
 
 def _changed(revisions: str | None) -> frozenset[str] | None:
@@ -180,16 +203,28 @@ def _changed(revisions: str | None) -> frozenset[str] | None:
         raise click.UsageError(f"--changed-with: {error}") from error
 
 
-def _template(settings: Settings, language: Language | None, template: Path | None) -> str:
-    """Return the template: the one that is named, else that of the language that is named, else the configured one."""
-    own = template or (settings.postmortems.template if language is None else None)
+def _template(settings: Settings, language: Language | None, template: str | None) -> tuple[str, dict[str, str]]:
+    """Return the template that is named, else the configured one, and those that it may extend.
+
+    A language that is named chooses among the shipped templates, also where a file is configured.
+    """
+    shipped = {f"{name}.{lang}": _shipped(name, lang) for name in SHIPPED for lang in ("ja", "en")}
+    configured = settings.postmortems.template
+    if template is None and language is not None and isinstance(configured, Path):
+        configured = "standard"
+    chosen = template or str(configured)
+    if chosen in SHIPPED:
+        return shipped[f"{chosen}.{language or settings.postmortems.language}"], shipped
     try:
-        if own is not None:
-            return own.read_text(encoding="utf-8")
-        name = f"postmortem.{language or settings.postmortems.language}.md.j2"
-        return (files("service.render") / "templates" / name).read_text(encoding="utf-8")
+        return Path(chosen).read_text(encoding="utf-8"), shipped
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"cannot read the template: {error}") from error
+        named = f"{chosen} is none of {', '.join(SHIPPED)}, and no file that can be read"
+        raise click.ClickException(f"cannot read the template: {named} ({error})") from error
+
+
+def _shipped(name: str, language: str) -> str:
+    file = f"postmortem.{language}.md.j2" if name == "standard" else f"postmortem.{name}.{language}.md.j2"
+    return (files("service.render") / "templates" / file).read_text(encoding="utf-8")
 
 
 def _write(target: Path, text: str) -> None:

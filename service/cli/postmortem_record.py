@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from service.cli.postmortem_policy import ServicePolicy
 from service.domain.actions import Action, ActionState
 from service.domain.checks import EVIDENCE_COLLECTED, Check, CheckState
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
@@ -25,9 +26,9 @@ _MILESTONES = {
 _TOLD_ELSEWHERE = {"corrected", "retracted", "merged", "postmortem_checked", "dismissed", *_MILESTONES.values()}
 
 
-def facts_of(incident: Told, timeline: Told, settings: Settings) -> Facts:
-    """Return what is known of an incident; times in the zone of the service, targets from the configuration here."""
-    zone = ZoneInfo(timeline["timezone"])
+def facts_of(incident: Told, timeline: Told, policy: ServicePolicy, settings: Settings) -> Facts:
+    """Return what is known of an incident; zone and targets are those of the service, links those configured here."""
+    zone = policy.zone
     milestones = {Milestone(name): datetime.fromisoformat(at) for name, at in incident["milestones"].items() if at}
     began_at = min(
         (milestones[m] for m in (Milestone.STARTED, Milestone.DETECTED) if m in milestones),
@@ -47,7 +48,7 @@ def facts_of(incident: Told, timeline: Told, settings: Settings) -> Facts:
         domains=tuple(Domain(d) for d in incident["domains"]),
         types=tuple(IncidentType(t) for t in incident["types"]),
         alerts=tuple(_alerts(incident["alerts"])),
-        intervals=tuple(_intervals(incident["indicators"], severity, settings)),
+        intervals=tuple(_intervals(incident["indicators"], severity, policy)),
         deadlines={Stage(d["stage"]): datetime.fromisoformat(d["due_at"]) for d in incident["deadlines"]},
         timeline=tuple(_moments(incident, timeline, milestones)),
         actions=tuple(_action_fact(action, zone) for action in incident["actions"]),
@@ -97,13 +98,11 @@ def _alerts(told: list[Told]) -> Iterator[AlertFact]:
             yield AlertFact(alert["name"], summary, tuple(Link(name, url) for name, url in urls if url))
 
 
-def _intervals(measured: Mapping[str, float], severity: Severity, settings: Settings) -> Iterator[Interval]:
-    promises = list(settings.targets.promises())
+def _intervals(measured: Mapping[str, float], severity: Severity, policy: ServicePolicy) -> Iterator[Interval]:
     for indicator in INTERVALS:
-        limits = [p.limit for p in promises if p.indicator == indicator and p.severity in (severity.value, None)]
         seconds = measured.get(indicator)
         length = None if seconds is None else timedelta(seconds=seconds)
-        yield Interval(indicator, length, min(limits, default=None))
+        yield Interval(indicator, length, policy.limit(indicator, severity))
 
 
 def _moments(incident: Told, timeline: Told, milestones: Mapping[Milestone, datetime]) -> Iterator[Moment]:

@@ -42,7 +42,7 @@ def sync_document(client: Client, path: Path, terms: Terms, *, dry_run: bool) ->
     try:
         told = client.get(f"{INCIDENTS}/{incident}")
         assert terms.now is not None  # noqa: S101 - the command has a clock
-        made = plan(versions, known_of(told), judge(document, terms), terms.zone, terms.now)
+        made = plan(versions, known_of(told), judge(document, terms), terms, terms.now)
         for report in made.reports if not dry_run else ():
             client.post(f"{INCIDENTS}/{incident}/events", _body(report))
     except click.ClickException as error:

@@ -1,4 +1,4 @@
-"""What documents are held to, from the configuration of whoever runs the command."""
+"""What documents are held to, as far as the configuration of whoever runs the command says."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ import click
 from service.domain.policy import DueRule, Severity, Stage, WeeklyReview
 from service.postmortems.catalogue import BY_ID
 from service.postmortems.terms import Terms
+from service.postmortems.topics import Topic
 from service.settings import Settings
 
 
@@ -25,6 +26,7 @@ def terms_of(settings: Settings, disabled: Iterable[str] = (), changed: frozense
         disabled=off,
         now=datetime.now(UTC),
         changed=changed,
+        words={Topic(name): words for name, words in settings.postmortems.words.items()},
     )
 
 
@@ -41,9 +43,12 @@ def deadlines_of(settings: Settings) -> dict[Severity, dict[Stage, DueRule]]:
     }
 
 
-def documents_in(paths: Iterable[Path]) -> list[Path]:
-    """Return the files, and of folders every PM-*.md in them, each once."""
+def documents_in(paths: Iterable[Path], *, allow_empty: bool) -> list[Path]:
+    """Return the files, and of folders every PM-*.md in them, each once. Raises UsageError if there is none."""
     found: dict[Path, None] = {}
     for path in paths:
         found.update(dict.fromkeys(sorted(path.rglob("PM-*.md")) if path.is_dir() else [path]))
+    if not found and not allow_empty:
+        folders = ", ".join(str(path) for path in paths)
+        raise click.UsageError(f"there is no PM-*.md in {folders}; --allow-empty accepts that")
     return list(found)

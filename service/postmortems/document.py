@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from service.domain.policy import Severity
+from service.postmortems.zones import named_zone
 
 _SEVERITY = re.compile(r"(?<![A-Za-z])SEV[-\u2010-\u2015 ]?([1-4])(?![0-9])", re.IGNORECASE)
 
@@ -25,13 +27,15 @@ class SectionKind(StrEnum):
 
 
 class FieldName(StrEnum):
-    """The metadata that the linter knows; `Incident`, `Severity` and `ADR` are ours, the others the standard's."""
+    """The metadata that the linter knows: `Status` to `Type` without `Owner` are the standard's, the others ours."""
 
     TITLE = "Title"
     INCIDENT = "Incident"
     STATUS = "Status"
     SEVERITY = "Severity"
     WINDOW = "Date/Window"
+    ZONE = "Time zone"
+    OWNER = "Owner"
     COMMANDER = "Commander"
     COMMS = "Comms"
     DOMAINS = "Domains"
@@ -40,24 +44,27 @@ class FieldName(StrEnum):
 
 
 class Status(StrEnum):
-    """How far a document is (the standard, section 6)."""
+    """How far a document is (the standard, section 6). `In Review` is ours; it is still the draft."""
 
     DRAFT = "Draft"
+    IN_REVIEW = "In Review"
     FINAL = "Final"
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Some words and where they begin."""
+    """Some words and where they begin. `width` is how long they are in the file, if not as long as here."""
 
     text: str
     line: int
     column: int = 1
+    width: int | None = field(default=None, compare=False)
 
     @property
     def end_column(self) -> int:
-        """The column after the last character."""
-        return self.column + max(1, len(self.text))
+        """The column after the last character on the first line."""
+        width = len(self.text.partition("\n")[0]) if self.width is None else self.width
+        return self.column + max(1, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,11 @@ class Document:
         """Return the first section of a kind."""
         return next((s for s in self.sections if s.kind is kind), None)
 
+    def lines_of(self, section: Section) -> range:
+        """Return the numbers of a section's lines, its heading included."""
+        following = (s.heading.line for s in self.sections if s.heading.line > section.heading.line)
+        return range(section.heading.line, next(following, len(self.prose) + 1))
+
     @property
     def head(self) -> Text:
         """Where to point for what concerns the whole document: its title, else its first line."""
@@ -114,9 +126,10 @@ class Document:
 
     @property
     def status(self) -> Status | None:
-        """Return the status, None where it is neither of the two."""
-        field = self.fields.get(FieldName.STATUS)
-        return next((s for s in Status if field and field.text.casefold() == s.casefold()), None)
+        """Return the status, None if it is none of these."""
+        value = self.fields.get(FieldName.STATUS)
+        words = " ".join(re.split(r"[\s_-]+", value.text.strip("`* "))).casefold() if value else ""
+        return next((s for s in Status if words == s.casefold()), None)
 
     @property
     def is_final(self) -> bool:
@@ -133,7 +146,13 @@ class Document:
         return None
 
     @property
+    def zone(self) -> ZoneInfo | None:
+        """Return the time zone that the metadata names beside UTC, None if it names none that exists."""
+        value = self.fields.get(FieldName.ZONE)
+        return named_zone(value.text.strip("` ")) if value else None
+
+    @property
     def incident(self) -> str | None:
         """Return the id of the incident, as written."""
-        field = self.fields.get(FieldName.INCIDENT)
-        return field.text if field else None
+        value = self.fields.get(FieldName.INCIDENT)
+        return value.text if value else None

@@ -29,6 +29,7 @@ MOST_OF_A_RULE = 100
 
 def lint(document: Document, terms: Terms) -> list[Finding]:
     """Return what is wrong with a document, by place."""
+    terms = terms_for(document, terms)
     found: list[Finding] = []
     for check in (*CHECKS, _length):
         counted: Counter[str] = Counter()
@@ -39,9 +40,24 @@ def lint(document: Document, terms: Terms) -> list[Finding]:
     return suppressed(document, sorted(found))
 
 
+def terms_for(document: Document, terms: Terms) -> Terms:
+    """Return the terms with the time zone that the document names, so that every machine reads it alike."""
+    return replace(terms, zone=document.zone or terms.zone)
+
+
 def as_final(terms: Terms) -> Terms:
     """Return the terms under which a draft is judged as if it were final."""
     return replace(terms, as_final=True)
+
+
+def missing(document: Document, disabled: frozenset[str], *, final: bool) -> list[str]:
+    """Return what a document lacks to count as a draft, or as final: its sections, and what is left to fill in."""
+    sections = [(kind, document.section(kind)) for kind in content.OF_DRAFT]
+    lacks = [f"{kind} is {'empty' if one else 'missing'}" for kind, one in sections if one is None or not one.words]
+    if c.PLACEHOLDER.id in disabled:
+        return lacks
+    left = suppressed(document, list(content.unfilled(document, final=final)))
+    return lacks + [f"line {f.line}: {f.message}" for f in left if f.rule_id == c.PLACEHOLDER.id]
 
 
 def unreadable(reason: str) -> Finding:

@@ -1,10 +1,13 @@
-"""What a template leaves for people to fill in, and what of it is still there."""
+"""What a template leaves for people to fill in, and what of it is still there.
+
+A placeholder is `{…}` within one line. Braces in a path or an expression (`/orders/{id}`, `up{job}`) are none.
+"""
 
 import re
 from collections.abc import Iterator
 
 _PLACEHOLDER = re.compile(
-    r"(?<!\$)\{[^{}\n\"=$]{1,80}\}"
+    r"(?<![A-Za-z0-9_$/.-])\{[^{}\n\"=$]{1,80}\}(?![A-Za-z0-9_/.])"
     r"|(?<![A-Za-z0-9_])(?:TBD|TODO|FIXME|T\.B\.D\.|YYYY-MM-DD|YYYYMMDD|Sev-X|Draft \| Final)(?![A-Za-z0-9_])"
     r"|未記入|要記入|記入してください|（記入）|後で記入|§x\.x"
     r"|(?:(?<=[:：])|(?<=[:：] ))(?:\.{3}|…)(?=\s*$)"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,12 @@ from service.domain.events import EventKind
 from service.domain.policy import Milestone
 from service.postmortems.actions import ActionRow, Column, Progress, action_table
 from service.postmortems.document import Document, Status
+from service.postmortems.lint import missing, terms_for
 from service.postmortems.placeholders import has_placeholder
+from service.postmortems.terms import Terms
 
 LONGEST_ID = 60
+MOST_LACKS = 5
 _ORDER = list(ActionState)
 Rows = Mapping[str, ActionRow]
 
@@ -61,22 +64,26 @@ class Plan:
 
 
 def plan(
-    versions: Sequence[Version], known: Known, checks: Mapping[Check, CheckState], zone: ZoneInfo, now: datetime
+    versions: Sequence[Version], known: Known, checks: Mapping[Check, CheckState], terms: Terms, now: datetime
 ) -> Plan:
     """Compare a document, its versions from the oldest to the one that counts, with what is known of its incident.
 
-    Bare dates are days in `zone`; of such a day its end counts, or the commit that told of it where that is earlier.
+    Bare dates are days in the zone of the terms; of such a day its end counts, or the commit that has it if that is
+    earlier. A document that never was a draft, such as an untouched template, reports nothing.
     """
-    telling = _Telling(versions, known, zone, now)
+    telling = _Telling(versions, known, terms, now)
+    if not telling.is_drafted:
+        return Plan((), tuple(telling.notices()))
     reports = [*telling.stages(), *telling.actions(), *telling.checks(checks)]
     return Plan(tuple(r for r in reports if r.event_id not in known.event_ids), tuple(telling.notices()))
 
 
 class _Telling:
-    def __init__(self, versions: Sequence[Version], known: Known, zone: ZoneInfo, now: datetime) -> None:
+    def __init__(self, versions: Sequence[Version], known: Known, terms: Terms, now: datetime) -> None:
         self._versions = versions
         self._known = known
-        self._zone = zone
+        self._zone = terms_for(versions[-1].document, terms).zone
+        self._disabled = terms.disabled
         self._now = now
         self._document = versions[-1].document
         self._status = self._document.status
@@ -84,15 +91,29 @@ class _Telling:
 
     # -- stages ------------------------------------------------------------------------------------------------------
 
+    @property
+    def is_drafted(self) -> bool:
+        """Whether the document is, or was, more than a skeleton."""
+        return Milestone.DRAFTED in self._known.milestones or self._drafted_in is not None
+
+    @cached_property
+    def _drafted_in(self) -> Version | None:
+        return next((v for v in self._versions if v.document.status and not self._lacks(v.document)), None)
+
+    def _lacks(self, document: Document, *, final: bool = False) -> list[str]:
+        return missing(document, self._disabled, final=final)
+
     def stages(self) -> Iterator[Report]:
-        """The first version with a status is the draft; it is final since it was made so for the last time."""
-        drafted = next((v.at for v in self._versions if v.document.status), None)
+        """The first version that is a draft dates it; it is final since it was made so for the last time."""
         data = {"document": self._document.name}
-        if self._status is not None:
-            yield from self._reached(EventKind.POSTMORTEM_DRAFTED, Milestone.DRAFTED, drafted, data)
-        if self._status is Status.FINAL:
-            since = self._since(lambda document, _: document.is_final)
+        if self._status is not None and self._drafted_in:
+            yield from self._reached(EventKind.POSTMORTEM_DRAFTED, Milestone.DRAFTED, self._drafted_in.at, data)
+        if self._is_final(self._document):
+            since = self._since(lambda document, _: self._is_final(document))
             yield from self._reached(EventKind.POSTMORTEM_FINALIZED, Milestone.FINALIZED, since, data)
+
+    def _is_final(self, document: Document) -> bool:
+        return document.is_final and not self._lacks(document, final=True)
 
     def _reached(
         self, kind: EventKind, milestone: Milestone, at: datetime | None, data: Mapping[str, object]
@@ -158,9 +179,13 @@ class _Telling:
         """What went back, or is gone, is for people to judge: nothing is withdrawn by itself."""
         was_final = Milestone.FINALIZED in self._known.milestones or any(v.document.is_final for v in self._versions)
         if self._status is None:
-            yield "the status is neither Draft nor Final, so that no stage is reached"
-        elif self._status is Status.DRAFT and was_final:
-            yield "the status went back from Final to Draft; retract the event if it was never final"
+            yield f"the status is none of {', '.join(Status)}, so that no stage is reached"
+        elif self._status is not Status.FINAL and was_final:
+            yield f"the status went back from Final to {self._status}; retract the event if it was never final"
+        lacks = self._lacks(self._document, final=self._document.is_final)
+        if self._status is not None and lacks:
+            stage = self._status if self.is_drafted else Status.DRAFT
+            yield f"this does not count as {stage} yet: {'; '.join(_shortened(lacks))}"
         for action_id, action in self._known.actions.items():
             row = self._rows[-1].get(action_id)
             if row is None:
@@ -186,6 +211,10 @@ class _Telling:
         if at is not None:
             return f"{name}:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
         return f"{name}:{sum(1 for known in self._known.event_ids if known.startswith(name))}"
+
+
+def _shortened(lacks: list[str]) -> list[str]:
+    return lacks if len(lacks) <= MOST_LACKS else [*lacks[:MOST_LACKS], f"and {len(lacks) - MOST_LACKS} more"]
 
 
 def rows_of(document: Document) -> dict[str, ActionRow]:

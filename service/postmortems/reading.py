@@ -5,7 +5,8 @@ Only the block rules run: they take time in proportion to the length, which the 
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import pairwise
 
 import yaml
 from markdown_it import MarkdownIt
@@ -24,6 +25,9 @@ short rows up to as many cells as the header has, which would make much out of l
 LONGEST_FRONT_MATTER = 20_000
 
 _MARKER = re.compile(r"[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]+|$))?(?:\[[ xX]\][ \t]+)?")
+_PIPE = re.compile(r"(?<!\\)\|")
+_BEFORE_PIPE = re.compile(r"[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)?")
+_HASHES = re.compile(r" {0,3}#{0,6}[ \t]*")
 _KEY = re.compile(r"(?P<mark>\*\*|__)(?P<key>[^*_]{1,60})(?P=mark)[ \t]*(?P<colon>[:：]?)[ \t]*")
 
 
@@ -73,7 +77,6 @@ class _Walk:
         self.fields: dict[FieldName, Text] = {}
         self._open: list[str] = []
         self._parts: list[_Part] = []
-        self._cell_from = 0
 
     def sections(self) -> tuple[Section, ...]:
         """Return the sections as they are at the end."""
@@ -103,14 +106,13 @@ class _Walk:
                 part.tables.append([])
             case "tr":
                 part.tables[-1].append([])
-                self._cell_from = 0
 
     def _inline(self, token: Token, text: str) -> None:
         match self._open:
             case ["h1"] if self.title is None:
-                self.title = Text(text.strip(), self._place(token).line)
+                self.title = self._heading(token, text)
             case ["h2"]:
-                self._parts.append(_Part(Text(text.strip(), self._place(token).line)))
+                self._parts.append(_Part(self._heading(token, text)))
             case [*_, "th" | "td"]:
                 self._cell(token, text)
             case _ if not self._parts:
@@ -119,13 +121,13 @@ class _Walk:
                 self._add(text)
 
     def _cell(self, token: Token, text: str) -> None:
-        """Take in a cell; where its text stands is searched for, since markdown-it does not tell."""
+        """Take in a cell. markdown-it does not say where its text stands, so the row is split once more."""
         if not self._parts:
             return
         line = self._place(token).line
-        start = max(self._lines[line - 1].find(token.content.partition("|")[0], self._cell_from), self._cell_from)
-        self._cell_from = start + max(1, len(token.content))
-        self._parts[-1].tables[-1][-1].append(Text(text.strip(), line, start + 1))
+        row = self._parts[-1].tables[-1][-1]
+        start, end = _cells(self._lines[line - 1])[len(row)]
+        row.append(Text(text.strip(), line, start + 1, end - start))
         self._add(text)
 
     def _metadata(self, token: Token) -> None:
@@ -139,6 +141,13 @@ class _Walk:
             self._parts[-1].words.append(text)
             if "li" in self._open:
                 self._parts[-1].items[-1][1].append(text)
+
+    def _heading(self, token: Token, text: str) -> Text:
+        """Return the text of a heading, which stands behind its `#`."""
+        line = (token.map or (0, 0))[0]
+        marker = _HASHES.match(self._lines[line])
+        width = len(token.content.partition("\n")[0].strip())
+        return Text(text.strip(), line + 1, marker.end() + 1 if marker else 1, width)
 
     def _place(self, token: Token) -> Text:
         """Return what stands on a token's first line, behind the marker of its list."""
@@ -168,6 +177,18 @@ class _Part:
         )
 
 
+@lru_cache(8)
+def _cells(line: str) -> list[tuple[int, int]]:
+    """Return where the text of each cell begins and ends; cells that markdown-it adds are empty ones at the end."""
+    edges = [-1, *(match.start() for match in _PIPE.finditer(line)), len(line)]
+    cells = [(start + 1, end) for start, end in pairwise(edges)]
+    if _BEFORE_PIPE.fullmatch(line[: edges[1]]):
+        cells = cells[1:]
+    texts = [(line[start:end].strip(), start, end) for start, end in cells]
+    found = [(s + line[s:e].index(text), s + line[s:e].index(text) + len(text)) for text, s, e in texts]
+    return found + [(len(line), len(line))] * MOST_CELLS
+
+
 def _table(rows: Sequence[Sequence[Text]]) -> Table:
     header, *body = (tuple(row) for row in rows)
     return Table(header, tuple(body))
@@ -180,8 +201,8 @@ def _field(line: str, number: int) -> tuple[FieldName, Text] | None:
     name = field_name(key["key"]) if key and (key["colon"] or key["key"].rstrip()[-1:] in (":", "：")) else None
     if key is None or name is None:
         return None
-    value = without_comments(line[key.end() :]).rstrip().removesuffix("\\").rstrip()
-    return name, Text(value, number, key.end() + 1)
+    value = without_comments(line[key.end() :]).rstrip().removesuffix("\\").strip()
+    return name, Text(value, number, max(line.find(value, key.end()), key.end()) + 1)
 
 
 def _front_matter(tokens: Sequence[Token]) -> dict[FieldName, Text]:
@@ -199,7 +220,8 @@ def _front_matter(tokens: Sequence[Token]) -> dict[FieldName, Text]:
         name = field_name(str(key))
         if name and value:
             row = next((n for n, line in enumerate(lines) if line.startswith(f"{key}:")), 0)
-            found.setdefault(name, Text(_as_text(value), row + 2, lines[row].find(":") + 3))
+            column = re.match(r"[^:]*:\s*[\"'\[]?", lines[row])
+            found.setdefault(name, Text(_as_text(value), row + 2, column.end() + 1 if column else 1))
     return found
 
 

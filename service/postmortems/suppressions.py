@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.postmortems import catalogue as c
 from service.postmortems.document import Document, Text
@@ -56,6 +56,7 @@ def read_suppressions(document: Document) -> tuple[list[Suppression], list[Findi
         if not comment.text.lstrip().startswith("mttx-"):
             continue
         match = _COMMENT.fullmatch(comment.text)
+        comment = _whole(document, comment)  # noqa: PLW2901 - only where to point
         complaint = _complaint(match)
         if match is None or complaint:
             wrong.append(at(c.SUPPRESSION, comment, complaint))
@@ -69,6 +70,13 @@ def read_suppressions(document: Document) -> tuple[list[Suppression], list[Findi
             first, last = _lines(match["verb"], comment)
             found += [Suppression(rule_id, first, last, comment) for rule_id in ids]
     return [*found, *_closed(open_, list(open_), END)], wrong
+
+
+def _whole(document: Document, comment: Text) -> Text:
+    """Return the comment with its marks, as far as it stands on its first line."""
+    line = document.lines[comment.line - 1]
+    end = line.find("-->", comment.column - 1)
+    return replace(comment, width=(end + 3 if end >= 0 else len(line)) - comment.column + 1)
 
 
 def _complaint(match: re.Match[str] | None) -> str:

@@ -1,35 +1,23 @@
 """The timeline of a document: what each entry tells of, and when that was."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from service.postmortems.document import Document, FieldName, Section, SectionKind, Text
 from service.postmortems.placeholders import has_placeholder, is_not_applicable
-from service.postmortems.times import Times, offset, read_times
+from service.postmortems.terms import Terms
+from service.postmortems.times import Declaration, Times, offset, read_times
+from service.postmortems.topics import Topic, topics_of
+from service.postmortems.zones import zones_in
 
-
-class Told(StrEnum):
-    """What an entry of the timeline can tell of (the standard, section 5)."""
-
-    DETECTION = "detection"
-    CONTAINMENT = "containment"
-    RECOVERY = "recovery"
-    DRAFT = "draft"
-    FINAL = "final"
-
-
-_WORDS: Mapping[Told, re.Pattern[str]] = {
-    Told.DETECTION: re.compile(r"検知|検出|覚知|detect", re.IGNORECASE),
-    Told.CONTAINMENT: re.compile(r"抑制|緩和|封じ込め|暫定|mitigat|contain(?!er)|workaround", re.IGNORECASE),
-    Told.RECOVERY: re.compile(r"復旧|回復|復帰|recover|resolved|restored", re.IGNORECASE),
-    Told.DRAFT: re.compile(r"草案|(?<![A-Za-z])draft", re.IGNORECASE),
-    Told.FINAL: re.compile(r"確定|(?<![A-Za-z])final(?:ized|ised)?(?![A-Za-z])", re.IGNORECASE),
-}
 _LABEL_END = re.compile(r"[:：](?![0-9])")
+
+
+_STATES_ZONES = re.compile(r"\b(?:times?|timestamps?|time ?zone)\b|時刻|時間|タイムゾーン|日時", re.IGNORECASE)
+_HAS_CLOCK = re.compile(r"\d[:：時]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +27,7 @@ class Entry:
     place: Text
     times: Times
     at: datetime | None
-    told: frozenset[Told]
+    topics: frozenset[Topic]
     open: bool
 
 
@@ -49,45 +37,65 @@ def window(document: Document, zone: ZoneInfo) -> Times | None:
     return read_times(field.text, zone) if field else None
 
 
-def entries(document: Document, zone: ZoneInfo) -> list[Entry]:
+def entries(document: Document, terms: Terms) -> list[Entry]:
     """Return the entries of the timeline, those of lists and those of tables, as they stand in the document.
 
     What is in front of the first colon of words says what it was and when; behind it people may write as they like.
     """
     section = document.section(SectionKind.TIMELINE)
-    known = window(document, zone)
-    after = start = known.instants[0] if known and known.instants else None
+    limits = window(document, terms.zone)
+    after = start = limits.instants[0] if limits and limits.instants else None
     found: list[Entry] = []
-    for place in _places(document, section) if section else ():
+    for place, declared in _places(document, section, terms.zone) if section else ():
         label = _LABEL_END.split(place.text, maxsplit=1)[0]
-        times = read_times(label, zone, after)
+        times = read_times(label, terms.zone, after, declared)
         if not times.instants and not times.wrong:
-            times = read_times(place.text, zone, after)
+            times = read_times(place.text, terms.zone, after, declared)
         at = times.instants[0] if times.instants else _from_offset(place.text, found, start)
         after = at or after
-        told = _told(label) or _told(place.text)
-        found.append(Entry(place, times, at, told, has_placeholder(place.text) or is_not_applicable(place.text)))
+        topics = topics_of(label, terms.words) or topics_of(place.text, terms.words)
+        found.append(Entry(place, times, at, topics, has_placeholder(place.text) or is_not_applicable(place.text)))
     return found
 
 
-def began_at(document: Document, zone: ZoneInfo) -> datetime | None:
+def began_at(document: Document, terms: Terms) -> datetime | None:
     """Return when the incident began as far as the document says: its window, else its first entry."""
-    known = window(document, zone)
-    if known and known.instants:
-        return known.instants[0]
-    return next((e.at for e in entries(document, zone) if e.at), None)
+    limits = window(document, terms.zone)
+    if limits and limits.instants:
+        return limits.instants[0]
+    return next((e.at for e in entries(document, terms) if e.at), None)
 
 
-def _told(words: str) -> frozenset[Told]:
-    return frozenset(kind for kind, pattern in _WORDS.items() if pattern.search(words))
+def _places(document: Document, section: Section, zone: ZoneInfo) -> Iterator[tuple[Text, tuple[Declaration, ...]]]:
+    """Yield the first line of each item, and each row of a table, with code and comments blanked out.
+
+    Beside it stand the zones that were declared for its times: in the heading, on a line, or by the header of a column.
+    """
+    general = tuple(_declarations(document, section, zone))
+    places = [(item.head.line, item.head.column, general) for item in section.items]
+    for table in section.tables:
+        columns = [Declaration(zones, cell) if (zones := zones_in(cell.text, zone)) else None for cell in table.header]
+        for row in table.rows:
+            cells = zip(row, columns, strict=False)
+            named = [replace(d, start=cell.column - row[0].column) for cell, d in cells if d]
+            places += [(row[0].line, row[0].column, (*general, *named))] if row else []
+    for line, column, declared in sorted(places, key=lambda place: place[:2]):
+        yield Text(document.prose[line - 1][column - 1 :].rstrip(), line, column), declared
 
 
-def _places(document: Document, section: Section) -> Iterator[Text]:
-    """Yield the first line of each item, and each row of a table, with code and comments blanked out."""
-    rows = [(row[0].line, row[0].column) for table in section.tables for row in table.rows if row]
-    places = sorted([*((item.head.line, item.head.column) for item in section.items), *rows])
-    for line, column in places:
-        yield Text(document.prose[line - 1][column - 1 :].rstrip(), line, column)
+def _declarations(document: Document, section: Section, zone: ZoneInfo) -> Iterator[Declaration]:
+    """Yield the zones of the heading, such as "Timeline (UTC)", then those of a line such as "All times in UTC"."""
+    if zones := zones_in(section.heading.text, zone):
+        yield Declaration(zones, section.heading)
+    top = range(1, document.sections[0].heading.line)
+    elsewhere = {field.line for field in document.fields.values()} | {item.head.line for item in section.items}
+    elsewhere |= {row[0].line for table in section.tables for row in (table.header, *table.rows) if row}
+    for number in (*top, *document.lines_of(section)[1:]):
+        line = document.prose[number - 1]
+        if number in elsewhere or not _STATES_ZONES.search(line) or _HAS_CLOCK.search(line):
+            continue
+        if zones := zones_in(line, zone):
+            yield Declaration(zones, Text(line.strip(), number, len(line) - len(line.lstrip()) + 1))
 
 
 def _from_offset(text: str, found: list[Entry], start: datetime | None) -> datetime | None:
@@ -95,5 +103,5 @@ def _from_offset(text: str, found: list[Entry], start: datetime | None) -> datet
     length = offset(text)
     if length is None:
         return None
-    detected = next((e.at for e in found if Told.DETECTION in e.told and e.at), start)
+    detected = next((e.at for e in found if Topic.DETECTION in e.topics and e.at), start)
     return None if detected is None else detected + min(max(length, timedelta(-30)), timedelta(3650))

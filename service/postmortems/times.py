@@ -1,22 +1,32 @@
-"""Times as people write them in a document: UTC and the local zone side by side, of which UTC counts."""
+"""Times as people write them in a document: UTC and the local zone side by side, of which UTC counts.
+
+`service.postmortems.zones` says what a zone may be called; a time is read here, and compared with the one beside it.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import Enum, auto
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
-_STAMP = re.compile(
-    r"(?<![\d:.])(?:(?P<date>\d{4}[-/]\d{1,2}[-/]\d{1,2})(?:[ T]+|\s*\([^)]{1,3}\)\s*))?"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d{1,9})?)?(?![\d:])"
-    r"(?:\s?(?P<zone>Z|[A-Z]{2,5}|[+-]\d{2}(?::?\d{2})?)(?![A-Za-z0-9:]))?"
+from service.postmortems.document import Text
+from service.postmortems.zones import is_local, is_offset, is_utc, named_zone, zone_names, zone_of, zone_pattern
+
+_DAY = r"\d{4}(?P<mark>[-/.])\d{1,2}(?P=mark)\d{1,2}|\d{4}年\s?\d{1,2}月\s?\d{1,2}日"
+_CLOCK = re.compile(
+    rf"(?<![\d:：.])(?:(?P<day>{_DAY})"
+    r"(?:[ T]{1,4}|\s?[(（][^)）]{1,4}[)）]\s{0,3}|\s{0,3}\|\s{0,3}|[、,]\s?|(?<=日)))?"
+    r"(?:(?P<half>午前|午後)\s?)?(?P<hour>\d{1,2})"
+    r"(?:[:：](?P<minute>\d{2})(?:[:：](?P<second>\d{2})(?:[.,]\d{1,9})?)?(?![\d:：])"
+    r"|時\s?(?P<minutes>\d{1,2})分(?:\s?(?P<seconds>\d{1,2})秒)?(?!間))"
+    r"(?:\s?(?P<meridiem>[AaPp]\.?[Mm]\b\.?))?"
 )
 _OFFSET = re.compile(
     r"(?<![A-Za-z0-9])T\s?(?:(?P<sign>[+-])\s?(?=\d)(?:(?P<d>\d{1,3})d)?(?:(?P<h>\d{1,4})h)?(?:(?P<m>\d{1,5})m(?:in)?)?|0)"
     r"(?![A-Za-z0-9])"
 )
-_UTC = ("Z", "UTC", "GMT")
 _NEXT_DAY = timedelta(hours=12)
 """A time of day that is this much before the one ahead of it is of the next day; anything less is out of order."""
 
@@ -32,12 +42,29 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Declaration:
+    """The zones that a header, a heading or a line states at `place`, for the times from `start` on that name none.
+
+    With several zones, such as "UTC/JST", the first times are in the first zone, the next ones in the second.
+    """
+
+    zones: tuple[str, ...]
+    place: Text
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing that is wrong, and where in the text, from 0."""
+    """A time that is wrong, and where in the text it begins, from 0. `right`: what a local time should be.
+
+    `declaration`: where its zone is stated, if not beside it.
+    """
 
     fault: Fault
     start: int
     words: str
+    right: str = ""
+    declaration: Declaration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +83,24 @@ class _Stamp:
     clock: time
     exact: bool
     zone: str
+    tz: tzinfo | None = None
+    declaration: Declaration | None = None
 
 
-def read_times(text: str, zone: ZoneInfo, after: datetime | None = None) -> Times:
+def read_times(text: str, zone: ZoneInfo, after: datetime | None = None, declared: Sequence[Declaration] = ()) -> Times:
     """Read all times of a text; `zone` is the local zone. A time without a date is of the day of the one before it.
 
     `after` is the last instant ahead of the text. The first time in UTC belongs to the first local one, and so on.
     """
-    stamps: list[_Stamp] = []
-    wrong: list[Wrong] = []
-    for match in _STAMP.finditer(text):
-        try:
-            stamps.append(_stamp(match))
-        except ValueError:
-            wrong.append(Wrong(Fault.IMPOSSIBLE, match.start(), match[0]))
-    stamps = list(_with_zones(stamps))
-    universal = [s for s in stamps if s.zone in _UTC or _is_utc(s.zone)]
-    local = [s for s in stamps if s not in universal and _is_local(s, zone)]
+    stamps, wrong = _stamps(text, zone, declared)
+    stamps = [replace(s, tz=zone_of(s.zone, zone)) for s in _with_zones(stamps, declared)]
+    universal = [s for s in stamps if is_utc(s.tz)]
+    local = [s for s in stamps if s not in universal and is_local(s.tz, zone, s.day, s.clock)]
     wrong += [Wrong(Fault.UNKNOWN_ZONE, s.start, s.words) for s in stamps if s not in universal and s not in local]
-    instants = tuple(_instants(universal, after))
+    instants = tuple(_instants(universal or local, after))
     wrong += _unpaired(universal, local, zone)
-    wrong += _unequal(universal, instants, local, zone)
+    if universal:
+        wrong += _unequal(universal, instants, local)
     return Times(instants, tuple(sorted(wrong, key=lambda one: one.start)))
 
 
@@ -90,84 +114,110 @@ def offset(text: str) -> timedelta | None:
     return -length if match["sign"] == "-" else length
 
 
-def zone_names(zone: ZoneInfo) -> frozenset[str]:
-    """Return how the zone is called in winter and in summer, such as JST, or CET and CEST."""
-    return frozenset(datetime(2025, month, 1, 12, tzinfo=zone).tzname() or "" for month in (1, 7))
+def _stamps(text: str, zone: ZoneInfo, declared: Sequence[Declaration]) -> tuple[list[_Stamp], list[Wrong]]:
+    zones = zone_pattern(zone)
+    stamps: list[_Stamp] = []
+    wrong: list[Wrong] = []
+    end = 0
+    while match := _CLOCK.search(text, end):
+        zone_name, end = _zone_behind(match, zones, declared)
+        words = text[match.start() : end]
+        try:
+            stamps.append(_stamp(match, words, zone_name))
+        except ValueError:
+            wrong.append(Wrong(Fault.IMPOSSIBLE, match.start(), words))
+    return stamps, wrong
 
 
-def _stamp(match: re.Match[str]) -> _Stamp:
+def _zone_behind(clock: re.Match[str], zones: re.Pattern[str], declared: Sequence[Declaration]) -> tuple[str, int]:
+    """Return the name of the zone behind a time, and where the time ends.
+
+    The hyphen of a range is no sign of an offset: 06:50-08:00 UTC, 06:50 UTC-08:10 UTC, 06:50-08:00 in a column of UTC.
+    """
+    match = zones.match(clock.string, clock.end())
+    if match is None:
+        return "", clock.end()
+    name, sign = match["zone"], re.search(r"[+-]\d", match["zone"])
+    if "/" in name and named_zone(name) is None:
+        return "", clock.end()
+    if sign is None or "/" in name:
+        return name, match.end()
+    range_like = clock.string.startswith("-", clock.end()) and "T" not in clock[0]
+    in_column = range_like and _declares(declared, clock.start())
+    if in_column or not is_offset(name) or zones.match(clock.string, match.end()):
+        return name[: sign.start()], match.start("zone") + sign.start() if sign.start() else clock.end()
+    return name, match.end()
+
+
+def _declares(declared: Sequence[Declaration], start: int) -> Declaration | None:
+    return next((d for d in reversed(declared) if d.start <= start), None)
+
+
+def _stamp(match: re.Match[str], words: str, zone: str) -> _Stamp:
     day = None
-    if match["date"]:
-        year, month, number = map(int, re.split("[-/]", match["date"]))
+    if match["day"]:
+        year, month, number = map(int, re.findall(r"\d+", match["day"]))
         day = date(year, month, number)
         if not 1970 < year < 2200:
             raise ValueError(year)
-    clock = time(int(match["hour"]), int(match["minute"]), int(match["second"] or 0))
-    return _Stamp(match[0], match.start(), day, clock, match["second"] is not None, match["zone"] or "")
+    hour, second = int(match["hour"]), match["second"] or match["seconds"]
+    half = {"午前": "a", "午後": "p"}.get(match["half"] or "", (match["meridiem"] or "")[:1].casefold())
+    if half and hour > 12:
+        raise ValueError(hour)
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    clock = time(hour, int(match["minute"] or match["minutes"]), int(second or 0))
+    return _Stamp(words, match.start(), day, clock, second is not None, zone)
 
 
-def _with_zones(stamps: Sequence[_Stamp]) -> Iterator[_Stamp]:
-    """Give a time without a zone that of the next: 06:50–08:10 UTC."""
+def _with_zones(stamps: Sequence[_Stamp], declared: Sequence[Declaration]) -> list[_Stamp]:
+    """Give a time without a zone that of the next (06:50–08:10 UTC), else the one that is declared for its place."""
     zone = ""
-    given: list[_Stamp] = []
+    filled: list[_Stamp] = []
     for stamp in reversed(stamps):
         zone = stamp.zone or zone
-        given.append(_Stamp(stamp.words, stamp.start, stamp.day, stamp.clock, stamp.exact, zone))
-    return reversed(given)
+        filled.append(replace(stamp, zone=zone))
+    groups = groupby(reversed(filled), key=lambda s: None if s.zone else _declares(declared, s.start))
+    return [stamp for declaration, group in groups for stamp in _declared(list(group), declaration)]
 
 
-def _is_utc(zone: str) -> bool:
-    return _numeric(zone) == timedelta(0)
+def _declared(stamps: Sequence[_Stamp], declaration: Declaration | None) -> Iterator[_Stamp]:
+    if declaration is None or len(stamps) % len(declaration.zones):
+        yield from stamps
+        return
+    each = len(stamps) // len(declaration.zones)
+    for index, stamp in enumerate(stamps):
+        yield replace(stamp, zone=declaration.zones[index // each], declaration=declaration)
 
 
-def _is_local(stamp: _Stamp, zone: ZoneInfo) -> bool:
-    if stamp.zone in zone_names(zone):
-        return True
-    hours = _numeric(stamp.zone)
-    days = [stamp.day] if stamp.day else [date(2025, 1, 1), date(2025, 7, 1)]
-    return hours is not None and any(hours == datetime.combine(d, stamp.clock, zone).utcoffset() for d in days)
-
-
-def _numeric(zone: str) -> timedelta | None:
-    if zone[:1] not in ("+", "-"):
-        return None
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    length = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return length if zone[0] == "+" else -length
-
-
-def _instants(universal: Sequence[_Stamp], after: datetime | None) -> Iterator[datetime]:
+def _instants(stamps: Sequence[_Stamp], after: datetime | None) -> Iterator[datetime]:
     """Put the times on days; none of them where no day is known."""
-    day = after.date() if after else next((s.day for s in universal if s.day), None)
-    for stamp in universal:
+    day = after.astimezone(stamps[0].tz).date() if after and stamps else next((s.day for s in stamps if s.day), None)
+    for stamp in stamps:
         day = stamp.day or day
         if day is None:
             return
-        at = datetime.combine(day, stamp.clock, UTC)
+        at = datetime.combine(day, stamp.clock, stamp.tz).astimezone(UTC)
         if stamp.day is None and after is not None and after - at > _NEXT_DAY:
             at += timedelta(days=1)
-        after, day = at, at.date()
+        after, day = at, at.astimezone(stamp.tz).date()
         yield at
 
 
 def _unpaired(universal: Sequence[_Stamp], local: Sequence[_Stamp], zone: ZoneInfo) -> Iterator[Wrong]:
-    if zone_names(zone) <= {*_UTC}:
+    if zone_names(zone) <= {"UTC"}:
         return
     for stamp in universal[len(local) :]:
-        yield Wrong(Fault.NO_LOCAL, stamp.start, stamp.words)
+        yield Wrong(Fault.NO_LOCAL, stamp.start, stamp.words, declaration=stamp.declaration)
     for stamp in local[len(universal) :]:
-        yield Wrong(Fault.NO_UTC, stamp.start, stamp.words)
+        yield Wrong(Fault.NO_UTC, stamp.start, stamp.words, declaration=stamp.declaration)
 
 
-def _unequal(
-    universal: Sequence[_Stamp], instants: Sequence[datetime], local: Sequence[_Stamp], zone: ZoneInfo
-) -> Iterator[Wrong]:
+def _unequal(universal: Sequence[_Stamp], instants: Sequence[datetime], local: Sequence[_Stamp]) -> Iterator[Wrong]:
     """Compare the local clock with what the zone makes of UTC; a date and seconds count where they are written."""
     for stamp, at, beside in zip(universal, instants, local, strict=False):
-        hours = _numeric(beside.zone)
-        there = at.astimezone(zone if hours is None else timezone(hours))
+        there = at.astimezone(beside.tz)
         exact = stamp.exact and beside.exact
         clocks = [c if exact else c.replace(second=0) for c in (there.time(), beside.clock)]
         if clocks[0] != clocks[1] or (beside.day is not None and beside.day != there.date()):
-            right = f"{there:%Y-%m-%d %H:%M}"
-            yield Wrong(Fault.UNEQUAL, beside.start, f"{beside.words.strip()} should be {right}")
+            yield Wrong(Fault.UNEQUAL, beside.start, beside.words, f"{there:%Y-%m-%d %H:%M}")

@@ -23,6 +23,8 @@ _FIELDS: Mapping[FieldName, tuple[str, ...]] = {
     FieldName.STATUS: ("status", "ステータス", "状態"),
     FieldName.SEVERITY: ("severity", "重大度"),
     FieldName.WINDOW: ("date/window", "window", "date", "日時/期間", "日時", "期間", "発生期間"),
+    FieldName.ZONE: ("time zone", "timezone", "タイムゾーン"),
+    FieldName.OWNER: ("owner", "postmortem owner", "author", "担当", "作成担当", "作成者"),
     FieldName.COMMANDER: ("commander", "incident commander", "指揮", "指揮者"),
     FieldName.COMMS: ("comms", "連絡", "連絡担当"),
     FieldName.DOMAINS: ("domains", "domain", "ドメイン", "領域"),

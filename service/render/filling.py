@@ -1,9 +1,10 @@
 """Filling in templates: ours, and those that teams bring. What somebody said is escaped wherever it comes out."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import DictLoader, StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 
@@ -16,8 +17,14 @@ _WRONG = (TemplateError, TypeError, ValueError, AttributeError, LookupError, Ari
 """What a template can do wrong: besides what Jinja finds, whatever an expression in it does."""
 
 
-def compiled(template: str, escape: Callable[[Any], Any], filters: Filters, name: str = "") -> Template:
-    """Return a template for `filled`; everything that comes out of it passes `escape`.
+def compiled(
+    template: str,
+    escape: Callable[[Any], Any],
+    filters: Filters,
+    name: str = "",
+    parents: Mapping[str, str] = MappingProxyType({}),
+) -> Template:
+    """Return a template for `filled`; everything that comes out of it passes `escape`. It may extend its `parents`.
 
     Raises `BadTemplate`, which tells the `name`.
     """
@@ -28,6 +35,7 @@ def compiled(template: str, escape: Callable[[Any], Any], filters: Filters, name
         keep_trailing_newline=True,
         autoescape=False,  # not HTML; `escape` knows what it is
         finalize=escape,
+        loader=DictLoader(parents),
     )
     environment.filters.update(filters)
     try:

@@ -47,7 +47,8 @@ def as_json(found: Found) -> str:
 
 def as_github(path: str, finding: Finding) -> str:
     """Write a finding as a workflow command of GitHub Actions, which shows it beside the line."""
-    place = {"file": path, "line": finding.line, "col": finding.column, "title": finding.rule_id}
+    columns = {"line": finding.line, "endLine": finding.line, "col": finding.column, "endColumn": finding.end_column}
+    place = {"file": path, **columns, "title": finding.rule_id}
     properties = ",".join(f"{name}={_property(str(value))}" for name, value in place.items())
     return f"::{finding.level.value} {properties}::{_data(finding.message)}"
 

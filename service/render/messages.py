@@ -11,10 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.actions import Action
+from service.domain.durations import duration
 from service.domain.policy import Severity, Stage
 from service.domain.reminders import Reminder
 from service.render.filling import compiled, filled
-from service.render.timeline import both, duration, span
+from service.render.timeline import both, span
 
 PARTS = ("report", "update", "over", "reminder", "review")
 """The templates that there are, each in every language."""

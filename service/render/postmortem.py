@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from service.domain.durations import duration
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.sensitive import redact
 from service.render.filling import compiled, filled
-from service.render.timeline import Moment, both, duration, offset, span
+from service.render.timeline import Moment, both, offset, span
 
 LONGEST_SLUG = 40
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -101,6 +102,12 @@ class Facts:
     links: tuple[Link, ...] = ()
     evidence: tuple[EvidenceFact, ...] = ()
 
+    @property
+    def zone_label(self) -> str:
+        """What the zone is called beside a time: JST, or its IANA name; empty where people live by UTC."""
+        name = self.began_at.astimezone(self.zone).tzname() or ""
+        return "" if self.zone.key == "UTC" else name if name.isalpha() else self.zone.key
+
 
 def file_name(facts: Facts) -> str:
     """Return PM-YYYYMMDD-slug.md: the day in UTC, and what of the title can stand in a file's name."""
@@ -109,12 +116,12 @@ def file_name(facts: Facts) -> str:
     return f"PM-{facts.began_at.astimezone(UTC):%Y%m%d}-{slug}.md"
 
 
-def fill(template: str, facts: Facts) -> str:
+def fill(template: str, facts: Facts, parents: Mapping[str, str]) -> str:
     """Return the document. Everything that people or alerts said is escaped, secrets and personal data in it removed.
 
-    Raises `BadTemplate`.
+    `parents` are the templates that it may extend, by name. Raises `BadTemplate`.
     """
-    return filled(compiled(template, _escaped, _filters(facts)), facts=facts)
+    return filled(compiled(template, _escaped, _filters(facts), parents=parents), facts=facts)
 
 
 def _filters(facts: Facts) -> dict[str, Any]:

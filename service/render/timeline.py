@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-_HOURS_FROM = timedelta(hours=2)
+from service.domain.durations import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,3 @@ def offset(at: datetime, detected_at: datetime | None) -> str:
     if not length:
         return "T0"
     return f"T{'-' if length < timedelta(0) else '+'}{duration(abs(length))}"
-
-
-def duration(length: timedelta) -> str:
-    """Write a duration: 40s, 5m, 90m, 2h5m, 18h, 70h."""
-    minutes = int(length.total_seconds()) // 60
-    if length < timedelta(minutes=1):
-        return f"{int(length.total_seconds())}s"
-    if length < _HOURS_FROM:
-        return f"{minutes}m"
-    return f"{minutes // 60}h" + (f"{minutes % 60}m" if minutes % 60 else "")

@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from service.settings.section import Section
 
@@ -25,6 +25,9 @@ def _link(written: str) -> str:
 
 LinkName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 LinkAddress = Annotated[str, AfterValidator(_link)]
+TopicWord = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True)]
+Topic = Literal["detection", "mitigation", "recovery"]
+Template = Annotated[Literal["standard", "noctria"] | Path, BeforeValidator(lambda value: value or "standard")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PM[0-9]{3}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\]{1,100}$")]
 
@@ -34,8 +37,15 @@ class Postmortems(Section):
 
     directory: Path = Field(Path("docs/incidents"), description="Where `mttx postmortem new` writes documents.")
     language: Literal["ja", "en"] = Field("ja", description="Language of the template.")
-    template: Path | None = Field(
-        None, description="Jinja file to be filled in instead of the template that comes with the program."
+    template: Template = Field(
+        "standard",
+        description="Template of a document: `standard`, `noctria` (the standard's words of a team that trades), or a"
+        " Jinja file.",
+    )
+    words: Mapping[Topic, tuple[TopicWord, ...]] = Field(
+        {},
+        description="Further words for the entries of a timeline, such as {mitigation: [traffic shifted]}; the keys are"
+        " detection, mitigation and recovery.",
     )
     links: Mapping[LinkName, LinkAddress] = Field(
         {},

@@ -13,7 +13,7 @@ from service.intake import lifecycle
 from service.intake.reasons import Failure, Source
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
-from service.web import evidence, postmortems, shapes
+from service.web import evidence, policy, postmortems, shapes
 from service.web.auth import authorize
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
@@ -128,6 +128,7 @@ def blueprint(parts: Parts) -> Blueprint:
             raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
         return _json(shapes.IndicatorTable(window=window, indicators=[shapes.indicator_row(row) for row in rows]))
 
+    policy.add_routes(bp, parts)
     return bp
 
 

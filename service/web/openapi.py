@@ -18,7 +18,7 @@ from service.intake import alertmanager, event_data, grafana, lifecycle
 from service.intake.alertmanager_events import RecorderEvent
 from service.intake.event_data import INCIDENT_ID
 from service.intake.pagerduty import PagerDutyPayload
-from service.web import evidence, postmortems, shapes
+from service.web import evidence, policy, postmortems, shapes
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.auth import Scope
 from service.web.problems import MEDIA_TYPE, ProblemShape
@@ -201,6 +201,14 @@ OPERATIONS = (
         query=IndicatorQuery,
         answer=shapes.IndicatorTable,
         errors=(400, *_READING),
+    ),
+    Operation(
+        method="get",
+        path="/api/v1/policy",
+        summary="Show what incidents are held to: targets, deadlines, and the display zone",
+        scope="read",
+        answer=policy.PolicyShape,
+        errors=_READING,
     ),
     Operation(method="get", path="/metrics", summary="Scrape the metrics", answer=_TEXT, errors=(401, 403, 503)),
     Operation(

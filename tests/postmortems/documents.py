@@ -1,5 +1,6 @@
 """Documents to be spoiled by tests: a final one that is right in everything, and the same as a draft."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -149,3 +150,15 @@ def line_of(text: str, words: str) -> int:
 def edited(old: str, new: str, text: str = FINAL) -> str:
     assert old in text, old
     return text.replace(old, new, 1)
+
+
+def filled_in(text: str, stages: str = ".*", at: str = "2025-08-12 22:58 UTC / 2025-08-13 07:58 JST") -> str:
+    """The document as people fill it in: the placeholders of the sections whose heading matches, or of all."""
+    chapters = text.split("\n## ")
+    return "\n## ".join(_filled(c, at) if re.search(stages, c.split("\n")[0]) else c for c in chapters)
+
+
+def _filled(chapter: str, at: str) -> str:
+    chapter = re.sub(r"\{T\+\?m[^{}]*\}", at, chapter).replace("{YYYY-MM-DD}", "2099-12-31")
+    chapter = re.sub(r"\{Plan/Do[^{}]*\}", "Do", re.sub(r"\{execution/[^{}]*\}", "api", chapter))
+    return re.sub(r"\{[^{}\n]*\}", "340 of 12000, see https://grafana.example.com/d/do", chapter)

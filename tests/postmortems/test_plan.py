@@ -9,7 +9,7 @@ from service.domain.checks import Check, CheckState
 from service.domain.events import EventKind as K
 from service.domain.policy import Milestone
 from service.postmortems.plan import Known, Report, Version, plan
-from tests.postmortems.documents import DRAFT, FINAL, TOKYO, document, edited
+from tests.postmortems.documents import DRAFT, FINAL, document, edited, terms
 
 NOW = datetime(2025, 9, 10, 12, tzinfo=UTC)
 NO_STATUS = FINAL.replace("Final", "Later", 1)
@@ -29,7 +29,7 @@ def known(**changes):
 
 
 def planned(versions, of=None, checks=None):
-    return plan(versions, of or known(), checks or {}, TOKYO, NOW)
+    return plan(versions, of or known(), checks or {}, terms(), NOW)
 
 
 def told(made, *kinds):
@@ -75,7 +75,43 @@ def test_it_shows_a_status_that_went_back():
 def test_it_reaches_nothing_without_a_status():
     made = planned(history((day(13), DRAFT), (day(14), NO_STATUS)))
     assert told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED) == []
-    assert made.notices == ("the status is neither Draft nor Final, so that no stage is reached",)
+    assert made.notices == ("the status is none of Draft, In Review, Final, so that no stage is reached",)
+
+
+SKELETON = edited("一部の注文が遅延した", "{何が起きたか}", DRAFT)
+
+
+@pytest.mark.parametrize("text", [SKELETON, FINAL.replace("軽微", "TBD"), FINAL.split("## 2.")[0]])
+def test_a_skeleton_reports_nothing_and_says_what_it_lacks(text):
+    made = planned(history((day(13), text)), checks={Check.EVIDENCE: CheckState.PENDING})
+    assert made.reports == ()
+    (notice,) = made.notices
+    assert ("{何が起きたか}" in notice) or ("TBD" in notice) or ("timeline is missing" in notice)
+
+
+def test_the_draft_is_dated_by_the_version_that_is_filled_in():
+    made = planned(history((day(12), SKELETON), (day(13), edited("Draft", "In Review", DRAFT)), (day(14), DRAFT)))
+    assert told(made, K.POSTMORTEM_DRAFTED) == [(K.POSTMORTEM_DRAFTED, day(13))]
+
+
+def test_a_final_version_has_nothing_left_to_fill_in():
+    left = edited("負荷試験のゲートがなかった", "{ゲート}")
+    made = planned(history((day(13), DRAFT), (day(14), left)))
+    assert told(made, K.POSTMORTEM_FINALIZED) == []
+    assert "{ゲート}" in made.notices[0]
+    later = planned(history((day(13), DRAFT), (day(14), left), (day(15), FINAL)))
+    assert told(later, K.POSTMORTEM_FINALIZED) == [(K.POSTMORTEM_FINALIZED, day(15))]
+
+
+def test_a_placeholder_that_the_lint_accepts_with_a_reason_holds_nothing_up():
+    excused = SKELETON + "<!-- mttx-disable-file PM405: a quotation -->\n"
+    assert told(planned(history((day(13), excused))), K.POSTMORTEM_DRAFTED) == [(K.POSTMORTEM_DRAFTED, day(13))]
+
+
+def test_what_was_a_draft_once_goes_on_reporting_its_actions():
+    made = planned(history((day(13), DRAFT), (day(14), SKELETON)))
+    assert told(made, K.POSTMORTEM_DRAFTED, K.ACTION_OPENED)
+    assert "{何が起きたか}" in made.notices[0]
 
 
 def test_it_dates_a_document_without_a_history_now_and_once():

@@ -11,9 +11,10 @@ from service.postmortems.document import FieldName, SectionKind, Status, Text
 from service.postmortems.masking import mask, without_code_spans, without_comments
 from service.postmortems.placeholders import has_placeholder, is_not_applicable
 from service.postmortems.reading import LONGEST_FRONT_MATTER, MOST_CELLS, read
-from service.postmortems.timeline import Told, began_at, entries, window
+from service.postmortems.timeline import began_at, entries, window
+from service.postmortems.topics import Topic
 from service.postmortems.words import field_name, section_kind
-from tests.postmortems.documents import ENGLISH, FINAL, T0, TOKYO, document, edited
+from tests.postmortems.documents import ENGLISH, FINAL, T0, TOKYO, document, edited, terms
 
 HEADER = "# T (SEV-3)\n\n"
 
@@ -46,9 +47,9 @@ def test_it_reads_metadata_only_above_the_sections():
 
 def test_it_reads_front_matter():
     made = read("x.md", "---\nincident: INC-7\ntypes: [data, api]\nmood: good\nstatus:\n---\n# T\n")
-    assert made.fields == {FieldName.INCIDENT: Text("INC-7", 2, 11), FieldName.TYPE: Text("data, api", 3, 8)}
+    assert made.fields == {FieldName.INCIDENT: Text("INC-7", 2, 11), FieldName.TYPE: Text("data, api", 3, 9)}
     assert made.incident == "INC-7"
-    assert made.title == Text("T", 7)
+    assert made.title == Text("T", 7, 3)
 
 
 DEEP = pytest.param("[" * 3000, marks=pytest.mark.no_cover)
@@ -101,7 +102,7 @@ def test_it_ignores_what_stands_above_the_first_section():
     made = read(
         "x.md", "# A\n# B\n\n| a |\n|---|\n| b |\n\n- c\n\n```\nd\n```\n\n<div>\n\n## 概要\n### Deeper\n# Late\n"
     )
-    assert made.title == Text("A", 1)
+    assert made.title == Text("A", 1, 3)
     assert [section.words for section in made.sections] == ["Deeper\nLate"]
 
 
@@ -169,40 +170,40 @@ def test_it_knows_when_there_is_nothing_to_say():
 
 
 def test_it_reads_the_timeline():
-    found = entries(document(), TOKYO)
+    found = entries(document(), terms())
     assert [(entry.at - T0) // timedelta(minutes=1) for entry in found] == [-5, 0, 5, 80, 1080, 4200]
-    assert [min(entry.told, default=None) for entry in found][1:] == list(Told)[:3] + list(Told)[3:]
+    assert [min(entry.topics, default=None) for entry in found][1:] == list(Topic)[:3] + list(Topic)[3:]
 
 
 def test_it_reads_a_timeline_that_is_a_table():
-    assert [sorted(entry.told) for entry in entries(document(ENGLISH), TOKYO)] == [
+    assert [sorted(entry.topics) for entry in entries(document(ENGLISH), terms())] == [
         ["detection"],
-        ["containment"],
+        ["mitigation"],
         ["recovery"],
     ]
 
 
 def test_it_counts_offsets_from_the_detection():
     text = edited("- T+5m 2025-08-12 06:55 UTC / 15:55 JST ", "- T+5m ")
-    assert entries(document(text), TOKYO)[2].at == T0 + timedelta(minutes=5)
+    assert entries(document(text), terms())[2].at == T0 + timedelta(minutes=5)
 
 
 def test_it_knows_no_instant_for_an_offset_from_nothing():
     made = read("x.md", "## タイムライン\n- T+5m 抑制\n- 検知: 不明\n")
-    assert [entry.at for entry in entries(made, TOKYO)] == [None, None]
-    assert began_at(made, TOKYO) is window(made, TOKYO) is None
+    assert [entry.at for entry in entries(made, terms())] == [None, None]
+    assert began_at(made, terms()) is window(made, TOKYO) is None
 
 
 def test_it_begins_with_the_first_entry_where_there_is_no_window():
     made = read("x.md", "## タイムライン\n- 2025-08-12 06:50 UTC / 15:50 JST 検知\n")
-    assert began_at(made, TOKYO) == T0
+    assert began_at(made, terms()) == T0
 
 
 def test_it_leaves_times_in_the_story_alone():
     text = edited("検知: `DoLatencyHigh`", "検知: 09:15 のデプロイの後")
-    assert entries(document(text), TOKYO)[1].times.wrong == ()
+    assert entries(document(text), terms())[1].times.wrong == ()
     made = read("x.md", "## タイムライン\n- 検知: 2025-08-12 06:50 UTC / 15:50 JST\n")
-    assert entries(made, TOKYO)[0].at == T0
+    assert entries(made, terms())[0].at == T0
 
 
 # --- actions --------------------------------------------------------------------------------------------------------

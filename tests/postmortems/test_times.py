@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.postmortems.times import Fault, offset, read_times, zone_names
+from service.postmortems.times import Fault, offset, read_times
+from service.postmortems.zones import zone_names
 
 TOKYO, BERLIN, SAO_PAULO = (ZoneInfo(name) for name in ("Asia/Tokyo", "Europe/Berlin", "America/Sao_Paulo"))
 
@@ -33,6 +34,15 @@ def faults(text, zone=TOKYO, after=None):
         ("2025-08-12 06:50 UTC / 15:50 JST – 08:10 UTC / 17:10 JST", [at(6, 50), at(8, 10)]),
         ("2025-08-12 23:50 UTC / 08:50 JST – 00:10 UTC / 09:10 JST", [at(23, 50), at(0, 10, day=13)]),
         ("2025-08-12 06:50:30 UTC / 15:50 JST", [at(6, 50, second=30)]),
+        ("2025-08-12 06:50-08:10 UTC / 15:50-17:10 JST", [at(6, 50), at(8, 10)]),
+        ("2025-08-12 06:50 UTC-08:10 UTC / 15:50 JST-17:10 JST", [at(6, 50), at(8, 10)]),
+        ("2025-08-12 17:08-17:20 UTC / 2025-08-13 02:08-02:20 JST", [at(17, 8), at(17, 20)]),
+        ("2025年8月12日 6時50分 UTC / 15時50分10秒 JST", [at(6, 50)]),
+        ("2025-08-12 06：50 utc / 15：50 jst", [at(6, 50)]),
+        ("2025-08-12 06:50z / 15:50 UTC+9", [at(6, 50)]),
+        ("2025-08-12 06:50 (UTC) / 15:50 (JST)", [at(6, 50)]),
+        ("2025-08-12 6:50 AM UTC / 午後3:50 JST", [at(6, 50)]),
+        ("2025-08-12 06:50 UTC / 08:50 Europe/Berlin", [at(6, 50)]),
         ("12:34:56:78 と 1.12:30 は時刻ではない", []),
     ],
 )
@@ -52,6 +62,10 @@ def test_it_reads_instants(text, instants):
         ("2025-08-12 06:50 UTC / 2025-08-13 15:50 JST", [Fault.UNEQUAL]),
         ("2025-08-12 06:50:10 UTC / 15:50:20 JST", [Fault.UNEQUAL]),
         ("2025-08-12 06:50 UTC / 15:50 +08:00", [Fault.NO_LOCAL, Fault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50-09:00", [Fault.UNKNOWN_ZONE]),
+        ("2022-08-03 12:26-12:??", [Fault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50 API/Gateway", [Fault.UNKNOWN_ZONE]),
+        ("2025-08-12 13:50 PM UTC", [Fault.IMPOSSIBLE]),
         ("2025-08-12 24:50 UTC", [Fault.IMPOSSIBLE]),
         ("2025-02-30 06:50 UTC", [Fault.IMPOSSIBLE]),
         ("0001-01-01 06:50 UTC", [Fault.IMPOSSIBLE]),
@@ -63,8 +77,7 @@ def test_it_says_what_is_wrong(text, found):
 
 def test_it_tells_the_right_local_time():
     (wrong,) = read_times("2025-08-12 22:10 UTC / 2025-08-12 07:10 JST", TOKYO).wrong
-    assert wrong.words == "2025-08-12 07:10 JST should be 2025-08-13 07:10"
-    assert wrong.start == 23
+    assert (wrong.words, wrong.right, wrong.start) == ("2025-08-12 07:10 JST", "2025-08-13 07:10", 23)
 
 
 def test_it_takes_the_day_from_what_is_ahead():
@@ -84,6 +97,13 @@ def test_it_follows_the_clocks_of_the_zone():
     assert faults("2025-01-12 06:50 UTC / 07:50 +01:00", BERLIN) == []
     assert faults("2025-08-12 06:50 UTC / 07:50 CET", BERLIN) == [Fault.UNEQUAL]
     assert faults("2025-08-12 06:50 UTC / 03:50 -03", SAO_PAULO) == []
+
+
+def test_winter_in_london_is_local_time_and_not_utc():
+    london = ZoneInfo("Europe/London")
+    assert faults("2025-01-12 06:50 UTC / 06:50 GMT", london) == []
+    assert faults("2025-08-12 06:50 UTC / 07:50 BST", london) == []
+    assert faults("2025-01-12 06:50 GMT", london) == [Fault.NO_UTC]
 
 
 def test_it_needs_no_second_time_where_people_live_by_utc():

@@ -54,7 +54,10 @@ def test_it_writes_json():
 
 
 def test_it_writes_annotations_for_github():
-    assert as_github("a,b.md", WARNING) == "::warning file=a%2Cb.md,line=1,col=1,title=PM603::50%25 of it,%0Aor: more"
+    assert (
+        as_github("a,b.md", WARNING)
+        == "::warning file=a%2Cb.md,line=1,endLine=1,col=1,endColumn=2,title=PM603::50%25 of it,%0Aor: more"
+    )
 
 
 def test_it_writes_sarif():

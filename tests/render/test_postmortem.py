@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.document import FieldName, SectionKind, Status
-from service.postmortems.lint import lint
+from service.postmortems.lint import lint, missing
 from service.postmortems.reading import read
 from service.postmortems.terms import Terms
 from service.render import postmortem
@@ -24,7 +24,8 @@ from service.render.postmortem import (
     file_name,
     fill,
 )
-from service.render.timeline import Moment
+from service.render.timeline import Moment, both
+from tests.postmortems.documents import filled_in
 
 TEMPLATES = Path(postmortem.__file__).parent / "templates"
 T0 = datetime(2025, 8, 12, 22, 50, tzinfo=UTC)
@@ -106,37 +107,68 @@ def template(language):
     return (TEMPLATES / f"postmortem.{language}.md.j2").read_text(encoding="utf-8")
 
 
-def made(language="ja", **changes):
-    told = facts(**changes)
-    return fill(template(language), told), file_name(told)
+SHIPPED = {f"standard.{language}": template(language) for language in LANGUAGES}
 
 
-def findings(text, name, zone="Asia/Tokyo"):
-    return [(f.rule_id, f.line, f.message) for f in lint(read(name, text), Terms(zone=ZoneInfo(zone)))]
+def made(language="ja", name="standard", **changes):
+    stem = language if name == "standard" else f"{name}.{language}"
+    return fill(template(stem), facts(**changes), SHIPPED), file_name(facts(**changes))
+
+
+def findings(text, name):
+    """What a machine that knows nothing of the team finds."""
+    return [(f.rule_id, f.line, f.message) for f in lint(read(name, text), Terms(zone=ZoneInfo("Asia/Tokyo")))]
+
+
+OF_DRAFT = r"^(1|2|3)\."
+TEAMS = [
+    {},
+    BARE,
+    {"milestones": {Milestone.DETECTED: T0}, "timeline": (Moment(T0, "detected"),), "phase": "acknowledged"},
+    {"title": HOSTILE, "roles": {"commander": HOSTILE}, "alerts": (AlertFact("A", HOSTILE), AlertFact("B", ""))},
+    {"timeline": (*TIMELINE, Moment(T0 + 90 * MINUTE, "note", HOSTILE))},
+    {"actions": (ActionFact("A-01", HOSTILE, "", "", "", "", "open"),)},
+    {"zone": ZoneInfo("America/Sao_Paulo")},
+    {"zone": ZoneInfo("Europe/Berlin")},
+    {"zone": ZoneInfo("Europe/London")},
+    {"zone": ZoneInfo("UTC")},
+]
+
+
+@pytest.mark.parametrize("name", ["standard", "noctria"])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("changes", TEAMS, ids=range(len(TEAMS)))
+def test_it_is_a_draft_once_summary_timeline_and_impact_are_filled_in(name, language, changes):
+    text, file = made(language, name, **changes)
+    assert {rule for rule, _, _ in findings(text, file)} == {"PM405"}
+    assert missing(read(file, text), frozenset(), final=False)
+    filled = filled_in(text, OF_DRAFT, both(T0 + 3 * MINUTE, facts(**changes).zone))
+    assert findings(filled, file) == []
+    assert missing(read(file, filled), frozenset(), final=False) == []
+    assert missing(read(file, filled), frozenset(), final=True)
+    document = read(file, text)
+    assert (document.status, document.severity, document.incident) == (Status.DRAFT, Severity.SEV_2, "INC-7")
+    assert [section.kind for section in document.sections] == list(SectionKind)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        BARE,
-        {"milestones": {Milestone.DETECTED: T0}, "timeline": (Moment(T0, "detected"),), "phase": "acknowledged"},
-        {"title": HOSTILE, "roles": {"commander": HOSTILE}, "alerts": (AlertFact("A", HOSTILE), AlertFact("B", ""))},
-        {"timeline": (*TIMELINE, Moment(T0 + 90 * MINUTE, "note", HOSTILE))},
-        {"actions": (ActionFact("A-01", HOSTILE, "", "", "", "", "open"),)},
-        {"zone": ZoneInfo("America/Sao_Paulo")},
-        {"zone": ZoneInfo("UTC")},
-    ],
-    ids=range(8),
-)
-def test_it_is_clean_as_a_draft(language, changes):
-    text, name = made(language, **changes)
-    zone = facts(**changes).zone.key
-    assert findings(text, name, zone) == []
-    document = read(name, text)
-    assert (document.status, document.severity, document.incident) == (Status.DRAFT, Severity.SEV_2, "INC-7")
-    assert [section.kind for section in document.sections] == list(SectionKind)
+@pytest.mark.parametrize("minutes", [2, 60, 80])
+def test_the_mitigation_has_its_place_between_detection_and_recovery(language, minutes):
+    milestones = {m: at for m, at in facts().milestones.items() if m is not Milestone.MITIGATED}
+    text, file = made(language, milestones=milestones, timeline=tuple(m for m in TIMELINE if m.kind != "mitigated"))
+    filled = filled_in(text, OF_DRAFT, both(T0 + minutes * MINUTE, facts().zone))
+    assert [rule for rule, _, _ in findings(filled, file) if rule != "PM303"] == []
+    order = [line for line in text.split("\n") if "{T+?m" in line or "復旧: " in line or "Recovery: " in line]
+    assert "{T+?m" in order[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_second_template_has_the_words_of_the_standard_section_by_section(language):
+    text = made(language, "noctria", **{**BARE})[0]
+    for chapter, words in zip(text.split("\n## ")[1:], OF_THE_STANDARD[language], strict=True):
+        assert [word for word in words if word.casefold() not in chapter.casefold()] == []
+    own = made(language, **{**BARE})[0].casefold()
+    assert [word for word in ("win_rate", "slippage", "broker", "ブローカー", "order_id") if word in own] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -144,6 +176,59 @@ def test_it_is_not_final_as_it_is(language):
     text, name = made(language)
     found = {rule for rule, _, _ in findings(text.replace("**Status:** Draft", "**Status:** Final"), name)}
     assert {"PM402", "PM405"} <= found
+
+
+OF_THE_STANDARD = {
+    "ja": (
+        ("1. 概要（Summary）", "何が起きたか", "1〜3行", "影響範囲", "期間/取引/金額/KPI/ユーザ", "現在の状態"),
+        ("2. タイムライン（UTC", "検知", "抑制", "復旧", "原因仮説", "草案", "確定"),
+        ("3. 影響評価（Impact）", "win_rate / max_dd / latency / slippage", "財務影響", "ユーザ/ステークホルダ"),
+        (
+            "4. 根本原因（RCA）",
+            "技術",
+            "5 Whys",
+            "運用/人",
+            "手順",
+            "権限",
+            "ゲート",
+            "環境",
+            "ブローカー/ネットワーク/時刻",
+        ),
+        (
+            "5. 検出と対応（Detection & Response）",
+            "検知方法",
+            "クエリ",
+            "しきい値",
+            "初動",
+            "所要",
+            "有効",
+            "改善すべき点",
+        ),
+        ("6. 再発防止策（Actions）", "| ID | 対策 | Owner | Due | 種別 | 検証/完了条件 |", "Risk-Register.md", "ADR"),
+        ("7. 付随事項（Follow-ups）", "Runbooks", "§", "Observability", "注釈", "外部/内部", "共有先/ログ"),
+        (
+            "8. 添付（Evidence）",
+            "ダッシュボード",
+            "スクリーンショット",
+            "構造化 JSON",
+            "伏字",
+            "order_id",
+            "before/after",
+        ),
+        ("9. 学び（Lessons Learned）", "うまく機能したこと", "改善すべきプロセス", "文化/設計への示唆"),
+    ),
+    "en": (
+        ("1. Summary", "what happened", "trades", "KPIs", "users", "state now"),
+        ("2. Timeline", "detection", "mitigation", "recovery", "suspected cause", "draft", "final version"),
+        ("3. Impact", "win_rate", "max_dd", "latency", "slippage", "financial", "stakeholders"),
+        ("4. Root cause (RCA)", "5 whys", "procedure", "review", "permission", "gate", "broker", "network", "clocks"),
+        ("5. Detection & Response", "alert", "query", "threshold", "how long", "worked", "improve"),
+        ("6. Actions", "| ID | Action | Owner | Due | Type | Verification |", "Risk-Register.md", "ADR"),
+        ("7. Follow-ups", "runbooks", "dashboards", "annotations", "external, internal", "shared with, log"),
+        ("8. Evidence", "dashboard", "screenshots", "structured JSON", "masked", "order ids", "before/after"),
+        ("9. Lessons Learned", "worked well", "processes to improve", "culture and design"),
+    ),
+}
 
 
 def test_it_fills_in_what_is_recorded():
@@ -195,12 +280,12 @@ def test_it_keeps_what_was_said_from_being_markdown():
 
 
 def test_it_writes_code_that_may_stand_in_a_table():
-    assert fill("{{ facts.title | code }}", facts(title="a | b ` c")) == "`a \\| b ' c`\n"
+    assert fill("{{ facts.title | code }}", facts(title="a | b ` c"), {}) == "`a \\| b ' c`\n"
 
 
 def test_it_fills_in_templates_of_your_own():
     own = "{{ facts.incident }} {{ facts.began_at | both }}\n{% for a in facts.alerts %}{{ a.name }}{% endfor %}\n\n"
-    assert fill(own, facts()) == "INC-7 2025-08-12 22:45 UTC / 2025-08-13 07:45 JST\nDoLatencyHigh\n"
+    assert fill(own, facts(), {}) == "INC-7 2025-08-12 22:45 UTC / 2025-08-13 07:45 JST\nDoLatencyHigh\n"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +298,7 @@ def test_it_fills_in_templates_of_your_own():
 )
 def test_it_says_what_is_wrong_with_a_template(own, said):
     with pytest.raises(BadTemplate, match=said):
-        fill(own, facts())
+        fill(own, facts(), {})
 
 
 @pytest.mark.parametrize(

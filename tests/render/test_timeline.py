@@ -7,7 +7,7 @@ import pytest
 
 from service.postmortems.times import offset as read_offset
 from service.postmortems.times import read_times
-from service.render.timeline import both, duration, offset, span
+from service.render.timeline import both, offset, span
 
 TOKYO, SAO_PAULO, UTC_ZONE = (ZoneInfo(name) for name in ("Asia/Tokyo", "America/Sao_Paulo", "UTC"))
 AT = datetime(2025, 8, 12, 6, 50, 40, tzinfo=UTC)
@@ -54,7 +54,3 @@ def test_it_counts_from_the_detection(seconds, written):
 
 def test_it_counts_nothing_without_a_detection():
     assert offset(AT, None) == ""
-
-
-def test_it_writes_durations():
-    assert [duration(timedelta(seconds=s)) for s in (40, 60, 7140, 7200)] == ["40s", "1m", "119m", "2h"]

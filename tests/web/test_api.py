@@ -387,6 +387,17 @@ def test_it_shows_the_indicators_of_a_window():
     assert (sev_1["incident_severity"], sev_1["target"], sev_1["statistic"]) == ("SEV-1", 7200.0, "mean")
 
 
+def test_it_shows_the_policy(world):
+    shown = world.get("/api/v1/policy").get_json()
+    assert (shown["timezone"], shown["resolve_from"]) == ("Asia/Tokyo", "detected")
+    assert {"indicator": "resolve", "incident_severity": "SEV-1", "statistic": "mean", "limit": 7200.0} in shown[
+        "targets"
+    ]
+    assert shown["deadlines"]["SEV-2"] == {"draft": 86_400.0, "final": 259_200.0}
+    assert shown["deadlines"]["SEV-4"] == {"final": "weekly_review"}
+    assert shown["weekly_review"] == {"weekday": "monday", "time": "10:00", "timezone": "Asia/Tokyo"}
+
+
 def test_it_takes_thirty_days_where_no_window_is_named(world):
     assert world.get("/api/v1/indicators").get_json() == {"window": "30d", "indicators": []}
 

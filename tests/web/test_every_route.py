@@ -25,6 +25,7 @@ SCOPES = {
     "POST /api/v1/incidents/<incident_id>/events": "write",
     "GET /api/v1/postmortems": "read",
     "GET /api/v1/indicators": "read",
+    "GET /api/v1/policy": "read",
     "GET /": "read",
     "GET /incidents": "read",
     "GET /incidents/<incident_id>": "read",

@@ -16,14 +16,14 @@ BERLIN = ZoneInfo("Europe/Berlin")
     [
         (0, "0 s", "0秒"),
         (-5, "0 s", "0秒"),
-        (59.9, "59 s", "59秒"),
+        (59.9, "1 min", "1分"),
         (312, "5 min 12 s", "5分12秒"),
         (7500, "2 h 5 min", "2時間5分"),
         (7200, "2 h", "2時間"),
-        (200000, "2 d 7 h", "2日7時間"),
+        (200000, "55 h 33 min 20 s", "55時間33分20秒"),
     ],
 )
-def test_it_says_a_duration_in_two_units(seconds, english, japanese):
+def test_it_writes_a_duration_in_words(seconds, english, japanese):
     assert times.span(timedelta(seconds=seconds), words("en")) == english
     assert times.span(timedelta(seconds=seconds), words("ja")) == japanese
 

@@ -23,7 +23,7 @@ def check(document: Document, terms: Terms) -> Iterator[Finding]:
         yield at(c.ACTIONS_TABLE, section.heading, f"list the actions in a table: | {heading} |")
         return
     yield from _table(table)
-    began = began_at(document, terms.zone)
+    began = began_at(document, terms)
     first_day = began.astimezone(terms.zone).date() if began else None
     ids: set[str] = set()
     for row in table.rows:

@@ -10,7 +10,11 @@ from service.postmortems.document import Document, Section, SectionKind, Text
 from service.postmortems.findings import Finding, at
 from service.postmortems.placeholders import has_placeholder, is_not_applicable, placeholders
 from service.postmortems.terms import Terms
-from service.postmortems.timeline import Told, began_at, entries
+from service.postmortems.timeline import began_at, entries
+from service.postmortems.topics import Topic
+
+OF_DRAFT = (SectionKind.SUMMARY, SectionKind.TIMELINE, SectionKind.IMPACT)
+"""The sections that a draft has filled in; without them it is only a skeleton."""
 
 _ASPECTS = {
     "technical (技術)": re.compile(r"技術|technical", re.IGNORECASE),
@@ -30,7 +34,7 @@ _ATTACHED = re.compile(
     r"https?://\S|\]\([^)\s]|(?<![\w/.])\.{0,2}/[\w{}-][\w{}./-]"
     r"|(?<![\w-])[\w-]{1,200}\.(?:json|ya?ml|csv|png|jpe?g|zip|log|txt|svg|html)(?!\w)"
 )
-_STAGES = {Told.DRAFT: Stage.DRAFT, Told.FINAL: Stage.FINAL}
+_STAGES = {Topic.DRAFT: Stage.DRAFT, Topic.FINAL: Stage.FINAL}
 
 
 def check(document: Document, terms: Terms) -> Iterator[Finding]:
@@ -39,9 +43,9 @@ def check(document: Document, terms: Terms) -> Iterator[Finding]:
     yield from _impact(document, final=final)
     yield from _aspects(document, final=final)
     yield from _detection(document, final=final)
+    yield from unfilled(document, final=final)
     if final:
         yield from _evidence(document)
-        yield from _placeholders(document)
     yield from _deadline(document, terms)
 
 
@@ -86,21 +90,25 @@ def _evidence(document: Document) -> Iterator[Finding]:
             yield at(c.EVIDENCE_SOURCE, section.heading, message)
 
 
-def _placeholders(document: Document) -> Iterator[Finding]:
-    for number, line in enumerate(document.prose, start=1):
-        for match in placeholders(line):
-            where = Text(match[0], number, match.start() + 1)
-            yield at(c.PLACEHOLDER, where, f"fill in {match[0]}, or take it out")
+def unfilled(document: Document, *, final: bool) -> Iterator[Finding]:
+    """Yield what is left to fill in: of a draft in the sections that make it one, of a final document anywhere."""
+    sections = [document.section(kind) for kind in OF_DRAFT]
+    numbers = (
+        range(1, len(document.prose) + 1) if final else sorted(n for s in sections if s for n in document.lines_of(s))
+    )
+    for number in numbers:
+        for match in placeholders(document.prose[number - 1]):
+            yield at(c.PLACEHOLDER, Text(match[0], number, match.start() + 1), f"fill in {match[0]}, or take it out")
 
 
 def _deadline(document: Document, terms: Terms) -> Iterator[Finding]:
     """Compare what the timeline says of draft and final version, and today, with the deadlines."""
-    began, severity = began_at(document, terms.zone), document.severity
+    began, severity = began_at(document, terms), document.severity
     if began is None or severity is None:
         return
-    told = {_STAGES[k]: e for e in entries(document, terms.zone) for k in e.told if k in _STAGES and e.at}
+    reached = {_STAGES[k]: e for e in entries(document, terms) for k in e.topics if k in _STAGES and e.at}
     for stage, rule in terms.deadlines.get(severity, {}).items():
-        due_at, entry = due(rule, began), told.get(stage)
+        due_at, entry = due(rule, began), reached.get(stage)
         if entry and entry.at and entry.at > due_at:
             yield at(c.DEADLINE, entry.place, _late(stage, due_at, severity))
         elif stage is Stage.FINAL and not document.is_final and terms.now is not None and terms.now > due_at:

@@ -68,13 +68,17 @@ def _missing(document: Document) -> Iterator[Finding]:
         if field is None:
             yield at(c.MISSING_FIELD, document.head, f"add **{name}:** below the title")
         elif not field.text:
-            yield at(c.MISSING_FIELD, field, f"{name} is empty")
+            line = document.lines[field.line - 1]
+            key = Text(line.strip(), field.line, len(line) - len(line.lstrip()) + 1)
+            yield at(c.MISSING_FIELD, key, f"{name} is empty")
 
 
 def _status(document: Document) -> Iterator[Finding]:
     field = document.fields.get(FieldName.STATUS)
     if field and field.text and document.status is None:
-        yield at(c.STATUS, field, f"the status is {' or '.join(Status)}, not {field.text!r}")
+        yield at(
+            c.STATUS, field, f"the status is {', '.join(list(Status)[:-1])} or {list(Status)[-1]}, not {field.text!r}"
+        )
 
 
 def _values(document: Document, *, final: bool) -> Iterator[Finding]:
@@ -82,6 +86,9 @@ def _values(document: Document, *, final: bool) -> Iterator[Finding]:
     incident = fields.get(FieldName.INCIDENT)
     if incident and not INCIDENT_ID.fullmatch(incident.text):
         yield at(c.WRONG_FIELD, incident, f"the incident is an id such as INC-7, not {incident.text!r}")
+    zone = fields.get(FieldName.ZONE)
+    if zone and document.zone is None:
+        yield at(c.WRONG_FIELD, zone, f"the time zone is an IANA name such as Europe/Berlin, not {zone.text!r}")
     for name, known in ((FieldName.DOMAINS, list(Domain)), (FieldName.TYPE, list(IncidentType))):
         field = fields.get(name)
         words = _SEPARATOR.split(field.text.strip("` ")) if field else []

@@ -9,8 +9,10 @@ from service.postmortems.document import Document, FieldName, SectionKind, Text
 from service.postmortems.findings import Finding, Rule, at
 from service.postmortems.placeholders import has_placeholder
 from service.postmortems.terms import Terms
-from service.postmortems.timeline import Entry, Told, entries, window
-from service.postmortems.times import Fault, Times, offset, zone_names
+from service.postmortems.timeline import Entry, entries, window
+from service.postmortems.times import Declaration, Fault, Times, offset
+from service.postmortems.topics import EXAMPLES
+from service.postmortems.zones import zone_names
 
 _RULES: dict[Fault, Rule] = {
     Fault.IMPOSSIBLE: c.NO_TIME,
@@ -19,7 +21,6 @@ _RULES: dict[Fault, Rule] = {
     Fault.NO_LOCAL: c.ONE_ZONE,
     Fault.UNEQUAL: c.UNEQUAL_TIMES,
 }
-_EXPECTED = {Told.DETECTION: "検知", Told.CONTAINMENT: "抑制", Told.RECOVERY: "復旧"}
 
 
 def check(document: Document, terms: Terms) -> Iterator[Finding]:
@@ -27,7 +28,8 @@ def check(document: Document, terms: Terms) -> Iterator[Finding]:
     final = terms.as_final or document.is_final
     yield from _window(document, terms.zone, final=final)
     if document.section(SectionKind.TIMELINE):
-        found = entries(document, terms.zone)
+        found = entries(document, terms)
+        yield from _declared(found, terms.zone)
         for entry in found:
             yield from _entry(entry, terms.zone)
         yield from _order(found)
@@ -57,17 +59,36 @@ def _entry(entry: Entry, zone: ZoneInfo) -> Iterator[Finding]:
 
 
 def _wrong(place: Text, times: Times, zone: ZoneInfo) -> Iterator[Finding]:
-    local = "/".join(sorted(zone_names(zone)))
+    local = _local(zone)
     says = {
         Fault.IMPOSSIBLE: "{} is no time that exists",
         Fault.UNKNOWN_ZONE: "{} has no zone that is known here; write it in UTC and in " + local,
         Fault.NO_UTC: "{} stands alone; write the time in UTC beside it",
         Fault.NO_LOCAL: "{} stands alone; write the time in " + local + " beside it",
-        Fault.UNEQUAL: "{}, for the time in UTC counts",
+        Fault.UNEQUAL: "{} should be {}, for the time in UTC counts",
     }
     for wrong in times.wrong:
-        where = Text(wrong.words, place.line, place.column + wrong.start)
-        yield at(_RULES[wrong.fault], where, says[wrong.fault].format(wrong.words.strip()))
+        if wrong.declaration is None:
+            where = Text(wrong.words, place.line, place.column + wrong.start)
+            yield at(_RULES[wrong.fault], where, says[wrong.fault].format(wrong.words, wrong.right))
+
+
+def _declared(found: Sequence[Entry], zone: ZoneInfo) -> Iterator[Finding]:
+    """Point once to the place that states a zone, instead of to each time that has no other."""
+    alone: dict[Text, tuple[Declaration, Fault]] = {}
+    for wrong in (wrong for entry in found for wrong in entry.times.wrong):
+        if wrong.declaration:
+            alone.setdefault(wrong.declaration.place, (wrong.declaration, wrong.fault))
+    for place, (declaration, fault) in alone.items():
+        missing = "UTC" if fault is Fault.NO_UTC else _local(zone)
+        message = (
+            f"times are in {'/'.join(declaration.zones)} alone; write them in {missing} too, in a column or beside"
+        )
+        yield at(c.ONE_ZONE, place, message)
+
+
+def _local(zone: ZoneInfo) -> str:
+    return "/".join(sorted(name if name.isalpha() else zone.key for name in zone_names(zone)))
 
 
 def _order(found: Sequence[Entry]) -> Iterator[Finding]:
@@ -82,10 +103,13 @@ def _order(found: Sequence[Entry]) -> Iterator[Finding]:
 
 def _missing(document: Document, found: Sequence[Entry]) -> Iterator[Finding]:
     section = document.section(SectionKind.TIMELINE)
-    told = {kind for entry in found for kind in entry.told}
-    for kind, word in _EXPECTED.items():
-        if section and kind not in told:
-            message = f'tell of the {kind} ("{word}: …"); where there was none, write "{word}: なし" or "{kind}: none"'
+    topics = {topic for entry in found for topic in entry.topics}
+    for topic, (japanese, english) in EXAMPLES.items():
+        if section and topic not in topics:
+            message = (
+                f'no entry is recognized as the {topic}: begin it with "{japanese}:" or "{english}:", or add your word'
+                f' to postmortems.words; if there was none, write "{japanese}: なし" or "{topic.capitalize()}: none"'
+            )
             yield at(c.MISSING_ENTRY, section.heading, message)
 
 

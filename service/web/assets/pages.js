@@ -2,15 +2,15 @@
 (() => {
   "use strict";
   const words = document.body.dataset;
-  const sizes = [["unitD", 86400, Infinity], ["unitH", 3600, 24], ["unitMin", 60, 60], ["unitS", 1, 60]];
 
+  // As service/domain/durations.py writes them: minutes below two hours, hours up to 72.
   const span = (milliseconds) => {
-    const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-    const parts = sizes.map(([unit, size, limit]) => [Math.floor(seconds / size) % limit || (limit === Infinity ? Math.floor(seconds / size) : 0), unit]);
-    const found = sizes.findIndex(([, size]) => seconds >= size);
-    const first = found < 0 ? sizes.length - 1 : found;
-    const said = parts.slice(first, first + 2).filter(([number]) => number > 0);
-    return (said.length ? said : [[0, "unitS"]]).map(([number, unit]) => words[unit].replace("{n}", number)).join(words.unitJoin);
+    const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+    const days = seconds > 259200 ? Math.floor(seconds / 86400) : 0;
+    const hours = seconds < 7200 ? 0 : Math.floor(seconds / 3600) - days * 24;
+    const minutes = Math.floor(seconds / 60) - (days * 24 + hours) * 60;
+    const parts = [[days, "unitD"], [hours, "unitH"], [minutes, "unitMin"], [seconds % 60, "unitS"]].filter(([number]) => number > 0);
+    return (parts.length ? parts : [[0, "unitS"]]).map(([number, unit]) => words[unit].replace("{n}", number)).join(words.unitJoin);
   };
 
   // No live region: a clock that speaks every second is of no use to anybody. Readers find the time where they look.

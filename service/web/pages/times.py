@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from service.domain.durations import parts
 from service.web.pages.words import Words
 
-_SIZES = (("d", 86400, 10**9), ("h", 3600, 24), ("min", 60, 60), ("s", 1, 60))
+_WORDS = {"m": "min"}
 
 
 class UnclearTime(ValueError):
@@ -27,12 +28,9 @@ def local(at: datetime, zone: ZoneInfo) -> str:
 
 
 def span(duration: timedelta, words: Words) -> str:
-    """Say a duration in its two largest units, such as `2 h 5 min`."""
-    seconds = max(0, int(duration.total_seconds()))
-    said = [(seconds // size % limit, name) for name, size, limit in _SIZES]
-    first = next((i for i, (_, size, _) in enumerate(_SIZES) if seconds >= size), len(_SIZES) - 1)
-    parts = [words(f"unit.{name}", n=number) for number, name in said[first : first + 2] if number]
-    return words("unit.join").join(parts) or words("unit.s", n=0)
+    """Write a duration in the words of the page, such as `2 h 5 min`."""
+    units = [words(f"unit.{_WORDS.get(unit, unit)}", n=number) for number, unit in parts(duration)]
+    return words("unit.join").join(units)
 
 
 def typed(at: datetime, zone: ZoneInfo) -> str:

@@ -1,0 +1,82 @@
+"""What the API answers about the team's policy: targets, deadlines and the zone that times are shown in."""
+
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel
+
+from service.domain.policy import DueRule, Indicator, Milestone, Policy, Severity, Stage, Statistic, WeeklyReview
+from service.web.auth import authorize
+from service.web.parts import Parts
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+AtReview = Literal["weekly_review"]
+
+
+class TargetShape(BaseModel):
+    """The `statistic` of `indicator` is to stay at or below `limit` seconds; no severity: all of them together."""
+
+    indicator: Indicator
+    incident_severity: Severity | None
+    statistic: Statistic
+    limit: float
+
+
+class WeeklyReviewShape(BaseModel):
+    """When the weekly review takes place, on the clocks of its zone."""
+
+    weekday: str
+    time: str
+    timezone: str
+
+
+class PolicyShape(BaseModel):
+    """The policy. `deadlines` are seconds by severity and stage, or `weekly_review`."""
+
+    timezone: str
+    resolve_from: Milestone
+    targets: list[TargetShape]
+    deadlines: dict[Severity, dict[Stage, float | AtReview]]
+    weekly_review: WeeklyReviewShape | None
+
+
+def add_routes(bp: Blueprint, parts: Parts) -> None:
+    """Add the route to the API's blueprint."""
+
+    @bp.get("/api/v1/policy", strict_slashes=False)
+    def show_policy() -> Response:
+        authorize(request, parts.tokens, "read")
+        shape = policy_shape(parts.policy, parts.zone)
+        return Response(shape.model_dump_json(), mimetype="application/json")
+
+
+def policy_shape(policy: Policy, zone: ZoneInfo) -> PolicyShape:
+    """Show a policy; `zone` is the display zone."""
+    return PolicyShape(
+        timezone=zone.key,
+        resolve_from=policy.resolve_from,
+        targets=[
+            TargetShape(
+                indicator=target.indicator,
+                incident_severity=target.severity,
+                statistic=target.statistic,
+                limit=target.limit.total_seconds(),
+            )
+            for target in policy.targets
+        ],
+        deadlines={s: {stage: _due(rule) for stage, rule in rules.items()} for s, rules in policy.deadlines.items()},
+        weekly_review=_review(policy),
+    )
+
+
+def _due(rule: DueRule) -> float | AtReview:
+    return "weekly_review" if isinstance(rule, WeeklyReview) else rule.total_seconds()
+
+
+def _review(policy: Policy) -> WeeklyReviewShape | None:
+    rules = (rule for stages in policy.deadlines.values() for rule in stages.values())
+    review = next((rule for rule in rules if isinstance(rule, WeeklyReview)), None)
+    if review is None:
+        return None
+    return WeeklyReviewShape(weekday=WEEKDAYS[review.weekday], time=f"{review.at:%H:%M}", timezone=review.zone.key)
