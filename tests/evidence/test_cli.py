@@ -16,7 +16,7 @@ from service.app import create_app
 from service.cli import evidence_tables, main
 from service.evidence.manifest import SourceEntry
 from service.settings import load
-from tests.grafana.loopback import TOKEN, Grafana
+from tests.grafana.loopback import KINDS, TOKEN, Grafana
 
 STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(microsecond=0)
 SECRET = "AKIA" + "Q3EGRIJKWXYZ2345"
@@ -27,8 +27,8 @@ def after(minutes):
 
 
 @pytest.fixture
-def grafana():
-    with Grafana() as server:
+def grafana(request):
+    with Grafana(**KINDS[getattr(request, "param", "10.1")]) as server:
         yield server
 
 
@@ -92,6 +92,7 @@ def told(service):
     return requests.get(f"{service}/api/v1/incidents/INC-1", timeout=10).json()
 
 
+@pytest.mark.parametrize("grafana", KINDS, indirect=True)
 def test_a_whole_round(mttx, incident, service, grafana):
     grafana.annotations.add(
         {"time": int(STARTED.timestamp() * 1000), "text": "deploy 1.2", "tags": ["deploy"]}, 0, None

@@ -13,7 +13,7 @@ from service.evidence.sources.timeline import Body, Story, Timeline
 from service.settings.grafana import Grafana as Keys
 from tests.evidence.builders import at, collected, subject
 from tests.evidence.test_boxes import KEY_ID, read
-from tests.grafana.loopback import TOKEN, Grafana
+from tests.grafana.loopback import KINDS, TOKEN, Grafana
 
 MS = 1000
 ENTRIES = [
@@ -33,9 +33,9 @@ def story(*bodies):
     return Story({"entries": ENTRIES}, lambda: iter(bodies))
 
 
-@pytest.fixture
-def grafana():
-    with Grafana() as server:
+@pytest.fixture(params=KINDS)
+def grafana(request):
+    with Grafana(**KINDS[request.param]) as server:
         yield server
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.report import attach
 from tests.faults.site import NOWHERE, Postgres, Site, replicas
-from tests.grafana.loopback import Grafana
+from tests.grafana.loopback import KINDS, Grafana
 from tests.postgresql import installed
 from tests.real.conftest import start  # noqa: F401 - a fixture
 from tests.real.servers import Exporter
@@ -90,6 +90,7 @@ def on(request, on_sqlite):
 
 
 @pytest.fixture
-def grafana():
-    with Grafana() as running:
+def grafana(request):
+    """Give a Grafana; a test may ask for one of `KINDS`."""
+    with Grafana(**KINDS[getattr(request, "param", "10.1")]) as running:
         yield running

@@ -88,7 +88,7 @@ def assert_delivered(site, grafana):
     began = time.monotonic()
     until(lambda: site.one.get_metrics().total("mttx_outbox_pending") == 0, "everything to be delivered", every=0.5)
     took = time.monotonic() - began
-    rows = grafana.annotations.rows.values()
+    rows = grafana.annotated()
     keys = [next((tag for tag in row["tags"] if tag.startswith("mttx-item")), "a second copy") for row in rows]
     assert [key for key, count in Counter(keys).items() if count > 1 or key == "a second copy"] == []
     assert len(grafana.regions()) >= len(site.one.incidents())

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.senders import sending
 from tests.faults.site import check_refusals, memory
-from tests.grafana.loopback import TOKEN
+from tests.grafana.loopback import KINDS, TOKEN
 from tests.real.http import request
 from tests.real.meanwhile import meanwhile
 from tests.real.processes import until
@@ -29,7 +29,7 @@ def annotated(grafana):
 def shown(grafana):
     """Return how many annotations there are of each incident, counting hidden ones too."""
     with grafana._lock:
-        rows = list(grafana.annotations.rows.values())
+        rows = grafana.annotated()
     return Counter(next(tag for tag in row["tags"] if tag.startswith("mttx-item")) for row in rows)
 
 
@@ -53,6 +53,7 @@ def pending(site):
     return site.one.get_metrics().total("mttx_outbox_pending")
 
 
+@pytest.mark.parametrize("grafana", KINDS, indirect=True)
 @pytest.mark.parametrize(
     ("engine", "count"),
     [

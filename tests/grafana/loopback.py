@@ -111,9 +111,13 @@ class Grafana:
         """Return what was created but for the annotation that only holds tags."""
         return [body for body in self.bodies("POST") if not body.get("text", "").startswith("<b>Tags of")]
 
+    def annotated(self):
+        """Return every annotation, those taken off the dashboards too, but not the one that only holds tags."""
+        return [row for row in list(self.annotations.rows.values()) if not row["text"].startswith("<b>Tags of")]
+
     def hidden(self):
-        """Return what was taken off the dashboards, without the annotation that only holds tags."""
-        return [row for row in self.annotations.seen_with("mttx-retired") if not row["text"].startswith("<b>Tags of")]
+        """Return what was taken off the dashboards."""
+        return [row for row in self.annotated() if "mttx-retired" in row["tags"]]
 
     def delete_token(self, token):
         """Take a token away, as somebody does in the browser."""

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.grafana.loopback import TOKEN, Grafana
+from tests.grafana.loopback import KINDS, TOKEN, Grafana
 from tests.postgresql import PostgreSQL, installed
 from tests.real.http import request
 from tests.real.processes import until
@@ -29,8 +29,9 @@ def server():
 
 
 @pytest.fixture
-def grafana():
-    with Grafana() as running:
+def grafana(request):
+    """Give a Grafana; a test may ask for one of `KINDS`."""
+    with Grafana(**KINDS[getattr(request, "param", "10.1")]) as running:
         yield running
 
 
@@ -111,14 +112,13 @@ def test_one_story_whoever_hears_it(replicas):
     assert [len(replica.incidents()) for replica in replicas] == [20, 20, 20]
 
 
+@pytest.mark.parametrize("grafana", KINDS, indirect=True)
 def test_every_incident_is_annotated_once(replicas, grafana):
     for n in range(40):
         sent_until_taken(notification(f"noted-{n}"), [replicas[n % 3]])
-    until(lambda: len(grafana.annotations.rows) >= 40, "forty annotations")
+    until(lambda: len(grafana.annotated()) >= 40, "forty annotations")
     until(lambda: replicas[0].get_metrics().total("mttx_outbox_pending") == 0, "an outbox that is empty")
-    tags = [
-        next(tag for tag in row["tags"] if tag.startswith("mttx-item")) for row in grafana.annotations.rows.values()
-    ]
+    tags = [next(tag for tag in row["tags"] if tag.startswith("mttx-item")) for row in grafana.annotated()]
     assert len(tags) == len(set(tags)) == 40
 
 
