@@ -1,5 +1,6 @@
 """Who may do what: tokens with scopes, by Bearer or Basic. Without tokens only requests addressed to loopback count."""
 
+import re
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
@@ -13,7 +14,8 @@ Scope = Literal["ingest", "write", "read"]
 CHALLENGES = ('Bearer realm="mttx-exporter"', 'Basic realm="mttx-exporter", charset="UTF-8"')
 _OWN_SITES = ("same-origin", "none")
 """What browsers send as `Sec-Fetch-Site` for a page of this service, and for an address that was typed."""
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(:[0-9]{1,5})?", re.ASCII)
+"""A host with its port (RFC 9110), and nothing that a parser of addresses would take for something else."""
 
 
 class Denied(Exception):
@@ -29,13 +31,11 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Toke
     """Let the request pass and return its token, None where none is configured; or raise Denied.
 
     A browser that another page sent here is refused for anything that writes: it sends its Origin and Sec-Fetch-Site,
-    which Alertmanager, curl and `mttx` do not. Without tokens the Host must be loopback as well, so that no name of
-    somebody else's that was pointed at 127.0.0.1 (DNS rebinding) reaches the incidents.
+    which Alertmanager, curl and `mttx` do not. Without tokens `check_host` has been asked before, for every route.
     """
     if scope != "read":
         check_origin(request)
     if not tokens:
-        _check_host(request)
         return None
     token = presented_token(request, tokens)
     if token is None:
@@ -67,9 +67,12 @@ def check_origin(request: Request) -> None:
         raise Denied(Failure.FORBIDDEN, "A page from another origin may not write here.")
 
 
-def _check_host(request: Request) -> None:
-    host = request.headers.get("Host", "localhost")
-    if not _is_loopback(host):
+def check_host(request: Request) -> None:
+    """Refuse every request, of a service without tokens, that is not addressed to loopback. Raises Denied.
+
+    A name of somebody else's that was pointed at 127.0.0.1 (DNS rebinding) lets a page of theirs read what we answer.
+    """
+    if not _is_loopback(request.headers.get("Host", "localhost")):
         raise Denied(
             Failure.FORBIDDEN,
             "No tokens are configured, so that only requests to 127.0.0.1, [::1] or localhost are answered; "
@@ -78,8 +81,9 @@ def _check_host(request: Request) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    match = _HOST.fullmatch(host)
+    name = (match["v6"] or match["name"]).lower() if match else ""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name in _LOOPBACK or ip_address(name).is_loopback
+        return name == "localhost" or ip_address(name).is_loopback
     except ValueError:
         return False

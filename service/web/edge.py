@@ -14,7 +14,7 @@ from service.intake.reasons import Failure, Source
 from service.intake.signatures import BadSignature, Header, Signing, check_present
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
-from service.web.auth import Denied, Scope, authorize, check_origin
+from service.web.auth import Denied, Scope, authorize, check_host, check_origin
 from service.web.parts import Parts
 from service.web.rate import FREE, Limiter, TooOften, sender_of
 
@@ -41,12 +41,13 @@ def blueprint(parts: Parts) -> Blueprint:
         g.request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
     @bp.before_app_request
-    def refuse_what_the_front_refuses() -> None:
-        refusal = request.environ.get(REFUSAL)
-        if refusal is not None:
+    def refuse_what_nobody_may_ask() -> None:
+        try:
+            _check(request, parts)
+        except Exception:
             if request.blueprint in _SOURCES:
                 parts.tally.request(request.blueprint)
-            raise refusal
+            raise
 
     @bp.before_app_request
     def bound_the_rate() -> None:
@@ -67,6 +68,15 @@ def blueprint(parts: Parts) -> Blueprint:
         return response
 
     return bp
+
+
+def _check(request: Request, parts: Parts) -> None:
+    """Raise what the front refuses a request with; without tokens every request has to be addressed to loopback."""
+    refusal = request.environ.get(REFUSAL)
+    if refusal is not None:
+        raise refusal
+    if not parts.tokens:
+        check_host(request)
 
 
 def received(request: Request, parts: Parts, scope: Scope) -> bytes:
@@ -129,6 +139,8 @@ def admission(parts: Parts) -> Callable[[dict[str, Any]], None]:
     def admit(environ: dict[str, Any]) -> None:
         sender = Request(environ)
         path = sender.path.rstrip("/")
+        if not parts.tokens:
+            check_host(sender)
         if path in signed:
             _check_signed(sender, lambda header: check_present(header, signed[path]))
         else:

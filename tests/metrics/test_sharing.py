@@ -38,7 +38,8 @@ def shown(world, name, accept="text/plain", **labels):
     return value
 
 
-def test_it_reads_the_store_once_for_every_format_while_nothing_is_written(world, reads):
+def test_it_reads_the_store_once_for_every_format_while_nothing_is_written(world, reads, monkeypatch):
+    monkeypatch.setattr(exposition, "PAGE_SECONDS", 60)
     world.open()
     texts = [world.text(accept) for accept in ("text/plain", OPENMETRICS, "text/plain", OPENMETRICS)]
     assert texts[0] == texts[2]
