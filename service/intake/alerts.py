@@ -5,11 +5,12 @@ Alertmanager and Grafana share the shape. Source: prometheus/alertmanager `templ
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,7 +65,7 @@ class PayloadAlert(BaseModel):
     generator_url: str | None = Field(default=None, alias="generatorURL")
     fingerprint: Annotated[str, Field(max_length=128)] | None = None
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """The fingerprint, computed from the labels where the sender leaves it out."""
         return self.fingerprint or fingerprint(self.labels)
@@ -98,22 +99,6 @@ class UnmappedAlert:
 Ignoring = Callable[[Mapping[str, str], Reading], Ignored | None]
 
 
-class _Rejection(Exception):
-    def __init__(self, reason: Rejected, error: PayloadError) -> None:
-        super().__init__(error.detail)
-        self.reason = reason
-        self.error = error
-
-
-@contextmanager
-def _rejecting(reason: Rejected) -> Iterator[None]:
-    """Reject an alert for this reason if what is read here cannot be read; a time ahead of ours is `future`."""
-    try:
-        yield
-    except PayloadError as error:
-        raise _Rejection(Rejected.FUTURE if error.reason is Failure.FUTURE else reason, error) from error
-
-
 class AlertReader:
     """Reads the alerts of one notification, one by one, and sorts them. Raises nothing.
 
@@ -126,6 +111,7 @@ class AlertReader:
         self._now = now
         self._source = source
         self._group_key = group_key
+        self._bounded_key = _bounded_key(group_key)
         self._is_ignored = is_ignored
         self.recorded: list[Alert] = []
         self.ignored: Counter[Ignored] = Counter()
@@ -133,16 +119,18 @@ class AlertReader:
         self.errors: list[PayloadError] = []
         self.warnings: list[AlertFault] = []
         self.unmapped: list[UnmappedAlert] = []
+        self._step = Rejected.INVALID_ALERT
+        """Why an alert is rejected if what is being read of it cannot be read."""
 
     def read(self, index: int, alert: Any) -> None:
         """Read one alert as JSON gave it."""
+        self._step = Rejected.INVALID_ALERT
         try:
-            with _rejecting(Rejected.INVALID_ALERT):
-                payload = _checked(alert, index)
-            self._sort(payload, index)
-        except _Rejection as rejection:
-            self.rejected.append(_fault(alert, index, rejection.reason, rejection.error.detail))
-            self.errors.append(rejection.error)
+            self._sort(_checked(alert, index), index)
+        except PayloadError as error:
+            reason = Rejected.FUTURE if error.reason is Failure.FUTURE else self._step
+            self.rejected.append(_fault(alert, index, reason, error.detail))
+            self.errors.append(error)
 
     def _sort(self, payload: PayloadAlert, index: int) -> None:
         if reason := self._is_ignored(payload.labels, self._reading):
@@ -159,8 +147,8 @@ class AlertReader:
             self.unmapped.append(UnmappedAlert(severity=severity, fingerprint=payload.identity, alertname=name))
 
     def _alert(self, payload: PayloadAlert, severity: Severity, index: int) -> Alert:
-        with _rejecting(Rejected.TOO_MANY_LABELS):
-            _check_size(payload, self._reading, index)
+        self._step = Rejected.TOO_MANY_LABELS
+        _check_size(payload, self._reading, index)
         return Alert(
             observation=self._observation(payload, index),
             name=_cut(payload.name, self._reading.most_text),
@@ -173,23 +161,28 @@ class AlertReader:
         )
 
     def _observation(self, payload: PayloadAlert, index: int) -> Observation:
-        with _rejecting(Rejected.INVALID_START):
-            starts_at = instant(payload.starts_at, self._now, self._reading.clock_skew, "alerts", index, "startsAt")
-        ends_at = None
-        if payload.status == "resolved":
-            path = ("alerts", index, "endsAt")
-            with _rejecting(Rejected.INVALID_END):
-                ends_at = _ends_at(payload, self._reading, self._now, path)
-            with _rejecting(Rejected.END_BEFORE_START):
-                if ends_at < starts_at:
-                    raise invalid("lies before startsAt", *path)
+        self._step = Rejected.INVALID_START
+        starts_at = instant(payload.starts_at, self._now, self._reading.clock_skew, "alerts", index, "startsAt")
+        ends_at = self._ends_at(payload, starts_at, index) if payload.status == "resolved" else None
         return Observation(
             source=self._source.value,
             fingerprint=payload.identity,
-            group_key=_bounded_key(self._group_key),
+            group_key=self._bounded_key,
             starts_at=starts_at,
             ends_at=ends_at,
         )
+
+    def _ends_at(self, payload: PayloadAlert, starts_at: datetime, index: int) -> datetime:
+        """Read the end of a resolved alert. Year 1 is Go's way to write none; only a firing alert may have that."""
+        self._step = Rejected.INVALID_END
+        path = ("alerts", index, "endsAt")
+        if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
+            raise invalid("is missing though the alert is resolved", *path)
+        ends_at = instant(payload.ends_at, self._now, self._reading.clock_skew, *path)
+        if ends_at < starts_at:
+            self._step = Rejected.END_BEFORE_START
+            raise invalid("lies before startsAt", *path)
+        return ends_at
 
     def _started_at(self, payload: PayloadAlert, index: int) -> datetime | None:
         """Read `started_at` from the annotations, else from the labels. It is never guessed."""
@@ -236,7 +229,9 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _bounded_texts(texts: Mapping[str, str], most: int) -> dict[str, str]:
+def _bounded_texts(texts: Mapping[str, str], most: int) -> Mapping[str, str]:
+    if max(map(len, chain(texts, texts.values())), default=0) <= most:
+        return texts
     return {_cut(name, most): _cut(text, most) for name, text in texts.items()}
 
 
@@ -245,13 +240,6 @@ def _bounded_key(group_key: str) -> str:
     if len(group_key) <= LONGEST_KEY:
         return group_key
     return f"{group_key[: LONGEST_KEY - 65]}#{sha256(group_key.encode()).hexdigest()}"
-
-
-def _ends_at(payload: PayloadAlert, reading: Reading, now: datetime, path: tuple[str | int, ...]) -> datetime:
-    """Read the end of a resolved alert. Year 1 is Go's way to write none; only a firing alert may have that."""
-    if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
-        raise invalid("is missing though the alert is resolved", *path)
-    return instant(payload.ends_at, now, reading.clock_skew, *path)
 
 
 def ignored(labels: Mapping[str, str], reading: Reading) -> Ignored | None:

@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,12 @@ def test_a_long_group_key_is_kept_by_its_digest():
     assert [len(key) for key in keys] == [400, 400]
     assert keys[0] != keys[1]
     assert the_alert(body(groupKey="g" * 400)).observation.group_key == "g" * 400
+
+
+def test_a_long_group_key_is_known_to_pagerduty_by_the_digest_of_all_of_it():
+    """As Alertmanager's PagerDuty integration makes it."""
+    key = "g" * 5000
+    assert the_alert(body(groupKey=key), by_group_key=True).aliases == (sha256(key.encode()).hexdigest(),)
 
 
 def test_it_reads_the_end_of_a_resolved_alert():
