@@ -15,7 +15,7 @@ from service.domain.policy import Severity
 from service.domain.silences import Matcher, Silence, made_at
 from service.intake.alertmanager import UNNAMED
 from service.intake.reasons import Failure, Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json
+from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json_in_parts
 
 T = TypeVar("T")
 NO_GROUP = ""
@@ -96,23 +96,39 @@ class _Silenced(_Wire):
     silence: _Silence
 
 
-_ONE: TypeAdapter[RecorderEvent] = TypeAdapter(RecorderEvent)
-_MANY: TypeAdapter[list[RecorderEvent]] = TypeAdapter(list[RecorderEvent])
+_ANY: TypeAdapter[Any] = TypeAdapter(Any)
+_ARRAY: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 _SILENCES = ("silenceCreated", "silenceUpdated", "silenceMutedAlert")
 
 
 def parse(body: bytes, now: datetime, most_events: int = 1000) -> Told:
-    """Read one event or an array of them. Raises PayloadError where it is neither.
+    """Read one event or an array of them. Raises PayloadError where there is none.
 
     An event that cannot be read costs none of the others: Alertmanager drops a batch that is refused.
     """
-    events = read_json(_MANY, body) if body.lstrip()[:1] == b"[" else [read_json(_ONE, body)]
-    if len(events) > most_events:
+    values = _values(body)
+    if len(values) > most_events:
         raise PayloadError(Failure.TOO_LARGE, f"The array has more than {most_events} events; set batch_max_events.")
     unreadable: list[PayloadError] = []
+    events = list(_readable(iter(values), lambda value: _event(*value), unreadable))
+    if values and not events:
+        raise unreadable[0]
     ends = tuple(_readable(_resolved(events), lambda told: _end(told, now), unreadable))
     silences = {s.id: s for s in _readable(_silenced(events), lambda told: _silence(told, now), unreadable)}
-    return Told(total=len(events), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
+    return Told(total=len(values), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
+
+
+def _values(body: bytes) -> list[tuple[Any, tuple[int, ...]]]:
+    """Return what a body holds, each with the path that leads to it."""
+    if body.lstrip()[:1] != b"[":
+        return [(read_json_in_parts(_ANY, body), ())]
+    values = read_json_in_parts(_ARRAY, body)
+    return [(value, (index,)) for index, value in enumerate(values)]
+
+
+def _event(value: Any, path: tuple[int, ...]) -> RecorderEvent:
+    event: RecorderEvent = checked(RecorderEvent, value, *path)
+    return event
 
 
 def _readable(told: Iterator[Any], read: Callable[[Any], T], unreadable: list[PayloadError]) -> Iterator[T]:

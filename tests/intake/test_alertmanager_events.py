@@ -91,12 +91,21 @@ def test_it_reads_a_batch_and_each_silence_once():
         (changed("silence_created", "silenceCreated", "silence", "startsAt", to="soon"), "invalid_payload"),
         (changed("silence_created", "silenceCreated", "silence", "id", to=""), "invalid_payload"),
         (changed("silence_created", "silenceCreated", to=[]), "invalid_payload"),
+        (b'"text"', "invalid_payload"),
+        (b'{"data": {}, "data": {}}', "invalid_payload"),
+        (b'{"data": {"silenceCreated": {"silence": 1, "silence": 2}}}', "invalid_payload"),
     ],
 )
 def test_one_event_that_cannot_be_read_costs_none_of_the_others(body, reason):
     told = parse(b"[" + body + b"," + good("alert_resolved") + b"]", NOW)
     assert [error.reason for error in told.unreadable] == [reason]
     assert len(told.ends) == 1
+
+
+def test_what_is_not_read_of_an_event_refuses_nothing():
+    body = good("alert_resolved").decode().replace('"data"', '"note": "\\u0000", "x": {"a": 1, "a": 2}, "data"', 1)
+    told = parse(body.encode(), NOW)
+    assert (len(told.ends), told.unreadable) == (1, ())
 
 
 def test_it_names_an_alert_that_has_no_name():
