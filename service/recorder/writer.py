@@ -21,6 +21,9 @@ PATIENCE_SECONDS = 30.0
 """How long a request waits for its commit; a sender that is told to try again loses nothing."""
 ROOM_SECONDS = 2.0
 """How long a request waits to be let in where as many as may wait already; a commit takes far less."""
+FAILING_SECONDS = 30.0
+"""How long after a commit that failed the recorder counts as failing, unless one succeeds: whoever sends nothing to it
+because of that has to try again at some time."""
 STALL_SECONDS = 2.0
 """After which a commit counts as stalled: where nobody can be let in, nobody waits for it either."""
 
@@ -39,12 +42,13 @@ class Stats:
 class _Ticket:
     """One command on its way; the request waits at `landed`."""
 
-    __slots__ = ("command", "error", "landed", "outcomes")
+    __slots__ = ("command", "committed", "error", "landed", "outcomes")
 
     def __init__(self, command: Command) -> None:
         self.command = command
         self.outcomes: tuple[Outcome, ...] = ()
         self.error: Exception | None = None
+        self.committed = False
         self.landed = threading.Lock()
         self.landed.acquire()
 
@@ -63,6 +67,7 @@ class Recorder:
         self._queue_limit = queue_limit
         self._room = threading.Semaphore(at_once)
         self._began: float | None = None  # when the commit under way began
+        self._failed_at: float | None = None  # when the last commit failed; none has succeeded since
         self._queue: deque[_Ticket] = deque()
         self._arrived = threading.Condition()
         self._closing = False
@@ -117,10 +122,15 @@ class Recorder:
         """Whether the writer's thread runs."""
         return self._thread.is_alive()
 
-    @property
-    def accepting(self) -> bool:
-        """Whether a command would be taken now."""
-        return self.alive and not self._closing and len(self._queue) < self._queue_limit
+    def check_ready(self) -> None:
+        """Raise `Busy` where a command would not be taken now, or `StoreUnavailable` where commits fail."""
+        if not self.alive or self._closing or len(self._queue) >= self._queue_limit:
+            msg = "shutting down" if self._closing else f"{len(self._queue)} requests are waiting already"
+            raise Busy(msg)
+        failed_at = self._failed_at
+        if failed_at is not None and time.monotonic() - failed_at < FAILING_SECONDS:
+            msg = "the last commit failed"
+            raise StoreUnavailable(msg)
 
     def close(self) -> None:
         """Refuse new commands, commit what waits, and stop."""
@@ -134,7 +144,11 @@ class Recorder:
     def _run(self) -> None:
         while batch := self._take():
             self._began = time.monotonic()
-            self._record(batch)
+            try:
+                self._record(batch)
+            except BaseException as error:  # this thread has to go on, and nobody may wait for what never comes
+                log.critical("the recorder broke, and goes on", exc_info=True)
+                _fail(batch, error)
             self._began = None
             self._company = min(BATCH, len(batch) + len(self._queue))
             for ticket in batch:
@@ -170,6 +184,7 @@ class Recorder:
                     self._record([ticket])
                 return
             self.stats.errors += 1
+            self._failed_at = time.monotonic() if isinstance(error, StoreUnavailable) and for_all else self._failed_at
             log.error("commit failed: %s", error if isinstance(error, StoreUnavailable) else repr(error))
             for ticket in batch:
                 ticket.error = ticket.error or error
@@ -205,9 +220,23 @@ class Recorder:
                 transaction.save(ledger)
         except _StartAgain as again:
             return again.without
+        self._committed(batch)
         self.stats.commits += 1
         self.stats.commit_seconds += time.perf_counter() - began
         return None
+
+    def _committed(self, batch: Sequence[_Ticket]) -> None:
+        """Note what is durable; that nothing was to be done says nothing of a disk that is full."""
+        for ticket in batch:
+            ticket.committed = True
+        if not all(isinstance(ticket.command, CloseStale | PruneDeliveries) for ticket in batch):
+            self._failed_at = None
+
+
+def _fail(batch: Sequence[_Ticket], error: BaseException) -> None:
+    for ticket in batch:
+        if not ticket.committed:
+            ticket.error = ticket.error or RuntimeError(f"the recorder broke: {type(error).__name__}")
 
 
 class _StartAgain(Exception):

@@ -77,7 +77,7 @@ class Evidence(Section):
         description="Queries of Prometheus: a list of name, query, unit and step (15s); {{ $labels.NAME }} stands for "
         "a label of the incident, within double quotes.",
     )
-    logs: EvidenceLogs = EvidenceLogs()
+    logs: EvidenceLogs = Field(default_factory=EvidenceLogs)
     traces: EvidenceTraces = EvidenceTraces()
     audit: EvidenceAudit = EvidenceAudit()
     configuration: EvidenceConfiguration = EvidenceConfiguration()

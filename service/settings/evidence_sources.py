@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator
 
@@ -92,7 +91,7 @@ class EvidenceLogs(Section):
         description="Fields that may hold a line's time, the first that does counts: RFC 3339, or seconds, ms, µs or "
         "ns since 1970. a.b is b inside a.",
     )
-    time_zone: Zone = Field(ZoneInfo("UTC"), description="IANA time zone of times that do not say theirs.")
+    time_zone: Zone = Field("UTC", validate_default=True, description="IANA time zone of times that do not say theirs.")
     untimed: Literal["neighbours", "drop"] = Field(
         "neighbours",
         description="Lines without a time, such as stack traces: kept where the line with a time before them is "

@@ -141,7 +141,9 @@ class Settings(Section):
     metrics_auth: bool = Field(
         False, description="Ask for a token with the scope `read` on /metrics and the probes too."
     )
-    display_timezone: Zone = Field(ZoneInfo("Asia/Tokyo"), description="IANA time zone of times that people read.")
+    display_timezone: Zone = Field(
+        "Asia/Tokyo", validate_default=True, description="IANA time zone of times that people read."
+    )
     public_url: PublicUrl | None = Field(
         None, description="The address that people open, for links; null: the address of the request."
     )
@@ -203,7 +205,7 @@ class Settings(Section):
     silences: Silences = Silences()
     reconcile: Reconcile = Reconcile()
     inquiry: Inquiry = Inquiry()
-    evidence: Evidence = Evidence()
+    evidence: Evidence = Field(default_factory=Evidence)
 
     @model_validator(mode="after")
     def _stay_at_home_without_tokens(self) -> Self:

@@ -26,6 +26,11 @@ def _zone(name: object) -> ZoneInfo:
     try:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if not available_timezones():
+            raise ValueError(
+                "cannot be read: this system has no time-zone data; install tzdata (apt install tzdata, or "
+                "pip install tzdata)"
+            ) from error
         near = get_close_matches(str(name), available_timezones(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ", such as Asia/Tokyo or Europe/Berlin"
         raise ValueError(f"should be the name of an IANA time zone{hint}") from error

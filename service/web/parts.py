@@ -35,7 +35,10 @@ class Recorder(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the writer runs and takes commands."""
+        """Whether the writer runs."""
+
+    def check_ready(self) -> None:
+        """Raise Busy where a command would not be taken now, StoreUnavailable where commits fail."""
 
 
 class Incidents(Protocol):

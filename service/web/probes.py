@@ -19,12 +19,13 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.get("/-/healthy", strict_slashes=False)
     def healthy() -> Response:
-        _check_writer(parts)
+        if not parts.recorder.alive:
+            raise Busy("The writer has stopped, or is about to.")
         return Response("healthy\n", mimetype="text/plain")
 
     @bp.get("/-/ready", strict_slashes=False)
     def ready() -> Response:
-        _check_writer(parts)
+        parts.recorder.check_ready()
         parts.store.ping()
         return Response("ready\n", mimetype="text/plain")
 
@@ -35,8 +36,3 @@ def blueprint(parts: Parts) -> Blueprint:
         return Response(body, headers=headers)
 
     return bp
-
-
-def _check_writer(parts: Parts) -> None:
-    if not parts.recorder.alive:
-        raise Busy("The writer has stopped, or is about to.")

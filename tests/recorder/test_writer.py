@@ -11,9 +11,17 @@ import pytest
 from service.domain.events import EventKind
 from service.recorder import writer
 from service.recorder.apply import Application
-from service.recorder.commands import AppendEvent, Busy, Conflict, OpenIncident, StoreUnavailable, UnknownIncident
+from service.recorder.commands import (
+    AppendEvent,
+    Busy,
+    Conflict,
+    OpenIncident,
+    PruneDeliveries,
+    StoreUnavailable,
+    UnknownIncident,
+)
 from service.store import StoreRejected, engine
-from tests.builders import alert, event
+from tests.builders import alert, at, event
 from tests.house import House, wait_until
 
 K = EventKind
@@ -172,6 +180,54 @@ def test_it_is_unavailable_while_the_database_is_locked_and_stores_nothing(tmp_p
     house.close()
 
 
+def test_it_is_not_ready_while_commits_fail_and_ready_again_after_one_that_does_not(house, monkeypatch):
+    house.recorder.check_ready()
+    monkeypatch.setattr(writer, "FAILING_SECONDS", 60)
+    transaction = house.store.transaction
+
+    def full():
+        raise StoreUnavailable("database or disk is full")
+
+    monkeypatch.setattr(house.store, "transaction", full)
+    with pytest.raises(StoreUnavailable):
+        house.open()
+    with pytest.raises(StoreUnavailable):
+        house.recorder.check_ready()
+    monkeypatch.setattr(house.store, "transaction", transaction)
+    house.submit(PruneDeliveries(at(0)))  # writes nothing, which succeeds on a full disk as well
+    with pytest.raises(StoreUnavailable):
+        house.recorder.check_ready()
+    house.open()
+    house.recorder.check_ready()
+
+
+def test_it_is_ready_some_time_after_a_commit_that_failed_so_that_somebody_tries(house, monkeypatch):
+    monkeypatch.setattr(house.store, "transaction", lambda: (_ for _ in ()).throw(StoreUnavailable("full")))
+    with pytest.raises(StoreUnavailable):
+        house.open()
+    monkeypatch.setattr(writer, "FAILING_SECONDS", 0)
+    house.recorder.check_ready()
+
+
+def test_it_outlives_whatever_breaks_in_it_and_lets_nobody_wait(house, monkeypatch):
+    """Some libraries raise what is no Exception where they panic."""
+
+    class Panic(BaseException):
+        pass
+
+    def panic(*_):
+        raise Panic
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Application, "apply", panic)
+        for text in ("a", "b"):
+            with pytest.raises(RuntimeError, match="the recorder broke"):
+                house.submit(opening(text))
+    assert house.recorder.alive
+    house.open()
+    assert texts(house) == ["detected-0"]
+
+
 # -- refusing at once --------------------------------------------------------------------------------------------------
 
 
@@ -186,13 +242,14 @@ def test_it_is_busy_at_once_when_the_queue_is_full(small):
     with small.held(), ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(small.submit, opening(text)) for text in ("a", "b")]
         wait_until(lambda: small.recorder.queue_length == 2)
-        assert not small.recorder.accepting
+        with pytest.raises(Busy, match="2 requests are waiting already"):
+            small.recorder.check_ready()
         with pytest.raises(Busy, match="2 requests are waiting already"):
             small.submit(opening("c"))
         assert not any(one.done() for one in waiting)
         small.gate.set()
     assert texts(small) == ["a", "b"]
-    assert small.recorder.accepting
+    small.recorder.check_ready()
 
 
 @pytest.fixture
@@ -256,7 +313,9 @@ def test_it_commits_what_waits_before_it_closes(house):
         waiting = [pool.submit(house.submit, opening(str(n))) for n in range(5)]
         wait_until(lambda: house.recorder.queue_length == 5)
         closing = pool.submit(house.recorder.close)
-        wait_until(lambda: not house.recorder.accepting)
+        wait_until(lambda: house.recorder._closing)
+        with pytest.raises(Busy, match="shutting down"):
+            house.recorder.check_ready()
         with pytest.raises(Busy, match="shutting down"):
             house.submit(opening("late"))
         house.gate.set()

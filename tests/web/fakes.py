@@ -33,6 +33,10 @@ class FakeRecorder:
     alive: bool = True
     outcomes: tuple | None = None
 
+    def check_ready(self):
+        if self.error is not None:
+            raise self.error
+
     def submit(self, command):
         if self.error is not None:
             raise self.error

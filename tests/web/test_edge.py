@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from service.recorder.commands import Busy, StoreUnavailable
 from tests.web.fakes import World, assert_problem
 
 
@@ -50,10 +51,16 @@ def test_it_is_healthy_and_ready(world):
     assert world.get("/-/ready").status_code == 200
 
 
-def test_it_is_neither_healthy_nor_ready_without_its_writer(world):
+def test_it_is_not_healthy_without_its_writer(world):
     world.recorder.alive = False
     assert_problem(world.get("/-/healthy"), 503, "busy")
-    assert_problem(world.get("/-/ready"), 503, "busy")
+
+
+@pytest.mark.parametrize(("error", "reason"), [(Busy("closing"), "busy"), (StoreUnavailable("disk full"), "store")])
+def test_it_is_not_ready_while_nothing_can_be_recorded(world, error, reason):
+    world.recorder.error = error
+    assert world.get("/-/healthy").status_code == 200
+    assert_problem(world.get("/-/ready"), 503, reason)
 
 
 def test_it_is_healthy_but_not_ready_without_its_store(world):
