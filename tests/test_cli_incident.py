@@ -350,7 +350,7 @@ def test_it_lists_incidents(service, monkeypatch):
 
 def test_lengths_have_hours(service):
     service.get(f"{INCIDENTS}/INC-1", json={**SHOWN, "indicators": {"resolve": 7384.2}})
-    assert "2h3m4s" in run("show", "INC-1")
+    assert "2h3m5s" in run("show", "INC-1")
 
 
 def test_its_help_names_every_command_of_the_design():

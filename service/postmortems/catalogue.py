@@ -20,7 +20,7 @@ SECTION_TWICE = Rule("PM204", _E, "A section is there twice")
 ONE_ZONE = Rule("PM301", _E, "A time lacks UTC or the local zone")
 UNEQUAL_TIMES = Rule("PM302", _E, "A time in UTC and its local time are different instants")
 TIME_ORDER = Rule("PM303", _E, "The timeline is not in the order of time")
-MISSING_ENTRY = Rule("PM304", _E, "The timeline lacks detection, mitigation or recovery")
+MISSING_ENTRY = Rule("PM304", _W, "The timeline lacks detection, mitigation or recovery", advice=True)
 NO_TIME = Rule("PM305", _E, "A time is missing or does not exist")
 
 IMPACT_NUMBERS = Rule("PM401", _E, "The impact has no numbers")

@@ -15,11 +15,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; its id never changes and is never used again. `docs/lint/<id>.md` explains it."""
+    """One rule; its id never changes and is never used again. `docs/lint/<id>.md` explains it.
+
+    A rule that is only `advice` goes by wording and is often wrong: it fails no check, not even a strict one.
+    """
 
     id: str
     level: Level
     title: str
+    advice: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -66,8 +66,9 @@ def unreadable(reason: str) -> Finding:
 
 
 def failed(findings: list[Finding], *, strict: bool) -> bool:
-    """Say whether findings fail the check: errors do, warnings only where it is strict."""
-    return any(strict or finding.level is Level.ERROR for finding in findings)
+    """Say whether findings fail the check: errors do, warnings if it is strict, advice never."""
+    counting = (finding for finding in findings if not c.BY_ID[finding.rule_id].advice)
+    return any(strict or finding.level is Level.ERROR for finding in counting)
 
 
 def _length(document: Document, terms: Terms) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape

@@ -7,6 +7,7 @@ import pytest
 
 from service.postmortems.catalogue import RULES
 from service.postmortems.document import SectionKind
+from service.postmortems.lint import failed
 from service.postmortems.reading import LONGEST_LINE, MOST_LINES
 from service.postmortems.topics import Topic
 from tests.postmortems.documents import DRAFT, ENGLISH, FINAL, NAME, T0, broken, edited, findings, line_of
@@ -298,6 +299,12 @@ def test_it_points_once_to_the_header_if_a_whole_column_lacks_the_other_zone():
     assert (finding.rule_id, finding.line) == ("PM301", line_of(text, "Time (UTC)"))
     assert text.split("\n")[finding.line - 1][finding.column - 1 : finding.end_column - 1] == "Time (UTC)"
     assert broken(text, zone=ZoneInfo("UTC")) != broken(text)
+
+
+def test_advice_fails_no_check():
+    found = findings(edited("抑制: ", "旗を下ろす: "))
+    assert [f.rule_id for f in found] == ["PM304"]
+    assert not failed(found, strict=True)
 
 
 def test_a_team_has_words_of_its_own():
