@@ -3,17 +3,19 @@
 People's names and tokens never do: a name belongs into the incident's record, a token nowhere.
 """
 
-import json
 import logging
 import logging.config
 from datetime import UTC, datetime
 from typing import Any
+
+from service.printable import printable_json
 
 # What `extra=` may add. A new field has to be one that says nothing about a person.
 FIELDS = (
     "request_id",
     "method",
     "path",
+    "client",
     "status",
     "seconds",
     "source",
@@ -22,6 +24,9 @@ FIELDS = (
     "event_id",
     "count",
 )
+
+LONGEST = {"message": 2_000, "exception": 20_000}
+"""How many characters of each are written: what somebody sends must not push everything else out of a log."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,7 +44,10 @@ class JsonFormatter(logging.Formatter):
         line.update((name, getattr(record, name)) for name in FIELDS if getattr(record, name, None) is not None)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        for name in ("message", "exception"):
+            if len(line.get(name, "")) > LONGEST[name]:
+                line[name] = f"{line[name][: LONGEST[name]]}… ({len(line[name])} characters)"
+        return printable_json(line)
 
 
 class WorthReading(logging.Filter):
@@ -47,7 +55,8 @@ class WorthReading(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether to write it."""
-        return "Python threads, which seems quite high" not in record.getMessage()
+        is_servers = record.name == "_granian"  # no line of another logger: it may quote what somebody sent
+        return not (is_servers and "Python threads, which seems quite high" in record.getMessage())
 
 
 def dict_config(level: str) -> dict[str, Any]:

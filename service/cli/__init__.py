@@ -1,11 +1,14 @@
 """The `mttx` command. A subcommand is imported when it is asked for, so that `mttx --help` stays quick."""
 
+import io
+import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
 from service import __version__
+from service.printable import printable
 from service.settings import SettingsError
 
 _COMMANDS = {
@@ -42,14 +45,26 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
+        _write_any_character()
         try:
             return super().invoke(ctx)
         except SettingsError as error:
             raise click.ClickException(f"the configuration cannot be used\n{_indented(error)}") from error
+        except click.ClickException as error:
+            # It may quote an answer, a file or a document.
+            error.message = printable(error.message, lines=True)  # type: ignore[misc]
+            raise
 
 
 def _indented(error: SettingsError) -> str:
-    return "\n".join(f"  {problem}" for problem in error.problems)
+    return "\n".join(f"  {printable(str(problem))}" for problem in error.problems)
+
+
+def _write_any_character() -> None:
+    """Have what the output's encoding lacks written as an escape, instead of ending in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

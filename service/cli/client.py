@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import click
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.util import Retry
+
+from service.clients.credentials import Bearer
 
 DEFAULT_URL = "http://127.0.0.1:9877"
 TIMEOUT_SECONDS = (5, 40)  # to connect; to answer, which is longer than the service itself waits for a commit
@@ -21,26 +22,13 @@ INCIDENTS = "/api/v1/incidents"
 Query = Mapping[str, str | int | Sequence[str]]
 
 
-class _Bearer(AuthBase):
-    """Sends the token; being an `auth` of its own, it is not replaced by what ~/.netrc says."""
-
-    def __init__(self, token: str | None) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header."""
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 class Client:
     """One service. Every method raises `click.ClickException` (exit code 1) with what the service said."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url.rstrip("/")
         self._session = requests.Session()
-        self._session.auth = _Bearer(token)
+        self._session.auth = Bearer(token)
         self._session.trust_env = not _is_loopback(url)  # no proxy leads to this machine
         again = Retry(total=TRIES, redirect=False, status_forcelist=[503], allowed_methods=None, backoff_factor=0.3)
         again.raise_on_status = False

@@ -1,12 +1,12 @@
 """`mttx config`: say what is wrong with a configuration, and print the whole of it."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
+from service.cli.output import print_json, print_line
 from service.settings import Loaded, Problem, Settings, SettingsError, load_tokens
 from service.settings.sources import read
 from service.settings.table import Row, dumped, rows, value_at
@@ -34,14 +34,12 @@ def check(ctx: click.Context, path: Path | None, output: str) -> None:
     """Say everything that is wrong; exit code 1 if something is. Warnings are about what may be meant otherwise."""
     findings, cautions = _checked(path)
     if output == "json":
-        click.echo(
-            json.dumps({"findings": _shapes(findings), "warnings": _shapes(cautions)}, ensure_ascii=False, indent=2)
-        )
+        print_json({"findings": _shapes(findings), "warnings": _shapes(cautions)})
     else:
         for problem in findings:
             click.echo(str(problem))
         for problem in cautions:
-            click.echo(f"warning: {problem}")
+            print_line(f"warning: {problem}")
         click.echo(_verdict(len(findings), len(cautions)))
     ctx.exit(1 if findings else 0)
 

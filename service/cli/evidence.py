@@ -1,6 +1,5 @@
 """`mttx evidence`: bundle what there is of an incident into one archive, and check such an archive."""
 
-import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ import click
 
 from service.cli.config import config_option
 from service.cli.incident import IncidentId, When
+from service.cli.output import print_json, print_line
 from service.settings import load
 from service.settings.durations import parse_duration
 
@@ -93,7 +93,7 @@ def collect(
     except collecting.NotCollected as error:
         raise click.ClickException(str(error)) from error
     if output == "json":
-        click.echo(json.dumps(as_json(made), ensure_ascii=False, indent=2))
+        print_json(as_json(made))
     else:
         print_collected(made)
     case.record(made)
@@ -125,13 +125,13 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
     if output == "json":
         told = {"file": str(file), "sha256": verdict.sha256, "good": not problems, "problems": problems}
         about = {"incident_id": verdict.incident_id, "collected_at": verdict.collected_at, "files": verdict.files}
-        click.echo(json.dumps({**told, **about, "complete": verdict.complete}, ensure_ascii=False, indent=2))
+        print_json({**told, **about, "complete": verdict.complete})
     else:
         for problem in problems:
-            click.echo(f"{file}: {problem}")
+            print_line(f"{file}: {problem}")
         about_it = f"{verdict.incident_id or 'no incident'}, {verdict.files} files, collected {verdict.collected_at}"
-        click.echo(f"{len(problems)} found" if problems else f"{file} is as it was written: {about_it}")
-        click.echo(f"SHA-256 {verdict.sha256}")
+        print_line(f"{len(problems)} found" if problems else f"{file} is as it was written: {about_it}")
+        print_line(f"SHA-256 {verdict.sha256}")
     ctx.exit(1 if problems else 0)
 
 

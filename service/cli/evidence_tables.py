@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from service.cli.output import print_line
 from service.evidence.collecting import Collected, Unwatched, Watch
 from service.evidence.manifest import SourceEntry, counted
 from service.evidence.redaction import Counts
@@ -73,14 +74,15 @@ def print_collected(made: Collected) -> None:
     """Say what there is now."""
     window = made.manifest.subject.window
     total = sum((file.redactions for file in made.manifest.files), Counts())
-    click.echo(f"\n{made.path}  {amount(made.size)}, {_number(len(made.manifest.files), 'file')}")
-    click.echo(f"window   {window.start:%Y-%m-%d %H:%M:%S}Z to {window.end:%Y-%m-%d %H:%M:%S}Z")
+    click.echo()
+    print_line(f"{made.path}  {amount(made.size)}, {_number(len(made.manifest.files), 'file')}")
+    print_line(f"window   {window.start:%Y-%m-%d %H:%M:%S}Z to {window.end:%Y-%m-%d %H:%M:%S}Z")
     said = ", ".join(f"{count} × {name}" for (_, name), count in sorted(total.items()))
-    click.echo(f"redacted {said or 'nothing'}")
-    click.echo(f"SHA-256  {made.sha256}")
+    print_line(f"redacted {said or 'nothing'}")
+    print_line(f"SHA-256  {made.sha256}")
     for file in made.manifest.files:
         for reason in file.lacks:
-            click.echo(f"truncated: {file.path}: {reason}")
+            print_line(f"truncated: {file.path}: {reason}")
 
 
 def as_json(made: Collected) -> dict[str, Any]:

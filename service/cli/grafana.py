@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from service.cli.config import config_option
-from service.cli.grafana_tables import print_bootstrap, print_checks, print_json, print_resync, print_steps
+from service.cli.grafana_tables import print_bootstrap, print_checks, print_resync, print_steps
 from service.cli.incident import When
+from service.cli.output import print_json
 from service.clients.delivery import DeliveryError
 from service.settings import Settings, load
 

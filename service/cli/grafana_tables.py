@@ -1,11 +1,12 @@
 """What `mttx grafana` shows people at a terminal."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 
+from service.cli.output import print_line
+from service.printable import printable
 from service.provisioning.checks import Check
 from service.provisioning.dashboards import Action, Step
 
@@ -19,27 +20,22 @@ _DONE = {
 }
 
 
-def print_json(told: Any) -> None:
-    """Print for scripts."""
-    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
-
-
 def print_checks(url: str, found: Iterable[Check]) -> None:
     """Print one line for each check."""
-    click.echo(f"Grafana at {url}")
+    print_line(f"Grafana at {url}")
     for one in found:
         sign, colour = _SIGNS[one.ok]
-        click.echo(f"  {click.style(sign, fg=colour)}  {one.name:<13} {one.detail}")
+        click.echo(f"  {click.style(sign, fg=colour)}  {one.name:<13} {printable(one.detail)}")
 
 
 def print_steps(steps: Iterable[Step], folder: Mapping[str, str], refused: Mapping[str, str], *, dry_run: bool) -> None:
     """Print one line for the folder and one for each dashboard."""
     made = _DONE[Action.CREATE][dry_run] if folder["action"] == "create" else "is there"
-    click.echo(f"folder     {folder['uid']:<18} {made:<24} {folder['title']}")
+    print_line(f"folder     {folder['uid']:<18} {made:<24} {folder['title']}")
     for step in steps:
         why = refused.get(step.uid) or (_why_refused(step) if step.action is Action.REFUSE else "")
         done = "not saved" if step.uid in refused else _DONE[step.action][dry_run]
-        click.echo(f"dashboard  {step.uid:<18} {done:<24} {step.title}{f' ({why})' if why else ''}")
+        print_line(f"dashboard  {step.uid:<18} {done:<24} {step.title}{f' ({why})' if why else ''}")
 
 
 def _why_refused(step: Step) -> str:
@@ -53,18 +49,18 @@ def print_bootstrap(done: Mapping[str, Any]) -> None:
     """Print one line for the account and one for the token, never the token itself."""
     account, token = done["service_account"], done["token"]
     if token["action"] == "nothing":
-        click.echo(f"the token in {token['file']} works; nothing to do")
+        print_line(f"the token in {token['file']} works; nothing to do")
         return
     said = {"create": "created", "update": "has the role Editor now", "nothing": "is there"}[account["action"]]
-    click.echo(f"service account  {account['name']:<18} {said}")
-    click.echo(f"token            {token['file']:<18} written, readable by its owner only")
+    print_line(f"service account  {account['name']:<18} {said}")
+    print_line(f"token            {token['file']:<18} written, readable by its owner only")
 
 
 def print_resync(outcome: Mapping[str, Any]) -> None:
     """Print what came of it."""
-    click.echo(f"{outcome['incidents']} incidents, {outcome['delivered']} annotations made or checked here")
+    print_line(f"{outcome['incidents']} incidents, {outcome['delivered']} annotations made or checked here")
     if outcome["stopped"]:
-        click.echo(f"{outcome['stopped']} annotations were refused by Grafana; the log says why")
+        print_line(f"{outcome['stopped']} annotations were refused by Grafana; the log says why")
     if outcome["pending"]:
         click.echo(
             f"{outcome['pending']} are still in the outbox: {outcome['trouble']}; `mttx serve` goes on with them"

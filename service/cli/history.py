@@ -1,6 +1,5 @@
 """`mttx history`: incidents of the past into the database, and the past out of it into Prometheus."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ import click
 from service.cli.config import config_option
 from service.cli.history_options import Length, Pair, Zone, reading_of, time_formats
 from service.cli.incident import When
+from service.cli.output import print_json
 from service.intake.history.parsing import Format
 from service.intake.history.past import HISTORY, Owed, Unresolved
 from service.settings import load
@@ -96,7 +96,7 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
         bar=sys.stderr.isatty() and output == "text",
     )
     if output == "json":
-        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        print_json(report)
     else:
         show(report)
     if report["bad"]:

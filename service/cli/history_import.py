@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from service.cli.output import print_line
 from service.dispatcher.configured import targets_of
 from service.domain.events import EventKind
 from service.intake.history.parsing import Format, parse
@@ -111,25 +112,25 @@ def show(report: dict[str, Any]) -> None:
     """Tell people what became of it: the lines that are wrong on stderr, as other tools name a place in a file."""
     for title, lines in (("", report["bad"]), ("warning: ", report["warnings"])):
         for line in lines[:MOST_SHOWN]:
-            click.echo(f"{line['where']}: {title}{line['detail']}", err=True)
+            print_line(f"{line['where']}: {title}{line['detail']}", err=True)
         if len(lines) > MOST_SHOWN:
-            click.echo(f"… and {len(lines) - MOST_SHOWN} more; --output json has them all", err=True)
+            print_line(f"… and {len(lines) - MOST_SHOWN} more; --output json has them all", err=True)
     if names := report["columns_not_read"]:
         more = f", … and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        click.echo(f"ignored columns: {', '.join(names[:MOST_NAMED])}{more} (--map THEIRS=OURS)", err=True)
+        print_line(f"ignored columns: {', '.join(names[:MOST_NAMED])}{more} (--map THEIRS=OURS)", err=True)
     for path in report["mappings_without_match"]:
-        click.echo(f"warning: --map {path}: no line has it", err=True)
+        print_line(f"warning: --map {path}: no line has it", err=True)
     left_out = f", {report['left_out']:,} left out by --since or --before" if report["left_out"] else ""
     counts = (
         f"{report['opened']:,} new, {report['changed']:,} changed, {report['unchanged']:,} as they were{left_out}; "
         f"{report['events']:,} events"
     )
     if report["written"]:
-        click.echo(f"imported: {counts}")
+        print_line(f"imported: {counts}")
     elif report["dry_run"]:
-        click.echo(f"would import: {counts}")
+        print_line(f"would import: {counts}")
     if report["bad"]:
         others = (
             "the others were imported" if report["written"] else "nothing was imported (--skip-bad imports the others)"
         )
-        click.echo(f"{len(report['bad']):,} lines are bad; {others}", err=True)
+        print_line(f"{len(report['bad']):,} lines are bad; {others}", err=True)

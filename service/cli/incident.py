@@ -10,6 +10,7 @@ import click
 
 from service.cli import incident_tables as tables
 from service.cli.client import INCIDENTS, Query, connect
+from service.cli.output import print_json
 from service.domain.events import Role
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
@@ -178,7 +179,7 @@ def list_(open_only: bool, phase: tuple[str, ...], severity: tuple[str, ...], li
     query: Query = {"limit": limit, "phase": phase, "severity": severity, **({"open": "true"} if open_only else {})}
     page = connect().get(INCIDENTS, query)
     if output == "json":
-        tables.print_json(page)
+        print_json(page)
     else:
         tables.print_list(page["incidents"], more=page["next"] is not None)
 
@@ -191,7 +192,7 @@ def show(incident_id: str, output: str) -> None:
     client = connect()
     told = client.get(f"{INCIDENTS}/{incident_id}")
     if output == "json":
-        tables.print_json(told)
+        print_json(told)
     else:
         tables.print_incident(told, client.get(f"{INCIDENTS}/{incident_id}/timeline"))
 
@@ -211,7 +212,7 @@ def _complete(body: dict[str, Any], event_id: str | None) -> dict[str, Any]:
 
 def _show(told: Any, output: str) -> None:
     if output == "json":
-        tables.print_json(told)
+        print_json(told)
     else:
         tables.print_line(told)
 

@@ -1,6 +1,5 @@
 """Incidents as tables, for people at a terminal."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,19 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from service.domain.durations import duration
+from service.printable import printable
 
 Told = Mapping[str, Any]
 _DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id", "reason")
 
 
-def print_json(told: Any) -> None:
-    """Print for scripts."""
-    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
-
-
 def print_line(incident: Told) -> None:
     """Print where an incident stands, in one line."""
-    click.echo(f"{incident['id']}  {incident['severity']}  {incident['phase']}  {_plain(incident['title'])}")
+    click.echo(f"{incident['id']}  {incident['severity']}  {incident['phase']}  {printable(incident['title'])}")
 
 
 def print_list(incidents: Sequence[Told], more: bool) -> None:
@@ -109,13 +104,8 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _plain(text: str) -> str:
-    """Take out what a terminal would obey."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
 def _text(text: str) -> Text:
-    return Text(_plain(text))
+    return Text(printable(text))
 
 
 def _print(what: Table | Text) -> None:

@@ -1,6 +1,5 @@
 """`mttx messages`: what is said of an incident and when, and whether we are let in where it is said."""
 
-import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,8 @@ import click
 
 from service.cli.config import config_option
 from service.cli.incident import IncidentId
+from service.cli.output import print_json, print_line
+from service.printable import printable
 from service.settings import Settings, load
 
 output_option = click.option(
@@ -59,12 +60,12 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
         store.close()
     if output == "json":
         told = [{"what": one.what, "at": one.at.isoformat() if one.at else None, "text": one.text} for one in found]
-        click.echo(json.dumps({"incident": incident_id, "messages": told}, ensure_ascii=False, indent=2))
+        print_json({"incident": incident_id, "messages": told})
         return
     for one in found:
         when = one.at.astimezone(settings.display_timezone) if one.at else None
         click.secho(f"── {one.what}" + (f", {when:%Y-%m-%d %H:%M %Z}" if when else ""), bold=True)
-        click.echo(one.text + "\n")
+        click.echo(printable(one.text, lines=True) + "\n")
 
 
 @messages.command()
@@ -80,7 +81,7 @@ def check(ctx: click.Context, path: Path | None) -> None:
     for target in told:
         voice_of(target, settings)
         line, fine = _checked(target, settings)
-        click.echo(f"{target}: {line}")
+        print_line(f"{target}: {line}")
         if not fine:
             ctx.exit(1)
     if not told:

@@ -1,6 +1,5 @@
 """`mttx postmortem`: write the document of an incident, check documents, and tell the service how far they are."""
 
-import json
 import os
 from dataclasses import replace
 from importlib.resources import files
@@ -11,6 +10,7 @@ import click
 
 from service import __version__
 from service.cli.config import config_option
+from service.cli.output import print_json, print_line
 from service.settings import Settings
 from service.settings.sources import read
 
@@ -159,7 +159,7 @@ def sync(
         for document in documents_in(paths, allow_empty=allow_empty)
     ]
     if output == "json":
-        click.echo(json.dumps({"documents": [_synced(one) for one in synced]}, ensure_ascii=False, indent=2))
+        print_json({"documents": [_synced(one) for one in synced]})
     else:
         for one in synced:
             _print_synced(one, dry_run=dry_run)
@@ -185,7 +185,7 @@ def status(everything: bool, limit: int, output: str, path: Path | None) -> None
         found += page["postmortems"]
         following = page["next"]
     if output == "json":
-        click.echo(json.dumps({"postmortems": found[:limit]}, ensure_ascii=False, indent=2))
+        print_json({"postmortems": found[:limit]})
     else:
         print_status(found[:limit], service_policy(client, read(Settings, path, os.environ)).zone)
     if following or len(found) > limit:
@@ -255,11 +255,11 @@ def _synced(one: Any) -> dict[str, Any]:
 def _print_synced(one: Any, *, dry_run: bool) -> None:
     done = "would send" if dry_run else "sent"
     events = f"{done} {len(one.plan.reports)} event{'' if len(one.plan.reports) == 1 else 's'}"
-    click.echo(f"{one.path}  {one.incident or '-'}  {f'failed: {one.failure}' if one.failure else events}")
+    print_line(f"{one.path}  {one.incident or '-'}  {f'failed: {one.failure}' if one.failure else events}")
     for report in one.plan.reports:
         checks = report.data.get("checks")
         what = ", ".join(f"{c}: {s}" for c, s in checks.items()) if checks else report.data.get("action_id", "")
         at = f"{report.occurred_at:%Y-%m-%d %H:%M:%S%z}" if report.occurred_at else "now"
-        click.echo(f"    {report.kind} {what}  {at}")
+        print_line(f"    {report.kind} {what}  {at}")
     for notice in one.notices:
-        click.echo(f"    note: {notice}")
+        print_line(f"    note: {notice}")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from service.domain.actions import ActionState
 from service.domain.checks import Check, CheckState
+from service.printable import printable
 
 Told = Mapping[str, Any]
 _STYLES = {CheckState.FAILED: "bold red", CheckState.PENDING: "yellow"}
@@ -71,4 +72,4 @@ def _checks(checks: Mapping[str, str]) -> Text:
 
 
 def _text(words: str) -> Text:
-    return Text("".join(char if char.isprintable() else " " for char in words))
+    return Text(printable(words))

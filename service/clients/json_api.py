@@ -8,6 +8,8 @@ from typing import Any
 
 import requests
 
+from service.clients.credentials import Bearer
+
 PIECE = 64 * 1024
 LONGEST_ERROR = 300
 
@@ -40,8 +42,7 @@ class JsonApi:
         self._session.verify = str(ca_file) if ca_file else True
         self._session.headers["Accept"] = "application/json"
         self._session.headers.update(headers or {})
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.auth = Bearer(token)
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         """Return what the server answers. Raises AskingFailed."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import requests
 
 from service import __version__
+from service.clients.credentials import Bearer
 from service.clients.delivery import DeliveryError, Reason
 
 MOST_BYTES = 1024 * 1024
@@ -44,6 +45,7 @@ class Posting:
         self._timeout = timeout.total_seconds()
         self._session = requests.Session()
         self._session.verify = str(ca_file) if ca_file else tls_verify
+        self._session.auth = Bearer()
         self._session.headers["User-Agent"] = f"mttx-exporter/{__version__}"
 
     def send(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 LONGEST_PART = 120
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]')
 _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")
 
 
@@ -12,6 +12,17 @@ def safe(path: str) -> str:
     """Return a relative path that every system can unpack, as near to the given one as can be."""
     parts = [_part(part) for part in path.split("/") if part not in ("", ".")]
     return "/".join(parts) or "_"
+
+
+def is_safe(path: str) -> bool:
+    """Say whether a path is one that `safe` may have returned, but for the length."""
+    return all(
+        part not in ("", ".", "..")
+        and not _UNSAFE.search(part)
+        and part == part.rstrip(" .")
+        and not _RESERVED.fullmatch(part)
+        for part in path.split("/")
+    )
 
 
 def _part(part: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from service.evidence.archive import PIECE, SEAL_LENGTH, digest_of, entry_of
+from service.evidence.archive import PIECE, SEAL_LENGTH, digest_of, entry_of, pieces
 from service.evidence.collecting import SIDECAR
 from service.evidence.manifest import FORMAT, NAME, contents_digest
+from service.evidence.paths import is_safe
+from service.printable import printable
 
 MOST_MANIFEST = 256 * 1024 * 1024
+_INCIDENT_ID = re.compile(r"INC-[1-9][0-9]{0,17}")
+_LONGEST_SIDECAR = 1024
 _LOCAL_HEADER = 30
 _CENTRAL_HEADER = 46
 _END = 22
@@ -48,9 +53,10 @@ def verify(path: Path, expected: str | None = None) -> Verdict:
         told: dict[str, Any] = {}
         try:
             with zipfile.ZipFile(file) as archive:
-                problems += list(_layout(file, archive))
+                for fault in _layout(file, archive):
+                    raise _Unreadable(fault)  # whoever built it so may have built in more: nothing of it is unpacked
                 told = _manifest(archive)
-                problems += list(_contents(archive, told))
+                problems += list(_contents(file, archive, told))
         except _Unreadable as error:
             problems.append(str(error))
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
@@ -62,8 +68,8 @@ def verify(path: Path, expected: str | None = None) -> Verdict:
     return Verdict(
         sha256=sha256,
         problems=tuple(dict.fromkeys(problems)),
-        incident_id=_text(told, "incident_id"),
-        collected_at=_text(told, "collected_at") or "",
+        incident_id=_incident_id(told),
+        collected_at=printable(_text(told, "collected_at") or ""),
         complete=told.get("complete") is True,
         files=len(told.get("files") or ()),
     )
@@ -77,7 +83,7 @@ def _sealed(file: BinaryIO) -> tuple[str, list[str]]:
     """Return the SHA-256 of the file, and what is wrong with its seal: one byte changed anywhere is found here."""
     body = max(file.seek(0, 2) - SEAL_LENGTH, 0)
     digest = digest_of(file, body)
-    seal = file.read()
+    seal = file.read(SEAL_LENGTH + 1)
     intact = seal == digest.hexdigest().encode()
     digest.update(seal)
     return digest.hexdigest(), [] if intact else ["the seal is broken: bytes were changed, added or taken away"]
@@ -89,6 +95,8 @@ def _layout(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[str]:
     for entry in archive.infolist():
         expected = entry_of(entry.filename, entry.file_size)
         expected.flag_bits = 0 if entry.filename.isascii() else 0x800
+        if not is_safe(entry.filename):
+            yield f"{entry.filename!r} is no safe name: unpacked, it could lie outside of its folder"
         if any(getattr(entry, name) != getattr(expected, name) for name in _SAME):
             yield f"{entry.filename!r} is entered in another way than we do"
         file.seek(entry.header_offset)
@@ -116,8 +124,11 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     return told
 
 
-def _contents(archive: zipfile.ZipFile, told: dict[str, Any]) -> Iterator[str]:
+def _contents(file: BinaryIO, archive: zipfile.ZipFile, told: dict[str, Any]) -> Iterator[str]:
     """Compare the files with the manifest, one by one, in its order."""
+    incident_id = told.get("incident_id")
+    if incident_id is not None and not (isinstance(incident_id, str) and _INCIDENT_ID.fullmatch(incident_id)):
+        yield "incident_id is no incident's"
     listed = {str(file["path"]): file for file in told["files"]}
     there = [entry.filename for entry in archive.infolist()[1:]]
     for path in sorted(listed.keys() - set(there)):
@@ -129,29 +140,49 @@ def _contents(archive: zipfile.ZipFile, told: dict[str, Any]) -> Iterator[str]:
     if not (set(there) ^ listed.keys()) and there != list(listed):
         yield "the files are in another order than in the manifest"
     for entry in archive.infolist()[1:]:
-        file = listed.get(entry.filename)
-        if file is not None and _digest(archive, entry) != (file["sha256"], file["size"]):
+        collected = listed.get(entry.filename)
+        if collected is not None and _digest(file, entry) != (collected["sha256"], collected["size"]):
             yield f"{entry.filename!r} is not what was collected"
     if contents_digest([(str(f["path"]), str(f["sha256"])) for f in told["files"]]) != told["contents_sha256"]:
         yield "contents_sha256 is not that of the files"
 
 
-def _digest(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, int]:
-    """Return the SHA-256 and the size of a file, read in pieces; of one that cannot be unpacked, nothing."""
-    digest, size = hashlib.sha256(), 0
+def _digest(file: BinaryIO, entry: zipfile.ZipInfo) -> tuple[str, int]:
+    """Return the SHA-256 and the size of a file, unpacked in pieces; nothing of one that cannot be unpacked.
+
+    Python's own reader stops at the size that is declared; others go on, and unpack what nobody checked.
+    """
+    digest, size, crc = hashlib.sha256(), 0, 0
     try:
-        with archive.open(entry) as content:
-            while piece := content.read(PIECE):
-                digest.update(piece)
-                size += len(piece)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+        for piece in _unpacked(file, entry):
+            size, crc = size + len(piece), zlib.crc32(piece, crc)
+            digest.update(piece)
+            if size > entry.file_size:
+                return "", -1
+    except zlib.error:
         return "", -1
-    return digest.hexdigest(), size
+    return (digest.hexdigest(), size) if (size, crc) == (entry.file_size, entry.CRC) else ("", -1)
+
+
+def _unpacked(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield what a file unpacks to. Raises zlib.error where it does not end with what is packed of it."""
+    file.seek(entry.header_offset)
+    header = file.read(_LOCAL_HEADER)
+    file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+    for packed in pieces(file, entry.compress_size):
+        rest = packed
+        while (piece := unpacking.decompress(rest, PIECE)) or unpacking.unconsumed_tail:
+            yield piece
+            rest = unpacking.unconsumed_tail
+    if not unpacking.eof or unpacking.unused_data:
+        raise zlib.error("it does not end where it should")
 
 
 def _beside(path: Path) -> str | None:
     try:
-        return path.with_name(path.name + SIDECAR).read_text(encoding="utf-8").split(" ", 1)[0].strip()
+        with path.with_name(path.name + SIDECAR).open(encoding="utf-8") as sidecar:
+            return sidecar.read(_LONGEST_SIDECAR).split(" ", 1)[0].strip()
     except FileNotFoundError:
         return None
     except ValueError:
@@ -162,6 +193,12 @@ def _against(what: str, sha256: str, expected: str | None) -> list[str]:
     if expected is None or expected.casefold() == sha256:
         return []
     return [f"its SHA-256 is not {what}"]
+
+
+def _incident_id(told: dict[str, Any]) -> str | None:
+    """Return the incident's id, for the service to be asked about; None where it is none."""
+    value = _text(told, "incident_id")
+    return value if value is not None and _INCIDENT_ID.fullmatch(value) else None
 
 
 def _text(told: dict[str, Any], key: str) -> str | None:

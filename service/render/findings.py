@@ -1,12 +1,12 @@
 """What the linter found, as text for people, JSON for scripts, annotations for GitHub, and SARIF for code scanning."""
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.postmortems.catalogue import BY_ID, RULES
 from service.postmortems.findings import Finding, Level
+from service.printable import printable, printable_json
 
 LONGEST_SHOWN = 160
 HELP = "https://github.com/mttx-exporter/mttx-exporter/blob/main/docs/lint/{}.md"
@@ -16,9 +16,10 @@ Found = Mapping[str, Sequence[Finding]]
 
 def as_text(path: str, finding: Finding, line: str) -> str:
     """Write a finding with its line and a caret below what it is about; wide characters count as two columns."""
-    head = f"{path}:{finding.line}:{finding.column}: {finding.level} {finding.rule_id}: {finding.message}"
+    place = f"{path}:{finding.line}:{finding.column}: {finding.level} {finding.rule_id}"
+    head = f"{printable(place)}: {printable(finding.message, lines=True)}"
     start = max(0, finding.column - 1 - LONGEST_SHOWN // 2)
-    shown = _printable(line[start : start + LONGEST_SHOWN])
+    shown = printable(line[start : start + LONGEST_SHOWN])
     if not shown.strip():
         return head
     indent = _width(shown[: finding.column - 1 - start])
@@ -42,7 +43,7 @@ def as_json(found: Found) -> str:
         for path, findings in found.items()
         for one in findings
     ]
-    return json.dumps({"findings": told}, ensure_ascii=False, indent=2)
+    return printable_json({"findings": told}, indent=2)
 
 
 def as_github(path: str, finding: Finding) -> str:
@@ -71,7 +72,7 @@ def as_sarif(found: Found, version: str) -> str:
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     sarif = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-    return json.dumps(sarif, ensure_ascii=False, indent=2)
+    return printable_json(sarif, indent=2)
 
 
 def summary(found: Found) -> str:
@@ -94,11 +95,6 @@ def _result(path: str, finding: Finding) -> dict[str, Any]:
         "message": {"text": finding.message},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": path}, "region": region}}],
     }
-
-
-def _printable(text: str) -> str:
-    """Take out what a terminal would obey."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _width(text: str) -> int:

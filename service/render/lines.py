@@ -3,7 +3,7 @@
 import re
 
 # Control characters, and those that turn the direction of writing; emoji need the other invisible ones.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
 
 def one_line(text: str) -> str:

@@ -14,6 +14,7 @@ from service.domain.durations import duration
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.sensitive import redact
 from service.render.filling import compiled, filled
+from service.render.lines import one_line
 from service.render.timeline import Moment, both, offset, span
 
 LONGEST_SLUG = 40
@@ -147,7 +148,7 @@ def _escaped(value: Any) -> Any:
 
 def _without_secrets(text: str) -> str:
     """Return a text in one line, without what must not be in a document."""
-    return redact(re.sub(r"\s+", " ", text))[0]
+    return redact(one_line(text))[0]
 
 
 def _code(text: str) -> Markdown:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from service.render.lines import one_line
 from service.render.timeline import offset, zone_name
 
 LONGEST_TEXT = 500
@@ -36,6 +37,6 @@ def timeline_table(title: str, rows: Iterable[Row], zone: ZoneInfo, detected_at:
 
 
 def _cell(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     short = line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
     return _SPECIAL.sub(r"\\\1", short)

@@ -30,7 +30,7 @@ class SettingsError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-_PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/@]*@")
+_PASSWORD = re.compile(r"(?<=//)([^/@:\s]*):[^\s'\"]*@")  # up to the last @: a password may have one
 LONGEST_SHOWN = 80
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 
 from service.settings.durations import PositiveDuration
 from service.settings.section import Section
-from service.settings.values import LabelName, Severity
+from service.settings.values import SHORTEST, LabelName, Severity
 
 PRIORITY_MAP: dict[str, Severity] = {"p1": "SEV-1", "p2": "SEV-2", "p3": "SEV-3", "p4": "SEV-4", "p5": "SEV-4"}
 
@@ -16,6 +16,8 @@ PRIORITY_MAP: dict[str, Severity] = {"p1": "SEV-1", "p2": "SEV-2", "p3": "SEV-3"
 def _several(written: SecretStr) -> SecretStr:
     if not secrets_of(written) or not all(secrets_of(written)):
         raise ValueError("should be one secret, or several with commas between")
+    if any(len(secret) < SHORTEST for secret in secrets_of(written)):
+        raise ValueError(f"should have at least {SHORTEST} characters in each secret, as `openssl rand -hex 32` prints")
     return written
 
 

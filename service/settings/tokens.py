@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 
 from service.settings.errors import Problem, SettingsError
 from service.settings.sources import read_text
+from service.settings.values import SHORTEST
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 Scope = Literal["ingest", "write", "read"]
-SHORTEST = 16
 _SCOPES = get_args(Scope)
 _KEYS = ("name", "token", "scopes")
 _SENDABLE = re.compile(r"[!-~]+")  # what fits into a header, and into a file that somebody edits

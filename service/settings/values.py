@@ -20,6 +20,10 @@ WEEKLY_REVIEW: Literal["weekly_review"] = "weekly_review"
 DueRule = timedelta | Literal["weekly_review"]
 
 
+SHORTEST = 16
+"""How many characters a token or a secret has at least."""
+
+
 def _zone(name: object) -> ZoneInfo:
     if isinstance(name, ZoneInfo):
         return name
@@ -85,7 +89,7 @@ def _database(written: str) -> str:
 
 def without_password(database_url: str) -> str:
     """Return a database's address as it may be shown: the password, if there is one, as asterisks."""
-    hidden = re.sub(r"(//[^/?#]*?):[^/?#]*@", r"\1:***@", database_url)
+    hidden = re.sub(r"(//[^/?#:]*):.*@", r"\1:***@", database_url)
     return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
 
 

@@ -1,5 +1,6 @@
 """Opening the database: one engine, and what each kind of database needs to be durable and read as of one moment."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,7 +56,9 @@ def parse(database_url: str) -> URL:
 
 def shown(url: URL) -> str:
     """Return what may be said of a database: the file, or the address without the password."""
-    return url.database or "" if is_file(url) else url.render_as_string(hide_password=True)
+    if is_file(url):
+        return url.database or ""
+    return re.sub(r"(//[^/:]*):.*@", r"\1:***@", url.render_as_string(hide_password=True))  # one may have an @
 
 
 def is_file(url: URL) -> bool:

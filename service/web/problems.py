@@ -11,12 +11,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.intake.reasons import Failure, Source
 from service.intake.wire import Fault, PayloadError
+from service.printable import printable
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
 from service.web.edge import IncompleteBody
 from service.web.parts import EvidenceBusy, Tally
 from service.web.rate import TooOften
 
+LONGEST_LOGGED = 300
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
 _WEBHOOKS = _SOURCES - {Source.API.value}
@@ -132,11 +134,19 @@ def _log(error: Exception, problem: _Problem, source: str | None) -> None:
         "status": problem.status.value,
         "reason": problem.reason,
     }
+    if isinstance(error, Denied):
+        about["client"] = request.remote_addr
     match problem.status:
         case HTTPStatus.INTERNAL_SERVER_ERROR:
             _LOG.error("the request failed", extra=about, exc_info=error)
         case HTTPStatus.SERVICE_UNAVAILABLE:
-            _LOG.warning("try again: %s", error, extra=about)
+            _LOG.warning("try again: %s", _brief(str(error)), extra=about)
         case _:
             level = logging.INFO if source not in _WEBHOOKS else logging.WARNING
-            _LOG.log(level, "refused: %s", problem.detail, extra=about)
+            _LOG.log(level, "refused: %s", _brief(problem.detail), extra=about)
+
+
+def _brief(text: str) -> str:
+    """Return as much of a text as a log line needs; it may quote what somebody sent."""
+    text = printable(text)
+    return text if len(text) <= LONGEST_LOGGED else f"{text[:LONGEST_LOGGED]}…"

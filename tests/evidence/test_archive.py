@@ -6,12 +6,14 @@ import os
 import stat
 import subprocess
 import zipfile
+import zlib
 
 import pytest
 
 from service.evidence import collecting
 from service.evidence.archive import Packed, pack
 from service.evidence.collecting import NotCollected, record_of
+from service.evidence.manifest import contents_digest
 from service.evidence.source import SourceFailed
 from service.evidence.verify import verify
 from tests.evidence.builders import NOW, Saying, at, collected, subject, text
@@ -183,6 +185,88 @@ def test_attributes_that_we_do_not_write_are_found(tmp_path):
         for name, content in entries:
             archive.writestr(name, content)
     assert any("in another way" in one for one in verify(forged).problems)
+
+
+def with_manifest(entries, **changes):
+    """The same files under a manifest that was changed and is right in itself but for that."""
+    manifest = json.loads(entries[0][1]) | changes
+    return [(entries[0][0], json.dumps(manifest).encode()), *entries[1:]]
+
+
+@pytest.mark.parametrize(
+    "name", ["../escaped", "/etc/passwd", "logs/../../x", "C:\\x", "logs/a\x1b[31m", "logs/\u202egnp.exe", "logs/con"]
+)
+def test_a_name_that_is_not_safe_to_unpack_is_refused(tmp_path, name):
+    manifest, first, *others = entries_of(small(tmp_path).path)
+    told = json.loads(manifest[1])
+    files = [{**told["files"][0], "path": name}, *told["files"][1:]]
+    contents = contents_digest([(file["path"], file["sha256"]) for file in files])
+    entries = with_manifest([manifest, (name, first[1]), *others], files=files, contents_sha256=contents)
+    (problem,) = verify(resealed(tmp_path / "forged", entries)).problems
+    assert "is no safe name" in problem
+    assert problem.isprintable()
+
+
+def test_a_file_that_unpacks_past_its_declared_size_is_refused(tmp_path):
+    """Its declared part is right, and so Python's own reader stops there and sees nothing."""
+    path = resealed(tmp_path / "forged", entries_of(small(tmp_path).path))
+    with zipfile.ZipFile(path) as archive:
+        content, entry = archive.read(archive.infolist()[1]), archive.infolist()[1]
+    forged = forged_entry(path, entry, content + b"and more that nobody checked")
+    with zipfile.ZipFile(forged) as archive:
+        assert archive.read(entry.filename) == content
+    assert verify(forged).problems == (f"{entry.filename!r} is not what was collected",)
+
+
+def forged_entry(path, entry, content):
+    """Pack more into one file than its directory says, right in everything else, under a seal of its own."""
+    packing = zlib.compressobj(wbits=-15)
+    packed = packing.compress(content) + packing.flush()
+    data = path.read_bytes()
+    begin = entry.header_offset + 30 + len(entry.filename.encode())
+    grown = len(packed) - entry.compress_size
+    data = data[:begin] + packed + data[begin + entry.compress_size :]
+    moved = bytearray(data)
+    size = len(packed).to_bytes(4, "little")
+    moved[entry.header_offset + 18 : entry.header_offset + 22] = size
+    at = archive_start(path) + grown
+    while moved[at : at + 4] == b"PK\x01\x02":
+        name = int.from_bytes(moved[at + 28 : at + 30], "little")
+        offset = int.from_bytes(moved[at + 42 : at + 46], "little")
+        if offset == entry.header_offset:
+            moved[at + 20 : at + 24] = size
+        elif offset > entry.header_offset:
+            moved[at + 42 : at + 46] = (offset + grown).to_bytes(4, "little")
+        at += 46 + name
+    moved[at + 16 : at + 20] = (archive_start(path) + grown).to_bytes(4, "little")
+    body = bytes(moved[:-64])
+    forged = path.with_name("grown.zip")
+    forged.write_bytes(body + hashlib.sha256(body).hexdigest().encode())
+    return forged
+
+
+def archive_start(path):
+    with zipfile.ZipFile(path) as archive:
+        return archive.start_dir
+
+
+def test_it_stops_at_the_first_fault_of_the_layout(tmp_path):
+    entries = entries_of(small(tmp_path).path)
+    forged = tmp_path / "forged.zip"
+    with zipfile.ZipFile(forged, "w") as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    seal, fault = verify(forged).problems
+    assert "seal" in seal
+    assert "in another way" in fault
+
+
+@pytest.mark.parametrize("incident_id", ["../../admin", "INC-1/../../x", "INC-0", "\x1b[2J", 7])
+def test_an_incident_id_is_checked_before_anybody_uses_it(tmp_path, incident_id):
+    forged = resealed(tmp_path / "forged", with_manifest(entries_of(small(tmp_path).path), incident_id=incident_id))
+    verdict = verify(forged)
+    assert verdict.problems == ("incident_id is no incident's",)
+    assert verdict.incident_id is None
 
 
 def test_a_forgery_that_is_right_in_itself_is_found_by_the_digest_that_was_recorded(tmp_path):

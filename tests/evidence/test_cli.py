@@ -141,7 +141,7 @@ def test_the_bodies_of_webhooks_are_there_and_an_open_incident_ends_now(mttx, al
 
 
 def test_the_service_collects_it_too(service, incident, tmp_path, mttx):
-    answer = requests.get(f"{service}/api/v1/incidents/INC-1/evidence", timeout=30)
+    answer = requests.post(f"{service}/api/v1/incidents/INC-1/evidence", timeout=30)
     assert answer.status_code == 200
     Path("served.zip").write_bytes(answer.content)
     mttx("verify", "served.zip", "--recorded")

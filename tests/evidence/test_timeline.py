@@ -1,6 +1,7 @@
 """The incident's own story: events, bodies and every annotation of the time, for programs and for people."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from service.clients.grafana.annotations import MOST
 from service.clients.grafana.configured import connection_to
 from service.domain.policy import Milestone
 from service.evidence.source import SourceFailed
+from service.evidence.sources.changes import Changes
 from service.evidence.sources.timeline import Body, Story, Timeline
 from service.settings.grafana import Grafana as Keys
 from tests.evidence.builders import at, collected, subject
@@ -87,6 +89,16 @@ def test_every_annotation_of_the_window_is_there_not_only_ours(tmp_path, grafana
     assert "| annotation | grafana | deployed \\[deploy\\] |" in table
     assert "maintenance (until 2026-11-23T09:05:00Z)" in table
     assert "timeline/incident.json" not in files
+
+
+def test_who_wrote_an_annotation_is_in_no_file(tmp_path):
+    author = {"login": "mori", "email": "mori@mail.example", "avatarUrl": "/avatar/d41d8cd9", "userId": 3}
+    one = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "deployed", "tags": ["deploy"], **author}
+    ask = lambda begin, end, tags=(): [one]  # noqa: E731
+    _, files = bundle(tmp_path, Timeline(None, ask), Changes((), timedelta(days=1), ("deploy",), ask))
+    written = b"".join(files.values())
+    assert b"deployed" in written
+    assert not any(name in written for name in (b"mori", b"d41d8cd9"))
 
 
 def test_tags_narrow_the_annotations(grafana, annotations):

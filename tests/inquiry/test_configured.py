@@ -43,7 +43,9 @@ def test_it_asks_what_it_has_addresses_for(keys, names):
         {"MTTX_PROMETHEUS_URL": "prometheus:9090"},
         {"MTTX_PROMETHEUS_URL": "http://user:password@prometheus:9090"},
         {"MTTX_ALERTMANAGER_URLS": "[ftp://x]"},
-        {"MTTX_PAGERDUTY_SECRETS": "one,,two"},
+        {"MTTX_PAGERDUTY_SECRETS": "the-old-signing-secret,,the-new-signing-secret"},
+        {"MTTX_PAGERDUTY_SECRETS": "the-old-signing-secret, fifteen-letters"},
+        {"MTTX_GRAFANA_ALERTS_SECRETS": "fifteen-letters"},
         {"MTTX_PAGERDUTY_PRIORITY_MAP": "{P1: SEV-9}"},
         {"MTTX_PAGERDUTY_PRIORITY_MAP": "P1"},
         {"MTTX_GRAFANA_ALERTS_TIMESTAMP_HEADER": "a header"},
@@ -55,10 +57,16 @@ def test_it_refuses_what_cannot_work(environ):
 
 
 def test_it_takes_several_secrets_from_one_variable():
-    settings = load(None, {"MTTX_PAGERDUTY_SECRETS": "the old, the new", "MTTX_GRAFANA_ALERTS_SECRETS": "one"})
+    settings = load(
+        None,
+        {
+            "MTTX_PAGERDUTY_SECRETS": "the old signing secret, the new signing secret",
+            "MTTX_GRAFANA_ALERTS_SECRETS": "one signing secret",
+        },
+    )
     sources = sources_of(settings, Reading())
-    assert sources.pagerduty_signing.secrets == (b"the old", b"the new")
-    assert sources.grafana_signing.secrets == (b"one",)
+    assert sources.pagerduty_signing.secrets == (b"the old signing secret", b"the new signing secret")
+    assert sources.grafana_signing.secrets == (b"one signing secret",)
     assert "the old" not in repr(settings)
     assert "the old" not in repr(sources)
 
@@ -68,7 +76,7 @@ def test_it_reads_as_configured():
         "MTTX_PAGERDUTY_PRIORITY_MAP": "{Major: SEV-1, P1: null}",
         "MTTX_GRAFANA_ALERTS_NO_DATA": "incident",
         "MTTX_GRAFANA_ALERTS_REPLAY_WINDOW": "1m",
-        "MTTX_GRAFANA_ALERTS_SECRETS": "one",
+        "MTTX_GRAFANA_ALERTS_SECRETS": "one signing secret",
         "MTTX_SILENCES_ACKNOWLEDGE": "true",
         "MTTX_SILENCES_MACHINES": "^robot$",
     }

@@ -9,6 +9,7 @@ from typing import Any
 from service.clients.delivery import DeliveryError
 from service.evidence.source import Box, SourceFailed
 from service.evidence.sources.git import PLAIN_DIFF, Repository, taking
+from service.evidence.sources.timeline import without_author
 from service.evidence.subject import Subject
 
 Ask = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
@@ -42,7 +43,7 @@ class Changes:
         found: dict[Any, dict[str, Any]] = {}
         for tag in self._tags:
             try:
-                found |= {one.get("id"): one for one in ask(since, until, [tag])}
+                found |= {one.get("id"): without_author(one) for one in ask(since, until, [tag])}
             except DeliveryError as error:
                 box.failed(f"annotations with the tag {tag}", str(error))
         told = sorted(found.values(), key=lambda one: (one.get("time") or 0, one.get("id") or 0))

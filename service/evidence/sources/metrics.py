@@ -12,6 +12,7 @@ from service.evidence.curves import Curves
 from service.evidence.plot import Titles, draw
 from service.evidence.source import Box, File, SourceFailed, with_incident_labels
 from service.evidence.subject import Subject, Window
+from service.printable import printable
 
 MOST_BYTES = 8 * 1024 * 1024
 """What one answer may be; read into memory it takes twenty times as much."""
@@ -126,4 +127,4 @@ def _key(series: Sampled) -> list[tuple[str, str]]:
 def _written(series: Sampled) -> str:
     """Write a series as Prometheus does: `up{job="api"}`."""
     labels = ",".join(f"{name}={quoted(value)}" for name, value in _key(series) if name != "__name__")
-    return series.labels.get("__name__", "") + (f"{{{labels}}}" if labels else "") or "{}"
+    return printable(series.labels.get("__name__", "") + (f"{{{labels}}}" if labels else "") or "{}")

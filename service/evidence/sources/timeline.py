@@ -14,6 +14,7 @@ from service.evidence.subject import Subject
 from service.render.timeline_table import Row, timeline_table
 
 Told = Mapping[str, Any]
+_AUTHOR = ("login", "email", "avatarUrl", "userName")
 AskAnnotations = Callable[[datetime, datetime], list[dict[str, Any]]]
 """Returns Grafana's annotations between two instants; raises DeliveryError."""
 
@@ -85,7 +86,7 @@ class Timeline:
         window = subject.window
         query = f"/api/annotations?from={_utc(window.start)}&to={_utc(window.end)}"
         try:
-            found = self._annotations(window.start, window.end)
+            found = [without_author(one) for one in self._annotations(window.start, window.end)]
         except DeliveryError as error:
             box.failed("Grafana's annotations", str(error))
             return []
@@ -94,6 +95,11 @@ class Timeline:
             if len(found) >= MOST:
                 file.truncated(f"there are more than {MOST} annotations; those that end last are here")
         return found
+
+
+def without_author(annotation: Told) -> dict[str, Any]:
+    """Return an annotation without who wrote it: Grafana gives a login, a mail address and a picture of the person."""
+    return {key: "[author removed]" if key in _AUTHOR and value else value for key, value in annotation.items()}
 
 
 def _write_json(box: Box, name: str, told: Mapping[str, Any], query: str) -> None:
