@@ -353,6 +353,12 @@ def test_lengths_have_hours(service):
     assert "2h3m5s" in run("show", "INC-1")
 
 
+def test_a_meeting_records_all_that_it_discussed_at_once(service):
+    run("review", "INC-1", "INC-4", "--at", "2026-03-09T01:00:00Z")
+    sent_to = [(request.path.split("/")[-2], request.json()["kind"]) for request in service.request_history]
+    assert sent_to == [("inc-1", "reviewed"), ("inc-4", "reviewed")]
+
+
 def test_its_help_names_every_command_of_the_design():
     first = {"open", "ack", "mitigate", "resolve", "dismiss", "severity"}
-    assert set(group.commands) == first | {"assign", "note", "correct", "list", "show"}
+    assert set(group.commands) == first | {"assign", "note", "correct", "review", "list", "show"}

@@ -168,6 +168,17 @@ def correct(what: str, time: str, **common: Any) -> None:
     _report("corrected", data={about: what, "occurred_at": time}, **common)
 
 
+@incident.command()
+@click.argument("incident_ids", metavar="INCIDENT...", type=IncidentId(), nargs=-1, required=True)
+@_AT
+@_EVENT_ID
+@_OUTPUT
+def review(incident_ids: tuple[str, ...], **common: Any) -> None:
+    """Record that the weekly review discussed incidents. This finalizes those that owe no document (SEV-4)."""
+    for incident_id in incident_ids:
+        _report("reviewed", incident_id=incident_id, **common)
+
+
 @incident.command("list")
 @click.option("--open", "open_only", is_flag=True, help="Only those that somebody still has to do something about.")
 @click.option("--phase", type=_choice(Phase), multiple=True)

@@ -80,7 +80,7 @@ class Review:
             meeting_at=meeting_at,
             incidents=tuple(_incident(one, self._link) for one in week[:MOST_LINES]),
             open=tuple(_incident(one, self._link) for one in board.open),
-            stages=tuple(_stage(one, self._link) for one in board.stages),
+            stages=tuple(_stage(one, self._link, self.meets) for one in board.stages),
             actions=tuple(_action(one, self._link) for one in board.actions),
             more={name: count for name, count in more.items() if count > 0},
         )
@@ -100,10 +100,14 @@ def _incident(one: Listed, link: Link) -> Line:
     return Line(name, told(one.title), one.severity.value, link(name))
 
 
-def _stage(one: StageOwed, link: Link) -> Line:
+def _stage(one: StageOwed, link: Link, meets: WeeklyReview | None) -> Line:
     name = f"INC-{one.incident.id}"
     severity = one.incident.severity.value
-    return Line(name, told(one.incident.title), severity, link(name), stage=one.stage.value, due_at=one.due_at)
+    at_review = meets is not None and meets.next_after(one.due_at - timedelta(seconds=1)) == one.due_at
+    stage = one.stage.value
+    return Line(
+        name, told(one.incident.title), severity, link(name), stage=stage, due_at=one.due_at, at_review=at_review
+    )
 
 
 def _action(one: ActionOwed, link: Link) -> Line:

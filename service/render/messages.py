@@ -87,7 +87,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing on the list of the weekly review; `due_at` None where nothing is due."""
+    """One thing on the list of the weekly review; `due_at` None where nothing is due.
+
+    `at_review`: the review itself is what is due, and `mttx incident review` records it.
+    """
 
     incident: str
     title: str
@@ -97,6 +100,7 @@ class Line:
     due_at: datetime | None = None
     action: str | None = None
     owner: str | None = None
+    at_review: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,11 @@ class Agenda:
     stages: tuple[Line, ...] = ()
     actions: tuple[Line, ...] = ()
     more: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def to_review(self) -> tuple[str, ...]:
+        """The incidents that are done once the review has discussed them."""
+        return tuple(dict.fromkeys(line.incident for line in self.stages if line.at_review))
 
     @property
     def is_empty(self) -> bool:

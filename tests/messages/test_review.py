@@ -56,6 +56,15 @@ def test_it_lists_what_the_meeting_is_about_an_hour_before(site):
     ]
 
 
+def test_it_says_how_to_record_what_owes_only_the_review(site):
+    fill(site)
+    number = site.open(event(K.DETECTED, 20, title="Backfill ran away", severity=Severity.SEV_4))
+    dispatcher = site.start()
+    site.deliver(minutes(MEETING - timedelta(minutes=59)), dispatcher)
+    [text] = lists(site)
+    assert f"Once discussed: mttx incident review INC-{number}" in text.splitlines()
+
+
 def test_it_lists_them_once_a_week_whatever_restarts_between(open_site):
     site = open_site()
     fill(site)

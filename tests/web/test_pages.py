@@ -315,6 +315,17 @@ def test_a_resolved_incident_can_be_reopened():
     assert send(world, "resolve", form(world, "reopen")).status_code == 403
 
 
+def test_the_weekly_review_of_a_near_miss_is_a_button_and_no_list_of_pending_checks():
+    near_miss = (event(EventKind.DETECTED, severity=Severity.SEV_4), event(EventKind.RESOLVED, 5))
+    world, page = shown(*near_miss)
+    assert "Mark as reviewed" in page
+    assert "No document is owed" in page
+    assert page.count('class="check pending"') == 0
+    assert send(world, "reviewed", form(world, "reviewed")).status_code == 303
+    assert world.recorder.commands[0].event.kind is EventKind.REVIEWED
+    assert "Mark as reviewed" not in shown(*near_miss, event(EventKind.REVIEWED, 9))[1]
+
+
 @pytest.mark.parametrize(
     ("action", "typed", "said"),
     [

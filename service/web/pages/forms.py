@@ -43,7 +43,7 @@ class Mistyped(Exception):
 class Form:
     """One thing to do. `confirm`: it ends or turns around an incident and is asked about on a page of its own.
 
-    `careless`: what others did meanwhile does not matter to it.
+    `careless`: what others did meanwhile does not matter to it. `until`: once this is reached, there is no need for it.
     """
 
     action: str
@@ -52,10 +52,11 @@ class Form:
     fields: tuple[str, ...] = ("at",)
     confirm: bool = False
     careless: bool = False
+    until: Milestone | None = None
 
     def offered(self, incident: Incident) -> bool:
         """Say whether it makes sense for an incident as it stands."""
-        return incident.phase in self.phases
+        return incident.phase in self.phases and self.until not in incident.milestones
 
 
 _STANDING = (*OPEN_PHASES, Phase.RESOLVED)
@@ -67,6 +68,9 @@ FORMS = {
         Form(action="resolve", kind=EventKind.RESOLVED, phases=OPEN_PHASES, fields=("reason", "at"), confirm=True),
         Form(action="dismiss", kind=EventKind.DISMISSED, phases=_STANDING, fields=("reason", "at"), confirm=True),
         Form(action="reopen", kind=EventKind.REOPENED, phases=(Phase.RESOLVED, Phase.DISMISSED), confirm=True),
+        Form(
+            action="reviewed", kind=EventKind.REVIEWED, phases=(Phase.RESOLVED,), fields=(), until=Milestone.FINALIZED
+        ),
         Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_STANDING, fields=("severity",)),
         Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_STANDING, fields=("role", "name")),
         Form(action="note", kind=EventKind.NOTE, fields=("text", "important", "at"), careless=True),
