@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.domain.events import EventKind
-from tests.builders import T0, event
+from service.store import Store
+from tests.builders import T0, event, policy
 from tests.house import House
 
 K = EventKind
@@ -81,3 +82,15 @@ def test_it_never_forgets_what_a_window_holds(house):
 def test_it_says_when_there_is_no_database(url):
     assert "there is no database at mttx.db" in mttx("prune", "--older-than", "400d", code=1)
     assert "there is no database at mttx.db" in mttx("backup", "backup.db", code=1)
+
+
+def test_copy_takes_its_addresses_from_the_environment_or_from_files(tmp_path):
+    Store.open(f"sqlite:///{tmp_path}/a.db", policy()).close()
+    (tmp_path / "to").write_text(f"sqlite:///{tmp_path}/b.db\n")
+    missing = CliRunner().invoke(main, ["db", "copy"])
+    assert missing.exit_code == 2
+    assert "MTTX_COPY_FROM_FILE" in missing.output
+    environment = {"MTTX_COPY_FROM": f"sqlite:///{tmp_path}/a.db", "MTTX_COPY_TO_FILE": str(tmp_path / "to")}
+    copied = CliRunner().invoke(main, ["db", "copy"], env=environment)
+    assert copied.exit_code == 0, copied.output
+    assert (tmp_path / "b.db").exists()

@@ -106,3 +106,20 @@ def test_an_output_that_lacks_a_character_gets_an_escape_and_no_traceback(tmp_pa
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stdout + done.stderr
     assert "\\u5fa9\\u65e7.md" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["postmortem", "lint", "/dev/zero"],
+        ["evidence", "verify", "/dev/zero"],
+        ["history", "import", "/dev/zero", "--format", "csv", "--dry-run"],
+        ["db", "restore", "/dev/zero"],
+        ["config", "check", "--config", "/dev/zero"],
+    ],
+)
+def test_an_endless_file_ends_in_one_line_and_no_traceback(command, tmp_path):
+    result = CliRunner().invoke(main, command, env={"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"})
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    assert len(result.output) < 2_000

@@ -16,6 +16,7 @@ from service.settings.durations import format_duration, format_window, parse_dur
 from service.settings.goals import WeeklyReview
 from service.settings.sources import read
 from service.settings.table import dumped, rows, value_at
+from service.settings.values import without_password
 from service.settings.yaml_text import NotYaml, parse_yaml, write_yaml
 
 REPOSITORY = Path(__file__).parents[1]
@@ -671,3 +672,27 @@ def test_it_documents_every_key_with_its_variable_and_default():
 
 def test_it_explains_every_key():
     assert [row.key for row in rows(Settings) if len(row.description) < 15] == []
+
+
+# --- what it must not say, and what it must not swallow --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("password", ["hunter22", "p@ss@w0rd", "p/ss@w0rd", "p:ss"])
+def test_no_part_of_a_password_in_a_url_is_shown(password):
+    good = Settings(database_url="postgresql://mttx:hunter22@db.example/mttx")
+    assert "hunter22" not in good.database_shown
+    (problem,) = refused(MTTX_DATABASE_URL=f"mysql://mttx:{password}@db.example/mttx")
+    shown_elsewhere = refused(f"prometheus: {{url: 'http://mttx:{password}@prometheus.example'}}")
+    for text in (problem, *shown_elsewhere, repr(without_password(f"postgresql://u:{password}@db/x"))):
+        assert not any(part in text for part in (password, *password.split("@")) if len(part) > 2)
+
+
+@pytest.mark.parametrize("environ", [{"MTTX_CONFIG": "/dev/zero"}, {"MTTX_PAGERDUTY_SECRETS_FILE": "/dev/zero"}])
+def test_an_endless_file_is_refused(environ):
+    with pytest.raises(SettingsError, match="larger than 8 MB"):
+        load(None, environ)
+
+
+def test_an_endless_tokens_file_is_refused():
+    with pytest.raises(SettingsError, match="larger than 8 MB"):
+        load_tokens(Path("/dev/zero"))

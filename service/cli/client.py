@@ -13,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from service.clients.credentials import Bearer
+from service.settings.files import read_text
 
 DEFAULT_URL = "http://127.0.0.1:9877"
 TIMEOUT_SECONDS = (5, 40)  # to connect; to answer, which is longer than the service itself waits for a commit
@@ -73,7 +74,7 @@ def _token(environ: Mapping[str, str]) -> str | None:
     if environ.get("MTTX_TOKEN") or not path:
         return environ.get("MTTX_TOKEN")
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return read_text(Path(path)).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"cannot read MTTX_TOKEN_FILE: {error}") from None
 

@@ -16,6 +16,7 @@ from service.app import policy_of
 from service.cli.config import config_option
 from service.settings import load
 from service.settings.durations import format_duration, parse_duration
+from service.settings.files import read_text
 from service.store import Store, StoreRefused, StoreUnavailable
 
 
@@ -76,12 +77,16 @@ def restore(backup_file: Path, replace: bool, path: Path | None) -> None:
 
 
 @db.command()
-@click.option("--from", "source", metavar="URL", required=True, help="Such as sqlite:///mttx.db.")
-@click.option("--to", "target", metavar="URL", required=True, help="An empty database.")
-def copy(source: str, target: str) -> None:
-    """Copy a database into an empty one, of whichever engine, and compare every row. Stop the service first."""
+@click.option("--from", "source", metavar="URL", help="Such as sqlite:///mttx.db; else MTTX_COPY_FROM, or its _FILE.")
+@click.option("--to", "target", metavar="URL", help="An empty database; else MTTX_COPY_TO, or its _FILE.")
+def copy(source: str | None, target: str | None) -> None:
+    """Copy a database into an empty one, of whichever engine, and compare every row. Stop the service first.
+
+    Arguments can be read by everybody on the machine: give a URL with a password by the environment, or in a file.
+    """
     from service.store.copying import copy as copy_all
 
+    source, target = _address(source, "--from", "MTTX_COPY_FROM"), _address(target, "--to", "MTTX_COPY_TO")
     console = Console(stderr=True)
     with _refusals(), Status("copying", console=console) as status:
 
@@ -90,6 +95,19 @@ def copy(source: str, target: str) -> None:
 
         rows = copy_all(source, target, progress)
     click.echo(f"copied and compared {rows:,} rows")
+
+
+def _address(written: str | None, option: str, variable: str) -> str:
+    """Return the URL of a database: as it was written, else from the environment, else from the file that it names."""
+    file = os.environ.get(f"{variable}_FILE")
+    if found := written or os.environ.get(variable):
+        return found
+    if not file:
+        raise click.UsageError(f"give {option} URL, {variable}, or {variable}_FILE")
+    try:
+        return read_text(Path(file)).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"cannot read {variable}_FILE: {error}") from error
 
 
 @db.command()

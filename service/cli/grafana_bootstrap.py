@@ -16,6 +16,7 @@ from service.clients.grafana.access import Rights
 from service.clients.grafana.bootstrap import ENOUGH, ServiceAccount, ServiceAccounts
 from service.clients.grafana.configured import connection_to
 from service.clients.grafana.connection import Connection
+from service.settings.files import read_text
 from service.settings.grafana import Grafana
 
 REFUSED = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
@@ -115,7 +116,7 @@ def password_from(path: Path | None, user: str) -> str:
     if path is None:
         return str(click.prompt(f"Grafana's password of {user}", hide_input=True, err=True))
     try:
-        password = path.read_text(encoding="utf-8").strip()
+        password = read_text(path).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"cannot read the password: {error}") from error
     if not password:

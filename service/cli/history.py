@@ -16,6 +16,7 @@ from service.cli.output import print_json
 from service.intake.history.parsing import Format
 from service.intake.history.past import HISTORY, Owed, Unresolved
 from service.settings import load
+from service.settings.files import read_all, read_bytes
 
 
 @click.group()
@@ -148,11 +149,17 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
     )
 
 
+MOST_HISTORY = 256 * 1024 * 1024
+"""What one exported file may have."""
+
+
 def _read(files: Iterable[Path]) -> list[tuple[str, bytes]]:
     found = []
     for file in files:
         try:
-            found.append((str(file), sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()))
+            is_stdin = str(file) == "-"
+            content = read_all(sys.stdin.buffer, "-", MOST_HISTORY) if is_stdin else read_bytes(file, MOST_HISTORY)
+            found.append((str(file), content))
         except OSError as error:
             raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from error
     return found

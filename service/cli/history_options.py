@@ -18,6 +18,7 @@ from service.intake.history.past import Owed, Reading, Unresolved
 from service.intake.history.paths import NoPath, parse_path
 from service.settings import Settings
 from service.settings.durations import parse_duration
+from service.settings.files import read_text
 from service.settings.values import IGNORE
 from service.settings.yaml_text import NotYaml, parse_yaml
 
@@ -142,7 +143,7 @@ def _severity(said: str) -> Severity:
 def _mapping(file: Path) -> dict[str, dict[str, Any]]:
     """Read a mapping file: `columns` and `severities`, each a mapping of their names."""
     try:
-        read = parse_yaml(file.read_text(encoding="utf-8"))
+        read = parse_yaml(read_text(file))
     except (OSError, UnicodeDecodeError, NotYaml) as error:
         raise click.UsageError(f"cannot read --mapping {file}: {error}") from error
     known = {"columns", "severities"}

@@ -12,6 +12,7 @@ from service import __version__
 from service.cli.config import config_option
 from service.cli.output import print_json, print_line
 from service.settings import Settings
+from service.settings.files import read_text
 from service.settings.sources import read
 
 Language = Literal["ja", "en"]
@@ -216,7 +217,7 @@ def _template(settings: Settings, language: Language | None, template: str | Non
     if chosen in SHIPPED:
         return shipped[f"{chosen}.{language or settings.postmortems.language}"], shipped
     try:
-        return Path(chosen).read_text(encoding="utf-8"), shipped
+        return read_text(Path(chosen)), shipped
     except (OSError, UnicodeDecodeError) as error:
         named = f"{chosen} is none of {', '.join(SHIPPED)}, and no file that can be read"
         raise click.ClickException(f"cannot read the template: {named} ({error})") from error

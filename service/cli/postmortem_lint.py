@@ -1,5 +1,6 @@
 """Checking many files, with progress for whoever watches."""
 
+import errno
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,7 @@ from service.postmortems.findings import Finding
 from service.postmortems.lint import lint, unreadable
 from service.postmortems.reading import read
 from service.postmortems.terms import Terms
-
-MOST_BYTES = 8 * 1024 * 1024
+from service.settings.files import read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def check_file(path: Path, terms: Terms) -> Checked:
     """Check one file."""
     name = path.as_posix()
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return Checked(name, (unreadable(f"larger than {MOST_BYTES // 1024**2} MB; attach the data instead"),))
-        text = path.read_bytes().decode("utf-8")
+        text = read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         return Checked(name, (unreadable(f"not UTF-8: {error.reason} at byte {error.start}"),))
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            return Checked(name, (unreadable(f"{error.strerror}; attach the data instead"),))
         return Checked(name, (unreadable(error.strerror or str(error)),))
     document = read(path.name, text)
     found = tuple(lint(document, terms))

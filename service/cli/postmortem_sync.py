@@ -15,6 +15,7 @@ from service.postmortems.plan import Plan, Report, Version, plan
 from service.postmortems.reading import read
 from service.postmortems.rules.metadata import INCIDENT_ID
 from service.postmortems.terms import Terms
+from service.settings.files import read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def versions_of(path: Path) -> tuple[Sequence[Version], tuple[str, ...]]:
 
     Raises OSError, UnicodeDecodeError or GitFailed.
     """
-    text = path.read_bytes().decode("utf-8-sig")
+    text = read_bytes(path).decode("utf-8-sig")
     past = history(path)
     if past is None:
         return [Version(None, read(path.name, text))], ("is in no git history: what it says is dated now",)

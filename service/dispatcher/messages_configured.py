@@ -14,6 +14,7 @@ from service.domain.policy import Policy, Severity, WeeklyReview
 from service.render.filling import BadTemplate
 from service.render.messages import PARTS, Dialect, Voice
 from service.settings import Problem, Settings, SettingsError
+from service.settings.files import read_text
 
 SLACK = "slack"
 WEBHOOK = "webhook"
@@ -50,7 +51,7 @@ def _template(settings: Settings, part: str, language: str) -> str:
         raise SettingsError([Problem("messages.templates", "should be a folder", str(folder))])
     try:
         if folder is not None and (own := folder / f"{part}.txt.j2").exists():
-            return own.read_text(encoding="utf-8")
+            return read_text(own)
     except (OSError, ValueError) as error:
         raise SettingsError([Problem("messages.templates", f"{part}.txt.j2 cannot be read", str(folder))]) from error
     return files("service.render").joinpath("templates", f"message-{part}.{language}.txt.j2").read_text("utf-8")

@@ -1,8 +1,11 @@
 """Checks an archive: that every byte is as it was written, and that it holds what its manifest says, and no more."""
 
+import errno
 import hashlib
 import json
+import os
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -49,6 +52,8 @@ def verify(path: Path, expected: str | None = None) -> Verdict:
     Raises OSError where it cannot be read.
     """
     with path.open("rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no file that can be sought in")
         sha256, problems = _sealed(file)
         told: dict[str, Any] = {}
         try:

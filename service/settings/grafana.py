@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import PositiveDuration
+from service.settings.files import read_text
 from service.settings.section import Section
 from service.settings.values import Severity
 
@@ -79,5 +80,5 @@ class Grafana(Section):
     def read_token(self) -> str | None:
         """Return the token, None where there is none. Raises OSError where its file cannot be read."""
         if self.token_file is not None:
-            return self.token_file.read_text(encoding="utf-8").strip()
+            return read_text(self.token_file).strip()
         return self.token.get_secret_value().strip() if self.token is not None else None

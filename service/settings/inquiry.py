@@ -15,7 +15,7 @@ from service.settings.section import Section
 
 def _address(written: str) -> str:
     parts = urlsplit(written)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in written:
         raise ValueError("should be the address of an HTTP API, such as http://prometheus.example:9090")
     return written.rstrip("/")
 

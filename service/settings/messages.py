@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import Duration, PositiveDuration
+from service.settings.files import read_text
 from service.settings.section import Section
 from service.settings.values import Severity
 
@@ -171,5 +172,5 @@ def _only_one(section: Section, name: str, keys: tuple[str, ...]) -> None:
 
 def _read(secret: SecretStr | None, file: Path | None) -> str | None:
     if file is not None:
-        return file.read_text(encoding="utf-8").strip()
+        return read_text(file).strip()
     return secret.get_secret_value().strip() if secret is not None else None

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from service.settings import files
 from service.settings.errors import Problem, SettingsError, shown
 from service.settings.table import PREFIX, Row, keys_at, rows
 from service.settings.yaml_text import NotYaml, parse_yaml
@@ -17,8 +18,11 @@ from service.settings.yaml_text import NotYaml, parse_yaml
 M = TypeVar("M", bound=BaseModel)
 DEFAULT_FILE = Path("mttx.yml")
 CONFIG = "MTTX_CONFIG"
-# Of other programs: the client's address and token, and the switches of the tests.
-_OTHERS = frozenset({CONFIG, "MTTX_URL", "MTTX_TOKEN", "MTTX_TOKEN_FILE", "MTTX_REQUIRE_ALL", "MTTX_TORTURE"})
+# Of commands alone: the service and its token, the databases of `db copy`; and the switches of the tests.
+_OTHERS = frozenset(
+    {CONFIG, "MTTX_URL", "MTTX_TOKEN", "MTTX_TOKEN_FILE", "MTTX_REQUIRE_ALL", "MTTX_TORTURE"}
+    | {f"MTTX_COPY_{end}" for end in ("FROM", "FROM_FILE", "TO", "TO_FILE")}
+)
 # What Kubernetes puts into every pod beside a Service that is called mttx or mttx-something.
 _SERVICE_LINK = re.compile(
     r"MTTX_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -125,7 +129,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 def read_text(path: Path, meaning: str = "") -> str:
     """Read a UTF-8 text; `meaning` goes on after why it cannot be read. Raises SettingsError."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return files.read_text(path)
     except OSError as error:
         raise SettingsError([Problem(str(path), f"cannot be read: {error.strerror or error}{meaning}")]) from error
     except ValueError as error:

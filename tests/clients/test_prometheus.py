@@ -96,3 +96,11 @@ def test_it_says_that_asking_failed_and_names_no_token(http, prometheus, given):
 def test_it_writes_selectors():
     assert selector("ALERTS", {"b": 'say "hi"\n', "a": "\\"}) == 'ALERTS{a="\\\\",b="say \\"hi\\"\\n"}'
     assert quoted("é") == '"é"'
+
+
+def test_it_keeps_to_its_token_whatever_netrc_says(http, prometheus, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine prometheus.example login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    answer(http, {"resultType": "vector", "result": []})
+    prometheus.at("x", at(0))
+    assert http.last_request.headers["Authorization"] == "Bearer 0123456789abcdef"

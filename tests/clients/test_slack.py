@@ -1,6 +1,7 @@
 """Slack's words for errors, and what each means to a message and to those behind it."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -147,3 +148,11 @@ def test_it_shows_texts_and_addresses_as_they_are():
 @given(st.integers(0, 2**53))
 def test_an_id_of_slack_is_a_whole_number(number):
     assert read(written(number)) == number
+
+
+def test_a_webhook_keeps_to_its_token_whatever_netrc_says(requests_mock, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text(f"machine {urlsplit(HOOK).hostname} login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    requests_mock.post(HOOK, json={})
+    Webhook(posting(), lambda: HOOK, lambda: "the-token-of-the-hook").post(MESSAGE, None)
+    assert requests_mock.last_request.headers["Authorization"] == "Bearer the-token-of-the-hook"

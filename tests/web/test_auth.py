@@ -4,6 +4,7 @@ from base64 import b64encode
 
 import pytest
 
+from service.logs import JsonFormatter
 from service.recorder.commands import AppendEvent
 from service.settings.tokens import Token, digest
 from tests.web.fakes import World, assert_problem
@@ -202,3 +203,16 @@ def test_it_lets_no_page_of_another_origin_write(world, guarded, origin):
 def test_it_lets_pages_of_its_own_write(world):
     headers = {"Origin": "http://localhost:9877", "Host": "localhost:9877"}
     assert world.post(ALERTMANAGER, data=FIRING, headers=headers).status_code == 200
+
+
+def test_it_logs_who_showed_a_bad_token_in_a_line_of_bounded_length(guarded, caplog):
+    caplog.set_level("INFO")
+    headers = {**bearer("x" * 50_000), "User-Agent": "\x1b[2J"}
+    assert (
+        guarded.post(ALERTMANAGER, data=FIRING, headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code
+        == 401
+    )
+    (line,) = [one for one in caplog.records if one.name == "service.web.problems"]
+    assert line.client == "192.0.2.7"
+    assert len(JsonFormatter().format(line)) < 800
+    assert "xxx" not in caplog.text
