@@ -37,7 +37,7 @@ class Resync:
             self._store = Store.beside(settings.database, policy_of(settings))
         except StoreRefused as error:
             raise click.ClickException(str(error)) from error
-        self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now)
+        self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now, resyncs=True)
 
     def run(self, *, show: bool) -> dict[str, Any]:
         """Mark all incidents, deliver until nothing waits, and return what came of it."""

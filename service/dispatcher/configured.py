@@ -7,6 +7,7 @@ from service.clients.grafana import Annotations
 from service.clients.grafana.configured import connection_to
 from service.dispatcher.dispatcher import BATCH_TIME, Dispatcher
 from service.dispatcher.grafana import GRAFANA, Copies, GrafanaTarget
+from service.dispatcher.grafana_inventory import Inventory
 from service.dispatcher.messages_configured import SLACK, WEBHOOK, message_target
 from service.dispatcher.target import Queue, Tally
 from service.domain.policy import Policy, Severity
@@ -39,15 +40,22 @@ def dispatchers_of(
     ]
 
 
-def grafana_dispatcher(settings: Settings, queue: Queue, tally: Tally, clock: Callable[[], datetime]) -> Dispatcher:
-    """Return the dispatcher of Grafana's annotations, which is not started yet."""
+def grafana_dispatcher(
+    settings: Settings, queue: Queue, tally: Tally, clock: Callable[[], datetime], *, resyncs: bool = False
+) -> Dispatcher:
+    """Return the dispatcher of Grafana's annotations, which is not started yet.
+
+    `resyncs`: everything was marked; what Grafana has is read at once.
+    """
     grafana = settings.grafana
     connection = connection_to(grafana)
     copies = [
         Copies(one.uid, frozenset(Severity(name) for name in one.severities), one.labels) for one in grafana.dashboards
     ]
     view = View(settings.display_timezone, settings.public_url)
-    target = GrafanaTarget(Annotations(connection), view, copies, close=connection.close)
+    annotations = Annotations(connection)
+    inventory = Inventory(annotations, clock) if resyncs else None
+    target = GrafanaTarget(annotations, view, copies, close=connection.close, inventory=inventory)
     lease = MOST_REQUESTS * grafana.timeout + _SPARE
     return Dispatcher(queue, target, tally, clock, lease=lease, credential=grafana.read_token)
 

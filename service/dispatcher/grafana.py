@@ -12,6 +12,7 @@ from typing import Protocol
 
 from service.clients.delivery import DeliveryError, Reason
 from service.clients.grafana import Stored
+from service.dispatcher.grafana_inventory import Inventory
 from service.dispatcher.grafana_tags import TagMaker
 from service.dispatcher.target import LeaseLost, Plan
 from service.domain.incident import Incident
@@ -70,7 +71,7 @@ class Copies:
 
 
 class GrafanaTarget:
-    """Shows incidents in Grafana."""
+    """Shows incidents in Grafana. `inventory`: what was there when a resync began, which spares looking for each."""
 
     name = GRAFANA
 
@@ -80,11 +81,13 @@ class GrafanaTarget:
         view: View,
         copies: Sequence[Copies] = (),
         close: Callable[[], None] = lambda: None,
+        inventory: Inventory | None = None,
     ) -> None:
         self._annotations = annotations
         self._tags = TagMaker(annotations)
         self._view = view
         self._copies = copies
+        self._inventory = inventory
         self.close = close
 
     def plan(self, claim: Claim, story: Story | None, now: datetime) -> Plan:
@@ -128,6 +131,10 @@ class GrafanaTarget:
             raise
 
     def _ensure(self, claim: Claim, annotation: Annotation, still_ours: Callable[[], bool]) -> int | None:
+        if self._inventory is not None and claim.remote_id is None:
+            same = self._inventory.id_of(annotation)
+            if same is not None:
+                return same
         there = self._find(claim, annotation)
         if there is not None:
             self._bring_to(there, annotation)
@@ -148,12 +155,18 @@ class GrafanaTarget:
             there = self._annotations.get(claim.remote_id)
             if there is not None and there.key == annotation.key:
                 return there
-        elif not claim.attempts:
+        elif not claim.attempts or self._is_missing(claim, annotation):
             return None
         found = self._annotations.find(annotation.key)
         for other in found[1:]:
             self._patch(other, duplicate(annotation))
         return found[0] if found else None
+
+    def _is_missing(self, claim: Claim, annotation: Annotation) -> bool:
+        """Say whether a resync may create it without looking: it was not there, and nobody has tried to since it was
+        marked, which counts as one attempt.
+        """
+        return self._inventory is not None and claim.attempts == 1 and self._inventory.lacks(annotation.key)
 
     def _bring_to(self, there: Stored, annotation: Annotation) -> None:
         """Change an annotation where it differs, and read it back: some versions keep or lose the end at a PATCH."""

@@ -133,6 +133,8 @@ class Outbox:
     def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
         """Have everything shown anew, as if nothing were known of what is over there; yields how many incidents so far.
 
+        It counts as one attempt, so that a row with more was being delivered, or had failed, when it was marked.
+
         `since`: only incidents that are open or began at or after it. Memory does not grow with their number.
         """
         c, last, done = t.incidents.c, 0, 0
@@ -145,8 +147,7 @@ class Outbox:
                 if not ids:
                     return
                 theirs = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
-                doubtful = case((_o.attempts < 1, 1), else_=_o.attempts)
-                connection.execute(theirs.values(**_FORGOTTEN, attempts=doubtful, next_attempt_at=now))
+                connection.execute(theirs.values(**_FORGOTTEN, attempts=_o.attempts + 1, next_attempt_at=now))
                 _want(connection, [_row(target, Planned(i, REGION), now, attempts=1) for i in ids])
             last, done = ids[-1], done + len(ids)
             yield done

@@ -58,8 +58,50 @@ def test_it_keeps_what_is_there_and_writes_nothing(site):
     before = shown(site)
     site.grafana.asked.clear()
     assert resync(site)[0] == 0
-    assert {one.method for one in site.grafana.asked} == {"GET"}
+    assert [one.method for one in site.grafana.asked] == ["GET"]
     assert shown(site) == before
+
+
+@pytest.mark.parametrize("page", [1000, 7])
+def test_it_asks_for_the_missing_ones_alone_after_half_was_lost(site, monkeypatch, page):
+    monkeypatch.setattr("service.clients.grafana.annotations.PAGE", page)
+    ten(site)
+    site.send(alert(0, 590, fingerprint="long", group="long"))
+    site.deliver()
+    before = shown(site)
+    for row in site.grafana.regions()[::2]:
+        site.grafana.annotations.delete(row["id"])
+    site.grafana.asked.clear()
+    assert resync(site)[0] == 0
+    assert sorted(shown(site)) == sorted(before)
+    assert len(site.grafana.requests("POST")) == 11
+    assert len(site.grafana.requests("GET")) <= 1 + 2 * 10 / page + 1
+    assert site.grafana.requests("PATCH") == []
+
+
+def test_it_looks_for_each_where_the_list_is_in_another_order(site, monkeypatch):
+    """Then it may lack some, and what is not in it may be there."""
+    ten(site)
+    site.deliver()
+    find, before = site.grafana.annotations.find, shown(site)
+    monkeypatch.setattr(site.grafana.annotations, "find", lambda *asked: find(*asked)[::-1][:7])
+    assert resync(site)[0] == 0
+    monkeypatch.undo()
+    assert shown(site) == before
+
+
+def test_it_looks_for_what_was_under_way_when_it_began(site):
+    """Its POST may arrive later than the list was read."""
+    ten(site)
+    site.grafana.fail_once("drop")
+    dispatcher = site.dispatcher()
+    dispatcher.step()
+    site.grafana.asked.clear()
+    site.now += timedelta(hours=1)
+    assert resync(site)[0] == 0
+    looked_for = [one for one in site.grafana.requests("GET") if "mttx-item%3A" in one.path]
+    assert len(looked_for) == 1
+    assert len(site.grafana.regions()) == 20
 
 
 def test_it_adopts_what_is_there_after_the_outbox_was_lost(site):

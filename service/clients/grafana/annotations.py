@@ -4,9 +4,10 @@ All of time, timeEnd, tags and text are sent each time: PUT empties what is left
 list for tags that it was not given. A point is a region that ends where it begins.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ LIMIT = 100
 """How many annotations with the same key are looked for; one is what should be there."""
 _UPDATES_MAKE_TAGS = (10, 1)
 """The first release that makes tags during an update on every database (grafana/grafana#58305, #71199)."""
+PAGE = 1000
+"""How many of ours are asked for at once."""
 MOST = 10_000
 """How many annotations of a stretch of time are asked for; Grafana itself knows no limit."""
 
@@ -43,6 +46,11 @@ class Stored:
         """Our name of it, None where it is not ours."""
         return next((tag.removeprefix(f"{KEY_TAG}:") for tag in self.tags if tag.startswith(f"{KEY_TAG}:")), None)
 
+    @property
+    def digest(self) -> bytes:
+        """Sixteen bytes that are those of `digest_of` an annotation that it shows."""
+        return _digest(self.time, self.time_end, self.text, self.tags)
+
     def shows(self, annotation: Annotation) -> bool:
         """Say whether it is as it should be."""
         return self.spans(annotation) and self.text == annotation.text and self.tags == set(annotation.tags)
@@ -50,6 +58,10 @@ class Stored:
     def spans(self, annotation: Annotation) -> bool:
         """Say whether it begins and ends where it should."""
         return (self.time, self.time_end) == _span(annotation)
+
+
+class Unordered(Exception):
+    """A list did not come as it does from Grafana, the latest end first, or one page did not hold what ends at once."""
 
 
 class Annotations:
@@ -70,6 +82,28 @@ class Annotations:
             found = api.annotations.find_annotations(ann_type="annotation", tags=[tag], limit=LIMIT)
         stored = (self._stored(one) for one in self._listed(found))
         return sorted((one for one in stored if one is not None and one.key == key), key=lambda one: one.id)
+
+    def ours(self, until: datetime) -> Iterator[Stored]:
+        """Yield every annotation of any installation of ours that begins by then, in no order, some of them twice.
+
+        A page begins at the earliest end that the page before had. Raises `Unordered` at the end where some may lack.
+        """
+        limit = milliseconds(until)
+        while True:
+            with self._connection.asking() as api:
+                found = api.annotations.find_annotations(
+                    time_from=1, time_to=limit, ann_type="annotation", tags=[KEY_TAG], limit=PAGE
+                )
+            page = [stored for one in self._listed(found) if (stored := self._stored(one))]
+            yield from page
+            ends = [stored.time_end for stored in page]
+            if ends != sorted(ends, reverse=True):
+                raise Unordered
+            if len(page) < PAGE:
+                return
+            if ends[-1] >= limit:
+                raise Unordered
+            limit = ends[-1]
 
     def between(self, begin: datetime, end: datetime, tags: Collection[str] = ()) -> list[dict[str, Any]]:
         """Return every annotation that touches a stretch of time, ours and others', as Grafana tells of them.
@@ -154,6 +188,15 @@ class Annotations:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._connection.unexpected(answer) from error
+
+
+def digest_of(annotation: Annotation) -> bytes:
+    """Return sixteen bytes that differ where anything of it would differ in Grafana."""
+    return _digest(*_span(annotation), annotation.text, frozenset(annotation.tags))
+
+
+def _digest(time: int, time_end: int, text: str, tags: frozenset[str]) -> bytes:
+    return blake2b(repr((time, time_end, text, sorted(tags))).encode(), digest_size=16).digest()
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -118,7 +118,7 @@ class Connection:
         try:
             token = self._access.token()
         except OSError as error:
-            msg = f"cannot read the token: {error.strerror or error}"
+            msg = f"cannot read the token: {error.strerror or error}; `mttx grafana bootstrap` makes one"
             raise DeliveryError(Reason.UNAUTHORIZED, msg, permanent=True, everything=True) from error
         if self._api is None or token != self._token:
             self.close()

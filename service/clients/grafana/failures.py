@@ -59,7 +59,8 @@ class Answer:
                 msg = f"{self.url} does not allow it: {self.said or 'Forbidden'}; {remedy}"
                 return Forbidden(Reason.FORBIDDEN, msg, permanent=True, everything=True)
             case 404:
-                msg = f"{self.url}: {self.said or 'nothing there'} ({self.request} answers 404); {ADDRESS}"
+                nothing = "does not answer as Grafana does" if self.said is None else f"says {self.said!r}"
+                msg = f"{self.url} {nothing}: {self.request} answers 404; {ADDRESS}"
                 return NotThere(Reason.UNEXPECTED, msg, everything=True)
             case 429:
                 msg = f"{self.url} is asked too often"
