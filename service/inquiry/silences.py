@@ -1,6 +1,6 @@
 """Silences as acknowledgements: who silences an alert that fires has seen it. Names of people are not kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -40,23 +40,23 @@ class Silences:
         """Ask where an alert of Alertmanager is not acknowledged yet."""
         waiting = [c for c in self._store.concerns(now - RECENT) if _waits(c)]
         if waiting:
-            acknowledge(self._ask(), waiting, self._people, self._recorder, now)
+            for incident_id, event in acknowledgements(self._ask(), waiting, self._people, now):
+                tell(self._recorder, incident_id, event)
 
     def _ask(self) -> list[Silence]:
         """Return the silences of the whole cluster. Raises AskingFailed where one does not answer."""
         return list({s.id: s for one in self._alertmanagers for s in one.silences()}.values())
 
 
-def acknowledge(
+def acknowledgements(
     silences: Iterable[Silence],
     concerns: Iterable[Concern],
     people: People,
-    recorder: Recorder,
     now: datetime,
     *,
     recorded_by: str | None = None,
-) -> None:
-    """Record each incident's first silence by a person that comes before what acknowledged it so far.
+) -> Iterator[tuple[int, Event]]:
+    """Yield each incident's first silence by a person that comes before what acknowledged it so far, as an event.
 
     `recorded_by` is the name of the token that the silences were sent with.
     """
@@ -66,7 +66,7 @@ def acknowledge(
         silence = acknowledged_by(told, mine, people)
         known = concern.milestones.get(Milestone.ACKNOWLEDGED)
         if silence is not None and (known is None or silence.made_at < known):
-            tell(recorder, concern.id, replace(acknowledged(silence, now), recorded_by=recorded_by))
+            yield concern.id, replace(acknowledged(silence, now), recorded_by=recorded_by)
 
 
 def acknowledged(silence: Silence, now: datetime) -> Event:

@@ -1,5 +1,6 @@
 """What an event's `data` must hold, by kind, so that a fold can read all of it. More keys may come along."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -17,7 +18,16 @@ INCIDENT_ID = r"^INC-[1-9][0-9]{0,17}$"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
-Text = Annotated[str, Field(min_length=1)]
+MOST_TEXT = 10_000
+"""The longest text that a person writes; a page of a history shows hundreds of them."""
+MOST_LINE = 2_000
+"""The longest address, title or name within an event's data."""
+MOST_DATA_BYTES = 32 * 1024
+"""All of an event's data as JSON: whatever comes along is kept and shown, at each look at the incident."""
+
+Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
+Line = Annotated[str, Field(max_length=MOST_LINE)]
+Address = Annotated[str, Field(min_length=1, max_length=MOST_LINE)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 ReportedCheck = Literal[Check.EVIDENCE, Check.ACTIONS, Check.ISSUES, Check.DOCUMENTS, Check.ADR]
 
@@ -61,7 +71,7 @@ class Resolved(BaseModel):
 class PostmortemReached(BaseModel):
     """Which document reached the stage."""
 
-    document: Text | None = None
+    document: Address | None = None
 
 
 class PostmortemChecked(PostmortemReached):
@@ -79,11 +89,11 @@ class ActionReached(BaseModel):
 class ActionOpened(ActionReached):
     """What was promised, by whom, until when; `due_at` is a date or an RFC 3339 time."""
 
-    title: str = ""
-    action_type: str = ""
-    owner: str = ""
-    due_at: str | None = None
-    verification: str = ""
+    title: Line = ""
+    action_type: Line = ""
+    owner: Line = ""
+    due_at: Line | None = None
+    verification: Line = ""
 
 
 class Retracted(BaseModel):
@@ -97,7 +107,7 @@ class Corrected(BaseModel):
 
     event_id: ShortText | None = None
     milestone: Milestone | None = None
-    occurred_at: str | None = None
+    occurred_at: Line | None = None
     data: dict[str, Any] = {}
 
 
@@ -110,13 +120,13 @@ class Patch(BaseModel):
     important: StrictBool = False
     evidence_collected: EvidenceCollected | None = None
     automated: StrictBool = False
-    document: Text | None = None
+    document: Address | None = None
     action_id: ShortText = "-"
-    title: str = ""
-    action_type: str = ""
-    owner: str = ""
-    due_at: str | None = None
-    verification: str = ""
+    title: Line = ""
+    action_type: Line = ""
+    owner: Line = ""
+    due_at: Line | None = None
+    verification: Line = ""
 
 
 MODELS: Mapping[EventKind, type[BaseModel]] = {
@@ -137,6 +147,8 @@ MODELS: Mapping[EventKind, type[BaseModel]] = {
 
 def check_data(kind: EventKind, data: Mapping[str, Any], zone: ZoneInfo, *path: str | int) -> dict[str, Any]:
     """Return an event's data, checked, with every `due_at` as an RFC 3339 time; `zone` is that of bare dates."""
+    if len(json.dumps(dict(data), ensure_ascii=False).encode(errors="surrogatepass")) > MOST_DATA_BYTES:
+        raise invalid(f"is larger than {MOST_DATA_BYTES} bytes as JSON; link to what is long", *path)
     if kind not in MODELS:
         return dict(data)
     kept = _checked(MODELS[kind], data, zone, *path)

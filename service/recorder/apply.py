@@ -31,8 +31,9 @@ def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
     seen: list[Observation] = []
     for command in commands:
         match command:
-            case RecordAlerts(alerts):
+            case RecordAlerts(alerts, events=beside):
                 seen.extend(a.observation for a in alerts)
+                incidents.update(incident_id for incident_id, _ in beside)
                 keys.update((ALIAS, alias) for a in alerts for alias in a.aliases)
             case RecordEvents(events, delivery):
                 keys.update((delivery.source, e.incident_key) for e in events)
@@ -78,10 +79,11 @@ class Application:
         Raises a `Refused`; the ledger may be half changed then and must be thrown away.
         """
         match command:
-            case RecordAlerts(alerts, delivery, notes):
+            case RecordAlerts(alerts, delivery, notes, events):
                 for note in notes:
                     self._incidents.keep(note)
-                return self._alerts.record(alerts, delivery)
+                touched = self._alerts.record(alerts, delivery) if alerts or not events else ()
+                return (*touched, *self._events.append_allowed(events))
             case RecordEvents(events, delivery):
                 return self._events.record_keyed(events, delivery)
             case OpenIncident(events):

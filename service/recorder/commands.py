@@ -21,12 +21,14 @@ class Delivery:
 class RecordAlerts:
     """Take in the alerts of one notification. Answers an `Outcome` for each incident touched, in order of id.
 
-    `notes` are kept beside the body; no incident points to them.
+    `notes` are kept beside the body; no incident points to them. `events` came with it, each for an incident; one that
+    the state of its incident does not allow (any more) is left out.
     """
 
     alerts: tuple[Alert, ...]
     delivery: Delivery
     notes: tuple[Delivery, ...] = ()
+    events: tuple[tuple[int, Event], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

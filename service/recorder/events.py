@@ -1,14 +1,18 @@
 """Taking in events: each is appended once, where the incident's state allows it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from service.domain.events import Event, EventKind
-from service.recorder.commands import Conflict, Delivery, KeyedEvent, Outcome
+from service.recorder.commands import Conflict, Delivery, KeyedEvent, Outcome, Refused
 from service.recorder.correlation import Correlation
 from service.recorder.incidents import Incidents
 from service.recorder.key_merges import KeyMerges, into_key_of
 from service.store.ledger import Entry, Ledger
 
+MOST_CORRECTIONS = 1000
+"""How many events of an incident may correct or retract others; each look at the incident weighs all of them."""
+_CORRECTIONS = (EventKind.CORRECTED, EventKind.RETRACTED)
 _AFTER_DISMISSAL = (EventKind.REOPENED, EventKind.NOTE, EventKind.CORRECTED, EventKind.RETRACTED)
 
 
@@ -56,6 +60,14 @@ class EventRecording:
         self._incidents.recompute()
         return self._incidents.outcome(entry, created=created)
 
+    def append_allowed(self, events: Iterable[tuple[int, Event]]) -> tuple[Outcome, ...]:
+        """Add events that only set a milestone, without those that the state of their incident does not allow."""
+        outcomes: list[Outcome] = []
+        for incident_id, event in events:
+            with suppress(Refused):  # raised before anything of it is in the ledger
+                outcomes.append(self.append(incident_id, event))
+        return tuple(outcomes)
+
     def add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
         """Append an event unless it is here already; returns the incident it counts for, and whether it was new."""
         family = self._ledger.family(entry)
@@ -69,6 +81,8 @@ class EventRecording:
             self._refuse_after_dismissal(entry, event)
         if into_key_of(event):
             return self._key_merges.merge(entry, event, digest), True
+        if event.kind in _CORRECTIONS:
+            _refuse_too_many(family)
         if event.kind is EventKind.RETRACTED:
             _refuse_to_unmerge(event, family)
         self._ledger.append(entry, event, digest)
@@ -90,6 +104,12 @@ class EventRecording:
             raise Conflict(msg)
         self._incidents.absorb(entry, into)
         return into
+
+
+def _refuse_too_many(family: Sequence[Event]) -> None:
+    if sum(known.kind in _CORRECTIONS for known in family) >= MOST_CORRECTIONS:
+        msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, as many as one may have"
+        raise Conflict(msg)
 
 
 def _refuse_to_unmerge(retraction: Event, family: Sequence[Event]) -> None:

@@ -2,7 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from service.inquiry.silences import RECENT, acknowledge
+from service.domain.events import Event
+from service.inquiry.silences import RECENT, acknowledgements
 from service.intake.alertmanager_events import Told, parse
 from service.intake.reasons import Source
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
@@ -31,12 +32,12 @@ def blueprint(parts: Parts) -> Blueprint:
 
 
 def _record(told: Told, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]:
-    """Record the ends; and the silences, where they acknowledge. The store is read for those, and nobody else asked."""
-    outcomes = parts.recorder.submit(RecordAlerts(told.ends, delivery)) if told.ends else ()
-    people = parts.sources.people
+    """Record the ends and the silences that acknowledge, all in one command. The store is read for the silences."""
+    acts: tuple[tuple[int, Event], ...] = ()
+    people, now = parts.sources.people, delivery.received_at
     if told.silences and people is not None:
-        now = delivery.received_at
-        acknowledge(
-            told.silences, parts.store.concerns(now - RECENT), people, parts.recorder, now, recorded_by=token_name()
-        )
-    return outcomes
+        concerns = parts.store.concerns(now - RECENT)
+        acts = tuple(acknowledgements(told.silences, concerns, people, now, recorded_by=token_name()))
+    if not told.ends and not acts:
+        return ()
+    return parts.recorder.submit(RecordAlerts(told.ends, delivery, events=acts))

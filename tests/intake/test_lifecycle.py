@@ -14,6 +14,7 @@ from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident import fold
 from service.domain.policy import Domain, IncidentType, Severity
+from service.intake.event_data import MOST_DATA_BYTES, MOST_LINE, MOST_TEXT
 from service.intake.lifecycle import Reading, parse_event, parse_lifecycle, parse_opening
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
@@ -344,3 +345,33 @@ def correction_of(event, number):
         source="api",
         data=changed,
     )
+
+
+# --- caps -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "cap"),
+    [
+        ("note", {"text": "x" * (MOST_TEXT + 1)}, MOST_TEXT),
+        ("postmortem_drafted", {"document": "x" * (MOST_LINE + 1)}, MOST_LINE),
+        ("postmortem_checked", {"document": "x" * (MOST_LINE + 1), "checks": {"adr": "passed"}}, MOST_LINE),
+        *[
+            ("action_opened", {"action_id": "A1", name: "x" * (MOST_LINE + 1)}, MOST_LINE)
+            for name in ("title", "action_type", "owner", "verification", "due_at")
+        ],
+        ("corrected", {"event_id": "e1", "data": {"text": "x" * (MOST_TEXT + 1)}}, MOST_TEXT),
+        ("note", {"text": "x", "more": ["x" * 100] * 400}, MOST_DATA_BYTES),
+        ("detected", {"more": {f"key-{n}": n for n in range(5000)}}, MOST_DATA_BYTES),
+    ],
+)
+def test_it_names_the_cap_that_an_event_exceeds(kind, given, cap):
+    error = refusal(data, kind, **given)
+    assert error.reason is Failure.INVALID_PAYLOAD
+    assert str(cap) in error.detail
+    assert "#/data" in error.detail
+
+
+def test_it_takes_what_is_as_long_as_it_may_be():
+    assert data("note", text="長" * MOST_TEXT)["text"] == "長" * MOST_TEXT
+    assert data("action_opened", action_id="A1", title="x" * MOST_LINE)["title"] == "x" * MOST_LINE

@@ -5,6 +5,7 @@ import pytest
 from service.domain.events import EventKind
 from service.domain.incident import Phase, ResolutionSource
 from service.domain.policy import Milestone, Severity
+from service.recorder import events
 from service.recorder.commands import AppendEvent, Conflict, OpenIncident, UnknownIncident
 from tests.builders import alert, at, event
 
@@ -314,3 +315,15 @@ def test_it_appends_by_command_what_it_appends_by_name(house):
     house.open()
     (outcome,) = house.submit(AppendEvent(1, event(K.NOTE, data={"text": "x"})))
     assert outcome.created
+
+
+def test_it_bounds_the_corrections_and_retractions_of_an_incident_and_says_so(house, monkeypatch):
+    monkeypatch.setattr(events, "MOST_CORRECTIONS", 2)
+    house.open()
+    house.tell(1, K.NOTE, 1, event_id="n", data={"text": "x"})
+    house.tell(1, K.RETRACTED, 2, event_id="r1", data={"event_id": "n"})
+    house.tell(1, K.CORRECTED, 3, event_id="c1", data={"event_id": "n", "data": {"text": "y"}})
+    with pytest.raises(Conflict, match="2 corrections and retractions"):
+        house.tell(1, K.RETRACTED, 4, event_id="r2", data={"event_id": "r1"})
+    assert not house.tell(1, K.RETRACTED, 2, event_id="r1", data={"event_id": "n"}).created
+    house.tell(1, K.NOTE, 5, event_id="m", data={"text": "goes on"})

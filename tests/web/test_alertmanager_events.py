@@ -6,6 +6,7 @@ from itertools import permutations
 
 import pytest
 
+from service.domain.events import EventKind
 from service.domain.silences import People
 from service.recorder.commands import Busy
 from service.web.parts import Sources
@@ -96,3 +97,19 @@ def test_it_answers_503_for_what_may_pass(world):
 
 def test_it_answers_400_for_what_is_no_event(world):
     assert_problem(world.post(PATH, data=b"{}"), 400, "invalid_payload")
+
+
+def test_all_that_one_request_says_is_one_commit(real):
+    """An end and a silence that acknowledges several incidents; one of them does not allow it and holds up nobody."""
+    for number in range(4):
+        alert = FIRING["alerts"][0] | {"fingerprint": f"{number:016x}"}
+        firing = FIRING | {"groupKey": f'{{}}:{{n="{number}"}}', "alerts": [alert]}
+        assert real.post("/webhooks/alertmanager", json=firing).status_code == 200
+    STEPS["fires"](real)
+    real.house.tell(4, EventKind.DISMISSED, occurred_at=datetime(2026, 11, 24, 0, 13, 30, tzinfo=UTC))
+    before = real.house.recorder.stats.commits
+    body = b"[" + good("silence_created") + b"," + good("alert_resolved") + b"]"
+    assert real.post(PATH, data=body).status_code == 200
+    assert real.house.recorder.stats.commits == before + 1
+    acknowledged = [number for number in range(1, 6) if "acknowledged" in real.house.get(number).incident.milestones]
+    assert acknowledged == [1, 2, 3, 5]

@@ -482,3 +482,24 @@ def test_a_store_that_is_down_is_said(world):
     answer = world.get("/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert urlsplit(answer.request.path).path == "/"
+
+
+# --- long histories -------------------------------------------------------------------------------------------------
+
+
+def test_it_shows_a_long_history_in_parts(world):
+    notes = [event(EventKind.NOTE, n, event_id=f"note-{n}", data={"text": f"remark {n}!"}) for n in range(1, 501)]
+    world.store.records[1] = record(event(EventKind.DETECTED), *notes)
+    seen, query = [], ""
+    while query is not None:
+        page = world.get(f"/incidents/INC-1{query}").text
+        seen.append({int(number) for number in re.findall(r"remark (\d+)!", page)})
+        earlier = re.search(r'rel="prev" href="[^"]*(\?entries=\d+)', page)
+        query = earlier[1] if earlier else None
+    assert [len(part) for part in seen] == [200, 200, 100]
+    assert set.union(*seen) == set(range(1, 501))
+
+
+@pytest.mark.parametrize("query", ["entries=0", "entries=-5", "entries=x", "entries=999999999999", "alerts=1"])
+def test_it_shows_some_of_a_history_whatever_part_is_asked_for(world, query):
+    assert world.get(f"/incidents/INC-1?{query}").status_code == 200

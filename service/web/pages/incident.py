@@ -24,7 +24,7 @@ from service.web.pages import forms, times
 from service.web.pages.drawing import HEADERS, Pages, address
 from service.web.pages.forms import CORRECTABLE, FORMS, Form, Mistyped
 from service.web.pages.seals import Seals
-from service.web.pages.story import story, web_link
+from service.web.pages.story import part_of, story, web_link
 from service.web.pages.words import chosen
 from service.web.parts import Parts
 from service.web.postmortems import status
@@ -49,8 +49,14 @@ class Desk:
         number, record = self._find(incident_id)
         said = self._request.args.get("said", "")
         content = _content(record, self._parts, self._now)
+        content["story"] = part_of(story(record, self._parts.policy), self._until("entries"))
+        content["alerts"] = part_of(record.episodes, self._until("alerts"))
         content |= {"said": said if said in FORMS else None, **self._of_forms(number, record)}
         return self._drawn.page(self._request, "incident", self._now, **content)
+
+    def _until(self, name: str) -> int | None:
+        """Return where the part of a list that is asked for ends; None: the last part."""
+        return self._request.args.get(name, type=int)
 
     def ask(self, incident_id: str, action: str) -> Response:
         """Return the page of one form."""
@@ -176,7 +182,6 @@ def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, A
             now if incident.is_open else None,
         ),
         "clock": lambda at: times.clock(at, parts.zone),
-        "story": story(record, policy),
         "checks": definition_of_done(incident, now),
         "document": postmortem.document,
         "document_link": web_link(postmortem.document),

@@ -1,9 +1,9 @@
 """An incident's history as people read it: all that was ever said, with what was corrected or withdrawn marked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from service.domain.changes import Change, changes
@@ -13,7 +13,19 @@ from service.domain.history import effective
 from service.domain.policy import Policy
 from service.store.records import IncidentRecord
 
+T = TypeVar("T")
+AT_ONCE = 200
+"""Entries, or alerts, on one page."""
 _DETAILS = ("text", "title", "document", "into", "name", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """Some of a list, in its order. `earlier` and `later` say where the parts beside it end; None: there is none."""
+
+    shown: Sequence[T]
+    earlier: int | None
+    later: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +48,13 @@ class Entry:
     recorded_by: str | None = None
     withdrawn: bool = False
     important: bool = False
+
+
+def part_of(entries: Sequence[T], until: int | None) -> Part[T]:
+    """Return the part of a list that ends at `until`; without it, the last one."""
+    end = len(entries) if until is None else max(1, min(until, len(entries)))
+    start = max(0, end - AT_ONCE)
+    return Part(entries[start:end], start or None, min(len(entries), end + AT_ONCE) if end < len(entries) else None)
 
 
 def story(record: IncidentRecord, policy: Policy) -> list[Entry]:

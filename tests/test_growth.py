@@ -1,0 +1,177 @@
+"""Work grows with its input and no faster: four times as much takes at most five times as long.
+
+Processor time of one thread, the best of several runs of both sizes by turns: no machine's speed is in it.
+"""
+
+import gc
+import json
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from service.domain.events import EventKind as K
+from service.domain.history import effective
+from service.domain.incident import fold
+from service.intake import alertmanager, alertmanager_events, grafana, pagerduty
+from service.intake.lifecycle import parse_event, parse_lifecycle
+from service.intake.wire import PayloadError
+from service.web.pages.story import story
+from service.web.timeline import timeline
+from tests.builders import at, episode, event, policy
+from tests.intake.test_lifecycle import NOW, TOKYO, reading
+from tests.web.fakes import World, record
+
+RUNS = 7
+MOST = 5.0
+
+
+def seconds(work, given):
+    began = time.thread_time()
+    work(given)
+    return time.thread_time() - began
+
+
+def assert_linear(work, make, size):
+    """Do `work` on what `make` gives for a size and for four times that; what refuses the input counts as work too.
+
+    Three tries: a machine that does something else may spoil one; work that grows with the square takes sixteen times.
+    """
+
+    def done(given):
+        with suppress(PayloadError):
+            work(given)
+
+    small, large = make(size), make(4 * size)
+    grown = []
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            pairs = [(seconds(done, small), seconds(done, large)) for _ in range(RUNS)]
+            grown.append(min(many for _, many in pairs) / min(few for few, _ in pairs))
+            if grown[-1] <= MOST:
+                return
+    finally:
+        gc.enable()
+    pytest.fail(f"four times the input takes {min(grown):.1f} times as long")
+
+
+# --- parsers --------------------------------------------------------------------------------------------------------
+
+
+def notification(alerts=1, labels=0, text=0):
+    label = {f"label_{n}": "x" for n in range(labels)}
+    one = {
+        "status": "firing",
+        "labels": {"alertname": "A", "severity": "critical", **label},
+        "annotations": {"summary": "x" * text},
+        "startsAt": "2026-11-23T18:00:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+    }
+    told = [one | {"fingerprint": f"{n:016x}"} for n in range(alerts)]
+    return json.dumps({"version": "4", "groupKey": "g", "alerts": told}).encode()
+
+
+def keys(count, end=""):
+    inner = ",".join(f'"key-{n}": 1' for n in range(count))
+    return f'{{"kind": "note", "incident_key": "x", "data": {{"text": "x", {inner}{end}}}}}'.encode()
+
+
+def events(count, kind="note"):
+    told = [{"kind": kind, "incident_key": f"k{n}", "data": {"text": "x"}} for n in range(count)]
+    return json.dumps(told).encode()
+
+
+ALERTS = alertmanager.Reading(most_alerts=10**6, most_labels=10**6, most_text=10**7)
+EVENTS = reading(most_events=10**6)
+PARSERS = {
+    "alertmanager, alerts": (lambda body: alertmanager.parse(body, ALERTS, NOW), notification, 300),
+    "alertmanager, labels": (
+        lambda body: alertmanager.parse(body, ALERTS, NOW),
+        lambda n: notification(labels=n),
+        500,
+    ),
+    "alertmanager, text": (
+        lambda body: alertmanager.parse(body, ALERTS, NOW),
+        lambda n: notification(text=n),
+        50_000,
+    ),
+    "grafana, alerts": (lambda body: grafana.parse(body, grafana.Reading(alerts=ALERTS), NOW), notification, 300),
+    "pagerduty, keys": (pagerduty.read_envelope, keys, 1000),
+    "event recorder": (
+        lambda body: alertmanager_events.parse(body, NOW, 10**6),
+        lambda n: b"[" + b",".join([notification()] * n) + b"]",
+        100,
+    ),
+    "lifecycle, events": (lambda body: parse_lifecycle(body, EVENTS, NOW), events, 300),
+    "lifecycle, faults": (lambda body: parse_lifecycle(body, EVENTS, NOW), lambda n: events(n, "x"), 1000),
+    "keys": (lambda body: parse_event(body, EVENTS, NOW), keys, 1000),
+    "keys, the last one twice": (
+        lambda body: parse_event(body, EVENTS, NOW),
+        lambda n: keys(n, f', "key-{n - 1}": 2'),
+        1000,
+    ),
+    "depth": (lambda body: parse_event(body, EVENTS, NOW), lambda n: b"[" * n + b"]" * n, 50_000),
+    "nothing that is JSON": (lambda body: parse_event(body, EVENTS, NOW), lambda n: b"[1," * n, 50_000),
+}
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_a_parser_takes_as_long_as_its_input_is(parser):
+    work, make, size = PARSERS[parser]
+    assert_linear(work, make, size)
+
+
+# --- the fold -------------------------------------------------------------------------------------------------------
+
+
+def notes(count):
+    return [event(K.DETECTED), *(event(K.NOTE, n, event_id=f"n{n}", data={"text": "x"}) for n in range(count))]
+
+
+def corrections(count):
+    told = [
+        event(K.CORRECTED, n, event_id=f"c{n}", data={"event_id": f"n{n}", "data": {"text": "y"}}) for n in range(count)
+    ]
+    return [*notes(count), *told]
+
+
+def firings(count):
+    return [episode(n, n + 5, fingerprint=f"{n:016x}") for n in range(count)]
+
+
+@pytest.mark.parametrize("history", [notes, corrections])
+def test_a_fold_takes_as_long_as_its_history_is(history):
+    assert_linear(lambda told: fold(1, told, [], policy(), at(0)), history, 500)
+    assert_linear(effective, history, 500)
+
+
+def test_a_fold_takes_as_long_as_there_are_firings():
+    assert_linear(lambda told: fold(1, [], told, policy(), at(0)), firings, 500)
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("history", [notes, corrections])
+def test_a_story_takes_as_long_as_its_history_is(history):
+    make = lambda n: record(*history(n))  # noqa: E731 - as short as it is
+    assert_linear(lambda told: story(told, policy()), make, 300)
+    assert_linear(lambda told: timeline(told, 1, policy(), TOKYO), make, 300)
+
+
+@pytest.mark.parametrize("path", ["/incidents/INC-1", "/api/v1/incidents/INC-1", "/api/v1/incidents/INC-1/timeline"])
+@pytest.mark.parametrize(
+    "make", [lambda n: record(*notes(n)), lambda n: record(episodes=firings(n))], ids=["notes", "alerts"]
+)
+def test_a_page_takes_as_long_as_its_incident_is(path, make):
+    world = World(clock=lambda: at(0) + timedelta(days=1))
+
+    def show(told):
+        world.store.records[1] = told
+        assert world.get(path).status_code == 200
+
+    show(make(1))
+    assert_linear(show, make, 300)
