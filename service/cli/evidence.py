@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,58 @@ def collect(
         print_collected(made)
     case.record(made)
     ctx.exit(0 if made.manifest.complete else 1)
+
+
+@evidence.command()
+@click.argument("incident_id", metavar="[INCIDENT]", type=IncidentId(), required=False)
+@click.option("--from", "begin", type=When(), help="When the window begins; else an hour ago, or the incident's own.")
+@click.option("--allow-verbatim", is_flag=True, help="Take in what is marked verbatim, with whatever secrets it has.")
+@OUTPUT
+@config_option
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    incident_id: str | None,
+    begin: str | None,
+    allow_verbatim: bool,
+    output: str,
+    path: Path | None,
+) -> None:
+    """Say what a bundle would contain today. Everything is asked, and nothing is kept or recorded.
+
+    Exit code 1 if a configured source fails, or if none of the sources that the standard requires is configured.
+    """
+    from service.cli.evidence_record import Case, open_case
+    from service.cli.evidence_tables import as_json, print_missing, watching
+    from service.domain.checks import is_evidence
+    from service.evidence import collecting
+    from service.evidence.configured import open_sources, terms_of
+    from service.evidence.subjects import NoWindow
+
+    settings, now = load(path, os.environ), datetime.now(UTC)
+    start = _instant(begin) or (now - timedelta(hours=1) if incident_id is None else None)
+    try:
+        case: Case = open_case(incident_id, settings, now, margin=None, begin=start, end=None)
+    except NoWindow as error:
+        raise click.UsageError(str(error)) from error
+    with tempfile.TemporaryDirectory(prefix="mttx-evidence-check-") as folder:
+        terms, target = terms_of(settings, allow_verbatim=allow_verbatim), Path(folder) / "evidence.zip"
+        try:
+            with (
+                open_sources(settings, case.story) as sources,
+                watching(sources, output == "text", on_terminal=sys.stderr.isatty()) as watch,
+            ):
+                made = collecting.collect(case.subject, sources, target, terms, lambda: datetime.now(UTC), watch)
+        except collecting.NotCollected as error:
+            raise click.ClickException(str(error)) from error
+    passes = is_evidence({"sources": made.manifest.states})
+    if output == "json":
+        print_json({**as_json(made), "archive": None, "passes": passes})
+    else:
+        print_missing(made)
+        print_line("the check of evidence would pass" if passes else "the check of evidence would not pass")
+    ctx.exit(0 if passes else 1)
 
 
 @evidence.command()

@@ -15,6 +15,15 @@ from service.evidence.manifest import SourceEntry, counted
 from service.evidence.redaction import Counts
 from service.evidence.source import Source
 
+_KEYS = {
+    "logs": ("evidence.logs.files", "evidence.logs.loki"),
+    "metrics": ("prometheus.url",),
+    "traces": ("evidence.traces.tempo", "evidence.traces.jaeger"),
+    "audit": ("evidence.audit.files",),
+    "configuration": ("evidence.configuration.files",),
+    "changes": ("evidence.changes.repositories",),
+}
+"""What configures each source."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -80,9 +89,17 @@ def print_collected(made: Collected) -> None:
     said = ", ".join(f"{count} × {name}" for (_, name), count in sorted(total.items()))
     print_line(f"redacted {said or 'nothing'}")
     print_line(f"SHA-256  {made.sha256}")
+    print_missing(made)
     for file in made.manifest.files:
         for reason in file.lacks:
             print_line(f"truncated: {file.path}: {reason}")
+
+
+def print_missing(made: Collected) -> None:
+    """Say which sources of the standard are not configured, and what would configure them."""
+    for name, state in made.manifest.states.items():
+        if state == "not_configured":
+            print_line(f"missing  {name}: not configured ({', '.join(_KEYS[name])})")
 
 
 def as_json(made: Collected) -> dict[str, Any]:
@@ -94,6 +111,7 @@ def as_json(made: Collected) -> dict[str, Any]:
         "size": made.size,
         "incident_id": manifest.subject.incident_id,
         "complete": manifest.complete,
+        "states": manifest.states,
         "files": [
             {"path": f.path, "size": f.size, "truncated": bool(f.lacks), "redactions": counted(f.redactions)}
             for f in manifest.files

@@ -1,12 +1,14 @@
 """The definition of done of a postmortem (the standard, section 8): what is checked, and how each check stands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from service.domain.events import Event, EventKind
 
 EVIDENCE_COLLECTED = "evidence_collected"
 """The key of a note's data that tells which archive was collected."""
+EVIDENCE_SOURCES = ("logs", "metrics", "traces", "audit", "configuration", "changes")
+"""The sources that the standard requires (section 5)."""
 
 
 class Check(StrEnum):
@@ -35,7 +37,8 @@ class CheckState(StrEnum):
 def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
     """Return what was last reported of each check; `events` are those that count, in order of time.
 
-    Evidence that was collected passes its check unless the document says that it fails, or that none is needed.
+    An archive of evidence passes its check if it is complete (`is_evidence`), unless the document says that the check
+    fails, or that none is needed.
     """
     said: dict[str, str] = {}
     for event in events:
@@ -47,4 +50,14 @@ def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
 
 
 def _is_of_evidence(event: Event) -> bool:
-    return event.kind is EventKind.NOTE and EVIDENCE_COLLECTED in event.data
+    return event.kind is EventKind.NOTE and is_evidence(event.data.get(EVIDENCE_COLLECTED))
+
+
+def is_evidence(collected: object) -> bool:
+    """Say whether an archive has what the standard asks for (section 5) as far as the team configured it.
+
+    That is at least one of these sources, and none of them with a failure. The timeline alone is no evidence.
+    """
+    sources = collected.get("sources") if isinstance(collected, Mapping) else None
+    states = [sources.get(name) for name in EVIDENCE_SOURCES] if isinstance(sources, Mapping) else []
+    return "collected" in states and "failed" not in states

@@ -162,5 +162,6 @@ def record_of(collected: Collected) -> dict[str, Any]:
             "from": window.start.isoformat(),
             "to": window.end.isoformat(),
             "missing": missing,
+            "sources": collected.manifest.states,
         },
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from service.domain.checks import EVIDENCE_SOURCES
 from service.evidence.redaction import Counts
 from service.evidence.subject import Subject
 
@@ -63,6 +64,13 @@ class Manifest:
         """Say whether every source gave all that it was asked for."""
         return all(source.complete for source in self.sources) and all(file.error is None for file in self.files)
 
+    @property
+    def states(self) -> dict[str, str]:
+        """How each source that the standard requires did: `collected`, `failed`, or `not_configured`."""
+        broken = {file.source for file in self.files if file.error is not None}
+        asked = {s.name: "collected" if s.complete and s.name not in broken else "failed" for s in self.sources}
+        return {name: asked.get(name, "not_configured") for name in EVIDENCE_SOURCES}
+
     def written(self) -> bytes:
         """Return it as JSON; the same manifest gives the same bytes."""
         return (json.dumps(self._told(), ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace")
@@ -78,6 +86,7 @@ class Manifest:
             "complete": self.complete,
             "contents_sha256": contents_digest([(file.path, file.sha256) for file in self.files]),
             "sources": [_source(source, self.files) for source in self.sources],
+            "not_configured": [name for name, state in self.states.items() if state == "not_configured"],
             "files": [_file(file) for file in self.files],
             "incident": dict(self.incident),
         }

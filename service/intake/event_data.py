@@ -40,12 +40,16 @@ class RoleAssigned(BaseModel):
 
 
 class EvidenceCollected(BaseModel):
-    """An archive of evidence, and the SHA-256 by which it can be known again."""
+    """An archive of evidence, and the SHA-256 by which it can be known again.
+
+    `sources` says of each source that the standard requires how it did; without it the archive passes no check.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     archive: ShortText
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sources: dict[ShortText, Literal["collected", "failed", "not_configured"]] | None = None
 
 
 class Note(BaseModel):

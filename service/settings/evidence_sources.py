@@ -83,7 +83,8 @@ class EvidenceLogs(Section):
 
     files: tuple[FilePattern, ...] = Field(
         (),
-        description="Patterns of log files with one JSON object a line, such as /var/log/app/*.jsonl; .gz is read too.",
+        description="Patterns of log files, such as /var/log/app/*.jsonl: JSON lines, logfmt, or text with the time at "
+        "the beginning (syslog, nginx, log4j); .gz is read too.",
     )
     roots: tuple[Folder, ...] = Field((), description=_ROOTS)
     time_fields: tuple[Said, ...] = Field(

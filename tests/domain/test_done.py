@@ -1,6 +1,8 @@
 """The definition of done, as far as an incident's own history tells it."""
 
-from service.domain.checks import Check, CheckState
+import pytest
+
+from service.domain.checks import EVIDENCE_SOURCES, Check, CheckState
 from service.domain.done import definition_of_done, failed_checks
 from service.domain.events import EventKind
 from service.domain.incident import fold
@@ -33,12 +35,29 @@ def test_evidence_that_was_collected_passes_unless_the_document_says_otherwise()
         said = [event(K.POSTMORTEM_CHECKED, n, data={"checks": {"evidence": s}}) for n, s in enumerate(states, 5)]
         return definition_of_done(incident(collected, *said), at(9))[Check.EVIDENCE]
 
-    archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64}
+    sources = {"logs": "collected", "traces": "not_configured"}
+    archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64, "sources": sources}
     collected = event(K.NOTE, 2, data={"text": "x", "evidence_collected": archive})
     assert evidence() is evidence("pending") is evidence("failed", "pending") is CheckState.PASSED
     assert evidence("failed") is CheckState.FAILED
     assert evidence("not_needed") is CheckState.NOT_NEEDED
     assert failed_checks(incident(collected)) == []
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        None,
+        {},
+        {"timeline": "collected"},
+        dict.fromkeys(EVIDENCE_SOURCES, "not_configured"),
+        {"logs": "collected", "metrics": "failed"},
+    ],
+)
+def test_an_archive_without_what_the_standard_asks_for_is_no_evidence(sources):
+    archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64, "sources": sources}
+    note = event(K.NOTE, 2, data={"text": "x", "evidence_collected": archive})
+    assert definition_of_done(incident(note), at(9))[Check.EVIDENCE] is CheckState.PENDING
 
 
 def test_another_note_is_no_evidence():

@@ -118,6 +118,32 @@ def test_a_whole_round(mttx, incident, service, grafana):
     assert mttx("verify", "evidence-INC-1.zip", "--recorded", "--sha256", digest).endswith(f"SHA-256 {digest}\n")
 
 
+def test_a_timeline_alone_is_no_evidence_and_what_is_missing_is_listed(mttx, incident, service):
+    Path("mttx.yml").unlink()
+    printed = mttx("collect", incident)
+    assert "missing  logs: not configured (evidence.logs.files, evidence.logs.loki)" in printed
+    assert manifest()["not_configured"] == ["logs", "metrics", "traces", "audit", "configuration", "changes"]
+    assert told(service)["checks"]["evidence"] == "pending"
+
+
+def test_it_says_what_a_bundle_would_contain_and_keeps_nothing(mttx, incident, service, tmp_path):
+    Path("mttx.yml").unlink()
+    events = told(service)["events"]
+    assert "would not pass" in mttx("check", incident, code=1)
+    log = tmp_path / "logs" / "app.log"
+    log.parent.mkdir()
+    log.write_text(f"{after(5)[:19].replace('T', ' ')},001 ERROR [main] pay - failed\n")
+    Path("mttx.yml").write_text(f"evidence: {{logs: {{files: [{log.parent}/*.log]}}}}\n")
+    printed = mttx("check", incident)
+    assert re.search(r"^logs +1 file ", printed, re.MULTILINE)
+    assert "missing  traces: not configured" in printed
+    assert "would pass" in printed
+    log.unlink()
+    assert "matches no file" in mttx("check", incident, code=1)
+    assert not list(Path().glob("*.zip"))
+    assert told(service)["events"] == events
+
+
 def test_the_document_names_the_archive(mttx, incident):
     mttx("collect", incident)
     made = CliRunner().invoke(main, ["postmortem", "new", incident, "--dir", ".", "--lang", "en"])
@@ -145,7 +171,7 @@ def test_the_service_collects_it_too(service, incident, tmp_path, mttx):
     assert answer.status_code == 200
     Path("served.zip").write_bytes(answer.content)
     mttx("verify", "served.zip", "--recorded")
-    assert told(service)["checks"]["evidence"] == "passed"
+    assert told(service)["checks"]["evidence"] == "pending"  # a timeline alone is no evidence
 
 
 def test_scripts_get_json(mttx, incident):

@@ -48,12 +48,28 @@ def test_it_keeps_the_lines_of_the_window_with_both_its_ends(tmp_path):
     assert notes == {"in the window": 3, "outside of the window": 2, "without any field of the standard": 0}
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{at:%Y-%m-%d %H:%M:%S},123 ERROR [main] com.example.Pay - order failed\n",
+        '203.0.113.9 - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "GET /pay HTTP/1.1" 500 12\n',
+        "<34>{at:%b %d %H:%M:%S} host pay[7]: order failed\n",
+        'time="{at:%Y-%m-%dT%H:%M:%SZ}" level=error order_id=o-7 msg="order failed"\n',
+    ],
+    ids=["log4j", "nginx", "syslog", "logfmt"],
+)
+def test_plain_text_is_read_as_well_as_json(tmp_path, form):
+    before, within, after = (form.format(at=at(minutes)) for minutes in (-60, 1, 300))
+    box = collect(tmp_path, before, within, "    at Pay.java:12\n", after)
+    assert kept(box) == within + "    at Pay.java:12\n"
+
+
 def test_lines_without_a_time_go_with_the_one_before_them(tmp_path):
     lines = ["head\n", line(at(-60)), "old trace\n", line(at(1)), "Traceback\n", '{"n": 1}\n', line(at(200)), "late\n"]
     box = collect(tmp_path, *lines)
     assert kept(box) == "".join(lines[3:6])
     assert box.file("logs/files/app.jsonl")["notes"]["not JSON"] == 4
-    assert box.file("logs/files/app.jsonl")["notes"]["without a time"] == 1
+    assert box.file("logs/files/app.jsonl")["notes"]["without a time"] == 5
 
 
 def test_lines_without_a_time_can_be_dropped(tmp_path):

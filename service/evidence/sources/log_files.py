@@ -1,4 +1,4 @@
-"""Log files of one JSON object a line: the lines of the window, in small memory, from plain and from gzipped files."""
+"""Log files, of JSON lines or plain text: the lines of the window, in small memory, from plain and gzipped files."""
 
 import gzip
 import zlib
@@ -12,6 +12,7 @@ from pathlib import Path
 from service.evidence.source import Box, File, SourceFailed
 from service.evidence.sources.files import PIECE, Matched, Opened, filled_in, matched, opened, root_of
 from service.evidence.sources.log_lines import STANDARD, Ids, parsed, time_of
+from service.evidence.sources.text_lines import logfmt, time_in
 from service.evidence.subject import Subject, Window
 
 LONGEST_LINE = 1024 * 1024
@@ -74,7 +75,10 @@ class LogFiles:
                 if source.grown:
                     file.truncated(source.grown)
         if not first and counts and not counts[IN_TIME] and not counts[ELSEWHERE]:
-            raise SourceFailed("no line has a time in any of evidence.logs.time_fields; name the field that has it")
+            raise SourceFailed(
+                "no line has a time, neither in any of evidence.logs.time_fields nor at its beginning; "
+                "name the field that has it"
+            )
 
 
 def _write(first: bytes, rest: Iterator[bytes], file: File) -> None:
@@ -112,18 +116,20 @@ class Lines:
 
     def _keeps(self, line: bytes) -> bool:
         fields = parsed(line)
+        at = time_of(fields, self._reading.time_fields, self._reading.zone) if fields is not None else None
         if fields is None:
             self._counts["not JSON"] += 1
-            return self._kept_last and self._reading.keep_untimed
-        at = time_of(fields, self._reading.time_fields, self._reading.zone)
+            fields = logfmt(line) if b"=" in line else None
+            at = time_of(fields, self._reading.time_fields, self._reading.zone) if fields else None
+            at = at or time_in(line, self._reading.zone, self._window.end)
         if at is None:
             self._counts["without a time"] += 1
             return self._kept_last and self._reading.keep_untimed
         self._kept_last = self._window.holds(at)
         self._counts[IN_TIME if self._kept_last else ELSEWHERE] += 1
         if self._kept_last:
-            self._ids.take(fields)
-            self._counts["without any field of the standard"] += not any(name in fields for name in STANDARD)
+            self._ids.take(fields or {})
+            self._counts["without any field of the standard"] += not any(name in (fields or {}) for name in STANDARD)
         return self._kept_last
 
 
