@@ -1,8 +1,13 @@
 """The frame of a dashboard: variables, links, annotations, and the grid the panels stand in."""
 
+from dataclasses import dataclass
+
+from generator.panels import SEVERITY_COLOURS
+
 GRID_COLUMNS = 24
+NO_REGIONS = ((), False)
 SCHEMA_VERSION = 37  # Grafana 9's own; later ones migrate it (38 turns a table's displayMode into cellOptions)
-ANNOTATION_TAG = "mttx"
+INCIDENT_REGIONS = ("mttx", "what:incident")  # the tags of one region per incident; single actions are points
 ANNOTATION_LIMIT = 500  # Grafana's default of 100 drops the older half of a busy quarter without a word
 TITLES = {
     "mttx-overview": "Incident response (MTTx)",
@@ -39,7 +44,7 @@ def datasource():
 
 
 def query_variable(name, label, description, query, *, hide=VISIBLE, several=True, sort=1):
-    """Choose among the values of a label; several at once unless told."""
+    """Choose among the values of a label; several at once by default."""
     variable = {
         "name": name,
         "label": label,
@@ -62,8 +67,13 @@ def query_variable(name, label, description, query, *, hide=VISIBLE, several=Tru
 
 
 def job():
-    """Choose the scrape jobs."""
-    return query_variable("job", "Job", "The scrape job of mttx-exporter.", "label_values(mttx_build_info, job)")
+    """Choose the scrape jobs; the rows of a dashboard are repeated for each."""
+    return query_variable(
+        "job",
+        "Job",
+        "The scrape job of mttx-exporter. Rows are repeated for each job.",
+        "label_values(mttx_build_info, job)",
+    )
 
 
 def severity(hide=VISIBLE):
@@ -79,20 +89,47 @@ def severity(hide=VISIBLE):
 
 def window(hide=VISIBLE):
     """Choose how many days back the indicators look."""
-    chosen, others = "30d", ("7d", "90d")
+    return _custom(
+        "window",
+        "Window",
+        "How far back the indicators look. An incident belongs to the window in which it was detected.",
+        {days: days for days in ("7d", "30d", "90d")},
+        chosen="30d",
+        hide=hide,
+    )
+
+
+def zone():
+    """Choose the zone of the second column of instants; the values are seconds ahead of UTC.
+
+    Fixed offsets, because PromQL knows no time zones; the name in the heading of the column says which one it is.
+    """
+    return _custom(
+        "zone",
+        "Display zone",
+        "The second column of every instant is in this zone; the first is UTC. Offsets are fixed, without summer time.",
+        {"JST": 9 * 3600} | {_offset_name(hours): hours * 3600 for hours in range(-11, 14)} | {"IST": 11 * 1800},
+        chosen="JST",
+    )
+
+
+def _offset_name(hours):
+    return f"UTC{hours:+}" if hours else "UTC"
+
+
+def _custom(name, label, description, values, *, chosen, hide=VISIBLE):
+    options = [{"selected": text == chosen, "text": text, "value": str(value)} for text, value in values.items()]
     return {
-        "name": "window",
-        "label": "Window",
-        "description": "How far back the indicators look. An incident belongs to it by the instant of its detection.",
+        "name": name,
+        "label": label,
+        "description": description,
         "type": "custom",
-        "query": "7d,30d,90d",
-        "current": {"selected": True, "text": chosen, "value": chosen},
+        "query": ", ".join(text if text == str(value) else f"{text} : {value}" for text, value in values.items()),
+        "current": {"selected": True, "text": chosen, "value": str(values[chosen])},
         "hide": hide,
         "includeAll": False,
         "multi": False,
-        "options": [
-            {"selected": value == chosen, "text": value, "value": value} for value in (others[0], chosen, others[1])
-        ],
+        "options": options,
         "skipUrlSync": False,
     }
 
@@ -135,54 +172,88 @@ def _links(uid):
     return [*others, page | {"targetBlank": True, "includeVars": False, "keepTime": False}]
 
 
-def _annotations():
-    tagged = {"type": "tags", "tags": [ANNOTATION_TAG], "matchAny": False, "limit": ANNOTATION_LIMIT}
-    own = {"type": "dashboard", "tags": [], "matchAny": False, "limit": ANNOTATION_LIMIT}
-    return [
-        {
-            "name": "Annotations & Alerts",
-            "builtIn": 1,
-            "type": "dashboard",
-            "datasource": GRAFANA,
-            "enable": True,
-            "hide": True,
-            "iconColor": "rgba(0, 211, 255, 1)",
-            "target": own,
-        },
-        {
-            "name": "Incidents",
-            "datasource": GRAFANA,
-            "enable": True,
-            "hide": False,
-            "iconColor": "red",
-            "target": tagged,
-        },
-    ]
+def incident_regions(*panels, enabled):
+    """Give one annotation query per severity, in its colour, for the panels with these titles.
+
+    Switched off on dashboards that open with more than seven days: a month of regions hides the graphs under them.
+    Grafana before 9.5 does not know `filter` and draws the regions on every graph.
+    """
+    return panels, enabled
 
 
-def section(title, *lines):
-    """Give a heading and its lines of panels; a line is (height, (width, panel), …)."""
-    return title, lines
+def _annotations(regions, panels):
+    shown_on, enabled = regions
+    ids = sorted(panel["id"] for panel in panels if panel["title"] in shown_on)
+    built_in = {
+        "name": "Annotations & Alerts",
+        "builtIn": 1,
+        "type": "dashboard",
+        "datasource": GRAFANA,
+        "enable": True,
+        "hide": True,
+        "iconColor": "rgba(0, 211, 255, 1)",
+        "target": {"type": "dashboard", "tags": [], "matchAny": False, "limit": ANNOTATION_LIMIT},
+    }
+    return [built_in, *(_regions(severity, colour, ids, enabled) for severity, colour in _colours(ids))]
+
+
+def _colours(ids):
+    return SEVERITY_COLOURS.items() if ids else ()
+
+
+def _regions(severity, colour, ids, enabled):
+    tags = [*INCIDENT_REGIONS, severity.lower().replace("-", ":")]
+    return {
+        "name": f"{severity} incidents",
+        "datasource": GRAFANA,
+        "enable": enabled,
+        "hide": False,
+        "iconColor": colour,
+        "filter": {"exclude": False, "ids": ids},
+        "target": {"type": "tags", "tags": tags, "matchAny": False, "limit": ANNOTATION_LIMIT},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its lines of panels; a line is (height, (width, panel), …). Repeated once for each chosen job."""
+
+    title: str
+    lines: tuple
+    collapsed: bool = False
+
+
+def section(title, *lines, collapsed=False):
+    """Give a section; a collapsed one is opened by a click on its heading, and asks nothing until then."""
+    return Section(title, lines, collapsed)
 
 
 def place(sections):
     """Number the panels and give each its place, from the top left to the bottom right."""
-    placed, y = [], 0
-    for title, lines in sections:
-        heading = {"type": "row", "title": title, "collapsed": False, "panels": []}
-        placed.append(heading | {"gridPos": {"h": 1, "w": GRID_COLUMNS, "x": 0, "y": y}})
-        y += 1
-        for height, *cells in lines:
-            x = 0
-            for width, panel in cells:
-                placed.append(panel | {"gridPos": {"h": height, "w": width, "x": x, "y": y}})
-                x += width
-            y += height
-    return [{"id": number} | panel for number, panel in enumerate(placed, start=1)]
+    placed, y, number = [], 0, 0
+    for part in sections:
+        number += 1
+        heading = {"id": number, "type": "row", "title": f"{part.title} · $job", "repeat": "job", "panels": []}
+        heading |= {"collapsed": part.collapsed, "gridPos": {"h": 1, "w": GRID_COLUMNS, "x": 0, "y": y}}
+        panels = list(_cells(part.lines, y + 1, number + 1))
+        placed += [heading | {"panels": panels}] if part.collapsed else [heading, *panels]
+        y += 1 + (0 if part.collapsed else sum(line[0] for line in part.lines))
+        number += len(panels)
+    return placed
 
 
-def frame(uid, description, variables, sections, *, since, refresh="1m"):
+def _cells(lines, y, number):
+    for height, *cells in lines:
+        x = 0
+        for width, panel in cells:
+            yield {"id": number} | panel | {"gridPos": {"h": height, "w": width, "x": x, "y": y}}
+            x, number = x + width, number + 1
+        y += height
+
+
+def frame(uid, description, variables, sections, *, since, refresh="1m", regions=NO_REGIONS):
     """Give the whole dashboard; its time zone is UTC, which the standard holds authoritative."""
+    panels = place(sections)
     return {
         "uid": uid,
         "title": TITLES[uid],
@@ -195,7 +266,7 @@ def frame(uid, description, variables, sections, *, since, refresh="1m"):
         "time": {"from": since, "to": "now"},
         "refresh": refresh,
         "links": _links(uid),
-        "annotations": {"list": _annotations()},
+        "annotations": {"list": _annotations(regions, panels)},
         "templating": {"list": variables},
-        "panels": place(sections),
+        "panels": panels,
     }

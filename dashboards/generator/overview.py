@@ -1,10 +1,11 @@
-"""`mttx-overview`: are we within our targets, where is it going, and what is open right now."""
+"""`mttx-overview`: are we within our targets, what is open and whose clock runs, is it getting better."""
 
 from generator.board import (
     INCIDENT_PAGE,
     datasource,
     exporter_url,
     frame,
+    incident_regions,
     job,
     section,
     severity,
@@ -16,7 +17,6 @@ from generator.definitions import (
     DETECT,
     DRAFT,
     FINALIZE,
-    INDICATORS,
     MITIGATE,
     NO_SAMPLE,
     OVER_TARGET,
@@ -24,17 +24,20 @@ from generator.definitions import (
     WINDOWED,
 )
 from generator.panels import (
-    BLUE,
     GREEN,
     ORANGE,
     RED,
+    SEVERITY_COLOURS,
+    TEXT,
+    TRANSPARENT,
+    YELLOW,
     Column,
     Query,
     bar_gauge,
     by_severity,
     fixed,
     graph,
-    heatmap,
+    override,
     override_query,
     stat,
     table,
@@ -42,11 +45,15 @@ from generator.panels import (
     thresholds,
 )
 from generator.queries import (
+    FEWEST_INCIDENTS,
     SEVERITY,
     WINDOW,
     columns,
+    enough,
+    in_range,
+    judged,
+    label,
     measured,
-    milliseconds,
     per_interval,
     replicas,
     samples,
@@ -54,54 +61,54 @@ from generator.queries import (
     targets,
     total,
     used,
-    values,
     within_target,
-    worst,
 )
 
-NEARLY, MISSED = 0.8, 1  # shares of a target; the targets themselves come from the exporter
+NEARLY, MISSED = 0.8, 1
 TARGET_STEPS = ((None, GREEN), (NEARLY, ORANGE), (MISSED, RED))
 EMPTY_WINDOW = "No incident with this interval in the window."
 OPEN_LABELS = ("incident", "incident_severity")
+WITH_TARGETS = (DETECT, ACKNOWLEDGE, RESOLVE, DRAFT, FINALIZE)  # the standard has none for mitigation
+PHASE_COLOURS = {"detected": RED, "acknowledged": ORANGE, "mitigated": YELLOW}
+BARS = ((300, "≤ 5 min"), (900, "≤ 15 min"), (3600, "≤ 1 h"), (14400, "≤ 4 h"), (86400, "≤ 1 d"))
+IN_MINUTES = (DETECT, ACKNOWLEDGE, MITIGATE)
 
 
 def tile(indicator):
-    """One indicator against its target. Of several targets it shows the one in most danger."""
-    name = indicator.name
-    chosen = worst(name)
-    everything = replicas(series("mttx_indicator_incidents", _named(indicator), WINDOW), "window")
-    description = (
-        f"{indicator.definition} {WINDOWED} The coloured figure is the share of the target used up: green below 80 %, "
-        f"orange up to 100 %, red beyond. Under it the value, the target, and the number of incidents measured. With "
-        f"a target for each severity, the tile shows the severity in most danger; the table below has them all. "
-        f"Without a target it shows the p95."
-    )
+    """One indicator against its targets."""
+    name, same = indicator.name, "on (job, indicator, statistic, incident_severity)"
+    divisor, unit = _scale(indicator)
+    shown, share = f"({judged(name)}) / {divisor}", used(name)
+    reliable = f"and on (job, indicator, incident_severity) {enough(name)}"
+    text = "{{incident_severity}} {{statistic}} of {{incidents}} · ≤ {{target}} · "
+    kept = f"{share} <= {NEARLY}", f"{share} > {NEARLY} <= {MISSED}", f"{share} > {MISSED}"
+    verdicts = ("A", "missed", RED, kept[2]), ("B", "close", ORANGE, kept[1]), ("C", "kept", GREEN, kept[0])
+    queries = [
+        Query(ref, f"{shown}\nand {same} ({condition})\n{reliable}", text + verdict)
+        for ref, verdict, _, condition in verdicts
+    ]
+    few = f"{shown}\nunless on (job, indicator, incident_severity) {enough(name)}"
     return stat(
         indicator.title,
-        description,
-        [
-            Query("A", chosen, "of target ({{incident_severity}})"),
-            Query("B", f"({values(name)}\nand {chosen})\nor on (job) {_overall(indicator, 'p95')}", "{{statistic}}"),
-            Query("C", f"{targets(name)}\nand {chosen}", "target"),
-            Query("D", f"({samples(name)}\nand ignoring (statistic) {chosen})\nor on (job) {everything}", "incidents"),
-        ],
-        "s",
-        EMPTY_WINDOW,
+        f"{indicator.definition} {WINDOWED} Each line has the statistic, the number of incidents measured, and the "
+        f"target. Green: kept. Orange: more than 80 % of the target is used. Red: missed. With fewer than "
+        f"{FEWEST_INCIDENTS} incidents there is no verdict and no colour.",
+        [*queries, Query("D", few, text + "too few")],
+        f"suffix:{unit}",
+        "No target is configured, or the exporter is not scraped.",
         overrides=[
-            override_query("A", unit="percentunit", decimals=0, thresholds=thresholds(*TARGET_STEPS)),
-            override_query("B", color=fixed("text")),
-            override_query("C", color=fixed("text")),
-            override_query("D", color=fixed("text"), unit="none"),
+            *(override_query(ref, color=fixed(colour)) for ref, _, colour, _ in verdicts),
+            override_query("D", color=fixed(TEXT)),
         ],
         links=[to_dashboard("mttx-postmortems" if indicator in {DRAFT, FINALIZE} else "mttx-timeline")],
-        textMode="value_and_name",
-        orientation="horizontal",
+        text={"titleSize": 13, "valueSize": 22},
+        decimals=1,
     )
 
 
-def _overall(indicator, statistic):
-    selector = series("mttx_indicator_seconds", _named(indicator), f'statistic="{statistic}"', WINDOW)
-    return replicas(selector, "window")
+def _scale(indicator):
+    """Give seconds per unit, and the unit in which a person thinks of this indicator."""
+    return (60, "min") if indicator in IN_MINUTES else (3600, "h")
 
 
 def _named(indicator):
@@ -114,102 +121,74 @@ def every_target():
     beside = "on (job, indicator, incident_severity) group_left ()"
     return table(
         "Every target",
-        f"One row for each target that is configured. {WINDOWED} 'Of target' is the value divided by its target. "
-        f"{OVER_TARGET} 'Kept' is the share of incidents that, each for itself, stayed within the target: a mean can "
-        "look fine while single incidents do not.",
+        f"One row for each target that is configured. {WINDOWED} 'Of target' is the value divided by its target; it "
+        f"has no colour with fewer than {FEWEST_INCIDENTS} incidents. {OVER_TARGET} 'Kept' is the share of incidents "
+        "that stayed within the target individually: a mean can look fine while single incidents do not.",
         [
             Query("A", columns(measured(), *keep)),
             Query("B", columns(targets(), *keep)),
-            Query("C", columns(used(), *keep)),
+            Query("C", columns(f"{used()}\nand on (job, indicator, incident_severity) {enough(None)}", *keep)),
             Query("D", columns(f"0 * {targets()}\n+ {beside} {within_target()}", *keep)),
             Query("E", columns(f"0 * {targets()}\n+ {beside} {samples()}", *keep)),
         ],
         [
-            Column("indicator", "Indicator"),
-            Column("incident_severity", "Severity"),
-            Column("statistic", "Statistic"),
-            Column("A", "Value", "s"),
-            Column("B", "Target", "s"),
-            Column("C", "Of target", "percentunit", decimals=0, steps=TARGET_STEPS),
-            Column("D", "Kept", "percentunit", decimals=0),
-            Column("E", "Incidents", "none"),
+            Column("indicator", "Indicator", width=130),
+            Column("incident_severity", "Severity", width=80),
+            Column("statistic", "Statistic", width=80),
+            Column("A", "Value", "s", 100),
+            Column("B", "Target", "s", 100),
+            Column("C", "Of target", "percentunit", 90, decimals=0, steps=TARGET_STEPS),
+            Column("D", "Kept", "percentunit", 80, decimals=0),
+            Column("E", "Incidents", "none", 90),
         ],
         "No target is configured, or the exporter is not scraped.",
-        sort="Of target",
+        sort=("Of target",),
         descending=True,
     )
 
 
 def trend(indicator):
     """One indicator over time with its target lines."""
-    name = indicator.name
+    divisor, unit = _scale(indicator)
+    name = "{{incident_severity}} {{statistic}}"
     return graph(
         f"{indicator.title}: trend",
-        f"{indicator.definition} Each point looks back over the chosen window, so the line moves slowly. Solid: the "
-        f"statistics that have a target, and the median of all incidents. Dashed: the targets. {NO_SAMPLE}",
+        f"{indicator.definition} The same statistic as in the tile; each point looks back over the chosen window. "
+        f"Dashed in the same colour: the target. {NO_SAMPLE}",
         [
-            Query("A", measured(name), "{{incident_severity}} {{statistic}}"),
-            Query("B", _overall(indicator, "p50"), "all p50"),
-            Query("C", targets(name), "target {{incident_severity}} {{statistic}}"),
+            Query("A", f"({measured(indicator.name)}) / {divisor}", name),
+            Query("B", f"{targets(indicator.name)} / {divisor}", f"{name} target"),
         ],
-        "s",
+        f"suffix:{unit}",
         EMPTY_WINDOW,
-        overrides=[target_line("C"), override_query("B", color=fixed("#808080"), custom__fillOpacity=0)],
+        overrides=[*by_severity(), target_line("B")],
     )
 
 
-def share_within_target():
-    """How many incidents kept their target, over time."""
+def time_to_mitigate():
+    """The one indicator without a target in the standard."""
+    overall = series("mttx_indicator_seconds", _named(MITIGATE), 'statistic="p95"', WINDOW)
+    by_each = series("mttx_severity_indicator_seconds", _named(MITIGATE), 'statistic="p95"', WINDOW, SEVERITY)
     return graph(
-        "Share within target",
-        "Of the incidents in the window, the share whose interval stayed within its target, for all severities "
-        "together. It counts incidents, not minutes: one very long incident weighs as much as one slightly too long.",
-        [Query("A", replicas(series("mttx_indicator_within_target_ratio", WINDOW), "window"), "{{indicator}}")],
-        "percentunit",
-        "No incident with a target in the window.",
-        limits=(0, 1),
-    )
-
-
-def share_within_target_by_severity():
-    """The same for each severity."""
-    selector = series("mttx_severity_indicator_within_target_ratio", WINDOW, SEVERITY)
-    return graph(
-        "Share within target, by severity",
-        "Of the incidents in the window, the share whose interval stayed within the target of their severity. Few "
-        "severe incidents make this line jump; look at the number of incidents in the table above before you worry.",
-        [Query("A", replicas(selector, "window"), "{{incident_severity}} {{indicator}}")],
-        "percentunit",
-        "No incident with a target in the window.",
-        limits=(0, 1),
-    )
-
-
-def sample_counts():
-    """How many incidents the numbers rest on."""
-    return graph(
-        "Incidents behind the numbers",
-        "The number of incidents in the window for which each interval could be measured. A line below the others "
-        "means that an instant is missing in some incidents. With fewer than three, read the tiles with care.",
-        [Query("A", replicas(series("mttx_indicator_incidents", WINDOW), "window"), "{{indicator}}")],
-        "none",
-        "No incident in the window.",
+        f"{MITIGATE.title}: trend",
+        f"{MITIGATE.definition} The p95 of each severity and of all; each point looks back over the chosen window. "
+        f"{NO_SAMPLE}",
+        [
+            Query("A", f"{replicas(overall, 'window')} / 60", "all p95"),
+            Query("B", f"{replicas(by_each, 'window')} / 60", "{{incident_severity}} p95"),
+        ],
+        "suffix:min",
+        EMPTY_WINDOW,
+        overrides=by_severity(),
     )
 
 
 def opened():
     """Incidents per day by severity."""
     return graph(
-        "Incidents opened",
-        "New incidents per day (per longer step on a long time range), stacked by severity. The severity is the one "
-        "the incident was opened with.",
-        [
-            Query(
-                "A",
-                per_interval("mttx_incidents_opened_total", SEVERITY),
-                "{{incident_severity}}",
-            )
-        ],
+        "Incidents opened per day",
+        "New incidents per day (per longer step on a long time range), by the severity they were opened with.",
+        [Query("A", per_interval("mttx_incidents_opened_total", SEVERITY), "{{incident_severity}}")],
         "none",
         "No incident opened in this time range.",
         bars=True,
@@ -219,196 +198,160 @@ def opened():
     )
 
 
-def resolved():
-    """Incidents per day by the way they ended."""
-    counted = per_interval("mttx_incidents_resolved_total", SEVERITY)
-    return graph(
-        "Incidents resolved, by source",
-        "Incidents that ended, per day, by how that became known: 'alerts' when all alerts cleared, 'human' when a "
-        "person said so, 'automation' for another system, 'stale' when nothing was heard any more. Stale ones do not "
-        "count in the time to resolve.",
-        [Query("A", total(counted, "resolution_source"), "{{resolution_source}}")],
+def how_they_ended():
+    """What became of the incidents of the time range."""
+    resolved = in_range("mttx_incidents_resolved_total", SEVERITY, labels=("resolution_source",))
+    dismissed = in_range("mttx_incidents_dismissed_total", SEVERITY)
+    return bar_gauge(
+        "How incidents ended",
+        "Incidents that ended in this time range: 'alerts' when all alerts cleared, 'human' when a person said so, "
+        "'automation' for another system, 'stale' when nothing was heard any more (no sample of the time to resolve), "
+        "'false alarm' when dismissed. Many false alarms: tune the alerts. Many stale: look for lost notifications.",
+        [Query("A", resolved, "{{resolution_source}}"), Query("B", dismissed, "false alarm")],
         "none",
-        "No incident resolved in this time range.",
-        bars=True,
-        stacked=True,
-        interval="1d",
+        "The exporter is not scraped.",
     )
 
 
-def dismissed():
-    """Incidents per day that turned out to be none."""
-    return graph(
-        "Incidents dismissed",
-        "Incidents per day that turned out not to be incidents. They count in none of the indicators. Many of them "
-        "mean that alerts fire without need.",
+def durations():
+    """How long the incidents of the time range took."""
+    indicators = (DETECT, ACKNOWLEDGE, MITIGATE, RESOLVE)
+    counts = [_at_most(f"{bound}.0", indicators) for bound, _ in BARS] + [_at_most("+Inf", indicators)]
+    queries = [Query("A", counts[0])] + [
+        Query(ref, f"{upper}\n- on (job, indicator)\n{lower}")
+        for ref, lower, upper in zip("BCDEF", counts, counts[1:], strict=False)
+    ]
+    texts = (*(text for _, text in BARS), "longer")
+    return table(
+        "How long incidents took",
+        "The incidents that were resolved in this time range, by how long each interval took. Shows whether a bad mean "
+        "comes from one long incident or from all of them. What is corrected later does not move these numbers.",
+        queries,
         [
-            Query(
-                "A",
-                per_interval("mttx_incidents_dismissed_total", SEVERITY),
-                "{{incident_severity}}",
-            )
+            Column("indicator", "Interval", width=130),
+            *(Column(ref, text, "none", 75, decimals=0) for ref, text in zip("ABCDEF", texts, strict=True)),
         ],
-        "none",
-        "No incident dismissed in this time range.",
-        bars=True,
-        stacked=True,
-        overrides=by_severity(),
-        interval="1d",
-    )
-
-
-def distribution(indicator):
-    """How long it took, incident by incident."""
-    buckets = series(f"mttx_time_to_{indicator.name}_seconds_bucket", SEVERITY)
-    return heatmap(
-        f"{indicator.title}: distribution",
-        f"{indicator.definition} Each column is a day (or a longer step), each cell a range of durations, darker with "
-        "more incidents. An incident appears on the day it was resolved and stays there, whatever is corrected later.",
-        total(replicas(f"increase({buckets}[$__interval])"), "le"),
         "No incident resolved in this time range.",
     )
+
+
+def _at_most(bound, indicators):
+    counted = (
+        label(
+            in_range(f"mttx_time_to_{of.name}_seconds_bucket", SEVERITY, f'le="{bound}"', labels=("job",)),
+            "indicator",
+            of.name,
+        )
+        for of in indicators
+    )
+    return f"({' or '.join(counted)})"
 
 
 def open_now():
-    """The incidents that are open, with running clocks."""
-    severities = ("mttx_incidents_open", SEVERITY)
+    """How many incidents are open."""
+    severities = total(replicas(series("mttx_incidents_open", SEVERITY)), "incident_severity")
+    waiting = total(replicas(series("mttx_incidents_open", SEVERITY, 'phase="detected"')))
     return stat(
         "Open incidents",
-        "Incidents that are neither resolved nor dismissed, by severity. 'Stale' are those of which nothing has been "
-        "heard for longer than the configured time; they are probably over, but nobody said so.",
+        "Incidents that are neither resolved nor dismissed, by severity. 'No response yet': nobody has acknowledged "
+        "them. 'Stale': nothing has been heard of them for longer than the configured time; they are probably over.",
         [
-            Query("A", total(replicas(series(*severities)), "incident_severity"), "{{incident_severity}}"),
-            Query("B", replicas(series("mttx_incidents_stale")), "stale"),
+            Query("A", severities, "{{incident_severity}}"),
+            Query("B", waiting, "no response yet"),
+            Query("C", replicas(series("mttx_incidents_stale")), "stale"),
         ],
         "none",
         "The exporter is not scraped.",
-        steps=((None, GREEN), (1, ORANGE)),
-        textMode="value_and_name",
-        orientation="horizontal",
-    )
-
-
-def open_by_phase():
-    """How many incidents are open in which phase, over time."""
-    return graph(
-        "Open incidents by phase",
-        "Incidents open at each moment: 'detected' waits for somebody to respond, 'acknowledged' is being worked on, "
-        "'mitigated' no longer hurts but is not over.",
-        [Query("A", total(replicas(series("mttx_incidents_open", SEVERITY)), "phase"), "{{phase}}")],
-        "none",
-        "The exporter is not scraped.",
-        stacked=True,
+        overrides=[
+            *(
+                override(name, thresholds=thresholds((None, TEXT), (1, colour)))
+                for name, colour in SEVERITY_COLOURS.items()
+            ),
+            override_query("B", thresholds=thresholds((None, TEXT), (1, RED))),
+            override_query("C", thresholds=thresholds((None, TEXT), (1, ORANGE))),
+        ],
     )
 
 
 def clocks():
     """Each open incident with the time it has taken and the time it has left."""
     info = series("mttx_incident_info", SEVERITY)
-    started, detected, acknowledged = (
+    detected, acknowledged = (
         columns(series(f"mttx_incident_{milestone}_timestamp_seconds", SEVERITY), *OPEN_LABELS)
-        for milestone in ("started", "detected", "acknowledged")
+        for milestone in ("detected", "acknowledged")
     )
-    left = ((None, RED), (0, GREEN))
+    left = ((None, RED), (0, TRANSPARENT))
     return table(
         "Open incidents now",
-        "Every open incident with its clocks, as of the last refresh. 'Acknowledge in' and 'Resolve in' count down to "
-        "the target and turn red when it has passed ('ago'); the first disappears once somebody has responded, the "
-        "second is empty for severities without a target. Times are UTC.",
+        "Every open incident with its clocks, as of the last refresh. 'Response due' and 'Recovery due' count down to "
+        "the target and turn red ('ago') when it has passed. The first is empty once somebody has responded, the "
+        "second for severities without a target.",
         [
-            Query(
-                "A",
-                f"{columns(info, *OPEN_LABELS, 'incident_type', 'title', 'phase')} and on (job, incident) {detected}",
-            ),
+            Query("A", f"{columns(info, *OPEN_LABELS, 'title', 'phase')} and on (job, incident) {detected}"),
             Query("B", f"time() - {detected}"),
             Query("C", _countdown(f"({detected} unless on (job, incident) {acknowledged})", ACKNOWLEDGE)),
             Query("D", _countdown(detected, RESOLVE)),
-            Query("E", milliseconds(started)),
-            Query("F", milliseconds(detected)),
-            Query("G", f"{acknowledged} - {detected}"),
         ],
         [
-            Column("incident", "Incident", width=100, link=INCIDENT_PAGE),
-            Column("incident_severity", "Severity", width=80),
+            Column("incident", "Incident", width=90, link=INCIDENT_PAGE),
+            Column("incident_severity", "Severity", width=80, colours=SEVERITY_COLOURS),
             Column("title", "Title"),
-            Column("incident_type", "Type"),
-            Column("phase", "Phase", width=120),
-            Column("B", "Open for", "dtdhms", 130),
-            Column("C", "Acknowledge in", "dtdhms", 150, steps=left),
-            Column("G", "Acknowledged after", "dtdhms", 150),
-            Column("D", "Resolve in", "dtdhms", 150, steps=left),
-            Column("E", "Started", "dateTimeAsIso", 160),
-            Column("F", "Detected", "dateTimeAsIso", 160),
+            Column("phase", "Phase", width=120, colours=PHASE_COLOURS),
+            Column("B", "Open for", "dtdhms", 120),
+            Column("C", "Response due", "dtdhms", 145, steps=left),
+            Column("D", "Recovery due", "dtdhms", 145, steps=left),
         ],
         "No incident is open.",
-        sort="Open for",
-        descending=True,
+        sort=("Severity", "Open for"),
     )
 
 
 def _countdown(since, indicator):
     """Give the seconds until an open incident misses its target, the target of its severity before that of all."""
-    by_severity = series("mttx_severity_indicator_target_seconds", _named(indicator), SEVERITY)
+    by_each = series("mttx_severity_indicator_target_seconds", _named(indicator), SEVERITY)
     overall = series("mttx_indicator_target_seconds", _named(indicator))
     return (
-        f"(\n  {since}\n  + on (job, incident_severity) group_left () min by (job, incident_severity) ({by_severity})\n"
+        f"(\n  {since}\n  + on (job, incident_severity) group_left () min by (job, incident_severity) ({by_each})\n"
         f"  or on (job, incident) {since}\n  + on (job) group_left () min by (job) ({overall})\n) - time()"
     )
 
 
-def missing_milestones():
+def gaps():
     """What keeps incidents out of the numbers."""
     return bar_gauge(
-        "Missing milestones",
-        "Incidents that lack an instant, by milestone. Whatever needs that instant cannot be measured for them. Record "
-        "it on the incident page and the number falls.",
-        [Query("A", replicas(series("mttx_incidents_missing_milestone")), "{{milestone}}")],
+        "What the numbers lack",
+        "Incidents of the longest window that cannot be measured: without the milestone named, or with milestones that "
+        "contradict each other, such as an acknowledgement before the detection. Record or correct them on the "
+        "incident page and the number falls.",
+        [
+            Query("A", f"{replicas(series('mttx_incidents_missing_milestone'))} > 0", "without {{milestone}}"),
+            Query("B", f"{replicas(series('mttx_incidents_invalid_interval'))} > 0", "contradiction: {{indicator}}"),
+        ],
         "none",
-        "The exporter is not scraped.",
-        steps=((None, BLUE), (1, ORANGE)),
-    )
-
-
-def invalid_intervals():
-    """Incidents whose instants contradict each other."""
-    return bar_gauge(
-        "Invalid intervals",
-        "Incidents in which an interval would be negative, such as an acknowledgement before the detection. They give "
-        "no value for that indicator until the instants are corrected.",
-        [Query("A", replicas(series("mttx_incidents_invalid_interval")), "{{indicator}}")],
-        "none",
-        "The exporter is not scraped.",
-        steps=((None, BLUE), (1, ORANGE)),
+        "Nothing is missing, or the exporter is not scraped.",
     )
 
 
 def dashboard():
     """Build the dashboard."""
-    trends = [(8, trend(indicator)) for indicator in INDICATORS]
+    trends = [(8, trend(indicator)) for indicator in WITH_TARGETS] + [(8, opened())]
+    widths = (4, 4, 5, 5, 6)
+    tiles = [(width, tile(indicator)) for width, indicator in zip(widths, WITH_TARGETS, strict=True)]
     return frame(
         "mttx-overview",
         "Detection, acknowledgement, recovery and postmortems against their targets.",
         [datasource(), job(), severity(), window(), exporter_url()],
         [
-            section("Are we within our targets?", (8, *((4, tile(indicator)) for indicator in INDICATORS))),
-            section("Open now", (9, (4, open_now()), (20, clocks()))),
-            section("All targets", (10, (24, every_target()))),
-            section("Trends", (8, *trends[:3]), (8, *trends[3:])),
+            section("Are we within our targets?", (6, *tiles)),
+            section("What is open, and whose clock runs?", (9, (4, open_now()), (20, clocks()))),
+            section("Is it getting better?", (8, *trends[:3]), (8, *trends[3:])),
             section(
-                "Within target",
-                (8, (8, share_within_target()), (8, share_within_target_by_severity()), (8, sample_counts())),
+                "Details",
+                (10, (13, every_target()), (11, durations())),
+                (8, (8, how_they_ended()), (8, gaps()), (8, time_to_mitigate())),
+                collapsed=True,
             ),
-            section(
-                "How many",
-                (8, (12, opened()), (12, open_by_phase())),
-                (8, (12, resolved()), (12, dismissed())),
-            ),
-            section(
-                "How long, incident by incident",
-                (10, (12, distribution(RESOLVE)), (12, distribution(ACKNOWLEDGE))),
-                (10, (12, distribution(DETECT)), (12, distribution(MITIGATE))),
-            ),
-            section("What the numbers lack", (7, (12, missing_milestones()), (12, invalid_intervals()))),
         ],
-        since="now-30d",
+        since="now-90d",
+        regions=incident_regions("Incidents opened per day", enabled=False),
     )

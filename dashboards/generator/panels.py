@@ -10,7 +10,17 @@ OLDEST_GRAFANA = "9.0.0"  # without a plugin version Grafana runs the migrations
 NO_VALUE = "–"
 
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "#808080"
-SEVERITY_COLOURS = {"SEV-1": "dark-red", "SEV-2": ORANGE, "SEV-3": YELLOW, "SEV-4": BLUE}
+TEXT, TRANSPARENT = "text", "transparent"
+SEVERITY_COLOURS = {"SEV-1": RED, "SEV-2": ORANGE, "SEV-3": YELLOW, "SEV-4": BLUE}
+# Not "null+nan": every text is no number.
+NULL_IS_A_DASH = {
+    "type": "special",
+    "options": {"match": "null", "result": {"text": NO_VALUE, "color": TRANSPARENT, "index": 0}},
+}
+
+# `noValue` is the sentence of a panel without data; ticks and gaps without a value would show it as well.
+NULL_IS_SILENT = {"type": "special", "options": {"match": "null", "result": {"text": "", "index": 0}}}
+NAN_IS_A_DASH = {"type": "special", "options": {"match": "nan", "result": {"text": NO_VALUE, "index": 0}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: `source` is a label, or the refId of the query whose value it shows."""
+    """One column of a table: `source` is a label, or the refId of the query whose value it shows.
+
+    `steps` colour the cell by value, `colours` by text; `heading` may hold variables, which `title` may not.
+    """
 
     source: str
     title: str
@@ -33,6 +46,8 @@ class Column:
     link: str | None = None
     steps: tuple | None = None
     decimals: int | None = None
+    colours: dict | None = None
+    heading: str | None = None
 
 
 def thresholds(*steps):
@@ -60,14 +75,23 @@ def fixed(colour):
 
 
 def by_severity():
-    """Colour the severities alike on every panel."""
-    return [override(name, color=fixed(colour)) for name, colour in SEVERITY_COLOURS.items()]
+    """Colour every series whose name begins with a severity alike on every panel, and those of all severities."""
+    colours = {"all": TEXT} | SEVERITY_COLOURS
+    return [override_named(severity, color=fixed(colour)) for severity, colour in colours.items()]
+
+
+def override_named(prefix, **properties):
+    """Give other properties to every series whose name begins with `prefix`."""
+    return {"matcher": {"id": "byRegexp", "options": f"/^{prefix}/"}, "properties": _properties(properties)}
 
 
 def target_line(ref):
     """Draw query `ref` as a dashed line: a target, not a measurement."""
     return override_query(
-        ref, custom__lineStyle={"fill": "dash", "dash": [10, 6]}, custom__lineWidth=1, custom__fillOpacity=0
+        ref,
+        custom__lineStyle={"fill": "dash", "dash": [10, 6]},
+        custom__lineWidth=1,
+        custom__hideFrom={"legend": True, "tooltip": False, "viz": False},
     )
 
 
@@ -98,20 +122,24 @@ def _instant(queries, **more):
     return _ranged(queries, range=False, instant=True, **more)
 
 
-def stat(title, description, queries, unit, no_value, *, steps=((None, GREEN),), overrides=(), links=(), **style):
-    """Show the latest value of each query, large. `style` sets options of the panel."""
+def stat(title, description, queries, unit, no_value, *, steps=((None, TEXT),), overrides=(), links=(), **options):
+    """Show the latest value of each query, its name beside it; `decimals` and `text` (the sizes) are optional."""
     defaults = {
+        "mappings": [NAN_IS_A_DASH],
         "unit": unit,
         "noValue": no_value,
         "color": {"mode": "thresholds"},
         "thresholds": thresholds(*steps),
     }
-    options = {
+    if "decimals" in options:
+        defaults["decimals"] = options.pop("decimals")
+    common = {
         "colorMode": "value",
         "graphMode": "none",
         "justifyMode": "auto",
-        "orientation": "auto",
-        "textMode": "auto",
+        "orientation": "horizontal",
+        "textMode": "value_and_name",
+        "text": {"titleSize": 14, "valueSize": 20},
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
     }
     return _panel(
@@ -120,7 +148,7 @@ def stat(title, description, queries, unit, no_value, *, steps=((None, GREEN),),
         description,
         _instant(queries),
         defaults=defaults,
-        options=options | style,
+        options=common | options,
         overrides=overrides,
         links=links,
     )
@@ -146,51 +174,41 @@ def bar_gauge(title, description, queries, unit, no_value, *, steps=((None, BLUE
     return _panel("bargauge", title, description, _instant(queries), defaults=defaults, options=options, links=links)
 
 
-def graph(title, description, queries, unit, no_value, *, bars=False, stacked=False, limits=None, overrides=(), **more):
-    """Draw queries over time. `limits` fixes the axis; `more` sets properties of the panel, such as its interval."""
+def graph(title, description, queries, unit, no_value, *, bars=False, stacked=False, overrides=(), **more):
+    """Draw queries over time. `more` sets properties of the panel, such as its interval.
+
+    Lines have no area below them: several areas on top of each other mix to brown.
+    """
     custom = {
         "drawStyle": "bars" if bars else "line",
         "lineInterpolation": "linear",
-        "lineWidth": 1 if bars else 2,
-        "fillOpacity": 70 if bars else 10,
+        "lineWidth": 0 if bars else 2,
+        "fillOpacity": 80 if bars else 0,
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
     }
     defaults = {"unit": unit, "noValue": no_value, "color": {"mode": "palette-classic"}, "custom": custom}
-    low, high = limits or (0, None)
-    defaults |= {"min": low} | ({} if high is None else {"max": high})
+    defaults |= {"min": 0, "mappings": [NULL_IS_SILENT]}
+    if unit == "none":
+        defaults["decimals"] = 0
+        custom["axisSoftMax"] = 4
     options = {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     return (
         _panel(
-            "timeseries", title, description, _ranged(queries), defaults=defaults, options=options, overrides=overrides
+            "timeseries",
+            title,
+            description,
+            _ranged(queries),
+            defaults=defaults,
+            options=options,
+            overrides=overrides,
         )
         | more
     )
-
-
-def heatmap(title, description, expr, no_value, *, interval="1d", links=()):
-    """Draw a duration histogram over time: a column per interval, a cell per bucket, darker with more incidents."""
-    queries = _ranged([Query("A", expr, "{{le}}")], format="heatmap", exemplar=True)
-    options = {
-        "calculate": False,
-        "cellGap": 1,
-        "color": {"mode": "scheme", "scheme": "Oranges", "steps": 32, "exponent": 0.5, "fill": RED, "reverse": False},
-        "exemplars": {"color": "rgba(0,120,255,0.8)"},
-        "filterValues": {"le": 0.5},
-        "legend": {"show": True},
-        "rowsFrame": {"layout": "auto"},
-        "showValue": "never",
-        "tooltip": {"show": True, "mode": "single", "yHistogram": False},  # `show` until Grafana 10, `mode` since
-        "yAxis": {"axisPlacement": "left", "unit": "s", "reverse": False},
-    }
-    defaults = {"unit": "short", "noValue": no_value, "custom": {"scaleDistribution": {"type": "linear"}}}
-    return _panel("heatmap", title, description, queries, defaults=defaults, options=options, links=links) | {
-        "interval": interval
-    }
 
 
 def state_timeline(title, description, queries, states, no_value, *, links=()):
@@ -199,10 +217,9 @@ def state_timeline(title, description, queries, states, no_value, *, links=()):
     defaults = {
         "unit": "none",
         "noValue": no_value,
-        "color": {"mode": "thresholds"},
-        "thresholds": thresholds((None, GREY)),
-        "mappings": [{"type": "value", "options": mapping}],
-        "custom": {"fillOpacity": 80, "lineWidth": 0, "spanNulls": False},
+        "color": {"mode": "fixed", "fixedColor": GREY},  # mode `thresholds` ignores the mappings
+        "mappings": [{"type": "value", "options": mapping}, NULL_IS_SILENT],
+        "custom": {"fillOpacity": 90, "lineWidth": 0, "spanNulls": False},
         "links": list(links),
     }
     options = {
@@ -213,32 +230,16 @@ def state_timeline(title, description, queries, states, no_value, *, links=()):
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "single", "sort": "none"},
     }
-    return _panel("state-timeline", title, description, _ranged(queries), defaults=defaults, options=options)
+    queries = _ranged(queries)
+    return _panel("state-timeline", title, description, queries, defaults=defaults, options=options)
 
 
-def annotation_list(title, description, tag, limit):
-    """List annotations by tag; a click moves the dashboard there. It asks Grafana, not Prometheus."""
-    options = {
-        "tags": [tag],
-        "limit": limit,
-        "onlyInTimeRange": True,
-        "onlyFromThisDashboard": False,
-        "showTags": False,
-        "showTime": True,
-        "showUser": False,
-        "navigateBefore": "1h",
-        "navigateAfter": "1h",
-        "navigateToPanel": False,
-    }
-    defaults = {"unit": "none", "noValue": "No annotation in this time range."}
-    return _panel("annolist", title, description, [], defaults=defaults, options=options)
-
-
-def table(title, description, queries, shown, no_value, *, sort=None, descending=False):
+def table(title, description, queries, shown, no_value, *, sort=(), descending=False):
     """Show one row per label set; queries are joined on the labels that all of them have.
 
-    `shown` lists the columns from left to right; labels and values that are not in it stay hidden. At least two
-    queries, because Grafana calls the value of a single one differently.
+    `shown` lists the columns from left to right; labels and values that are not in it stay hidden. `sort` names the
+    columns to sort by, the first first. At least two queries, because Grafana calls the value of a single one
+    differently.
     """
     sources = [_field(queries, column) for column in shown]
     hidden = ["Time", "job", *(f"Value #{q.ref}" for q in queries)]
@@ -249,7 +250,7 @@ def table(title, description, queries, shown, no_value, *, sort=None, descending
     }
     defaults = {"unit": "string", "noValue": no_value, "custom": {"align": "auto", "filterable": False}}
     options = {"showHeader": True, "footer": {"show": False, "reducer": ["sum"], "fields": ""}}
-    options["sortBy"] = [{"displayName": sort, "desc": descending}] if sort else []
+    options["sortBy"] = [{"displayName": title, "desc": descending} for title in sort]
     cells = [_cell(column) for column in shown]
     targets = _instant(queries, format="table")
     panel = _panel("table", title, description, targets, defaults=defaults, options=options, overrides=cells)
@@ -262,17 +263,29 @@ def _field(queries, column):
 
 
 def _cell(column):
-    properties = {"unit": column.unit, "noValue": NO_VALUE}
+    properties = {"unit": column.unit, "noValue": NO_VALUE, "mappings": _mappings(column)}
+    if column.heading:
+        properties["displayName"] = column.heading
     if column.width:
         properties["custom__width"] = column.width
     if column.decimals is not None:
         properties["decimals"] = column.decimals
     if column.link:
         properties["links"] = [{"title": "Open the incident page", "url": column.link, "targetBlank": True}]
-    if column.steps:
+    if column.steps or column.colours:
         properties |= {
             "custom__displayMode": "color-background-solid",  # Grafana 9.5 and later turn it into cellOptions
             "color": {"mode": "thresholds"},
-            "thresholds": thresholds(*column.steps),
+            "thresholds": thresholds(*(column.steps or ((None, TRANSPARENT),))),
         }
     return override(column.title, **properties)
+
+
+def _mappings(column):
+    """Give the colours of texts, and a dash without colour for a cell without a value."""
+    named = {text: {"text": text, "color": colour, "index": n} for n, (text, colour) in _numbered(column.colours)}
+    return [*([{"type": "value", "options": named}] if named else []), NULL_IS_A_DASH]
+
+
+def _numbered(colours):
+    return enumerate((colours or {}).items(), start=1)

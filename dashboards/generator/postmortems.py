@@ -1,4 +1,4 @@
-"""`mttx-postmortems`: which documents are owed, whether they come in time, and what became of the actions."""
+"""`mttx-postmortems`: which documents are overdue or due, whether they come in time, and what became of the actions."""
 
 from generator.board import (
     INCIDENT_PAGE,
@@ -10,42 +10,47 @@ from generator.board import (
     severity,
     to_dashboard,
     window,
+    zone,
 )
-from generator.definitions import DRAFT, FINALIZE, NO_SAMPLE, WINDOWED
-from generator.panels import GREEN, ORANGE, RED, Column, Query, graph, heatmap, stat, table, target_line
+from generator.definitions import DRAFT, FINALIZE, WINDOWED
+from generator.panels import (
+    GREEN,
+    ORANGE,
+    RED,
+    SEVERITY_COLOURS,
+    TEXT,
+    TRANSPARENT,
+    Column,
+    Query,
+    bar_gauge,
+    fixed,
+    graph,
+    override_query,
+    stat,
+    table,
+    thresholds,
+)
 from generator.queries import (
+    FEWEST_INCIDENTS,
     SEVERITY,
     WINDOW,
     columns,
-    jst,
-    measured,
+    in_range,
+    in_zone,
+    label,
     milliseconds,
     replicas,
     series,
-    targets,
     total,
 )
 
-STAGES = ("draft", "final")
 OWED = ("incident", "incident_severity", "stage")
 ACTION = ("incident", "action", "action_type")
 TITLED = "on (job, incident) group_left (title)"
-DUE_SOON = 0.25  # of the allowance left: from here on the alert rules remind
-LEFT_STEPS = ((None, RED), (0, ORANGE), (DUE_SOON, GREEN))
-NOTHING_OWED = "No postmortem is owed."
-
-
-def _count(title, description, counted, label, colour, *, no_value, links=()):
-    return stat(
-        title,
-        description,
-        [Query("A", total(counted, label), f"{{{{{label}}}}}")],
-        "none",
-        no_value,
-        steps=((None, GREEN), (1, colour)),
-        textMode="value_and_name",
-        links=links,
-    )
+LATE_STEPS = ((None, RED), (0, TRANSPARENT))
+NOT_SCRAPED = "The exporter is not scraped."
+SHARE_EXPECTED = 0.8  # the alert rule MttxSeverityWithinTargetShareLow asks for the same
+BARS = ((12, "≤ 12 h"), (24, "≤ 24 h"), (48, "≤ 48 h"), (72, "≤ 72 h"), (120, "≤ 5 d"))
 
 
 def _late():
@@ -58,184 +63,158 @@ def _owed():
 
 
 def overdue():
-    """Documents whose deadline has passed."""
-    return _count(
-        "Overdue",
-        "Postmortem stages whose deadline has passed and that are not done. SEV-1 to SEV-3 have a deadline for the "
-        "draft and one for the final version; SEV-4 is due at the next weekly review.",
-        _late(),
-        "stage",
-        RED,
-        no_value="The exporter is not scraped.",
-    )
-
-
-def due():
-    """Documents that are owed, overdue or not."""
-    return _count(
-        "Owed",
-        "Postmortem stages that are still to be done, in time or not.",
-        _owed(),
-        "stage",
-        ORANGE,
-        no_value="The exporter is not scraped.",
+    """Documents whose deadline has passed, and those that are owed at all."""
+    return stat(
+        "Overdue and owed",
+        "Postmortem stages that are not done: those whose deadline has passed, and all of them. SEV-1 to SEV-3 have a "
+        "deadline for the draft and one for the final version; SEV-4 is due at the next weekly review.",
+        [
+            Query("A", total(_late(), "stage"), "{{stage}} overdue"),
+            Query("B", total(_owed(), "stage"), "{{stage}} owed"),
+        ],
+        "none",
+        NOT_SCRAPED,
+        steps=((None, TEXT), (1, RED)),
+        overrides=[override_query("B", color=fixed(TEXT))],
     )
 
 
 def on_time(indicator):
-    """The share of documents that came in time, for all severities and for each."""
+    """The share of documents that came in time, for each severity."""
     matchers = (f'indicator="{indicator.name}"', WINDOW, SEVERITY)
-    by_severity = replicas(series("mttx_severity_indicator_within_target_ratio", *matchers), "window")
+    share = replicas(series("mttx_severity_indicator_within_target_ratio", *matchers), "window")
     documents = replicas(series("mttx_severity_indicator_incidents", *matchers), "window")
-    # Deadlines are per severity, so no metric has the share over all of them.
-    in_time, all_done = f"{by_severity} * {documents}", f"({documents} and {by_severity})"
-    everything = f"{total(in_time, 'job')}\n/ {total(all_done, 'job')}"
+    counted = f'count_values by (job, indicator, incident_severity) ("documents", {documents})'
+    beside = "on (job, indicator, incident_severity)"
+    named = f"{share}\n* {beside} group_left (documents) {counted}"
+    enough = f"{documents} >= {FEWEST_INCIDENTS}"
     return stat(
         f"{indicator.title}: on time",
-        f"The share of {indicator.name} stages that were done within the deadline of their severity; 'all' is that of "
-        f"the chosen severities together. {WINDOWED} "
-        "Incidents whose document is not done yet are not in it; see the table for those.",
+        f"The share of documents that reached this stage within the deadline of their severity. {WINDOWED} Documents "
+        "that are not done yet are not counted; see the table. Green from 80 %, the share that the alert rules expect; "
+        f"no colour below {FEWEST_INCIDENTS} documents.",
         [
-            Query("A", by_severity, "{{incident_severity}}"),
-            Query("B", everything, "all"),
+            Query("A", f"{named}\nand {beside} {enough}", "{{incident_severity}} of {{documents}}"),
+            Query("B", f"{named}\nunless {beside} {enough}", "{{incident_severity}} of {{documents}} · too few"),
         ],
         "percentunit",
         "No postmortem with a deadline in the window.",
-        textMode="value_and_name",
-        orientation="horizontal",
+        overrides=[override_query("A", thresholds=thresholds((None, ORANGE), (SHARE_EXPECTED, GREEN)))],
         links=[to_dashboard("mttx-overview")],
+        decimals=0,
     )
 
 
-def actions_overdue():
-    """Actions whose due date has passed."""
-    return _count(
-        "Actions overdue",
-        "Preventive actions from postmortems whose due date has passed, by type.",
-        replicas(series("mttx_actions_overdue")),
-        "action_type",
-        RED,
-        no_value="No action is recorded.",
+def actions_state():
+    """Where the actions stand."""
+    states = ("overdue", "open", "unverified", "verified")
+    names = ("overdue", "open", "to be verified", "verified")
+    return stat(
+        "Actions",
+        "Preventive actions from postmortems: past their due date, open at all, completed but not yet shown to work, "
+        "and verified within the longest window.",
+        [
+            Query(ref, total(replicas(series(f"mttx_actions_{state}")), "job"), name)
+            for ref, state, name in zip("ABCD", states, names, strict=True)
+        ],
+        "none",
+        "No action is recorded.",
+        overrides=[override_query("A", thresholds=thresholds((None, TEXT), (1, RED)))],
     )
 
 
 def _titled(expression, keep):
-    """Add the incident's title where the exporter still tells it; without it the row stays, untitled."""
+    """Add the incident's title where it is still exported; without it the row stays, untitled."""
     title = f"topk by (job, incident) (1, {columns(series('mttx_incident_info'), 'incident', 'title')})"
     return f"({expression}) * {TITLED} {title} or on (job, {', '.join(keep)}) ({expression})"
 
 
 def owed():
-    """Every stage that is not done, the most urgent first."""
+    """Every stage that is not done, the latest first."""
     deadline = columns(series("mttx_postmortem_due_timestamp_seconds", SEVERITY), *OWED)
-    allowance = columns(series("mttx_postmortem_deadline_seconds", SEVERITY), *OWED)
     return table(
         "Postmortems to be done",
-        "One row for each document stage that is not done, the most urgent first. 'Due (UTC)' is authoritative and "
-        "'Due (JST)' is the same instant nine hours on (Japan has no summer time); both are right as long as this "
-        "dashboard's time zone stays UTC. 'Left' is the share of the allowed time that remains: orange below a "
-        "quarter, red once nothing is left.",
+        "One row for each document stage that is not done, the most overdue first. 'Due in' is red once the deadline "
+        "has passed ('ago'). UTC is authoritative; the other column is the same instant in the display zone chosen at "
+        "the top. Both are right as long as this dashboard's own time zone stays UTC.",
         [
             Query("A", _titled(milliseconds(deadline), OWED)),
-            Query("B", jst(deadline)),
+            Query("B", in_zone(deadline)),
             Query("C", f"{deadline} - time()"),
-            Query("D", f"({deadline} - time()) / {allowance}"),
         ],
         [
-            Column("incident", "Incident", width=100, link=INCIDENT_PAGE),
-            Column("incident_severity", "Severity", width=90),
+            Column("incident", "Incident", width=90, link=INCIDENT_PAGE),
+            Column("incident_severity", "Severity", width=80, colours=SEVERITY_COLOURS),
             Column("title", "Title"),
-            Column("stage", "Stage", width=90),
-            Column("A", "Due (UTC)", "dateTimeAsIso", 180),
-            Column("B", "Due (JST)", "dateTimeAsIso", 180),
-            Column("C", "Time left", "dtdhms", 170, steps=((None, RED), (0, GREEN))),
-            Column("D", "Left", "percentunit", 90, steps=LEFT_STEPS, decimals=0),
+            Column("stage", "Stage", width=80),
+            Column("C", "Due in", "dtdhms", 150, steps=LATE_STEPS),
+            Column("A", "Due (UTC)", "dateTimeAsIso", 170),
+            Column("B", "Due (zone)", "dateTimeAsIso", 170, heading="Due (${zone:text})"),
         ],
-        NOTHING_OWED,
-        sort="Time left",
+        "No postmortem is owed.",
+        sort=("Due in",),
     )
 
 
-def lead_time(indicator):
-    """Lead time by severity against the deadlines."""
-    return graph(
-        f"{indicator.title}: lead time",
-        f"{indicator.definition} Solid: the slowest document of the window for each severity (or the statistic that "
-        f"is configured). Dashed: the deadline. {NO_SAMPLE}",
+def lead_times():
+    """How long the documents of the time range took."""
+    counts = [_at_most(f"{hours * 3600}.0") for hours, _ in BARS] + [_at_most("+Inf")]
+    queries = [Query("A", counts[0])] + [
+        Query(ref, f"{upper}\n- on (job, stage)\n{lower}")
+        for ref, lower, upper in zip("BCDEF", counts, counts[1:], strict=False)
+    ]
+    texts = (*(text for _, text in BARS), "longer")
+    return table(
+        "How long documents took",
+        "The documents that reached each stage in this time range, by lead time. Shows whether deadlines are missed "
+        "by hours or by days. What is corrected later does not move these numbers.",
+        queries,
         [
-            Query("A", measured(indicator.name), "{{incident_severity}} {{statistic}}"),
-            Query("B", targets(indicator.name), "deadline {{incident_severity}}"),
+            Column("stage", "Stage", width=100),
+            *(Column(ref, text, "none", 100, decimals=0) for ref, text in zip("ABCDEF", texts, strict=True)),
         ],
-        "s",
-        "No postmortem finished in the window.",
-        overrides=[target_line("B")],
+        "No document reached a stage in this time range.",
     )
 
 
-def lead_time_distribution(stage):
-    """How long documents took, one by one."""
-    buckets = series("mttx_postmortem_lead_time_seconds_bucket", f'stage="{stage}"', SEVERITY)
-    return heatmap(
-        f"Lead time to {stage}: distribution",
-        f"Lead times of single documents to the {stage} stage. Each column is a day (or a longer step), each cell a "
-        "range of lead times, darker with more documents. A document appears on the day the stage was reached.",
-        total(replicas(f"increase({buckets}[$__interval])"), "le"),
-        "No document reached this stage in this time range.",
-    )
+def _at_most(bound):
+    return in_range("mttx_postmortem_lead_time_seconds_bucket", SEVERITY, f'le="{bound}"', labels=("job", "stage"))
 
 
 def owed_over_time():
     """The pile of documents over time."""
-    owed_now, late = total(_owed(), "stage"), total(_late(), "stage")
     return graph(
         "Owed and overdue over time",
-        "Stages still to be done at each moment, and those of them whose deadline had passed.",
-        [Query("A", owed_now, "owed: {{stage}}"), Query("B", late, "overdue: {{stage}}")],
+        "Postmortem stages still to be done at each moment, and those of them whose deadline had passed. An overdue "
+        "line that stays up means that documents are not caught up with.",
+        [Query("A", label(total(_owed()), "state", "owed"), "owed"), Query("B", total(_late()), "overdue")],
         "none",
-        "The exporter is not scraped.",
-    )
-
-
-def actions_over_time():
-    """The pile of actions over time."""
-    return graph(
-        "Open actions by type",
-        "Preventive actions that are not completed, by type. Dashed: those whose due date had passed. An action that "
-        "is completed still has to be verified, and is done only then.",
-        [
-            Query("A", replicas(series("mttx_actions_open")), "{{action_type}}"),
-            Query("B", replicas(series("mttx_actions_overdue")), "overdue: {{action_type}}"),
-            Query("C", replicas(series("mttx_actions_unverified")), "to be verified: {{action_type}}"),
-            Query("D", replicas(series("mttx_actions_verified")), "verified: {{action_type}}"),
-        ],
-        "none",
-        "No action is recorded.",
-        overrides=[target_line("B")],
+        NOT_SCRAPED,
+        overrides=[override_query("A", color=fixed("blue")), override_query("B", color=fixed(RED))],
     )
 
 
 def actions():
-    """Every open action, the most urgent first."""
+    """Every open action, the latest first."""
     deadline = columns(series("mttx_action_due_timestamp_seconds"), *ACTION)
     return table(
         "Open actions",
-        "One row for each open action with a due date, the most urgent first. Both due times are the same instant; "
-        "'Due (JST)' is UTC plus nine hours and right as long as this dashboard's time zone stays UTC.",
+        "One row for each open action with a due date, the most overdue first. Both columns show the same instant.",
         [
             Query("A", milliseconds(deadline)),
-            Query("B", jst(deadline)),
+            Query("B", in_zone(deadline)),
             Query("C", f"{deadline} - time()"),
         ],
         [
-            Column("incident", "Incident", width=100, link=INCIDENT_PAGE),
-            Column("action", "Action"),
+            Column("incident", "Incident", width=90, link=INCIDENT_PAGE),
+            Column("action", "Action", width=80),
             Column("action_type", "Type"),
-            Column("A", "Due (UTC)", "dateTimeAsIso", 180),
-            Column("B", "Due (JST)", "dateTimeAsIso", 180),
-            Column("C", "Time left", "dtdhms", 170, steps=((None, RED), (0, GREEN))),
+            Column("C", "Due in", "dtdhms", 150, steps=LATE_STEPS),
+            Column("A", "Due (UTC)", "dateTimeAsIso", 165),
+            Column("B", "Due (zone)", "dateTimeAsIso", 165, heading="Due (${zone:text})"),
         ],
         "No action with a due date is open.",
-        sort="Time left",
+        sort=("Due in",),
     )
 
 
@@ -244,34 +223,33 @@ def unverified():
     completed = columns(series("mttx_action_completed_timestamp_seconds"), *ACTION)
     return table(
         "Actions to be verified",
-        "One row for each action that is completed and whose verification is owed, the longest first. Both times are "
-        "the same instant; 'Completed (JST)' is UTC plus nine hours and right as long as this dashboard's time zone "
-        "stays UTC.",
+        "One row for each action that is completed and still has to be shown to work, the longest wait first. Both "
+        "columns show the same instant.",
         [
             Query("A", milliseconds(completed)),
-            Query("B", jst(completed)),
+            Query("B", in_zone(completed)),
             Query("C", f"time() - {completed}"),
         ],
         [
-            Column("incident", "Incident", width=100, link=INCIDENT_PAGE),
-            Column("action", "Action"),
+            Column("incident", "Incident", width=90, link=INCIDENT_PAGE),
+            Column("action", "Action", width=80),
             Column("action_type", "Type"),
-            Column("A", "Completed (UTC)", "dateTimeAsIso", 180),
-            Column("B", "Completed (JST)", "dateTimeAsIso", 180),
-            Column("C", "Waiting", "dtdhms", 170),
+            Column("C", "Waiting for", "dtdhms", 130),
+            Column("A", "Completed (UTC)", "dateTimeAsIso", 165),
+            Column("B", "Completed (zone)", "dateTimeAsIso", 165, heading="Completed (${zone:text})"),
         ],
-        "No action waits for its verification.",
-        sort="Waiting",
+        "No action is waiting for verification.",
+        sort=("Waiting for",),
         descending=True,
     )
 
 
-def checks_over_time():
+def checks():
     """What keeps postmortems from being done."""
-    return graph(
-        "Definition of done: checks failed",
-        "Incidents of the longest window whose postmortem fails a check of the definition of done, by check: deadlines "
-        "kept, evidence, actions complete, documents updated.",
+    return bar_gauge(
+        "Definition of done: failed checks",
+        "Incidents of the longest window whose postmortem fails a check of the definition of done: deadlines kept, "
+        "evidence, actions complete, documents updated. The longest bar is the habit to change first.",
         [Query("A", total(replicas(series("mttx_postmortem_checks_failed", SEVERITY)), "check"), "{{check}}")],
         "none",
         "No postmortem was checked.",
@@ -283,20 +261,14 @@ def dashboard():
     return frame(
         "mttx-postmortems",
         "Postmortem documents against their deadlines, and the actions that came of them.",
-        [datasource(), job(), severity(), window(), exporter_url()],
+        [datasource(), job(), severity(), window(), zone(), exporter_url()],
         [
+            section("What is owed?", (10, (5, overdue()), (19, owed()))),
             section(
-                "Do postmortems come in time?",
-                (6, (5, overdue()), (5, due()), (5, on_time(DRAFT)), (5, on_time(FINALIZE)), (4, actions_overdue())),
+                "Do documents come in time?", (7, *((5, on_time(of)) for of in (DRAFT, FINALIZE)), (14, lead_times()))
             ),
-            section("What is owed", (10, (24, owed()))),
-            section(
-                "Lead time against the deadline",
-                (8, (12, lead_time(DRAFT)), (12, lead_time(FINALIZE))),
-                (10, *((12, lead_time_distribution(stage)) for stage in STAGES)),
-            ),
-            section("Over time", (8, (8, owed_over_time()), (8, actions_over_time()), (8, checks_over_time()))),
-            section("Actions", (9, (12, actions()), (12, unverified()))),
+            section("What became of the actions?", (8, (5, actions_state()), (19, actions())), (7, (24, unverified()))),
+            section("Details", (8, (12, owed_over_time()), (12, checks())), collapsed=True),
         ],
         since="now-30d",
     )

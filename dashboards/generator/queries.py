@@ -7,7 +7,7 @@ process counts for itself (webhooks, deliveries, commits) is added up with `sum`
 JOB = 'job=~"$job"'
 SEVERITY = 'incident_severity=~"$severity"'
 WINDOW = 'window="$window"'
-JST_OFFSET_SECONDS = 9 * 3600  # Japan keeps no summer time, so the distance to UTC never changes
+FEWEST_INCIDENTS = 3  # below this a statistic says more about single incidents than about the team
 
 
 def series(metric, *matchers):
@@ -36,8 +36,12 @@ def total(expression, *labels):
 
 
 def per_interval(metric, *matchers):
-    """Count whole incidents per step of the graph. `increase` extrapolates, and nobody has had 0.98 incidents."""
-    return f"round({replicas(f'increase({series(metric, *matchers)}[$__interval])')})"
+    """Count whole incidents per step of the graph, at the beginning of the step, so that today has a bar too.
+
+    `increase` extrapolates, and nobody has had 0.98 incidents.
+    """
+    counted = f"increase({series(metric, *matchers)}[$__interval] offset -$__interval)"
+    return f"round({replicas(counted)})"
 
 
 def either(overall, by_severity):
@@ -93,9 +97,35 @@ def used(indicator=None):
     return f"{values(indicator)}\n/ {targets(indicator)}"
 
 
-def worst(indicator):
-    """Give the share of the target used by whichever target is closest to being missed, or furthest beyond."""
-    return f"topk by (job) (1,\n{used(indicator)}\n)"
+def judged(indicator):
+    """Give the statistics that have a target, with the number of incidents and the target as labels to read."""
+    value = f"({measured(indicator)}\nor {targets(indicator)} * NaN)"
+    return (
+        f"{value}\n* on (job, indicator, statistic, incident_severity) group_left (target) {_target_texts(indicator)}"
+        f"\n* on (job, indicator, incident_severity) group_left (incidents) {_sample_texts(indicator)}"
+    )
+
+
+def enough(indicator):
+    """Give the number of incidents where a verdict is allowed."""
+    return f"{samples(indicator)} >= {FEWEST_INCIDENTS}"
+
+
+def _target_texts(indicator):
+    """Give 1 for each target with it as label `target`: "10 min" below an hour, "2 h" from there on."""
+    by, seconds = "by (job, indicator, statistic, incident_severity)", targets(indicator)
+    texts = (
+        f'label_replace(count_values {by} ("target", round(({seconds} {condition}) / {divisor}, 0.1)), '
+        f'"target", "$1 {unit}", "target", "(.+)")'
+        for condition, divisor, unit in (("< 3600", 60, "min"), (">= 3600", 3600, "h"))
+    )
+    return f"({' or '.join(texts)})"
+
+
+def _sample_texts(indicator):
+    by = "(job, indicator, incident_severity)"
+    counted = f'count_values by {by} ("incidents", {samples(indicator)})'
+    return f"({counted}\nor on {by} {label(f'max by {by} ({targets(indicator)}) ^ 0', 'incidents', '0')})"
 
 
 def milliseconds(seconds):
@@ -103,6 +133,16 @@ def milliseconds(seconds):
     return f"({seconds}) * 1000"
 
 
-def jst(seconds):
-    """Move the clock nine hours on, to be read on a dashboard whose time zone is UTC."""
-    return milliseconds(f"{seconds} + {JST_OFFSET_SECONDS}")
+def in_zone(seconds):
+    """Move the clock on to the display zone, to be read on a dashboard whose time zone is UTC."""
+    return milliseconds(f"{seconds} + $zone")
+
+
+def label(expression, name, value):
+    """Add a label with a fixed value."""
+    return f'label_replace({expression}, "{name}", "{value}", "", "")'
+
+
+def in_range(metric, *matchers, labels=()):
+    """Count whole incidents of the dashboard's time range, by the labels named."""
+    return total(f"round({replicas(f'increase({series(metric, *matchers)}[$__range])')})", *labels)

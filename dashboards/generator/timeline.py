@@ -1,72 +1,81 @@
 """`mttx-timeline`: which incident was in which phase when, and the milestones of one of them."""
 
 from generator.board import (
-    ANNOTATION_LIMIT,
-    ANNOTATION_TAG,
+    INCIDENT_PAGE,
     INCIDENT_PAGE_BY_LABEL,
     datasource,
     exporter_url,
     frame,
+    incident_regions,
     job,
     query_variable,
     section,
     severity,
-    to_dashboard,
     window,
+    zone,
 )
 from generator.definitions import WINDOWED
 from generator.panels import (
-    BLUE,
     GREEN,
     ORANGE,
     RED,
+    SEVERITY_COLOURS,
     YELLOW,
     Column,
     Query,
-    annotation_list,
     by_severity,
     graph,
-    stat,
     state_timeline,
     table,
 )
-from generator.queries import SEVERITY, WINDOW, columns, jst, milliseconds, replicas, series, total
+from generator.queries import (
+    SEVERITY,
+    WINDOW,
+    columns,
+    in_zone,
+    label,
+    milliseconds,
+    replicas,
+    series,
+    total,
+)
 
 PHASES = (
     (1, "detected", RED),
     (2, "acknowledged", ORANGE),
     (3, "mitigated", YELLOW),
-    (4, "resolved", GREEN),
+    (4, "resolved", "#4d6b57"),
 )
+PHASE_COLOURS = {phase: colour for _, phase, colour in PHASES}
 CHOSEN = 'incident="$incident"'
-RECORDED = ("started", "detected", "acknowledged")  # the exporter tells these instants; they stay readable afterwards
+RECORDED = ("started", "detected", "acknowledged")  # exported as instants; they stay readable afterwards
 OBSERVED = ("mitigated", "resolved")  # these show only as a change of phase
+INTERVALS = (
+    ("detect", "started", "detected"),
+    ("acknowledge", "detected", "acknowledged"),
+    ("mitigate", "detected", "mitigated"),
+    ("resolve", "detected", "resolved"),
+)
 OBSERVED_NOTE = (
-    "'Mitigated' and 'resolved' are the moments at which Prometheus first saw the phase, late by up to one scrape; the "
-    "incident page has the recorded ones."
+    "'First seen' marks the scrape at which Prometheus first saw the phase, late by up to one scrape; the incident "
+    "page has the recorded instant."
 )
 NOT_CHOSEN = "Choose an incident above that was open in this time range."
 PAGE_LINK = {"title": "Open the incident page", "url": INCIDENT_PAGE_BY_LABEL, "targetBlank": True}
-CHOSEN_LINK = {"title": "Open the incident page", "url": "${exporter_url:raw}/incidents/$incident", "targetBlank": True}
+OPEN_TITLE = "Open incidents by severity"
 
 
 def incident():
-    """Choose one incident among those the exporter told of in the time range, the latest first."""
+    """Choose one incident among those exported in the time range, the latest first."""
     numeric_descending = 4
     return query_variable(
         "incident",
         "Incident",
-        "One incident for the lower half. Incidents that were open, or owed a postmortem, within the time range.",
+        "The incident of the lower half. Incidents that were open, or owed a postmortem, within the time range.",
         'label_values(mttx_incident_info{job=~"$job", incident_severity=~"$severity"}, incident)',
         several=False,
         sort=numeric_descending,
     )
-
-
-def _phase(*matchers):
-    """Give each incident's phase as a number, in the order of `PHASES`."""
-    numbered = (f"{number} * {_seen(phase, *matchers)}" for number, phase, _ in PHASES)
-    return columns(" or ".join(numbered), "incident")
 
 
 def _seen(phase, *matchers):
@@ -74,55 +83,71 @@ def _seen(phase, *matchers):
 
 
 def phases():
-    """All incidents as bars."""
+    """All incidents as bars, in the order of their numbers."""
+    numbered = (f"{number} * {_seen(phase, SEVERITY)}" for number, phase, _ in PHASES)
     return state_timeline(
         "Incidents by phase",
         "One bar for each incident, from its detection until it is resolved and its postmortem is final. 'detected' "
         "waits for somebody to respond, 'acknowledged' is being worked on, 'mitigated' no longer hurts, 'resolved' is "
         "over but may still owe its postmortem. Click a bar for the incident page.",
-        [Query("A", _phase(SEVERITY), "{{incident}}")],
+        [Query("A", _by_number(columns(" or ".join(numbered), "incident")), "{{incident}}")],
         PHASES,
         "No incident in this time range.",
         links=[PAGE_LINK],
     )
 
 
+def _by_number(expression):
+    """Have Prometheus return the series in the order of the incident numbers.
+
+    It sorts by label names, then values: "INC-10" before "INC-9". The label `a_number` comes first, and is padded.
+    """
+    padded = f'label_replace({expression}, "a_number", "00000$1", "incident", "INC-(.+)")'
+    return f'label_replace({padded}, "a_number", "$1", "a_number", ".*(.{{6}})")'
+
+
 def open_over_time():
     """The number of open incidents with the annotated regions behind."""
     counted = total(replicas(series("mttx_incidents_open", SEVERITY)), "incident_severity")
     return graph(
-        "Open incidents by severity",
+        OPEN_TITLE,
         "Incidents open at each moment, stacked by severity. The shaded regions are the incidents as annotated in "
-        "Grafana, if annotations are switched on in the exporter.",
-        [Query("A", counted, "{{incident_severity}}")],
+        "Grafana, if annotations are switched on in the exporter; switch them on or off by severity at the top.",
+        [Query("A", f"{counted} > 0", "{{incident_severity}}")],
         "none",
-        "The exporter is not scraped.",
+        "No incident was open in this time range.",
         stacked=True,
+        bars=True,
         overrides=by_severity(),
     )
 
 
-def annotations():
-    """The annotations as a list."""
-    return annotation_list(
-        "Annotations",
-        "What the exporter has annotated in Grafana within this time range. A click moves the dashboard there. Empty "
-        "if annotations are switched off in the exporter.",
-        ANNOTATION_TAG,
-        ANNOTATION_LIMIT,
-    )
-
-
-def chosen_phase():
-    """The chosen incident as one bar."""
-    return state_timeline(
-        "Phases of $incident",
-        "The phases of the chosen incident over time, as Prometheus saw them.",
-        [Query("A", _phase(CHOSEN), "{{incident}}")],
-        PHASES,
+def chosen():
+    """What the chosen incident is called and where it stands."""
+    return table(
+        "The incident",
+        "Title, type and severity of the chosen incident, and its phase: as of now, or as last seen in this time range "
+        "once it is no longer exported.",
+        [
+            Query("A", _latest("incident_severity", "incident_type", "title", "phase")),
+            Query("B", f"max by (job, incident) ({_recorded('detected')} * 1000)"),
+        ],
+        [
+            Column("incident", "Incident", width=90, link=INCIDENT_PAGE),
+            Column("incident_severity", "Severity", width=80, colours=SEVERITY_COLOURS),
+            Column("title", "Title"),
+            Column("incident_type", "Type", width=160),
+            Column("phase", "Phase", width=120, colours=PHASE_COLOURS),
+        ],
         NOT_CHOSEN,
-        links=[PAGE_LINK],
     )
+
+
+def _latest(*labels):
+    """Give 1 with labels of the chosen incident as of now, or else as last seen in the time range."""
+    now = columns(series("mttx_incident_info", CHOSEN), "incident", *labels)
+    seen = f"max_over_time(timestamp({series('mttx_incident_info', CHOSEN)})[$__range:5m])"
+    return f"({now} or on (job, incident) topk by (job, incident) (1, {columns(seen, 'incident', *labels)})) ^ 0"
 
 
 def _recorded(milestone):
@@ -135,107 +160,84 @@ def _observed(phase):
 
 
 def _instants():
-    return [(name, _recorded(name)) for name in RECORDED] + [(name, _observed(name)) for name in OBSERVED]
+    return {name: _recorded(name) for name in RECORDED} | {name: _observed(name) for name in OBSERVED}
 
 
-def milestones(zone, convert):
-    """The instants of the chosen incident in one time zone."""
-    return stat(
-        f"Milestones ({zone})",
-        f"When the chosen incident started, was detected, acknowledged, mitigated and resolved, in {zone}. A missing "
-        f"milestone is not shown. {OBSERVED_NOTE} The JST panel shows UTC plus nine hours; both panels are right as "
-        "long as this dashboard's time zone stays UTC.",
-        [Query(ref, convert(instant), name) for ref, (name, instant) in zip("ABCDE", _instants(), strict=True)],
-        "dateTimeAsIso",
+def milestones():
+    """The instants of the chosen incident."""
+    instants = _instants()
+    named = {name: name if name in RECORDED else f"{name} (first seen)" for name in instants}
+
+    def rows(convert):
+        return _rows("milestone", ((named[name], convert(instant)) for name, instant in instants.items()))
+
+    return table(
+        "Milestones",
+        f"When the chosen incident reached each milestone. A missing milestone has no row. {OBSERVED_NOTE} The second "
+        "column is in the display zone chosen at the top; both are right as long as this dashboard's own time zone "
+        "stays UTC.",
+        [
+            Query("A", rows(milliseconds)),
+            Query("B", rows(in_zone)),
+            Query("C", rows(lambda instant: f"{instant} - {instants['detected']}")),
+        ],
+        [
+            Column("milestone", "Milestone"),
+            Column("A", "At (UTC)", "dateTimeAsIso", 170),
+            Column("B", "At (zone)", "dateTimeAsIso", 170, heading="At (${zone:text})"),
+            Column("C", "From detection", "s", 130),
+        ],
         NOT_CHOSEN,
-        steps=((None, "text"),),
-        textMode="value_and_name",
-        orientation="horizontal",
-        links=[CHOSEN_LINK],
+        sort=("At (UTC)",),
     )
 
 
 def intervals():
-    """How long the chosen incident took from step to step."""
-    instants = dict(_instants())
-    pairs = (
-        ("A", "detect", "started", "detected"),
-        ("B", "acknowledge", "detected", "acknowledged"),
-        ("C", "mitigate", "detected", "mitigated"),
-        ("D", "resolve", "detected", "resolved"),
-    )
-    return stat(
-        "Intervals",
-        "How long the chosen incident took: 'detect' from its start to its detection, the others from its detection. "
-        f"An interval without both instants is not shown. {OBSERVED_NOTE}",
-        [Query(ref, f"{instants[end]} - {instants[start]}", name) for ref, name, start, end in pairs],
-        "s",
-        NOT_CHOSEN,
-        steps=((None, BLUE),),
-        textMode="value_and_name",
-        orientation="horizontal",
-        links=[CHOSEN_LINK],
-    )
-
-
-def usual_intervals():
-    """The median incident beside the chosen one."""
-    same = 'indicator=~"detect|acknowledge|mitigate|resolve"'
-    selector = series("mttx_indicator_seconds", same, 'statistic="p50"', WINDOW)
-    return stat(
-        "Usual intervals (median)",
-        f"The same intervals for the median incident of all severities: half of them took longer. {WINDOWED}",
-        [Query("A", replicas(selector, "window"), "{{indicator}}")],
-        "s",
-        "No incident in the window.",
-        steps=((None, "text"),),
-        textMode="value_and_name",
-        orientation="horizontal",
-        links=[to_dashboard("mttx-overview")],
-    )
-
-
-def phase_table():
-    """What the chosen incident was called and when it was in which phase."""
-    keep = ("incident", "incident_severity", "incident_type", "title", "phase")
-    seen = f"timestamp({series('mttx_incident_info', CHOSEN)})"
-    first = f"min by (job, {', '.join(keep)}) (min_over_time({seen}[$__range:1m]))"
-    last = columns(f"max_over_time({seen}[$__range:1m])", *keep)
+    """How long the chosen incident took, against its targets and against what is usual."""
+    instants = _instants()
+    took = _rows("interval", ((name, f"{instants[end]} - {instants[start]}") for name, start, end in INTERVALS))
+    target = _rows("interval", ((name, _target(name)) for name, _, _ in INTERVALS))
     return table(
-        "What is known of $incident",
-        "Title, severity and type of the chosen incident, one row for each phase or change of these. 'First seen' and "
-        "'Last seen' are the scrapes at which Prometheus saw the row; the JST column is UTC plus nine hours. Times "
-        "are right as long as this dashboard's time zone stays UTC.",
-        [Query("A", milliseconds(first)), Query("B", jst(first)), Query("C", milliseconds(last))],
+        "Intervals against targets",
+        "How long the chosen incident took, the target of its severity, the share of the target used (red above 100 "
+        f"%), and the median of all incidents. {WINDOWED} A missing milestone leaves a dash. {OBSERVED_NOTE}",
         [
-            Column("title", "Title"),
-            Column("incident_severity", "Severity", width=90),
-            Column("incident_type", "Type"),
-            Column("phase", "Phase", width=120),
-            Column("A", "First seen (UTC)", "dateTimeAsIso", 180),
-            Column("B", "First seen (JST)", "dateTimeAsIso", 180),
-            Column("C", "Last seen (UTC)", "dateTimeAsIso", 180),
+            Query("E", _rows("interval", ((name, _recorded("detected")) for name, _, _ in INTERVALS))),  # their order
+            Query("A", took),
+            Query("B", target),
+            Query("C", f"{took}\n/ {target}"),
+            Query("D", _rows("interval", ((name, _median(name)) for name, _, _ in INTERVALS))),
+        ],
+        [
+            Column("interval", "Interval"),
+            Column("A", "Took", "s", 120),
+            Column("B", "Target", "s", 120),
+            Column("C", "Of target", "percentunit", 100, decimals=0, steps=((None, GREEN), (1, RED))),
+            Column("D", "Median of all", "s", 120),
         ],
         NOT_CHOSEN,
-        sort="First seen (UTC)",
     )
 
 
-def deadlines():
-    """What the chosen incident still owes."""
-    deadline = columns(series("mttx_postmortem_due_timestamp_seconds", CHOSEN), "stage")
-    return table(
-        "Owed by $incident",
-        "The postmortem stages the chosen incident still owes. A stage that is done is not listed.",
-        [Query("A", milliseconds(deadline)), Query("B", f"{deadline} - time()")],
-        [
-            Column("stage", "Stage", width=80),
-            Column("A", "Due (UTC)", "dateTimeAsIso", 170),
-            Column("B", "Time left", "dtdhms", steps=((None, RED), (0, GREEN))),
-        ],
-        "The chosen incident owes no postmortem.",
-        sort="Time left",
+def _rows(name, expressions):
+    """Give one row for each (value of the label `name`, expression)."""
+    united = "\nor ".join(label(f"({expression})", name, value) for value, expression in expressions)
+    return f"max by (job, {name}) ({united})"
+
+
+def _target(indicator):
+    """Give the target for the chosen incident, that of its severity before that of all."""
+    named, zero = f'indicator="{indicator}"', f"0 * {_latest('incident_severity')}"
+    by_each = f"min by (job, incident_severity) ({series('mttx_severity_indicator_target_seconds', named)})"
+    overall = f"min by (job) ({series('mttx_indicator_target_seconds', named)})"
+    return (
+        f"{zero} + on (job, incident_severity) group_left () {by_each}\n"
+        f"or on (job) {zero} + on (job) group_left () {overall}"
     )
+
+
+def _median(indicator):
+    return replicas(series("mttx_indicator_seconds", f'indicator="{indicator}"', 'statistic="p50"', WINDOW), "window")
 
 
 def dashboard():
@@ -243,25 +245,11 @@ def dashboard():
     return frame(
         "mttx-timeline",
         "Incidents by phase over time, and the milestones of a chosen one.",
-        [datasource(), job(), severity(), window(), incident(), exporter_url()],
+        [datasource(), job(), severity(), window(), zone(), incident(), exporter_url()],
         [
-            section(
-                "All incidents",
-                (10, (24, phases())),
-                (8, (16, open_over_time()), (8, annotations())),
-            ),
-            section(
-                "One incident: $incident",
-                (4, (24, chosen_phase())),
-                (
-                    8,
-                    (6, milestones("UTC", milliseconds)),
-                    (6, milestones("JST", jst)),
-                    (6, intervals()),
-                    (6, usual_intervals()),
-                ),
-                (7, (16, phase_table()), (8, deadlines())),
-            ),
+            section("All incidents", (12, (24, phases())), (6, (24, open_over_time()))),
+            section("$incident", (4, (24, chosen())), (8, (12, milestones()), (12, intervals()))),
         ],
         since="now-7d",
+        regions=incident_regions(OPEN_TITLE, enabled=True),
     )

@@ -13,15 +13,13 @@ FILLED = {
     "severity": ".+",
     "window": "30d",
     "incident": "INC-1",
+    "zone": "32400",
     "__interval": "1d",
     "__rate_interval": "5m",
     "__range": "30d",
 }
 
-# Nothing to show as long as nobody configures a target for it: the standard names none.
-DELIBERATELY_EMPTY = frozenset({"Time to mitigate", "Time to mitigate: trend"})
-
-VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)|\[\[(\w+)\]\]")
+VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$([a-zA-Z_]\w*)|\[\[(\w+)\]\]")  # $1 is a group of label_replace
 
 
 def dashboard(uid):

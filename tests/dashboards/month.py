@@ -18,6 +18,9 @@ SEVERITY_TARGETS = {
     ("draft", "max"): {"SEV-1": 12 * HOUR, "SEV-2": 24 * HOUR, "SEV-3": 48 * HOUR},
     ("finalize", "max"): {"SEV-1": 48 * HOUR, "SEV-2": 72 * HOUR, "SEV-3": 120 * HOUR},
 }
+# What an hour adds: one incident of five minutes at most, one of an hour, one of four days.
+BUCKETS = {"300.0": 1, "900.0": 1, "3600.0": 2, "14400.0": 2, "43200.0": 2, "86400.0": 2, "172800.0": 2, "259200.0": 2}
+BUCKETS |= {"432000.0": 3, "+Inf": 3}
 VALUES = {"mean": 1 * HOUR, "p50": 0.5 * HOUR, "p95": 2 * HOUR, "max": 3 * HOUR}
 
 
@@ -87,7 +90,7 @@ def _indicators():
             only = of | {"incident_severity": severity}
             for statistic, value in VALUES.items():
                 yield Sample("mttx_severity_indicator_seconds", only | {"statistic": statistic}, value * number**3)
-            yield Sample("mttx_severity_indicator_incidents", only, number)
+            yield Sample("mttx_severity_indicator_incidents", only, 2 * number)
             yield Sample("mttx_severity_indicator_within_target_ratio", only, 1 / number)
     for indicator, seconds in TARGETS.items():
         yield Sample("mttx_indicator_target_seconds", {"indicator": indicator, "statistic": "p95"}, seconds)
@@ -107,7 +110,7 @@ def _counts():
             Sample("mttx_incidents_open", of | {"phase": phase}, 1)
             for phase in ("detected", "acknowledged", "mitigated")
         )
-        for bucket, count in (("300", 1), ("3600", 2), ("+Inf", 3)):
+        for bucket, count in BUCKETS.items():
             for indicator in ("detect", "acknowledge", "mitigate", "resolve"):
                 yield Sample(f"mttx_time_to_{indicator}_seconds_bucket", of | {"le": bucket}, 0, count)
             for stage in ("draft", "final"):
@@ -152,6 +155,7 @@ def _incidents():
 def _operation():
     yield Sample("mttx_webhook_requests_total", SOURCE, 0, 9)
     yield Sample("mttx_webhook_failures_total", SOURCE | {"reason": "payload"}, 0, 1)
+    yield Sample("mttx_webhook_failures_total", SOURCE | {"reason": "busy"}, 0)
     yield Sample("mttx_alerts_ignored_total", SOURCE | {"reason": "severity"}, 0, 1)
     yield Sample("mttx_alerts_truncated_total", SOURCE, 0, 1)
     yield Sample("mttx_last_webhook_timestamp_seconds", SOURCE, NOW - 60)

@@ -8,6 +8,7 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 RATED = re.compile(r"\b(rate|irate|increase|delta|idelta|deriv|resets)\((\w+)\{[^}]*\}\[([^\]]*)\]")
 FOLDS = re.compile(r"(?:max|min|sum|count|topk)\s+(?:without \((?P<without>[^)]*)\)|by \((?P<by>[^)]*)\))\s*$")
+MADE = re.compile(r'count_values [^"]*\("(\w+)"|, "(\w+)", "[^"]*", "\w*", "[^"]*"\)')
 PLAIN_FOLD = re.compile(r"\b(?:max|min|sum|count)\s*$")
 
 
@@ -26,6 +27,11 @@ def selectors(expr):
 
 def grouped_labels(expr):
     return {label.strip() for listed in GROUPING.findall(expr) for label in listed.split(",") if label.strip()}
+
+
+def made_labels(expr):
+    """Give the labels that the expression itself adds, with `count_values` or `label_replace`."""
+    return {label for match in MADE.findall(expr) for label in match if label}
 
 
 def rated(expr):
