@@ -18,7 +18,17 @@ from service.domain.incident import Phase
 from service.domain.policy import Severity
 from tests.dashboards import promql
 from tests.dashboards.catalogue import catalogue, counting
-from tests.dashboards.expressions import FILLED, FOLDER, UIDS, dashboard, expressions, fill, panels, targets
+from tests.dashboards.expressions import (
+    FOLDER,
+    SHARED_OUT,
+    UIDS,
+    as_it_ends,
+    dashboard,
+    expressions,
+    fill,
+    panels,
+    targets,
+)
 from tests.dashboards.month import NOW, input_series
 
 VARIABLES = {"datasource", "job", "severity", "window", "exporter_url"}
@@ -26,11 +36,6 @@ ADDED_BY_PROMETHEUS = {"job", "instance", "pod"}
 EXPORTED_PHASES = set(Phase) - {Phase.DISMISSED}
 ON_DASHBOARDS_WITH_INSTANTS = {"mttx-postmortems", "mttx-timeline"}
 SCRAPED_HOURLY = {"__rate_interval": "4h", "__range": "3d"}
-# Queries that share out the same values by verdict: each may be empty, all together may not.
-SHARED_OUT = {
-    *(f"Time to {verb}" for verb in ("detect", "acknowledge", "resolve")),
-    *(f"Postmortem {stage}{what}" for stage in ("draft", "final") for what in ("", ": on time")),
-}
 
 
 @pytest.fixture(params=UIDS)
@@ -393,11 +398,6 @@ def test_promtool_parses_every_expression(board, promtool):
     ]
     result = promtool(["check", "rules"], {"groups": [{"name": board["uid"], "rules": rules}]})
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def as_it_ends(expr):
-    """Look at the step of a graph that ends now: the one that begins now has not happened."""
-    return expr.replace(f" offset -{FILLED['__interval']}", "")
 
 
 def evaluate(promtool, tests):

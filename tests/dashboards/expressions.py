@@ -19,6 +19,12 @@ FILLED = {
     "__range": "30d",
 }
 
+# Queries that share out the same values by verdict: each may be empty, all of a panel together may not.
+SHARED_OUT = {
+    *(f"Time to {verb}" for verb in ("detect", "acknowledge", "resolve")),
+    *(f"Postmortem {stage}{what}" for stage in ("draft", "final") for what in ("", ": on time")),
+}
+
 VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$([a-zA-Z_]\w*)|\[\[(\w+)\]\]")  # $1 is a group of label_replace
 
 
@@ -49,3 +55,8 @@ def fill(text, **values):
 def expressions(dashboard, **values):
     """Give (panel title, expression) for every query, variables filled with `values` or else with `FILLED`."""
     return [(panel["title"], fill(target["expr"], **values)) for panel, target in targets(dashboard)]
+
+
+def as_it_ends(expr):
+    """Look at the step of a graph that ends now: the one that begins now has not happened."""
+    return expr.replace(f" offset -{FILLED['__interval']}", "")
