@@ -434,6 +434,11 @@ def test_it_cuts_names_of_labels_that_are_too_long():
     assert name == "x" * 4095 + "…"
 
 
+def test_it_keeps_whole_what_is_just_within_the_limits():
+    labels = {"severity": "critical", "long": "x" * 4096, **{f"l{n}": "" for n in range(62)}}
+    assert the_alert(body([{"labels": labels, "annotations": labels}])).labels == labels
+
+
 def test_it_cuts_annotations_that_are_too_long():
     text = the_alert(body([{"annotations": {"summary": "x" * 5000}}])).annotations["summary"]
     assert len(text) == 4096
