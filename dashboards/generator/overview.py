@@ -335,7 +335,7 @@ def gaps():
 def dashboard():
     """Build the dashboard."""
     trends = [(8, trend(indicator)) for indicator in WITH_TARGETS] + [(8, opened())]
-    widths = (4, 4, 5, 5, 6)
+    widths = (3, 3, 6, 6, 6)
     tiles = [(width, tile(indicator)) for width, indicator in zip(widths, WITH_TARGETS, strict=True)]
     return frame(
         "mttx-overview",
