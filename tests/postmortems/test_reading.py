@@ -12,7 +12,7 @@ from service.postmortems.masking import mask, without_code_spans, without_commen
 from service.postmortems.placeholders import has_placeholder, is_not_applicable
 from service.postmortems.reading import LONGEST_FRONT_MATTER, MOST_CELLS, read
 from service.postmortems.timeline import began_at, entries, window
-from service.postmortems.topics import Topic
+from service.postmortems.topics import Topic, topics_of
 from service.postmortems.words import field_name, section_kind
 from tests.postmortems.documents import ENGLISH, FINAL, T0, TOKYO, document, edited, terms
 
@@ -251,3 +251,18 @@ def test_it_has_no_table_without_a_section():
 
 def test_every_line_of_the_right_document_is_prose_or_code():
     assert len(document().prose) == len(document().lines) == len(FINAL.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        (
+            Topic.DETECTION,
+            "アラート発報|発覚|お客様からの申告|利用者から通報|alert fired|paged|discovery|noticed|reported by support",
+        ),
+        (Topic.MITIGATION, "切り戻し|ロールバック|止血|フェイルオーバー|rolled back|drained|failed over|workaround"),
+        (Topic.RECOVERY, "正常化|解消|収束|復旧|fixed|back to normal|restored"),
+    ],
+)
+def test_it_recognizes_the_words_that_teams_use(topic, words):
+    assert [word for word in words.split("|") if topic not in topics_of(f"{word}: x", {})] == []
