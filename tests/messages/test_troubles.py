@@ -7,6 +7,7 @@ import pytest
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
 from tests.builders import at, event
+from tests.messages.loopback import TOKEN
 from tests.messages.site import BOT, GENERIC, INCOMING
 
 OUTAGES = {
@@ -176,6 +177,22 @@ def test_it_asks_every_five_minutes_where_it_is_not_let_in(open_site, way, outco
     site.deliver(20, dispatcher)
     assert len(site.slack.said()) == 3
     assert site.waiting().stopped == 0
+
+
+def test_it_uses_a_corrected_token_at_once(site, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("xoxb-wrong")
+    slack = site.settings.slack.model_copy(update={"token": None, "token_file": file})
+    site.settings = site.settings.model_copy(update={"slack": slack})
+    site.open(detected())
+    site.now = at(1)
+    dispatcher = site.dispatcher()
+    while dispatcher.step():
+        pass
+    assert (site.slack.said(), site.tally.failures) == ([], {"unauthorized": 1})
+    file.write_text(TOKEN)
+    assert dispatcher.step()
+    assert len(site.slack.said()) == 1
 
 
 @pytest.mark.parametrize("word", ["message_not_found", "cant_update_message", "edit_window_closed"])
