@@ -147,8 +147,9 @@ def _escaped(value: Any) -> Any:
 
 
 def _without_secrets(text: str) -> str:
-    """Return a text in one line, without what must not be in a document."""
-    return redact(one_line(text))[0]
+    """Return a text in one line, without what must not be in a document. A space that ends it, or begins it, stays."""
+    before, after = (" " if edge.isspace() else "" for edge in (text[:1], text[-1:]))
+    return f"{before}{redact(one_line(text))[0]}{after if text.strip() else ''}"
 
 
 def _code(text: str) -> Markdown:
