@@ -27,7 +27,7 @@ def run(tmp_path, monkeypatch, grafana):
         environ = {
             "MTTX_GRAFANA_URL": grafana.url,
             "MTTX_GRAFANA_TOKEN_FILE": "token",
-            "MTTX_GRAFANA_TIMEOUT": "2s",
+            "MTTX_GRAFANA_TIMEOUT": "10s",
             "MTTX_TOKENS_FILE": "/nowhere",
         } | environ
         admin = ["--admin-password-file", password] if password else []
@@ -58,13 +58,13 @@ def test_it_makes_an_account_and_a_token_that_works(run, grafana, tmp_path):
 
 
 def test_it_writes_the_token_for_its_owner_only_and_leaves_nothing_beside_it(run, tmp_path):
-    run()
+    assert run()[0] == 0
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["password", "token"]
 
 
 def test_it_does_nothing_again_and_needs_no_password_for_that(run, grafana, tmp_path):
-    run()
+    assert run()[0] == 0
     before, requests = (tmp_path / "token").read_text(), len(made(grafana))
     code, output = run(password="not there")
     assert (code, (tmp_path / "token").read_text()) == (0, before)
@@ -74,7 +74,7 @@ def test_it_does_nothing_again_and_needs_no_password_for_that(run, grafana, tmp_
 
 
 def test_it_makes_a_new_token_where_the_old_one_was_taken_away(run, grafana, tmp_path):
-    run()
+    assert run()[0] == 0
     old = (tmp_path / "token").read_text().strip()
     grafana.delete_token(old)
     code, output = run()

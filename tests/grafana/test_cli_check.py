@@ -19,7 +19,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(url, *arguments, token=TOKEN):
-        environ = {"MTTX_GRAFANA_URL": url, "MTTX_GRAFANA_TOKEN": token, "MTTX_GRAFANA_TIMEOUT": "2s"}
+        environ = {"MTTX_GRAFANA_URL": url, "MTTX_GRAFANA_TOKEN": token, "MTTX_GRAFANA_TIMEOUT": "10s"}
         result = CliRunner().invoke(main, ["grafana", *arguments], env=environ)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result.exit_code, result.output
