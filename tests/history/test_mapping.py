@@ -104,6 +104,7 @@ FIELDS = {
         ("a.c[0].d", 2),
         ("a.c[-1].d", 3),
         ("a.c[2].d", None),
+        ("a.c[-2].d", 2),
         ("a.c[-3].d", None),
         ("times[type.name=acked].at", "x"),
         ("times[type.name=Resolved].at", ("y", "z")),

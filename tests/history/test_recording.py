@@ -180,6 +180,16 @@ def test_an_import_after_the_webhook_merged_changes_nothing_about_it(house):
     assert [event.kind for event in house.get(1).events].count(K.MERGED) == 1
 
 
+def test_a_persons_acknowledgement_in_a_later_file_counts_beside_a_machines(house):
+    line = {"id": "P1", "service": {}, "created_at": "2026-11-25T20:00:00Z", "status": "acknowledged"}
+    machine = {"at": "2026-11-25T20:01:00Z", "acknowledger": {"type": "service_reference"}}
+    person = {"at": "2026-11-25T20:20:00Z", "acknowledger": {"type": "user_reference"}}
+    take(house, json.dumps({**line, "acknowledgements": [machine]}), form=Format.PAGERDUTY)
+    assert Milestone.ACKNOWLEDGED not in house.get(1).incident.milestones
+    take(house, json.dumps({**line, "acknowledgements": [machine, person]}), form=Format.PAGERDUTY)
+    assert house.get(1).incident.milestones[Milestone.ACKNOWLEDGED].minute == 20
+
+
 def test_it_joins_what_alertmanager_told_of_under_the_same_name(house):
     firing = replace(alert(), aliases=("group-1",))
     house.send(firing)

@@ -71,6 +71,36 @@ def test_it_says_who_resolved(resolved_by, source):
     assert past.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("acknowledged_by", "seconds"),
+    [("", 600), ("human", 600), ("User 123", 600), ("automation", None), ("System", None), ("alerts", None)],
+)
+def test_a_machines_acknowledgement_is_nobodys_response(acknowledged_by, seconds):
+    line = f"1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,{acknowledged_by},2026-10-01T10:00:00Z"
+    past = one("key,detected_at,acknowledged_at,acknowledged_by,resolved_at", line)
+    found = incident(past)
+    response = found.milestones.get(Milestone.ACKNOWLEDGED)
+    assert (response and (response - found.milestones[Milestone.DETECTED]).total_seconds()) == seconds
+    assert found.resolution_source == ("human" if seconds else "alerts")
+    assert [e.occurred_at.minute for e in past.events if e.kind is K.ACKNOWLEDGED] == [10]  # on the timeline
+
+
+@pytest.mark.parametrize(
+    ("dismissed_at", "resolved_at", "minute"),
+    [("2026-10-01T09:30:00Z", "2026-10-01T09:40:00Z", 30), ("", "2026-10-01T09:40:00Z", 40), ("", "", 10)],
+)
+def test_a_merge_takes_the_place_of_the_end(dismissed_at, resolved_at, minute):
+    line = f"1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,{dismissed_at},{resolved_at},2"
+    past = one("key,detected_at,acknowledged_at,dismissed_at,resolved_at,merged_into", line)
+    assert {e.kind: e.occurred_at.minute for e in past.events} == {K.DETECTED: 0, K.ACKNOWLEDGED: 10, K.MERGED: minute}
+    assert not past.at_first
+
+
+def test_an_incident_is_not_merged_into_itself():
+    line = "1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,1"
+    assert "own key" in bad("key,detected_at,dismissed_at,merged_into", line)
+
+
 def test_a_word_for_a_machine_that_is_misspelt_is_warned_about():
     line = "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z,automaton"
     assert "for a machine write automation" in one("key,detected_at,resolved_at,resolved_by", line).warnings[0]
@@ -163,6 +193,8 @@ def test_a_commander_counts_from_the_acknowledgement_and_not_from_the_start():
     alone = one(header, f"{line},")
     assert Milestone.ACKNOWLEDGED not in incident(alone).milestones
     assert "commander is left out" in alone.warnings[0]
+    machine = one(f"{header},acknowledged_by", f"{line},2026-10-01T09:10:00Z,automation")
+    assert not [e for e in machine.events if e.kind is K.ROLE_ASSIGNED]
 
 
 def test_a_note_goes_to_the_timeline():

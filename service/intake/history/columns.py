@@ -31,6 +31,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("started_at", "When the impact began. Leave it out where nobody knows.", EventKind.STARTED),
     Column("detected_at", "When it was noticed. Needed.", EventKind.DETECTED),
     Column("acknowledged_at", "When the first person acted.", EventKind.ACKNOWLEDGED),
+    Column("acknowledged_by", "As resolved_by. Default: human; a machine's acknowledgement is nobody's response."),
     Column("acknowledge_seconds", "Instead of acknowledged_at: seconds since detected_at."),
     Column("mitigated_at", "When the impact was contained.", EventKind.MITIGATED),
     Column("resolved_at", "When it was over.", EventKind.RESOLVED, ends=True),

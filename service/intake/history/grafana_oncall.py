@@ -27,8 +27,10 @@ def _row(told: Mapping[str, Any]) -> dict[str, Any]:
         "resolved_at": told.get("resolved_at"),
         "labels": labels,
     }
-    if told.get("acknowledged_by", "unsaid") is not None:
-        row["acknowledged_at"] = told.get("acknowledged_at")
+    row["acknowledged_at"] = told.get("acknowledged_at")
+    if "acknowledged_by" in told:
+        source = ResolutionSource.AUTOMATION if told["acknowledged_by"] is None else ResolutionSource.HUMAN
+        row["acknowledged_by"] = source.value
     if "resolved_by" in told:
         source = ResolutionSource.ALERTS if told["resolved_by"] is None else ResolutionSource.HUMAN
         row["resolved_by"] = source.value

@@ -42,8 +42,10 @@ def _row(told: Mapping[str, Any]) -> dict[str, Any]:
         "labels": {name: value for name in ("entity", "source") if isinstance(value := get(name), str)},
     }
     acknowledged, closed = _seconds(get("report.ackTime")), _seconds(get("report.closeTime"))
-    if acknowledged is not None and _name(get("report.acknowledgedBy")) != _MACHINE:
-        row["acknowledge_seconds"] = acknowledged
+    if acknowledged is not None:
+        machine = _name(get("report.acknowledgedBy")) == _MACHINE
+        source = ResolutionSource.AUTOMATION if machine else ResolutionSource.HUMAN
+        row |= {"acknowledge_seconds": acknowledged, "acknowledged_by": source.value}
     if closed is not None:
         person = "@" in _name(get("report.closedBy"))
         source = ResolutionSource.HUMAN if person else ResolutionSource.ALERTS

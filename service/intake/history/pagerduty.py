@@ -46,23 +46,33 @@ def _rest(record: Record, entries: Sequence[Fields]) -> tuple[Record, tuple[str,
         "title": told.get("title") or told.get("summary"),
         "severity": reach(told, "priority.summary") or reach(told, "priority.name"),
         "detected_at": told.get("created_at"),
-        "acknowledged_at": _first(e for e in entries if _kind(e) == "acknowledge" and _is_person(e.get("agent"))),
         "labels": {"service": name} if isinstance(name := reach(told, "service.summary"), str) else {},
     }
-    if row["acknowledged_at"] is None and isinstance(told.get("acknowledgements"), list):
-        people = (e for e in told["acknowledgements"] if isinstance(e, Mapping) and _is_person(e.get("acknowledger")))
-        row["acknowledged_at"] = _first(people, "at")
+    row |= _acknowledgement(told, entries)
     if told.get("status", "resolved") == "resolved":
         at, agent = _resolution(told, entries)
-        if reach(told, "resolve_reason.type") == MERGED:
-            row |= {
-                "dismissed_at": at or told.get("created_at"),
-                "merged_into": reach(told, "resolve_reason.incident.id"),
-            }
+        target = reach(told, "resolve_reason.incident.id")
+        if reach(told, "resolve_reason.type") == MERGED and target != told.get("id"):
+            row |= {"dismissed_at": at or told.get("created_at"), "merged_into": target}
         elif at is not None:
             row |= {"resolved_at": at, "resolved_by": _by(_is_person(agent))}
     key = told.get("incident_key")
     return Record(record.where, row), (key,) if isinstance(key, str) and 0 < len(key) <= 200 else ()
+
+
+def _acknowledgement(told: Fields, entries: Sequence[Fields]) -> dict[str, Any]:
+    """Return the first acknowledgement by a person, else that of a machine, with who made it."""
+    listed = told.get("acknowledgements")
+    acknowledgements = [e for e in listed if isinstance(e, Mapping)] if isinstance(listed, list) else []
+    made = [(e.get("created_at"), e.get("agent")) for e in entries if _kind(e) == "acknowledge"]
+    made += [(e.get("at"), e.get("acknowledger")) for e in acknowledgements]
+    times = [(at, _is_person(agent)) for at, agent in made if isinstance(at, str)]
+    if not times:
+        return {}
+    by_person = any(person for _, person in times)
+    at = min(at for at, person in times if person is by_person)  # all are written alike, so that they sort as text
+    source = ResolutionSource.HUMAN if by_person else ResolutionSource.AUTOMATION
+    return {"acknowledged_at": at, "acknowledged_by": source.value}
 
 
 def _resolution(told: Fields, entries: Sequence[Fields]) -> tuple[Any, Any]:
@@ -106,11 +116,6 @@ def _kind(entry: Fields) -> str:
 
 def _is_person(agent: Any) -> bool:
     return isinstance(agent, Mapping) and agent.get("type") in PEOPLE
-
-
-def _first(entries: Iterable[Fields], name: str = "created_at") -> str | None:
-    """Return the earliest time; PagerDuty writes all of them alike, so that they sort as text."""
-    return min((at for e in entries if isinstance(at := e.get(name), str)), default=None)
 
 
 def _by(person: bool) -> str:

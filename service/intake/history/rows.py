@@ -21,8 +21,7 @@ from service.intake.reasons import Source
 
 _RESERVED = {"alias", "mttx", "prometheus", "reconciled"}
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
-_PEOPLE = (EventKind.ACKNOWLEDGED, EventKind.MITIGATED)
-_RESOLVERS = {
+_ACTORS = {
     **{source.value: source for source in ResolutionSource if source is not ResolutionSource.STALE},
     "person": ResolutionSource.HUMAN,
     "user": ResolutionSource.HUMAN,
@@ -55,6 +54,8 @@ class _Row:
         if not self._key:
             raise wrong("key", "is missing: what is the incident called? Map a column of yours with --map YOURS=key")
         self._merged_into = cells.text(record.fields, "merged_into", 150)
+        if self._merged_into == self._key:
+            raise wrong("merged_into", "is the incident's own key; name the incident that goes on")
         self._times = self._read_times()
 
     def past(self) -> Past:
@@ -69,7 +70,7 @@ class _Row:
             events=events,
             at_first=tuple(self._at_first(incident)),
             aliases=self._aliases,
-            warnings=tuple(self._warnings),
+            warnings=tuple(dict.fromkeys(self._warnings)),
             merged_into=self._merged_into,
         )
 
@@ -111,7 +112,10 @@ class _Row:
             if kind is EventKind.DETECTED:
                 yield self._event(kind, at, data={INCIDENT_KEY: self._key}, **self._about())
             else:
-                yield self._event(kind, at, data=self._data(kind))
+                data = self._data(kind)
+                is_machine = kind is EventKind.ACKNOWLEDGED and bool(data)
+                # an id of its own, so that a person's acknowledgement in a later file is not taken for the same
+                yield self._event(kind, at, name="acknowledged_automated" if is_machine else "", data=data)
         yield from self._commander()
         if note := cells.text(self._fields, "note", 4096):
             yield self._event(EventKind.NOTE, max(self._times.values()), data={"text": note})
@@ -148,6 +152,8 @@ class _Row:
 
     def _data(self, kind: EventKind) -> dict[str, Any]:
         match kind:
+            case EventKind.ACKNOWLEDGED:
+                return self._acknowledgement()
             case EventKind.RESOLVED:
                 return self._resolution()
             case EventKind.MERGED:
@@ -158,9 +164,14 @@ class _Row:
             case _:
                 return {}
 
+    def _acknowledgement(self) -> dict[str, Any]:
+        """Return who acknowledged: a person, unless the line names a machine, which is nobody's response."""
+        actor = self._actor("acknowledged_by")
+        return {"automated": True} if actor in (ResolutionSource.AUTOMATION, ResolutionSource.ALERTS) else {}
+
     def _resolution(self) -> dict[str, Any]:
-        """Say who ended it. A person's end counts as a first response, so that it is not taken for granted."""
-        match self._resolution_source():
+        """Return who resolved it. A person's end counts as a first response, so that it is not taken for granted."""
+        match self._actor("resolved_by") or self._likely_resolver():
             case ResolutionSource.AUTOMATION:
                 return {"automated": True}
             case ResolutionSource.ALERTS:
@@ -168,22 +179,27 @@ class _Row:
             case _:
                 return {}
 
-    def _resolution_source(self) -> ResolutionSource:
-        """Read who resolved it; a name that is none of the words for machines is a person's."""
-        name = cells.name_of(self._fields, "resolved_by").casefold().removesuffix("_reference")
+    def _likely_resolver(self) -> ResolutionSource:
+        people = EventKind.MITIGATED in self._times or (
+            EventKind.ACKNOWLEDGED in self._times and not self._acknowledgement()
+        )
+        return ResolutionSource.HUMAN if people else ResolutionSource.ALERTS
+
+    def _actor(self, column: str) -> ResolutionSource | None:
+        """Read who did it; a name that is none of the words for machines is a person's."""
+        name = cells.name_of(self._fields, column).casefold().removesuffix("_reference")
         if not name:
-            by_people = any(kind in self._times for kind in _PEOPLE)
-            return ResolutionSource.HUMAN if by_people else ResolutionSource.ALERTS
-        if name not in _RESOLVERS and (likely := get_close_matches(name, _RESOLVERS, 1, 0.8)):
-            self._warnings.append(f"resolved_by counts as a person's name; for a machine write {likely[0]}")
-        return _RESOLVERS.get(name, ResolutionSource.HUMAN)
+            return None
+        if name not in _ACTORS and (likely := get_close_matches(name, _ACTORS, 1, 0.8)):
+            self._warnings.append(f"{column} counts as a person's name; for a machine write {likely[0]}")
+        return _ACTORS.get(name, ResolutionSource.HUMAN)
 
     def _commander(self) -> Iterator[Event]:
         name = cells.text(self._fields, "commander", 200)
         if not name:
             return
-        if EventKind.ACKNOWLEDGED not in self._times:
-            self._warnings.append("commander is left out: without acknowledged_at nobody knows since when")
+        if EventKind.ACKNOWLEDGED not in self._times or self._acknowledgement():
+            self._warnings.append("commander is left out: without a person's acknowledged_at nobody knows since when")
             return
         at = self._times[EventKind.ACKNOWLEDGED]
         yield self._event(EventKind.ROLE_ASSIGNED, at, data={"role": Role.COMMANDER.value, "name": name})
