@@ -218,6 +218,8 @@ def _started(events: Sequence[Event], episodes: Sequence[Episode]) -> datetime |
 
 
 def _is_first_response(event: Event) -> bool:
+    if event.data.get("automated") is True:
+        return False
     match event.kind:
         case EventKind.ACKNOWLEDGED | EventKind.MITIGATED:
             return True
