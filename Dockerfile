@@ -2,17 +2,21 @@
 # Runs as any user and with a read-only root (--read-only); only /data is written to.
 
 FROM python:3.13-slim-trixie AS build
-ENV PIP_CONSTRAINT=/src/constraints.txt \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY requirements-build.txt requirements-image.txt pyproject.toml README.md LICENSE ./
 COPY service service
 COPY dashboards dashboards
 COPY alert_rules alert_rules
 # Compiled by content instead of by time: the same sources give the same files, and a start compiles nothing.
+# Everything that is fetched is checked by its hash; the wheel is built by what was fetched so, and brings nothing along.
 RUN python -m venv /opt/mttx \
- && /opt/mttx/bin/pip install --no-compile '.[postgresql]' \
+ && /opt/mttx/bin/pip install --no-compile --no-deps --require-hashes --requirement requirements-image.txt \
+ && python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-deps --require-hashes --requirement requirements-build.txt \
+ && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . \
+ && /opt/mttx/bin/pip install --no-compile --no-deps /opt/wheels/*.whl \
  && /opt/mttx/bin/pip uninstall --yes --quiet pip \
  && python -m compileall -q -f --invalidation-mode unchecked-hash /opt/mttx
 

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench torture fuzz audit sbom format servers clean
+.PHONY: help run test check bench torture fuzz audit sbom format servers pins clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,9 +70,9 @@ fuzz: $(VENV)/.dev  ## Coverage-guided fuzzing of every parser (FUZZ_SECONDS eac
 	$(BIN)/python -m tests.hostile.fuzz $(FUZZ_SECONDS)
 
 # A virtual environment of its own: these tools have dependencies that nothing else here needs.
-$(VENV)-audit/.audit: pyproject.toml constraints.txt
+$(VENV)-audit/.audit: requirements-audit.txt
 	$(PYTHON) -m venv $(VENV)-audit
-	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip-audit cyclonedx-bom
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement requirements-audit.txt
 	@touch $@
 
 audit: $(VENV)-audit/.audit  ## Ask for known vulnerabilities of what is pinned; fails where nobody could be asked
@@ -81,10 +81,21 @@ audit: $(VENV)-audit/.audit  ## Ask for known vulnerabilities of what is pinned;
 
 sbom: $(VENV)-audit/.audit  ## Write the bill of materials of an installation to dist/sbom.cdx.json (CycloneDX)
 	rm -rf $(VENV)-shipped && $(PYTHON) -m venv $(VENV)-shipped && mkdir -p dist
-	$(VENV)-shipped/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt '.[postgresql]'
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement requirements-build.txt
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/wheel .
+	$(VENV)-shipped/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement requirements-image.txt
+	$(VENV)-shipped/bin/python -m pip --disable-pip-version-check install --quiet --no-deps dist/wheel/*.whl
+	rm -rf dist/wheel
 	$(VENV)-shipped/bin/python -m pip --disable-pip-version-check uninstall --quiet --yes pip setuptools
 	$(VENV)-audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-format JSON --output-file dist/sbom.cdx.json $(VENV)-shipped/bin/python
 
+# An environment of its own, without hashes: they are what it is for. constraints.txt says which versions.
+pins: $(VENV)/.dev  ## Write requirements-*.txt: the pins with the hashes of their files, for the image, CI and releases
+	$(PYTHON) -m venv $(VENV)-pins
+	$(VENV)-pins/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt \
+	  build editables hatchling hatch-fancy-pypi-readme pip-audit cyclonedx-bom
+	$(VENV)-pins/bin/python .ci/pins.py $(VENV)/lib/python3*/site-packages $(VENV)-pins/lib/python3*/site-packages
+
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-shipped .mypy_cache .ruff_cache .pytest_cache .coverage* .import_linter_cache
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-pins $(VENV)-shipped .mypy_cache .ruff_cache .pytest_cache .coverage* .import_linter_cache

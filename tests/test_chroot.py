@@ -30,7 +30,7 @@ def test_it_gives_each_step_the_variables_that_were_set_before(reader):
     build, image = reader.stages(DOCKERFILE)
     *_, (_, command, env) = build.steps
     assert command.startswith("python -m venv /opt/mttx  && /opt/mttx/bin/pip install")
-    assert env["PIP_CONSTRAINT"] == "/src/constraints.txt"
+    assert env["PIP_NO_CACHE_DIR"] == "1"
     assert env["PWD"] == "/src"
     assert image.env["PATH"].startswith("/opt/mttx/bin:/usr/local/bin:")
 

@@ -1,0 +1,49 @@
+"""What is installed in the image, in CI and in releases is checked by its hash, from files that the pins generate."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = ("requirements-image.txt", "requirements-dev.txt", "requirements-build.txt", "requirements-audit.txt")
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def pinned():
+    pairs = (line.partition("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, _, version in pairs}
+
+
+def entries(name):
+    text = (ROOT / name).read_text().replace(" \\\n", " ")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_package_is_one_of_the_pins_and_has_hashes(name):
+    versions = pinned()
+    for entry in entries(name):
+        requirement, *hashes = entry.split()
+        package, _, version = requirement.partition("==")
+        assert versions[package] == version, f"{package}: run `make pins`"
+        assert hashes
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_address_of_an_index_is_in_it(name):
+    assert "://" not in (ROOT / name).read_text()
+
+
+def test_the_pins_themselves_have_no_hashes_since_they_constrain_editable_installs():
+    assert "--hash" not in (ROOT / "constraints.txt").read_text()
+
+
+@pytest.mark.parametrize("path", [ROOT / "Dockerfile", ROOT / ".ci/run", *WORKFLOWS], ids=lambda path: path.name)
+def test_pip_fetches_nothing_without_a_hash(path):
+    text = path.read_text().replace("\\\n", " ")
+    for command in re.findall(r"pip (?:[\w=-]+ )*install [^&\n]+", text):
+        fetches_nothing = re.search(r"--no-deps (?:--no-build-isolation )?(?:--editable \.|\S*\.whl)", command)
+        assert "--require-hashes" in command or fetches_nothing, command
+        assert "--no-deps" in command, command
