@@ -32,7 +32,7 @@ from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
 from service.metrics.tally import Tally
-from service.recorder.commands import CloseStale, Command, PruneDeliveries
+from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings import Settings, load, load_tokens
@@ -41,7 +41,7 @@ from service.web.configured import sources_of
 from service.web.parts import Parts
 from service.web.rate import Rate
 
-UPKEEP_SECONDS = 30.0
+UPKEEP_SECONDS = 10.0
 
 
 def now() -> datetime:
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     delivered = [DeliveryCollector(deliveries)] if targets else []
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
     inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
-    upkeep = Upkeep(recorder, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
+    upkeep = Upkeep(recorder, store, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
     app = Flask("mttx-exporter", static_folder=None)
     web.install(
         app,
@@ -134,6 +134,7 @@ def _last_heard(store: Store) -> dict[str, datetime]:
 
 
 def _due(settings: Settings, at: datetime) -> Iterable[Command]:
+    yield Settle(at)
     if settings.close_stale:
         yield CloseStale(at)
     yield PruneDeliveries(at - settings.retention.raw)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from service.domain.episodes import Episode
+from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Statistic, Target, WeeklyReview
 from service.recorder.commands import Delivery
@@ -57,7 +57,13 @@ def event(kind: EventKind, minutes: float = 0, **fields: Any) -> Event:
 
 
 def observation(
-    starts: float = 0, ends: float | None = None, *, fingerprint: str = "f1", group: str = "g1", stale: bool = False
+    starts: float = 0,
+    ends: float | None = None,
+    *,
+    fingerprint: str = "f1",
+    group: str = "g1",
+    stale: bool = False,
+    peer: str = "",
 ) -> Observation:
     return Observation(
         source="alertmanager",
@@ -66,6 +72,25 @@ def observation(
         starts_at=at(starts),
         ends_at=None if ends is None else at(ends),
         stale=stale,
+        peer=peer,
+    )
+
+
+def report(
+    starts: float = 0,
+    ends: float | None = None,
+    *,
+    received: float = 600,
+    last: float | None = None,
+    onset: float | None = None,
+    **fields: Any,
+) -> AlertReport:
+    """What a sender reported, received once unless `last` says otherwise."""
+    return AlertReport(
+        observation=observation(starts, ends, **fields),
+        first_received=at(received),
+        last_received=at(received if last is None else last),
+        onset_at=None if onset is None else at(onset),
     )
 
 
@@ -77,11 +102,12 @@ def alert(
     group: str = "g1",
     severity: Severity = Severity.SEV_2,
     onset: float | None = None,
+    peer: str = "",
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> Alert:
     return Alert(
-        observation=observation(starts, ends, fingerprint=fingerprint, group=group),
+        observation=observation(starts, ends, fingerprint=fingerprint, group=group, peer=peer),
         name="CheckoutErrors",
         severity=severity,
         labels={"alertname": "CheckoutErrors", **(labels or {})},

@@ -57,6 +57,15 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if not item.get_closest_marker("torture")]
 
 
+@pytest.fixture(autouse=True)
+def umask():
+    """Take back what a command run within a test did to the files of all later ones."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Measure nothing in the tests of UNMEASURED, their fixtures included."""

@@ -13,7 +13,7 @@ from service import app as composition
 from service.app import create_app, now, policy_of, reading_of
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic, Target
 from service.metrics.catalogue import BY_NAME, METRICS
-from service.recorder.commands import CloseStale, PruneDeliveries
+from service.recorder.commands import CloseStale, PruneDeliveries, Settle
 from service.settings import Settings, SettingsError
 from service.store import StoreRefused
 from tests.builders import policy
@@ -72,7 +72,7 @@ def test_it_takes_an_alert_through_its_life(start):
     assert (answer.status_code, answer.json["incidents"]) == (200, [{"id": "INC-1", "phase": "detected"}])
     acknowledged = {"kind": "acknowledged", "occurred_at": stamp(25)}
     assert client.post("/api/v1/incidents/INC-1/events", json=acknowledged).status_code == 201
-    resolved = firing(status="resolved", endsAt=stamp(10))
+    resolved = firing(status="resolved", endsAt=stamp(16))
     resolved["alerts"][0]["startsAt"] = client.get("/api/v1/incidents/INC-1").json["alerts"][0]["starts_at"]
     assert client.post("/webhooks/alertmanager", json=resolved).json["incidents"] == [
         {"id": "INC-1", "phase": "resolved"}
@@ -81,7 +81,7 @@ def test_it_takes_an_alert_through_its_life(start):
     severity = ("incident_severity", "SEV-2")
     assert found["mttx_time_to_resolve_seconds_count", frozenset([severity])] == 1
     mean = [("indicator", "resolve"), ("window", "7d"), ("statistic", "mean"), severity]
-    assert found["mttx_severity_indicator_seconds", frozenset(mean)] == pytest.approx(20 * 60, abs=2)
+    assert found["mttx_severity_indicator_seconds", frozenset(mean)] == pytest.approx(14 * 60, abs=2)
     assert client.get("/api/v1/indicators?window=7d").json["indicators"] != []
 
 
@@ -165,7 +165,8 @@ def test_it_reads_the_clock_in_utc():
 
 def test_it_forgets_bodies_in_time_and_closes_stale_incidents_only_where_asked():
     moment = now()
-    assert list(composition._due(Settings(), moment)) == [PruneDeliveries(moment - timedelta(days=90))]
+    pruning = PruneDeliveries(moment - timedelta(days=90))
+    assert list(composition._due(Settings(), moment)) == [Settle(moment), pruning]
     assert CloseStale(moment) in composition._due(Settings(close_stale=True), moment)
 
 

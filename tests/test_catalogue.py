@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic
+from service.domain.recovery import ResolutionSource
 from service.intake.reasons import Failure, Source
 from service.settings import Settings
 from tests.dashboards.catalogue import METRICS, catalogue, counting, series_of

@@ -226,6 +226,7 @@ def _show(told: Any, output: str) -> None:
         print_json(told)
     else:
         tables.print_line(told)
+        tables.print_warnings(told)
 
 
 def _label(text: str) -> tuple[str, str]:

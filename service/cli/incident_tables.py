@@ -35,12 +35,19 @@ def print_list(incidents: Sequence[Told], more: bool) -> None:
         click.echo("There are more; --limit shows up to 1000.", err=True)
 
 
+def print_warnings(incident: Told) -> None:
+    """Print what is unlikely about the times of an incident."""
+    for warning in incident.get("warnings", ()):
+        click.echo(f"warning: {warning}", err=True)
+
+
 def print_incident(incident: Told, timeline: Told) -> None:
     """Print all of one incident; times in the zone of the service."""
     zone = ZoneInfo(timeline["timezone"])
     print_line(incident)
     if incident["merged_into"]:
         click.echo(f"merged into {incident['merged_into']}")
+    print_warnings(incident)
     milestones = _table("Milestone", f"Time ({zone.key})")
     for name, at in incident["milestones"].items():
         milestones.add_row(name, _in(at, zone))

@@ -8,8 +8,9 @@ from service.demo.quarter import INTO, SOURCE, Step
 from service.domain.events import EventKind
 from service.domain.policy import Policy
 from service.domain.totals import bounds
-from service.recorder.apply import Application, wanted
+from service.recorder.apply import Application, Due, received_at, wanted
 from service.recorder.commands import AppendEvent, Command, Delivery, KeyedEvent, RecordAlerts, RecordEvents
+from service.recorder.settling import settle
 from service.store import Store
 
 CHUNK = 200
@@ -23,12 +24,15 @@ def play(store: Store, policy: Policy, steps: Sequence[Step]) -> int:
         for first in range(0, len(steps), CHUNK):
             chunk = steps[first : first + CHUNK]
             commands = [command for step in chunk if (command := _command(step, ids)) is not None]
-            ledger = transaction.load(wanted(commands, []), policy.reopen_window)
-            application = Application(ledger, policy, limits)
+            settled = settle(transaction, policy, limits, received_at(commands))
+            ledger = transaction.load(wanted(commands, Due()), policy.reopen_window)
+            for one in settled:
+                ledger.count(one.added, one.incident_id, one.at)
+            application = Application(ledger, policy, limits, Due())
             for step in chunk:
                 command = _command(step, ids)
                 assert command is not None  # noqa: S101 - the first step of each story opens it
-                outcomes = application.apply(command, [])
+                outcomes = application.apply(command)
                 ids.setdefault(step.story, outcomes[0].incident_id)
             transaction.save(ledger)
     return len(ids)

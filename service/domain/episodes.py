@@ -1,12 +1,12 @@
-"""From what was observed of alerts to firings, and from firings to incidents; right in whatever order news arrives.
+"""From what was reported of one alert to its episodes, right in whatever order the reports arrive.
 
-An episode is one firing of one alert. Episodes of an alert group that overlap or follow each other within the reopen
-window belong to one incident. Both are computed from all that is known by time, never from the order of arrival.
+An episode is one firing of one alert. Which of them make an incident, `service.domain.grouping` says.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from service.domain.events import Observation
 from service.domain.policy import Severity
@@ -16,7 +16,11 @@ UNASSIGNED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """One firing of one alert: `starts_at` to `ends_at`, None while it fires. `stale` marks an end nobody reported."""
+    """One firing of one alert: `starts_at` to `ends_at`, None while it fires.
+
+    `stale` marks an end that was assumed because no report came any more. `end_unknown`: the alert fired again without
+    an end in between (it cleared while it was silenced), and `ends_at` is its last known start, for grouping only.
+    """
 
     id: int
     source: str
@@ -27,114 +31,155 @@ class Episode:
     severity: Severity
     incident_id: int
     stale: bool = False
+    end_unknown: bool = False
     onset_at: datetime | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     generator_url: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertReport:
+    """What a sender reported of an alert, and when it was received, for the first time and for the last.
+
+    Repeats move `last_received` only where it can matter (`service.recorder.alerts`). `onset_at` as in `Alert`.
+    """
+
+    observation: Observation
+    first_received: datetime
+    last_received: datetime
+    onset_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of firing and the observations it was computed from, the earliest first."""
+    """A stretch of firing and the reports it was computed from, the earliest first; the rest as in `Episode`."""
 
     starts_at: datetime
     ends_at: datetime | None
     stale: bool
-    observations: tuple[Observation, ...]
+    end_unknown: bool
+    onset_at: datetime | None
+    reports: tuple[AlertReport, ...]
 
 
-def spans(observations: Iterable[Observation]) -> list[Span]:
-    """Merge the observations of one alert (one source, one fingerprint) into its firings, earliest first.
+def spans(reports: Iterable[AlertReport], window: timedelta) -> list[Span]:
+    """Merge the reports of one alert (one source, one fingerprint) into its episodes, the earliest first.
 
-    A start at or before the end of the current firing belongs to it: it may be a late duplicate, or the same firing
-    that Alertmanager reports with another start. Of several ends the earliest counts, and a reported end counts before
-    an assumed one. Source: Alertmanager `alert/alert.go` Merge; issues 4008 (late firing) and 1899 (repeated resolved).
-    What says only when it ended (`is_end_only`) never begins a firing: it ends the one before it, or waits for it.
+    A start at or before the end of an episode belongs to it, and so does one within `window` behind the latest start of
+    an episode whose end nobody reported. A later start without an end in between begins another: the first one's end
+    is unknown. Of several reported ends the latest counts, unless its sender took it back (`_taken_back`); a reported
+    end counts before an assumed one. What says only when it ended (`is_end_only`) never begins an episode: it ends the
+    one before it, or waits for it. Source: Alertmanager `alert/alert.go` Merge; its issues 4008, 1899, 952, 226.
     """
-    merged: list[Span] = []
-    for seen in sorted(observations, key=lambda o: (o.starts_at, o.ends_at is None, o.ends_at or o.starts_at, o.stale)):
-        current = merged[-1] if merged else None
-        if seen.is_end_only and (current is None or current.starts_at >= seen.starts_at):
+    firings: list[_Firing] = []
+    for report in sorted(reports, key=_by_time):
+        observation = report.observation
+        current = firings[-1] if firings else None
+        if observation.is_end_only and (current is None or not current.takes_end(observation.starts_at, window)):
             continue
-        if current is None or (
-            current.ends_at is not None and seen.starts_at > current.ends_at and not seen.is_end_only
-        ):
-            merged.append(Span(seen.starts_at, seen.ends_at, seen.stale, (seen,)))
+        if current is not None and (observation.is_end_only or current.takes_start(observation.starts_at, window)):
+            current.add(report)
         else:
-            ends_at, stale = _earlier_end((current.ends_at, current.stale), (seen.ends_at, seen.stale))
-            merged[-1] = Span(current.starts_at, ends_at, stale, (*current.observations, seen))
-    return merged
+            firings.append(_Firing(report))
+    ends = [firing.end(following) for firing, following in zip_longest(firings, firings[1:])]
+    onsets = _onsets(firings, [at for at, _, _ in ends])
+    return [
+        Span(firing.starts_at, ends_at, stale, end_unknown, onset_at, tuple(firing.reports))
+        for firing, (ends_at, stale, end_unknown), onset_at in zip(firings, ends, onsets, strict=True)
+    ]
 
 
-def _earlier_end(
-    one: tuple[datetime | None, bool], other: tuple[datetime | None, bool]
-) -> tuple[datetime | None, bool]:
-    ends = [(stale, at) for at, stale in (one, other) if at is not None]
-    if not ends:
-        return None, False
-    stale, at = min(ends)
-    return at, stale
+def _by_time(report: AlertReport) -> tuple[datetime, bool, datetime, bool]:
+    seen = report.observation
+    return seen.starts_at, seen.ends_at is None, seen.ends_at or seen.starts_at, seen.stale
 
 
-def clusters(episodes: Sequence[Episode], closed_at: Mapping[int, datetime], window: timedelta) -> list[list[Episode]]:
-    """Split the episodes of one alert group into incidents, earliest first.
+class _Firing:
+    """The reports that are about the same firing, added in order of their starts."""
 
-    `closed_at` holds the instant at which people closed an incident (by its id): a firing that goes on behind it no
-    longer holds the incident together, so that what starts later than `window` after the closing is a new incident.
+    def __init__(self, report: AlertReport) -> None:
+        self.starts_at = self.latest_start = report.observation.starts_at
+        self.reported_end: datetime | None = None
+        self.reports: list[AlertReport] = []
+        self.add(report)
+
+    def add(self, report: AlertReport) -> None:
+        observation = report.observation
+        self.reports.append(report)
+        if not observation.is_end_only:
+            self.latest_start = observation.starts_at
+        if observation.ends_at is not None and not observation.stale:
+            self.reported_end = max(observation.ends_at, self.reported_end or observation.ends_at)
+
+    def takes_start(self, starts_at: datetime, window: timedelta) -> bool:
+        return starts_at <= (self.latest_start + window if self.reported_end is None else self.reported_end)
+
+    def takes_end(self, ends_at: datetime, window: timedelta) -> bool:
+        """Say whether an end that came without its start is this firing's: a repeat of its end is little later."""
+        return self.starts_at < ends_at and (self.reported_end is None or ends_at <= self.reported_end + window)
+
+    def end(self, following: "_Firing | None") -> tuple[datetime | None, bool, bool]:
+        """Return when it ended (None while it fires), whether that is assumed, and whether it is unknown."""
+        if self.reported_end is not None and not _taken_back(self.reports, following):
+            return self.reported_end, False, False
+        assumed = self._assumed_end()
+        if assumed is not None and (following is None or assumed < following.starts_at):
+            return assumed, True, False
+        return (None, False, False) if following is None else (self.latest_start, False, True)
+
+    def _assumed_end(self) -> datetime | None:
+        """Return the end that was assumed, unless the alert was reported firing after that."""
+        assumed = [r for r in self.reports if r.observation.stale]
+        if not assumed:
+            return None
+        assumed_at = max(r.first_received for r in assumed)
+        if any(r.last_received > assumed_at for r in self.reports if r.observation.ends_at is None):
+            return None
+        return min((r.observation.ends_at for r in assumed if r.observation.ends_at is not None), default=None)
+
+
+def _taken_back(reports: Sequence[AlertReport], following: _Firing | None) -> bool:
+    """Say whether the sender of an end took it back, so that the firing goes on.
+
+    It had reported a start before its end, and reports the same start again behind every end that was received since:
+    that is what Alertmanager does whose Prometheus was out of reach. What another peer repeats, or reports for the
+    first time behind the end, is late and takes nothing back; nor does what comes when the alert has fired anew.
     """
-    found: list[list[Episode]] = []
-    reach: datetime | None = None  # until when the current cluster takes in what starts; None: as long as it fires
-    for episode in sorted(episodes, key=lambda e: (e.starts_at, e.id)):
-        until = _until(episode, closed_at.get(episode.incident_id), window)
-        if found and (reach is None or episode.starts_at <= reach):
-            found[-1].append(episode)
-            reach = None if reach is None or until is None else max(reach, until)
-        else:
-            found.append([episode])
-            reach = until
-    return found
+    ends = [r for r in reports if r.observation.ends_at is not None and not r.observation.stale]
+    last_end = max(r.last_received for r in ends)
+    first_end: dict[str, datetime] = {}
+    for end in ends:
+        peer = end.observation.peer
+        first_end[peer] = min(end.first_received, first_end.get(peer, end.first_received))
+    until = None if following is None else min(r.first_received for r in following.reports)
+    return any(
+        r.observation.ends_at is None
+        and r.observation.peer in first_end
+        and r.first_received < first_end[r.observation.peer]
+        and last_end < r.last_received
+        and (until is None or r.last_received < until)
+        for r in reports
+    )
 
 
-def _until(episode: Episode, closed_at: datetime | None, window: timedelta) -> datetime | None:
-    end = episode.ends_at
-    if closed_at is not None and closed_at >= episode.starts_at:
-        end = closed_at if end is None else min(end, closed_at)
-    return None if end is None else end + window
+def _onsets(firings: Sequence[_Firing], ends: Sequence[datetime | None]) -> list[datetime | None]:
+    """Return for each firing the earliest start of the impact that lies next to it, whichever report carries it."""
+    onsets: list[datetime | None] = [None] * len(firings)
+    for firing in firings:
+        for report in firing.reports:
+            if report.onset_at is not None:
+                at = _beside(report.onset_at, firings, ends)
+                onsets[at] = min(report.onset_at, onsets[at] or report.onset_at)
+    return onsets
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Which incident each episode of a group belongs to, and which incidents turned out to be one.
-
-    `kept` maps an episode's id to the id of an incident that exists; `fresh` holds the episode ids of each incident
-    that begins; `merges` maps the id of an absorbed incident to the id that absorbs it.
-    """
-
-    kept: Mapping[int, int]
-    fresh: tuple[tuple[int, ...], ...]
-    merges: Mapping[int, int]
-
-
-def assign(groups: Sequence[Sequence[Episode]], joined_by_people: Set[int] = frozenset()) -> Assignment:
-    """Give each cluster the earliest incident that its episodes already have; the later ones merge into it.
-
-    An incident whose episodes turn out to be two stays with the earlier cluster, unless people joined them. An episode
-    that has no incident yet carries `UNASSIGNED`.
-    """
-    kept: dict[int, int] = {}
-    fresh: list[tuple[int, ...]] = []
-    merges: dict[int, int] = {}
-    taken: set[int] = set()
-    for cluster in groups:
-        known = sorted({e.incident_id for e in cluster} - {UNASSIGNED} - (taken - joined_by_people))
-        if not known:
-            fresh.append(tuple(e.id for e in cluster))
-            continue
-        home = known[0]
-        taken.update(known)
-        kept.update({e.id: home for e in cluster})
-        merges.update(dict.fromkeys(known[1:], home))
-    return Assignment(kept, tuple(fresh), merges)
+def _beside(onset_at: datetime, firings: Sequence[_Firing], ends: Sequence[datetime | None]) -> int:
+    """Find the firing within which an onset lies, else the next one, else the last."""
+    for number, (firing, ends_at) in enumerate(zip(firings, ends, strict=True)):
+        if onset_at <= firing.starts_at or ends_at is None or onset_at <= ends_at:
+            return number
+    return len(firings) - 1
 
 
 def fired_again(episodes: Iterable[Episode]) -> list[datetime]:

@@ -17,6 +17,10 @@ INTO_KEY = "into_key"
 """Key of a `merged` event's `data`: what the source calls the incident that absorbed this one."""
 
 
+LONGEST_PEER = 200
+"""Characters of a sender's URL that are kept (`Observation.peer`): it is part of a key."""
+
+
 class EventKind(StrEnum):
     """The kinds of the lifecycle API, in the order of an incident's life."""
 
@@ -73,6 +77,10 @@ class Event:
     `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
     `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:
     None without tokens, and for what the service records by itself.
+    `acknowledged`, `mitigated` and `role_assigned` with {automated: true} are nobody's response.
+
+    `untimed`: a `resolved` that was sent without a time, so that `occurred_at` is only when it was said. `sent_to` is
+    the incident that the sender named; an event moves to another where its incident turns out to be two.
     """
 
     event_id: str
@@ -87,13 +95,21 @@ class Event:
     labels: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     recorded_by: str | None = None
+    untimed: bool = False
+    sent_to: int = 0
+
+    @property
+    def automated(self) -> bool:
+        """Say whether a machine did it, not a person."""
+        return self.data.get("automated") is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """That one alert was seen firing from `starts_at`, or to have fired from `starts_at` to `ends_at`.
 
-    `stale` marks an end that we assumed because nothing was heard any more, not one that the sender reported.
+    `stale` marks an end that we assumed because nothing was heard any more, not one that the sender reported. `peer` is
+    who reported it: the `externalURL` of one Alertmanager of a cluster.
     """
 
     source: str
@@ -102,6 +118,7 @@ class Observation:
     starts_at: datetime
     ends_at: datetime | None = None
     stale: bool = False
+    peer: str = ""
 
     @property
     def is_end_only(self) -> bool:

@@ -1,79 +1,102 @@
 """Corrections and retractions: from all that was ever reported to what counts now. History itself never changes."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from service.domain.events import Event, EventKind
 from service.domain.policy import Milestone
 
-_ABOUT_EVENTS = (EventKind.CORRECTED, EventKind.RETRACTED)
+ABOUT_EVENTS = (EventKind.CORRECTED, EventKind.RETRACTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """The instant of a milestone as people fixed it by hand, and when they said so."""
+class Override:
+    """The instant of a milestone as people set it by hand, and when that was recorded."""
 
     at: datetime
-    said_at: datetime
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The events that count, by `(occurred_at, recorded_at)`, and the milestones that people fixed by hand."""
+    """The events that count, by `(occurred_at, recorded_at, event_id)`, and the milestones that people set by hand.
+
+    `sent_as` holds the times that events had before they were corrected, by event id.
+    """
 
     events: tuple[Event, ...]
-    pinned: Mapping[Milestone, Pin]
+    overrides: Mapping[Milestone, Override]
+    sent_as: Mapping[str, datetime]
+
+    def sent_at(self, event: Event) -> datetime:
+        """Return the time that the sender gave an effective event."""
+        return self.sent_as.get(event.event_id, event.occurred_at)
+
+
+def in_order(event: Event) -> tuple[datetime, datetime, str]:
+    """Return the key by which the events of an incident are ordered."""
+    return event.occurred_at, event.recorded_at, event.event_id
 
 
 def effective(events: Iterable[Event]) -> History:
     """Apply what was retracted and corrected.
 
     `retracted` {event_id} withdraws an event, also another correction or retraction. `corrected` {event_id,
-    occurred_at?, data?} replaces an event's time and updates its data; `corrected` {milestone, occurred_at} fixes a
-    milestone that alerts gave. Of several corrections of the same thing the latest counts.
+    occurred_at?, data?} replaces an event's time and updates its data; `corrected` {milestone, occurred_at} sets a
+    milestone. Of several corrections of the same thing the latest counts. Takes time in proportion to the events.
     """
-    told = sorted(events, key=lambda e: (e.occurred_at, e.recorded_at, e.event_id))
-    about = [e for e in told if e.kind in _ABOUT_EVENTS]
+    ordered = sorted(events, key=in_order)
+    about = [e for e in ordered if e.kind in ABOUT_EVENTS]
     if not about:
-        return History(tuple(told), {})
-    withdrawn = _withdrawn(about)
-    corrected: dict[str, Event] = {}
-    pinned: dict[Milestone, Pin] = {}
+        return History(tuple(ordered), {}, {})
+    withdrawn = _withdrawn([e for e in about if e.kind is EventKind.RETRACTED])
+    corrections: dict[str, Event] = {}
+    overrides: dict[Milestone, Override] = {}
     for event in about:
         if event.kind is EventKind.RETRACTED or event.event_id in withdrawn:
             continue
         if "milestone" in event.data:
-            pinned[Milestone(event.data["milestone"])] = Pin(_instant(event), event.recorded_at)
+            overrides[Milestone(event.data["milestone"])] = Override(_instant(event), event.recorded_at)
         else:
-            corrected[event.data["event_id"]] = event
-    standing = [
-        _corrected(e, corrected.get(e.event_id))
-        for e in told
-        if e.kind not in _ABOUT_EVENTS and e.event_id not in withdrawn
-    ]
-    return History(tuple(sorted(standing, key=lambda e: (e.occurred_at, e.recorded_at, e.event_id))), pinned)
+            corrections[event.data["event_id"]] = event
+    counting = [e for e in ordered if e.kind not in ABOUT_EVENTS and e.event_id not in withdrawn]
+    corrected = [_corrected(e, corrections.get(e.event_id)) for e in counting]
+    sent_as = {e.event_id: e.occurred_at for e in counting if e.event_id in corrections}
+    return History(tuple(sorted(corrected, key=in_order)), overrides, sent_as)
 
 
-def _withdrawn(about: list[Event]) -> set[str]:
-    """Find the ids that are retracted by a retraction which is not itself retracted, whatever their times."""
+def _withdrawn(retractions: Sequence[Event]) -> set[str]:
+    """Find the ids that are retracted by a retraction which is not itself retracted, whatever their times.
+
+    A retraction is decided as soon as all that name it are; those that name each other in a circle never are.
+    """
+    by_id: dict[str, list[Event]] = defaultdict(list)
+    for event in retractions:
+        by_id[event.event_id].append(event)
+    undecided = Counter(e.data["event_id"] for e in retractions)
+    ready = deque(e for e in retractions if not undecided[e.event_id])
     withdrawn: set[str] = set()
-    undecided = [e for e in about if e.kind is EventKind.RETRACTED]
-    while undecided:
-        doubted = {e.data["event_id"] for e in undecided}
-        clear = [e for e in undecided if e.event_id not in doubted]
-        if not clear:
-            break  # these withdraw each other in a circle, and nothing else
-        withdrawn.update(e.data["event_id"] for e in clear if e.event_id not in withdrawn)
-        undecided = [e for e in undecided if e.event_id in doubted]
+    while ready:
+        event = ready.popleft()
+        target = event.data["event_id"]
+        if event.event_id not in withdrawn:
+            withdrawn.add(target)
+        undecided[target] -= 1
+        if not undecided[target]:
+            ready.extend(by_id.get(target, ()))
     return withdrawn
 
 
 def _corrected(event: Event, correction: Event | None) -> Event:
     if correction is None:
         return event
-    occurred_at = _instant(correction) if "occurred_at" in correction.data else event.occurred_at
-    return replace(event, occurred_at=occurred_at, data={**event.data, **correction.data.get("data", {})})
+    occurred_at, untimed = event.occurred_at, event.untimed
+    if "occurred_at" in correction.data:
+        occurred_at, untimed = _instant(correction), False
+    data = {**event.data, **correction.data.get("data", {})}
+    return replace(event, occurred_at=occurred_at, untimed=untimed, data=data)
 
 
 def _instant(correction: Event) -> datetime:

@@ -1,10 +1,11 @@
 """An incident as a pure fold: the same events and episodes give the same incident, whatever order they arrived in.
 
-What sets each milestone is written at `_milestones`; docs/definitions.md says the same for readers of the metrics.
+What sets each milestone is written at `_milestones`, what ends an incident in `service.domain.recovery`;
+docs/definitions.md says the same for readers of the metrics.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,9 +13,10 @@ from service.domain.actions import Action, actions_of
 from service.domain.checks import Check, CheckState, checks_of
 from service.domain.description import domains_of, labels_of, roles_of, severity_of, title_of, types_of
 from service.domain.episodes import Episode
-from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
-from service.domain.history import Pin, effective
+from service.domain.events import Event, EventKind, Role
+from service.domain.history import History, Override, effective
 from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity, Stage
+from service.domain.recovery import EXPLICIT, Recovery, Resolution, ResolutionSource, recovery_of, source_of
 
 
 class Phase(StrEnum):
@@ -28,15 +30,6 @@ class Phase(StrEnum):
 
 
 OPEN_PHASES = (Phase.DETECTED, Phase.ACKNOWLEDGED, Phase.MITIGATED)
-
-
-class ResolutionSource(StrEnum):
-    """What ended an incident: its alerts, a person, a machine's event, or that nothing was heard any more."""
-
-    ALERTS = "alerts"
-    HUMAN = "human"
-    AUTOMATION = "automation"
-    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,10 @@ class Deadline:
 class Incident:
     """What is known of one incident. `deadlines_from` is the instant from which its postmortem deadlines run.
 
-    `owes_document` is false if the weekly review is all that its severity owes.
+    `owes_document` is false if the weekly review is all that its severity owes. A resolved incident without the
+    milestone `resolved` is one whose end is unknown; `over_at` is assumed then, for grouping. `settled_at` is when a
+    resolution is final; `outlived_at` from when an alert goes on behind a resolution by hand; `withdrawn`: all its
+    events were retracted.
     """
 
     id: int
@@ -80,7 +76,10 @@ class Incident:
     owes_document: bool = True
     actions: tuple[Action, ...] = ()
     checks: Mapping[Check, CheckState] = field(default_factory=dict)
-    closed_at: datetime | None = None
+    over_at: datetime | None = None
+    withdrawn: bool = False
+    settled_at: datetime | None = None
+    outlived_at: datetime | None = None
     heard_at: datetime
     stale_at: datetime | None = None
 
@@ -96,21 +95,22 @@ def fold(
     """Compute the incident from all that is known of it.
 
     `heard_at` is when its sources last said anything; an open incident becomes stale `policy.stale_after` later.
-    At least one event or episode is needed.
+    At least one event or episode is needed. One whose events were all retracted counts as dismissed.
     """
-    told = list(events)
-    history = effective(told)
-    resolution = _resolution(history.events, episodes, history.pinned.get(Milestone.RESOLVED))
+    recorded = list(events)
+    history = effective(recorded)
+    recovery = recovery_of(history.events, episodes)
+    resolution = _resolution(recovery, history, episodes)
     severity = severity_of(history.events, episodes, policy)
-    found = _milestones(history.events, episodes, resolution, owes_document=policy.owes_document(severity))
-    pinned = {m: pin.at for m, pin in history.pinned.items() if m in found and m is not Milestone.RESOLVED}
-    milestones = found | pinned
-    dismissed_at = _dismissed_at(history.events)
-    phase = _phase(milestones, dismissed_at)
-    deadlines_from = _deadlines_from(milestones, history.events or told)
+    owes_document = policy.owes_document(severity)
+    milestones = _milestones(history, episodes, recovery, resolution, owes_document=owes_document)
+    retracted = any(e.kind is EventKind.RETRACTED for e in recorded)
+    withdrawn = retracted and not episodes and all(e.kind is EventKind.MERGED for e in history.events)
+    dismissed_at = max(e.recorded_at for e in recorded) if withdrawn else recovery.dismissed_at
+    phase = _phase(milestones, resolution, dismissed_at)
+    deadlines_from = _deadlines_from(milestones, history.events or recorded)
     checks = checks_of(history.events)
     owes = dismissed_at is None and checks.get(Check.DEADLINE) is not CheckState.NOT_NEEDED
-    by_people = resolution is not None and resolution.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)
     return Incident(
         id=incident_id,
         title=title_of(history.events, episodes),
@@ -123,87 +123,97 @@ def fold(
         milestones=milestones,
         resolution_source=resolution.source if resolution else None,
         dismissed_at=dismissed_at,
+        over_at=resolution.at if resolution else None,
+        withdrawn=withdrawn,
         deadlines_from=deadlines_from,
         deadlines=_deadlines(severity, milestones, deadlines_from, policy) if owes else (),
-        owes_document=policy.owes_document(severity),
+        owes_document=owes_document,
         actions=actions_of(history.events),
         checks=checks,
-        closed_at=dismissed_at or (milestones[Milestone.RESOLVED] if by_people else None),
+        settled_at=resolution.at + policy.reopen_window if resolution and phase is Phase.RESOLVED else None,
+        outlived_at=_outlived_at(resolution, episodes, policy) if phase is Phase.RESOLVED else None,
         heard_at=heard_at,
         stale_at=heard_at + policy.stale_after if phase in OPEN_PHASES else None,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolution:
-    at: datetime
-    source: ResolutionSource
+def _resolution(recovery: Recovery, history: History, episodes: Sequence[Episode]) -> Resolution | None:
+    """Return what ended the incident, at the time to which people corrected it.
 
-
-def _resolution(events: Sequence[Event], episodes: Sequence[Episode], corrected: Pin | None) -> _Resolution | None:
-    """Find what ended the incident, None while it goes on.
-
-    The first explicit resolution that nothing reopened afterwards (an event, or an alert that fired again) counts;
-    without one, the end of the last episode. An assumed (stale) resolution counts only where there is neither, and so
-    does a second-hand one: that of a pager whose alerts cleared, where we have no alerts ourselves. A time that people
-    corrected replaces the one found, unless the incident was reopened after it, or an alert fired after they said so.
+    A correction is about the recovery of its day: it no longer counts where the incident was reopened after the time
+    it gives, or an alert fired after it was recorded.
     """
-    found = _found_resolution(events, episodes)
-    if found is None or corrected is None:
-        return found
-    reopened = any(e.occurred_at > corrected.at for e in events if e.kind is EventKind.REOPENED)
-    if reopened or any(e.starts_at > corrected.said_at for e in episodes):
-        return found
-    return _Resolution(corrected.at, found.source)
+    resolution = recovery.resolution()
+    override = history.overrides.get(Milestone.RESOLVED)
+    if resolution is None or override is None or not resolution.known:
+        return resolution
+    if recovery.reopened_at is not None and recovery.reopened_at > override.at:
+        return resolution
+    if any(e.starts_at > override.recorded_at for e in episodes):
+        return resolution
+    return replace(resolution, at=override.at)
 
 
-def _found_resolution(events: Sequence[Event], episodes: Sequence[Episode]) -> _Resolution | None:
-    reopenings = [e.occurred_at for e in events if e.kind is EventKind.REOPENED]
-    reopened_at = max(reopenings + [e.starts_at for e in episodes], default=None)
-    explicit = [_Resolution(e.occurred_at, _source_of(e)) for e in events if e.kind is EventKind.RESOLVED]
-    standing = [r for r in explicit if reopened_at is None or r.at >= reopened_at]
-    reported = [r for r in standing if r.source in (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)]
-    if reported:
-        return reported[0]
-    if episodes:
-        ends = [e.ends_at for e in episodes if e.ends_at is not None]
-        if len(ends) < len(episodes) or (reopenings and max(ends) < max(reopenings)):
-            return None
-        stale = any(e.stale for e in episodes)
-        return _Resolution(max(ends), ResolutionSource.STALE if stale else ResolutionSource.ALERTS)
-    second_hand = [r for r in standing if r.source is ResolutionSource.ALERTS]
-    return next(iter(second_hand or standing), None)
-
-
-def _source_of(resolved: Event) -> ResolutionSource:
-    if resolved.data.get("resolution_source") in (ResolutionSource.STALE, ResolutionSource.ALERTS):
-        return ResolutionSource(resolved.data["resolution_source"])
-    return ResolutionSource.AUTOMATION if resolved.data.get("automated") else ResolutionSource.HUMAN
+def _outlived_at(resolution: Resolution | None, episodes: Sequence[Episode], policy: Policy) -> datetime | None:
+    """Return from when an alert fires, or fired, behind a resolution that was not its own; None where none does."""
+    if resolution is None or resolution.source not in EXPLICIT:
+        return None
+    until = resolution.at + policy.reopen_window
+    return until if any(e.ends_at is None or (e.ends_at > until and not e.stale) for e in episodes) else None
 
 
 def _milestones(
-    events: Sequence[Event], episodes: Sequence[Episode], resolution: _Resolution | None, *, owes_document: bool
+    history: History,
+    episodes: Sequence[Episode],
+    recovery: Recovery,
+    resolution: Resolution | None,
+    *,
+    owes_document: bool,
 ) -> dict[Milestone, datetime]:
     """Find each milestone by its definition (docs/definitions.md); one that nobody reported is left out.
 
-    `started`: people's word, else the alerts' own, else what Prometheus knew. `acknowledged`: the first act of a
-    person, which is an acknowledgement, a commander, the mitigation, or a resolution by hand. `finalized`: the final
-    document, or the review where that is all that is owed (SEV-4).
+    `started`: people's word, else the alerts' own, else what Prometheus knew. What is derived from another milestone
+    (the response from the mitigation or the recovery, the draft from the final) follows a correction of that one.
+    `finalized`: the final document, or the review where that is all that is owed (SEV-4).
     """
-    told: dict[EventKind, list[datetime]] = {}
-    for event in events:
-        told.setdefault(event.kind, []).append(event.occurred_at)
-    closing = [EventKind.POSTMORTEM_FINALIZED] + ([] if owes_document else [EventKind.REVIEWED])
-    first: dict[Milestone, datetime | None] = {
+    events, overrides = history.events, _standing(history.overrides, recovery.reopened_at)
+    at = {
         Milestone.STARTED: _started(events, episodes),
-        Milestone.DETECTED: min([*told.get(EventKind.DETECTED, ()), *(e.starts_at for e in episodes)], default=None),
-        Milestone.ACKNOWLEDGED: min([e.occurred_at for e in events if _is_first_response(e)], default=None),
-        Milestone.MITIGATED: min(told.get(EventKind.MITIGATED, ()), default=None),
-        Milestone.RESOLVED: resolution.at if resolution else None,
-        Milestone.DRAFTED: min(told.get(EventKind.POSTMORTEM_DRAFTED, ()), default=None),
-        Milestone.FINALIZED: min((at for kind in closing for at in told.get(kind, ())), default=None),
+        Milestone.DETECTED: _first(events, EventKind.DETECTED, (e.starts_at for e in episodes)),
+        Milestone.MITIGATED: min((e.occurred_at for e in recovery.mitigations), default=None),
     }
-    return {milestone: at for milestone, at in first.items() if at is not None}
+    at |= {milestone: _overridden(milestone, instant, overrides) for milestone, instant in at.items()}
+    responded_at = _responded_at(events, resolution, at[Milestone.MITIGATED], overrides.get(Milestone.MITIGATED))
+    at[Milestone.ACKNOWLEDGED] = _overridden(Milestone.ACKNOWLEDGED, responded_at, overrides)
+    at[Milestone.RESOLVED] = resolution.at if resolution and resolution.known else None
+    closing = [EventKind.POSTMORTEM_FINALIZED] + ([] if owes_document else [EventKind.REVIEWED])
+    finals = [e for e in events if e.kind in closing]
+    for milestone, reached_at in (
+        (Milestone.DRAFTED, _first(events, EventKind.POSTMORTEM_DRAFTED)),
+        (Milestone.FINALIZED, min((e.occurred_at for e in finals), default=None)),
+    ):
+        at[milestone] = None if reached_at is None else _overridden(milestone, reached_at, overrides)
+    if any(e.kind is EventKind.POSTMORTEM_FINALIZED for e in finals):
+        stages = (at[Milestone.DRAFTED], at[Milestone.FINALIZED])
+        at[Milestone.DRAFTED] = min((i for i in stages if i is not None), default=None)
+    return {m: instant for m in Milestone if (instant := at[m]) is not None}
+
+
+def _standing(overrides: Mapping[Milestone, Override], reopened_at: datetime | None) -> Mapping[Milestone, Override]:
+    """Leave out a corrected mitigation that a later reopening took back."""
+    mitigated = overrides.get(Milestone.MITIGATED)
+    if mitigated is None or reopened_at is None or mitigated.at > reopened_at:
+        return overrides
+    return {m: o for m, o in overrides.items() if m is not Milestone.MITIGATED}
+
+
+def _first(events: Sequence[Event], kind: EventKind, others: Iterable[datetime] = ()) -> datetime | None:
+    return min([*(e.occurred_at for e in events if e.kind is kind), *others], default=None)
+
+
+def _overridden(milestone: Milestone, at: datetime | None, overrides: Mapping[Milestone, Override]) -> datetime | None:
+    override = overrides.get(milestone)
+    return at if override is None else override.at
 
 
 ONSET_FROM_PROMETHEUS = "prometheus"
@@ -217,47 +227,43 @@ def _started(events: Sequence[Event], episodes: Sequence[Episode]) -> datetime |
     return min(people or alerts or measured, default=None)
 
 
-def _is_first_response(event: Event) -> bool:
-    if event.data.get("automated") is True:
-        return False
+def _responded_at(
+    events: Sequence[Event], resolution: Resolution | None, mitigated_at: datetime | None, mitigated: Override | None
+) -> datetime | None:
+    """Return the earliest act of a person: an acknowledgement, a commander, the mitigation, a resolution by hand.
+
+    Each counts at the time at which it counts itself; a resolution that was sent without a time at that of the click.
+    """
+    acts = [e for e in events if not e.automated and _is_response(e)]
+    times = [e.occurred_at for e in acts if e.kind is not EventKind.MITIGATED or mitigated is None]
+    if mitigated is not None and mitigated_at is not None:
+        times.append(mitigated_at)
+    if resolution is not None and resolution.event in acts and not resolution.event.untimed:
+        times.remove(resolution.event.occurred_at)
+        times.append(resolution.at)
+    return min(times, default=None)
+
+
+def _is_response(event: Event) -> bool:
     match event.kind:
         case EventKind.ACKNOWLEDGED | EventKind.MITIGATED:
             return True
         case EventKind.ROLE_ASSIGNED:
             return event.data.get("role") == Role.COMMANDER
         case EventKind.RESOLVED:
-            return _source_of(event) is ResolutionSource.HUMAN
+            return source_of(event) is ResolutionSource.HUMAN
         case _:
             return False
 
 
-def _dismissed_at(events: Sequence[Event]) -> datetime | None:
-    """Find since when it counts as a false alarm, or as merged into an incident of which nothing is known here."""
-    keys = {(e.source, e.data[INCIDENT_KEY]) for e in events if INCIDENT_KEY in e.data}
-    dismissed = None
-    for event in events:
-        if event.kind is EventKind.DISMISSED or _is_merge_into_unknown(event, keys):
-            dismissed = dismissed or event.occurred_at
-        elif event.kind is EventKind.REOPENED:
-            dismissed = None
-    return dismissed
-
-
-def _is_merge_into_unknown(event: Event, keys: Set[tuple[str, str]]) -> bool:
-    data = event.data
-    return (
-        event.kind is EventKind.MERGED
-        and INTO_KEY in data
-        and "into" not in data
-        and (event.source, data[INTO_KEY]) not in keys
-    )
-
-
-def _phase(milestones: Mapping[Milestone, datetime], dismissed_at: datetime | None) -> Phase:
+def _phase(
+    milestones: Mapping[Milestone, datetime], resolution: Resolution | None, dismissed_at: datetime | None
+) -> Phase:
     if dismissed_at is not None:
         return Phase.DISMISSED
+    if resolution is not None:
+        return Phase.RESOLVED
     for milestone, phase in (
-        (Milestone.RESOLVED, Phase.RESOLVED),
         (Milestone.MITIGATED, Phase.MITIGATED),
         (Milestone.ACKNOWLEDGED, Phase.ACKNOWLEDGED),
     ):
@@ -277,6 +283,6 @@ def _deadlines(
     severity: Severity, milestones: Mapping[Milestone, datetime], start: datetime, policy: Policy
 ) -> tuple[Deadline, ...]:
     finalized = milestones.get(Milestone.FINALIZED)
-    done = {Stage.DRAFT: milestones.get(Milestone.DRAFTED) or finalized, Stage.FINAL: finalized}
+    done = {Stage.DRAFT: milestones.get(Milestone.DRAFTED), Stage.FINAL: finalized}
     dues = ((stage, policy.due_at(severity, stage, start)) for stage in Stage)
     return tuple(Deadline(stage, due_at, done[stage]) for stage, due_at in dues if due_at is not None)

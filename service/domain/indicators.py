@@ -1,7 +1,8 @@
 """The numbers: what each indicator measures in one incident, and what is said about many.
 
 Definitions: docs/definitions.md. A missing milestone gives no sample, never 0 and never "now"; a negative interval
-gives no sample and is counted; a stale resolution is no sample of `resolve`; a dismissed incident gives none at all.
+gives no sample and is counted; a response after the final recovery gives none; a stale resolution is no sample of
+`resolve`; a dismissed incident gives none at all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
 
-from service.domain.incident import Incident, Phase, ResolutionSource
-from service.domain.policy import Indicator, Milestone, Policy, Severity, Statistic, Target
+from service.domain.incident import Incident, Phase
+from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Statistic, Target
+from service.domain.recovery import ResolutionSource
 
 BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
     Indicator.DETECT: (Milestone.STARTED, Milestone.DETECTED),
@@ -20,14 +22,21 @@ BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
     Indicator.DRAFT: (Milestone.STARTED, Milestone.DRAFTED),
     Indicator.FINALIZE: (Milestone.STARTED, Milestone.FINALIZED),
 }
+"""Lead times run from `detected` where the start is unknown, as their deadlines do."""
+LEAD_TIMES: Mapping[Indicator, Stage] = {Indicator.DRAFT: Stage.DRAFT, Indicator.FINALIZE: Stage.FINAL}
+RESPONSES = (Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one incident gives: the valid intervals, and the indicators whose interval is negative."""
+    """What one incident gives: the valid intervals, the indicators whose interval is negative, and the late responses.
+
+    `late` are the milestones of a response that came only after the final recovery: no sample, and as good as missing.
+    """
 
     intervals: Mapping[Indicator, timedelta]
     invalid: tuple[Indicator, ...]
+    late: tuple[Milestone, ...] = ()
 
 
 def measure(incident: Incident, policy: Policy) -> Measured:
@@ -40,22 +49,47 @@ def measure(incident: Incident, policy: Policy) -> Measured:
 def intervals(
     milestones: Mapping[Milestone, datetime], resolution_source: ResolutionSource | None, resolve_from: Milestone
 ) -> Measured:
-    """Measure the indicators between the milestones that are known; lead times run from `started` only."""
+    """Measure the indicators between the milestones that are known."""
     valid: dict[Indicator, timedelta] = {}
     invalid: list[Indicator] = []
+    late = late_responses(milestones, resolution_source)
     for indicator, (begin, end) in BOUNDS.items():
         if indicator is Indicator.RESOLVE:
             if resolution_source is ResolutionSource.STALE:
                 continue
             begin = resolve_from  # noqa: PLW2901 - the one interval whose start a team may choose
-        if begin not in milestones or end not in milestones:
+        elif indicator in LEAD_TIMES and begin not in milestones:
+            begin = Milestone.DETECTED  # noqa: PLW2901 - where the deadline runs from
+        if begin not in milestones or end not in milestones or end in late:
             continue
         interval = milestones[end] - milestones[begin]
         if interval < timedelta(0):
             invalid.append(indicator)
         else:
             valid[indicator] = interval
-    return Measured(valid, tuple(invalid))
+    return Measured(valid, tuple(invalid), late)
+
+
+def late_responses(
+    milestones: Mapping[Milestone, datetime], resolution_source: ResolutionSource | None
+) -> tuple[Milestone, ...]:
+    """Return the responses that came after the final recovery; an end that is assumed makes none late."""
+    resolved_at = milestones.get(Milestone.RESOLVED)
+    if resolved_at is None or resolution_source is ResolutionSource.STALE:
+        return ()
+    return tuple(m for m in RESPONSES if m in milestones and milestones[m] > resolved_at)
+
+
+def met_deadline(
+    indicator: Indicator, milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy
+) -> bool | None:
+    """Say whether a lead time met its own deadline, the weekly review included; None where there is no deadline."""
+    begin = milestones.get(Milestone.STARTED, milestones.get(Milestone.DETECTED))
+    done_at = milestones.get(BOUNDS[indicator][1])
+    if begin is None or done_at is None or indicator not in LEAD_TIMES:
+        return None
+    due_at = policy.due_at(severity, LEAD_TIMES[indicator], begin)
+    return None if due_at is None else done_at <= due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +143,29 @@ class Row:
 
 
 Samples = Mapping[Severity, Mapping[Indicator, Sequence[float]]]
+Kept = Mapping[Severity, Mapping[Indicator, Sequence[bool]]]
+"""Whether each lead time that had a deadline met it."""
 
 
-def table(samples: Samples, policy: Policy) -> list[Row]:
+def table(samples: Samples, kept: Kept, policy: Policy) -> list[Row]:
     """Summarize the samples (in seconds) of one window, by indicator, for all severities and for each.
 
-    Indicators without a sample have no row. Where a policy has several targets for one row, the first counts.
+    Indicators without a sample have no row. Where a policy has several targets for one row, the first counts. The share
+    within target of a lead time is that of the deadlines that were met, for a deadline may be a weekly review.
     """
     rows: list[Row] = []
     for indicator in Indicator:
-        by_severity = {s: list(of.get(indicator, ())) for s, of in samples.items()}
-        everything = [sample for some in by_severity.values() for sample in some]
-        for severity, some in ((None, everything), *sorted(by_severity.items())):
-            summary = summarize(some)
+        for severity in (None, *sorted(samples)):
+            chosen = sorted(samples) if severity is None else [severity]
+            seconds = [sample for s in chosen for sample in samples[s].get(indicator, ())]
+            summary = summarize(seconds)
             if summary is None:
                 continue
             target = policy.target(indicator, severity)
-            ratio = within_ratio(some, target.limit) if target else None
+            if indicator in LEAD_TIMES:
+                deadlines = [met for s in chosen for met in kept.get(s, {}).get(indicator, ())]
+                ratio = sum(deadlines) / len(deadlines) if deadlines else None
+            else:
+                ratio = within_ratio(seconds, target.limit) if target else None
             rows.append(Row(indicator, severity, summary, target, ratio))
     return rows

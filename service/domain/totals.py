@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import IntFlag
 
 from service.domain.incident import Incident, Phase
-from service.domain.indicators import measure
+from service.domain.indicators import LEAD_TIMES, Measured, measure
 from service.domain.policy import Indicator, Policy, Severity, Stage, WeeklyReview
 
 INFINITE = 2**62
@@ -20,7 +20,10 @@ _DEFAULT_BOUNDS = (
 
 
 class Counted(IntFlag):
-    """What the running totals already hold of an incident; each is counted once in its life."""
+    """What the running totals already hold of an incident; each is counted once in its life.
+
+    `SETTLED`: nothing more is to be counted of it when its resolution becomes final; gone again when it is reopened.
+    """
 
     NOTHING = 0
     DETECT = 1
@@ -32,6 +35,7 @@ class Counted(IntFlag):
     OPENED = 64
     RESOLVED = 128
     DISMISSED = 256
+    SETTLED = 512
 
 
 HISTOGRAMS: dict[Indicator, tuple[str, str]] = {
@@ -66,12 +70,13 @@ def bounds(policy: Policy) -> tuple[int, ...]:
 
 
 def increments(
-    incident: Incident, counted: Counted, policy: Policy, limits: Sequence[int]
+    incident: Incident, counted: Counted, policy: Policy, limits: Sequence[int], now: datetime
 ) -> tuple[list[Increment], Counted]:
-    """Return what the incident adds to the totals now, and what is counted from then on.
+    """Return what the incident adds to the totals at `now`, and what is counted from then on.
 
-    The intervals are sampled when the incident is resolved, a lead time when its stage is reached; a milestone that
-    becomes known later is sampled then. What was counted once stays: corrections show in the window gauges only.
+    Opened, resolved and dismissed count at once, a lead time when its stage is reached, the other intervals when the
+    resolution is final (`settled_at`). A milestone that becomes known later is sampled then. What was counted once
+    stays: corrections show in the window gauges only.
     """
     added: list[Increment] = []
     if Counted.OPENED not in counted:
@@ -82,17 +87,27 @@ def increments(
             counted |= Counted.DISMISSED
             added.append(Increment(DISMISSED, incident.severity))
         return added, counted
-    resolved = incident.phase is Phase.RESOLVED
-    if resolved and incident.resolution_source and Counted.RESOLVED not in counted:
+    if incident.resolution_source and Counted.RESOLVED not in counted:
         counted |= Counted.RESOLVED
         added.append(Increment(RESOLVED, incident.severity, incident.resolution_source.value))
-    for indicator, interval in measure(incident, policy).intervals.items():
+    settled = incident.settled_at is not None and incident.settled_at <= now
+    counted = counted | Counted.SETTLED if settled else counted & ~Counted.SETTLED
+    samples, counted = new_samples(measure(incident, policy), incident.severity, counted, limits, settled=settled)
+    return added + samples, counted
+
+
+def new_samples(
+    measured: Measured, severity: Severity, counted: Counted, limits: Sequence[int], *, settled: bool
+) -> tuple[list[Increment], Counted]:
+    """Return the samples that the histograms do not have yet; before it is settled only those of the lead times."""
+    added: list[Increment] = []
+    for indicator, interval in measured.intervals.items():
         flag = Counted[indicator.name]
-        if flag in counted or not (resolved or indicator in (Indicator.DRAFT, Indicator.FINALIZE)):
+        if flag in counted or not (settled or indicator in LEAD_TIMES):
             continue
         counted |= flag
         metric, detail = HISTOGRAMS[indicator]
-        added.append(Increment(metric, incident.severity, detail, bucket(interval, limits), interval.total_seconds()))
+        added.append(Increment(metric, severity, detail, bucket(interval, limits), interval.total_seconds()))
     return added, counted
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, TypeAdapter
 from pydantic_core import from_json
 
-from service.domain.events import Alert
+from service.domain.events import LONGEST_PEER, Alert
 from service.intake.alerts import (
     UNNAMED,
     AlertFault,
@@ -19,6 +19,7 @@ from service.intake.alerts import (
     Ignoring,
     PayloadAlert,
     Reading,
+    Sender,
     UnmappedAlert,
     ignored,
     shared_name,
@@ -62,6 +63,12 @@ class Payload(BaseModel):
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, le=MOST_TRUNCATED)] = 0
     alerts: Annotated[list[SkipValidation[PayloadAlert]], Field(min_length=1)]
     """As JSON gave them: each is validated by itself, once it is clear that they are not too many."""
+    external_url: Any = Field(default=None, alias="externalURL")
+
+    @property
+    def peer(self) -> str:
+        """Which Alertmanager of a cluster sent it, as far as it says so."""
+        return self.external_url[:LONGEST_PEER] if isinstance(self.external_url, str) else ""
 
 
 _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
@@ -87,7 +94,7 @@ def notification(
     if total > reading.most_alerts:
         detail = f"has {total} alerts, more than {reading.most_alerts}; set max_alerts in webhook_configs"
         raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
-    reader = AlertReader(reading, now, source, payload.group_key, is_ignored)
+    reader = AlertReader(reading, now, Sender(source, payload.group_key, payload.peer), is_ignored)
     for index, alert in enumerate(payload.alerts):
         reader.read(index, alert)
     if len(reader.rejected) == total:

@@ -99,6 +99,15 @@ class UnmappedAlert:
 Ignoring = Callable[[Mapping[str, str], Reading], Ignored | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where a notification comes from: its source, the alert group, and which peer of a cluster sent it."""
+
+    source: Source
+    group_key: str
+    peer: str
+
+
 class AlertReader:
     """Reads the alerts of one notification, one by one, and sorts them. Raises nothing.
 
@@ -106,12 +115,11 @@ class AlertReader:
     `started_at`. An alert of `unmapped` is recorded, or ignored, as `SeverityRules.unmapped` says.
     """
 
-    def __init__(self, reading: Reading, now: datetime, source: Source, group_key: str, is_ignored: Ignoring) -> None:
+    def __init__(self, reading: Reading, now: datetime, sender: Sender, is_ignored: Ignoring) -> None:
         self._reading = reading
         self._now = now
-        self._source = source
-        self._group_key = group_key
-        self._bounded_key = _bounded_key(group_key)
+        self._sender = sender
+        self._bounded_key = _bounded_key(sender.group_key)
         self._is_ignored = is_ignored
         self.recorded: list[Alert] = []
         self.ignored: Counter[Ignored] = Counter()
@@ -157,7 +165,7 @@ class AlertReader:
             annotations=_bounded_texts(payload.annotations or {}, self._reading.most_text),
             generator_url=payload.generator_url or "",
             onset_at=self._started_at(payload, index),
-            aliases=_aliases(self._group_key, payload.labels, self._reading),
+            aliases=_aliases(self._sender.group_key, payload.labels, self._reading),
         )
 
     def _observation(self, payload: PayloadAlert, index: int) -> Observation:
@@ -165,11 +173,12 @@ class AlertReader:
         starts_at = instant(payload.starts_at, self._now, self._reading.clock_skew, "alerts", index, "startsAt")
         ends_at = self._ends_at(payload, starts_at, index) if payload.status == "resolved" else None
         return Observation(
-            source=self._source.value,
+            source=self._sender.source.value,
             fingerprint=payload.identity,
             group_key=self._bounded_key,
             starts_at=starts_at,
             ends_at=ends_at,
+            peer=self._sender.peer,
         )
 
     def _ends_at(self, payload: PayloadAlert, starts_at: datetime, index: int) -> datetime:

@@ -143,6 +143,7 @@ def _event(told: EventBody, reading: Reading, now: datetime, source: Source, sco
         domains=tuple(told.domains),
         labels=told.labels,
         data=data,
+        untimed=told.kind is EventKind.RESOLVED and told.occurred_at is None and not data.get("automated"),
     )
 
 

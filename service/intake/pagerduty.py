@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
-from service.domain.incident import ResolutionSource
 from service.domain.policy import Severity
+from service.domain.recovery import ResolutionSource
 from service.intake.event_data import ShortText
 from service.intake.reasons import Failure, Source
 from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json

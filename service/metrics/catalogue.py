@@ -29,7 +29,7 @@ _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 _SEVERITY = ("incident_severity",)
 _INCIDENT = ("incident", "incident_severity")
 _OWED = ("incident", "incident_severity", "stage")
-_ONE_SAMPLE = "One sample per incident, taken when it resolves; a missing milestone gives none."
+_ONE_SAMPLE = "One sample per incident, taken when its resolution is settled; a missing milestone gives none."
 
 METRICS: tuple[Metric, ...] = (
     Metric("mttx_time_to_detect_seconds", _H, _SEVERITY, f"Start of impact to detection (MTTD). {_ONE_SAMPLE}"),
@@ -179,6 +179,13 @@ METRICS: tuple[Metric, ...] = (
         _G,
         ("indicator",),
         "Incidents of the longest window whose interval is negative and so gives no sample; correct their milestones.",
+    ),
+    Metric(
+        "mttx_incidents_outlived_resolution",
+        _G,
+        (),
+        "Incidents of the longest window that were resolved by hand or by automation while an alert of theirs went on "
+        "for more than reopen_window.",
     ),
     Metric("mttx_incidents_stale", _G, (), "Open incidents of which nothing was heard for stale_after."),
     Metric(

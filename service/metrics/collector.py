@@ -17,9 +17,10 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from service.domain.checks import Check
-from service.domain.incident import OPEN_PHASES, ResolutionSource
+from service.domain.incident import OPEN_PHASES
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
+from service.domain.recovery import ResolutionSource
 from service.domain.totals import DISMISSED, HISTOGRAMS, INFINITE, OPENED, RESOLVED, Total, bounds
 from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.measurements import NEEDED, Measuring, Statistics
@@ -60,6 +61,7 @@ class Families:
         yield _family("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
         yield _family("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
         yield _family("mttx_incidents_stale", [((), snapshot.stale)])
+        yield _family("mttx_incidents_outlived_resolution", [((), statistics.outlived)])
         yield _family("mttx_series_capped", (((name,), n) for name, n in _capped(snapshot)))
 
     # -- running totals ----------------------------------------------------------------------------------------------

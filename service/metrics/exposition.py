@@ -148,6 +148,7 @@ class Exposition:
         self._version = version
         self._clock = clock
         self._turn = threading.Lock()
+        self._pause = threading.Event()  # never set: waiting for it ends in time whatever is done to the clocks
         self._reading: _Reading | None = None
         self._pages: dict[str, _Page] = {}
 
@@ -186,7 +187,8 @@ class Exposition:
         if kept is not None:
             if kept.began >= asked_at or kept.holds(self._versioned(), self._clock()):
                 return kept
-            time.sleep(max(0.0, min(MOST_WAIT_SECONDS, kept.began + (1 + SPACING) * kept.seconds - time.monotonic())))
+            wait = kept.began + (1 + SPACING) * kept.seconds - time.monotonic()
+            self._pause.wait(max(0.0, min(MOST_WAIT_SECONDS, wait)))
         self._reading = self._read()
         return self._reading
 

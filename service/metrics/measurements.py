@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.domain.incident import Phase
-from service.domain.indicators import Row, intervals, table
+from service.domain.indicators import LEAD_TIMES, Row, intervals, met_deadline, table
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.store import Store, StoreUnavailable
 from service.store.done import Done
@@ -33,6 +33,7 @@ class Statistics:
     tables: Mapping[str, Sequence[Row]]
     missing: Mapping[Milestone, int]
     invalid: Mapping[Indicator, int]
+    outlived: int
     done: Done
     seconds: float
 
@@ -101,35 +102,48 @@ class Measuring:
 
     def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
-        gathering = _Gathering(self._policy, {name: now - length for name, length in self.windows.items()})
+        gathering = _Gathering(self._policy, {name: now - length for name, length in self.windows.items()}, now)
         longest = now - max(self.windows.values())
         self._store.visit_recent(longest, gathering.visit)
         done = self._store.done(now, longest)
-        tables = {name: table(samples, self._policy) for name, samples in gathering.samples.items()}
-        return Statistics(tables, gathering.missing, gathering.invalid, done, time.perf_counter() - began)
+        tables = {
+            name: table(samples, gathering.kept[name], self._policy) for name, samples in gathering.samples.items()
+        }
+        seconds = time.perf_counter() - began
+        return Statistics(tables, gathering.missing, gathering.invalid, gathering.outlived, done, seconds)
 
 
 class _Gathering:
     """Sorts the samples of recent incidents into the windows to which they belong by their detection."""
 
-    def __init__(self, policy: Policy, since: Mapping[str, datetime]) -> None:
+    def __init__(self, policy: Policy, since: Mapping[str, datetime], now: datetime) -> None:
         self._policy = policy
         self._since = since
+        self._now = now
         self.samples: dict[str, dict[Severity, dict[Indicator, list[float]]]] = {
             name: {severity: {indicator: [] for indicator in Indicator} for severity in Severity} for name in since
         }
+        self.kept: dict[str, dict[Severity, dict[Indicator, list[bool]]]] = {
+            name: {severity: {indicator: [] for indicator in LEAD_TIMES} for severity in Severity} for name in since
+        }
+        self.outlived = 0
         self.missing: Counter[Milestone] = Counter()
         self.invalid: Counter[Indicator] = Counter()
 
     def visit(self, recent: Recent) -> None:
-        if recent.phase is Phase.RESOLVED:
-            self.missing.update(m for m in NEEDED if m not in recent.milestones)
         measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
+        if recent.phase is Phase.RESOLVED:
+            self.missing.update(m for m in NEEDED if m not in recent.milestones or m in measured.late)
+        if recent.outlived_at is not None and recent.outlived_at < self._now:
+            self.outlived += 1
         self.invalid.update(measured.invalid)
         detected_at = recent.milestones.get(Milestone.DETECTED)
         if detected_at is None:
             return
+        deadlines = {i: met_deadline(i, recent.milestones, recent.severity, self._policy) for i in LEAD_TIMES}
         for name, since in self._since.items():
             if detected_at > since:
                 for indicator, interval in measured.intervals.items():
                     self.samples[name][recent.severity][indicator].append(interval.total_seconds())
+                    if (met := deadlines.get(indicator)) is not None:
+                        self.kept[name][recent.severity][indicator].append(met)

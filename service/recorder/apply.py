@@ -1,6 +1,8 @@
 """What each command does to a ledger. The rules themselves are in `service.domain`; here they meet what is stored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import assert_never
 
 from service.domain.events import Event, EventKind, Observation
@@ -15,28 +17,83 @@ from service.recorder.commands import (
     PruneDeliveries,
     RecordAlerts,
     RecordEvents,
+    Refold,
+    Settle,
 )
 from service.recorder.correlation import Correlation
 from service.recorder.events import EventRecording, target_of
+from service.recorder.grouping import REGROUPING, Grouping
 from service.recorder.incidents import Incidents
 from service.recorder.key_merges import into_key_of
+from service.recorder.refolding import Refolding
 from service.recorder.stale import StaleClosing
 from service.store.ledger import ALIAS, Ledger, Wanted
+from service.store.refolding import Shown
+from service.store.store import Transaction
 
 
-def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
-    """Say what the ledger must hold for these commands; `stale` are the incidents that `CloseStale` is about."""
-    incidents: set[int] = set()
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The incidents that `CloseStale` and `Refold` are about; of the latter as they are stored."""
+
+    stale: Sequence[int] = ()
+    outdated: Mapping[int, Shown] = field(default_factory=dict)
+
+
+def look_up(transaction: Transaction, commands: Iterable[Command]) -> Due:
+    """Find out what commands are about that name no incident, and carry out those that concern none."""
+    due = Due()
+    for command in commands:
+        match command:
+            case CloseStale(now):
+                due = replace(due, stale=transaction.stale_incidents(now))
+            case Refold(limit):
+                due = replace(due, outdated=transaction.outdated(limit))
+            case PruneDeliveries(before):
+                transaction.prune_deliveries(before)
+            case _:
+                pass
+    return due
+
+
+def received_at(commands: Iterable[Command]) -> datetime | None:
+    """Return when the first of these commands was received; None where none of them has a time."""
+    return min((at for command in commands if (at := _received_at(command)) is not None), default=None)
+
+
+def _received_at(command: Command) -> datetime | None:
+    match command:
+        case RecordAlerts(_, delivery) | RecordEvents(_, delivery):
+            return delivery.received_at
+        case OpenIncident(events):
+            return events[0].recorded_at
+        case AppendEvent(_, event):
+            return event.recorded_at
+        case CloseStale(now) | Settle(now) | Refold(_, now):
+            return now
+        case PruneDeliveries():
+            return None
+        case _:
+            assert_never(command)
+
+
+def wanted(commands: Iterable[Command], due: Due) -> Wanted:
+    """Say what the ledger must hold for these commands."""
+    incidents: set[int] = set(due.outdated)
     keys: set[tuple[str, str]] = set()
     seen: list[Observation] = []
+    onsets: list[datetime] = []
+    kinds: set[EventKind] = set()
     for command in commands:
         match command:
             case RecordAlerts(alerts, events=beside):
                 seen.extend(a.observation for a in alerts)
                 incidents.update(incident_id for incident_id, _ in beside)
+                onsets.extend(a.onset_at for a in alerts if a.onset_at is not None)
                 keys.update((ALIAS, alias) for a in alerts for alias in a.aliases)
             case RecordEvents(events, delivery):
                 keys.update((delivery.source, e.incident_key) for e in events)
+                kinds.update(e.event.kind for e in events)
                 keys.update((delivery.source, key) for e in events if (key := into_key_of(e.event)))
                 keys.update((ALIAS, alias) for e in events for alias in e.aliases)
                 incidents.update(_mentioned(e.event for e in events))
@@ -44,9 +101,10 @@ def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
                 incidents.update(_mentioned(events))
             case AppendEvent(incident_id, event):
                 incidents |= {incident_id, *_mentioned([event])}
+                kinds.add(event.kind)
             case CloseStale():
-                incidents.update(stale)
-            case PruneDeliveries():
+                incidents.update(due.stale)
+            case Settle() | Refold() | PruneDeliveries():
                 pass
             case _:
                 assert_never(command)
@@ -55,7 +113,9 @@ def wanted(commands: Iterable[Command], stale: Sequence[int]) -> Wanted:
         keys=keys,
         alerts={(o.source, o.fingerprint) for o in seen},
         groups={(o.source, o.group_key) for o in seen},
-        since=min((o.starts_at for o in seen), default=None),
+        since=min([*(o.starts_at for o in seen), *onsets], default=None),
+        neighbours=not kinds.isdisjoint(REGROUPING) or bool(due.outdated),
+        reports=bool(due.outdated),
     )
 
 
@@ -66,18 +126,23 @@ def _mentioned(events: Iterable[Event]) -> set[int]:
 class Application:
     """Applies commands to one ledger under one policy; `limits` are the bounds of the histograms."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, limits: Sequence[int]) -> None:
+    def __init__(self, ledger: Ledger, policy: Policy, limits: Sequence[int], due: Due) -> None:
+        self._due = due
         self._incidents = Incidents(ledger, policy, limits)
-        correlation = Correlation(ledger, self._incidents, policy.reopen_window)
-        self._alerts = AlertRecording(ledger, self._incidents, policy, correlation)
-        self._events = EventRecording(ledger, self._incidents, correlation)
+        grouping = Grouping(ledger, self._incidents, policy)
+        correlation = Correlation(ledger, self._incidents, grouping, policy.reopen_window)
+        self._alerts = AlertRecording(ledger, self._incidents, policy, grouping, correlation)
+        self._events = EventRecording(ledger, self._incidents, grouping, correlation)
         self._stale = StaleClosing(ledger, self._incidents)
+        self._refolding = Refolding(ledger, self._incidents, self._alerts)
 
-    def apply(self, command: Command, stale: Sequence[int]) -> tuple[Outcome, ...]:
+    def apply(self, command: Command) -> tuple[Outcome, ...]:
         """Apply one command and compute the incidents it touched.
 
         Raises a `Refused`; the ledger may be half changed then and must be thrown away.
         """
+        if (now := _received_at(command)) is not None:
+            self._incidents.settle(now)
         match command:
             case RecordAlerts(alerts, delivery, notes, events):
                 for note in notes:
@@ -91,8 +156,10 @@ class Application:
             case AppendEvent(incident_id, event):
                 return (self._events.append(incident_id, event),)
             case CloseStale(now):
-                return tuple(outcome for i in stale if (outcome := self._stale.close(i, now)))
-            case PruneDeliveries():
-                return ()
+                return tuple(outcome for i in self._due.stale if (outcome := self._stale.close(i, now)))
+            case Refold(_, now):
+                return self._refolding.refold(self._due.outdated, now)
+            case Settle() | PruneDeliveries():
+                return ()  # done by now
             case _:
                 assert_never(command)

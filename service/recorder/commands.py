@@ -77,13 +77,28 @@ class CloseStale:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Take the samples of all incidents whose resolution is final by `now`. Answers nothing."""
+
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refold:
+    """Compute up to `limit` incidents anew that an earlier version computed. Answers an `Outcome` for each change."""
+
+    limit: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PruneDeliveries:
     """Forget raw bodies last received before `before`. Answers nothing."""
 
     before: datetime
 
 
-Command = RecordAlerts | RecordEvents | OpenIncident | AppendEvent | CloseStale | PruneDeliveries
+Command = RecordAlerts | RecordEvents | OpenIncident | AppendEvent | CloseStale | Settle | Refold | PruneDeliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +139,9 @@ __all__ = [
     "PruneDeliveries",
     "RecordAlerts",
     "RecordEvents",
+    "Refold",
     "Refused",
+    "Settle",
     "StoreUnavailable",
     "UnknownIncident",
 ]

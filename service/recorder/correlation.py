@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from service.domain.policy import Milestone
 from service.recorder.commands import Delivery
+from service.recorder.grouping import Grouping
 from service.recorder.incidents import Incidents
 from service.store.ledger import ALIAS, Entry, Ledger
 
@@ -16,7 +17,8 @@ from service.store.ledger import ALIAS, Entry, Ledger
 class Correlation:
     """Finds and joins the incidents of one ledger that share a name and lie no more than `window` apart."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, window: timedelta) -> None:
+    def __init__(self, ledger: Ledger, incidents: Incidents, grouping: Grouping, window: timedelta) -> None:
+        self._grouping = grouping
         self._ledger = ledger
         self._incidents = incidents
         self._window = window
@@ -41,7 +43,8 @@ class Correlation:
             elif known.id != entry.id:
                 if self._touch(self._interval(entry), self._interval(known)):
                     into, absorbed = sorted((entry, known), key=lambda e: e.id)
-                    self._incidents.absorb_by_overlap(absorbed, into, delivery)
+                    self._incidents.absorb_by_overlap(absorbed, into, delivery.received_at)
+                    self._grouping.regroup_incident(into, delivery.received_at)
                     entry = into
                     self._name(alias, entry)
                 elif self._interval(known)[0] < self._interval(entry)[0]:
@@ -58,7 +61,7 @@ class Correlation:
     def _interval(self, entry: Entry) -> tuple[datetime, datetime | None]:
         incident = self._incidents.fold(entry)
         begin = incident.milestones.get(Milestone.DETECTED, incident.deadlines_from)
-        return begin, incident.dismissed_at or incident.milestones.get(Milestone.RESOLVED)
+        return begin, incident.dismissed_at or incident.over_at
 
     def _touch(self, one: tuple[datetime, datetime | None], other: tuple[datetime, datetime | None]) -> bool:
         (begin, end), (other_begin, other_end) = one, other

@@ -1,11 +1,16 @@
-"""Taking in events: each is appended once, where the incident's state allows it."""
+"""Taking in events: each is appended once, to the incident that it is about."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from service.domain.events import Event, EventKind
+from service.domain.incident import Incident
+from service.domain.policy import Milestone
+from service.domain.recovery import ResolutionSource
 from service.recorder.commands import Conflict, Delivery, KeyedEvent, Outcome, Refused
 from service.recorder.correlation import Correlation
+from service.recorder.grouping import REGROUPING, Grouping
 from service.recorder.incidents import Incidents
 from service.recorder.key_merges import KeyMerges, into_key_of
 from service.store.ledger import Entry, Ledger
@@ -13,7 +18,14 @@ from service.store.ledger import Entry, Ledger
 MOST_CORRECTIONS = 1000
 """How many events of an incident may correct or retract others; each look at the incident weighs all of them."""
 _CORRECTIONS = (EventKind.CORRECTED, EventKind.RETRACTED)
-_AFTER_DISMISSAL = (EventKind.REOPENED, EventKind.NOTE, EventKind.CORRECTED, EventKind.RETRACTED)
+MOST_LISTED = 20
+"""How many event ids a refusal names."""
+_KIND_OF = {
+    Milestone.RESOLVED: EventKind.RESOLVED,
+    Milestone.DRAFTED: EventKind.POSTMORTEM_DRAFTED,
+    Milestone.FINALIZED: EventKind.POSTMORTEM_FINALIZED,
+}
+"""The milestones that a correction cannot set where nobody reported them, and the event that reports each."""
 
 
 def target_of(merged: Event) -> int:
@@ -24,9 +36,10 @@ def target_of(merged: Event) -> int:
 class EventRecording:
     """Records events in one ledger. Raises `Conflict` and `UnknownIncident`."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, correlation: Correlation) -> None:
+    def __init__(self, ledger: Ledger, incidents: Incidents, grouping: Grouping, correlation: Correlation) -> None:
         self._ledger = ledger
         self._incidents = incidents
+        self._grouping = grouping
         self._correlation = correlation
         self._key_merges = KeyMerges(ledger, incidents)
 
@@ -34,31 +47,36 @@ class EventRecording:
         """Record events by the sender's own keys; an unknown key opens an incident, unless others told of it."""
         ledger = self._ledger
         digest = self._incidents.keep(delivery)
-        added: list[tuple[Entry, bool]] = []
+        added: list[tuple[Entry, Event, bool]] = []
         for keyed in events:
             key = (delivery.source, keyed.incident_key)
             if key not in ledger.keys:
                 known = self._correlation.find(keyed.aliases, keyed.event.occurred_at)
                 entry = known or ledger.open(keyed.event.recorded_at)
                 ledger.keys[key] = ledger.new_keys[key] = entry.id
-            entry, created = self.add(self._incidents.existing(ledger.keys[key]), keyed.event, digest)
-            added.append((self._correlation.join(entry, keyed.aliases, delivery), created))
-        self._incidents.recompute()
-        return tuple(self._incidents.outcome(entry, created=created) for entry, created in added)
+            sent_to = self._incidents.existing(ledger.keys[key])
+            entry, created = self.add(sent_to, keyed.event, digest)
+            self._correlation.join(entry, keyed.aliases, delivery)
+            added.append((sent_to, keyed.event, created))
+        self._incidents.recompute(delivery.received_at)
+        return tuple(
+            self._incidents.outcome(self._holder(sent_to, event), created=created) for sent_to, event, created in added
+        )
 
     def open(self, events: Sequence[Event]) -> Outcome:
         """Open an incident by hand."""
         entry = self._ledger.open(events[0].recorded_at)
         for event in events:
             self._ledger.append(entry, event)
-        self._incidents.recompute()
+        self._incidents.recompute(events[0].recorded_at)
         return self._incidents.outcome(entry)
 
     def append(self, incident_id: int, event: Event) -> Outcome:
         """Add an event to an incident."""
-        entry, created = self.add(self._incidents.existing(incident_id), event)
-        self._incidents.recompute()
-        return self._incidents.outcome(entry, created=created)
+        sent_to = self._incidents.existing(incident_id)
+        _, created = self.add(sent_to, event)
+        self._incidents.recompute(event.recorded_at)
+        return self._incidents.outcome(self._holder(sent_to, event), created=created)
 
     def append_allowed(self, events: Iterable[tuple[int, Event]]) -> tuple[Outcome, ...]:
         """Add events that only set a milestone, without those that the state of their incident does not allow."""
@@ -70,32 +88,94 @@ class EventRecording:
 
     def add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
         """Append an event unless it is here already; returns the incident it counts for, and whether it was new."""
-        family = self._ledger.family(entry)
-        for known in family:
-            if known.event_id == event.event_id:
-                if known.kind is not event.kind:
-                    msg = f"event_id {event.event_id!r} names a {known.kind} event already; give a new event its own id"
+        sent = self._sent_to(entry)
+        for holder, earlier in sent:
+            if earlier.event_id == event.event_id:
+                if earlier.kind is not event.kind:
+                    msg = (
+                        f"event_id {event.event_id!r} names a {earlier.kind} event already; give a new event its own id"
+                    )
                     raise Conflict(msg)
-                return entry, False
-        if any(known.kind is EventKind.DISMISSED for known in family):
-            self._refuse_after_dismissal(entry, event)
+                return holder, False
         if into_key_of(event):
-            return self._key_merges.merge(entry, event, digest), True
+            return self._regrouped(self._key_merges.merge(entry, event, digest), event), True
+        target = entry
         if event.kind in _CORRECTIONS:
-            _refuse_too_many(family)
-        if event.kind is EventKind.RETRACTED:
-            _refuse_to_unmerge(event, family)
-        self._ledger.append(entry, event, digest)
-        return (self._merge(entry, event) if event.kind is EventKind.MERGED else entry), True
+            _refuse_too_many([e for _, e in sent])
+        if event.kind in (EventKind.CORRECTED, EventKind.RETRACTED) and "event_id" in event.data:
+            target = self._subject(entry, event, sent)
+        elif event.kind is EventKind.CORRECTED:
+            self._check_milestone(entry, event)
+        elif event.kind is EventKind.RESOLVED and event.untimed:
+            self._check_known_end(entry)
+        self._ledger.append(target, replace(event, sent_to=entry.id), digest)
+        if event.kind is EventKind.MERGED:
+            target = self._merge(entry, event)
+        return self._regrouped(target, event), True
 
-    def _refuse_after_dismissal(self, entry: Entry, event: Event) -> None:
-        dismissed_at = self._incidents.fold(entry).dismissed_at
-        if dismissed_at is not None and event.kind not in _AFTER_DISMISSAL and event.occurred_at >= dismissed_at:
-            msg = f"INC-{entry.id} is dismissed; send reopened first if it is an incident after all"
+    def _sent_to(self, entry: Entry) -> list[tuple[Entry, Event]]:
+        """Return the events of an incident, and those that were sent to it and count elsewhere by now."""
+        elsewhere = [(self._incidents.existing(holder.id), e) for holder, e in self._ledger.sent_elsewhere(entry)]
+        return [(entry, e) for e in self._ledger.family(entry)] + elsewhere
+
+    def _holder(self, sent_to: Entry, event: Event) -> Entry:
+        """Return the incident for which an event counts that was sent to `sent_to`."""
+        entry = self._incidents.existing(sent_to.id)
+        return next((h for h, e in self._sent_to(entry) if e.event_id == event.event_id), entry)
+
+    def _regrouped(self, entry: Entry, event: Event) -> Entry:
+        if event.kind in REGROUPING:
+            self._grouping.regroup_incident(entry, event.recorded_at)
+        return self._incidents.existing(entry.id)
+
+    def _subject(self, entry: Entry, event: Event, sent: Sequence[tuple[Entry, Event]]) -> Entry:
+        """Return the incident that has the event which is corrected or retracted; it must be there."""
+        about = event.data["event_id"]
+        for holder, other in sent:
+            if other.event_id == about:
+                if event.kind is EventKind.RETRACTED and other.kind is EventKind.MERGED:
+                    msg = (
+                        f"{about!r} is a merge, and a merge cannot be undone; "
+                        "correct the events of the merged incident instead"
+                    )
+                    raise Conflict(msg)
+                return holder
+        ids = [other.event_id for _, other in sent][:MOST_LISTED]
+        more = ", …" if len(sent) > MOST_LISTED else ""
+        hint = f"; milestones are {', '.join(Milestone)}" if event.kind is EventKind.CORRECTED else ""
+        msg = f"INC-{entry.id} has no event {about!r}; its events are: {', '.join(ids) or 'none'}{more}{hint}"
+        raise Conflict(msg)
+
+    def _check_milestone(self, entry: Entry, event: Event) -> None:
+        milestone = Milestone(event.data["milestone"])
+        kind = _KIND_OF.get(milestone)
+        if kind is None:
+            return
+        incident = self._incidents.fold(entry) if self._has_begun(entry) else None
+        if incident is None or milestone not in incident.milestones or _is_assumed(incident, milestone):
+            msg = f"nobody reported {milestone.value!r} of INC-{entry.id} yet; send a `{kind.value}` event"
+            raise Conflict(msg)
+
+    def _has_begun(self, entry: Entry) -> bool:
+        """Say whether anything is known of an incident: a key may have been opened by the event at hand."""
+        return bool(entry.episodes or self._ledger.family(entry))
+
+    def _check_known_end(self, entry: Entry) -> None:
+        if not self._has_begun(entry):
+            return
+        incident = self._incidents.fold(entry)
+        if incident.over_at is not None and Milestone.RESOLVED not in incident.milestones:
+            msg = (
+                f"the end of INC-{entry.id} is unknown, for its alerts cleared while nobody reported it; "
+                "say when it was over with `occurred_at`"
+            )
             raise Conflict(msg)
 
     def _merge(self, entry: Entry, event: Event) -> Entry:
         into = self._incidents.existing(target_of(event))
+        if self._incidents.fold(entry).dismissed_at is not None:
+            msg = f"INC-{entry.id} is dismissed, and so would be what it is merged into; send reopened first"
+            raise Conflict(msg)
         if into.id == entry.id:
             msg = f"INC-{entry.id} cannot be merged into itself"
             raise Conflict(msg)
@@ -106,17 +186,11 @@ class EventRecording:
         return into
 
 
+def _is_assumed(incident: Incident, milestone: Milestone) -> bool:
+    return milestone is Milestone.RESOLVED and incident.resolution_source is ResolutionSource.STALE
+
+
 def _refuse_too_many(family: Sequence[Event]) -> None:
     if sum(known.kind in _CORRECTIONS for known in family) >= MOST_CORRECTIONS:
         msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, as many as one may have"
-        raise Conflict(msg)
-
-
-def _refuse_to_unmerge(retraction: Event, family: Sequence[Event]) -> None:
-    """Refuse to retract a merge: two histories that were told as one since cannot be told apart again."""
-    retracted = retraction.data["event_id"]
-    if any(known.event_id == retracted and known.kind is EventKind.MERGED for known in family):
-        msg = (
-            f"{retracted!r} is a merge, and a merge cannot be undone; correct the events of the merged incident instead"
-        )
         raise Conflict(msg)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident, fold
 from service.domain.policy import Policy
-from service.domain.totals import increments
+from service.domain.totals import Counted, increments
 from service.recorder.commands import Delivery, Outcome, UnknownIncident
 from service.store.ledger import Entry, Ledger, RawBody
 
@@ -22,6 +23,7 @@ class Incidents:
         self._ledger = ledger
         self._policy = policy
         self._limits = limits
+        self._unsettled = {e.id: e.settled_at for e in ledger.entries.values() if e.settled_at is not None}
 
     def existing(self, incident_id: int) -> Entry:
         """Return the incident, or the one that absorbed it. Raises `UnknownIncident`."""
@@ -43,13 +45,15 @@ class Incidents:
             ledger.put(replace(ledger.episodes[episode_id], incident_id=into.id))
         ledger.touch(into, absorbed.heard_at)
 
-    def absorb_by_overlap(self, absorbed: Entry, into: Entry, delivery: Delivery) -> None:
-        """Merge what turned out to be one incident, and say so in its history."""
+    def absorb_by_overlap(self, absorbed: Entry, into: Entry, now: datetime) -> None:
+        """Merge what turned out to be one incident, and record that in its history."""
+        if absorbed.id == into.id or absorbed.merged_into is not None:
+            return
         merged = Event(
             event_id=f"merged-into-{into.id}",
             kind=EventKind.MERGED,
-            occurred_at=delivery.received_at,
-            recorded_at=delivery.received_at,
+            occurred_at=now,
+            recorded_at=now,
             source=OURSELVES,
             data={"into": f"INC-{into.id}"},
         )
@@ -62,15 +66,33 @@ class Incidents:
         self._ledger.keep(digest, RawBody(delivery.source, delivery.body, delivery.received_at))
         return digest
 
-    def recompute(self) -> None:
+    def recompute(self, now: datetime) -> None:
         """Compute every incident touched since the last time, and add what it newly gives to the running totals."""
         ledger = self._ledger
         for entry in ledger.take_outdated():
             incident = self.fold(entry)
-            entry.closed_at = incident.closed_at
             if entry.merged_into is None:
-                added, entry.counted = increments(incident, entry.counted, self._policy, self._limits)
-                ledger.count(added, entry)
+                added, entry.counted = increments(incident, entry.counted, self._policy, self._limits, now)
+                ledger.count(added, entry.id, entry.heard_at)
+            self._wait_for(entry, incident)
+
+    def settle(self, now: datetime) -> None:
+        """Take the samples of what is final by `now`, before what comes then is applied."""
+        ledger = self._ledger
+        for incident_id in [i for i, at in self._unsettled.items() if at <= now]:
+            del self._unsettled[incident_id]
+            entry = ledger.entries[incident_id]
+            if entry.merged_into is None:
+                added, entry.counted = increments(self.fold(entry), entry.counted, self._policy, self._limits, now)
+                ledger.count(added, entry.id, entry.heard_at)
+                if entry.id not in ledger.touched:
+                    ledger.compute(entry, now)
+                    ledger.quiet.add(entry.id)
+
+    def _wait_for(self, entry: Entry, incident: Incident) -> None:
+        self._unsettled.pop(entry.id, None)
+        if incident.settled_at is not None and Counted.SETTLED not in entry.counted and entry.merged_into is None:
+            self._unsettled[entry.id] = incident.settled_at
 
     def fold(self, entry: Entry) -> Incident:
         """Compute one incident from its events and episodes."""

@@ -15,6 +15,7 @@ from service.intake.history.past import Bad, Past
 from service.recorder.commands import Delivery, Refused
 from service.recorder.correlation import Correlation
 from service.recorder.events import EventRecording
+from service.recorder.grouping import Grouping
 from service.recorder.incidents import Incidents
 from service.store import Store
 from service.store.ledger import ALIAS, Entry, Ledger, Wanted
@@ -74,7 +75,8 @@ def _record(transaction: Transaction, policy: Policy, pasts: Sequence[Past], now
         wanted = Wanted(
             keys={(past.source, past.key) for past in standing}
             | {(past.source, past.merged_into) for past in standing if past.merged_into}
-            | {(ALIAS, a) for past in standing for a in past.aliases}
+            | {(ALIAS, a) for past in standing for a in past.aliases},
+            neighbours=True,
         )
         ledger = transaction.load(wanted, policy.reopen_window)
         recording = _Recording(ledger, policy, now)
@@ -102,8 +104,9 @@ class _Recording:
         self._ledger = ledger
         self._now = now
         self._incidents = Incidents(ledger, policy, bounds(policy))
-        self._correlation = Correlation(ledger, self._incidents, policy.reopen_window)
-        self._events = EventRecording(ledger, self._incidents, self._correlation)
+        grouping = Grouping(ledger, self._incidents, policy)
+        self._correlation = Correlation(ledger, self._incidents, grouping, policy.reopen_window)
+        self._events = EventRecording(ledger, self._incidents, grouping, self._correlation)
         self.done = Recorded()
 
     def record(self, past: Past) -> None:
@@ -117,12 +120,12 @@ class _Recording:
             self._take_back_dismissal(entry, past, known)
         for event in sorted(news, key=lambda e: (e.occurred_at, list(EventKind).index(e.kind))):
             if event.occurred_at > begin:
-                self._incidents.recompute()
+                self._incidents.recompute(self._now)
             entry, _ = self._events.add(entry, event)
-        self._incidents.recompute()
+        self._incidents.recompute(self._now)
         if past.aliases:
             self._correlation.join(entry, past.aliases, Delivery(past.source, b"", self._now))
-            self._incidents.recompute()
+            self._incidents.recompute(self._now)
         self.done.events += len(news)
         if is_new:
             self.done.opened += 1

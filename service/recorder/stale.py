@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
-from service.domain.episodes import Episode
+from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Event, EventKind, Observation
-from service.domain.incident import ResolutionSource
+from service.domain.recovery import ResolutionSource
 from service.recorder.commands import Outcome
 from service.recorder.incidents import OURSELVES, Incidents
-from service.store.ledger import Ledger, NewObservation
+from service.store.ledger import Ledger
 
 
 class StaleClosing:
@@ -40,7 +40,7 @@ class StaleClosing:
             data={"resolution_source": ResolutionSource.STALE.value},
         )
         ledger.append(entry, event)
-        self._incidents.recompute()
+        self._incidents.recompute(now)
         return self._incidents.outcome(entry)
 
     def _assume_end(self, episode: Episode, at: datetime, now: datetime) -> None:
@@ -54,6 +54,6 @@ class StaleClosing:
                 ends_at=at,
                 stale=True,
             )
-            ledger.see(NewObservation(ended, now, None))
+            ledger.add_report(AlertReport(observation=ended, first_received=now, last_received=now), None)
             ledger.place(ended, episode.id)
         ledger.put(replace(episode, ends_at=at, stale=True))

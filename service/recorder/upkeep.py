@@ -1,14 +1,44 @@
-"""What has to happen although nobody asks: stale incidents are closed, raw bodies past their time forgotten."""
+"""What has to happen although nobody asks: stale incidents are closed, samples taken, old raw bodies forgotten.
+
+The first thing is to compute anew, by today's rules, what an earlier version recorded.
+"""
 
 import logging
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from service.recorder.commands import Command
+from service.recorder.commands import Busy, Command, Refold, StoreUnavailable
 from service.recorder.writer import Recorder
+from service.store import Store
 
+REFOLD_AT_ONCE = 100
+REFOLD_PAUSE_SECONDS = 2.0
+LOG_EVERY = 1000
 log = logging.getLogger(__name__)
+
+
+def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stopping: threading.Event) -> None:
+    """Compute anew what an earlier version recorded, a few incidents at a time; what is left goes on at the next start.
+
+    The log says how far it is, and in the end how many incidents changed.
+    """
+    total = left = store.count_outdated()
+    if not total:
+        return
+    log.info("recomputing %d incidents of an earlier version", total)
+    changed = logged = 0
+    while left and not stopping.is_set():
+        try:
+            changed += len(recorder.submit(Refold(REFOLD_AT_ONCE, clock())))
+            left = store.count_outdated()
+        except (Busy, StoreUnavailable) as error:
+            log.warning("recomputing waits: %s", error)
+            stopping.wait(REFOLD_PAUSE_SECONDS)
+        if total - left - logged >= LOG_EVERY:
+            logged = total - left
+            log.info("recomputed %d of %d incidents", logged, total)
+    log.info("recomputed %d of %d incidents; %d changed", total - left, total, changed)
 
 
 class Upkeep:
@@ -17,11 +47,13 @@ class Upkeep:
     def __init__(
         self,
         recorder: Recorder,
+        store: Store,
         due: Callable[[datetime], Iterable[Command]],
         clock: Callable[[], datetime],
         interval: float,
     ) -> None:
         self._recorder = recorder
+        self._store = store
         self._due = due
         self._clock = clock
         self._interval = interval
@@ -35,6 +67,10 @@ class Upkeep:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            refold(self._recorder, self._store, self._clock, self._stop)
+        except Exception as error:  # the next start tries again; meanwhile all else goes on
+            log.error("incidents of an earlier version are not recomputed: %r", error)
         while not self._stop.wait(self._interval):
             for command in self._due(self._clock()):
                 try:

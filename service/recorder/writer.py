@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from service.domain.policy import Policy
 from service.domain.totals import bounds
-from service.recorder.apply import Application, wanted
-from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Refused
+from service.recorder.apply import Application, look_up, received_at, wanted
+from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Refused, Settle
+from service.recorder.settling import settle
 from service.store import Store, StoreRejected, StoreUnavailable
 
 BATCH = 64
@@ -203,17 +204,15 @@ class Recorder:
         try:
             with self._store.transaction() as transaction:
                 commands = [ticket.command for ticket in batch]
-                stale: list[int] = []
-                for command in commands:
-                    if isinstance(command, CloseStale):
-                        stale = transaction.stale_incidents(command.now)
-                    elif isinstance(command, PruneDeliveries):
-                        transaction.prune_deliveries(command.before)
-                ledger = transaction.load(wanted(commands, stale), self._policy.reopen_window)
-                application = Application(ledger, self._policy, self._bounds)
+                settled = settle(transaction, self._policy, self._bounds, received_at(commands))
+                due = look_up(transaction, commands)
+                ledger = transaction.load(wanted(commands, due), self._policy.reopen_window)
+                for one in settled:
+                    ledger.count(one.added, one.incident_id, one.at)
+                application = Application(ledger, self._policy, self._bounds, due)
                 for ticket in batch:
                     try:
-                        ticket.outcomes = application.apply(ticket.command, stale)
+                        ticket.outcomes = application.apply(ticket.command)
                     except Refused as error:
                         ticket.error = error
                         raise _StartAgain(ticket) from error
@@ -229,7 +228,7 @@ class Recorder:
         """Note what is durable; that nothing was to be done says nothing of a disk that is full."""
         for ticket in batch:
             ticket.committed = True
-        if not all(isinstance(ticket.command, CloseStale | PruneDeliveries) for ticket in batch):
+        if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in batch):
             self._failed_at = None
 
 

@@ -151,6 +151,6 @@ def _ends_at(subject: Subject) -> datetime | None:
     if incident.dismissed_at is not None:
         return incident.milestones.get(Milestone.RESOLVED, incident.dismissed_at)
     if not incident.is_open:
-        return incident.milestones[Milestone.RESOLVED]
+        return incident.over_at
     reopened = [e.occurred_at for e in subject.standing if e.kind is EventKind.REOPENED]
     return max([*reopened, *fired_again(subject.episodes)], default=None)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from service.domain.events import Event, EventKind
-from service.domain.policy import Milestone, Severity
+from service.domain.policy import Severity
 from service.domain.updates import is_update
 from service.render.subject import Subject
 
@@ -140,7 +140,7 @@ class Talk:
 
     def _is_old(self, now: datetime, *since: datetime) -> bool:
         """Say whether the incident has been over for long, and nothing came `since` then either."""
-        over_at = self.subject.incident.milestones.get(Milestone.RESOLVED)
+        over_at = self.subject.incident.over_at
         if over_at is None or self._ending() is not Kind.OVER:
             return False
         return now - max([over_at, *since]) >= OLD

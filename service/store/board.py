@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, func, or_, select
 
 from service.domain.actions import Action, ActionState
 from service.domain.history import effective
@@ -17,7 +17,7 @@ from service.store import tables as t
 from service.store.loading import episode_of, event_of
 from service.store.reading import incident_record, milestones_of
 
-_LIVE = t.incidents.c.merged_into.is_(None)
+_LIVE = and_(t.incidents.c.merged_into.is_(None), ~t.incidents.c.withdrawn)
 _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 

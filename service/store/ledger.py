@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from service.domain.episodes import Episode
+from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Event, Observation
 from service.domain.incident import Incident
 from service.domain.totals import Counted, Increment
@@ -23,8 +23,9 @@ class Entry:
     opened_at: datetime
     heard_at: datetime
     counted: Counted = Counted.NOTHING
-    closed_at: datetime | None = None
     merged_into: int | None = None
+    settled_at: datetime | None = None
+    refold: bool = False
     is_new: bool = False
     incident: Incident | None = None
     events: list[Event] = field(default_factory=list)
@@ -52,12 +53,13 @@ class NewEvent:
 
 
 @dataclass(slots=True)
-class NewObservation:
-    """An observation to be appended to the history of an alert."""
+class StoredReport:
+    """When an observation was received, and the episode that it belongs to; 0 for an end that waits for its firing."""
 
-    observation: Observation
-    recorded_at: datetime
-    delivery: bytes | None
+    first_received: datetime
+    last_received: datetime
+    onset_at: datetime | None = None
+    episode_id: int = 0
 
 
 @dataclass(slots=True)
@@ -78,23 +80,27 @@ class Ledger:
         self.entries: dict[int, Entry] = {}
         self.keys: dict[IncidentKey, int] = {}
         self.episodes: dict[int, Episode] = {}
-        self.sightings: dict[AlertKey, dict[Observation, int]] = {}
-        self.waiting: set[Observation] = set()
+        self.reports: dict[AlertKey, dict[Observation, StoredReport]] = {}
         self.groups: dict[GroupKey, set[int]] = {}
         self.groups_of: dict[int, set[GroupKey]] = {}
         self.touched: set[int] = set()
+        self.quiet: set[int] = set()
+        """What is written without being news to anybody; of it, `redrawn` is shown anew where it is drawn."""
+        self.redrawn: set[int] = set()
         self.touched_at: datetime | None = None
         """When the first news of the transaction came; an incident may have been heard of by a clock that was ahead."""
         self.outdated: set[int] = set()
-        self.withdrawn: list[Observation] = []
         self.changed_episodes: set[int] = set()
         self.new_episodes: set[int] = set()
         self.dropped_episodes: set[int] = set()
-        self.moved_sightings: list[tuple[Observation, int]] = []
+        self.new_reports: dict[Observation, bytes | None] = {}
+        self.changed_reports: set[Observation] = set()
         self.new_keys: dict[IncidentKey, int] = {}
         self.aliases: dict[str, int] = {}
         self.new_events: list[NewEvent] = []
-        self.new_observations: list[NewObservation] = []
+        self.moved_events: dict[tuple[int, str], int] = {}
+        self.holders: dict[int, set[int]] = {}
+        """The incidents that have events which were sent to others, by those."""
         self.new_groups: set[tuple[GroupKey, int]] = set()
         self.bodies: dict[bytes, RawBody] = {}
         self.totals: Counter[tuple[str, str, str, int]] = Counter()
@@ -123,6 +129,13 @@ class Ledger:
         self.touched_at = min(self.touched_at or heard_at, heard_at)
         self.touched.add(entry.id)
         self.outdated.add(entry.id)
+        self.quiet.discard(entry.id)
+
+    def compute(self, entry: Entry, now: datetime) -> None:
+        """Have the incident computed and written again although nothing was reported of it."""
+        self.touched_at = min(self.touched_at or now, now)
+        self.touched.add(entry.id)
+        self.outdated.add(entry.id)
 
     def take_outdated(self) -> list[Entry]:
         """Return the incidents that were touched since the last call, by id."""
@@ -138,9 +151,30 @@ class Ledger:
 
     def append(self, entry: Entry, event: Event, delivery: bytes | None = None) -> None:
         """Append an event to the incident's history."""
+        if not event.sent_to:
+            event = replace(event, sent_to=entry.id)
+        if event.sent_to != entry.id:
+            self.holders.setdefault(event.sent_to, set()).add(entry.id)
         entry.events.append(event)
         self.new_events.append(NewEvent(entry.id, event, delivery))
         self.touch(entry, event.recorded_at)
+
+    def move_event(self, event: Event, source: Entry, target: Entry) -> None:
+        """Have an event count for another incident than the one that it counted for."""
+        source.events.remove(event)
+        target.events.append(event)
+        self.holders.setdefault(event.sent_to, set()).add(target.id)
+        for new in self.new_events:
+            if new.event is event:
+                new.incident_id = target.id
+                return
+        self.moved_events[event.sent_to, event.event_id] = target.id
+
+    def sent_elsewhere(self, entry: Entry) -> list[tuple[Entry, Event]]:
+        """Return the events that were sent to the incident, or to those it absorbed, and count for another one now."""
+        ids = {entry.id, *entry.absorbed}
+        holders = {holder for i in ids for holder in self.holders.get(i, ())} - ids
+        return [(self.entries[h], e) for h in sorted(holders) for e in self.entries[h].events if e.sent_to in ids]
 
     # -- alerts ------------------------------------------------------------------------------------------------------
 
@@ -175,27 +209,42 @@ class Ledger:
             self.dropped_episodes.add(episode_id)
         self.changed_episodes.discard(episode_id)
 
-    def see(self, seen: NewObservation) -> None:
-        """Append an observation; `place` says later which episode it belongs to."""
-        key = (seen.observation.source, seen.observation.fingerprint)
-        self.sightings.setdefault(key, {})[seen.observation] = 0
-        self.new_observations.append(seen)
+    def add_report(self, report: AlertReport, delivery: bytes | None) -> None:
+        """Append a report; `place` says later which episode it belongs to."""
+        seen = report.observation
+        stored = StoredReport(report.first_received, report.last_received, report.onset_at)
+        self.reports.setdefault((seen.source, seen.fingerprint), {})[seen] = stored
+        self.new_reports[seen] = delivery
 
-    def unsee(self, observation: Observation) -> None:
-        """Take back an observation of ours that was refuted; what a sender reported is never taken back."""
-        del self.sightings[observation.source, observation.fingerprint][observation]
-        self.withdrawn.append(observation)
+    def reports_of(self, key: AlertKey) -> list[AlertReport]:
+        """Return what was reported of an alert, as far as it is loaded."""
+        return [
+            AlertReport(
+                observation=seen,
+                first_received=stored.first_received,
+                last_received=stored.last_received,
+                onset_at=stored.onset_at,
+            )
+            for seen, stored in self.reports.get(key, {}).items()
+        ]
+
+    def report(self, observation: Observation) -> StoredReport | None:
+        """Return what is stored of an observation, None where it was not made before."""
+        return self.reports.get((observation.source, observation.fingerprint), {}).get(observation)
+
+    def change_report(self, observation: Observation) -> None:
+        """Have a report written again."""
+        if observation not in self.new_reports:
+            self.changed_reports.add(observation)
 
     def place(self, observation: Observation, episode_id: int) -> None:
-        """Say which episode an observation belongs to, and so which groups the episode was seen in."""
-        sightings = self.sightings[observation.source, observation.fingerprint]
-        before = sightings[observation]
-        sightings[observation] = episode_id
-        if before not in (0, episode_id) or observation in self.waiting:
-            self.waiting.discard(observation)
-            self.moved_sightings.append((observation, episode_id))
-        if not observation.group_key:
-            return  # an end that came without its group
+        """Say which episode a report belongs to (0: it waits), and so which groups the episode was seen in."""
+        stored = self.reports[observation.source, observation.fingerprint][observation]
+        if stored.episode_id != episode_id:
+            stored.episode_id = episode_id
+            self.change_report(observation)
+        if not observation.group_key or not episode_id:
+            return  # an end that came without its group, or before its firing
         group = (observation.source, observation.group_key)
         members = self.groups.setdefault(group, set())
         if episode_id not in members:
@@ -210,22 +259,28 @@ class Ledger:
         known = self.bodies.get(digest)
         self.bodies[digest] = raw if known is None else replace(known, times=known.times + 1)
 
-    def count(self, added: Iterable[Increment], entry: Entry) -> None:
-        """Add to the running totals."""
+    def count(self, added: Iterable[Increment], incident_id: int, at: datetime) -> None:
+        """Add to the running totals; the exemplars name the incident."""
         for one in added:
             key = (one.metric, one.severity.value, one.detail, one.le)
             self.totals[key] += 1
             self.seconds[key] = self.seconds.get(key, 0.0) + one.seconds
             if one.le:
-                self.exemplars[key] = (entry.id, one.seconds, entry.heard_at)
+                self.exemplars[key] = (incident_id, one.seconds, at)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a batch of commands needs to see. `since` is the earliest start among its observations."""
+    """What a batch of commands needs to see. `since` is the earliest start among its observations.
+
+    `neighbours`: also the incidents that the named ones may be joined with, of the same alert groups. `reports`: also
+    all reports of the alerts of the named incidents.
+    """
 
     incidents: Collection[int] = ()
     keys: Collection[IncidentKey] = ()
     alerts: Collection[AlertKey] = ()
     groups: Collection[GroupKey] = ()
     since: datetime | None = None
+    neighbours: bool = False
+    reports: bool = False

@@ -12,7 +12,7 @@ from service.domain.events import Event, EventKind, Observation
 from service.domain.policy import Domain, IncidentType, Severity
 from service.domain.totals import Counted
 from service.store import tables as t
-from service.store.ledger import Entry, Ledger, Wanted
+from service.store.ledger import Entry, Ledger, StoredReport, Wanted
 from service.store.statements import Read, among
 
 CHUNK = 500
@@ -28,16 +28,22 @@ def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Cal
     ledger = Ledger(reserve)
     episode_ids: set[int] = set()
     if wanted.since is not None:
-        _load_alerts(connection, wanted.alerts, wanted.since, ledger)
-        seen = [(o, e) for sightings in ledger.sightings.values() for o, e in sightings.items()]
-        groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in seen)}
-        episode_ids = {e for _, e in seen} | _load_groups(connection, groups, wanted.since - window)
+        _load_reports(connection, wanted.alerts, wanted.since - window, ledger)
+        stored = [(o, r.episode_id) for reports in ledger.reports.values() for o, r in reports.items()]
+        groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in stored)}
+        episode_ids = {e for _, e in stored} | _load_groups(connection, groups, wanted.since - window)
     for source, keys in _by_source(wanted.keys).items():
         for row in _KEYS.among(connection, keys, source=source):
             ledger.keys[source, row.incident_key] = row.incident_id
     incident_ids = {*wanted.incidents, *ledger.keys.values()}
     incident_ids |= {row.incident_id for row in _INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
     _load_incidents(connection, incident_ids, ledger)
+    if wanted.reports:
+        _load_reports_of(connection, ledger.episodes, ledger)
+    if wanted.neighbours:
+        _load_neighbours(connection, ledger, window)
+    if wanted.reports:
+        _load_reports_of(connection, ledger.episodes, ledger)
     return ledger
 
 
@@ -76,7 +82,7 @@ def _waiting(dialect: Dialect) -> Select[Any]:
     )
 
 
-_SIGHTINGS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
+_REPORTS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
 _GROUP_EPISODES = Read(
     lambda dialect: select(t.episode_groups.c.episode_id).where(
         t.episode_groups.c.source == bindparam("source"),
@@ -84,6 +90,19 @@ _GROUP_EPISODES = Read(
         t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
     )
 )
+_NEAR_EPISODES = Read(
+    lambda dialect: (
+        select(t.episode_groups.c.episode_id, t.episodes.c.incident_id)
+        .join(t.episodes, t.episodes.c.id == t.episode_groups.c.episode_id)
+        .where(
+            t.episode_groups.c.source == bindparam("source"),
+            among(t.episode_groups.c.group_key, dialect),
+            t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+            t.episodes.c.starts_at <= bindparam("until", type_=t.episodes.c.ends_at.type),
+        )
+    )
+)
+_REPORTS_OF = Read(lambda dialect: select(t.observations).where(among(t.observations.c.episode_id, dialect)))
 _KEYS = Read(
     lambda dialect: select(t.incident_keys.c.incident_key, t.incident_keys.c.incident_id).where(
         t.incident_keys.c.source == bindparam("source"), among(t.incident_keys.c.incident_key, dialect)
@@ -93,13 +112,20 @@ _INCIDENTS_OF_EPISODES = Read(lambda dialect: select(t.episodes.c.incident_id).w
 _ROOTS = Read(
     lambda dialect: select(t.incidents.c.id, t.incidents.c.merged_into).where(among(t.incidents.c.id, dialect))
 )
+_HOLDERS = Read(
+    lambda dialect: select(t.events.c.incident_id).where(
+        among(t.events.c.sent_to, dialect), t.events.c.incident_id != t.events.c.sent_to
+    )
+)
+"""The incidents that have events which were sent to others."""
 _FAMILIES = Read(
     lambda dialect: select(
         t.incidents.c.id,
         t.incidents.c.opened_at,
         t.incidents.c.heard_at,
         t.incidents.c.counted,
-        t.incidents.c.closed_at,
+        t.incidents.c.refold,
+        t.incidents.c.settled_at,
         t.incidents.c.merged_into,
     ).where(or_(among(t.incidents.c.id, dialect), among(t.incidents.c.merged_into, dialect)))
 )
@@ -112,13 +138,41 @@ _MEMBERSHIPS = Read(
 )
 
 
-def _load_alerts(connection: Connection, alerts: Collection[tuple[str, str]], since: datetime, ledger: Ledger) -> None:
+def _load_reports(connection: Connection, alerts: Collection[tuple[str, str]], since: datetime, ledger: Ledger) -> None:
+    """Load the reports of the episodes that may go on since then, and of those that an onset may lie next to."""
     for source, fingerprints in _by_source(alerts).items():
-        for row in _SIGHTINGS.among(connection, fingerprints, source=source, since=since):
-            seen = observation_of(row)
-            ledger.sightings.setdefault((row.source, row.fingerprint), {})[seen] = row.episode_id
-            if not row.episode_id:
-                ledger.waiting.add(seen)
+        _add_reports(_REPORTS.among(connection, fingerprints, source=source, since=since), ledger)
+    onsets = [r.onset_at for key in alerts for r in ledger.reports.get(key, {}).values() if r.onset_at is not None]
+    if onsets and min(onsets) < since:
+        _load_reports(connection, alerts, min(onsets), ledger)
+
+
+def _load_reports_of(connection: Connection, episode_ids: Collection[int], ledger: Ledger) -> None:
+    _add_reports(_REPORTS_OF.among(connection, episode_ids), ledger)
+
+
+def _add_reports(rows: Iterable[Row[Any]], ledger: Ledger) -> None:
+    for row in rows:
+        reports = ledger.reports.setdefault((row.source, row.fingerprint), {})
+        stored = StoredReport(row.recorded_at, row.last_received_at, row.onset_at, row.episode_id)
+        reports.setdefault(observation_of(row), stored)
+
+
+def _load_neighbours(connection: Connection, ledger: Ledger, window: timedelta) -> None:
+    """Load the incidents whose episodes lie near those that are loaded, in the same alert groups."""
+    ends = [e.ends_at for e in ledger.episodes.values()]
+    ends += [o.ends_at or o.starts_at for reports in ledger.reports.values() for o in reports]
+    if not ends:
+        return
+    since = min(e.starts_at for e in ledger.episodes.values()) - window
+    until = None if None in ends else max(at for at in ends if at is not None) + window
+    near = {
+        row.episode_id: row.incident_id
+        for source, keys in _by_source(ledger.groups).items()
+        for row in _NEAR_EPISODES.among(connection, keys, source=source, since=since, until=until)
+    }
+    incident_ids = {incident_id for episode_id, incident_id in near.items() if episode_id not in ledger.episodes}
+    _load_incidents(connection, incident_ids, ledger)
 
 
 def _load_groups(connection: Connection, groups: Collection[tuple[str, str]], since: datetime) -> set[int]:
@@ -131,28 +185,38 @@ def _load_groups(connection: Connection, groups: Collection[tuple[str, str]], si
 
 def _load_incidents(connection: Connection, incident_ids: Collection[int], ledger: Ledger) -> None:
     """Load incidents with all that belongs to them: those they absorbed, or the one that absorbed them."""
-    roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)}
+    roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)} - ledger.entries.keys()
+    added: dict[int, Entry] = {}
     for row in _FAMILIES.among(connection, roots):
-        ledger.entries[row.id] = Entry(
+        added[row.id] = Entry(
             id=row.id,
             opened_at=row.opened_at,
             heard_at=row.heard_at,
             counted=Counted(row.counted),
-            closed_at=row.closed_at,
+            refold=row.refold,
+            settled_at=None if row.counted & Counted.SETTLED else row.settled_at,
             merged_into=row.merged_into,
         )
-    for entry in ledger.entries.values():
+    ledger.entries |= added
+    for entry in added.values():
         if entry.merged_into is not None:
             ledger.entries[entry.merged_into].absorbed.add(entry.id)
-    for row in _EVENTS.among(connection, ledger.entries):
+    for row in _EVENTS.among(connection, added):
         ledger.entries[row.incident_id].events.append(event_of(row))
-    for row in _EPISODES.among(connection, ledger.entries):
+        if row.sent_to != row.incident_id:
+            ledger.holders.setdefault(row.sent_to, set()).add(row.incident_id)
+    episode_ids = set()
+    for row in _EPISODES.among(connection, added):
         ledger.episodes[row.id] = episode_of(row)
         ledger.entries[row.incident_id].episodes.add(row.id)
-    for row in _MEMBERSHIPS.among(connection, ledger.episodes):
+        episode_ids.add(row.id)
+    for row in _MEMBERSHIPS.among(connection, episode_ids):
         group = (row.source, row.group_key)
         ledger.groups.setdefault(group, set()).add(row.episode_id)
         ledger.groups_of.setdefault(row.episode_id, set()).add(group)
+    holders = {row.incident_id for row in _HOLDERS.among(connection, added)} - ledger.entries.keys()
+    if holders:
+        _load_incidents(connection, holders, ledger)
 
 
 def _by_source(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -171,6 +235,7 @@ def observation_of(row: Row[Any]) -> Observation:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         stale=row.stale,
+        peer=row.peer,
     )
 
 
@@ -189,6 +254,8 @@ def event_of(row: Row[Any]) -> Event:
         domains=tuple(Domain(name) for name in about.get("domains", ())),
         labels=about.get("labels", {}),
         data=about.get("data", {}),
+        untimed=about.get("untimed", False),
+        sent_to=row.sent_to,
         recorded_by=row.recorded_by,
     )
 
@@ -205,6 +272,7 @@ def episode_of(row: Row[Any]) -> Episode:
         severity=Severity(row.severity),
         incident_id=row.incident_id,
         stale=row.stale,
+        end_unknown=row.end_unknown,
         onset_at=row.onset_at,
         labels=row.about.get("labels", {}),
         annotations=row.about.get("annotations", {}),

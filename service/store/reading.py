@@ -46,7 +46,7 @@ def page_of_incidents(
 ) -> Page:
     """Return a page of the list; pages hold however many incidents come in meanwhile, since ids only grow."""
     c = t.incidents.c
-    query = select(t.incidents).where(c.merged_into.is_(None)).order_by(c.id.desc()).limit(limit + 1)
+    query = select(t.incidents).where(c.merged_into.is_(None), ~c.withdrawn).order_by(c.id.desc()).limit(limit + 1)
     if phases:
         query = query.where(c.phase.in_(list(phases)))
     if severities:

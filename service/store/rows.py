@@ -13,7 +13,7 @@ from service.store.ledger import ALIAS, Entry, Ledger, NewEvent
 from service.store.statements import Rows
 
 Row = dict[str, Any]
-IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale")
+IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale", "peer")
 """The columns that make an observation what it is."""
 
 
@@ -35,7 +35,9 @@ def incident(entry: Entry) -> Row:
         "opened_at": entry.opened_at,
         **{f"{m.value}_at": known.milestones.get(m) for m in Milestone},
         "dismissed_at": known.dismissed_at,
-        "closed_at": known.closed_at,
+        "withdrawn": known.withdrawn,
+        "settled_at": known.settled_at if live else None,
+        "outlived_at": known.outlived_at if live else None,
         "deadlines_from": known.deadlines_from,
         "draft_due_at": due.get(Stage.DRAFT),
         "final_due_at": due.get(Stage.FINAL),
@@ -43,6 +45,7 @@ def incident(entry: Entry) -> Row:
         "stale_at": known.stale_at if live else None,
         "merged_into": entry.merged_into,
         "counted": int(entry.counted),
+        "refold": entry.refold,
     }
 
 
@@ -65,6 +68,7 @@ def episode(one: Episode) -> Row:
         "starts_at": one.starts_at,
         "ends_at": one.ends_at,
         "stale": one.stale,
+        "end_unknown": one.end_unknown,
         "name": one.name,
         "severity": one.severity.value,
         "onset_at": one.onset_at,
@@ -80,6 +84,7 @@ def episode_update(one: Episode) -> Row:
         "starts_at": one.starts_at,
         "ends_at": one.ends_at,
         "stale": one.stale,
+        "end_unknown": one.end_unknown,
         "onset_at": one.onset_at,
     }
 
@@ -98,21 +103,34 @@ def identity(observation: Observation) -> Row:
 
 
 def observations(ledger: Ledger) -> Rows:
-    """Return the rows of what was newly observed."""
+    """Return the rows of what was newly reported."""
+    return [{**_received(ledger, seen), **_identified(seen), "delivery": d} for seen, d in ledger.new_reports.items()]
+
+
+def observation_updates(ledger: Ledger) -> Rows:
+    """Return what changes of reports that are stored, with the parameters by which they are found."""
+    return [{**_received(ledger, seen), **identity(seen)} for seen in sorted(ledger.changed_reports, key=repr)]
+
+
+def _identified(seen: Observation) -> Row:
+    return {name: getattr(seen, name) for name in IDENTITY}
+
+
+def _received(ledger: Ledger, seen: Observation) -> Row:
+    stored = ledger.reports[seen.source, seen.fingerprint][seen]
+    return {
+        "episode_id": stored.episode_id,
+        "recorded_at": stored.first_received,
+        "last_received_at": stored.last_received,
+        "onset_at": stored.onset_at,
+    }
+
+
+def moved_events(ledger: Ledger) -> Rows:
+    """Return to which incidents stored events moved."""
     return [
-        {
-            "episode_id": ledger.sightings[seen.observation.source, seen.observation.fingerprint][seen.observation],
-            "source": seen.observation.source,
-            "fingerprint": seen.observation.fingerprint,
-            "group_key": seen.observation.group_key,
-            "starts_at": seen.observation.starts_at,
-            "ends_at": seen.observation.ends_at,
-            "stale": seen.observation.stale,
-            "recorded_at": seen.recorded_at,
-            "delivery": seen.delivery,
-        }
-        for seen in ledger.new_observations
-        if seen.observation not in ledger.withdrawn
+        {"b_sent_to": sent_to, "b_event_id": event_id, "incident_id": incident_id}
+        for (sent_to, event_id), incident_id in sorted(ledger.moved_events.items())
     ]
 
 
@@ -126,9 +144,11 @@ def event(new: NewEvent) -> Row:
         "domains": [domain.value for domain in told.domains],
         "labels": dict(told.labels),
         "data": dict(told.data),
+        "untimed": told.untimed,
     }
     return {
         "incident_id": new.incident_id,
+        "sent_to": told.sent_to,
         "event_id": told.event_id,
         "kind": told.kind.value,
         "occurred_at": told.occurred_at,

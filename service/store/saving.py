@@ -24,6 +24,7 @@ def save(connection: Connection, ledger: Ledger) -> None:
     _save_episodes(connection, ledger)
     _INSERT_OBSERVATION.run(connection, rows.observations(ledger))
     _INSERT_EVENT.run(connection, [rows.event(new) for new in ledger.new_events])
+    _MOVE_EVENT.run(connection, rows.moved_events(ledger))
     _INSERT_KEY.run(connection, rows.keys(ledger))
     _UPSERT_ALIAS.run(connection, rows.aliases(ledger))
     _DELETE_ACTIONS.run(connection, told_before)
@@ -46,11 +47,13 @@ _DELETE_MEMBERSHIPS = Write(
 )
 _SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in rows.IDENTITY)
 _INSERT_OBSERVATION = Insert(lambda _: insert(t.observations))
-_MOVE_OBSERVATION = Write(
-    lambda _: update(t.observations).where(*_SAME_OBSERVATION).values(episode_id=bindparam("b_episode_id"))
-)
-_WITHDRAW_OBSERVATION = Write(lambda _: delete(t.observations).where(*_SAME_OBSERVATION))
+_UPDATE_OBSERVATION = Write(lambda _: update(t.observations).where(*_SAME_OBSERVATION))
 _INSERT_EVENT = Insert(lambda _: insert(t.events))
+_MOVE_EVENT = Write(
+    lambda _: update(t.events).where(
+        t.events.c.sent_to == bindparam("b_sent_to"), t.events.c.event_id == bindparam("b_event_id")
+    )
+)
 _INSERT_KEY = Insert(lambda _: insert(t.incident_keys))
 _INSERT_ACTION = Insert(lambda _: insert(t.actions))
 _DELETE_ACTIONS = Write(lambda _: delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")))
@@ -69,9 +72,7 @@ def _save_episodes(connection: Connection, ledger: Ledger) -> None:
     _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
     _INSERT_EPISODE.run(connection, [rows.episode(ledger.episodes[i]) for i in sorted(ledger.new_episodes)])
     _INSERT_MEMBERSHIP.run(connection, rows.memberships(ledger))
-    moved = [{**rows.identity(o), "b_episode_id": e} for o, e in ledger.moved_sightings]
-    _MOVE_OBSERVATION.run(connection, moved)
-    _WITHDRAW_OBSERVATION.run(connection, [rows.identity(o) for o in ledger.withdrawn])
+    _UPDATE_OBSERVATION.run(connection, rows.observation_updates(ledger))
 
 
 def _insert_for(dialect: Dialect) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from service.domain.actions import ActionState
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity, Stage
+from service.domain.recovery import ResolutionSource
 from service.domain.totals import Total
 from service.store import tables as t
 from service.store.reading import milestones_of
@@ -24,6 +25,7 @@ class Recent:
     phase: Phase
     resolution_source: ResolutionSource | None
     milestones: dict[Milestone, datetime]
+    outlived_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +159,17 @@ def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recen
     c = t.incidents.c
     columns = {m: c[f"{m.value}_at"] for m in Milestone}
     more = or_(*(column.is_not(None) for milestone, column in columns.items() if milestone is not Milestone.DETECTED))
-    known = select(c.severity, c.phase, c.resolution_source, *columns.values())
+    known = select(c.severity, c.phase, c.resolution_source, c.outlived_at, *columns.values())
     known = known.where(_LIVE, c.phase != Phase.DISMISSED, more)
     detected = known.where(c.detected_at > since)
     undetected = known.where(c.detected_at.is_(None), c.opened_at > since)
     for query in (detected, undetected):
-        for severity, phase, source, *instants in connection.execution_options(yield_per=1000).execute(query):
+        for severity, phase, source, outlived_at, *instants in connection.execution_options(yield_per=1000).execute(
+            query
+        ):
             milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
-            visit(Recent(Severity(severity), Phase(phase), ResolutionSource(source) if source else None, milestones))
+            resolution_source = ResolutionSource(source) if source else None
+            visit(Recent(Severity(severity), Phase(phase), resolution_source, milestones, outlived_at))
 
 
 def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:

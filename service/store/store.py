@@ -1,7 +1,7 @@
 """The store: one database, written by one transaction at a time, read by everybody."""
 
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
+from service.domain.totals import Counted
 from service.store import tables as t
 from service.store.board import Board, Filter, ListPage, page_of, read_board
 from service.store.bodies import forget_bodies, last_heard, page_of_bodies
@@ -36,7 +37,9 @@ from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
 from service.store.reading import incident_record, page_of_incidents
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
+from service.store.refolding import Shown, count_outdated, outdated, recover_peers
 from service.store.saving import save
+from service.store.settling import Unsettled, mark_settled, unsettled
 from service.store.shared_time import SharedTime
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
@@ -49,6 +52,10 @@ _LAST_IDS = Read(
         select(func.max(t.episodes.c.id)).scalar_subquery().label("episodes"),
     )
 )
+
+
+DRAWN = ("grafana",)
+"""The targets that show an incident as it is now, instead of telling people what is new."""
 
 
 class Transaction:
@@ -68,12 +75,29 @@ class Transaction:
         """Write everything that changed in the ledger, and have it shown where targets are configured."""
         save(self._connection, ledger)
         if self._targets and ledger.touched_at is not None:
-            mark(self._connection, self._targets, ledger.touched, self._time.of(ledger.touched_at))
+            at = self._time.of(ledger.touched_at)
+            mark(self._connection, self._targets, ledger.touched - ledger.quiet, at)
+            drawn = [target for target in self._targets if target in DRAWN]
+            mark(self._connection, drawn, ledger.redrawn, at)
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""
         late = t.incidents.c.stale_at < now
         return list(self._connection.scalars(select(t.incidents.c.id).where(late).order_by(t.incidents.c.id)))
+
+    def unsettled(self, now: datetime) -> list[Unsettled]:
+        """Return the incidents whose resolution is final by now and whose samples are not taken yet."""
+        return unsettled(self._connection, now)
+
+    def mark_settled(self, counted: Iterable[tuple[int, Counted]]) -> None:
+        """Write what is counted of incidents now."""
+        mark_settled(self._connection, counted)
+
+    def outdated(self, limit: int) -> dict[int, Shown]:
+        """Return the next incidents that an earlier version computed, ready to be computed anew."""
+        incidents = outdated(self._connection, limit)
+        recover_peers(self._connection, incidents)
+        return incidents
 
     def prune_deliveries(self, before: datetime) -> None:
         """Forget the raw bodies last received before `before`."""
@@ -302,6 +326,11 @@ class Store:
             if pruned.incidents:
                 yield pruned
             last = pruned.last
+
+    def count_outdated(self) -> int:
+        """Return how many incidents were computed by an earlier version and are to be computed anew."""
+        with self._read() as connection:
+            return count_outdated(connection)
 
     def last_heard(self) -> dict[str, datetime]:
         """Return when each source that is remembered last sent something."""

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -36,6 +37,8 @@ def _partial(name: str, columns: str, where: str, *, unique: bool = False) -> In
 
 REPORTED_CHECK = "name <> 'deadline'"
 """What tells the checks that people reported from lateness, which most of the past may have."""
+UNSETTLED = "settled_at IS NOT NULL AND counted < 512"
+"""What tells the incidents whose histograms wait for `settled_at` (`Counted.SETTLED` is 512)."""
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 incidents = Table(
@@ -56,7 +59,9 @@ incidents = Table(
     Column("drafted_at", Instant),
     Column("finalized_at", Instant),
     Column("dismissed_at", Instant),
-    Column("closed_at", Instant),
+    Column("withdrawn", Boolean, nullable=False, default=False, server_default=false()),
+    Column("settled_at", Instant),
+    Column("outlived_at", Instant),
     Column("deadlines_from", Instant, nullable=False),
     Column("draft_due_at", Instant),
     Column("final_due_at", Instant),
@@ -64,21 +69,26 @@ incidents = Table(
     Column("stale_at", Instant),
     Column("merged_into", BigId),
     Column("counted", Integer, nullable=False, default=0),
+    Column("refold", Boolean, nullable=False, default=False, server_default=false()),
     Index("ix_incidents_detected_at", "detected_at"),
     _partial("ix_incidents_undetected", "opened_at", "detected_at IS NULL"),
     _partial("ix_incidents_stale_at", "stale_at", "stale_at IS NOT NULL"),
     _partial("ix_incidents_draft_due_at", "draft_due_at", "draft_due_at IS NOT NULL"),
     _partial("ix_incidents_final_due_at", "final_due_at", "final_due_at IS NOT NULL"),
     _partial("ix_incidents_merged_into", "merged_into", "merged_into IS NOT NULL"),
+    _partial("ix_incidents_unsettled", "settled_at", UNSETTLED),
+    _partial("ix_incidents_refold", "id", "refold"),
 )
 """One row an incident, as it stands now. `draft_due_at` and `final_due_at` are set only while the stage is owed,
-`stale_at` only while the incident is open; `counted` says what of it the running totals hold (`Counted`)."""
+`stale_at` only while the incident is open; `counted` says what of it the running totals hold (`Counted`). `refold`: it
+was computed by the rules of an earlier version."""
 
 events = Table(
     "events",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("incident_id", BigId, nullable=False),
+    Column("sent_to", BigId, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("occurred_at", Instant, nullable=False),
@@ -87,10 +97,12 @@ events = Table(
     Column("about", Json, nullable=False),
     Column("delivery", LargeBinary(16)),
     Column("recorded_by", Text),
-    UniqueConstraint("incident_id", "event_id"),
+    UniqueConstraint("sent_to", "event_id"),
+    Index("ix_events_incident_id", "incident_id"),
 )
 """`about` holds title, severity, types, domains, labels and data, those that the event carries; `recorded_by` is the
-name of the token it was sent with."""
+name of the token it was sent with. `sent_to` is the incident that the sender named, `incident_id` that for which the
+event counts: another one where the first turned out to be two."""
 
 episodes = Table(
     "episodes",
@@ -102,6 +114,7 @@ episodes = Table(
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", End, nullable=False),
     Column("stale", Boolean, nullable=False, default=False),
+    Column("end_unknown", Boolean, nullable=False, default=False, server_default=false()),
     Column("name", Text, nullable=False),
     Column("severity", String(8), nullable=False),
     Column("onset_at", Instant),
@@ -123,9 +136,14 @@ observations = Table(
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", End, nullable=False),
     Column("stale", Boolean, nullable=False, default=False),
+    Column("peer", Text, nullable=False, default=""),
     Column("recorded_at", Instant, nullable=False),
+    Column("last_received_at", Instant, nullable=False),
+    Column("onset_at", Instant),
     Column("delivery", LargeBinary(16)),
-    UniqueConstraint("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale"),
+    UniqueConstraint(
+        "source", "fingerprint", "starts_at", "ends_at", "group_key", "stale", "peer", name="uq_observations_identity"
+    ),
     Index("ix_observations_episode_id", "episode_id"),
 )
 

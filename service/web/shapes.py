@@ -15,9 +15,11 @@ from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
-from service.domain.incident import Incident, Phase, ResolutionSource
+from service.domain.incident import Incident, Phase
 from service.domain.indicators import Row, measure
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
+from service.domain.recovery import ResolutionSource
+from service.domain.warnings import order_warnings
 from service.intake.alerts import AlertFault
 from service.recorder.commands import Outcome
 from service.store.records import IncidentLine, IncidentRecord
@@ -105,7 +107,10 @@ class DeadlineShape(BaseModel):
 
 
 class AlertShape(BaseModel):
-    """One firing of one alert; `stale`: its end was assumed, nobody reported it."""
+    """One firing of one alert; `stale`: its end was assumed, nobody reported it.
+
+    `end_unknown`: the alert fired again later without an end in between, so that nobody knows when this firing ended.
+    """
 
     name: str
     source: str
@@ -114,6 +119,7 @@ class AlertShape(BaseModel):
     starts_at: datetime
     ends_at: datetime | None
     stale: bool
+    end_unknown: bool
     started_at: datetime | None
     labels: dict[str, str]
     annotations: dict[str, str]
@@ -190,6 +196,7 @@ class IncidentDetail(IncidentSummary):
     resolution_source: ResolutionSource | None
     dismissed_at: datetime | None
     indicators: dict[Indicator, float]
+    warnings: list[str]
     deadlines: list[DeadlineShape]
     checks: dict[Check, CheckState]
     alerts: list[AlertShape]
@@ -250,6 +257,7 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
         resolution_source=incident.resolution_source,
         dismissed_at=incident.dismissed_at,
         indicators={i: length.total_seconds() for i, length in measure(incident, policy).intervals.items()},
+        warnings=[str(warning) for warning in order_warnings(incident, policy)],
         deadlines=[
             DeadlineShape(stage=d.stage, due_at=d.due_at, done_at=d.done_at, overdue=d.overdue(now))
             for d in incident.deadlines
@@ -296,8 +304,9 @@ def _alert(episode: Episode) -> AlertShape:
         fingerprint=episode.fingerprint,
         severity=episode.severity,
         starts_at=episode.starts_at,
-        ends_at=episode.ends_at,
+        ends_at=None if episode.end_unknown else episode.ends_at,
         stale=episode.stale,
+        end_unknown=episode.end_unknown,
         started_at=episode.onset_at,
         labels=dict(episode.labels),
         annotations=dict(episode.annotations),

@@ -63,7 +63,7 @@ def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneI
     ended = [
         (e.ends_at, What.ALERT_STALE if e.stale else What.ALERT_RESOLVED, e)
         for e in record.episodes
-        if e.ends_at is not None
+        if e.ends_at is not None and not e.end_unknown
     ]
     happened: list[tuple[datetime, What, Event | Episode]] = [*fired, *told, *ended]
     return Timeline(

@@ -58,3 +58,16 @@ def test_a_correction_that_was_withdrawn_changed_nothing():
     right = correction(30, 6, "c2", {"milestone": "acknowledged"})
     told = changed(ack, wrong, withdrawal, right, episodes=(episode(0, 60),))
     assert told == {"c2": Change(at(10), at(6))}
+
+
+def test_a_role_that_is_assigned_to_the_same_person_again_changes_nothing():
+    told = [event(K.ROLE_ASSIGNED, n, event_id=str(n), data={"role": "commander", "name": "A"}) for n in (1, 2)]
+    incident = fold(1, told, [], policy(), at(0))
+    assert set(changes(incident, told, [], policy())) == {"1"}
+
+
+def test_a_corrected_milestone_of_an_incident_without_other_events_had_no_time_before():
+    data = {"milestone": "started", "occurred_at": at(3).isoformat()}
+    told = [event(K.CORRECTED, 5, event_id="c", data=data)]
+    incident = fold(1, told, [], policy(), at(0))
+    assert changes(incident, told, [], policy())["c"] == Change(None, at(3))

@@ -3,66 +3,115 @@
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.episodes import UNASSIGNED, assign, clusters, spans
-from tests.builders import at, episode, observation
+from service.domain.episodes import UNASSIGNED, spans
+from service.domain.events import EventKind
+from service.domain.grouping import assign, clusters
+from service.domain.history import effective
+from tests.builders import at, episode, event, report
 
 WINDOW = timedelta(minutes=15)
 
 
 def fired(*observations):
     """The firings of one alert as minutes."""
-    return [(s.starts_at, s.ends_at) for s in spans(observations)]
+    return [(s.starts_at, s.ends_at) for s in spans(observations, WINDOW)]
 
 
 def split(*episodes, closed=None):
     """The ids of the episodes of each incident."""
-    return [[e.id for e in group] for group in clusters(episodes, closed or {}, WINDOW)]
+    histories = {i: effective([event(EventKind.RESOLVED, minute)]) for i, minute in (closed or {}).items()}
+    return [[e.id for e in group] for group in clusters(episodes, histories, WINDOW)]
 
 
 def test_it_sees_one_firing_in_a_firing_and_its_resolved():
-    assert fired(observation(0), observation(0, 5)) == [(at(0), at(5))]
+    assert fired(report(0), report(0, 5)) == [(at(0), at(5))]
 
 
 def test_it_moves_a_start_earlier_and_never_later():
-    assert fired(observation(10), observation(4), observation(12)) == [(at(4), None)]
+    assert fired(report(10), report(4), report(12)) == [(at(4), None)]
 
 
-def test_it_keeps_the_first_end():
-    assert fired(observation(0, 9), observation(0, 5)) == [(at(0), at(5))]
+def test_it_takes_the_latest_of_the_reported_ends():
+    assert fired(report(0, 9), report(0, 5), report(5)) == [(at(0), at(9))]
 
 
-def test_it_takes_the_earliest_end_of_overlapping_reports():
-    assert fired(observation(0, 20), observation(0, 10), observation(5)) == [(at(0), at(10))]
+def test_it_takes_an_end_back_that_its_own_sender_takes_back():
+    """Alertmanager 952: it resolves when Prometheus is out of reach, and goes on with the same start."""
+    told = [report(0, received=1, last=7), report(0, 5, received=5)]
+    assert fired(*told) == [(at(0), None)]
+    assert fired(*told, report(0, 60, received=61)) == [(at(0), at(60))]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        report(0, received=7),
+        report(0, received=1, last=7, peer="other"),
+        report(0, received=1, last=4),
+    ],
+    ids=["first heard behind the end", "another peer", "before the end"],
+)
+def test_it_takes_nothing_back_for_a_late_firing(late):
+    assert fired(report(0, 5, received=5), late) == [(at(0), at(5))]
+
+
+def test_it_ends_again_by_any_end_that_comes_later_even_a_repeat():
+    taken_back = report(0, received=1, last=7)
+    assert fired(taken_back, report(0, 5, received=5, last=8)) == [(at(0), at(5))]
+    assert fired(taken_back, report(0, 5, received=5), report(0, 5, received=8, peer="other")) == [(at(0), at(5))]
+
+
+def test_it_does_not_know_the_end_of_a_firing_that_ended_unheard():
+    first, second = spans([report(0), report(10), report(60)], WINDOW)
+    assert (first.starts_at, first.ends_at, first.end_unknown) == (at(0), at(10), True)
+    assert (second.starts_at, second.ends_at, second.end_unknown) == (at(60), None, False)
+
+
+def test_it_knows_the_end_as_soon_as_somebody_reports_it_however_late():
+    first, second = spans([report(0), report(60), report(0, 30)], WINDOW)
+    assert (first.ends_at, first.end_unknown, second.starts_at) == (at(30), False, at(60))
+
+
+def test_it_joins_a_start_within_the_window_behind_the_latest():
+    assert fired(report(0), report(14), report(28)) == [(at(0), None)]
+
+
+def test_it_gives_a_start_of_the_impact_to_the_firing_that_it_lies_next_to():
+    told = [report(0), report(0, 30), report(60, onset=55), report(5, onset=-3)]
+    assert [s.onset_at for s in spans(told, WINDOW)] == [at(-3), at(55)]
+    told = [report(0, 30), report(60, onset=-3)]
+    assert [s.onset_at for s in spans(told, WINDOW)] == [at(-3), None]
 
 
 def test_it_takes_a_start_at_the_very_end_for_a_late_duplicate():
-    assert fired(observation(0, 5), observation(5)) == [(at(0), at(5))]
+    assert fired(report(0, 5), report(5)) == [(at(0), at(5))]
 
 
 def test_it_sees_a_new_firing_only_behind_the_end():
-    assert fired(observation(0, 5), observation(5.1)) == [(at(0), at(5)), (at(5.1), None)]
+    assert fired(report(0, 5), report(5.1)) == [(at(0), at(5)), (at(5.1), None)]
 
 
 def test_it_prefers_a_reported_end_to_an_assumed_one_however_late():
-    (found,) = spans([observation(0, 5, stale=True), observation(0, 90)])
+    (found,) = spans([report(0, 5, stale=True), report(0, 90)], WINDOW)
     assert (found.ends_at, found.stale) == (at(90), False)
 
 
 def test_it_marks_an_end_that_nobody_reported():
-    (found,) = spans([observation(0), observation(0, 5, stale=True)])
+    (found,) = spans([report(0), report(0, 5, stale=True)], WINDOW)
     assert (found.ends_at, found.stale) == (at(5), True)
 
 
 def test_it_keeps_the_observations_that_a_firing_was_computed_from():
-    seen = [observation(0), observation(0, 5), observation(9)]
-    assert [set(s.observations) for s in spans(seen)] == [set(seen[:2]), set(seen[2:])]
+    seen = [report(0), report(0, 5), report(9)]
+    assert [set(s.reports) for s in spans(seen, WINDOW)] == [set(seen[:2]), set(seen[2:])]
 
 
 observed = st.builds(
-    lambda start, length, stale: observation(start, None if length is None else start + length, stale=stale),
+    lambda start, length, stale: report(start, None if length is None else start + length, stale=stale),
     st.integers(0, 60),
     st.none() | st.integers(0, 30),
     st.booleans(),
@@ -77,7 +126,7 @@ def test_it_sees_the_same_firings_whatever_the_order_and_however_often(days):
 
 @given(st.lists(observed, max_size=8))
 def test_it_never_lets_two_firings_of_an_alert_overlap(told):
-    found = spans(told)
+    found = spans(told, WINDOW)
     for earlier, later in pairwise(found):
         assert earlier.ends_at is not None
         assert earlier.ends_at < later.starts_at
@@ -104,19 +153,19 @@ def test_it_reckons_the_window_from_the_latest_end_not_the_last_episode():
 
 
 def test_it_parts_what_starts_behind_a_resolution_by_people_although_the_alert_still_fires():
-    assert split(episode(0, id=1), episode(46, id=2, incident_id=0), closed={1: at(30)}) == [[1], [2]]
+    assert split(episode(0, id=1), episode(46, id=2, incident_id=0), closed={1: 30}) == [[1], [2]]
 
 
 def test_it_joins_what_starts_soon_after_a_resolution_by_people():
-    assert split(episode(0, id=1), episode(44, id=2, incident_id=0), closed={1: at(30)}) == [[1, 2]]
+    assert split(episode(0, id=1), episode(44, id=2, incident_id=0), closed={1: 30}) == [[1, 2]]
 
 
 def test_it_reckons_from_the_end_where_the_alert_ended_before_people_closed():
-    assert split(episode(0, 5, id=1), episode(30, id=2, incident_id=0), closed={1: at(29)}) == [[1], [2]]
+    assert split(episode(0, 5, id=1), episode(30, id=2, incident_id=0), closed={1: 29}) == [[1], [2]]
 
 
 def test_it_ignores_a_closing_before_the_alert_fired():
-    assert split(episode(50, id=1), episode(500, id=2, incident_id=0), closed={1: at(30)}) == [[1, 2]]
+    assert split(episode(50, id=1), episode(500, id=2, incident_id=0), closed={1: 30}) == [[1, 2]]
 
 
 fired_episodes = st.lists(st.tuples(st.integers(0, 120), st.none() | st.integers(0, 40)), min_size=1, max_size=7).map(
@@ -177,3 +226,7 @@ def test_it_keeps_together_what_people_joined():
     found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], joined_by_people={1})
     assert found.kept == {1: 1, 2: 1}
     assert found.fresh == ()
+
+
+def test_it_gives_a_start_behind_all_firings_to_the_last_so_that_it_is_seen_to_be_wrong():
+    assert [s.onset_at for s in spans([report(0, 5, onset=30)], WINDOW)] == [at(30)]

@@ -104,19 +104,30 @@ def test_it_has_no_use_for_a_correction_of_a_correction():
     assert found.data["text"] == "x"
 
 
-def test_it_pins_a_milestone_and_remembers_when_people_said_so():
-    pinned = effective([note(), pin(Milestone.DETECTED, -3)]).pinned
-    assert pinned[Milestone.DETECTED].at == at(-3)
-    assert pinned[Milestone.DETECTED].said_at == at(10)
+def test_it_overrides_a_milestone_and_keeps_when_that_was_recorded():
+    overrides = effective([note(), pin(Milestone.DETECTED, -3)]).overrides
+    assert overrides[Milestone.DETECTED].at == at(-3)
+    assert overrides[Milestone.DETECTED].recorded_at == at(10)
 
 
-def test_it_pins_the_latest_word():
+def test_it_overrides_by_the_latest_correction():
     told = [pin(Milestone.DETECTED, -3, "p1", 10), pin(Milestone.DETECTED, -5, "p2", 11)]
-    assert effective(reversed(told)).pinned[Milestone.DETECTED].at == at(-5)
+    assert effective(reversed(told)).overrides[Milestone.DETECTED].at == at(-5)
 
 
-def test_it_unpins_what_is_retracted():
-    assert effective([note(), pin(Milestone.DETECTED, -3), retract("p", minutes=11)]).pinned == {}
+def test_it_drops_an_override_that_is_retracted():
+    assert effective([note(), pin(Milestone.DETECTED, -3), retract("p", minutes=11)]).overrides == {}
+
+
+def test_it_remembers_the_time_that_a_corrected_event_was_sent_with():
+    history = effective([note("a", 3), correct("a", occurred_at=at(9).isoformat())])
+    (corrected,) = history.events
+    assert (corrected.occurred_at, history.sent_at(corrected)) == (at(9), at(3))
+
+
+def test_it_resolves_a_chain_of_thousands_of_retractions():
+    chain = [note("0"), *(retract(str(i), str(i + 1), i + 1) for i in range(8000))]
+    assert standing(*chain) == ["0"]
 
 
 told_about = st.lists(
@@ -151,3 +162,7 @@ def test_it_withdraws_exactly_what_a_standing_retraction_names(told):
         )
 
     assert standing(*upward) == (["0"] if stands("0") else [])
+
+
+def test_it_withdraws_an_event_that_is_retracted_twice():
+    assert standing(note("a"), retract("a", "r1"), retract("a", "r2", 11), retract("r1", "r3", 12)) == []

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done
 from service.domain.events import EventKind, Role
-from service.domain.incident import OPEN_PHASES, Incident, Phase, ResolutionSource, fold
+from service.domain.incident import OPEN_PHASES, Incident, Phase, fold
 from service.domain.indicators import measure
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
+from service.domain.recovery import ResolutionSource
 from tests.builders import REVIEW, at, episode, event, policy
 
 K, M = EventKind, Milestone
@@ -197,9 +198,18 @@ def test_it_gives_no_sample_for_a_negative_interval_and_says_so():
 
 
 def test_it_forces_no_order_on_what_people_report():
-    incident = detected(event(K.MITIGATED, 40), event(K.RESOLVED, 30))
+    incident = detected(event(K.ACKNOWLEDGED, 20), event(K.MITIGATED, 10), event(K.RESOLVED, 30))
     assert incident.phase is Phase.RESOLVED
-    assert measured(incident).intervals[Indicator.MITIGATE] == timedelta(minutes=40)
+    assert set(measured(incident).intervals) == {Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE}
+
+
+@pytest.mark.parametrize(("minute", "late"), [(29, ()), (30, ()), (31, (M.ACKNOWLEDGED, M.MITIGATED))])
+def test_it_gives_no_sample_of_a_response_after_the_recovery(minute, late):
+    """The milestone stays, for people said so; what came when it was over was no response."""
+    found = measured(folded(event(K.MITIGATED, minute), episodes=[episode(0, 30)]))
+    assert found.late == late
+    assert (Indicator.MITIGATE in found.intervals) is not bool(late)
+    assert found.invalid == ()
 
 
 def test_it_gives_no_sample_of_resolve_for_a_stale_resolution():
@@ -248,12 +258,106 @@ def test_it_becomes_stale_only_while_it_is_open():
     assert detected(event(K.DISMISSED, 5)).stale_at is None
 
 
-def test_it_is_closed_when_people_said_so_and_never_by_its_alerts():
-    assert detected(event(K.RESOLVED, 5)).closed_at == at(5)
-    assert detected(event(K.RESOLVED, 5, data={"automated": True})).closed_at == at(5)
-    assert detected(event(K.DISMISSED, 7)).closed_at == at(7)
-    assert folded(episodes=[episode(0, 5)]).closed_at is None
-    assert detected(event(K.RESOLVED, 5, data={"resolution_source": "stale"})).closed_at is None
+def test_it_is_settled_a_reopen_window_after_its_recovery():
+    assert detected(event(K.RESOLVED, 5)).settled_at == at(20)
+    assert folded(episodes=[episode(0, 5)]).settled_at == at(20)
+    assert detected().settled_at is None
+    assert detected(event(K.RESOLVED, 5), event(K.DISMISSED, 7)).settled_at is None
+
+
+@pytest.mark.parametrize("fields", [{}, {"data": {"automated": True}}])
+def test_it_is_outlived_by_an_alert_that_goes_on_behind_a_resolution_by_hand(fields):
+    assert folded(event(K.RESOLVED, 5, **fields), episodes=[episode(0)]).outlived_at == at(20)
+    assert folded(event(K.RESOLVED, 5, **fields), episodes=[episode(0, 21)]).outlived_at == at(20)
+    assert folded(event(K.RESOLVED, 5, **fields), episodes=[episode(0, 20)]).outlived_at is None
+
+
+def test_its_own_alerts_never_outlive_it():
+    assert folded(episodes=[episode(0, 500)]).outlived_at is None
+    assert folded(event(K.RESOLVED, 5), event(K.DISMISSED, 6), episodes=[episode(0)]).outlived_at is None
+
+
+# -- a resolution without a time, and an end that is unknown -----------------------------------------------------------
+
+
+def test_it_takes_the_end_of_the_alerts_for_a_resolution_that_was_sent_without_a_time():
+    incident = folded(event(K.RESOLVED, 40, untimed=True), episodes=[episode(0, 30)])
+    assert (milestone(incident, M.RESOLVED), incident.resolution_source) == (at(30), ResolutionSource.HUMAN)
+    assert milestone(incident, M.ACKNOWLEDGED) == at(40)
+    assert measured(incident).late == (M.ACKNOWLEDGED,)
+
+
+def test_it_takes_the_click_where_an_alert_still_fired_then():
+    later = [episode(0, 50), episode(10, 20, id=2)]
+    assert milestone(folded(event(K.RESOLVED, 40, untimed=True), episodes=later), M.RESOLVED) == at(40)
+    assert milestone(folded(event(K.RESOLVED, 40, untimed=True), episodes=[episode(0)]), M.RESOLVED) == at(40)
+
+
+def test_it_takes_the_click_where_people_had_reopened_it_since_the_alerts_ended():
+    told = [event(K.REOPENED, 35), event(K.RESOLVED, 40, untimed=True)]
+    assert milestone(folded(*told, episodes=[episode(0, 30)]), M.RESOLVED) == at(40)
+
+
+def test_it_is_over_without_a_recovery_where_the_end_is_unknown():
+    incident = folded(event(K.ACKNOWLEDGED, 90), episodes=[episode(0, 0, end_unknown=True)])
+    assert (incident.phase, incident.resolution_source) == (Phase.RESOLVED, ResolutionSource.STALE)
+    assert milestone(incident, M.RESOLVED) is None
+    assert incident.stale_at is None
+    assert set(measured(incident).intervals) == {Indicator.ACKNOWLEDGE}
+
+
+def test_it_takes_the_word_of_people_for_an_unknown_end():
+    incident = folded(event(K.RESOLVED, 45), episodes=[episode(0, 0, end_unknown=True)])
+    assert (milestone(incident, M.RESOLVED), incident.resolution_source) == (at(45), ResolutionSource.HUMAN)
+
+
+# -- who acted, and what follows a correction --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [K.ACKNOWLEDGED, K.MITIGATED, K.RESOLVED])
+def test_it_takes_no_act_of_a_machine_for_a_response(kind):
+    assert milestone(detected(event(kind, 5, data={"automated": True})), M.ACKNOWLEDGED) is None
+
+
+def test_it_derives_the_response_from_the_corrected_mitigation():
+    assert milestone(detected(event(K.MITIGATED, 20), correction(M.MITIGATED, 7)), M.ACKNOWLEDGED) == at(7)
+
+
+def test_it_derives_the_response_from_the_corrected_resolution():
+    assert milestone(detected(event(K.RESOLVED, 20), correction(M.RESOLVED, 7)), M.ACKNOWLEDGED) == at(7)
+
+
+def test_it_derives_the_draft_from_the_corrected_final():
+    incident = detected(event(K.POSTMORTEM_FINALIZED, 90), correction(M.FINALIZED, 60, 95))
+    assert (milestone(incident, M.DRAFTED), milestone(incident, M.FINALIZED)) == (at(60), at(60))
+
+
+# -- reopening ---------------------------------------------------------------------------------------------------------
+
+
+def test_it_takes_back_the_dismissal_and_leaves_the_recovery():
+    told = [event(K.MITIGATED, 5), event(K.RESOLVED, 10), event(K.DISMISSED, 11), event(K.REOPENED, 12)]
+    incident = detected(*told)
+    assert (incident.phase, milestone(incident, M.RESOLVED)) == (Phase.RESOLVED, at(10))
+
+
+def test_it_takes_back_recovery_and_mitigation_where_nothing_was_dismissed():
+    incident = detected(event(K.MITIGATED, 5), event(K.RESOLVED, 10), event(K.REOPENED, 12))
+    assert incident.phase is Phase.ACKNOWLEDGED
+    assert (milestone(incident, M.MITIGATED), milestone(incident, M.ACKNOWLEDGED)) == (None, at(5))
+
+
+def test_it_keeps_the_mitigation_when_an_alert_fires_again():
+    fired = [episode(0, 10), episode(15, id=2)]
+    incident = folded(event(K.MITIGATED, 5), event(K.RESOLVED, 9), episodes=fired)
+    assert (incident.phase, milestone(incident, M.MITIGATED)) == (Phase.MITIGATED, at(5))
+
+
+def test_it_records_what_happens_while_it_is_dismissed_until_that_is_taken_back():
+    told = [event(K.DISMISSED, 5), event(K.ACKNOWLEDGED, 6), event(K.RESOLVED, 30)]
+    assert detected(*told).phase is Phase.DISMISSED
+    back = detected(*told, event(K.REOPENED, 40))
+    assert (back.phase, milestone(back, M.RESOLVED)) == (Phase.RESOLVED, at(30))
 
 
 # -- severity and deadlines --------------------------------------------------------------------------------------------
@@ -304,7 +408,7 @@ def test_it_owes_a_mild_incident_at_the_next_weekly_review_and_no_draft():
 def test_it_has_done_its_draft_with_the_final_document():
     incident = detected(event(K.POSTMORTEM_FINALIZED, 90))
     assert [d.done_at for d in incident.deadlines] == [at(90), at(90)]
-    assert M.DRAFTED not in incident.milestones
+    assert milestone(incident, M.DRAFTED) == at(90)
 
 
 def test_it_is_overdue_only_while_a_stage_is_owed():
@@ -331,8 +435,14 @@ def test_it_moves_a_milestone_that_alerts_gave():
     assert incident.deadlines_from == at(-7)
 
 
-def test_it_does_not_pin_what_nobody_reported():
-    assert milestone(folded(correction(M.MITIGATED, 7), episodes=[episode(0)]), M.MITIGATED) is None
+@pytest.mark.parametrize("unreported", [M.STARTED, M.DETECTED, M.ACKNOWLEDGED, M.MITIGATED])
+def test_it_takes_a_correction_of_what_nobody_reported_for_the_report(unreported):
+    assert milestone(folded(correction(unreported, 7), episodes=[episode(9)]), unreported) == at(7)
+
+
+@pytest.mark.parametrize("unreported", [M.RESOLVED, M.DRAFTED, M.FINALIZED])
+def test_it_never_ends_or_finishes_anything_by_a_correction(unreported):
+    assert milestone(folded(correction(unreported, 7), episodes=[episode(0)]), unreported) is None
 
 
 def test_it_moves_a_resolution_that_alerts_gave():
@@ -367,10 +477,10 @@ def test_it_takes_back_a_resolution_that_is_retracted():
     assert detected(*told).phase is Phase.DETECTED
 
 
-def test_it_still_exists_when_all_that_was_told_of_it_is_withdrawn():
+def test_it_is_dismissed_when_all_that_was_told_of_it_is_withdrawn():
     incident = detected(event(K.RETRACTED, 5, data={"event_id": "detected-0"}))
-    assert (incident.phase, dict(incident.milestones), incident.deadlines_from) == (Phase.DETECTED, {}, at(0))
-    assert folded(event(K.RETRACTED, 5, data={"event_id": "nobody"})).deadlines_from == at(5)
+    assert (incident.phase, dict(incident.milestones), incident.withdrawn) == (Phase.DISMISSED, {}, True)
+    assert incident.deadlines == ()
 
 
 def test_it_moves_its_deadlines_with_a_corrected_start():
@@ -502,3 +612,8 @@ def test_nothing_is_owed_where_the_deadlines_were_waived():
     found = fold(1, [event(K.DETECTED, 0), waived], (), policy(), at(0))
     assert found.deadlines == ()
     assert definition_of_done(found, at(10**6))[Check.DEADLINE] is CheckState.NOT_NEEDED
+
+
+def test_it_forgets_a_corrected_mitigation_that_a_later_reopening_took_back():
+    told = [event(K.MITIGATED, 5), correction(M.MITIGATED, 6, 7), event(K.REOPENED, 20)]
+    assert milestone(detected(*told), M.MITIGATED) is None

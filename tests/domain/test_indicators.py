@@ -8,9 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.incident import Incident, Phase, ResolutionSource
-from service.domain.indicators import BOUNDS, intervals, measure, quantile, summarize, table, within_ratio
+from service.domain.incident import Incident, Phase
+from service.domain.indicators import (
+    BOUNDS,
+    LEAD_TIMES,
+    intervals,
+    measure,
+    met_deadline,
+    quantile,
+    summarize,
+    table,
+    within_ratio,
+)
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Statistic, Target
+from service.domain.recovery import ResolutionSource
+from tests.builders import at as instant
+from tests.builders import policy as standard
 
 BEGIN = datetime(2025, 8, 12, 6, 50, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -67,12 +80,14 @@ def test_it_has_a_definition_for_every_indicator():
 def test_it_gives_no_sample_where_a_milestone_is_missing(missing):
     known = {milestone.value: minute for minute, milestone in enumerate(LIFE) if milestone is not missing}
     found = measured(**known)
-    assert set(found.intervals) == {i for i, bounds in BOUNDS.items() if missing not in bounds}
+    from_detection = set(LEAD_TIMES) if missing is Milestone.STARTED else set()
+    assert set(found.intervals) == from_detection | {i for i, bounds in BOUNDS.items() if missing not in bounds}
     assert found.invalid == ()
 
 
-def test_it_never_takes_the_detection_for_an_unknown_start():
-    assert minutes(measured(detected=0, resolved=60, drafted=120, finalized=240)) == {"resolve": 60}
+def test_it_runs_lead_times_from_where_their_deadlines_run_and_never_guesses_a_start():
+    found = measured(detected=0, resolved=60, drafted=120, finalized=240)
+    assert minutes(found) == {"resolve": 60, "draft": 120, "finalize": 240}
 
 
 def test_it_counts_a_negative_interval_and_gives_no_sample():
@@ -89,7 +104,8 @@ def test_it_takes_an_interval_of_nothing_as_a_sample():
 
 def test_it_takes_a_recovery_before_the_mitigation_as_people_told_it():
     found = measured(detected=0, resolved=20, mitigated=25)
-    assert minutes(found) == {"mitigate": 25, "resolve": 20}
+    assert minutes(found) == {"resolve": 20}
+    assert found.late == (Milestone.MITIGATED,)
 
 
 def test_it_resolves_from_the_start_where_a_team_counts_so():
@@ -223,7 +239,7 @@ SAMPLES = {
 
 
 def test_it_has_a_row_for_all_together_and_for_each_severity_the_worst_first():
-    rows = table(SAMPLES, policy())
+    rows = table(SAMPLES, {}, policy())
     assert [(row.indicator, row.severity, row.summary.incidents) for row in rows] == [
         (Indicator.ACKNOWLEDGE, None, 1),
         (Indicator.ACKNOWLEDGE, Severity.SEV_2, 1),
@@ -234,12 +250,12 @@ def test_it_has_a_row_for_all_together_and_for_each_severity_the_worst_first():
 
 
 def test_it_summarizes_all_severities_from_their_samples_and_not_from_their_summaries():
-    (row,) = [r for r in table(SAMPLES, policy()) if (r.indicator, r.severity) == (Indicator.RESOLVE, None)]
+    (row,) = [r for r in table(SAMPLES, {}, policy()) if (r.indicator, r.severity) == (Indicator.RESOLVE, None)]
     assert row.summary == summarize([600.0, 1200.0, 120.0])
 
 
 def test_it_holds_each_row_to_its_own_target():
-    rows = {row.severity: row for row in table(SAMPLES, policy([ALL, SEV_1])) if row.indicator is Indicator.RESOLVE}
+    rows = {row.severity: row for row in table(SAMPLES, {}, policy([ALL, SEV_1])) if row.indicator is Indicator.RESOLVE}
     assert {severity: (row.target, row.within_target_ratio) for severity, row in rows.items()} == {
         None: (ALL, pytest.approx(2 / 3)),
         Severity.SEV_1: (SEV_1, 1.0),
@@ -248,4 +264,23 @@ def test_it_holds_each_row_to_its_own_target():
 
 
 def test_it_has_no_rows_without_samples():
-    assert table({}, policy([ALL])) == []
+    assert table({}, {}, policy([ALL])) == []
+
+
+def test_it_holds_a_lead_time_to_its_own_deadline_the_weekly_review_included():
+    detected = {Milestone.DETECTED: instant(0), Milestone.FINALIZED: instant(0) + timedelta(days=4)}
+    assert met_deadline(Indicator.FINALIZE, detected, Severity.SEV_3, standard()) is True
+    assert met_deadline(Indicator.FINALIZE, detected, Severity.SEV_1, standard()) is False
+    assert met_deadline(Indicator.FINALIZE, detected, Severity.SEV_4, standard()) is True
+    assert (
+        met_deadline(Indicator.DRAFT, {**detected, Milestone.DRAFTED: instant(1)}, Severity.SEV_4, standard()) is None
+    )
+    assert met_deadline(Indicator.DRAFT, detected, Severity.SEV_1, standard()) is None
+    assert met_deadline(Indicator.RESOLVE, detected, Severity.SEV_1, standard()) is None
+
+
+def test_it_says_of_lead_times_the_share_of_deadlines_that_were_met():
+    samples = {Severity.SEV_1: {Indicator.DRAFT: [60.0, 120.0]}, Severity.SEV_4: {Indicator.DRAFT: [60.0]}}
+    kept = {Severity.SEV_1: {Indicator.DRAFT: [True, False]}}
+    rows = {row.severity: row.within_target_ratio for row in table(samples, kept, policy([]))}
+    assert rows == {None: 0.5, Severity.SEV_1: 0.5, Severity.SEV_4: None}

@@ -29,12 +29,12 @@ DETECT, ACKNOWLEDGE, MITIGATE, RESOLVE = (HISTOGRAMS[i][0] for i in list(Indicat
 LEAD = HISTOGRAMS[Indicator.DRAFT][0]
 
 
-def count(*days, counted=Counted.NOTHING):
-    """What each of the successive histories of one incident adds."""
+def count(*days, counted=Counted.NOTHING, now=None):
+    """What each of the successive histories of one incident adds, long after all of it."""
     found = []
     for events in days:
         incident = fold(1, events, [], policy(), at(0))
-        added, counted = increments(incident, counted, policy(), LIMITS)
+        added, counted = increments(incident, counted, policy(), LIMITS, now or at(10**5))
         found.append({(one.metric, one.detail): one for one in added})
     return found
 
@@ -94,10 +94,33 @@ def test_it_samples_a_lead_time_when_the_stage_is_reached_though_the_incident_is
     assert set(final) == {(LEAD, "final")}
 
 
-def test_it_samples_no_lead_time_where_the_start_is_unknown():
-    assert count([event(K.DETECTED), event(K.POSTMORTEM_DRAFTED, 60)]) == [
-        {(OPENED, ""): Increment(OPENED, Severity.SEV_3)}
-    ]
+def test_it_samples_a_lead_time_from_the_detection_where_the_start_is_unknown():
+    (found,) = count([event(K.DETECTED), event(K.POSTMORTEM_DRAFTED, 60)])
+    assert found[LEAD, "draft"].seconds == 3600
+
+
+def test_it_takes_a_final_document_for_the_draft_as_well():
+    (found,) = count([event(K.DETECTED), event(K.POSTMORTEM_FINALIZED, 60)])
+    assert {detail: one.seconds for (metric, detail), one in found.items() if metric == LEAD} == {
+        "draft": 3600,
+        "final": 3600,
+    }
+
+
+def test_it_samples_nothing_before_the_resolution_is_settled():
+    told = [event(K.DETECTED), event(K.ACKNOWLEDGED, 3), event(K.RESOLVED, 30)]
+    (early,) = count(told, now=at(44))
+    (settled,) = count(told, now=at(45))
+    assert set(early) == {(OPENED, ""), (RESOLVED, "human")}
+    assert set(settled) - set(early) == {(ACKNOWLEDGE, ""), (RESOLVE, "")}
+
+
+def test_it_samples_the_resolution_that_counts_in_the_end_where_it_was_reopened_in_time():
+    resolved = [event(K.DETECTED), event(K.RESOLVED, 30)]
+    again = [*resolved, event(K.REOPENED, 40), event(K.RESOLVED, 90)]
+    _, opened = increments(fold(1, resolved, [], policy(), at(0)), Counted.NOTHING, policy(), LIMITS, at(31))
+    (found,) = count(again, counted=opened)
+    assert found[RESOLVE, ""].seconds == 5400
 
 
 def test_it_counts_nothing_twice_after_reopening():

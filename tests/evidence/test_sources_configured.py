@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from service.evidence.sources.configured import sources_of
 from service.settings import Settings, SettingsError, load
@@ -43,7 +44,8 @@ def test_tokens_may_come_from_files(tmp_path):
 def test_tenant_and_token_are_sent(tmp_path):
     text = "evidence: {logs: {loki: {url: 'http://127.0.0.1:9', token: abc, org_id: team, queries: {a: '{}'}}}}"
     session = sources(configured(tmp_path, text))["logs"]._parts[0]._loki._api._session
-    assert (session.headers["X-Scope-OrgID"], session.headers["Authorization"]) == ("team", "Bearer abc")
+    request = session.prepare_request(requests.Request("GET", "http://127.0.0.1:9"))
+    assert (request.headers["X-Scope-OrgID"], request.headers["Authorization"]) == ("team", "Bearer abc")
 
 
 def test_grafana_tells_of_deploys_without_any_repository(tmp_path):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
+from service.domain.recovery import ResolutionSource
 from service.intake.history.parsing import Format
 from service.intake.history.past import Unresolved
 from tests.history.reading import exported, read, told

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.domain.incident import ResolutionSource
 from service.domain.policy import Milestone, Severity
+from service.domain.recovery import ResolutionSource
 from service.intake.history.parsing import Format
 from service.intake.history.paths import NoPath, parse_path, reach, without
 from tests.history.reading import bad, exported, incident, one, read, told

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import EventKind as K
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
+from service.domain.recovery import ResolutionSource
 from service.intake.history.parsing import Format
 from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
 from service.recorder.past import record_pasts

@@ -7,8 +7,9 @@ import pytest
 
 from service.domain.actions import ActionState
 from service.domain.events import EventKind as K
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
+from service.domain.recovery import ResolutionSource
 from service.intake.history.past import Owed, Unresolved
 from tests.history.reading import bad, incident, one, read, told
 

@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -58,7 +59,11 @@ def test_it_reads_a_firing_alert():
     assert read(good("firing")).alerts == (
         Alert(
             observation=Observation(
-                source="alertmanager", fingerprint="4889ff3223809fa0", group_key=GROUP_KEY, starts_at=STARTS_AT
+                source="alertmanager",
+                fingerprint="4889ff3223809fa0",
+                group_key=GROUP_KEY,
+                starts_at=STARTS_AT,
+                peer="http://vm:19093",
             ),
             name="CheckoutErrors",
             severity=Severity.SEV_2,
@@ -143,7 +148,9 @@ def test_it_counts_what_was_cut_off_and_infers_nothing_a10():
 
 
 def test_it_reads_the_same_from_both_peers_of_a_pair_a12():
-    assert read(good("other_ha_peer")) == read(good("firing"))
+    (alert,), (same,) = (read(good(name)).alerts for name in ("firing", "other_ha_peer"))
+    assert alert.observation.peer != same.observation.peer
+    assert replace(same, observation=replace(same.observation, peer=alert.observation.peer)) == alert
 
 
 def test_it_ignores_fields_it_does_not_know_a13():
@@ -515,3 +522,12 @@ def test_it_raises_nothing_but_its_own_error_for_any_json(value):
 def test_it_raises_nothing_but_its_own_error_for_almost_json(text):
     only_payload_errors(text.encode())
     only_payload_errors(b'{"version": "4", "x": ' + text.encode() + b"}")
+
+
+def test_an_alert_with_a_key_twice_is_rejected_alone():
+    raw = good("firing").decode() if isinstance(good("firing"), bytes) else good("firing")
+    doubled = raw.replace(
+        '"status": "firing",\n      "labels"', '"status": "firing", "status": "firing",\n      "labels"'
+    )
+    assert doubled != raw
+    assert "has the key 'status' twice" in refusal(doubled.encode()).detail

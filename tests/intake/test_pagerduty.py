@@ -190,3 +190,11 @@ EVENTS = st.fixed_dictionaries(
 def test_it_raises_nothing_but_its_own_error(raw):
     with suppress(PayloadError):
         read(raw)
+
+
+def test_an_event_without_any_time_is_refused():
+    body = json.loads(good("triggered"))
+    body["event"].pop("occurred_at", None)
+    body["event"]["data"].pop("created_at", None)
+    with pytest.raises(PayloadError, match="is missing"):
+        read(json.dumps(body).encode())

@@ -5,14 +5,15 @@ from itertools import product
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.incident import OPEN_PHASES, ResolutionSource
+from service.domain.incident import OPEN_PHASES
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
+from service.domain.recovery import ResolutionSource
 from service.domain.totals import HISTOGRAMS, bounds
 from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.measurements import NEEDED
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
-from service.recorder.commands import CloseStale
+from service.recorder.commands import CloseStale, Settle
 from service.store import StoreUnavailable
 from tests.builders import alert, at, event, policy
 from tests.metrics.world import PER_PROCESS, TARGETS, World
@@ -103,6 +104,7 @@ def test_it_exports_every_target(world):
 
 def les(world, name, **labels):
     """The cumulative buckets of one histogram."""
+    world.submit(Settle(at(100 * DAY)))
     return {
         float(dict(found)["le"]): value
         for (metric, found), value in world.samples().items()

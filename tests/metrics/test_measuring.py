@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Indicator, Milestone, Severity
+from service.domain.recovery import ResolutionSource
 from service.metrics import measurements
 from service.metrics.measurements import Measuring
 from service.store import StoreUnavailable

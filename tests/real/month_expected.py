@@ -26,7 +26,7 @@ REACHED_BY = {
     "ended": ["resolved"],
     "postmortem_drafted": ["drafted"],
     "drafted by API": ["drafted"],
-    "postmortem_finalized": ["finalized"],
+    "postmortem_finalized": ["finalized", "drafted"],
 }
 INTERVALS = {
     "detect": ("started", "detected"),
@@ -60,7 +60,17 @@ class Known:
     def interval(self, indicator):
         """Return its length in seconds, negative as it may be, or None."""
         begin, end = (self.at.get(milestone) for milestone in INTERVALS[indicator])
-        return None if begin is None or end is None else end - begin
+        if indicator in OF_STAGE.values():
+            begin = self.began
+        if begin is None or end is None or INTERVALS[indicator][1] in self.late:
+            return None
+        return end - begin
+
+    @property
+    def late(self):
+        """Responses that came when it was over."""
+        over = self.at.get("resolved", inf)
+        return {response for response in ("acknowledged", "mitigated") if self.at.get(response, -inf) > over}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ def _learn(one, told, replay):
             one.severity = "SEV-2"  # what severity_map makes of `critical`
         case "reopened":
             del one.at["resolved"]
+            one.at.pop("mitigated", None)
         case "dismissed":
             one.dismissed = True
         case "corrected":
@@ -184,6 +195,10 @@ class Expected:
                 samples = [length for length in some if length is not None and length >= 0]
                 if len(samples) >= 3:
                     self._held_against(target, samples, (begin, end))
+            for stage, indicator in OF_STAGE.items():
+                for severity in (None, "SEV-1", "SEV-2", "SEV-3", "SEV-4"):
+                    some = [one for one in inside if severity in {None, one.severity}]
+                    self._held_to_deadlines(stage, indicator, severity, some, (begin, end))
         self._quality(incidents)
 
     def _targets(self):
@@ -204,15 +219,24 @@ class Expected:
         value = {"p95": quantiles(samples, n=20, method="inclusive")[18], "mean": fmean(samples), "max": max(samples)}
         if value[target.statistic] > target.limit:
             self._add(f"{prefix}IndicatorAboveTarget", "warning", span, **of, statistic=target.statistic)
-        if sum(sample <= target.limit for sample in samples) / len(samples) < 0.9:
+        lead_time = target.indicator in OF_STAGE.values()  # each is held to a deadline of its own
+        if not lead_time and sum(sample <= target.limit for sample in samples) / len(samples) < 0.9:
             self._add(f"{prefix}WithinTargetShareLow", "warning", span, **of)
+
+    def _held_to_deadlines(self, stage, indicator, severity, incidents, span):
+        done = INTERVALS[indicator][1]
+        reached = [one for one in incidents if (one.interval(indicator) or -1) >= 0]
+        owed = [(one.at[done], due) for one in reached if (due := self._deadlines(one).get(stage)) is not None]
+        if len(reached) >= 3 and owed and sum(at <= due for at, due in owed) / len(owed) < 0.9:
+            of = {"indicator": indicator, "window": "30d"} | ({"incident_severity": severity} if severity else {})
+            self._add(f"{'MttxSeverity' if severity else 'Mttx'}WithinTargetShareLow", "warning", span, **of)
 
     def _quality(self, incidents):
         """The longest window, 90 days, holds the whole month."""
         over = [one for one in incidents if not one.is_open]
         measured = [one for one in over if one.interval("resolve") is not None and one.interval("resolve") >= 0]
         for milestone in ("started", "detected", "acknowledged"):
-            missing = sum(milestone not in one.at for one in over)
+            missing = sum(milestone not in one.at or milestone in one.late for one in over)
             if missing >= 3 and missing > 0.1 * len(measured):
                 self._add("MttxMilestonesMissing", "warning", ALWAYS, milestone=milestone)
         wrong = Counter(i for one in incidents for i in INTERVALS if (one.interval(i) or 0) < 0)

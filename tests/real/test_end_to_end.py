@@ -56,7 +56,8 @@ class World:
 def world(start_for_module, tmp_path_factory, prometheus_needed, alertmanager_needed):
     """Start everything, wait until Prometheus has the exporter's series at 0, and play one outage to its end."""
     start, home = start_for_module, tmp_path_factory.mktemp("world")
-    exporter = start(Exporter(home / "mttx", {"deadlines": {"SEV-2": {"draft": "2s", "final": "4s"}}}))
+    config = {"deadlines": {"SEV-2": {"draft": "2s", "final": "4s"}}, "reopen_window": "1s"}
+    exporter = start(Exporter(home / "mttx", config))
     alertmanager = start(Alertmanager(home / "alertmanager", exporter.webhook))
     with Target() as target:
         prometheus = start(_prometheus(home, target, exporter, alertmanager))

@@ -48,6 +48,12 @@ def now():
 
 
 @pytest.fixture
+def exporter(start, new_exporter):
+    """Give a running exporter whose resolutions are soon settled."""
+    return start(new_exporter({"reopen_window": "1s"}))
+
+
+@pytest.fixture
 def late_pair(start, tmp_path, exporter, alertmanager_needed):
     return start_pair(start, tmp_path, exporter, LATE_GOSSIP)
 
@@ -75,6 +81,7 @@ def test_it_sees_one_incident_when_both_notify(late_pair, exporter):
 def test_it_counts_each_sample_once_when_both_notify(late_pair, exporter):
     play_outage(late_pair, exporter, now() - timedelta(seconds=30))
 
+    until(lambda: exporter.get_metrics().total("mttx_time_to_resolve_seconds_count"), "the resolution to be settled")
     metrics = exporter.get_metrics()
     assert metrics.total("mttx_incidents_opened_total") == 1
     assert metrics.total("mttx_incidents_resolved_total") == 1
@@ -112,5 +119,5 @@ def test_it_resolves_through_the_one_that_is_left(start, tmp_path, exporter, ale
     fire([survivor], starts_at, now())
     until(lambda: sent(survivor) > before, "the one that is left to notify")
     until(lambda: exporter.incident()["phase"] == "resolved", "the incident to resolve")
-    assert exporter.get_metrics().total("mttx_time_to_resolve_seconds_count") == 1
+    until(lambda: exporter.get_metrics().total("mttx_time_to_resolve_seconds_count") == 1, "one sample")
     assert len(exporter.incidents()) == 1

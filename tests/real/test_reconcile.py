@@ -24,6 +24,7 @@ def world(start, tmp_path, prometheus_needed, alertmanager_needed):
         prometheus = Prometheus(tmp_path / "prometheus", {}, [rules])
         alertmanager = Alertmanager(tmp_path / "alertmanager", "http://127.0.0.1:1/", {"repeat_interval": "1h"})
         config = {
+            "reopen_window": "1s",
             "prometheus": {"url": prometheus.url},
             "alertmanager": {"urls": [alertmanager.url]},
             "reconcile": {"gaps": True, "patience": "2s"},
@@ -84,4 +85,4 @@ def test_what_fired_and_resolved_while_the_exporter_was_down_is_an_incident_once
     exporter.restart()
     time.sleep(4)
     assert [one["id"] for one in exporter.incidents()] == ["INC-1"]
-    assert exporter.get_metrics().total("mttx_time_to_resolve_seconds_count") == 1
+    until(lambda: exporter.get_metrics().total("mttx_time_to_resolve_seconds_count") == 1, "one sample")

@@ -3,11 +3,13 @@
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
+from service.domain.recovery import ResolutionSource
 from service.recorder import events
 from service.recorder.commands import AppendEvent, Conflict, OpenIncident, UnknownIncident
 from tests.builders import alert, at, event
+from tests.house import minutes
 
 K, M = EventKind, Milestone
 
@@ -237,10 +239,15 @@ def dismissed(house):
 @pytest.mark.parametrize(
     "kind", [K.ACKNOWLEDGED, K.MITIGATED, K.RESOLVED, K.SEVERITY_CHANGED, K.POSTMORTEM_DRAFTED, K.DISMISSED]
 )
-def test_it_refuses_what_happens_to_a_dismissed_incident(dismissed, kind):
-    with pytest.raises(Conflict, match="INC-1 is dismissed; send reopened first"):
-        dismissed.tell(1, kind, 20)
-    assert len(dismissed.get(1).events) == 2
+def test_it_records_what_happens_to_a_dismissed_incident_without_effect(dismissed, kind):
+    assert dismissed.tell(1, kind, 20).phase is Phase.DISMISSED
+    assert len(dismissed.get(1).events) == 3
+
+
+def test_it_counts_what_was_recorded_meanwhile_when_the_dismissal_is_taken_back(dismissed):
+    dismissed.tell(1, K.RESOLVED, 20)
+    assert dismissed.tell(1, K.REOPENED, 30).phase is Phase.RESOLVED
+    assert milestones(dismissed)[M.RESOLVED] == at(20)
 
 
 def test_it_takes_late_news_of_what_happened_before_the_dismissal(dismissed):
@@ -253,7 +260,7 @@ def test_it_takes_late_news_of_what_happened_before_the_dismissal(dismissed):
     ("kind", "data"),
     [
         (K.NOTE, {"text": "why"}),
-        (K.RETRACTED, {"event_id": "x"}),
+        (K.RETRACTED, {"event_id": "detected-0"}),
         (K.CORRECTED, {"milestone": "detected", "occurred_at": at(1).isoformat()}),
     ],
 )
@@ -281,25 +288,111 @@ def test_it_still_answers_a_repeat_of_an_event_from_before_the_dismissal(house):
 # -- corrections -------------------------------------------------------------------------------------------------------
 
 
-def test_it_survives_the_retraction_of_all_that_was_told(house):
+def test_it_hides_an_incident_of_which_all_was_retracted_until_there_is_something_again(house):
     house.open()
-    assert house.tell(1, K.RETRACTED, 5, data={"event_id": "detected-0"}).phase is Phase.DETECTED
+    assert house.tell(1, K.RETRACTED, 5, data={"event_id": "detected-0"}).phase is Phase.DISMISSED
+    assert house.store.incidents(now=at(9)).lines == ()
     assert milestones(house) == {}
     assert house.tell(1, K.DETECTED, 3).phase is Phase.DETECTED
     assert milestones(house) == {M.DETECTED: at(3)}
 
 
 @pytest.mark.parametrize("kind", [K.RETRACTED, K.CORRECTED])
-def test_it_survives_a_key_whose_first_event_is_about_another(house, kind):
+def test_it_refuses_a_correction_of_an_event_that_does_not_exist_and_names_those_that_do(house, kind):
+    house.open()
     data = {"event_id": "elsewhere", "occurred_at": at(1).isoformat()}
-    (outcome,) = house.hook(("k", event(kind, 5, data=data)))
-    assert outcome.phase is Phase.DETECTED
+    with pytest.raises(Conflict, match="INC-1 has no event 'elsewhere'; its events are: detected-0"):
+        house.tell(1, kind, 5, data=data)
+    with pytest.raises(Conflict, match="has no event 'elsewhere'"):
+        house.hook(("k", event(kind, 5, data=data)))
+    assert len(house.get(1).events) == 1
+    assert house.store.incident(2) is None
+
+
+@pytest.mark.parametrize(
+    ("milestone", "kind"),
+    [("resolved", "resolved"), ("drafted", "postmortem_drafted"), ("finalized", "postmortem_finalized")],
+)
+def test_it_refuses_to_end_or_finish_an_incident_by_a_correction(house, milestone, kind):
+    house.open()
+    with pytest.raises(Conflict, match=f"send a `{kind}` event"):
+        house.tell(1, K.CORRECTED, 5, data={"milestone": milestone, "occurred_at": at(1).isoformat()})
+
+
+def test_it_needs_a_time_for_a_resolution_whose_end_is_unknown(house):
+    house.send(alert(0), received=1)
+    house.send(alert(240), received=241)
+    with pytest.raises(Conflict, match="`occurred_at`"):
+        house.tell(1, K.RESOLVED, 250, untimed=True)
+    assert house.tell(1, K.RESOLVED, 30).phase is Phase.RESOLVED
+    assert milestones(house)[M.RESOLVED] == at(30)
+
+
+# -- late words, and incidents that turn out to be two -----------------------------------------------------------------
+
+
+def two_firings(house, second=(45, 60)):
+    house.send(alert(0, fingerprint="a"), received=1)
+    house.send(alert(0, 30, fingerprint="a"), received=31)
+    house.send(alert(*second, fingerprint="b"), received=61)
+
+
+@pytest.mark.parametrize("kind", [K.RESOLVED, K.DISMISSED])
+def test_it_parts_what_a_late_word_of_people_closes(house, kind):
+    """In time the second firing would have opened an incident of its own, behind the window."""
+    two_firings(house)
+    assert house.intervals() == [(0, 60)]
+    house.tell(1, kind, 20, recorded_at=at(90))
+    assert [minutes_of(house, i, M.DETECTED) for i in (1, 2)] == [0, 45]
+    assert house.get(2).incident.resolution_source is ResolutionSource.ALERTS
+
+
+def test_it_joins_again_what_a_retracted_resolution_had_parted(house):
+    two_firings(house)
+    house.tell(1, K.RESOLVED, 20, recorded_at=at(90), event_id="r")
+    house.tell(1, K.RETRACTED, 95, data={"event_id": "r"})
+    assert house.intervals() == [(0, 60)]
+    assert house.get(2).incident.id == 1
+
+
+def test_it_leaves_two_firings_apart_that_only_a_resolution_lies_between(house):
+    """What people resolve later than the alerts ended bounds the incident, and never stretches it."""
+    house.send(alert(13, 16), received=17)
+    house.tell(1, K.RESOLVED, 27)
+    house.send(alert(32, 40), received=41)
+    assert house.intervals() == [(13, 27), (32, 40)]
+
+
+def test_it_takes_the_acknowledgement_along_to_the_firing_that_it_was_about(house):
+    house.send(alert(0), received=1)
+    house.send(alert(240, fingerprint="b"), received=241)
+    house.tell(1, K.ACKNOWLEDGED, 245, event_id="ack")
+    assert house.send(alert(0, 30), received=250) == [1, 2]
+    assert (minutes_of(house, 2, M.ACKNOWLEDGED), M.ACKNOWLEDGED in milestones(house)) == (245, False)
+    repeated = house.tell(1, K.ACKNOWLEDGED, 245, event_id="ack")
+    assert (repeated.incident_id, repeated.created) == (2, False)
+    house.tell(1, K.CORRECTED, 251, data={"event_id": "ack", "occurred_at": at(242).isoformat()})
+    assert minutes_of(house, 2, M.ACKNOWLEDGED) == 242
+
+
+def test_it_leaves_the_postmortem_with_the_incident_that_it_was_sent_to(house):
+    house.send(alert(0), received=1)
+    house.send(alert(240, fingerprint="b"), received=241)
+    house.tell(1, K.POSTMORTEM_DRAFTED, 300)
+    house.send(alert(0, 30), received=301)
+    assert M.DRAFTED in milestones(house)
+    assert M.DRAFTED not in house.get(2).incident.milestones
+
+
+def minutes_of(house, incident_id, milestone):
+    return minutes(house.get(incident_id).incident.milestones[milestone])
 
 
 def test_it_moves_the_window_gauges_with_a_correction_and_never_a_counter(house):
     house.open(event(K.DETECTED), event(K.RESOLVED, 30))
+    house.tell(1, K.NOTE, 50, data={"text": "settled"})
     before = house.counters()
-    house.tell(1, K.CORRECTED, 40, data={"event_id": "resolved-30", "occurred_at": at(5).isoformat()})
+    house.tell(1, K.CORRECTED, 60, data={"event_id": "resolved-30", "occurred_at": at(5).isoformat()})
     assert house.counters() == before
     assert milestones(house)[M.RESOLVED] == at(5)
 
@@ -327,3 +420,14 @@ def test_it_bounds_the_corrections_and_retractions_of_an_incident_and_says_so(ho
         house.tell(1, K.RETRACTED, 4, event_id="r2", data={"event_id": "r1"})
     assert not house.tell(1, K.RETRACTED, 2, event_id="r1", data={"event_id": "n"}).created
     house.tell(1, K.NOTE, 5, event_id="m", data={"text": "goes on"})
+
+
+def test_it_takes_a_resolution_without_a_time_for_the_first_event_of_a_key(house):
+    (outcome,) = house.hook(("new", event(K.RESOLVED, 5, untimed=True)))
+    assert outcome.phase is Phase.RESOLVED
+
+
+def test_it_refuses_a_corrected_recovery_as_the_first_event_of_a_key(house):
+    data = {"milestone": "resolved", "occurred_at": at(1).isoformat()}
+    with pytest.raises(Conflict, match="send a `resolved` event"):
+        house.hook(("new", event(K.CORRECTED, 5, data=data)))

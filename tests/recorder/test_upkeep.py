@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.incident import Phase, ResolutionSource
+from service.domain.incident import Phase
 from service.domain.policy import Milestone
+from service.domain.recovery import ResolutionSource
 from service.recorder.commands import Busy, CloseStale, StoreUnavailable
 from service.recorder.upkeep import Upkeep
 from tests.builders import alert, at, event
@@ -29,13 +30,20 @@ class Recorder:
         self.taken.append(command)
 
 
+class Store:
+    """Has nothing of an earlier version."""
+
+    def count_outdated(self):
+        return 0
+
+
 def due(now):
     return [CloseStale(now)]
 
 
 def test_it_submits_what_is_due_again_and_again():
     recorder = Recorder()
-    upkeep = Upkeep(recorder, due, lambda: at(5), 0.001)
+    upkeep = Upkeep(recorder, Store(), due, lambda: at(5), 0.001)
     wait_until(lambda: len(recorder.taken) > 2)
     upkeep.stop()
     assert set(recorder.taken) == {CloseStale(at(5))}
@@ -45,7 +53,7 @@ def test_it_submits_what_is_due_again_and_again():
 def test_it_waits_its_turn_after_a_failure(error, caplog):
     recorder = Recorder(error, error)
     with caplog.at_level(logging.WARNING):
-        upkeep = Upkeep(recorder, due, lambda: at(5), 0.001)
+        upkeep = Upkeep(recorder, Store(), due, lambda: at(5), 0.001)
         wait_until(lambda: recorder.taken)
         upkeep.stop()
     assert caplog.text.count("upkeep waits") == 2
@@ -53,7 +61,7 @@ def test_it_waits_its_turn_after_a_failure(error, caplog):
 
 def test_it_stops_at_once_and_asks_for_nothing_more():
     recorder = Recorder()
-    upkeep = Upkeep(recorder, due, lambda: at(5), 3600)
+    upkeep = Upkeep(recorder, Store(), due, lambda: at(5), 3600)
     upkeep.stop()
     assert recorder.taken == []
     assert "upkeep" not in {thread.name for thread in threading.enumerate()}

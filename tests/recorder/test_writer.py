@@ -45,8 +45,8 @@ def poisoned(monkeypatch):
     """Let the command with the title `poison` break the rules, as only a bug can."""
     apply = Application.apply
 
-    def broken(self, command, stale):
-        outcome = apply(self, command, stale)
+    def broken(self, command):
+        outcome = apply(self, command)
         if isinstance(command, OpenIncident) and command.events[0].title == "poison":
             raise ValueError(PROBLEM)
         return outcome

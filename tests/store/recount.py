@@ -12,7 +12,8 @@ NEVER = 2**62
 BOUNDS = [60 * m for m in (1, 2, 5, 10, 15, 20, 30, 45)] + [3600 * h for h in (1, 2, 3, 4, 6, 8, 12)]
 BOUNDS += [86400 * d for d in (1, 2, 3, 5, 7, 10, 14, 21, 28)]
 """The standard's targets and deadlines are all among the usual bounds."""
-ORDER = ("resolved", "mitigated", "acknowledged")
+ORDER = ("mitigated", "acknowledged")
+WINDOW = 15 * 60 * 10**6
 
 
 def seconds(iso):
@@ -28,10 +29,15 @@ class Told:
     source: str | None
     milestones: dict
     states: dict = field(default_factory=dict)
+    over: int | None = None
+    withdrawn: bool = False
 
 
 class Recount:
-    """Follows a store: after every command it reads everything and adds what each incident newly gives."""
+    """Follows a store: with every command it reads everything and adds what each incident newly gives.
+
+    First what had become final by the time of the command, then what the command brought.
+    """
 
     def __init__(self, house):
         self._house = house
@@ -40,10 +46,14 @@ class Recount:
         self.seconds = defaultdict(float)
         self.incidents = {}
 
-    def step(self):
+    def step(self, now):
+        self._count(now)
         self.incidents = incidents(self._house)
+        self._count(now)
+
+    def _count(self, now):
         for number, told in self.incidents.items():
-            for what, metric, detail, interval in gives(told):
+            for what, metric, detail, interval in gives(told, now):
                 if (number, what) not in self._done:
                     self._done.add((number, what))
                     le = 0 if interval is None else next((b for b in BOUNDS if interval <= b * 10**6), NEVER)
@@ -51,24 +61,34 @@ class Recount:
                     self.seconds[metric, told.severity, detail] += (interval or 0) / 10**6
 
 
-def gives(told):
-    """All that an incident as it is now has to have given: (what, metric, detail, interval or None)."""
+def gives(told, now):
+    """All that an incident has to have given by `now`: (what, metric, detail, interval or None)."""
+    if now is None:
+        return
     yield "opened", "mttx_incidents_opened_total", "", None
     if told.phase == "dismissed":
         yield "dismissed", "mttx_incidents_dismissed_total", "", None
         return
     at = told.milestones
-    spans = [("draft", "started", "drafted", "postmortem_lead"), ("final", "started", "finalized", "postmortem_lead")]
+    begin = "started" if "started" in at else "detected"
+    spans = [("draft", begin, "drafted", "postmortem_lead"), ("final", begin, "finalized", "postmortem_lead")]
     if told.phase == "resolved":
         yield "resolved", "mttx_incidents_resolved_total", told.source, None
-        spans += [("", "started", "detected", "to_detect"), ("", "detected", "acknowledged", "to_acknowledge")]
-        spans += [("", "detected", "mitigated", "to_mitigate")]
-        if told.source != "stale":
-            spans.append(("", "detected", "resolved", "to_resolve"))
+        if told.over + WINDOW <= now:
+            spans += settled(told)
     for detail, begin, end, name in spans:
         if begin in at and end in at and at[begin] <= at[end]:
             metric = "mttx_postmortem_lead_time_seconds" if detail else f"mttx_time_{name}_seconds"
             yield end if detail else name, metric, detail, at[end] - at[begin]
+
+
+def settled(told):
+    yield "", "started", "detected", "to_detect"
+    for milestone, name in (("acknowledged", "to_acknowledge"), ("mitigated", "to_mitigate")):
+        if told.source == "stale" or told.milestones.get(milestone, 0) <= told.over:
+            yield "", "detected", milestone, name
+    if told.source != "stale":
+        yield "", "detected", "resolved", "to_resolve"
 
 
 def incidents(house):
@@ -77,60 +97,179 @@ def incidents(house):
     events, firings = defaultdict(list), defaultdict(dict)
     columns = "incident_id, event_id, kind, occurred_at, recorded_at, source, about"
     for number, event_id, kind, occurred, recorded, source, about in house.rows(f"select {columns} from events"):
-        told = {"data": {}, "severity": None, **json.loads(about)}
+        told = {"data": {}, "severity": None, "untimed": False, **json.loads(about)}
         told |= {"id": event_id, "kind": kind, "at": occurred, "recorded": recorded, "source": source}
         events[merged[number] or number].append(told)
+    alerts = defaultdict(dict)
     joined = "observations o join episodes e on e.id = o.episode_id"
-    columns = "e.incident_id, e.id, o.starts_at, o.ends_at, o.stale, e.severity, e.onset_at"
-    for number, episode, starts, ends, stale, severity, onset in house.rows(f"select {columns} from {joined}"):
-        firing = firings[number].setdefault(episode, {"seen": [], "severity": severity, "onset": onset})
-        firing["seen"].append((starts, None if ends == NEVER else ends, bool(stale)))
+    columns = "e.incident_id, e.id, e.source, e.fingerprint, o.starts_at, o.ends_at, o.stale, o.peer, o.recorded_at"
+    columns += ", o.last_received_at, e.severity, e.onset_at"
+    for number, episode, sender, name, *seen, severity, onset in house.rows(f"select {columns} from {joined}"):
+        empty = {"seen": [], "severity": severity, "onset": onset, "incident": number}
+        firing = alerts[sender, name].setdefault(episode, empty)
+        firing["seen"].append(Seen(*seen))
+    for of_alert in alerts.values():
+        ordered = sorted(of_alert.values(), key=lambda f: min(s.starts for s in f["seen"]))
+        for firing, following in zip(ordered, [*ordered[1:], None], strict=True):
+            firings[firing["incident"]][id(firing)] = fired(firing, following)
     return {
-        number: incident(events[number], [fired(f) for f in firings[number].values()])
+        number: incident(events[number], list(firings[number].values()))
         for number, into in merged.items()
         if into is None
     }
 
 
-def fired(firing):
-    ends = sorted((stale, end) for _, end, stale in firing["seen"] if end is not None)
-    stale, end = ends[0] if ends else (False, None)
-    return {**firing, "start": min(s for s, _, _ in firing["seen"]), "end": end, "stale": stale}
+@dataclass
+class Seen:
+    """One report; instants in microseconds."""
+
+    starts: int
+    ends: int
+    stale: bool
+    peer: str
+    first: int
+    last: int
+
+
+def fired(firing, following):
+    """When a firing began and ended; an end is assumed (`stale`) or not known at all."""
+    seen = firing["seen"]
+    ends = [s for s in seen if s.ends != NEVER and not s.stale]
+    fires = [s for s in seen if s.ends == NEVER]
+    times = {"start": min(s.starts for s in seen), "end": None, "stale": False, "unknown": False}
+    behind = min(s.first for s in following["seen"]) if following else None
+    back = [
+        s
+        for s in fires
+        if any(e.peer == s.peer for e in ends)
+        and all(s.first < e.first for e in ends if e.peer == s.peer)
+        and all(s.last > e.last for e in ends)
+        and (behind is None or s.last < behind)
+    ]
+    assumed = [s for s in seen if s.stale and all(f.last <= s.first for f in fires)]
+    if ends and not back:
+        times["end"] = max(e.ends for e in ends)
+    elif assumed and (not following or min(a.ends for a in assumed) < min(s.starts for s in following["seen"])):
+        times |= {"end": min(a.ends for a in assumed), "stale": True}
+    elif following:
+        own = [s.starts for s in seen if s.starts != s.ends or s.stale]
+        times |= {"end": max(own), "unknown": True}
+    return {**firing, **times}
 
 
 def incident(told, firings):
     """What the incident is, from all that was told of it."""
-    events, pins = standing(told)
+    events, fixes = standing(told)
     of = defaultdict(list)
     for event in events:
         of[event["kind"]].append(event)
+    walked = walk(events, firings)
+    ended = corrected(ending(walked, firings), fixes, walked, firings)
     at = {}
     people = [e["at"] for e in of["started"] if e["source"] != "prometheus"]
     onsets = [f["onset"] for f in firings if f["onset"] is not None]
     put(at, "started", people or onsets or [e["at"] for e in of["started"]])
     put(at, "detected", [e["at"] for e in of["detected"]] + [f["start"] for f in firings])
-    commanders = [e["at"] for e in of["role_assigned"] if e["data"]["role"] == "commander"]
-    by_hand = [e["at"] for e in of["resolved"] if not e["data"].get("automated") and not is_stale(e)]
-    put(at, "acknowledged", [e["at"] for e in of["acknowledged"] + of["mitigated"]] + commanders + by_hand)
-    put(at, "mitigated", [e["at"] for e in of["mitigated"]])
-    put(at, "drafted", [e["at"] for e in of["postmortem_drafted"]])
-    put(at, "finalized", [e["at"] for e in of["postmortem_finalized"]])
-    for milestone, (pinned, _) in pins.items():
-        if milestone in at:
-            at[milestone] = pinned
-    ended = ending(of, firings)
-    if ended is not None:
-        pinned, said = pins.get("resolved", (None, None))
-        undone = [e for e in of["reopened"] if pinned is not None and e["at"] > pinned]
-        undone += [f for f in firings if pinned is not None and f["start"] > said]
-        at["resolved"] = ended[0] if pinned is None or undone else pinned
+    put(at, "mitigated", [e["at"] for e in walked["mitigated"]])
+    for milestone in ("started", "detected", "mitigated"):
+        old = milestone == "mitigated" and walked["reopened"] is not None
+        if milestone in fixes and not (old and fixes[milestone][0] < walked["reopened"]):
+            at[milestone] = fixes[milestone][0]
+    put(at, "acknowledged", responses(of, ended, at, fixes, walked))
+    if "acknowledged" in fixes:
+        at["acknowledged"] = fixes["acknowledged"][0]
+    if ended and ended["known"]:
+        at["resolved"] = ended["at"]
+    for milestone, kind in (("drafted", "postmortem_drafted"), ("finalized", "postmortem_finalized")):
+        put(at, milestone, [e["at"] for e in of[kind]])
+        if milestone in fixes and milestone in at:
+            at[milestone] = fixes[milestone][0]
+    put(at, "drafted", [at[m] for m in ("drafted", "finalized") if m in at])
     severities = [e["severity"] for e in events if e["severity"]] or [
         min((f["severity"] for f in firings), default="SEV-3")
     ]
-    phase = next((p for p in ORDER if p in at), "detected")
-    if dismissed(events):
+    phase = "resolved" if ended else next((p for p in ORDER if p in at), "detected")
+    empty = not firings and not any(e["kind"] != "merged" for e in events)
+    if walked["dismissed"] or (empty and any(e["kind"] == "retracted" for e in told)):
         phase = "dismissed"
-    return Told(phase, severities[-1], ended[1] if ended else None, at, actions(events))
+    over = ended["at"] if ended else None
+    withdrawn = empty and any(e["kind"] == "retracted" for e in told)
+    return Told(phase, severities[-1], ended["source"] if ended else None, at, actions(events), over, withdrawn)
+
+
+def corrected(ended, fixes, walked, firings):
+    """The ending at the time that people fixed, unless the incident went on after that."""
+    if ended and ended["known"] and "resolved" in fixes:
+        fixed, said = fixes["resolved"]
+        undone = walked["reopened"] is not None and walked["reopened"] > fixed
+        if not undone and not any(f["start"] > said for f in firings):
+            return {**ended, "at": fixed}
+    return ended
+
+
+def walk(events, firings):
+    """What stands of resolutions, mitigations and dismissals when all happened in order of time."""
+    state = {"resolved": [], "mitigated": [], "dismissed": None, "reopened": None}
+    steps = [(f["start"], 0, i, f) for i, f in enumerate(firings)]
+    steps += [(e["at"], 1, i, e) for i, e in enumerate(events)]
+    begun = []
+    for instant, what, _, step in sorted(steps, key=lambda s: s[:3]):
+        if what == 0:
+            begun.append(step)
+            state["resolved"] = [r for r in state["resolved"] if r["at"] >= instant]
+        elif step["kind"] == "resolved":
+            over = over_at(step, begun, state["reopened"])
+            if all(f["start"] <= over for f in begun):
+                state["resolved"].append({**step, "at": over, "said": step["at"]})
+        elif step["kind"] == "mitigated":
+            state["mitigated"].append(step)
+        elif step["kind"] == "dismissed":
+            state["dismissed"] = state["dismissed"] or instant
+        elif step["kind"] == "reopened" and step["source"] != "mttx":
+            if state["dismissed"]:
+                state["dismissed"] = None
+            else:
+                state |= {"resolved": [], "mitigated": [], "reopened": instant}
+    return state
+
+
+def over_at(event, begun, reopened):
+    if not event["untimed"] or not begun or any(f["end"] is None or f["unknown"] for f in begun):
+        return event["at"]
+    last = max(f["end"] for f in begun)
+    return event["at"] if last > event["recorded"] or (reopened is not None and last < reopened) else last
+
+
+def ending(walked, firings):
+    """The instant and the source of the resolution, None while it goes on."""
+    for event in walked["resolved"]:
+        if not is_stale(event):
+            source = "automation" if event["data"].get("automated") else "human"
+            return {"at": event["at"], "source": source, "known": True, "event": event}
+    if not firings:
+        stale = walked["resolved"][:1]
+        return {"at": stale[0]["at"], "source": "stale", "known": True, "event": None} if stale else None
+    if any(f["end"] is None for f in firings):
+        return None
+    last = max(f["end"] for f in firings)
+    if walked["reopened"] is not None and walked["reopened"] > last:
+        return None
+    unknown = any(f["unknown"] for f in firings)
+    source = "stale" if unknown or any(f["stale"] for f in firings) else "alerts"
+    return {"at": last, "source": source, "known": not unknown, "event": None}
+
+
+def responses(of, ended, at, fixes, walked):
+    """The times of what people did."""
+    fixed = "mitigated" in fixes and at.get("mitigated") == fixes["mitigated"][0]
+    acts = [e for e in of["acknowledged"] + ([] if fixed else of["mitigated"]) if not e["data"].get("automated")]
+    times = [e["at"] for e in acts] + ([at["mitigated"]] if fixed else [])
+    times += [e["at"] for e in of["role_assigned"] if e["data"]["role"] == "commander"]
+    for event in of["resolved"]:
+        if not event["data"].get("automated") and not is_stale(event):
+            is_the_one = ended and ended["event"] and ended["event"]["id"] == event["id"] and not event["untimed"]
+            times.append(ended["at"] if is_the_one else event["at"])
+    return times
 
 
 def put(at, milestone, instants):
@@ -140,23 +279,6 @@ def put(at, milestone, instants):
 
 def is_stale(event):
     return event["data"].get("resolution_source") == "stale"
-
-
-def ending(of, firings):
-    """The instant and the source of the resolution, None while it goes on."""
-    again = max([e["at"] for e in of["reopened"]] + [f["start"] for f in firings], default=0)
-    lasting = [e for e in of["resolved"] if e["at"] >= again]
-    for event in lasting:
-        if not is_stale(event):
-            return event["at"], "automation" if event["data"].get("automated") else "human"
-    if not firings:
-        return (lasting[0]["at"], "stale") if lasting else None
-    if any(f["end"] is None for f in firings):
-        return None
-    last = max(f["end"] for f in firings)
-    if any(e["at"] > last for e in of["reopened"]):
-        return None
-    return last, "stale" if any(f["stale"] for f in firings) else "alerts"
 
 
 def standing(told):
@@ -169,7 +291,7 @@ def standing(told):
     fixes = [e for e in told if e["kind"] == "corrected" and stands(e)]
     moved = {f["data"]["event_id"]: seconds(f["data"]["occurred_at"]) for f in fixes if "event_id" in f["data"]}
     kept = [
-        {**e, "at": moved.get(e["id"], e["at"])}
+        {**e, "at": moved.get(e["id"], e["at"]), "untimed": e["untimed"] and e["id"] not in moved}
         for e in told
         if e["kind"] not in ("corrected", "retracted") and stands(e)
     ]
@@ -179,11 +301,6 @@ def standing(told):
         if "milestone" in f["data"]
     }
     return sorted(kept, key=lambda e: (e["at"], e["recorded"], e["id"])), pins
-
-
-def dismissed(events):
-    last = [e["kind"] for e in events if e["kind"] in ("dismissed", "reopened")]
-    return bool(last) and last[-1] == "dismissed"
 
 
 def actions(events):

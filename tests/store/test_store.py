@@ -50,7 +50,7 @@ def test_it_gives_back_every_field_of_an_event(house):
         data={"deep": {"list": [1, 2.5, None, True, "é"]}},
     )
     incident_id = house.open(told)
-    assert house.get(incident_id).events == (told,)
+    assert house.get(incident_id).events == (replace(told, sent_to=incident_id),)
 
 
 def test_it_gives_back_every_field_of_a_firing(house):

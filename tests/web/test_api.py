@@ -64,6 +64,7 @@ def test_it_shows_an_incident_of_alerts(real):
         "starts_at": "2026-03-02T09:00:00Z",
         "ends_at": "2026-03-02T09:30:00Z",
         "stale": False,
+        "end_unknown": False,
         "started_at": "2026-03-02T08:55:00Z",
         "labels": {"alertname": "CheckoutErrors", "service": "checkout"},
         "annotations": {"summary": "Checkout is broken"},
@@ -204,12 +205,29 @@ def test_it_takes_the_same_event_at_a_stated_time_once_without_an_id_too(real):
     assert answers == [201, 200]
 
 
-def test_it_refuses_events_on_a_dismissed_incident(real):
+def test_it_records_events_of_a_dismissed_incident_until_that_is_taken_back(real):
     real.seen(alert(0))
     said(real, "dismissed", data={"reason": "a test"})
-    assert "reopened" in assert_problem(said(real, "acknowledged"), 409, "conflict")
-    assert real.failures() == {("api", "conflict"): 1}
-    assert said(real, "reopened").get_json()["phase"] == "detected"
+    answer = said(real, "acknowledged")
+    assert (answer.status_code, answer.get_json()["phase"]) == (201, "dismissed")
+    assert said(real, "reopened").get_json()["phase"] == "acknowledged"
+
+
+def test_it_sets_a_start_that_nobody_reported_by_a_correction(real):
+    real.seen(alert(0))
+    data = {"milestone": "started", "occurred_at": "2026-03-02T08:43:00Z"}
+    answer = said(real, "corrected", data=data)
+    assert answer.status_code == 201
+    assert answer.get_json()["milestones"]["started"] == "2026-03-02T08:43:00Z"
+
+
+def test_it_warns_of_times_that_are_impossible_or_unlikely(real):
+    real.seen(alert(0, 30))
+    answer = said(real, "mitigated", occurred_at="2026-03-02T08:50:00Z").get_json()
+    assert [warning.split(":")[0] for warning in answer["warnings"]] == [
+        "acknowledged lies before detected",
+        "mitigated lies before detected",
+    ]
 
 
 def test_it_refuses_to_merge_into_what_is_not_there(real):

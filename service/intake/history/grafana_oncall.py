@@ -6,7 +6,7 @@ Where the API says who acknowledged, nobody means that the source of the alerts 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from service.domain.incident import ResolutionSource
+from service.domain.recovery import ResolutionSource
 from service.intake.history.past import Record
 from service.intake.history.paths import reach
 

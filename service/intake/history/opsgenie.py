@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from service.domain.incident import ResolutionSource
+from service.domain.recovery import ResolutionSource
 from service.intake.history.files import plain
 from service.intake.history.past import Record
 from service.intake.history.paths import reach

@@ -7,7 +7,7 @@ Never read is `updated_at`: every later edit moves it. An acknowledgement is the
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from service.domain.incident import ResolutionSource
+from service.domain.recovery import ResolutionSource
 from service.intake.history.files import plain
 from service.intake.history.past import Record
 from service.intake.history.paths import reach

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from service.domain.checks import Check, CheckState
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
-from service.domain.incident import Incident, ResolutionSource, fold
+from service.domain.incident import Incident, fold
 from service.domain.indicators import measure
 from service.domain.policy import Domain, IncidentType, Severity
+from service.domain.recovery import ResolutionSource
 from service.intake.history import cells
 from service.intake.history.actions import read_actions
 from service.intake.history.columns import COLUMNS

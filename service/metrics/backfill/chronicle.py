@@ -26,10 +26,11 @@ class Change:
     added: tuple[Increment, ...]
 
 
-def changes(told: Told, policy: Policy, limits: Sequence[int]) -> list[Change]:
+def changes(told: Told, policy: Policy, limits: Sequence[int], now: datetime) -> list[Change]:
     """Return the changes of one incident in order of time; none where everything of it was retracted.
 
-    It begins with its detection: what lies earlier was told with it, for nobody knew of the incident before.
+    It begins with its detection: what lies earlier was told with it, for nobody knew of the incident before. The
+    histograms get their samples when a resolution is final, as far as that is so `now`.
     """
     standing = effective(told.events).events
     pins = [event for event in told.events if _stays(event)]
@@ -38,13 +39,18 @@ def changes(told: Told, policy: Policy, limits: Sequence[int]) -> list[Change]:
         return []
     found: list[Change] = []
     counted = Counted.NOTHING
-    for at in _instants(standing, told.episodes, begin):
+    instants = _instants(standing, told.episodes, begin)
+    for at, following in zip(instants, [*instants[1:], now], strict=True):
         events = [event for event in standing if event.occurred_at <= at]
         episodes = [_as_of(episode, at) for episode in told.episodes if episode.starts_at <= at]
         heard_at = max((at, *_heard(told, at, policy.stale_after)))
         incident = fold(told.id, [*events, *pins], episodes, policy, heard_at)
-        added, counted = increments(incident, counted, policy, limits)
+        added, counted = increments(incident, counted, policy, limits, at)
         found.append(Change(at, incident, tuple(added)))
+        settled_at = incident.settled_at
+        if settled_at is not None and at < settled_at <= following:
+            added, counted = increments(incident, counted, policy, limits, settled_at)
+            found.append(Change(settled_at, incident, tuple(added)))
     return found
 
 
@@ -70,7 +76,7 @@ def _instants(events: Sequence[Event], episodes: Sequence[Episode], begin: datet
 def _as_of(episode: Episode, at: datetime) -> Episode:
     if episode.ends_at is None or episode.ends_at <= at:
         return episode
-    return replace(episode, ends_at=None, stale=False)
+    return replace(episode, ends_at=None, stale=False, end_unknown=False)
 
 
 def _heard(told: Told, at: datetime, stale_after: timedelta) -> Iterator[datetime]:

@@ -51,7 +51,7 @@ class Replay:
         limits = bounds(policy)
         horizon = since - max(windows.values())
         for told in store.told():
-            found = changes(told, policy, limits)
+            found = changes(told, policy, limits, now)
             if not found:
                 continue
             added = [one for change in found for one in change.added]

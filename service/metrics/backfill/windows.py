@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from service.domain.checks import Check
 from service.domain.done import failed_checks
 from service.domain.incident import Incident, Phase
-from service.domain.indicators import Row, measure, summarize, within_ratio
+from service.domain.indicators import LEAD_TIMES, Row, measure, met_deadline, summarize, within_ratio
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.metrics.measurements import NEEDED, Statistics
 from service.store.done import Done
@@ -26,6 +26,8 @@ class _Share:
     windows: tuple[str, ...] = ()
     missing: tuple[Milestone, ...] = ()
     invalid: tuple[Indicator, ...] = ()
+    kept: Mapping[Indicator, bool] = field(default_factory=dict)
+    outlived: bool = False
     failed: tuple[Check, ...] = ()
     verified: tuple[str, ...] = ()
 
@@ -46,6 +48,8 @@ class Windows:
         }
         self._rows: dict[_Key, Row | None] = dict.fromkeys(self._samples)
         self._outdated: set[_Key] = set()
+        self._kept: Counter[tuple[_Key, bool]] = Counter()
+        self._outlived = 0
         self._missing: Counter[Milestone] = Counter()
         self._invalid: Counter[Indicator] = Counter()
         self._failed: Counter[tuple[Severity, Check]] = Counter()
@@ -69,6 +73,8 @@ class Windows:
         """Return when time alone will change what it gives."""
         detected_at = incident.milestones.get(Milestone.DETECTED, began_at)
         yield from (detected_at + length for length in self._windows.values())
+        if incident.outlived_at is not None:
+            yield incident.outlived_at
         yield from (action.verified_at + self._longest for action in incident.actions if action.verified_at is not None)
 
     def statistics(self) -> Statistics:
@@ -81,7 +87,7 @@ class Windows:
             rows = (self._rows[name, i, s] for i in Indicator for s in (None, *sorted(Severity)))
             tables[name] = [row for row in rows if row is not None]
         done = Done(dict(self._verified), dict(self._failed))
-        return Statistics(tables, dict(self._missing), dict(self._invalid), done, 0.0)
+        return Statistics(tables, dict(self._missing), dict(self._invalid), self._outlived, done, 0.0)
 
     def _share(self, incident: Incident, began_at: datetime, now: datetime) -> _Share:
         dismissed = incident.phase is Phase.DISMISSED
@@ -102,8 +108,15 @@ class Windows:
             severity=incident.severity,
             samples={i: interval.total_seconds() for i, interval in measured.intervals.items()} if detected_at else {},
             windows=within,
-            missing=tuple(m for m in NEEDED if resolved and m not in incident.milestones),
+            missing=tuple(m for m in NEEDED if resolved and (m not in incident.milestones or m in measured.late)),
             invalid=measured.invalid,
+            kept={
+                i: met
+                for i in LEAD_TIMES
+                if i in measured.intervals
+                and (met := met_deadline(i, incident.milestones, incident.severity, self._policy)) is not None
+            },
+            outlived=incident.outlived_at is not None and incident.outlived_at < now,
             failed=tuple(dict.fromkeys((*([Check.DEADLINE] if late else []), *failed_checks(incident)))),
             verified=verified,
         )
@@ -118,7 +131,10 @@ class Windows:
                         insort(samples, seconds)
                     else:
                         del samples[bisect_left(samples, seconds)]
+                    if indicator in share.kept:
+                        self._kept[key, share.kept[indicator]] += sign
                     self._outdated.add(key)
+        self._outlived += sign if share.outlived else 0
         for m in share.missing:
             self._missing[m] += sign
         for i in share.invalid:
@@ -135,4 +151,7 @@ class Windows:
         if summary is None:
             return None
         target = self._policy.target(indicator, severity)
+        if indicator in LEAD_TIMES:
+            met, missed = self._kept[key, True], self._kept[key, False]
+            return Row(indicator, severity, summary, target, met / (met + missed) if met + missed else None)
         return Row(indicator, severity, summary, target, within_ratio(samples, target.limit) if target else None)

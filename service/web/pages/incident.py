@@ -14,6 +14,7 @@ from service.domain.history import effective
 from service.domain.indicators import measure
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.updates import last_told_at
+from service.domain.warnings import order_warnings
 from service.recorder.commands import AppendEvent, Refused, UnknownIncident
 from service.render.lifeline import lifeline
 from service.settings.tokens import Token
@@ -174,6 +175,7 @@ def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, A
         "due": due_next(incident.milestones, owed, incident.severity, policy, told_at) if incident.is_open else (),
         "milestones": [(one.value, incident.milestones.get(one)) for one in Milestone],
         "intervals": [(one.value, took, targets.get(one)) for one, took in measured.items()],
+        "warnings": order_warnings(incident, policy),
         "picture": lifeline(
             incident.milestones,
             {one: target.limit for one, target in targets.items()},

@@ -117,7 +117,7 @@ def _set_time(event: Event) -> Change | None:
 def _firing(episode: Episode) -> Iterable[Entry]:
     link = web_link(episode.generator_url)
     yield Entry(at=episode.starts_at, group="alert", name="firing", source=episode.source, said=episode.name, link=link)
-    if episode.ends_at is not None:
+    if episode.ends_at is not None and not episode.end_unknown:
         name = "stale" if episode.stale else "resolved"
         yield Entry(at=episode.ends_at, group="alert", name=name, source=episode.source, said=episode.name, link=link)
 

@@ -1,0 +1,162 @@
+"""Which episodes make an incident, computed anew wherever they, or what closed an incident, have changed.
+
+Incidents merge where one episode bridges them, and are taken apart where what held them together proves to be over;
+then each event goes with the part that it is about (`service.domain.grouping`).
+"""
+
+from collections.abc import Collection, Mapping, Set
+from dataclasses import replace
+from datetime import datetime
+
+from service.domain.episodes import UNASSIGNED, Episode
+from service.domain.events import Event, EventKind
+from service.domain.grouping import Part, assign, clusters, connected, distribute
+from service.domain.history import effective
+from service.domain.policy import Policy
+from service.recorder.incidents import OURSELVES, Incidents
+from service.store.ledger import Entry, GroupKey, Ledger
+
+REGROUPING = frozenset(
+    {
+        EventKind.RESOLVED,
+        EventKind.REOPENED,
+        EventKind.DISMISSED,
+        EventKind.MERGED,
+        EventKind.CORRECTED,
+        EventKind.RETRACTED,
+    }
+)
+"""The kinds of events that may change which firings are one incident."""
+
+
+Family = list[tuple[Entry, Event]]
+"""The events of an incident and of those it absorbed, each with the one of them that has it."""
+
+
+class Grouping:
+    """Groups the episodes of one ledger into incidents."""
+
+    def __init__(self, ledger: Ledger, incidents: Incidents, policy: Policy) -> None:
+        self._ledger = ledger
+        self._incidents = incidents
+        self._window = policy.reopen_window
+        self.begun: set[int] = set()
+        """The incidents that began; whoever wants to know clears it first."""
+
+    def regroup_incident(self, entry: Entry, now: datetime) -> None:
+        """Group anew what belongs to an incident."""
+        self.regroup_episodes(entry.episodes, now)
+
+    def regroup_episodes(self, episode_ids: Collection[int], now: datetime) -> None:
+        """Group anew the episodes of the alert groups that these were seen in."""
+        if not episode_ids:
+            return
+        ledger = self._ledger
+        changed = [e for e in dict.fromkeys(episode_ids) if e in ledger.episodes]
+        members = self._members({g for e in changed for g in ledger.groups_of.get(e, ())})
+        before = {e: ledger.episodes[e].incident_id for e in {*members, *changed}}
+        incident_ids = set(before.values()) - {UNASSIGNED}
+        families = {i: self._family(self._incidents.existing(i)) for i in incident_ids}
+        histories = {i: effective(event for _, event in family) for i, family in families.items()}
+        groups = {g for e in members for g in ledger.groups_of.get(e, ())}
+        by_group = [
+            clusters((ledger.episodes[e] for e in ledger.groups[group]), histories, self._window)
+            for group in sorted(groups)
+        ]
+        parts = connected(by_group, self._window)
+        self._apply(parts, incident_ids, now)
+        for episode_id in changed:
+            if episode_id in ledger.changed_episodes or episode_id in ledger.new_episodes:
+                ledger.touch(self._incidents.existing(ledger.episodes[episode_id].incident_id), now)
+        self._distribute(before, parts, families, now)
+
+    def merge_emptied(self, incident_id: int, episode_id: int, now: datetime) -> None:
+        """Merge an incident whose last episode turned out to be part of another one into the incident of that."""
+        entry = self._incidents.existing(incident_id)
+        if not entry.episodes:
+            into = self._incidents.existing(self._ledger.episodes[episode_id].incident_id)
+            lower, higher = sorted((entry, into), key=lambda e: e.id)
+            self._incidents.absorb_by_overlap(higher, lower, now)
+
+    def _members(self, groups: Set[GroupKey]) -> set[int]:
+        """Return the episodes of the groups, and of all that share an episode or an incident with them."""
+        ledger = self._ledger
+        members: set[int] = set()
+        reached: set[GroupKey] = set()
+        ahead = set(groups)
+        while ahead:
+            reached |= ahead
+            members |= {e for group in ahead for e in ledger.groups[group]}
+            incidents = {ledger.episodes[e].incident_id for e in members} - {UNASSIGNED}
+            members |= {e for i in incidents for e in self._incidents.existing(i).episodes}
+            ahead = {g for e in members for g in ledger.groups_of.get(e, ())} - reached
+        return members
+
+    def _family(self, entry: Entry) -> Family:
+        ledger = self._ledger
+        members = [entry, *(ledger.entries[i] for i in sorted(entry.absorbed))]
+        return [(member, event) for member in members for event in member.events]
+
+    def _apply(self, parts: list[list[Episode]], incident_ids: Set[int], now: datetime) -> None:
+        """Put each part into its incident."""
+        assignment = assign(parts, self._joined_by_people(incident_ids))
+        for absorbed, into in assignment.merges.items():
+            self._incidents.absorb_by_overlap(self._ledger.entries[absorbed], self._incidents.existing(into), now)
+        for episode_id, incident_id in assignment.kept.items():
+            self._move(episode_id, self._incidents.existing(incident_id), now)
+        for episode_ids in assignment.fresh:
+            entry = self._ledger.open(now)
+            self.begun.add(entry.id)
+            for episode_id in episode_ids:
+                self._move(episode_id, entry, now)
+
+    def _move(self, episode_id: int, entry: Entry, now: datetime) -> None:
+        ledger = self._ledger
+        episode = ledger.episodes[episode_id]
+        if episode.incident_id == entry.id:
+            return
+        if episode.incident_id != UNASSIGNED:
+            ledger.touch(ledger.entries[episode.incident_id], now)
+        ledger.put(replace(episode, incident_id=entry.id))
+        ledger.touch(entry, now)
+
+    def _distribute(
+        self, before: Mapping[int, int], parts: list[list[Episode]], families: Mapping[int, Family], now: datetime
+    ) -> None:
+        """Move the events of incidents that turned out to be several to the parts that they are about."""
+        ledger = self._ledger
+        starts: dict[int, list[datetime]] = {}
+        for part in parts:
+            incident_id = ledger.episodes[part[0].id].incident_id
+            starts.setdefault(incident_id, []).extend(e.starts_at for e in part)
+        spread: dict[int, set[int]] = {}
+        for episode_id, incident_id in before.items():
+            if incident_id != UNASSIGNED and episode_id in ledger.episodes:
+                spread.setdefault(incident_id, set()).add(ledger.episodes[episode_id].incident_id)
+        for home, incident_ids in sorted(spread.items()):
+            if len(incident_ids) > 1:
+                ordered = [Part(i, tuple(sorted(starts[i]))) for i in incident_ids]
+                ordered.sort(key=lambda part: (part.starts[0], part.incident_id))
+                self._move_events(families[home], self._incidents.existing(home), ordered, now)
+
+    def _move_events(self, family: Family, home: Entry, parts: list[Part], now: datetime) -> None:
+        ledger = self._ledger
+        owners = {id(event): owner for owner, event in family}
+        for incident_id, events in distribute([event for _, event in family], home.id, parts).items():
+            target = ledger.entries[incident_id]
+            for event in events:
+                owner = owners[id(event)]
+                if self._incidents.existing(owner.id) is not target:
+                    ledger.move_event(event, owner, target)
+                    ledger.touch(target, now)
+                    ledger.touch(self._incidents.existing(owner.id), now)
+
+    def _joined_by_people(self, incident_ids: Set[int]) -> set[int]:
+        """Return the incidents into which people merged others; what people joined stays together."""
+        ledger = self._ledger
+        return {
+            i
+            for i in incident_ids
+            for absorbed in self._incidents.existing(i).absorbed
+            if any(e.kind is EventKind.MERGED and e.source != OURSELVES for e in ledger.entries[absorbed].events)
+        }

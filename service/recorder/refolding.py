@@ -1,0 +1,46 @@
+"""Computing what an earlier version recorded by today's rules: a few incidents at a time, beside what comes in."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from service.domain.incident import Incident
+from service.recorder.alerts import AlertRecording
+from service.recorder.commands import Outcome
+from service.recorder.incidents import Incidents
+from service.store.ledger import Ledger
+from service.store.refolding import Shown
+
+
+class Refolding:
+    """Computes incidents anew in one ledger. Nobody is sent a message of it; what is drawn of them is drawn anew."""
+
+    def __init__(self, ledger: Ledger, incidents: Incidents, alerts: AlertRecording) -> None:
+        self._ledger = ledger
+        self._incidents = incidents
+        self._alerts = alerts
+
+    def refold(self, stored: Mapping[int, Shown], now: datetime) -> tuple[Outcome, ...]:
+        """Compute the incidents anew from all that was reported of them; answers an outcome for each that changed."""
+        ledger = self._ledger
+        touched_before = set(ledger.touched)
+        episodes = [e for i in stored for e in ledger.entries[i].episodes]
+        keys = dict.fromkeys((ledger.episodes[e].source, ledger.episodes[e].fingerprint) for e in episodes)
+        for key in keys:
+            episodes += self._alerts.rebuild_episodes(key)
+        self._alerts.regroup(episodes, now)
+        for incident_id in stored:
+            entry = ledger.entries[incident_id]
+            entry.refold = False
+            ledger.compute(entry, now)
+        self._incidents.recompute(now)
+        touched = ledger.touched - touched_before
+        changed = [i for i in sorted(touched) if _shown(ledger.entries[i].incident) != stored.get(i)]
+        ledger.quiet |= touched
+        ledger.redrawn.update(changed)
+        return tuple(self._incidents.outcome(ledger.entries[i]) for i in changed)
+
+
+def _shown(incident: Incident | None) -> Shown | None:
+    if incident is None:
+        return None
+    return Shown(incident.severity, incident.phase, incident.resolution_source, dict(incident.milestones))

@@ -1,0 +1,55 @@
+"""Incidents whose resolution is final by now, while the histograms wait for their samples (`settled_at`)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from service.domain.policy import Milestone, Severity
+from service.domain.recovery import ResolutionSource
+from service.domain.totals import Counted
+from service.store import tables as t
+from service.store.reading import milestones_of
+from service.store.statements import Read, Write
+
+_UNSETTLED = Read(
+    lambda _: (
+        select(t.incidents)
+        .where(t.incidents.c.settled_at <= bindparam("now", type_=t.incidents.c.settled_at.type), text(t.UNSETTLED))
+        .order_by(t.incidents.c.settled_at, t.incidents.c.id)
+    )
+)
+_SETTLE = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """What the samples of an incident are computed from, and what is counted of it already."""
+
+    id: int
+    severity: Severity
+    resolution_source: ResolutionSource | None
+    milestones: dict[Milestone, datetime]
+    settled_at: datetime
+    counted: Counted
+
+
+def unsettled(connection: Connection, now: datetime) -> list[Unsettled]:
+    """Return the incidents that are due, the earliest first."""
+    return [
+        Unsettled(
+            id=row.id,
+            severity=Severity(row.severity),
+            resolution_source=ResolutionSource(row.resolution_source) if row.resolution_source else None,
+            milestones=milestones_of(row),
+            settled_at=row.settled_at,
+            counted=Counted(row.counted),
+        )
+        for row in _UNSETTLED.rows(connection, now=now)
+    ]
+
+
+def mark_settled(connection: Connection, counted: Iterable[tuple[int, Counted]]) -> None:
+    """Write what is counted of incidents now."""
+    _SETTLE.run(connection, [{"b_id": i, "counted": int(flags)} for i, flags in counted])

@@ -1,0 +1,285 @@
+"""An incident is a function of the set of accepted reports and events: whatever order they arrive in.
+
+One sender's reports of one alert keep their order, an event comes after what it names, and the times of receipt travel
+with the requests; incidents are compared up to their numbers (docs/definitions.md, "Order").
+"""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from service.domain.episodes import AlertReport, spans
+from service.domain.events import EventKind
+from service.domain.indicators import measure
+from service.domain.policy import Severity
+from service.recorder.commands import Refused
+from service.store.tables import metadata
+from tests.builders import alert, at, policy
+from tests.house import House, minutes
+from tests.store.conftest import ENGINES
+
+K = EventKind
+EXAMPLES = {"sqlite": 500, "postgresql": 50}
+SEVERITIES = {"x": Severity.SEV_2, "y": Severity.SEV_3, "z": Severity.SEV_1}
+GROUPS = {"x": "g", "y": "g", "z": "h"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report of an alert; times in minutes."""
+
+    name: str
+    peer: str
+    starts: int
+    ends: int | None
+    received: int
+    onset: int | None = None
+
+    def alert(self):
+        severity, group = SEVERITIES[self.name], GROUPS[self.name]
+        return alert(
+            self.starts,
+            self.ends,
+            fingerprint=self.name,
+            group=group,
+            peer=self.peer,
+            severity=severity,
+            onset=self.onset,
+        )
+
+
+@dataclass(frozen=True)
+class Act:
+    """An event that is sent to the incident of a report (its place in the list of requests)."""
+
+    kind: EventKind
+    minute: int
+    recorded: int
+    names: int
+    about: int | None = None
+    data: tuple = ()
+    untimed: bool = False
+
+
+def firing_story(name, peer):
+    """What one sender reports of one alert, in its own order: firings, their ends, repeats, ends that it takes back."""
+
+    @st.composite
+    def story(draw):
+        reports, clock = [], draw(st.integers(0, 30))
+        for _ in range(draw(st.integers(1, 2))):
+            starts = clock
+            onset = draw(st.none() | st.none() | st.integers(max(0, starts - 10), starts))
+            for _ in range(draw(st.integers(1, 3))):
+                clock += draw(st.integers(1, 12))
+                fires = draw(st.booleans())
+                ends = None if fires else draw(st.integers(starts + 1, clock))
+                reports.append(Report(name, peer, starts, ends, clock, onset))
+            clock += draw(st.integers(1, 30))
+        return reports
+
+    return story()
+
+
+STORIES = [("x", ""), ("x", "a"), ("x", "b"), ("y", ""), ("y", "a"), ("z", "")]
+
+
+@st.composite
+def requests(draw):
+    chosen = draw(st.lists(st.sampled_from(STORIES), min_size=1, max_size=3, unique=True))
+    told = [report for name, peer in chosen for report in draw(firing_story(name, peer))]
+    told.sort(key=lambda r: r.received)
+    starts = final_starts(told)
+    acts = []
+    for _ in range(draw(st.integers(0, 4))):
+        kind = draw(st.sampled_from(KINDS))
+        minute = draw(st.integers(0, 90))
+        group = draw(st.sampled_from(sorted({GROUPS[r.name] for r in told})))
+        names = named(kind, minute, group, told, starts)
+        recorded = minute + draw(st.integers(0, 20))
+        untimed = kind is K.RESOLVED and draw(st.booleans())
+        acts.append(Act(kind, recorded if untimed else minute, recorded, names, untimed=untimed, data=draw(DATA[kind])))
+    for about in range(len(acts)):
+        if draw(st.integers(0, 3)) == 0:
+            data = draw(st.sampled_from([None, 5, 30, 60]))
+            kind = K.RETRACTED if data is None else K.CORRECTED
+            recorded = acts[about].recorded + 1
+            acts.append(Act(kind, recorded, recorded, acts[about].names, about=len(told) + about, data=(data,)))
+    return [*told, *acts]
+
+
+KINDS = [
+    K.ACKNOWLEDGED,
+    K.MITIGATED,
+    K.RESOLVED,
+    K.RESOLVED,
+    K.REOPENED,
+    K.DISMISSED,
+    K.STARTED,
+    K.DETECTED,
+    K.NOTE,
+    K.SEVERITY_CHANGED,
+    K.ROLE_ASSIGNED,
+]
+DATA = dict.fromkeys(KINDS, st.just(()))
+DATA[K.RESOLVED] = st.sampled_from([(), (), (("automated", True),)])
+DATA[K.ACKNOWLEDGED] = st.sampled_from([(), (("automated", True),)])
+DATA[K.ROLE_ASSIGNED] = st.just((("role", "commander"), ("name", "A")))
+DATA[K.NOTE] = st.just((("text", "x"),))
+
+
+def final_starts(told):
+    """When the firing of each report began in the end, by its place."""
+    starts = {}
+    for name in {r.name for r in told}:
+        mine = [(i, r) for i, r in enumerate(told) if r.name == name]
+        first, last = {}, {}
+        for _, r in mine:
+            o = r.alert().observation
+            first[o] = min(first.get(o, r.received), r.received)
+            last[o] = max(last.get(o, r.received), r.received)
+        reports = [AlertReport(observation=o, first_received=at(first[o]), last_received=at(last[o])) for o in first]
+        for span in spans(reports, policy().reopen_window):
+            members = {r.observation for r in span.reports}
+            starts |= {i: minutes(span.starts_at) for i, r in mine if r.alert().observation in members}
+    return starts
+
+
+def named(kind, minute, group, told, starts):
+    """The report whose incident somebody means who reports what happened at this minute."""
+    places = sorted((starts[i], i) for i in starts if GROUPS[told[i].name] == group)
+    if kind in (K.STARTED, K.DETECTED):
+        return next((i for s, i in places if s >= minute), places[-1][1])
+    return next((i for s, i in reversed(places) if s <= minute), places[0][1])
+
+
+def in_some_order(sent, ranks):
+    """The order of the ranks, as far as it is allowed."""
+    done, order = set(), []
+    waiting = sorted(range(len(sent)), key=lambda i: ranks[i])
+    while waiting:
+        ready = next(i for i in waiting if needs(sent, i) <= done)
+        waiting.remove(ready)
+        done.add(ready)
+        order.append(ready)
+    return order
+
+
+def needs(sent, place):
+    one = sent[place]
+    if isinstance(one, Act):
+        return {one.names} if one.about is None else {one.names, one.about}
+    return {
+        i for i in range(place) if isinstance(sent[i], Report) and (sent[i].name, sent[i].peer) == (one.name, one.peer)
+    }
+
+
+class Telling:
+    """Sends the requests to a service, one by one."""
+
+    def __init__(self, house):
+        self.house = house
+
+    def send(self, sent, place):
+        one = sent[place]
+        if isinstance(one, Report):
+            self.house.send(one.alert(), received=one.received)
+            return
+        data = dict(one.data) if one.about is None else self.about(one)
+        self.house.tell(
+            self.incident_of(sent[one.names]),
+            one.kind,
+            one.minute,
+            event_id=f"e{place}",
+            recorded_at=at(one.recorded),
+            data=data,
+            untimed=one.untimed,
+            severity=Severity.SEV_1 if one.kind is K.SEVERITY_CHANGED else None,
+        )
+
+    def about(self, one):
+        (minute,) = one.data
+        data = {"event_id": f"e{one.about}"}
+        return data if minute is None else {**data, "occurred_at": at(minute).isoformat()}
+
+    def incident_of(self, report):
+        seen = report.alert().observation
+        ends = 2**62 if seen.ends_at is None else round(seen.ends_at.timestamp() * 10**6)
+        (row,) = self.house.rows(
+            "select e.incident_id from observations o join episodes e on e.id = o.episode_id "
+            f"where o.fingerprint = '{report.name}' and o.peer = '{report.peer}' and o.ends_at = {ends} "
+            f"and o.starts_at = {round(seen.starts_at.timestamp() * 10**6)}"
+        )
+        return row[0]
+
+
+def outcome(house):
+    """All incidents without their numbers, in an order of their own."""
+    found = []
+    page = house.store.incidents(now=at(0), limit=1000)
+    for line in page.lines:
+        record = house.get(line.id)
+        incident = record.incident
+        found.append(
+            (
+                sorted(
+                    (e.fingerprint, minutes(e.starts_at), end(e.ends_at), e.end_unknown, end(e.onset_at))
+                    for e in record.episodes
+                ),
+                sorted(e.event_id for e in record.events if e.source != "mttx"),
+                {m.value: minutes(i) for m, i in incident.milestones.items()},
+                (incident.phase.value, incident.severity.value, incident.resolution_source),
+                {i.value: s.total_seconds() for i, s in measure(incident, house.policy).intervals.items()},
+                {m.value: minutes(i) for m, i in line.milestones.items()},
+                line.phase.value,
+            )
+        )
+    return sorted(found, key=repr)
+
+
+def end(instant):
+    return None if instant is None else minutes(instant)
+
+
+@st.composite
+def two_orders(draw):
+    sent = draw(requests())
+    ranks = st.permutations(range(len(sent)))
+    return sent, in_some_order(sent, draw(ranks)), in_some_order(sent, draw(ranks))
+
+
+def play(house, sent, order):
+    clear(house)
+    telling = Telling(house)
+    for place in order:
+        telling.send(sent, place)
+    return outcome(house)
+
+
+def clear(house):
+    """Empty every table: a database for each example would cost more than all the rest."""
+    with house.store._engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_makes_the_same_incidents_in_every_order(new_database, engine):
+    house = House(new_database(engine))
+
+    @settings(max_examples=EXAMPLES[engine], deadline=None, suppress_health_check=list(HealthCheck))
+    @given(two_orders())
+    def check(told):
+        sent, first, second = told
+        try:
+            outcomes = [play(house, sent, order) for order in (first, second)]
+        except Refused:
+            assume(False)  # the property is about requests that are accepted in both orders
+        assert outcomes[0] == outcomes[1]
+
+    try:
+        check()
+    finally:
+        house.close()
