@@ -16,8 +16,8 @@ from tests.real.http import request
 from tests.real.month_expected import Expected
 
 SLACK = 0.05  # between our clock's reading and theirs of the same moment
-# Statistics that cost more than this may be kept: this often their cost, and while nothing is told for this long.
-CHEAP_SECONDS, KEPT_TIMES_COST, KEPT_SECONDS = 0.05, 20, 60
+# What was read is shown for so long while nothing is told; statistics that cost more, also this often their cost.
+KEPT_SECONDS, CHEAP_SECONDS, KEPT_TIMES_COST = 60, 0.05, 20
 
 
 def history(prometheus, selector, minutes=10):
@@ -77,10 +77,12 @@ class Scrapes:
     def _is_kept(self, scrape, at):
         """Tell whether what this scrape computed may still have been shown at a later one."""
         age = at - scrape.began
-        if scrape.reading < CHEAP_SECONDS or age < 0:
+        if age < 0:
             return False
+        if scrape.reading >= CHEAP_SECONDS and age <= scrape.reading * KEPT_TIMES_COST + SLACK:
+            return True
         news = any(scrape.began - SLACK <= post.answered <= at - SLACK for post in self._posts)
-        return age <= scrape.reading * KEPT_TIMES_COST + SLACK or (age <= KEPT_SECONDS and not news)
+        return age <= KEPT_SECONDS and not news
 
 
 class Judge:

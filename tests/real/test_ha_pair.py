@@ -49,8 +49,8 @@ def now():
 
 @pytest.fixture
 def exporter(start, new_exporter):
-    """Give a running exporter whose resolutions are soon settled."""
-    return start(new_exporter({"reopen_window": "1s"}))
+    """Give a running exporter whose resolutions are soon settled, and for which seven seconds apart are one firing."""
+    return start(new_exporter({"reopen_window": "10s"}))
 
 
 @pytest.fixture
