@@ -3,7 +3,7 @@
 Judged by the times at which things happened, never by the order in which they were reported.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,9 +20,10 @@ def clusters(episodes: Iterable[Episode], histories: Mapping[int, History], wind
     """Split the episodes of one alert group into incidents, earliest first.
 
     An incident takes in what starts while one of its alerts fires, or no later than `window` after the last of them
-    ended; but where people or machines closed it, whatever its alerts do, no later than `window` after that. What
-    counts is what had happened before the start in question. `histories` holds the effective events of the incidents
-    in which the episodes are now, by id; a closing goes with the part that had begun last when it was sent.
+    ended; but where people or machines closed it, whatever its alerts do, no later than `window` after that, or after
+    it began. What counts is what had happened before the start in question. `histories` holds the effective events of
+    the incidents in which the episodes are now, by id; a closing goes with the part that had begun last when it was
+    sent.
     """
     parts: list[_Part] = []
     begun: set[int] = set()
@@ -82,7 +83,7 @@ class _Part:
         self._walked.until(episode.starts_at)
         reach = [] if self._open else [self._latest_end]
         if (closed_at := self._walked.recovery.closed_at) is not None:
-            reach.append(closed_at)
+            reach.append(max(closed_at, self._starts_at))
         return not reach or episode.starts_at <= min(reach) + window
 
 
@@ -114,11 +115,16 @@ class Assignment:
     merges: Mapping[int, int]
 
 
-def connected(groups: Sequence[Sequence[Sequence[Episode]]], window: timedelta) -> list[list[Episode]]:
+Joined = Mapping[int, datetime]
+"""The incidents into which people merged others, each with when they did: what had begun by then stays together."""
+
+
+def connected(groups: Sequence[Sequence[Sequence[Episode]]], window: timedelta, joined: Joined) -> list[list[Episode]]:
     """Join the clusters of several alert groups that are one incident, earliest first.
 
-    They share an episode (it was seen in both groups), or belong to one incident already, because other sources call
-    them by one name, and lie no further apart than `window`. The clusters of one group stay apart otherwise.
+    They share an episode (it was seen in both groups), or belong to one incident already, because people merged them or
+    other sources call them by one name, and lie no further apart than `window`. The clusters of one group stay apart
+    otherwise.
     """
     components: dict[int, dict[int, Episode]] = {}
     for cluster in (cluster for clusters in groups for cluster in clusters):
@@ -127,7 +133,9 @@ def connected(groups: Sequence[Sequence[Sequence[Episode]]], window: timedelta) 
         for cluster in clusters:
             incidents = {e.incident_id for e in cluster} - {UNASSIGNED}
             for other in (other for later in groups[number + 1 :] for other in later):
-                if incidents & {e.incident_id for e in other} and _touch(cluster, other, window):
+                shared = incidents & {e.incident_id for e in other}
+                begun = max(_begin(cluster), _begin(other))
+                if any(begun <= joined.get(i, begun) for i in shared) and _touch(cluster, other, window):
                     _join(components, [*cluster, *other])
     unique = {id(members): members for members in components.values()}.values()
     ordered = [sorted(members.values(), key=lambda e: (e.starts_at, e.id)) for members in unique]
@@ -141,17 +149,21 @@ def _join(components: dict[int, dict[int, Episode]], cluster: Iterable[Episode])
     components.update(dict.fromkeys(members, members))
 
 
+def _begin(cluster: Sequence[Episode]) -> datetime:
+    return min(e.starts_at for e in cluster)
+
+
 def _touch(one: Sequence[Episode], other: Sequence[Episode], window: timedelta) -> bool:
-    first, second = sorted((one, other), key=lambda cluster: min(e.starts_at for e in cluster))
+    first, second = sorted((one, other), key=_begin)
     ends = [e.ends_at for e in first if e.ends_at is not None]
-    return len(ends) < len(first) or min(e.starts_at for e in second) <= max(ends) + window
+    return len(ends) < len(first) or _begin(second) <= max(ends) + window
 
 
-def assign(groups: Sequence[Sequence[Episode]], joined_by_people: Set[int] = frozenset()) -> Assignment:
+def assign(groups: Sequence[Sequence[Episode]], joined: Joined) -> Assignment:
     """Give each cluster the lowest incident that its episodes already have; the others of it merge into that one.
 
-    An incident whose episodes turn out to be two stays with the earliest cluster that needs none other, unless people
-    joined them. An episode that has no incident yet carries `UNASSIGNED`.
+    An incident whose episodes turn out to be two stays with the earliest cluster that needs none other, save what
+    people `joined`. An episode that has no incident yet carries `UNASSIGNED`.
     """
     kept: dict[int, int] = {}
     fresh: list[tuple[int, ...]] = []
@@ -159,7 +171,8 @@ def assign(groups: Sequence[Sequence[Episode]], joined_by_people: Set[int] = fro
     taken: set[int] = set()
     last_seen = {e.incident_id: number for number, cluster in enumerate(groups) for e in cluster}
     for number, cluster in enumerate(groups):
-        incidents = sorted({e.incident_id for e in cluster} - {UNASSIGNED} - (taken - joined_by_people))
+        held = {i for i, joined_at in joined.items() if _begin(cluster) <= joined_at}
+        incidents = sorted({e.incident_id for e in cluster} - {UNASSIGNED} - (taken - held))
         if not incidents:
             fresh.append(tuple(e.id for e in cluster))
             continue
@@ -167,7 +180,7 @@ def assign(groups: Sequence[Sequence[Episode]], joined_by_people: Set[int] = fro
         taken.add(home)
         kept.update({e.id: home for e in cluster})
         for other in others:
-            if last_seen[other] == number or other in joined_by_people:
+            if last_seen[other] == number or other in held:
                 taken.add(other)
                 merges[other] = home
     return Assignment(kept, tuple(fresh), merges)

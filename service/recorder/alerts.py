@@ -28,7 +28,7 @@ class AlertRecording:
         self._window = policy.reopen_window
         self._grouping = grouping
         self._correlation = correlation
-        self._emptied: dict[int, int] = {}  # the incidents of episodes that were dropped, and which took their place
+        self._fused: dict[int, int] = {}  # the incidents of episodes that were dropped, and which took their place
 
     def record(self, alerts: Sequence[Alert], delivery: Delivery) -> tuple[Outcome, ...]:
         """Take in what was reported; a repeat that can change nothing changes only when we last heard of it.
@@ -61,10 +61,10 @@ class AlertRecording:
     def regroup(self, episode_ids: Sequence[int], now: datetime) -> None:
         """Group what was rebuilt."""
         self._grouping.regroup_episodes(episode_ids, now)
-        for incident_id, episode_id in self._emptied.items():
+        for incident_id, episode_id in self._fused.items():
             if episode_id in self._ledger.episodes:
-                self._grouping.merge_emptied(incident_id, episode_id, now)
-        self._emptied.clear()
+                self._grouping.merge_fused(incident_id, episode_id, now)
+        self._fused.clear()
 
     def _correlate(self, alerts: Sequence[Alert], delivery: Delivery) -> None:
         """Join the incidents with those that other sources report under the names that the alerts carry."""
@@ -135,7 +135,7 @@ class AlertRecording:
         for episode_id in sorted(gone):
             successor = next(placed[o] for o, e in before.items() if e == episode_id and o in placed)
             if (incident_id := ledger.episodes[episode_id].incident_id) != UNASSIGNED:
-                self._emptied[incident_id] = successor
+                self._fused[incident_id] = successor
             ledger.drop(episode_id)
         return changed
 

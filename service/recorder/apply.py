@@ -112,6 +112,7 @@ def wanted(commands: Iterable[Command], due: Due) -> Wanted:
         incidents=incidents,
         keys=keys,
         alerts={(o.source, o.fingerprint) for o in seen},
+        ended={(o.source, o.fingerprint) for o in seen if o.is_end_only},
         groups={(o.source, o.group_key) for o in seen},
         since=min([*(o.starts_at for o in seen), *onsets], default=None),
         neighbours=not kinds.isdisjoint(REGROUPING) or bool(due.outdated),

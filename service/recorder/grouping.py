@@ -10,7 +10,7 @@ from datetime import datetime
 
 from service.domain.episodes import UNASSIGNED, Episode
 from service.domain.events import Event, EventKind
-from service.domain.grouping import Part, assign, clusters, connected, distribute
+from service.domain.grouping import Joined, Part, assign, clusters, connected, distribute
 from service.domain.history import effective
 from service.domain.policy import Policy
 from service.recorder.incidents import OURSELVES, Incidents
@@ -63,19 +63,24 @@ class Grouping:
             clusters((ledger.episodes[e] for e in ledger.groups[group]), histories, self._window)
             for group in sorted(groups)
         ]
-        parts = connected(by_group, self._window)
-        self._apply(parts, incident_ids, now)
+        joined = self._joined_by_people(incident_ids)
+        parts = connected(by_group, self._window, joined)
+        self._apply(parts, joined, now)
         for episode_id in changed:
             if episode_id in ledger.changed_episodes or episode_id in ledger.new_episodes:
                 ledger.touch(self._incidents.existing(ledger.episodes[episode_id].incident_id), now)
         self._distribute(before, parts, families, now)
 
-    def merge_emptied(self, incident_id: int, episode_id: int, now: datetime) -> None:
-        """Merge an incident whose last episode turned out to be part of another one into the incident of that."""
+    def merge_fused(self, incident_id: int, episode_id: int, now: datetime) -> None:
+        """Merge an incident of which an episode turned out to be part of another one into the incident of that.
+
+        Unless other alerts of its own keep the two apart; those that people joined it with do not.
+        """
         entry = self._incidents.existing(incident_id)
-        if not entry.episodes:
-            into = self._incidents.existing(self._ledger.episodes[episode_id].incident_id)
-            lower, higher = sorted((entry, into), key=lambda e: e.id)
+        episode = self._ledger.episodes[episode_id]
+        joined_at = self._joined_by_people({entry.id}).get(entry.id)
+        if not entry.episodes or (joined_at is not None and episode.starts_at <= joined_at):
+            lower, higher = sorted((entry, self._incidents.existing(episode.incident_id)), key=lambda e: e.id)
             self._incidents.absorb_by_overlap(higher, lower, now)
 
     def _members(self, groups: Set[GroupKey]) -> set[int]:
@@ -97,9 +102,9 @@ class Grouping:
         members = [entry, *(ledger.entries[i] for i in sorted(entry.absorbed))]
         return [(member, event) for member in members for event in member.events]
 
-    def _apply(self, parts: list[list[Episode]], incident_ids: Set[int], now: datetime) -> None:
+    def _apply(self, parts: list[list[Episode]], joined: Joined, now: datetime) -> None:
         """Put each part into its incident."""
-        assignment = assign(parts, self._joined_by_people(incident_ids))
+        assignment = assign(parts, joined)
         for absorbed, into in assignment.merges.items():
             self._incidents.absorb_by_overlap(self._ledger.entries[absorbed], self._incidents.existing(into), now)
         for episode_id, incident_id in assignment.kept.items():
@@ -151,12 +156,12 @@ class Grouping:
                     ledger.touch(target, now)
                     ledger.touch(self._incidents.existing(owner.id), now)
 
-    def _joined_by_people(self, incident_ids: Set[int]) -> set[int]:
-        """Return the incidents into which people merged others; what people joined stays together."""
-        ledger = self._ledger
-        return {
-            i
+    def _joined_by_people(self, incident_ids: Set[int]) -> Joined:
+        merges = [
+            (i, max(event.occurred_at, event.recorded_at))
             for i in incident_ids
             for absorbed in self._incidents.existing(i).absorbed
-            if any(e.kind is EventKind.MERGED and e.source != OURSELVES for e in ledger.entries[absorbed].events)
-        }
+            for event in self._ledger.entries[absorbed].events
+            if event.kind is EventKind.MERGED and event.source != OURSELVES
+        ]
+        return dict(sorted(merges, key=lambda merge: merge[1]))

@@ -273,6 +273,7 @@ class Ledger:
 class Wanted:
     """What a batch of commands needs to see. `since` is the earliest start among its observations.
 
+    `ended` are the alerts of which an end was reported without its start (`Observation.is_end_only`).
     `neighbours`: also the incidents that the named ones may be joined with, of the same alert groups. `reports`: also
     all reports of the alerts of the named incidents.
     """
@@ -280,6 +281,7 @@ class Wanted:
     incidents: Collection[int] = ()
     keys: Collection[IncidentKey] = ()
     alerts: Collection[AlertKey] = ()
+    ended: Collection[AlertKey] = ()
     groups: Collection[GroupKey] = ()
     since: datetime | None = None
     neighbours: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Row, Select, bindparam, or_, select, union_all
+from sqlalchemy import Connection, Dialect, Row, Select, bindparam, func, or_, select, union_all
 
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Observation
@@ -28,7 +28,7 @@ def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Cal
     ledger = Ledger(reserve)
     episode_ids: set[int] = set()
     if wanted.since is not None:
-        _load_reports(connection, wanted.alerts, wanted.since - window, ledger)
+        _load_reports(connection, wanted, wanted.since - window, ledger)
         stored = [(o, r.episode_id) for reports in ledger.reports.values() for o, r in reports.items()]
         groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in stored)}
         episode_ids = {e for _, e in stored} | _load_groups(connection, groups, wanted.since - window)
@@ -82,6 +82,30 @@ def _waiting(dialect: Dialect) -> Select[Any]:
     )
 
 
+def _begun_last(dialect: Dialect) -> Select[Any]:
+    """Return the observations of the last firing that began before `since`, whenever that was."""
+    begun = t.episodes.alias()
+    latest = (
+        select(func.max(begun.c.starts_at))
+        .where(
+            begun.c.source == t.episodes.c.source,
+            begun.c.fingerprint == t.episodes.c.fingerprint,
+            begun.c.starts_at < bindparam("since", type_=t.episodes.c.starts_at.type),
+        )
+        .scalar_subquery()
+    )
+    return (
+        select(t.observations)
+        .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
+        .where(
+            t.episodes.c.source == bindparam("source"),
+            among(t.episodes.c.fingerprint, dialect),
+            t.episodes.c.starts_at == latest,
+        )
+    )
+
+
+_BEGUN_LAST = Read(_begun_last)
 _REPORTS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
 _GROUP_EPISODES = Read(
     lambda dialect: select(t.episode_groups.c.episode_id).where(
@@ -138,13 +162,19 @@ _MEMBERSHIPS = Read(
 )
 
 
-def _load_reports(connection: Connection, alerts: Collection[tuple[str, str]], since: datetime, ledger: Ledger) -> None:
-    """Load the reports of the episodes that may go on since then, and of those that an onset may lie next to."""
-    for source, fingerprints in _by_source(alerts).items():
+def _load_reports(connection: Connection, wanted: Wanted, since: datetime, ledger: Ledger) -> None:
+    """Load the reports of the episodes that may go on since then, and of those that an onset may lie next to.
+
+    Where a sender says that an alert ended and not since when it fired, that may be whatever began last.
+    """
+    for source, fingerprints in _by_source(wanted.alerts).items():
         _add_reports(_REPORTS.among(connection, fingerprints, source=source, since=since), ledger)
-    onsets = [r.onset_at for key in alerts for r in ledger.reports.get(key, {}).values() if r.onset_at is not None]
-    if onsets and min(onsets) < since:
-        _load_reports(connection, alerts, min(onsets), ledger)
+    for source, fingerprints in _by_source(wanted.ended).items():
+        _add_reports(_BEGUN_LAST.among(connection, fingerprints, source=source, since=since), ledger)
+    reports = (report for key in wanted.alerts for report in ledger.reports.get(key, {}).values())
+    onset_at = min((report.onset_at for report in reports if report.onset_at is not None), default=since)
+    if onset_at < since:
+        _load_reports(connection, wanted, onset_at, ledger)
 
 
 def _load_reports_of(connection: Connection, episode_ids: Collection[int], ledger: Ledger) -> None:

@@ -199,31 +199,31 @@ def test_it_parts_two_episodes_exactly_where_nothing_reaches_across(told):
 
 def test_it_gives_a_cluster_the_earliest_of_its_incidents_and_merges_the_others():
     cluster = [episode(0, id=1, incident_id=7), episode(1, id=2, incident_id=4), episode(2, id=3, incident_id=9)]
-    found = assign([cluster])
+    found = assign([cluster], {})
     assert found.kept == {1: 4, 2: 4, 3: 4}
     assert found.merges == {7: 4, 9: 4}
     assert found.fresh == ()
 
 
 def test_it_begins_an_incident_for_episodes_without_one():
-    found = assign([[episode(0, id=1, incident_id=UNASSIGNED), episode(1, id=2, incident_id=UNASSIGNED)]])
+    found = assign([[episode(0, id=1, incident_id=UNASSIGNED), episode(1, id=2, incident_id=UNASSIGNED)]], {})
     assert found.fresh == ((1, 2),)
     assert found.kept == found.merges == {}
 
 
 def test_it_takes_new_episodes_into_the_incident_of_their_cluster():
-    found = assign([[episode(0, id=1, incident_id=3), episode(1, id=2, incident_id=UNASSIGNED)]])
+    found = assign([[episode(0, id=1, incident_id=3), episode(1, id=2, incident_id=UNASSIGNED)]], {})
     assert found.kept == {1: 3, 2: 3}
 
 
 def test_it_leaves_an_incident_that_turned_out_to_be_two_with_the_earlier():
-    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]])
+    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], {})
     assert found.kept == {1: 1}
     assert found.fresh == ((2,),)
 
 
 def test_it_keeps_together_what_people_joined():
-    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], joined_by_people={1})
+    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], {1: at(90)})
     assert found.kept == {1: 1, 2: 1}
     assert found.fresh == ()
 

@@ -60,7 +60,7 @@ def test_it_places_a_corrected_milestone_by_the_time_it_is_given(milestone, minu
 def test_it_leaves_an_incident_its_later_episodes_when_an_earlier_one_turns_out_to_be_anothers():
     one, two = episode(0, id=1, incident_id=1), episode(1, id=2, incident_id=2)
     later = episode(90, id=3, incident_id=2)
-    found = assign([[one, two], [later]])
+    found = assign([[one, two], [later]], {})
     assert (found.kept, found.merges, found.fresh) == ({1: 1, 2: 1, 3: 2}, {}, ())
 
 
@@ -68,8 +68,8 @@ def test_it_joins_clusters_of_two_groups_that_other_sources_call_by_one_name():
     """They have one incident already; what lies further apart than the window is another outage of the same name."""
     near = [[[episode(0, 10, id=1)]], [[episode(20, 30, id=2)]]]
     far = [[[episode(0, 10, id=1)]], [[episode(26, 30, id=2)]]]
-    assert [[e.id for e in part] for part in connected(near, WINDOW)] == [[1, 2]]
-    assert [[e.id for e in part] for part in connected(far, WINDOW)] == [[1], [2]]
+    assert [[e.id for e in part] for part in connected(near, WINDOW, {})] == [[1, 2]]
+    assert [[e.id for e in part] for part in connected(far, WINDOW, {})] == [[1], [2]]
 
 
 def test_it_takes_no_resolution_that_lies_before_an_alert_that_fired_meanwhile():

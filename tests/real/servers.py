@@ -23,8 +23,9 @@ class Prometheus(Server):
 
     name = "prometheus"
 
-    def __init__(self, home, config, rules=()):
+    def __init__(self, home, config, rules=(), resend_delay="5s"):
         super().__init__(home)
+        self.resend_delay = resend_delay
         self.config = {"global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"}, **config}
         self.config["rule_files"] = [str(rule) for rule in rules]
 
@@ -36,7 +37,7 @@ class Prometheus(Server):
             f"--storage.tsdb.path={self.home / 'tsdb'}",
             f"--web.listen-address={self.address}",
             # An alert is sent again this often and believed for four times as long: longer than any pause here.
-            "--rules.alert.resend-delay=5s",
+            f"--rules.alert.resend-delay={self.resend_delay}",
             "--web.enable-lifecycle",
         ]
 

@@ -207,11 +207,11 @@ def corrected(ended, fixes, walked, firings):
     return ended
 
 
-def walk(events, firings):
+def walk(events, firings, when=lambda event: event["at"]):
     """What stands of resolutions, mitigations and dismissals when all happened in order of time."""
     state = {"resolved": [], "mitigated": [], "dismissed": None, "reopened": None}
     steps = [(f["start"], 0, i, f) for i, f in enumerate(firings)]
-    steps += [(e["at"], 1, i, e) for i, e in enumerate(events)]
+    steps += [(when(e), 1, i, e) for i, e in enumerate(events)]
     begun = []
     for instant, what, _, step in sorted(steps, key=lambda s: s[:3]):
         if what == 0:
@@ -224,12 +224,12 @@ def walk(events, firings):
         elif step["kind"] == "mitigated":
             state["mitigated"].append(step)
         elif step["kind"] == "dismissed":
-            state["dismissed"] = state["dismissed"] or instant
+            state["dismissed"] = state["dismissed"] or step["at"]
         elif step["kind"] == "reopened" and step["source"] != "mttx":
             if state["dismissed"]:
                 state["dismissed"] = None
             else:
-                state |= {"resolved": [], "mitigated": [], "reopened": instant}
+                state |= {"resolved": [], "mitigated": [], "reopened": step["at"]}
     return state
 
 
