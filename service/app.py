@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from flask import Flask
 
-from service import __version__, logs, web
+from service import __version__, companions, logs, web
 from service.clients.delivery import Reason
 from service.dispatcher.configured import dispatchers_of, targets_of
 from service.domain.policy import (
@@ -22,7 +22,6 @@ from service.domain.policy import (
     Target,
     WeeklyReview,
 )
-from service.evidence.serving import Collector
 from service.inquiry.configured import inquiry_of
 from service.intake import alertmanager, lifecycle
 from service.intake.reasons import Failure, Ignored, Rejected, Source
@@ -96,7 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             clock=now,
             alerts=reading_of(settings),
             sources=sources_of(settings, reading_of(settings)),
-            evidence=Collector(settings, now),
+            extensions=tuple(routes.extension(settings, now) for routes in companions.parts("routes")),
             events=lifecycle.Reading(
                 zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
             ),

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.cli import main
+from service.evidence.timeline_table import Row, timeline_table
 from service.logs import JsonFormatter, WorthReading
+from service.postmortems.finding_texts import as_text
 from service.postmortems.findings import Finding, Level
 from service.printable import printable, printable_json
-from service.render.findings import as_text
 from service.render.lines import one_line
-from service.render.timeline_table import Row, timeline_table
 from tests.builders import at
 from tests.web.fakes import TOKYO
 

@@ -7,21 +7,21 @@ from typing import Any
 
 import click
 
-from service import __version__
+from service import __version__, companions
 from service.printable import printable
 from service.settings import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",
-    "demo": "service.cli.demo:demo",
-    "evidence": "service.cli.evidence:evidence",
+    "demo": "service.history.commands.demo:demo",
+    "evidence": "service.evidence.commands.evidence:evidence",
     "dashboards": "service.cli.dashboards:dashboards",
     "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",
-    "history": "service.cli.history:history",
+    "history": "service.history.commands.history:history",
     "incident": "service.cli.incident:incident",
     "messages": "service.cli.messages:messages",
-    "postmortem": "service.cli.postmortem:postmortem",
+    "postmortem": "service.postmortems.commands.postmortem:postmortem",
     "rules": "service.cli.rules:rules",
     "serve": "service.cli.serve:serve",
 }
@@ -32,11 +32,11 @@ class _LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the help."""
-        return list(_COMMANDS)
+        return [name for name in _COMMANDS if _is_there(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import one command."""
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _COMMANDS or not _is_there(cmd_name):
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command = getattr(import_module(module), name)
@@ -54,6 +54,12 @@ class _LazyGroup(click.Group):
             # It may quote an answer, a file or a document.
             error.message = printable(error.message, lines=True)  # type: ignore[misc]
             raise
+
+
+def _is_there(command: str) -> bool:
+    """Whether the room of a command is; those of companions can be missing."""
+    room = _COMMANDS[command].split(".")[1]
+    return room not in companions.COMPANIONS or companions.is_installed(room)
 
 
 def _indented(error: SettingsError) -> str:

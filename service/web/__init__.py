@@ -27,6 +27,9 @@ def install(app: Flask, parts: Parts) -> None:
     """
     app.url_map.merge_slashes = False
     app.extensions["mttx.admission"] = edge.admission(parts)
+    on_the_api = api.blueprint(parts)
+    for extension in parts.extensions:
+        extension.add_routes(on_the_api, parts)
     for blueprint in (
         edge.blueprint(parts),
         problems.blueprint(parts.tally),
@@ -35,10 +38,10 @@ def install(app: Flask, parts: Parts) -> None:
         webhooks.lifecycle_blueprint(parts),
         pagerduty.blueprint(parts),
         alertmanager_events.blueprint(parts),
-        api.blueprint(parts),
+        on_the_api,
         probes.blueprint(parts),
         pages.blueprint(parts),
         assets.blueprint(),
-        openapi.blueprint(),
+        openapi.blueprint([operation for extension in parts.extensions for operation in extension.operations]),
     ):
         app.register_blueprint(blueprint)

@@ -13,7 +13,7 @@ from service.intake import lifecycle
 from service.intake.reasons import Failure, Source
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
-from service.web import evidence, policy, postmortems, shapes
+from service.web import bodies, policy, postmortems, shapes
 from service.web.auth import authorize
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
@@ -109,7 +109,7 @@ def blueprint(parts: Parts) -> Blueprint:
         parts.tally.heard(Source.API.value, now)
         return _incident(parts, number, now, 201 if outcome.created else 200)
 
-    evidence.add_routes(bp, parts)
+    bodies.add_routes(bp, parts)
 
     @bp.get(POSTMORTEMS, strict_slashes=False)
     def list_postmortems() -> Response:

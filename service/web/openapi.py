@@ -1,11 +1,12 @@
 """The OpenAPI 3.1 document, made from the models that the code itself reads and writes.
 
-`OPERATIONS` is the one table of endpoints; a test holds it against the routes and against docs/api.md.
+`OPERATIONS` is the table of endpoints, beside those of the companions; a test holds them against the routes and
+docs/api.md.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -18,9 +19,9 @@ from service.intake import alertmanager, event_data, grafana, lifecycle
 from service.intake.alertmanager_events import RecorderEvent
 from service.intake.event_data import INCIDENT_ID
 from service.intake.pagerduty import PagerDutyPayload
-from service.web import evidence, policy, postmortems, shapes
+from service.web import bodies, policy, postmortems, shapes
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
-from service.web.auth import Scope
+from service.web.operation import Operation
 from service.web.problems import MEDIA_TYPE, ProblemShape
 from service.web.timeline import Timeline
 
@@ -29,26 +30,6 @@ _JSON = "application/json"
 _TEXT = "text/plain"
 _PAGE = "text/html"
 _INCIDENT = "/api/v1/incidents/{incident_id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one path. `answer` is a model of JSON, or the media type of anything else.
-
-    `errors_as` is the media type of errors that are no problem documents.
-    """
-
-    method: str
-    path: str
-    summary: str
-    answer: type[BaseModel] | str
-    scope: Scope | None = None
-    body: type[BaseModel] | None = None
-    or_array: bool = False
-    query: type[BaseModel] | None = None
-    ok: tuple[int, ...] = (200,)
-    errors: tuple[int, ...] = ()
-    errors_as: str | None = None
 
 
 _READING = (401, 403, 503)
@@ -171,17 +152,8 @@ OPERATIONS = (
         path=f"{_INCIDENT}/bodies",
         summary="List the raw webhook bodies that told of an incident, the earliest first",
         scope="read",
-        query=evidence.BodyQuery,
-        answer=evidence.BodyList,
-        errors=(400, *_READING, 404),
-    ),
-    Operation(
-        method="post",
-        path=f"{_INCIDENT}/evidence",
-        summary="Collect the evidence of an incident as a ZIP archive, and record that it was",
-        scope="write",
-        query=evidence.EvidenceQuery,
-        answer="application/zip",
+        query=bodies.BodyQuery,
+        answer=bodies.BodyList,
         errors=(400, *_READING, 404),
     ),
     Operation(
@@ -266,22 +238,23 @@ _DESCRIBED = {
 }
 
 
-def blueprint() -> Blueprint:
-    """Return the route of the document."""
+def blueprint(more: Sequence[Operation] = ()) -> Blueprint:
+    """Return the route of the document; `more` are the operations of companions."""
+    operations = (*OPERATIONS, *more)
     bp = Blueprint("openapi", __name__)
 
     @bp.get("/openapi.json", strict_slashes=False)
     def openapi() -> Response:
-        return Response(json.dumps(document()), mimetype=_JSON)
+        return Response(json.dumps(document(operations)), mimetype=_JSON)
 
     return bp
 
 
 @cache
-def document() -> dict[str, Any]:
-    """Return the document; it is the same for every installation of this version."""
+def document(operations: tuple[Operation, ...] = OPERATIONS) -> dict[str, Any]:
+    """Return the document that describes these operations."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
     return {
         "openapi": "3.1.0",
@@ -293,7 +266,7 @@ def document() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(operations),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic", "description": "The token as the password"},
@@ -302,9 +275,9 @@ def document() -> dict[str, Any]:
     }
 
 
-def _schemas() -> dict[str, Any]:
-    read = {op.body for op in OPERATIONS if op.body} | set(event_data.MODELS.values())
-    written = {op.answer for op in OPERATIONS if not isinstance(op.answer, str)} | {ProblemShape}
+def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
+    read = {op.body for op in operations if op.body} | set(event_data.MODELS.values())
+    written = {op.answer for op in operations if not isinstance(op.answer, str)} | {ProblemShape}
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
         *((model, "validation") for model in sorted(read, key=_name)),
         *((model, "serialization") for model in sorted(written, key=_name)),

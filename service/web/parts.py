@@ -3,17 +3,15 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from flask import Blueprint
 
 from service.domain.incident import Phase
 from service.domain.indicators import Row
 from service.domain.policy import Policy, Severity
 from service.domain.silences import People
-from service.evidence.collecting import Collected
-from service.evidence.sources.timeline import Story
-from service.evidence.subject import Subject
 from service.intake import alertmanager, lifecycle
 from service.intake.grafana import Reading as GrafanaReading
 from service.intake.pagerduty import Reading as PagerDutyReading
@@ -24,6 +22,7 @@ from service.store.board import Board, Filter, ListPage
 from service.store.concerns import Concern
 from service.store.notices import Notices
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
+from service.web.operation import Operation
 from service.web.rate import Rate
 
 
@@ -111,19 +110,8 @@ class Tally(Protocol):
         """Note when a source last said something that was accepted."""
 
 
-class Evidence(Protocol):
-    """Bundles evidence, as it is configured. May take minutes."""
-
-    @property
-    def margin(self) -> timedelta:
-        """How long before and after an incident is looked at as well."""
-
-    def collect(self, subject: Subject, story: Story, target: Path) -> Collected:
-        """Write an archive. Raises NotCollected."""
-
-
-class EvidenceBusy(Exception):
-    """Evidence is being collected already; try again later."""
+class Occupied(Exception):
+    """What was asked for is being done for another request; try again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +126,14 @@ class Sources:
     pagerduty: PagerDutyReading = field(default_factory=PagerDutyReading)
     pagerduty_signing: Signing | None = None
     people: People | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What a companion adds to the API: its routes, and how they are described."""
+
+    add_routes: Callable[[Blueprint, "Parts"], None]
+    operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +155,7 @@ class Parts:
     events: lifecycle.Reading
     policy: Policy
     zone: ZoneInfo
-    evidence: Evidence
+    extensions: tuple[Extension, ...] = ()
     sources: Sources = field(default_factory=Sources)
     tokens: tuple[Token, ...] = ()
     metrics_auth: bool = False

@@ -15,7 +15,7 @@ from service.printable import printable
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
 from service.web.edge import IncompleteBody
-from service.web.parts import EvidenceBusy, Tally
+from service.web.parts import Occupied, Tally
 from service.web.rate import TooOften
 
 LONGEST_LOGGED = 300
@@ -104,8 +104,8 @@ def _problem(error: Exception) -> _Problem:  # noqa: C901, PLR0912 - a table, on
         case TooOften():
             detail = "More requests than `limits.rate` allows for one sender; try again."
             return _again(detail, Failure.RATE, seconds=error.seconds)
-        case EvidenceBusy():
-            return _again("Evidence is being collected for somebody else; try again.", Failure.BUSY, seconds=30)
+        case Occupied():
+            return _again(f"{error}; try again.", Failure.BUSY, seconds=30)
         case StoreUnavailable():
             return _again("The store does not answer; try again.", Failure.STORE, seconds=5)
         case HTTPException():

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from werkzeug.serving import make_server
 
 from service.app import create_app
-from service.cli import evidence_tables, main
+from service.cli import main
+from service.evidence.commands import tables
 from service.evidence.manifest import SourceEntry
 from service.settings import load
 from tests.grafana.loopback import KINDS, TOKEN, Grafana
@@ -292,7 +293,7 @@ def test_an_archive_that_is_not_the_recorded_one_fails(mttx, incident):
 
 def test_an_archive_that_was_never_recorded_is_found(mttx, incident, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("service.cli.evidence_record.Case.record", lambda self, made: None)
+        patched.setattr("service.evidence.commands.record.Case.record", lambda self, made: None)
         mttx("collect", incident, "--out", "aside.zip")
     assert "no evidence is recorded" in mttx("verify", "aside.zip", "--recorded", code=1)
     for name in ("first.zip", "second.zip"):
@@ -314,7 +315,7 @@ def test_a_file_that_cannot_be_read_is_said(mttx, monkeypatch, tmp_path):
 
 def test_the_lines_stand_above_the_bar_where_both_are_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with evidence_tables.watching([None], True, on_terminal=True) as watch:
+    with tables.watching([None], True, on_terminal=True) as watch:
         watch.ended(SourceEntry("logs", failures=[("[app]", "gone")]), 2, 1)
     told = capsys.readouterr()
     assert told.out == ""
@@ -324,9 +325,9 @@ def test_the_lines_stand_above_the_bar_where_both_are_on_a_terminal(capsys, monk
 
 def test_on_a_terminal_there_is_a_bar(capsys):
     entry = SourceEntry("logs", error="nobody answers")
-    with evidence_tables.watching([None], True, on_terminal=True) as watch:
+    with tables.watching([None], True, on_terminal=True) as watch:
         watch.begun("logs")
         watch.ended(entry, 1, 2_500_000)
     assert "logs                1 file     2.5 MB\n  failed: nobody answers" in capsys.readouterr().out
-    assert evidence_tables.amount(812) == "812 B"
-    assert evidence_tables.amount(5 * 10**15) == "5000.0 TB"
+    assert tables.amount(812) == "812 B"
+    assert tables.amount(5 * 10**15) == "5000.0 TB"

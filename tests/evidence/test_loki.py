@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.clients.json_api import AskingFailed, JsonApi
-from service.clients.loki import Loki, nanoseconds
+from service.evidence.clients.loki import Loki, nanoseconds
 from service.evidence.sources.logs import Logs, LokiLogs
 from tests.evidence.boxed import boxed
 from tests.evidence.builders import at, subject

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.clients.jaeger import Jaeger
 from service.clients.json_api import AskingFailed, JsonApi
-from service.clients.tempo import Tempo, named
+from service.evidence.clients.jaeger import Jaeger
+from service.evidence.clients.tempo import Tempo, named
 from service.evidence.sources import traces as module
 from service.evidence.sources.span_tree import Span, spans_of, tree
 from service.evidence.sources.traces import JaegerStore, TempoStore, Traces

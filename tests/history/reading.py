@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from service.domain.incident import fold
-from service.intake.history.parsing import Format, parse
-from service.intake.history.past import Reading
+from service.history.importing.parsing import Format, parse
+from service.history.importing.past import Reading
 from tests.builders import policy
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

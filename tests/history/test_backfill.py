@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.app import policy_of
-from service.demo.playing import play
-from service.demo.quarter import SPAN, quarter
 from service.domain.events import EventKind
 from service.domain.policy import Severity
-from service.metrics.backfill.replay import Replay, instants
+from service.history.backfill.replay import Replay, instants
+from service.history.demo.playing import play
+from service.history.demo.quarter import SPAN, quarter
 from service.metrics.collector import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.commands import CloseStale, Settle

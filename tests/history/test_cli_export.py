@@ -104,7 +104,7 @@ def test_it_says_what_it_cannot_do(database, tmp_path, monkeypatch):
 
 
 def test_the_demo_exports_its_own_past(tmp_path, monkeypatch):
-    monkeypatch.setattr("service.cli.demo.SPAN", timedelta(hours=30))
+    monkeypatch.setattr("service.history.commands.demo.SPAN", timedelta(hours=30))
     told = mttx("demo", "--export", tmp_path / "om")
     assert re.search(r"32\d instants in [23] files", told.stderr)
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.app import policy_of
-from service.demo.cast import TROUBLES
-from service.demo.playing import play
-from service.demo.quarter import INCIDENTS, quarter
 from service.domain.checks import Check
 from service.domain.done import definition_of_done
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
+from service.history.demo.cast import TROUBLES
+from service.history.demo.playing import play
+from service.history.demo.quarter import INCIDENTS, quarter
 from service.settings import Settings
 from service.store import Store
 

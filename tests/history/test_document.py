@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from service.cli.demo import demo
-from service.cli.history import export_openmetrics, import_
-from service.intake.history.columns import COLUMNS
-from service.intake.history.parsing import Format
+from service.history.commands.demo import demo
+from service.history.commands.history import export_openmetrics, import_
+from service.history.importing.columns import COLUMNS
+from service.history.importing.parsing import Format
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "history.md").read_text(encoding="utf-8")
 

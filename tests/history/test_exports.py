@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.cli.history import import_
-from service.cli.history_options import reading_of
-from service.intake.history.parsing import Format, parse
-from service.recorder.past import record_pasts
+from service.history.commands.history import import_
+from service.history.commands.options import reading_of
+from service.history.importing.parsing import Format, parse
+from service.history.recording import record_pasts
 from service.settings import load
 from tests.history.reading import NOW, PAYLOADS
 from tests.house import House

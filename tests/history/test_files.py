@@ -2,7 +2,7 @@
 
 import json
 
-from service.intake.history.past import Bad
+from service.history.importing.past import Bad
 from tests.history.reading import read
 
 LINE = {"key": "1", "detected_at": "2026-11-25T20:00:00Z"}

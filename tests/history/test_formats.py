@@ -7,8 +7,8 @@ import pytest
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.intake.history.parsing import Format
-from service.intake.history.past import Unresolved
+from service.history.importing.parsing import Format
+from service.history.importing.past import Unresolved
 from tests.history.reading import exported, read, told
 
 PAGERDUTY = ("pagerduty_incidents.json", "pagerduty_log_entries.json")

@@ -7,8 +7,8 @@ import pytest
 
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.intake.history.parsing import Format
-from service.intake.history.paths import NoPath, parse_path, reach, without
+from service.history.importing.parsing import Format
+from service.history.importing.paths import NoPath, parse_path, reach, without
 from tests.history.reading import bad, exported, incident, one, read, told
 
 AT, LATER, LAST = "2026-11-20T10:00:00Z", "2026-11-20T10:30:00Z", "2026-11-20T11:00:00Z"

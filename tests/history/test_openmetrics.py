@@ -2,7 +2,7 @@
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from service.metrics.backfill.sheet import Sheets
+from service.history.backfill.sheet import Sheets
 from tests.history.text import parsed
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.recorder.past import record_pasts
+from service.history.recording import record_pasts
 from tests.history.reading import NOW, read
 from tests.history.test_rows import WHOLE
 from tests.house import House

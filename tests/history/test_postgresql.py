@@ -3,7 +3,7 @@
 import pytest
 
 from service.domain.events import EventKind as K
-from service.recorder.past import record_pasts
+from service.history.recording import record_pasts
 from service.store import Store
 from tests.builders import event, policy
 from tests.history.reading import NOW, read

@@ -9,9 +9,9 @@ from service.domain.events import EventKind as K
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.intake.history.parsing import Format
+from service.history.importing.parsing import Format
+from service.history.recording import record_pasts
 from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
-from service.recorder.past import record_pasts
 from tests.builders import alert, event
 from tests.history.reading import NOW, PAYLOADS, read
 from tests.house import House

@@ -10,7 +10,7 @@ from service.domain.events import EventKind as K
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.intake.history.past import Owed, Unresolved
+from service.history.importing.past import Owed, Unresolved
 from tests.history.reading import bad, incident, one, read, told
 
 ZONE = ZoneInfo("Asia/Tokyo")

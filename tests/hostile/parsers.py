@@ -12,9 +12,9 @@ from werkzeug.datastructures import MultiDict
 
 from service.evidence.sources.log_lines import parsed, time_of
 from service.evidence.verify import verify
+from service.history.importing.parsing import Format, parse
+from service.history.importing.past import Reading
 from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
-from service.intake.history.parsing import Format, parse
-from service.intake.history.past import Reading
 from service.intake.signatures import BadSignature, Signing, check_grafana, check_pagerduty
 from service.intake.wire import PayloadError
 from service.postmortems.reading import read

@@ -12,8 +12,9 @@ from flask import Response
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from service.app import create_app
+from service.evidence.routes import EVIDENCE
 from service.settings import Settings
-from service.web.openapi import document
+from service.web.openapi import OPERATIONS, document
 from tests.hostile.corpus import FORM, Seed
 
 SHARED = {404, 405}
@@ -24,7 +25,7 @@ def allowed():
     """Return the statuses that the document names, by method and template of the path."""
     return {
         (method.upper(), path): {int(status) for status in operation["responses"]}
-        for path, operations in document()["paths"].items()
+        for path, operations in document((*OPERATIONS, EVIDENCE))["paths"].items()
         for method, operation in operations.items()
     }
 

@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import (
 
 from service import app as composition
 from service.app import create_app
+from service.evidence.routes import EVIDENCE
 from service.settings import Settings
 from service.web.openapi import OPERATIONS
 from tests.hostile.corpus import bodies
@@ -46,7 +47,7 @@ def described(tmp_path_factory):
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize(("method", "path"), [(one.method, one.path) for one in OPERATIONS])
+@pytest.mark.parametrize(("method", "path"), [(one.method, one.path) for one in (*OPERATIONS, EVIDENCE)])
 def test_it_answers_what_its_document_says(described, method, path):
     operation = described[path][method.upper()]
 

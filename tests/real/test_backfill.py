@@ -16,11 +16,11 @@ from click.testing import CliRunner
 
 from service.app import policy_of
 from service.cli import main
-from service.intake.history.parsing import Format, parse
-from service.intake.history.past import Reading
+from service.history.importing.parsing import Format, parse
+from service.history.importing.past import Reading
+from service.history.recording import record_pasts
 from service.metrics.collector import IncidentCollector
 from service.metrics.measurements import Measuring
-from service.recorder.past import record_pasts
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store

@@ -3,8 +3,8 @@
 import json
 
 from service.postmortems.catalogue import RULES
+from service.postmortems.finding_texts import as_github, as_json, as_sarif, as_text, summary
 from service.postmortems.findings import Finding, Level
-from service.render.findings import as_github, as_json, as_sarif, as_text, summary
 
 LINE = "- 連絡先: taro@corp.co.jp です"
 FOUND = Finding(3, 8, 23, "PM602", Level.ERROR, "this looks like a mail address")

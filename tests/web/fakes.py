@@ -10,6 +10,7 @@ from flask import Flask, Response
 from service.domain.events import EventKind
 from service.domain.incident import Phase, fold
 from service.evidence.collecting import Terms, collect
+from service.evidence.routes import EVIDENCE, add_routes
 from service.evidence.sources.timeline import Timeline
 from service.intake import alertmanager, lifecycle
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
@@ -17,6 +18,7 @@ from service.store.board import Board, ListPage
 from service.store.notices import Notices
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.web import Parts, install
+from service.web.parts import Extension
 from tests.builders import event, policy
 
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -172,7 +174,7 @@ class World:
                 events=lifecycle.Reading(zone=TOKYO, new_id=lambda: next(self.ids)),
                 policy=policy(),
                 zone=TOKYO,
-                evidence=self.evidence,
+                extensions=(Extension(lambda bp, parts: add_routes(bp, parts, self.evidence), (EVIDENCE,)),),
             ),
             **parts,
         )

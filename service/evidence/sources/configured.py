@@ -7,10 +7,10 @@ from pydantic import SecretStr
 
 from service.clients.grafana.annotations import Annotations
 from service.clients.grafana.configured import connection_to
-from service.clients.jaeger import Jaeger
 from service.clients.json_api import JsonApi
-from service.clients.loki import Loki
-from service.clients.tempo import Tempo
+from service.evidence.clients.jaeger import Jaeger
+from service.evidence.clients.loki import Loki
+from service.evidence.clients.tempo import Tempo
 from service.evidence.source import Source
 from service.evidence.sources.audit import Audit
 from service.evidence.sources.changes import Changes

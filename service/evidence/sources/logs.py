@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from service.clients.json_api import AskingFailed
-from service.clients.loki import Line, Loki, Page
+from service.evidence.clients.loki import Line, Loki, Page
 from service.evidence.source import Box, File, SourceFailed, with_incident_labels
 from service.evidence.sources.log_lines import Ids, parsed
 from service.evidence.subject import Subject

@@ -11,7 +11,7 @@ from service.clients.grafana.annotations import MOST
 from service.domain.policy import Milestone
 from service.evidence.source import Box, SourceFailed
 from service.evidence.subject import Subject
-from service.render.timeline_table import Row, timeline_table
+from service.evidence.timeline_table import Row, timeline_table
 
 Told = Mapping[str, Any]
 _AUTHOR = ("login", "email", "avatarUrl", "userName")

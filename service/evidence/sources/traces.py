@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from service.clients.jaeger import Jaeger
 from service.clients.json_api import AskingFailed
-from service.clients.tempo import Tempo, named
+from service.evidence.clients.jaeger import Jaeger
+from service.evidence.clients.tempo import Tempo, named
 from service.evidence.source import Box, SourceFailed, with_incident_labels
 from service.evidence.sources.span_tree import spans_of, tree
 from service.evidence.subject import Subject

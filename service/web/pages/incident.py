@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Request, Response
+from flask import Request, Response, current_app
 
 from service.domain.clocks import due_next
 from service.domain.done import definition_of_done
@@ -132,6 +132,7 @@ class Desk:
             "seals": {name: self._seals.seal(self._token, _path(number, form), seen) for name, form in FORMS.items()},
             "offered": {name: form for name, form in FORMS.items() if writes and form.offered(record.incident)},
             "may_write": writes,
+            "may_collect": "api.collect_evidence" in current_app.view_functions,
             "severities": [one.value for one in Severity],
             "roles": [one.value for one in Role],
             "correctable": [(one.value, known[one]) for one in CORRECTABLE if one in known],

@@ -1,0 +1,1 @@
+"""What evidence is read from besides Prometheus and Grafana: Loki, Tempo, Jaeger."""

@@ -1,0 +1,152 @@
+"""Options of `mttx history`: what they accept, and how files are to be read by them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from service.app import policy_of
+from service.domain.policy import Severity
+from service.history.importing.columns import NAMES
+from service.history.importing.mapping import LEFT_OUT
+from service.history.importing.parsing import Format
+from service.history.importing.past import Owed, Reading, Unresolved
+from service.history.importing.paths import NoPath, parse_path
+from service.settings import Settings
+from service.settings.durations import parse_duration
+from service.settings.files import read_text
+from service.settings.values import IGNORE
+from service.settings.yaml_text import NotYaml, parse_yaml
+
+_SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+class Length(click.ParamType[timedelta]):
+    """A duration of whole seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the duration."""
+        try:
+            length = parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if length < timedelta(seconds=1) or length % timedelta(seconds=1):
+            self.fail(f"{value!r} should be a whole number of seconds, one at least", param, ctx)
+        return length
+
+
+class Zone(click.ParamType[ZoneInfo]):
+    """A time zone."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        """Return an IANA zone."""
+        try:
+            return ZoneInfo(str(value))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is no time zone such as Asia/Tokyo or UTC", param, ctx)
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """`THEIRS=OURS`."""
+
+    name = "pair"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return both sides."""
+        theirs, equals, ours = str(value).rpartition("=")
+        if not theirs or not equals or not ours:
+            self.fail(f"{value!r} should be THEIRS=OURS", param, ctx)
+        return theirs.strip(), ours.strip()
+
+
+def time_formats(_: click.Context, __: click.Parameter, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no format of a time."""
+    for form in formats:
+        if "%Z" in form:
+            msg = (
+                f"{form!r}: names of zones are ambiguous; write the name as it stands, such as UTC, and give --timezone"
+            )
+            raise click.BadParameter(msg)
+        if form not in ("epoch", "epoch-ms") and not _is_format(form):
+            raise click.BadParameter(f"{form!r} is no format such as %d/%m/%Y %H:%M, epoch or epoch-ms")
+    return formats
+
+
+def _is_format(form: str) -> bool:
+    sample = datetime(2026, 11, 23, 18, 4, 5, tzinfo=UTC)
+    try:
+        at = datetime.strptime(sample.strftime(form), form)  # noqa: DTZ007 - only tried
+    except ValueError:
+        return False
+    return at.date() == sample.date()
+
+
+def reading_of(settings: Settings, options: Mapping[str, Any]) -> Reading:
+    """Return how files are to be read. Raises UsageError."""
+    mapping = _mapping(options["mapping"]) if options["mapping"] else {}
+    columns = _columns(mapping.get("columns", {}), options["columns"])
+    if not _SOURCE.fullmatch(options["source"]):
+        raise click.UsageError("--source should be lower case letters, digits and _")
+    pairs = {**mapping.get("severities", {}), **dict(options["severities"])}
+    severities = {name: Severity(to) for name, to in settings.severity_map.items() if to != IGNORE}
+    if options["form"] in (Format.PAGERDUTY, Format.OPSGENIE):
+        severities |= {name.lower(): Severity(to) for name, to in settings.pagerduty.priority_map.items()}
+    return Reading(
+        policy=policy_of(settings),
+        zone=options["zone"],
+        time_formats=options["time_formats"],
+        columns=columns,
+        severities=severities | {name.lower(): _severity(str(to)) for name, to in pairs.items()},
+        source=options["source"],
+        unresolved=Unresolved(options["unresolved"]),
+        owed=Owed(options["owed"]),
+        fold=options["fold"],
+    )
+
+
+def _columns(of_file: Mapping[str, Any], of_options: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return pairs of theirs and ours; a column that --map names is not what the file says it is."""
+    options = tuple(of_options)
+    named = {theirs for theirs, _ in options}
+    pairs = [(theirs, ours) for theirs, value in of_file.items() if theirs not in named for ours in _listed(value)]
+    for theirs, ours in (*pairs, *options):
+        if ours not in (*NAMES, LEFT_OUT):
+            raise click.UsageError(f"--map: {ours!r} is none of our columns: {', '.join(sorted(NAMES))}; or -")
+        if "[" in theirs:
+            try:
+                parse_path(theirs)
+            except NoPath as error:
+                raise click.UsageError(f"--map: {error}") from None
+    return (*pairs, *options)
+
+
+def _listed(value: Any) -> list[str]:
+    """Return what a column means by the mapping file: one of ours, several in a list, or nothing."""
+    return [str(one) for one in (value if isinstance(value, list) else [LEFT_OUT if value is None else value])]
+
+
+def _severity(said: str) -> Severity:
+    try:
+        return Severity(said.upper())
+    except ValueError:
+        raise click.UsageError(f"--severity-map: {said!r} should be one of {', '.join(Severity)}") from None
+
+
+def _mapping(file: Path) -> dict[str, dict[str, Any]]:
+    """Read a mapping file: `columns` and `severities`, each a mapping of their names."""
+    try:
+        read = parse_yaml(read_text(file))
+    except (OSError, UnicodeDecodeError, NotYaml) as error:
+        raise click.UsageError(f"cannot read --mapping {file}: {error}") from error
+    known = {"columns", "severities"}
+    if not isinstance(read, dict) or not set(read) <= known or not all(isinstance(one, dict) for one in read.values()):
+        raise click.UsageError(f"--mapping {file} should have columns: and severities:, each THEIRS: OURS")
+    return {name: {str(theirs): ours for theirs, ours in pairs.items()} for name, pairs in read.items()}

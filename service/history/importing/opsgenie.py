@@ -1,0 +1,80 @@
+"""Exports of Opsgenie's alerts, as JSON of the API or as CSV.
+
+`report.ackTime` and `report.closeTime` are milliseconds since `createdAt`. Never read is `updatedAt`, which every later
+edit moves: a closed alert without `closeTime` has no known end. Who acts for nobody is called `System`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from service.domain.recovery import ResolutionSource
+from service.history.importing.files import plain
+from service.history.importing.past import Record
+from service.history.importing.paths import reach
+
+_MACHINE = "system"
+_MILLISECONDS = re.compile(r"[0-9]{1,14}", re.ASCII)
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", re.ASCII | re.IGNORECASE)
+
+
+def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
+    """Yield the alerts in our columns; none has an alias."""
+    for record in records:
+        yield Record(record.where, _row(record.fields)), ()
+
+
+def _row(told: Mapping[str, Any]) -> dict[str, Any]:
+    by_name = {plain(name).replace("_", ""): value for name, value in told.items()}
+
+    def get(*names: str) -> Any:
+        """Return what a name of the CSV, or a path of the JSON, leads to."""
+        found = [by_name.get(name.partition(".")[2].lower() or name.lower()) for name in names]
+        found += [reach(told, name) for name in names]
+        return next((value for value in found if value not in (None, "")), None)
+
+    row: dict[str, Any] = {
+        "key": get("id", "alertId"),
+        "title": get("message"),
+        "severity": get("priority"),
+        "detected_at": _created(get("createdAt"), get("createdAtDate")),
+        "labels": {name: value for name in ("entity", "source") if isinstance(value := get(name), str)},
+    }
+    acknowledged, closed = _seconds(get("report.ackTime")), _seconds(get("report.closeTime"))
+    if acknowledged is not None:
+        machine = _name(get("report.acknowledgedBy")) == _MACHINE
+        source = ResolutionSource.AUTOMATION if machine else ResolutionSource.HUMAN
+        row |= {"acknowledge_seconds": acknowledged, "acknowledged_by": source.value}
+    if closed is not None:
+        person = "@" in _name(get("report.closedBy"))
+        source = ResolutionSource.HUMAN if person else ResolutionSource.ALERTS
+        row |= {"resolve_seconds": closed, "resolved_by": source.value}
+    return row
+
+
+def _name(value: Any) -> str:
+    return str(value).strip().lower()
+
+
+def _seconds(milliseconds: Any) -> Any:
+    """Return seconds, or what was no number, so that it is refused as such; 0 stands for what never happened."""
+    if milliseconds is None or isinstance(milliseconds, bool):
+        return None
+    try:
+        return float(milliseconds) / 1000 or None
+    except (TypeError, ValueError, OverflowError):
+        return milliseconds
+
+
+def _created(*values: Any) -> Any:
+    """Return the first that is a time: the CSV's milliseconds since 1970, or ISO 8601; else the first that is there."""
+    times = [_time(value) for value in values if value is not None]
+    return next((time for time in times if isinstance(time, str) and _ISO.match(time)), next(iter(times), None))
+
+
+def _time(value: Any) -> Any:
+    """Return milliseconds since 1970 as a time; any other value as it is."""
+    if isinstance(value, str | int) and not isinstance(value, bool) and _MILLISECONDS.fullmatch(str(value).strip()):
+        return datetime.fromtimestamp(int(value) / 1000, UTC).isoformat()
+    return value

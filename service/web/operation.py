@@ -1,0 +1,27 @@
+"""One row of the table of endpoints, from which the OpenAPI document is made."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from service.web.auth import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path. `answer` is a model of JSON, or the media type of anything else.
+
+    `errors_as` is the media type of errors that are no problem documents.
+    """
+
+    method: str
+    path: str
+    summary: str
+    answer: type[BaseModel] | str
+    scope: Scope | None = None
+    body: type[BaseModel] | None = None
+    or_array: bool = False
+    query: type[BaseModel] | None = None
+    ok: tuple[int, ...] = (200,)
+    errors: tuple[int, ...] = ()
+    errors_as: str | None = None
