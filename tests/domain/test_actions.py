@@ -65,3 +65,8 @@ def test_it_is_overdue_while_it_is_open_and_late():
 def test_it_is_never_overdue_without_a_date():
     (action,) = actions_of([promised()])
     assert not action.overdue(at(10**6))
+
+
+def test_it_notes_when_each_state_was_reached_first():
+    (action,) = actions_of([promised(), reached(COMPLETED, 5), reached(VERIFIED, 9)])
+    assert (action.completed_at, action.verified_at) == (at(5), at(9))

@@ -71,3 +71,8 @@ def test_a_corrected_milestone_of_an_incident_without_other_events_had_no_time_b
     told = [event(K.CORRECTED, 5, event_id="c", data=data)]
     incident = fold(1, told, [], policy(), at(0))
     assert changes(incident, told, [], policy())["c"] == Change(None, at(3))
+
+
+def test_a_corrected_milestone_of_an_incident_opened_by_hand_had_the_time_of_its_event():
+    ack = event(K.ACKNOWLEDGED, 10, event_id="ack")
+    assert changed(ack, correction(20, 8, "c", {"milestone": "acknowledged"})) == {"c": Change(at(10), at(8))}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.episodes import UNASSIGNED, spans
+from service.domain.episodes import UNASSIGNED, fired_again, spans
 from service.domain.events import EventKind
 from service.domain.grouping import assign, clusters
 from service.domain.history import effective
@@ -230,3 +230,25 @@ def test_it_keeps_together_what_people_joined():
 
 def test_it_gives_a_start_behind_all_firings_to_the_last_so_that_it_is_seen_to_be_wrong():
     assert [s.onset_at for s in spans([report(0, 5, onset=30)], WINDOW)] == [at(30)]
+
+
+def test_it_ends_what_fires_by_an_end_without_a_start_and_begins_nothing_by_it():
+    assert fired(report(5, 5)) == []
+    assert fired(report(0), report(8, 8)) == [(at(0), at(8))]
+    assert fired(report(0, 5), report(60, 60)) == [(at(0), at(5))]
+    assert fired(report(0), report(0, 0, stale=True)) != []
+
+
+def test_an_end_is_not_taken_back_by_what_was_first_received_behind_the_first_of_its_senders_ends():
+    reports = [report(0, 5, received=5), report(0, 9, received=9), report(0, received=7, last=10)]
+    assert fired(*reports) == [(at(0), at(9))]
+
+
+def test_a_start_of_the_impact_at_the_end_of_a_firing_is_that_firings():
+    reports = [report(0, 5), report(20, onset=5)]
+    assert [span.onset_at for span in spans(reports, WINDOW)] == [at(5), None]
+
+
+def test_alerts_that_begin_when_the_last_one_ends_do_not_fire_again():
+    assert fired_again([episode(0, 5), episode(5, 9, id=2)]) == []
+    assert fired_again([episode(0, 5), episode(6, 9, id=2)]) == [at(6)]

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.grouping import Part, assign, connected, distribute
+from service.domain.grouping import Part, assign, clusters, connected, distribute
+from service.domain.history import effective
 from service.domain.recovery import Recovery
 from tests.builders import at, episode, event
 
@@ -77,3 +78,49 @@ def test_it_takes_no_resolution_that_lies_before_an_alert_that_fired_meanwhile()
     recovery.start(episode(10))
     recovery.act(event(K.RESOLVED, 5))
     assert recovery.resolution() is None
+
+
+def test_it_keeps_clusters_of_two_groups_apart_that_nobody_calls_by_one_name():
+    groups = [[[episode(0, 10, id=1, incident_id=1)]], [[episode(5, 30, id=2, incident_id=2)]]]
+    assert [[e.id for e in part] for part in connected(groups, WINDOW, {})] == [[1], [2]]
+
+
+def test_people_join_what_had_begun_when_they_did():
+    """What fires later, near as it may be, is an incident of its own where its group says so."""
+    groups = [[[episode(0, id=1)]], [[episode(20, 30, id=2)], [episode(50, id=3)]]]
+    parts = connected(groups, WINDOW, {1: at(40)})
+    assert [[e.id for e in part] for part in parts] == [[1, 2], [3]]
+    found = assign(parts, {1: at(40)})
+    assert (found.kept, found.fresh) == ({1: 1, 2: 1}, ((3,),))
+
+
+def test_people_join_two_outages_that_lie_far_apart():
+    parts = [[episode(0, 5, id=1)], [episode(90, 95, id=2)]]
+    assert assign(parts, {1: at(100)}).kept == {1: 1, 2: 1}
+    assert assign(parts, {1: at(89)}).fresh == ((2,),)
+
+
+def split(*episodes, events):
+    return [[e.id for e in group] for group in clusters(episodes, {1: effective(events)}, WINDOW)]
+
+
+def test_a_closing_counts_from_when_it_was_sent_whatever_time_it_is_given_later():
+    dismissed = event(K.DISMISSED, 62, event_id="d")
+    earlier = event(K.CORRECTED, 63, data={"event_id": "d", "occurred_at": at(5).isoformat()})
+    assert split(episode(45, id=1), episode(61, id=2), events=[dismissed, earlier]) == [[1, 2]]
+    assert split(episode(45, id=1), episode(63, id=2), events=[dismissed, earlier]) == [[1], [2]]
+
+
+def test_a_closing_before_the_detection_counts_as_at_the_detection():
+    assert split(episode(28, id=1), episode(28, id=2), events=[event(K.DISMISSED, 3)]) == [[1, 2]]
+    assert split(episode(28, id=1), episode(44, id=2), events=[event(K.DISMISSED, 3)]) == [[1], [2]]
+
+
+def test_it_is_resolved_by_its_alerts_when_the_last_of_them_ended_behind_a_reopening():
+    recovery = Recovery()
+    for one in (episode(0, 20, id=1), episode(0, 40, id=2)):
+        recovery.start(one)
+    recovery.act(event(K.REOPENED, 30))
+    resolution = recovery.resolution()
+    assert resolution is not None
+    assert resolution.at == at(40)

@@ -617,3 +617,21 @@ def test_nothing_is_owed_where_the_deadlines_were_waived():
 def test_it_forgets_a_corrected_mitigation_that_a_later_reopening_took_back():
     told = [event(K.MITIGATED, 5), correction(M.MITIGATED, 6, 7), event(K.REOPENED, 20)]
     assert milestone(detected(*told), M.MITIGATED) is None
+
+
+def test_it_is_final_at_the_earliest_final_document():
+    incident = detected(
+        event(K.POSTMORTEM_FINALIZED, 90, event_id="b"), event(K.POSTMORTEM_FINALIZED, 60, event_id="a")
+    )
+    assert milestone(incident, M.FINALIZED) == at(60)
+
+
+def test_a_reopening_takes_back_a_mitigation_that_was_corrected_to_its_instant():
+    incident = detected(event(K.MITIGATED, 5), event(K.RESOLVED, 8), event(K.REOPENED, 20), correction(M.MITIGATED, 20))
+    assert milestone(incident, M.MITIGATED) is None
+    later = detected(event(K.MITIGATED, 5), event(K.RESOLVED, 8), event(K.REOPENED, 20), correction(M.MITIGATED, 21))
+    assert milestone(later, M.MITIGATED) == at(21)
+
+
+def test_it_is_outlived_by_one_alert_among_others_that_are_over():
+    assert folded(event(K.RESOLVED, 5), episodes=[episode(0, 4), episode(0, id=2)]).outlived_at == at(20)

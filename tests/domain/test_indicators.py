@@ -284,3 +284,11 @@ def test_it_says_of_lead_times_the_share_of_deadlines_that_were_met():
     kept = {Severity.SEV_1: {Indicator.DRAFT: [True, False]}}
     rows = {row.severity: row.within_target_ratio for row in table(samples, kept, policy([]))}
     assert rows == {None: 0.5, Severity.SEV_1: 0.5, Severity.SEV_4: None}
+
+
+def test_a_lead_time_meets_its_deadline_to_the_instant():
+    hours = 12 * 60
+    drafted = {Milestone.DETECTED: instant(0), Milestone.DRAFTED: instant(hours)}
+    assert met_deadline(Indicator.DRAFT, drafted, Severity.SEV_1, standard()) is True
+    late = {**drafted, Milestone.DRAFTED: instant(hours + 1 / 60)}
+    assert met_deadline(Indicator.DRAFT, late, Severity.SEV_1, standard()) is False

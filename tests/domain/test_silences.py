@@ -1,6 +1,7 @@
 """Which alerts a silence is about, and whether it was a first response."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,9 @@ def test_it_was_made_when_it_starts_or_was_written_whichever_is_earlier():
 
 def test_it_covers_nothing_where_its_interval_was_not_told():
     assert not silence().covers(at(3), at(4))
+
+
+def test_it_covers_nothing_where_an_end_of_its_interval_is_missing():
+    assert not replace(silence(), starts_at=at(0)).covers(at(3), at(4))
+    assert not replace(silence(), ends_at=at(9)).covers(at(3), at(4))
+    assert replace(silence(), starts_at=at(3), ends_at=at(4)).covers(at(3), at(4))
