@@ -10,7 +10,7 @@ from flask import Flask
 
 from service import __version__, companions, logs, web
 from service.clients.delivery import Reason
-from service.dispatcher.configured import dispatchers_of, targets_of
+from service.delivery.configured import dispatchers_of, targets_of
 from service.domain.policy import (
     DueRule,
     Indicator,
@@ -22,7 +22,6 @@ from service.domain.policy import (
     Target,
     WeeklyReview,
 )
-from service.inquiry.configured import inquiry_of
 from service.intake import alertmanager, lifecycle
 from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.intake.severities import SeverityRules
@@ -31,6 +30,7 @@ from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
 from service.metrics.tally import Tally
+from service.polling.configured import inquiry_of
 from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder

@@ -88,7 +88,7 @@ def _try_database(settings: Settings) -> None:
 
 
 def _try_templates(settings: Settings) -> None:
-    from service.dispatcher.messages_configured import SLACK, voice_of
+    from service.delivery.messages_configured import SLACK, voice_of
 
     if settings.messages.templates:
         voice_of(SLACK, settings)

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.app import policy_of
 from service.clients.delivery import DeliveryError
-from service.dispatcher.configured import grafana_dispatcher
-from service.dispatcher.grafana import GRAFANA
+from service.delivery.configured import grafana_dispatcher
+from service.delivery.grafana import GRAFANA
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 

@@ -37,9 +37,9 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
     """
     from service.app import policy_of
     from service.clients.delivery import DeliveryError
-    from service.dispatcher.messages_configured import voice_of
-    from service.dispatcher.preview import preview
-    from service.dispatcher.speech import Speech
+    from service.delivery.messages_configured import voice_of
+    from service.delivery.preview import preview
+    from service.delivery.speech import Speech
     from service.store import Store, StoreRefused, StoreUnavailable
 
     settings = load(path, os.environ)
@@ -73,8 +73,8 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 @click.pass_context
 def check(ctx: click.Context, path: Path | None) -> None:
     """Say where messages go, and whether Slack lets the bot in; exit code 1 if something is wrong. Nothing is said."""
-    from service.dispatcher.configured import targets_of
-    from service.dispatcher.messages_configured import voice_of
+    from service.delivery.configured import targets_of
+    from service.delivery.messages_configured import voice_of
 
     settings = load(path, os.environ)
     told = [target for target in targets_of(settings) if target in ("slack", "webhook")]

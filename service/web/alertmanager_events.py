@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, request
 
 from service.domain.events import Event
-from service.inquiry.silences import RECENT, acknowledgements
 from service.intake.alertmanager_events import Told, parse
 from service.intake.reasons import Source
+from service.polling.silences import RECENT, acknowledgements
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.web.edge import received, token_name
 from service.web.parts import Parts

@@ -1,9 +1,9 @@
 """How the webhooks of other systems are read and checked, from the configuration."""
 
 from service.domain.policy import Severity
-from service.inquiry.configured import people_of
 from service.intake import alertmanager, grafana, pagerduty
 from service.intake.signatures import Signing
+from service.polling.configured import people_of
 from service.settings import Settings
 from service.settings.inbound import secrets_of
 from service.web.parts import Sources

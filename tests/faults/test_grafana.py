@@ -92,7 +92,7 @@ def test_it_stores_a_storm_while_grafana_is_down_and_annotates_all_of_it_afterwa
     assert peak < BOUND_MIB
 
 
-@torture  # CI has tests/dispatcher/test_troubles.py
+@torture  # CI has tests/delivery/test_troubles.py
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_it_keeps_its_word_while_grafana_is_slow_for_long(on, grafana, engine):
     """Some answers come after we gave up, so that nobody knows of them; each incident has one annotation in the end."""

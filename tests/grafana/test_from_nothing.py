@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.provisioning.dashboards import models
 from service.provisioning.shipped import shipped
-from tests.dispatcher.serving import eventually, metrics, serving
+from tests.delivery.serving import eventually, metrics, serving
 from tests.grafana.accounts import PASSWORD, GrafanaWithAccounts
 from tests.grafana.loopback import KINDS
 

@@ -12,7 +12,7 @@ from service.cli import main
 from service.domain.events import EventKind
 from service.recorder.commands import OpenIncident
 from tests.builders import T0, alert, at, event
-from tests.dispatcher.site import Site
+from tests.delivery.site import Site
 from tests.grafana.loopback import TOKEN
 
 
@@ -157,7 +157,7 @@ def test_it_says_what_is_left_where_grafana_does_not_let_it_in(site):
 
 
 def test_it_gives_up_where_grafana_is_down(site, monkeypatch):
-    monkeypatch.setattr("service.dispatcher.patience.FIRST", timedelta(milliseconds=1))
+    monkeypatch.setattr("service.delivery.patience.FIRST", timedelta(milliseconds=1))
     ten(site)
     site.grafana.fail_while("drop")
     code, told = resync(site)

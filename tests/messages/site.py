@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from service.app import policy_of
-from service.dispatcher.configured import message_dispatcher
+from service.delivery.configured import message_dispatcher
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
 from tests.builders import at
-from tests.dispatcher.site import Tally
+from tests.delivery.site import Tally
 from tests.house import House, minutes
 from tests.messages.loopback import CHANNEL, HOOK, TOKEN
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.dispatcher.serving import eventually, metrics, send, serving
+from tests.delivery.serving import eventually, metrics, send, serving
 from tests.messages.loopback import CHANNEL, HOOK, TOKEN
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service.cli.output import print_line
-from service.dispatcher.configured import targets_of
+from service.delivery.configured import targets_of
 from service.domain.events import EventKind
 from service.history.importing.parsing import Format, parse
 from service.history.importing.past import Bad, Past, Reading

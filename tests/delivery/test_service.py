@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.dispatcher.serving import eventually, metrics, send, serving
+from tests.delivery.serving import eventually, metrics, send, serving
 from tests.grafana.loopback import TOKEN
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from service.clients.prometheus import Series
-from service.inquiry.firings import Firing, firings
+from service.polling.firings import Firing, firings
 from tests.builders import at
 
 LABELS = {"alertname": "X"}

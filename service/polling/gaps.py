@@ -14,13 +14,13 @@ from service.clients.prometheus import Series
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.silences import Silence
-from service.inquiry.firings import SELECTOR, Firing, firings
-from service.inquiry.news import RECONCILED, ended, evidence, of_episode
-from service.inquiry.parts import Concerns, Recorder, tell
 from service.intake.alertmanager import UNNAMED, Reading, ignored
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Source
 from service.intake.severities import map_severity
+from service.polling.firings import SELECTOR, Firing, firings
+from service.polling.news import RECONCILED, ended, evidence, of_episode
+from service.polling.parts import Concerns, Recorder, tell
 from service.recorder.commands import Delivery, RecordAlerts
 
 MARGIN = timedelta(minutes=10)

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from service.clients.json_api import AskingFailed
-from service.inquiry.loop import Inquiry
+from service.polling.loop import Inquiry
 from service.recorder.commands import Busy
 from service.store import StoreUnavailable
 from tests.builders import at

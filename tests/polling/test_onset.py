@@ -6,11 +6,11 @@ from service.clients.json_api import AskingFailed
 from service.clients.prometheus import ActiveAlert
 from service.domain.events import EventKind
 from service.domain.policy import Milestone
-from service.inquiry.onset import Onsets
+from service.polling.onset import Onsets
 from service.recorder.commands import AppendEvent
 from tests.builders import at, event
 from tests.house import House
-from tests.inquiry.fakes import FakePrometheus, FakeRecorder, FakeStore, concern, firing, value
+from tests.polling.fakes import FakePrometheus, FakeRecorder, FakeStore, concern, firing, value
 
 SELECTOR = 'ALERTS_FOR_STATE{alertname="CheckoutErrors"}'
 LABELS = {"alertname": "CheckoutErrors", "service": "checkout"}

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from service.clients.delivery import DeliveryError, Reason
-from service.dispatcher.patience import wait_after
-from service.dispatcher.target import LeaseLost, Queue, Tally, Target
+from service.delivery.patience import wait_after
+from service.delivery.target import LeaseLost, Queue, Tally, Target
 from service.store import StoreUnavailable
 from service.store.outbox_rows import Claim, Delivered, Planned, Postponed, Result, Stopped
 

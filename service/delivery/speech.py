@@ -8,7 +8,7 @@ from typing import Any
 
 from service.clients.chat import Chat, Message
 from service.clients.delivery import DeliveryError, Reason
-from service.dispatcher.target import LeaseLost
+from service.delivery.target import LeaseLost
 from service.domain.policy import Policy
 from service.domain.reminders import Level, Reminder
 from service.render.conversation import Kind, Saying, Talk

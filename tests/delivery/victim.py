@@ -8,11 +8,11 @@ import os
 import signal
 from datetime import datetime
 
-from service.dispatcher.configured import grafana_dispatcher
+from service.delivery.configured import grafana_dispatcher
 from service.settings import Settings
 from service.store import Store
 from tests.builders import policy
-from tests.dispatcher.site import Tally
+from tests.delivery.site import Tally
 from tests.grafana.loopback import TOKEN
 
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from service.clients.grafana import Annotations
 from service.clients.grafana.configured import connection_to
-from service.dispatcher.dispatcher import BATCH_TIME, Dispatcher
-from service.dispatcher.grafana import GRAFANA, Copies, GrafanaTarget
-from service.dispatcher.grafana_inventory import Inventory
-from service.dispatcher.messages_configured import SLACK, WEBHOOK, message_target
-from service.dispatcher.target import Queue, Tally
+from service.delivery.dispatcher import BATCH_TIME, Dispatcher
+from service.delivery.grafana import GRAFANA, Copies, GrafanaTarget
+from service.delivery.grafana_inventory import Inventory
+from service.delivery.messages_configured import SLACK, WEBHOOK, message_target
+from service.delivery.target import Queue, Tally
 from service.domain.policy import Policy, Severity
 from service.render.annotation_texts import View
 from service.settings import Settings

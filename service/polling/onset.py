@@ -10,8 +10,8 @@ from service.clients.prometheus import ActiveAlert, Series, selector
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident import ONSET_FROM_PROMETHEUS
-from service.inquiry.parts import Concerns, Recorder, tell
 from service.intake.reasons import Source
+from service.polling.parts import Concerns, Recorder, tell
 from service.settings.placeholders import MissingLabel, with_labels
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import pytest
 from service.clients.json_api import AskingFailed
 from service.domain.policy import Milestone
 from service.domain.silences import Matcher, People, Silence
-from service.inquiry.silences import Silences
+from service.polling.silences import Silences
 from tests.builders import at
-from tests.inquiry.fakes import FakeRecorder, FakeStore, concern, firing
+from tests.polling.fakes import FakeRecorder, FakeStore, concern, firing
 
 
 class FakeAlertmanager:

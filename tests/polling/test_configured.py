@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from service.domain.policy import Severity
-from service.inquiry.configured import inquiry_of
 from service.intake.alertmanager import Reading
+from service.polling.configured import inquiry_of
 from service.settings import Settings, SettingsError, load
 from service.web.configured import sources_of
 from tests.builders import at
-from tests.inquiry.fakes import FakeRecorder, FakeStore
+from tests.polling.fakes import FakeRecorder, FakeStore
 
 PROMETHEUS, ALERTMANAGER = "http://prometheus.example:9090", "http://alertmanager.example:9093"
 

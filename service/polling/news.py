@@ -11,9 +11,9 @@ from service.clients.alertmanager import ActiveAlert
 from service.clients.prometheus import Series, quoted
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Observation
-from service.inquiry.firings import firings
-from service.inquiry.parts import Concerns, Recorder
 from service.intake.reasons import Source
+from service.polling.firings import firings
+from service.polling.parts import Concerns, Recorder
 from service.recorder.commands import Delivery, RecordAlerts
 from service.store.concerns import Concern
 

@@ -8,8 +8,8 @@ from typing import Protocol
 from service.domain.events import Event, EventKind
 from service.domain.policy import Milestone
 from service.domain.silences import People, Silence, acknowledged_by
-from service.inquiry.parts import Concerns, Recorder, tell
 from service.intake.reasons import Source
+from service.polling.parts import Concerns, Recorder, tell
 from service.store.concerns import Concern
 
 RECENT = timedelta(hours=1)

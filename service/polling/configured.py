@@ -7,13 +7,13 @@ from service.clients.alertmanager import Alertmanager
 from service.clients.json_api import JsonApi
 from service.clients.prometheus import Prometheus
 from service.domain.silences import People
-from service.inquiry.gaps import Gaps, Heard
-from service.inquiry.loop import Inquiry, Step
-from service.inquiry.news import News
-from service.inquiry.onset import Onsets
-from service.inquiry.parts import Recorder
-from service.inquiry.silences import Silences
 from service.intake.alertmanager import Reading
+from service.polling.gaps import Gaps, Heard
+from service.polling.loop import Inquiry, Step
+from service.polling.news import News
+from service.polling.onset import Onsets
+from service.polling.parts import Recorder
+from service.polling.silences import Silences
 from service.settings import Settings
 
 QUIET = timedelta(hours=1)

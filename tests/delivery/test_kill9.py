@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.events import EventKind
 from tests.builders import alert
-from tests.dispatcher import victim
+from tests.delivery import victim
 
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload([victim.__name__])  # each is a process of its own, and imports nothing anew

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.dispatcher.messages import talk_of
-from service.dispatcher.reminding import standing_reminders
-from service.dispatcher.speech import Speech
+from service.delivery.messages import talk_of
+from service.delivery.reminding import standing_reminders
+from service.delivery.speech import Speech
 from service.render.conversation import Kind
 from service.store.stories import Story
 

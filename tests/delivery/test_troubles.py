@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.dispatcher.dispatcher import BATCH, MOST_ATTEMPTS, PROBE
-from service.dispatcher.patience import LONGEST, wait_after
+from service.delivery.dispatcher import BATCH, MOST_ATTEMPTS, PROBE
+from service.delivery.patience import LONGEST, wait_after
 from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.store import StoreUnavailable
@@ -458,7 +458,7 @@ def test_it_goes_on_when_the_store_answers_again(site, monkeypatch):
         return claim(*args)
 
     monkeypatch.setattr(site.store.outbox, "claim", once)
-    monkeypatch.setattr("service.dispatcher.dispatcher.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("service.delivery.dispatcher.IDLE_SECONDS", 0.01)
     dispatcher = site.dispatcher()
     dispatcher.start()
     _eventually(site.spans)

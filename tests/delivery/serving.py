@@ -16,7 +16,7 @@ EVENTS = [
 @contextmanager
 def serving(tmp_path, monkeypatch):
     """Give a function that starts the service with these keys, and stop what was started."""
-    monkeypatch.setattr("service.dispatcher.dispatcher.IDLE_SECONDS", 0.02)
+    monkeypatch.setattr("service.delivery.dispatcher.IDLE_SECONDS", 0.02)
     monkeypatch.setattr("service.logs.configure", lambda level: None)
     started = []
 

@@ -7,9 +7,9 @@ from service.clients.chat import Chat
 from service.clients.posting import Posting
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import Webhook
-from service.dispatcher.messages import MessageTarget
-from service.dispatcher.review import Boards, Review
-from service.dispatcher.speech import Speech
+from service.delivery.messages import MessageTarget
+from service.delivery.review import Boards, Review
+from service.delivery.speech import Speech
 from service.domain.policy import Policy, Severity, WeeklyReview
 from service.render.filling import BadTemplate
 from service.render.messages import PARTS, Dialect, Voice

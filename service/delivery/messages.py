@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from service.clients.chat import UNNUMBERED, Chat, Message
-from service.dispatcher.reminding import standing_reminders
-from service.dispatcher.review import Review
-from service.dispatcher.speech import Place, Speech, digest_of, name_of, say_once
-from service.dispatcher.target import Plan
+from service.delivery.reminding import standing_reminders
+from service.delivery.review import Review
+from service.delivery.speech import Place, Speech, digest_of, name_of, say_once
+from service.delivery.target import Plan
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
 from service.render.conversation import Kind, Said, Saying, Talk

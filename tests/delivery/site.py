@@ -3,8 +3,8 @@
 from collections import Counter
 from datetime import timedelta
 
-from service.dispatcher.configured import grafana_dispatcher
-from service.dispatcher.dispatcher import Dispatcher
+from service.delivery.configured import grafana_dispatcher
+from service.delivery.dispatcher import Dispatcher
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store

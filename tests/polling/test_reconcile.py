@@ -9,12 +9,12 @@ from service.clients.json_api import AskingFailed
 from service.clients.prometheus import Series
 from service.domain.events import EventKind
 from service.domain.silences import Matcher, Silence
-from service.inquiry.gaps import Gaps
-from service.inquiry.news import News
 from service.intake.alertmanager import Reading
+from service.polling.gaps import Gaps
+from service.polling.news import News
 from tests.builders import alert, at, event
 from tests.house import House
-from tests.inquiry.fakes import FakePrometheus
+from tests.polling.fakes import FakePrometheus
 
 MINUTE = timedelta(minutes=1)
 LABELS = {"alertname": "CheckoutErrors", "severity": "critical"}

@@ -3,7 +3,7 @@
 from service.domain.events import EventKind, Role
 from service.domain.policy import IncidentType, Severity
 from tests.builders import alert, event
-from tests.dispatcher.site import Site
+from tests.delivery.site import Site
 
 
 def test_it_shows_an_open_incident_as_a_point(site):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.dispatcher.site import Site
+from tests.delivery.site import Site
 from tests.grafana.loopback import KINDS, Grafana
 
 

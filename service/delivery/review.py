@@ -7,8 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from service.clients.chat import Chat, Message
-from service.dispatcher.speech import Place, digest_of, in_words, say_once
-from service.dispatcher.target import Plan
+from service.delivery.speech import Place, digest_of, in_words, say_once
+from service.delivery.target import Plan
 from service.domain.policy import WeeklyReview
 from service.render.conversation import OLD
 from service.render.message_facts import told

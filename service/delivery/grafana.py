@@ -12,9 +12,9 @@ from typing import Protocol
 
 from service.clients.delivery import DeliveryError, Reason
 from service.clients.grafana import Stored
-from service.dispatcher.grafana_inventory import Inventory
-from service.dispatcher.grafana_tags import TagMaker
-from service.dispatcher.target import LeaseLost, Plan
+from service.delivery.grafana_inventory import Inventory
+from service.delivery.grafana_tags import TagMaker
+from service.delivery.target import LeaseLost, Plan
 from service.domain.incident import Incident
 from service.domain.policy import Severity
 from service.render.annotation_texts import View
