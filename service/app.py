@@ -160,9 +160,9 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def _promised(settings: Settings) -> Iterable[Target]:
-    for promise in settings.targets.promises():
-        severity = Severity(promise.severity) if promise.severity else None
-        yield Target(Indicator(promise.indicator), Statistic(promise.statistic), promise.limit, severity)
+    for target in settings.targets.each():
+        severity = Severity(target.severity) if target.severity else None
+        yield Target(Indicator(target.indicator), Statistic(target.statistic), target.limit, severity)
 
 
 def _lead_times(deadlines: dict[Severity, dict[Stage, DueRule]]) -> Iterable[Target]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
 from service.settings.durations import format_duration, format_window, parse_duration
-from service.settings.goals import WeeklyReview
+from service.settings.goals import WeeklyReviewSettings
 from service.settings.sources import read
 from service.settings.table import dumped, rows, value_at
 from service.settings.values import without_password
@@ -58,7 +58,7 @@ def test_it_has_the_deadlines_of_the_standard():
 
 
 def test_it_has_the_targets_of_the_standard():
-    assert [tuple(promise) for promise in load(None, {}).targets.promises()] == [
+    assert [tuple(target) for target in load(None, {}).targets.each()] == [
         ("detect", None, "p95", timedelta(minutes=5)),
         ("acknowledge", None, "p95", timedelta(minutes=10)),
         ("resolve", "SEV-1", "mean", 2 * HOURS),
@@ -134,13 +134,13 @@ def test_it_lets_any_stage_wait_for_the_weekly_review():
 
 
 def test_it_replaces_a_target_as_a_whole():
-    promises = configured("targets: {detect: {mean: 2m}}").targets.promises()
-    assert [tuple(p)[1:] for p in promises if p.indicator == "detect"] == [(None, "mean", timedelta(minutes=2))]
+    targets = configured("targets: {detect: {mean: 2m}}").targets.each()
+    assert [tuple(t)[1:] for t in targets if t.indicator == "detect"] == [(None, "mean", timedelta(minutes=2))]
 
 
 def test_it_keeps_the_targets_of_other_severities_and_takes_away_what_is_null():
-    promises = configured("targets: {resolve: {SEV-1: null, SEV-3: {p50: 1d}}, detect: null}").targets.promises()
-    assert [tuple(p)[:3] for p in promises] == [
+    targets = configured("targets: {resolve: {SEV-1: null, SEV-3: {p50: 1d}}, detect: null}").targets.each()
+    assert [tuple(t)[:3] for t in targets] == [
         ("acknowledge", None, "p95"),
         ("resolve", "SEV-2", "mean"),
         ("resolve", "SEV-3", "p50"),
@@ -406,7 +406,7 @@ def test_it_takes_values_that_are_read_already():
     settings = Settings(
         display_timezone=ZoneInfo("UTC"),
         reopen_window=HOURS,
-        weekly_review=WeeklyReview(time=time(9), weekday="friday"),
+        weekly_review=WeeklyReviewSettings(time=time(9), weekday="friday"),
     )
     assert (settings.review_zone, settings.reopen_window, settings.review_weekday) == (ZoneInfo("UTC"), HOURS, 4)
 

@@ -9,7 +9,7 @@ import click
 from service.cli.output import print_json, print_line
 from service.settings import Loaded, Problem, Settings, SettingsError, load_tokens
 from service.settings.sources import read
-from service.settings.table import Row, dumped, rows, value_at
+from service.settings.table import SettingRow, dumped, rows, value_at
 from service.settings.warnings import warnings
 from service.settings.yaml_text import write_yaml
 
@@ -113,7 +113,7 @@ def _lines(loaded: Loaded[Settings]) -> Iterator[str]:
         yield from _entry(row, write_yaml(value_at(tree, row.path)), loaded.origins.get(row.key, "default"))
 
 
-def _entry(row: Row, value: str, origin: str) -> Iterator[str]:
+def _entry(row: SettingRow, value: str, origin: str) -> Iterator[str]:
     indent = "  " * (len(row.path) - 1)
     yield f"{indent}# {row.description}"
     yield f"{indent}{row.path[-1]}: {value}  # {origin}"

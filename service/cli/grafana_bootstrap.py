@@ -17,7 +17,7 @@ from service.clients.grafana.bootstrap import ENOUGH, ServiceAccount, ServiceAcc
 from service.clients.grafana.configured import connection_to
 from service.clients.grafana.connection import Connection
 from service.settings.files import read_text
-from service.settings.grafana import Grafana
+from service.settings.grafana import GrafanaSettings
 
 REFUSED = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
 
@@ -26,7 +26,7 @@ REFUSED = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
 class Bootstrap:
     """What is to be there afterwards: a token of the service account `name` in `token_file`."""
 
-    grafana: Grafana
+    grafana: GrafanaSettings
     name: str
     token_file: Path
 
@@ -82,7 +82,7 @@ class Bootstrap:
         }
 
 
-def replace_token(grafana: Grafana, token_file: Path) -> Grafana:
+def replace_token(grafana: GrafanaSettings, token_file: Path) -> GrafanaSettings:
     """Return the configuration with the token in this file."""
     return grafana.model_copy(update={"token": None, "token_file": token_file})
 

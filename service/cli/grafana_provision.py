@@ -11,7 +11,7 @@ from service.clients.grafana.dashboards import Dashboards, Taken
 from service.provisioning.carrying_out import Provisioning
 from service.provisioning.dashboards import Action, Step, models, plan
 from service.provisioning.shipped import shipped
-from service.settings.grafana import Grafana
+from service.settings.grafana import GrafanaSettings
 
 _HIDDEN = "is there already, and the token may not see it: give the service account rights to it, or delete it"
 _MEANWHILE = "was saved by somebody else meanwhile; run it again"
@@ -20,7 +20,7 @@ _MEANWHILE = "was saved by somebody else meanwhile; run it again"
 class Run:
     """Compares the shipped dashboards with Grafana at once. Everything raises `DeliveryError`."""
 
-    def __init__(self, grafana: Grafana, connection: Connection, *, force: bool) -> None:
+    def __init__(self, grafana: GrafanaSettings, connection: Connection, *, force: bool) -> None:
         self._grafana = grafana
         self._dashboards = Dashboards(connection)
         self._rights = Rights(connection)

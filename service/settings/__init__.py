@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from service.settings.errors import Problem, SettingsError
-from service.settings.goals import Promise
 from service.settings.model import Settings
 from service.settings.sources import Loaded, read
 from service.settings.tokens import Scope, Token, find_token, load_tokens
@@ -14,7 +13,6 @@ __all__ = [
     "DueRule",
     "Loaded",
     "Problem",
-    "Promise",
     "Scope",
     "Settings",
     "SettingsError",

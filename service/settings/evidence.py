@@ -16,7 +16,7 @@ from service.settings.evidence_sources import (
     EvidenceTraces,
 )
 from service.settings.placeholders import checked_query
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 
 SourceName = Literal["timeline", "metrics", "logs", "traces", "audit", "configuration", "changes"]
 Size = Annotated[int, Field(ge=1024, le=1024**4)]
@@ -39,7 +39,7 @@ Redacted = Annotated[re.Pattern[str], AfterValidator(_finds_something)]
 QueryName = Annotated[str, AfterValidator(_file_name)]
 
 
-class EvidenceQuery(Section):
+class MetricsQuery(SettingsSection):
     """One query of Prometheus."""
 
     name: QueryName
@@ -48,14 +48,14 @@ class EvidenceQuery(Section):
     step: PositiveDuration = timedelta(seconds=15)
 
 
-def _one_of_each(queries: tuple[EvidenceQuery, ...]) -> tuple[EvidenceQuery, ...]:
+def _one_of_each(queries: tuple[MetricsQuery, ...]) -> tuple[MetricsQuery, ...]:
     names = [query.name.casefold() for query in queries]
     if len(set(names)) < len(names):
         raise ValueError("should have a different name for each query: the files are called after them")
     return queries
 
 
-class Evidence(Section):
+class EvidenceSettings(SettingsSection):
     """What is bundled as evidence of an incident (the standard, sections 5 and 9)."""
 
     margin: Duration = Field(
@@ -72,7 +72,7 @@ class Evidence(Section):
         description="Regular expressions of what is taken out besides secrets and personal data, by a name that is put "
         "in its place; where one has a group, only the first group.",
     )
-    metrics: Annotated[tuple[EvidenceQuery, ...], AfterValidator(_one_of_each)] = Field(
+    metrics: Annotated[tuple[MetricsQuery, ...], AfterValidator(_one_of_each)] = Field(
         (),
         description="Queries of Prometheus: a list of name, query, unit and step (15s); {{ $labels.NAME }} stands for "
         "a label of the incident, within double quotes.",

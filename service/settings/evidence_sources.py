@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator
 
 from service.settings.durations import PositiveDuration
-from service.settings.inquiry import ApiUrl
 from service.settings.placeholders import checked_query
-from service.settings.section import Section
+from service.settings.polling import ApiUrl
+from service.settings.section import SettingsSection
 from service.settings.values import Zone
 
 TIME_FIELDS = ("timestamp", "@timestamp", "time", "ts", "datetime", "asctime")
@@ -60,7 +60,7 @@ _CA = "PEM file of the authority that signed its certificate; null: the usual on
 _ROOTS = "Folders that files may lie in once links are followed; none: where each pattern begins, up to its first *."
 
 
-class EvidenceLoki(Section):
+class EvidenceLoki(SettingsSection):
     """A Loki; read only."""
 
     url: ApiUrl | None = Field(None, description="Loki's address, with its prefix. Without it nothing is asked.")
@@ -78,7 +78,7 @@ class EvidenceLoki(Section):
     )
 
 
-class EvidenceLogs(Section):
+class EvidenceLogs(SettingsSection):
     """Log lines of the window, from files and from Loki."""
 
     files: tuple[FilePattern, ...] = Field(
@@ -108,7 +108,7 @@ class EvidenceLogs(Section):
         return fields
 
 
-class EvidenceTempo(Section):
+class EvidenceTempo(SettingsSection):
     """A Tempo; read only."""
 
     url: ApiUrl | None = Field(None, description="Tempo's address, with its prefix. Without it nothing is asked.")
@@ -123,7 +123,7 @@ class EvidenceTempo(Section):
     )
 
 
-class EvidenceJaeger(Section):
+class EvidenceJaeger(SettingsSection):
     """A Jaeger; read only."""
 
     url: ApiUrl | None = Field(None, description="Jaeger's address, with its prefix. Without it nothing is asked.")
@@ -133,7 +133,7 @@ class EvidenceJaeger(Section):
     services: tuple[Said, ...] = Field((), description="Services whose traces of the window are looked for.")
 
 
-class EvidenceTraces(Section):
+class EvidenceTraces(SettingsSection):
     """Traces of the window, and of the correlation ids that logs tell."""
 
     limit: Annotated[int, Field(ge=1, le=10_000)] = Field(
@@ -146,7 +146,7 @@ class EvidenceTraces(Section):
     jaeger: EvidenceJaeger = EvidenceJaeger()
 
 
-class EvidenceAudit(Section):
+class EvidenceAudit(SettingsSection):
     """Audit records, kept as they are."""
 
     files: tuple[FilePattern, ...] = Field(
@@ -161,7 +161,7 @@ class EvidenceAudit(Section):
     )
 
 
-class EvidenceConfiguration(Section):
+class EvidenceConfiguration(SettingsSection):
     """Configuration files, and what they were when the incident began."""
 
     files: tuple[FilePattern, ...] = Field(
@@ -171,7 +171,7 @@ class EvidenceConfiguration(Section):
     roots: tuple[Folder, ...] = Field((), description=_ROOTS)
 
 
-class EvidenceChanges(Section):
+class EvidenceChanges(SettingsSection):
     """What was changed before and during the incident."""
 
     repositories: tuple[Folder, ...] = Field((), description="Git repositories whose history is told.")

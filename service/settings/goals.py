@@ -1,4 +1,4 @@
-"""What a team holds itself to: when postmortems are owed, and how fast it is. The defaults are the standard's."""
+"""What a team commits to: when postmortems are due, and the targets of the indicators; by default the standard's."""
 
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import PositiveDuration
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 from service.settings.values import WEEKLY_REVIEW, Clock, Due, DueRule, Severity, Weekday, Zone, write_due
 
 DEADLINES: dict[str, dict[str, str | None]] = {
@@ -26,15 +26,15 @@ TARGETS: dict[str, dict[str, Any]] = {
 STATISTICS = ("mean", "p50", "p95", "max")
 
 
-class StageDeadlines(Section):
-    """When the postmortem of one severity is owed; null where nothing is."""
+class StageDeadlines(SettingsSection):
+    """When the postmortem of one severity is due; null: never."""
 
     draft: Due | None = Field(None, description="Until when the draft is owed after the incident began.")
     final: Due | None = Field(None, description="Until when the final postmortem is owed after the incident began.")
 
 
-class Deadlines(Section):
-    """When postmortems are owed (the standard, section 2). What is not said keeps its default; null takes it away."""
+class DeadlineSettings(SettingsSection):
+    """When postmortems are due (the standard, section 2). A missing key keeps its default; null removes it."""
 
     sev_1: StageDeadlines = Field(StageDeadlines(), alias="SEV-1")
     sev_2: StageDeadlines = Field(StageDeadlines(), alias="SEV-2")
@@ -43,14 +43,13 @@ class Deadlines(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _keep_what_is_not_said(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        kept = {severity: _stages(given.get(severity, {}), default) for severity, default in DEADLINES.items()}
-        return {**given, **kept}
+    def _add_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {**value, **{name: _stages(value.get(name, {}), default) for name, default in DEADLINES.items()}}
 
     @model_validator(mode="after")
-    def _owe_the_draft_first(self) -> Self:
+    def _require_draft_before_final(self) -> Self:
         for severity, stages in self.by_severity().items():
             if stages.draft is not None and stages.final is not None and _latest(stages.draft) > _latest(stages.final):
                 advice = f"is later than {severity}.final ({write_due(stages.final)}); the draft comes first"
@@ -67,13 +66,13 @@ def _latest(due: DueRule) -> timedelta:
     return due if isinstance(due, timedelta) else timedelta(weeks=1)
 
 
-def _stages(given: object, default: dict[str, str | None]) -> object:
-    if given is None:
+def _stages(value: object, default: dict[str, str | None]) -> object:
+    if value is None:
         return dict.fromkeys(default)
-    return {**default, **given} if isinstance(given, Mapping) else given
+    return {**default, **value} if isinstance(value, Mapping) else value
 
 
-class WeeklyReview(Section):
+class WeeklyReviewSettings(SettingsSection):
     """The meeting at which incidents with the deadline `weekly_review` are due."""
 
     weekday: Weekday = Field("monday", description="The day of the weekly review.")
@@ -81,8 +80,8 @@ class WeeklyReview(Section):
     timezone: Zone | None = Field(None, description="The zone of the weekly review; null: `display_timezone`.")
 
 
-class StatisticTarget(Section):
-    """One promise: this statistic stays at or below this duration."""
+class StatisticTarget(SettingsSection):
+    """One target: this statistic stays at or below this duration."""
 
     mean: PositiveDuration | None = None
     p50: PositiveDuration | None = None
@@ -90,19 +89,19 @@ class StatisticTarget(Section):
     max: PositiveDuration | None = None
 
     @model_validator(mode="after")
-    def _promise_one_thing(self) -> Self:
-        if len(self.promised()) > 1:
+    def _require_one_statistic(self) -> Self:
+        if len(self.limits()) > 1:
             raise ValueError("should name one statistic: the share within the target is that of one target")
         return self
 
-    def promised(self) -> dict[str, timedelta]:
+    def limits(self) -> dict[str, timedelta]:
         """Return the statistic and its limit, or nothing."""
         limits = {"mean": self.mean, "p50": self.p50, "p95": self.p95, "max": self.max}
         return {statistic: limit for statistic, limit in limits.items() if limit is not None}
 
 
 class IndicatorTargets(StatisticTarget):
-    """The promise for all severities together, and those for single severities."""
+    """The target for all severities together, and those for single severities."""
 
     sev_1: StatisticTarget = Field(StatisticTarget(), alias="SEV-1")
     sev_2: StatisticTarget = Field(StatisticTarget(), alias="SEV-2")
@@ -110,11 +109,11 @@ class IndicatorTargets(StatisticTarget):
     sev_4: StatisticTarget = Field(StatisticTarget(), alias="SEV-4")
 
     def by_severity(self) -> dict[Severity | None, StatisticTarget]:
-        """Return the promise for all severities together (None), then for each."""
+        """Return the target for all severities together (None), then for each."""
         return {None: self, "SEV-1": self.sev_1, "SEV-2": self.sev_2, "SEV-3": self.sev_3, "SEV-4": self.sev_4}
 
 
-class Promise(NamedTuple):
+class ConfiguredTarget(NamedTuple):
     """One target; `severity` None: all together."""
 
     indicator: str
@@ -123,11 +122,8 @@ class Promise(NamedTuple):
     limit: timedelta
 
 
-class Targets(Section):
-    """What the indicators are held to (the standard, section 4).
-
-    What is not said keeps its default; null takes it away.
-    """
+class TargetSettings(SettingsSection):
+    """The targets of the indicators (the standard, section 4). A missing key keeps its default; null removes it."""
 
     whole = True
 
@@ -138,25 +134,24 @@ class Targets(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _keep_what_is_not_said(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        return {**given, **{name: _targets(given.get(name, {}), default) for name, default in TARGETS.items()}}
+    def _add_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {**value, **{name: _targets(value.get(name, {}), default) for name, default in TARGETS.items()}}
 
-    def promises(self) -> Iterator[Promise]:
+    def each(self) -> Iterator[ConfiguredTarget]:
         """Yield every target, by indicator, then for all severities together and for each."""
         for indicator in type(self).model_fields:
             for severity, target in getattr(self, indicator).by_severity().items():
-                for statistic, limit in target.promised().items():
-                    yield Promise(indicator, severity, statistic, limit)
+                for statistic, limit in target.limits().items():
+                    yield ConfiguredTarget(indicator, severity, statistic, limit)
 
 
-def _targets(given: object, default: dict[str, Any]) -> object:
-    """Replace a promise as a whole: one for p95 makes the default's for the mean void."""
-    if given is None:
+def _targets(value: object, default: dict[str, Any]) -> object:
+    """Replace a target as a whole: one for the p95 replaces the default for the mean."""
+    if value is None:
         return {}
-    if not isinstance(given, Mapping):
-        return given
-    replaced = STATISTICS if any(statistic in given for statistic in STATISTICS) else ()
-    kept = {key: value for key, value in default.items() if key not in replaced}
-    return {**kept, **given}
+    if not isinstance(value, Mapping):
+        return value
+    replaced = STATISTICS if any(statistic in value for statistic in STATISTICS) else ()
+    return {**{key: target for key, target in default.items() if key not in replaced}, **value}

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from service.settings.durations import PositiveDuration
 from service.settings.files import read_text
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 from service.settings.values import Severity
 
 
@@ -29,7 +29,7 @@ Uid = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,40}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
-class AnnotatedDashboard(Section):
+class AnnotatedDashboard(SettingsSection):
     """A dashboard on which incidents are shown besides; no severities mean all, and every label must match."""
 
     uid: Uid
@@ -37,7 +37,7 @@ class AnnotatedDashboard(Section):
     labels: Mapping[str, str] = Field(default_factory=dict)
 
 
-class Grafana(Section):
+class GrafanaSettings(SettingsSection):
     """Incidents as annotations in Grafana, and the dashboards that come with the program."""
 
     url: GrafanaUrl | None = Field(

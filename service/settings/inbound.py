@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from service.settings.durations import PositiveDuration
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 from service.settings.values import SHORTEST, LabelName, Severity
 
 PRIORITY_MAP: dict[str, Severity] = {"p1": "SEV-1", "p2": "SEV-2", "p3": "SEV-3", "p4": "SEV-4", "p5": "SEV-4"}
@@ -32,7 +32,7 @@ Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 Pseudo = Literal["ignore", "incident"]
 
 
-class GrafanaAlerts(Section):
+class GrafanaAlertSettings(SettingsSection):
     """The webhook of Grafana-managed alerts."""
 
     secrets: Secrets | None = Field(
@@ -56,7 +56,7 @@ def _with_default_priorities(given: object) -> object:
     return {key: value for key, value in (PRIORITY_MAP | lowered).items() if value is not None}
 
 
-class PagerDuty(Section):
+class PagerDutySettings(SettingsSection):
     """The webhook of PagerDuty."""
 
     secrets: Secrets | None = Field(
@@ -71,7 +71,7 @@ class PagerDuty(Section):
     )
 
 
-class Correlation(Section):
+class CorrelationSettings(SettingsSection):
     """What several sources tell of is one incident."""
 
     group_key: bool = Field(

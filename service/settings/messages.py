@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from service.settings.durations import Duration, PositiveDuration
 from service.settings.files import read_text
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 from service.settings.values import Severity
 
 
@@ -41,7 +41,7 @@ ApiUrl = Annotated[str, AfterValidator(_api)]
 Channel = Annotated[str, AfterValidator(_channel)]
 
 
-class Updates(Section):
+class UpdateSettings(SettingsSection):
     """How often people are told how it goes while an incident is open (the standard, section 7); null: not at all."""
 
     sev_1: PositiveDuration | None = Field(
@@ -64,7 +64,7 @@ class Updates(Section):
         return {severity: duration for severity, duration in every.items() if duration is not None}
 
 
-class Messages(Section):
+class MessageSettings(SettingsSection):
     """What is said of incidents, wherever it is said."""
 
     language: Literal["ja", "en"] = Field("ja", description="Language of the templates that come with the program.")
@@ -80,7 +80,7 @@ class Messages(Section):
     review_lead: Duration = Field(timedelta(hours=1), description="How long before the weekly review that is said.")
 
 
-class Slack(Section):
+class SlackSettings(SettingsSection):
     """Slack: an incoming webhook, or a bot, which keeps each incident in a thread of its own."""
 
     webhook_url: SecretUrl | None = Field(None, description="Address of an incoming webhook; it is a secret.")
@@ -124,7 +124,7 @@ class Slack(Section):
         return self.read_webhook_url(), self.read_token()
 
 
-class Webhook(Section):
+class WebhookSettings(SettingsSection):
     """Messages as JSON to any other system."""
 
     url: SecretUrl | None = Field(None, description="Address that takes messages as JSON; it may hold a secret.")
@@ -163,7 +163,7 @@ class Webhook(Section):
         return None if self.token is None and self.token_file is None else lambda: _read(self.token, self.token_file)
 
 
-def _only_one(section: Section, name: str, keys: tuple[str, ...]) -> None:
+def _only_one(section: SettingsSection, name: str, keys: tuple[str, ...]) -> None:
     given = [key for key in keys if getattr(section, key) is not None]
     if len(given) > 1:
         context = {"key": f"{name}.{given[1]}", "value": "given"}

@@ -15,14 +15,21 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import Duration, PositiveDuration, format_window
-from service.settings.evidence import Evidence
-from service.settings.goals import Deadlines, Targets, WeeklyReview
-from service.settings.grafana import Grafana
-from service.settings.inbound import Correlation, GrafanaAlerts, PagerDuty
-from service.settings.inquiry import Alertmanager, Inquiry, Onset, Prometheus, Reconcile, Silences
-from service.settings.messages import Messages, Slack, Updates, Webhook
-from service.settings.postmortems import Postmortems
-from service.settings.section import Section
+from service.settings.evidence import EvidenceSettings
+from service.settings.goals import DeadlineSettings, TargetSettings, WeeklyReviewSettings
+from service.settings.grafana import GrafanaSettings
+from service.settings.inbound import CorrelationSettings, GrafanaAlertSettings, PagerDutySettings
+from service.settings.messages import MessageSettings, SlackSettings, UpdateSettings, WebhookSettings
+from service.settings.polling import (
+    AlertmanagerSettings,
+    OnsetSettings,
+    PollingSettings,
+    PrometheusSettings,
+    ReconcileSettings,
+    SilenceSettings,
+)
+from service.settings.postmortems import PostmortemSettings
+from service.settings.section import SettingsSection
 from service.settings.values import (
     IGNORE,
     Address,
@@ -48,7 +55,7 @@ _SEVERITY_NAMES: dict[SeverityOrIgnore, str] = {
 SEVERITY_MAP = {name: severity for severity, names in _SEVERITY_NAMES.items() for name in names.split()}
 
 
-class Log(Section):
+class LogSettings(SettingsSection):
     """What is written to stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -57,7 +64,7 @@ class Log(Section):
     access: bool = Field(False, description="Log one line for each HTTP request.")
 
 
-class Limits(Section):
+class LimitSettings(SettingsSection):
     """How much one client may ask for; beyond it the answer is 413 or 503, and nothing is stored."""
 
     body_bytes: Count = Field(2 * 1024 * 1024, description="Size of a request body, in bytes.")
@@ -76,7 +83,7 @@ class Limits(Section):
     label_length: Count = Field(4096, description="Length of the value of a label or annotation, in characters.")
 
 
-class Ignore(Section):
+class IgnoreSettings(SettingsSection):
     """Which alerts never become an incident."""
 
     alertnames: tuple[re.Pattern[str], ...] = Field(
@@ -88,7 +95,7 @@ class Ignore(Section):
     )
 
 
-class Resolve(Section):
+class ResolveSettings(SettingsSection):
     """The indicator `resolve` (MTTR)."""
 
     from_: Literal["detected", "started"] = Field(
@@ -96,13 +103,13 @@ class Resolve(Section):
     )
 
 
-class Indicators(Section):
+class IndicatorSettings(SettingsSection):
     """What the indicators measure, where teams differ."""
 
-    resolve: Resolve = Resolve()
+    resolve: ResolveSettings = ResolveSettings()
 
 
-class Retention(Section):
+class RetentionSettings(SettingsSection):
     """How long things are kept."""
 
     raw: PositiveDuration = Field(timedelta(days=90), description="How long webhook bodies are kept as evidence.")
@@ -122,7 +129,7 @@ def _with_default_severities(given: object) -> object:
     return SEVERITY_MAP | {key: IGNORE if value is None else value for key, value in lowered.items()}
 
 
-class Settings(Section):
+class Settings(SettingsSection):
     """The whole configuration. Keys are public: renaming one breaks every team's file."""
 
     listen: Address = Field(
@@ -150,8 +157,8 @@ class Settings(Section):
     threads: Annotated[int, Field(ge=1, le=512)] = Field(
         64, description="Requests that are worked on at the same time."
     )
-    log: Log = Log()
-    limits: Limits = Limits()
+    log: LogSettings = LogSettings()
+    limits: LimitSettings = LimitSettings()
     severity_label: LabelName = Field("severity", description="The alert label that `severity_map` reads.")
     severity_map: Annotated[dict[str, SeverityOrIgnore], BeforeValidator(_with_default_severities)] = Field(
         SEVERITY_MAP,
@@ -167,7 +174,7 @@ class Settings(Section):
         "SEV-3",
         description="Severity of an incident of which nobody said one (the standard, section 10: SEV-3 or 4).",
     )
-    ignore: Ignore = Ignore()
+    ignore: IgnoreSettings = IgnoreSettings()
     reopen_window: Duration = Field(
         timedelta(minutes=15), description="An alert group that fires again within this time goes on with its incident."
     )
@@ -177,35 +184,35 @@ class Settings(Section):
     close_stale: bool = Field(
         False, description="Resolve stale incidents; such a resolution is never a sample of the time to resolve."
     )
-    indicators: Indicators = Indicators()
+    indicators: IndicatorSettings = IndicatorSettings()
     windows: Windows = Field(
         (timedelta(days=7), timedelta(days=30), timedelta(days=90)),
         description="The stretches of the past over which the indicators are summed up; values of the label `window`.",
     )
-    deadlines: Deadlines = Deadlines()
-    weekly_review: WeeklyReview = WeeklyReview()
-    updates: Updates = Updates()
-    targets: Targets = Field(
-        Targets(),
+    deadlines: DeadlineSettings = DeadlineSettings()
+    weekly_review: WeeklyReviewSettings = WeeklyReviewSettings()
+    updates: UpdateSettings = UpdateSettings()
+    targets: TargetSettings = Field(
+        TargetSettings(),
         description="What each indicator is held to: one statistic (mean, p50, p95, max) for all severities together, "
         "or under a severity. Lead times are held to the deadlines.",
     )
-    retention: Retention = Retention()
-    postmortems: Postmortems = Postmortems()
-    grafana: Grafana = Grafana()
-    grafana_alerts: GrafanaAlerts = GrafanaAlerts()
-    pagerduty: PagerDuty = PagerDuty()
-    messages: Messages = Messages()
-    slack: Slack = Slack()
-    webhook: Webhook = Webhook()
-    correlation: Correlation = Correlation()
-    prometheus: Prometheus = Prometheus()
-    onset: Onset = Onset()
-    alertmanager: Alertmanager = Alertmanager()
-    silences: Silences = Silences()
-    reconcile: Reconcile = Reconcile()
-    inquiry: Inquiry = Inquiry()
-    evidence: Evidence = Field(default_factory=Evidence)
+    retention: RetentionSettings = RetentionSettings()
+    postmortems: PostmortemSettings = PostmortemSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
+    grafana_alerts: GrafanaAlertSettings = GrafanaAlertSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
+    messages: MessageSettings = MessageSettings()
+    slack: SlackSettings = SlackSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    correlation: CorrelationSettings = CorrelationSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
+    onset: OnsetSettings = OnsetSettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    silences: SilenceSettings = SilenceSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    inquiry: PollingSettings = PollingSettings()
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
 
     @model_validator(mode="after")
     def _stay_at_home_without_tokens(self) -> Self:

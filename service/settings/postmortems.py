@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 
 LINK_FIELDS = ("incident", "from_ms", "to_ms", "from", "to")
 
@@ -32,7 +32,7 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^PM[0-9]{3}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\]{1,100}$")]
 
 
-class Postmortems(Section):
+class PostmortemSettings(SettingsSection):
     """Documents, one for each incident."""
 
     directory: Path = Field(Path("docs/incidents"), description="Where `mttx postmortem new` writes documents.")

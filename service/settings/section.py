@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """A group of keys. `whole`: it is documented, and set from the environment, as one value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,4 +24,4 @@ class Section(BaseModel):
 
 def is_section(annotation: object) -> bool:
     """Say whether a field holds a group of keys."""
-    return isinstance(annotation, type) and issubclass(annotation, Section)
+    return isinstance(annotation, type) and issubclass(annotation, SettingsSection)

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from service.settings import files
 from service.settings.errors import Problem, SettingsError, shown
-from service.settings.table import PREFIX, Row, keys_at, rows
+from service.settings.table import PREFIX, SettingRow, keys_at, rows
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 M = TypeVar("M", bound=BaseModel)
@@ -155,8 +155,8 @@ def _given(tree: Any, path: tuple[str, ...]) -> bool:
 
 
 def _from_environment(
-    table: list[Row], environ: Mapping[str, str], problems: list[Problem]
-) -> Iterator[tuple[Row, str, Any]]:
+    table: list[SettingRow], environ: Mapping[str, str], problems: list[Problem]
+) -> Iterator[tuple[SettingRow, str, Any]]:
     known = {row.env: row for row in table}
     files = {name: row for row in table if row.secret and (name := f"{row.env}_FILE") not in known}
     for name, text in sorted(environ.items()):
@@ -177,7 +177,7 @@ def _is_others(name: str, text: str) -> bool:
     return name in _OTHERS or bool(_SERVICE_LINK.fullmatch(name)) or bool(_SERVICE_ADDRESS.match(text))
 
 
-def _value(row: Row, name: str, text: str, *, from_file: bool) -> Any:
+def _value(row: SettingRow, name: str, text: str, *, from_file: bool) -> Any:
     if from_file:
         text = read_text(Path(text)).rstrip("\r\n")
     if not text.strip():

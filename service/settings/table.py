@@ -13,7 +13,7 @@ PREFIX = "MTTX_"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One key. `structured`: a list or a mapping, written as YAML in the environment."""
 
     path: tuple[str, ...]
@@ -33,7 +33,7 @@ class Row:
         return PREFIX + "_".join(self.path).replace("-", "_").upper()
 
 
-def rows(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Row]:
+def rows(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[SettingRow]:
     """Yield every key of a model, in its order."""
     for name, field in model.model_fields.items():
         path = (*above, field.alias or name)
@@ -43,7 +43,7 @@ def rows(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Row]:
         else:
             kinds = set(_kinds(field.annotation))
             structured = any(isinstance(kind, type) and issubclass(kind, _STRUCTURES) for kind in kinds)
-            yield Row(path, field.description or "", structured, type(None) in kinds, SecretStr in kinds)
+            yield SettingRow(path, field.description or "", structured, type(None) in kinds, SecretStr in kinds)
 
 
 _STRUCTURES = (BaseModel, list, tuple, Mapping)

@@ -12,7 +12,7 @@ from service.domain.policy import Milestone
 from service.evidence.source import SourceFailed
 from service.evidence.sources.changes import Changes
 from service.evidence.sources.timeline import Body, Story, Timeline
-from service.settings.grafana import Grafana as Keys
+from service.settings.grafana import GrafanaSettings as Keys
 from tests.evidence.builders import at, collected, subject
 from tests.evidence.test_boxes import KEY_ID, read
 from tests.grafana.loopback import KINDS, TOKEN, Grafana

@@ -6,7 +6,7 @@ import pytest
 
 from service.clients.grafana.configured import connection_to
 from service.settings import Settings, SettingsError, load
-from service.settings.grafana import Grafana
+from service.settings.grafana import GrafanaSettings
 
 SECRET = "glsa_very-secret"
 
@@ -25,8 +25,8 @@ def refused(text, **environ):
 
 def test_nothing_is_sent_anywhere_by_default():
     assert not Settings().grafana.is_annotated
-    assert Grafana(url="http://g").is_annotated
-    assert not Grafana(url="http://g", annotations=False).is_annotated
+    assert GrafanaSettings(url="http://g").is_annotated
+    assert not GrafanaSettings(url="http://g", annotations=False).is_annotated
 
 
 def test_it_takes_the_token_or_its_file_from_the_environment(tmp_path):
@@ -35,7 +35,7 @@ def test_it_takes_the_token_or_its_file_from_the_environment(tmp_path):
     by_file = load(None, {"MTTX_GRAFANA_TOKEN_FILE": str(tmp_path / "token")}).grafana
     assert by_name.read_token() == by_file.read_token() == SECRET
     assert by_file.token is None
-    assert Grafana().read_token() is None
+    assert GrafanaSettings().read_token() is None
 
 
 def test_it_refuses_two_tokens_and_tells_neither():
@@ -60,7 +60,7 @@ def test_it_says_what_is_wrong_in_a_list_of_dashboards():
 
 def test_it_trusts_whom_it_is_told_to():
     def verified(**keys):
-        return connection_to(Grafana(url="https://g", **keys))._access.verify
+        return connection_to(GrafanaSettings(url="https://g", **keys))._access.verify
 
     assert verified() is True
     assert verified(tls_ca_file="/etc/ca.pem") == "/etc/ca.pem"
@@ -69,4 +69,4 @@ def test_it_trusts_whom_it_is_told_to():
 
 def test_it_connects_to_nothing_without_an_address():
     with pytest.raises(ValueError, match="is not configured"):
-        connection_to(Grafana())
+        connection_to(GrafanaSettings())

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from service import __version__
 from service.clients.grafana.connection import Access, Connection, Credential
-from service.settings.grafana import Grafana
+from service.settings.grafana import GrafanaSettings
 
 
-def connection_to(grafana: Grafana, credential: Callable[[], Credential | None] | None = None) -> Connection:
+def connection_to(grafana: GrafanaSettings, credential: Callable[[], Credential | None] | None = None) -> Connection:
     """Return a connection to the Grafana that is configured, with its token where no other credential is given.
 
     Nothing is asked yet. Raises ValueError without an URL.

@@ -15,7 +15,7 @@ from service.app import policy_of
 from service.history.demo.playing import play
 from service.history.demo.quarter import SPAN, quarter
 from service.settings import Settings
-from service.settings.model import Log
+from service.settings.model import LogSettings
 from service.store import Store, StoreRefused
 
 USUAL_PORT = 9877
@@ -45,7 +45,7 @@ def demo(seed: int, port: int | None, keep: Path | None, folder: Path | None, no
         settings = Settings(
             listen=f"127.0.0.1:{_free_port() if port is None else port}",
             database_url=f"sqlite:///{home / 'demo.db'}",
-            log=Log(level="warning"),
+            log=LogSettings(level="warning"),
         )
         now = datetime.now(UTC)
         _make(settings, now, seed)

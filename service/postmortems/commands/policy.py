@@ -71,7 +71,7 @@ def _differences(policy: ServicePolicy, loaded: Loaded[Settings]) -> Iterator[st
         origin = sections["display_timezone"]
         yield f"display_timezone is {settings.display_timezone.key} in {origin}, {policy.zone.key} in the service"
     if "targets" in sections:
-        local: Limits = {(p.indicator, p.severity, p.statistic): p.limit for p in settings.targets.promises()}
+        local: Limits = {(p.indicator, p.severity, p.statistic): p.limit for p in settings.targets.each()}
         measured = {key: limit for key, limit in policy.limits.items() if key[0] not in ("draft", "finalize")}
         for key in sorted({*local, *measured}, key=str):
             if local.get(key) != measured.get(key):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from service.settings.durations import PositiveDuration
 from service.settings.placeholders import checked_query
-from service.settings.section import Section
+from service.settings.section import SettingsSection
 
 
 def _address(written: str) -> str:
@@ -23,7 +23,7 @@ def _address(written: str) -> str:
 ApiUrl = Annotated[str, AfterValidator(_address)]
 
 
-class Prometheus(Section):
+class PrometheusSettings(SettingsSection):
     """The Prometheus whose rules fire the alerts; read only."""
 
     url: ApiUrl | None = Field(None, description="Prometheus' address, with its prefix. Without it nothing is asked.")
@@ -34,7 +34,7 @@ class Prometheus(Section):
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="How long one request may take.")
 
 
-class Onset(Section):
+class OnsetSettings(SettingsSection):
     """When the impact began, by Prometheus: since when the alert was pending, unless a query says it better."""
 
     query: Annotated[str, AfterValidator(checked_query)] | None = Field(
@@ -47,7 +47,7 @@ class Onset(Section):
     )
 
 
-class Alertmanager(Section):
+class AlertmanagerSettings(SettingsSection):
     """The Alertmanagers that notify us; read only."""
 
     urls: tuple[ApiUrl, ...] = Field(
@@ -60,7 +60,7 @@ class Alertmanager(Section):
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="How long one request may take.")
 
 
-class Silences(Section):
+class SilenceSettings(SettingsSection):
     """Silences as acknowledgements."""
 
     acknowledge: bool = Field(
@@ -74,7 +74,7 @@ class Silences(Section):
     )
 
 
-class Reconcile(Section):
+class ReconcileSettings(SettingsSection):
     """What Alertmanager never told, read from Prometheus."""
 
     gaps: bool = Field(
@@ -88,7 +88,7 @@ class Reconcile(Section):
     lookback: PositiveDuration = Field(timedelta(days=1), description="The longest gap that is read.")
 
 
-class Inquiry(Section):
+class PollingSettings(SettingsSection):
     """The background thread that asks."""
 
     interval: PositiveDuration = Field(timedelta(seconds=15), description="How often it looks for what to ask.")
