@@ -46,7 +46,7 @@ def test_it_shows_the_reminders_that_are_set_with_their_times(run, house):
     levels = [one["what"] for one in shown["messages"]]
     assert levels == ["as it stands", "update-due", "draft-soon", "draft-overdue", "final-soon", "final-overdue"]
     assert shown["messages"][1]["at"].startswith(f"{now:%Y-%m-}")
-    assert "更新の時間" in shown["messages"][1]["text"]
+    assert "状況更新の期限" in shown["messages"][1]["text"]
 
 
 def test_it_shows_the_end_as_a_program_gets_it(run, house):

@@ -7,11 +7,12 @@ depends on the time of rendering, so that the same state always gives the same t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.actions import Action
-from service.domain.durations import duration
+from service.domain.durations import parts
 from service.domain.policy import Severity, Stage
 from service.domain.reminders import Reminder
 from service.render.filling import compiled, filled
@@ -159,6 +160,10 @@ def _filters(zone: ZoneInfo, dialect: Dialect) -> dict[str, Callable[..., Any]]:
         text = both(instant, zone)
         day = known.astimezone(instant.tzinfo).date() if isinstance(known, datetime) else known
         return text.split(" ", 1)[1] if day == instant.date() else text
+
+    def duration(length: timedelta, units: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Write a duration such as 2h5m, or with the template's own words for the units `d`, `h`, `m` and `s`."""
+        return "".join(f"{number}{units.get(unit, unit)}" for number, unit in parts(length))
 
     def link(name: str, url: str | None) -> str:
         return Ready(dialect.link(name, url)) if url else name

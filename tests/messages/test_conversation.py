@@ -43,8 +43,8 @@ def test_it_says_what_the_standard_says_in_its_first_report(any_site):
     assert lines[0] == "[SEV-2] Incident detected — Checkout fails"
     assert lines[1] == "Window: 2026-03-02 09:00 UTC / 18:00 JST – now"
     assert lines[2] == "Actions: none yet"
-    assert lines[3] == "Commander: not assigned yet  Updates every 30m"
-    assert lines[4] == "Postmortem: draft within 24h, by 2026-03-03 09:00 UTC / 18:00 JST"
+    assert lines[3] == "Commander: not assigned  Updates every 30m"
+    assert lines[4] == "Postmortem: draft due within 24h, by 2026-03-03 09:00 UTC / 18:00 JST"
     assert "https://mttx.example.com/incidents/INC-1" in lines[-1]
 
 
@@ -127,7 +127,7 @@ def test_it_tells_of_an_end_and_of_what_goes_on_again(site):
     site.deliver(10)
     [(_, answers)] = site.slack.channel()
     assert [text.splitlines()[0] for text in answers] == [
-        "[SEV-2] Going on again — CheckoutErrors",
+        "[SEV-2] Reopened — CheckoutErrors",
         "[RESOLVED] CheckoutErrors (SEV-2)",
     ]
 
@@ -172,7 +172,7 @@ def test_it_speaks_again_of_a_dismissed_incident_that_was_reopened(site):
     site.deliver(9)
     [(first, answers)] = site.slack.channel()
     assert first.startswith("[SEV-2] Incident detected")
-    assert answers[-1].startswith("[SEV-2] Going on again — Checkout fails")
+    assert answers[-1].startswith("[SEV-2] Reopened — Checkout fails")
 
 
 def test_it_says_where_a_merged_incident_goes_on(site):
@@ -184,7 +184,7 @@ def test_it_says_where_a_merged_incident_goes_on(site):
     site.deliver(6)
     (_, of_kept), (first, of_merged) = site.slack.channel()
     assert first.startswith("[SEV-2] Merged into INC-1 — ")
-    assert [text.splitlines()[1] for text in of_merged] == ["It is part of INC-1 and goes on there."]
+    assert [text.splitlines()[1] for text in of_merged] == ["Merged into INC-1; updates continue there."]
     assert "one and the same" in of_kept[-1]
 
 
@@ -246,7 +246,7 @@ def test_it_cuts_what_is_too_long_and_lists_the_latest(site):
     [(first, [update])] = site.slack.channel()
     assert len(first.splitlines()[0]) < 250
     assert len(update) < 15_000
-    assert "(10 earlier ones are on the incident's page)" in update
+    assert "(10 earlier events" in update
     assert "29 yyy" in update
 
 

@@ -36,22 +36,22 @@ def test_it_lists_what_the_meeting_is_about_an_hour_before(site):
     [text] = lists(site)
     assert text.splitlines() == [
         "[WEEKLY REVIEW] 2026-03-09 01:00 UTC / 10:00 JST",
-        "Incidents of the week:",
+        "Incidents this week:",
         "• <https://mttx.example.com/incidents/INC-2|INC-2> SEV-2 Payments &lt;b&gt;slow&lt;/b&gt;",
         "• <https://mttx.example.com/incidents/INC-1|INC-1> SEV-3 Checkout fails",
         "Still open:",
         "• <https://mttx.example.com/incidents/INC-2|INC-2> SEV-2 Payments &lt;b&gt;slow&lt;/b&gt;",
-        "Postmortems owed:",
-        "• <https://mttx.example.com/incidents/INC-2|INC-2> SEV-2 Payments &lt;b&gt;slow&lt;/b&gt;: draft by "
+        "Outstanding postmortems:",
+        "• <https://mttx.example.com/incidents/INC-2|INC-2> SEV-2 Payments &lt;b&gt;slow&lt;/b&gt;: draft due by "
         "2026-03-03 09:09 UTC / 18:09 JST",
-        "• <https://mttx.example.com/incidents/INC-1|INC-1> SEV-3 Checkout fails: draft by "
+        "• <https://mttx.example.com/incidents/INC-1|INC-1> SEV-3 Checkout fails: draft due by "
         "2026-03-04 09:00 UTC / 18:00 JST",
-        "• <https://mttx.example.com/incidents/INC-2|INC-2> SEV-2 Payments &lt;b&gt;slow&lt;/b&gt;: final version by "
-        "2026-03-05 09:09 UTC / 18:09 JST",
-        "• <https://mttx.example.com/incidents/INC-1|INC-1> SEV-3 Checkout fails: final version by "
+        "• <https://mttx.example.com/incidents/INC-2|INC-2> SEV-2 Payments &lt;b&gt;slow&lt;/b&gt;: final version "
+        "due by 2026-03-05 09:09 UTC / 18:09 JST",
+        "• <https://mttx.example.com/incidents/INC-1|INC-1> SEV-3 Checkout fails: final version due by "
         "2026-03-07 09:00 UTC / 18:00 JST",
-        "Actions owed:",
-        "• <https://mttx.example.com/incidents/INC-1|INC-1> A-01 Alert on slippage: Obs, by "
+        "Outstanding actions:",
+        "• <https://mttx.example.com/incidents/INC-1|INC-1> A-01 Alert on slippage: Obs, due by "
         "2026-03-02 10:00 UTC / 19:00 JST",
     ]
 
@@ -62,7 +62,7 @@ def test_it_says_how_to_record_what_owes_only_the_review(site):
     dispatcher = site.start()
     site.deliver(minutes(MEETING - timedelta(minutes=59)), dispatcher)
     [text] = lists(site)
-    assert f"Once discussed: mttx incident review INC-{number}" in text.splitlines()
+    assert f"mttx incident review INC-{number}\n" in f"{text}\n"
 
 
 def test_it_lists_them_once_a_week_whatever_restarts_between(open_site):

@@ -166,8 +166,14 @@ def test_it_says_when_the_next_word_is_owed():
 
 def test_it_owes_a_near_miss_to_the_weekly_review():
     text = voice().say("report", state_of(talk(severity=Severity.SEV_4), RULES, None))
-    assert "Postmortem: final version at the weekly review, by 2026-03-09 01:00 UTC / 10:00 JST" in text
+    assert "Postmortem: final version due at the weekly review, by 2026-03-09 01:00 UTC / 10:00 JST" in text
     assert "Updates every" not in text
+
+
+def test_it_writes_durations_in_the_language_of_the_message():
+    text = voice("ja").say("report", state_of(talk(), RULES, None))
+    assert "24時間以内" in text
+    assert "24h" in voice("en").say("report", state_of(talk(), RULES, None))
 
 
 def test_a_team_brings_its_own_words():
