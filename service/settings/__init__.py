@@ -1,4 +1,4 @@
-"""The whole configuration: `mttx.yml`, then `MTTX_*` over it, all of it checked before anything starts."""
+"""The whole configuration: `mttx.yml`, overridden by `MTTX_*`, validated as a whole before anything starts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,8 +25,8 @@ __all__ = [
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read the configuration file and the environment. Raises SettingsError with everything that is wrong.
+    """Read the configuration file and the environment. Raises SettingsError with every problem.
 
-    `path` None: the file that MTTX_CONFIG names, else `mttx.yml` in the working directory where there is one.
+    `path` None: the file named by MTTX_CONFIG, else `mttx.yml` in the working directory, if it exists.
     """
     return read(Settings, path, environ).settings

@@ -1,4 +1,4 @@
-"""Durations as Prometheus writes them: `15m`, `1h30m`, `5d`. Only the text; what a duration is for, its key says."""
+"""Durations as Prometheus writes them: `15m`, `1h30m`, `5d`. Parsing and formatting only."""
 
 import re
 from datetime import timedelta
@@ -16,21 +16,21 @@ _UNITS = {
     "ms": timedelta(milliseconds=1),
 }
 # Prometheus' own grammar (common/model/time.go): each unit once, the largest first.
-_WRITTEN = re.compile("".join(f"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
+_PATTERN = re.compile("".join(f"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
 _ISO = TypeAdapter(timedelta)
 _SHAPE = "should be a duration such as 30s, 15m, 1h30m or 5d"
-LONGEST = timedelta(days=36_500)  # what is added to any time of ours stays a time
+LONGEST = timedelta(days=36_500)  # added to any time of ours it is still a valid time
 
 
-def parse_duration(written: object) -> timedelta:
-    """Read `1h30m` or ISO 8601's `PT1H30M`. Raises ValueError, also for a bare number: it would not say its unit."""
-    if isinstance(written, timedelta):
-        return written
-    if isinstance(written, (int, float)) and not isinstance(written, bool):
+def parse_duration(value: object) -> timedelta:
+    """Read `1h30m` or ISO 8601's `PT1H30M`. Raises ValueError, also for a number without a unit."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         raise ValueError(f"{_SHAPE}, with its unit")
-    if not isinstance(written, str):
+    if not isinstance(value, str):
         raise ValueError(_SHAPE)
-    text = written.strip()
+    text = value.strip()
     try:
         return _ISO.validate_python(text) if text.startswith("P") else _prometheus(text)
     except (ValidationError, OverflowError) as error:
@@ -38,44 +38,44 @@ def parse_duration(written: object) -> timedelta:
 
 
 def _prometheus(text: str) -> timedelta:
-    found = _WRITTEN.fullmatch(text)
-    if not text or found is None:
+    match = _PATTERN.fullmatch(text)
+    if not text or match is None:
         raise ValueError(f"{_SHAPE}, with its unit" if text.isdecimal() else _SHAPE)
-    return sum((int(count) * _UNITS[unit] for unit, count in found.groupdict().items() if count), timedelta(0))
+    return sum((int(count) * _UNITS[unit] for unit, count in match.groupdict().items() if count), timedelta(0))
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration as the standard does: in hours up to `72h`, beyond that in days; never in weeks or years."""
-    return _written(duration, ("d", "h", "m", "s", "ms") if duration > timedelta(hours=72) else ("h", "m", "s", "ms"))
+    """Format a duration as the standard does: in hours up to `72h`, in days beyond; never in weeks or years."""
+    return _formatted(duration, ("d", "h", "m", "s", "ms") if duration > timedelta(hours=72) else ("h", "m", "s", "ms"))
 
 
 def format_window(duration: timedelta) -> str:
-    """Write a duration days first: `1d`, `7d`, `90d`."""
-    return _written(duration, ("d", "h", "m", "s", "ms"))
+    """Format a duration in days first: `1d`, `7d`, `90d`."""
+    return _formatted(duration, ("d", "h", "m", "s", "ms"))
 
 
-def _written(duration: timedelta, units: tuple[str, ...]) -> str:
-    rest, written = duration, ""
+def _formatted(duration: timedelta, units: tuple[str, ...]) -> str:
+    rest, text = duration, ""
     for unit in units:
         count, rest = divmod(rest, _UNITS[unit])
-        written += f"{count}{unit}" if count else ""
-    return written or "0s"
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
 
 
-def _some(duration: timedelta) -> timedelta:
+def _positive(duration: timedelta) -> timedelta:
     if duration <= timedelta(0):
-        raise ValueError("should be longer than nothing")
+        raise ValueError("should be longer than 0s")
     return duration
 
 
 def _bounded(duration: timedelta) -> timedelta:
     if not timedelta(0) <= duration <= LONGEST:
-        raise ValueError("should not be negative, and not longer than a hundred years")
+        raise ValueError("should not be negative or longer than 100 years")
     return duration
 
 
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), AfterValidator(_bounded), PlainSerializer(format_duration)
 ]
-PositiveDuration = Annotated[Duration, AfterValidator(_some)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Window = Annotated[PositiveDuration, PlainSerializer(format_window)]

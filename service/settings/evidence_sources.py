@@ -1,4 +1,4 @@
-"""The keys of where evidence comes from: logs, traces, audit records, configuration, changes. Nothing is read here."""
+"""The sources in the `evidence` section: logs, traces, audit records, configuration, changes. Reads no file."""
 
 import re
 from collections.abc import Mapping
@@ -19,22 +19,20 @@ PLACEHOLDERS = ("date", "order_id", "env")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-def _pattern(written: str) -> str:
-    parts = PurePosixPath(written).parts
-    if not written.startswith("/") or ".." in parts or "\0" in written:
+def _pattern(pattern: str) -> str:
+    parts = PurePosixPath(pattern).parts
+    if not pattern.startswith("/") or ".." in parts or "\0" in pattern:
         raise ValueError("should be an absolute path without .. in it, such as /var/log/app/*.jsonl")
-    unknown = [name for name in _PLACEHOLDER.findall(written) if name not in PLACEHOLDERS]
+    unknown = [name for name in _PLACEHOLDER.findall(pattern) if name not in PLACEHOLDERS]
     if unknown:
-        raise ValueError(
-            f"has {{{unknown[0]}}}, which nothing stands for; there are {{date}}, {{order_id}} and {{env}}"
-        )
+        raise ValueError(f"has the unknown placeholder {{{unknown[0]}}}; known are {{date}}, {{order_id}} and {{env}}")
     if _is_open(parts[1:2]):
-        raise ValueError("should begin with a folder that is named, such as /var/log/app/*.jsonl")
-    return written
+        raise ValueError("should begin with a folder without wildcards, such as /var/log/app/*.jsonl")
+    return pattern
 
 
 def _is_open(parts: tuple[str, ...]) -> bool:
-    """Say whether a part of a path can be anything; a pattern that begins so reads the whole disk."""
+    """Return whether the first part of a path can be anything; such a pattern would search the whole disk."""
     return not parts or any(sign in parts[0] for sign in "*?[{")
 
 
@@ -46,7 +44,7 @@ def _folder(path: Path) -> Path:
 
 def _file_name(name: str) -> str:
     if not re.fullmatch(r"[\w.()%+-][\w .()%+-]{0,79}", name):
-        raise ValueError("should be a name for files: up to 80 letters, digits, spaces and any of . ( ) % + - _")
+        raise ValueError("should be usable as a file name: up to 80 letters, digits, spaces and any of . ( ) % + - _")
     return name
 
 
@@ -54,27 +52,27 @@ FilePattern = Annotated[str, AfterValidator(_pattern)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 QueryName = Annotated[str, AfterValidator(_file_name)]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(checked_query)]
-Said = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")]
-_CA = "PEM file of the authority that signed its certificate; null: the usual ones."
-_ROOTS = "Folders that files may lie in once links are followed; none: where each pattern begins, up to its first *."
+_CA = "PEM file of the CA that signed its certificate; null: the default CAs."
+_ROOTS = "Folders that may contain the files once links are resolved; empty: each pattern's path up to its first *."
 
 
 class EvidenceLoki(SettingsSection):
     """A Loki; read only."""
 
-    url: ApiUrl | None = Field(None, description="Loki's address, with its prefix. Without it nothing is asked.")
-    token: SecretStr | None = Field(None, description="Bearer token for Loki's API.")
-    org_id: Tenant | None = Field(None, description="The tenant, sent as X-Scope-OrgID; null: none.")
+    url: ApiUrl | None = Field(None, description="Loki URL, including any path prefix. Without it Loki is not queried.")
+    token: SecretStr | None = Field(None, description="Bearer token for the API of Loki.")
+    org_id: Tenant | None = Field(None, description="Tenant, sent as X-Scope-OrgID; null: none.")
     ca_file: Path | None = Field(None, description=_CA)
-    timeout: PositiveDuration = Field(timedelta(seconds=30), description="How long one request may take.")
+    timeout: PositiveDuration = Field(timedelta(seconds=30), description="Timeout of one request.")
     queries: Mapping[QueryName, Query] = Field(
         {},
-        description="LogQL queries for log lines, by the name that their files get; {{ $labels.NAME }} stands for a "
+        description="LogQL queries for log lines, each under the name of its file; `{{ $labels.NAME }}` stands for a "
         "label of the incident, within double quotes.",
     )
     page: Annotated[int, Field(ge=2, le=100_000)] = Field(
-        5000, description="Lines that are asked for at once; Loki's max_entries_limit_per_query bounds it."
+        5000, description="Number of lines per request; Loki's max_entries_limit_per_query is the upper limit."
     )
 
 
@@ -83,19 +81,19 @@ class EvidenceLogs(SettingsSection):
 
     files: tuple[FilePattern, ...] = Field(
         (),
-        description="Patterns of log files, such as /var/log/app/*.jsonl: JSON lines, logfmt, or text with the time at "
-        "the beginning (syslog, nginx, log4j); .gz is read too.",
+        description="Patterns of log files, such as `/var/log/app/*.jsonl`: JSON lines, logfmt, or text that begins "
+        "with the time (syslog, nginx, log4j); .gz files are read too.",
     )
     roots: tuple[Folder, ...] = Field((), description=_ROOTS)
-    time_fields: tuple[Said, ...] = Field(
+    time_fields: tuple[ShortText, ...] = Field(
         TIME_FIELDS,
-        description="Fields that may hold a line's time, the first that does counts: RFC 3339, or seconds, ms, µs or "
-        "ns since 1970. a.b is b inside a.",
+        description="Fields that may hold the time of a line; the first one present counts: RFC 3339, or seconds, ms, "
+        "µs or ns since 1970. a.b is b inside a.",
     )
-    time_zone: Zone = Field("UTC", validate_default=True, description="IANA time zone of times that do not say theirs.")
+    time_zone: Zone = Field("UTC", validate_default=True, description="IANA time zone of times that do not name one.")
     untimed: Literal["neighbours", "drop"] = Field(
         "neighbours",
-        description="Lines without a time, such as stack traces: kept where the line with a time before them is "
+        description="Lines without a time, such as stack traces: kept with the last line before them that has a time "
         "(neighbours), or dropped (drop).",
     )
     loki: EvidenceLoki = EvidenceLoki()
@@ -111,14 +109,16 @@ class EvidenceLogs(SettingsSection):
 class EvidenceTempo(SettingsSection):
     """A Tempo; read only."""
 
-    url: ApiUrl | None = Field(None, description="Tempo's address, with its prefix. Without it nothing is asked.")
-    token: SecretStr | None = Field(None, description="Bearer token for Tempo's API.")
-    org_id: Tenant | None = Field(None, description="The tenant, sent as X-Scope-OrgID; null: none.")
+    url: ApiUrl | None = Field(
+        None, description="Tempo URL, including any path prefix. Without it Tempo is not queried."
+    )
+    token: SecretStr | None = Field(None, description="Bearer token for the API of Tempo.")
+    org_id: Tenant | None = Field(None, description="Tenant, sent as X-Scope-OrgID; null: none.")
     ca_file: Path | None = Field(None, description=_CA)
-    timeout: PositiveDuration = Field(timedelta(seconds=30), description="How long one request may take.")
+    timeout: PositiveDuration = Field(timedelta(seconds=30), description="Timeout of one request.")
     query: Query = Field(
         "{ status = error }",
-        description="TraceQL query for the traces of the window; {{ $labels.NAME }} stands for a label of the "
+        description="TraceQL query for the traces of the window; `{{ $labels.NAME }}` stands for a label of the "
         "incident, within double quotes.",
     )
 
@@ -126,58 +126,62 @@ class EvidenceTempo(SettingsSection):
 class EvidenceJaeger(SettingsSection):
     """A Jaeger; read only."""
 
-    url: ApiUrl | None = Field(None, description="Jaeger's address, with its prefix. Without it nothing is asked.")
-    token: SecretStr | None = Field(None, description="Bearer token for Jaeger's API.")
+    url: ApiUrl | None = Field(
+        None, description="Jaeger URL, including any path prefix. Without it Jaeger is not queried."
+    )
+    token: SecretStr | None = Field(None, description="Bearer token for the API of Jaeger.")
     ca_file: Path | None = Field(None, description=_CA)
-    timeout: PositiveDuration = Field(timedelta(seconds=30), description="How long one request may take.")
-    services: tuple[Said, ...] = Field((), description="Services whose traces of the window are looked for.")
+    timeout: PositiveDuration = Field(timedelta(seconds=30), description="Timeout of one request.")
+    services: tuple[ShortText, ...] = Field((), description="Services whose traces of the window are collected.")
 
 
 class EvidenceTraces(SettingsSection):
-    """Traces of the window, and of the correlation ids that logs tell."""
+    """Traces of the window, and of the correlation ids in the logs."""
 
     limit: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        100, description="Traces that one search may give, and of one window at most."
+        100, description="Maximum number of traces from one search, and for one window."
     )
     correlation_attribute: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")] = Field(
-        "correlation_id", description="The attribute of spans, or tag, that holds the correlation id of logs."
+        "correlation_id", description="Span attribute, or tag, that holds the correlation id of the logs."
     )
     tempo: EvidenceTempo = EvidenceTempo()
     jaeger: EvidenceJaeger = EvidenceJaeger()
 
 
 class EvidenceAudit(SettingsSection):
-    """Audit records, kept as they are."""
+    """Audit records, kept unchanged."""
 
     files: tuple[FilePattern, ...] = Field(
         (),
-        description="Patterns of audit records, such as /data/audit/{date}/{order_id}.json: {date} is each day of the "
-        "window, in UTC and in `display_timezone`; {order_id} each that the logs tell.",
+        description="Patterns of audit records, such as `/data/audit/{date}/{order_id}.json`: `{date}` is each day of "
+        "the window, in UTC and in `display_timezone`; `{order_id}` is each order id in the logs.",
     )
     roots: tuple[Folder, ...] = Field((), description=_ROOTS)
     verbatim: bool = Field(
         True,
-        description="Keep them byte for byte, which --allow-verbatim has to allow; false: redacted as the rest.",
+        description="Keep audit records byte for byte, which also requires --allow-verbatim; false: redact them like "
+        "everything else.",
     )
 
 
 class EvidenceConfiguration(SettingsSection):
-    """Configuration files, and what they were when the incident began."""
+    """Configuration files, and their content when the incident started."""
 
     files: tuple[FilePattern, ...] = Field(
         (),
-        description="Patterns of files, such as /srv/app/config/{env}.yml; {env} is the incident's label of that name.",
+        description="Patterns of configuration files, such as `/srv/app/config/{env}.yml`; `{env}` is the incident's "
+        "label of that name.",
     )
     roots: tuple[Folder, ...] = Field((), description=_ROOTS)
 
 
 class EvidenceChanges(SettingsSection):
-    """What was changed before and during the incident."""
+    """Changes before and during the incident."""
 
-    repositories: tuple[Folder, ...] = Field((), description="Git repositories whose history is told.")
+    repositories: tuple[Folder, ...] = Field((), description="Git repositories whose history is collected.")
     lookback: PositiveDuration = Field(
-        timedelta(days=3), description="How long before the incident changes are looked for."
+        timedelta(days=3), description="How long before the incident changes are searched for."
     )
-    annotation_tags: tuple[Said, ...] = Field(
-        ("deploy",), description="Tags of Grafana's annotations that mark changes; each of them is looked for."
+    annotation_tags: tuple[ShortText, ...] = Field(
+        ("deploy",), description="Tags of Grafana annotations that mark changes; each of them is searched for."
     )

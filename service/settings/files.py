@@ -1,21 +1,21 @@
-"""Reading files that somebody names: no more than a bound, whatever is behind the name (a pipe, /dev/zero)."""
+"""Reading files named by users, up to a maximum size whatever the name refers to (a pipe, /dev/zero)."""
 
 import errno
 from pathlib import Path
 from typing import BinaryIO
 
 MOST_TEXT = 8 * 1024 * 1024
-"""What a configuration, a secret, a template or a document may have."""
+"""The maximum size of a configuration, a secret, a template or a document."""
 
 
 def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
-    """Return the bytes of a file. Raises OSError where there are more than `most`, too."""
+    """Return the bytes of a file. Raises OSError, also if there are more than `most`."""
     with path.open("rb") as file:
         return read_all(file, str(path), most)
 
 
 def read_all(file: BinaryIO, name: str, most: int) -> bytes:
-    """Return what is left of an open file. Raises OSError as `read_bytes`."""
+    """Return the rest of an open file. Raises OSError like `read_bytes`."""
     content = file.read(most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most // 1024**2} MB", name)

@@ -29,8 +29,10 @@ STATISTICS = ("mean", "p50", "p95", "max")
 class StageDeadlines(SettingsSection):
     """When the postmortem of one severity is due; null: never."""
 
-    draft: Due | None = Field(None, description="Until when the draft is owed after the incident began.")
-    final: Due | None = Field(None, description="Until when the final postmortem is owed after the incident began.")
+    draft: Due | None = Field(None, description="When the draft is due, counted from the start of the incident.")
+    final: Due | None = Field(
+        None, description="When the final postmortem is due, counted from the start of the incident."
+    )
 
 
 class DeadlineSettings(SettingsSection):
@@ -75,9 +77,9 @@ def _stages(value: object, default: dict[str, str | None]) -> object:
 class WeeklyReviewSettings(SettingsSection):
     """The meeting at which incidents with the deadline `weekly_review` are due."""
 
-    weekday: Weekday = Field("monday", description="The day of the weekly review.")
-    time: Clock = Field(time(10, 0), description="The time of the weekly review, on the clocks of its zone.")
-    timezone: Zone | None = Field(None, description="The zone of the weekly review; null: `display_timezone`.")
+    weekday: Weekday = Field("monday", description="Day of the weekly review.")
+    time: Clock = Field(time(10, 0), description="Time of day of the weekly review, in its time zone.")
+    timezone: Zone | None = Field(None, description="Time zone of the weekly review; null: `display_timezone`.")
 
 
 class StatisticTarget(SettingsSection):

@@ -1,4 +1,4 @@
-"""The keys of Grafana: where it is, how to get in, and what is shown there."""
+"""The `grafana` section: its address, the credentials, and what is shown there."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,13 +15,11 @@ from service.settings.section import SettingsSection
 from service.settings.values import Severity
 
 
-def _grafana(written: str) -> str:
-    parts = urlsplit(written)
+def _grafana(url: str) -> str:
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError(
-            "should be Grafana's address, such as https://grafana.example.com or https://example.com/grafana"
-        )
-    return written.rstrip("/")
+        raise ValueError("should be Grafana's URL, such as https://grafana.example.com or https://example.com/grafana")
+    return url.rstrip("/")
 
 
 GrafanaUrl = Annotated[str, AfterValidator(_grafana)]
@@ -30,7 +28,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class AnnotatedDashboard(SettingsSection):
-    """A dashboard on which incidents are shown besides; no severities mean all, and every label must match."""
+    """A further dashboard on which incidents are annotated; no severities means all, and every label must match."""
 
     uid: Uid
     severities: tuple[Severity, ...] = ()
@@ -38,47 +36,49 @@ class AnnotatedDashboard(SettingsSection):
 
 
 class GrafanaSettings(SettingsSection):
-    """Incidents as annotations in Grafana, and the dashboards that come with the program."""
+    """Incidents as annotations in Grafana, and the bundled dashboards."""
 
     url: GrafanaUrl | None = Field(
-        None, description="Grafana's address, with its sub-path where it has one. Without it nothing is sent there."
+        None, description="Grafana's URL, including any sub-path. Without it nothing is sent to Grafana."
     )
     token: SecretStr | None = Field(None, description="Token of a service account with the role Editor.")
     token_file: Path | None = Field(
         None,
-        description="File that holds the token instead; it is read again before each request, so it can be renewed.",
+        description="File that holds the token instead; it is read before each request, so the token can be rotated.",
     )
     org_id: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="The organisation's id, where the token belongs to more than one; null: the token's own."
+        None, description="Id of the organisation, if the token belongs to several; null: the token's own."
     )
-    tls_verify: bool = Field(True, description="Check Grafana's certificate.")
+    tls_verify: bool = Field(True, description="Verify Grafana's certificate.")
     tls_ca_file: Path | None = Field(
-        None, description="PEM file of the authority that signed Grafana's certificate; null: the usual ones."
+        None, description="PEM file of the CA that signed Grafana's certificate; null: the default CAs."
     )
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="How long one request to Grafana may take.")
+    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request to Grafana.")
     annotations: bool = Field(True, description="Show incidents as annotations; false: only `mttx grafana provision`.")
     dashboards: tuple[AnnotatedDashboard, ...] = Field(
         (),
-        description="Dashboards on which incidents are annotated besides: a list of uid, severities (none: all) and "
+        description="Further dashboards on which incidents are annotated: a list of uid, severities (empty: all) and "
         "labels that the incident must have.",
     )
-    folder: Name = Field("Incident response", description="The folder that `mttx grafana provision` makes.")
-    folder_uid: Uid = Field("mttx", description="The uid of that folder; one that is there already is used as it is.")
+    folder: Name = Field("Incident response", description="Folder that `mttx grafana provision` creates.")
+    folder_uid: Uid = Field(
+        "mttx", description="UID of that folder; an existing folder with this UID is used as it is."
+    )
 
     @property
     def is_annotated(self) -> bool:
-        """Say whether incidents are shown in Grafana."""
+        """Whether incidents are annotated in Grafana."""
         return self.url is not None and self.annotations
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:
         if self.token is not None and self.token_file is not None:
             context = {"key": "grafana.token_file", "value": str(self.token_file)}
-            raise PydanticCustomError("mttx_key", "is set beside grafana.token; set one of them", context)
+            raise PydanticCustomError("mttx_key", "is set together with grafana.token; set only one of them", context)
         return self
 
     def read_token(self) -> str | None:
-        """Return the token, None where there is none. Raises OSError where its file cannot be read."""
+        """Return the token, None if none is configured. Raises OSError if its file cannot be read."""
         if self.token_file is not None:
             return read_text(self.token_file).strip()
         return self.token.get_secret_value().strip() if self.token is not None else None

@@ -1,4 +1,4 @@
-"""The keys of what sends us events beside Alertmanager: how it signs, and how it is read."""
+"""The sections of the event sources besides Alertmanager: their signatures and how their events are interpreted."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,47 +13,56 @@ from service.settings.values import SHORTEST, LabelName, Severity
 PRIORITY_MAP: dict[str, Severity] = {"p1": "SEV-1", "p2": "SEV-2", "p3": "SEV-3", "p4": "SEV-4", "p5": "SEV-4"}
 
 
-def _several(written: SecretStr) -> SecretStr:
-    if not secrets_of(written) or not all(secrets_of(written)):
-        raise ValueError("should be one secret, or several with commas between")
-    if any(len(secret) < SHORTEST for secret in secrets_of(written)):
-        raise ValueError(f"should have at least {SHORTEST} characters in each secret, as `openssl rand -hex 32` prints")
-    return written
+def _several(text: SecretStr) -> SecretStr:
+    secrets = secrets_of(text)
+    if not secrets or not all(secrets):
+        raise ValueError("should be one secret, or several separated by commas")
+    if any(len(secret) < SHORTEST for secret in secrets):
+        raise ValueError(
+            f"should have at least {SHORTEST} characters per secret, such as `openssl rand -hex 32` prints"
+        )
+    return text
 
 
-def secrets_of(written: SecretStr | None) -> tuple[bytes, ...]:
-    """Return the secrets of a text that has commas between them."""
-    text = written.get_secret_value() if written is not None else ""
-    return tuple(one.strip().encode() for one in text.split(",")) if text else ()
+def secrets_of(text: SecretStr | None) -> tuple[bytes, ...]:
+    """Return the secrets in a comma-separated text."""
+    secrets = text.get_secret_value() if text is not None else ""
+    return tuple(secret.strip().encode() for secret in secrets.split(",")) if secrets else ()
 
 
 Secrets = Annotated[SecretStr, AfterValidator(_several)]
 Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
-Pseudo = Literal["ignore", "incident"]
+PseudoAlert = Literal["ignore", "incident"]
 
 
 class GrafanaAlertSettings(SettingsSection):
     """The webhook of Grafana-managed alerts."""
 
     secrets: Secrets | None = Field(
-        None, description="HMAC secrets of Grafana's contact point, with commas between. Then no token is needed there."
+        None, description="HMAC secrets of Grafana's contact point, separated by commas. With them no token is needed."
     )
-    signature_header: Header = Field("X-Grafana-Alerting-Signature", description="The header with the signature.")
+    signature_header: Header = Field("X-Grafana-Alerting-Signature", description="Header that carries the signature.")
     timestamp_header: Header | None = Field(
-        None, description="The header with the signed time, as the contact point has it; null: the time is not signed."
+        None,
+        description="Header that carries the signed time, as configured in the contact point; null: the time is not "
+        "signed.",
     )
     replay_window: PositiveDuration = Field(
-        timedelta(minutes=5), description="How old a request with a signed time may be."
+        timedelta(minutes=5), description="Maximum age of a request with a signed time."
     )
-    no_data: Pseudo = Field("ignore", description="What a rule without data (DatasourceNoData) is: ignore or incident.")
-    error: Pseudo = Field("ignore", description="What a rule with an error (DatasourceError) is: ignore or incident.")
+    no_data: PseudoAlert = Field(
+        "ignore", description="What a rule without data (DatasourceNoData) becomes: `ignore` or `incident`."
+    )
+    error: PseudoAlert = Field(
+        "ignore", description="What a rule with an error (DatasourceError) becomes: `ignore` or `incident`."
+    )
 
 
-def _with_default_priorities(given: object) -> object:
-    if not isinstance(given, Mapping):
-        return PRIORITY_MAP if given is None else given
-    lowered = {str(key).strip().casefold(): value for key, value in given.items()}
-    return {key: value for key, value in (PRIORITY_MAP | lowered).items() if value is not None}
+def _with_default_priorities(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return PRIORITY_MAP if value is None else value
+    lowered = {str(key).strip().casefold(): severity for key, severity in value.items()}
+    return {key: severity for key, severity in (PRIORITY_MAP | lowered).items() if severity is not None}
 
 
 class PagerDutySettings(SettingsSection):
@@ -61,23 +70,24 @@ class PagerDutySettings(SettingsSection):
 
     secrets: Secrets | None = Field(
         None,
-        description="Signing secrets of PagerDuty's webhook subscriptions, with commas between. "
-        "Then no token is needed there.",
+        description="Signing secrets of PagerDuty's webhook subscriptions, separated by commas. With them no token is "
+        "needed.",
     )
     priority_map: Annotated[dict[str, Severity], BeforeValidator(_with_default_priorities)] = Field(
         PRIORITY_MAP,
-        description="PagerDuty's priorities, in any case, and our severities. Entries are added to the default; null "
-        "takes one away. Another priority leaves the severity as it is.",
+        description="Maps PagerDuty's priorities, in any case, to severities. Entries are added to the default; null "
+        "removes one. Any other priority leaves the severity unchanged.",
     )
 
 
 class CorrelationSettings(SettingsSection):
-    """What several sources tell of is one incident."""
+    """How reports from several sources become one incident."""
 
     group_key: bool = Field(
         True,
-        description="Join an incident of PagerDuty, whose key Alertmanager made from the group, with the group's own.",
+        description="Join a PagerDuty incident whose key Alertmanager made from an alert group with the incident of "
+        "that group.",
     )
     label: LabelName | None = Field(
-        None, description="A label whose value names an incident to every source; null: there is none."
+        None, description="Label whose value identifies an incident across all sources; null: none."
     )

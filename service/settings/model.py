@@ -1,5 +1,5 @@
-"""Every key of the configuration, its default and its meaning: the one table that the loader, the documents and
-`mttx config` are made from. The defaults are the standard's. Nothing is read here.
+"""Every key of the configuration with its default and its description: the single source for the loader, the
+documentation and `mttx config`. The defaults are the standard's. Reads no file.
 """
 
 import re
@@ -56,50 +56,53 @@ SEVERITY_MAP = {name: severity for severity, names in _SEVERITY_NAMES.items() fo
 
 
 class LogSettings(SettingsSection):
-    """What is written to stderr."""
+    """What is logged to stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least important level that is logged."
+        "info", description="Least severe level that is logged."
     )
-    access: bool = Field(False, description="Log one line for each HTTP request.")
+    access: bool = Field(False, description="Log one line per HTTP request.")
 
 
 class LimitSettings(SettingsSection):
-    """How much one client may ask for; beyond it the answer is 413 or 503, and nothing is stored."""
+    """Limits of one client; requests beyond them are answered 413 or 503, and nothing is stored."""
 
-    body_bytes: Count = Field(2 * 1024 * 1024, description="Size of a request body, in bytes.")
-    alerts: Count = Field(1000, description="Alerts, or lifecycle events, in one body.")
+    body_bytes: Count = Field(2 * 1024 * 1024, description="Maximum size of a request body, in bytes.")
+    alerts: Count = Field(1000, description="Maximum number of alerts, or lifecycle events, in one body.")
     queue: Count = Field(
-        1000, description="Requests that wait for the store; further ones are answered 503, try again."
+        1000, description="Maximum number of requests waiting for the store; further ones are answered 503 (try again)."
     )
-    series: Count = Field(200, description="Incidents that have series of their own on /metrics, for each such metric.")
+    series: Count = Field(
+        200, description="Maximum number of incidents with series of their own on /metrics, per metric."
+    )
     rate: Annotated[float, Field(gt=0, le=100_000)] | None = Field(
         None,
-        description="Requests per second of one token, or of one address without a good token; further ones are "
-        "answered 503, try again. null: as many as come.",
+        description="Requests per second per token, or per address without a valid token; further ones are answered "
+        "503 (try again). null: unlimited.",
     )
-    burst: Count = Field(100, description="Requests that may come at once before `limits.rate` counts.")
-    labels: Count = Field(64, description="Labels, and annotations, of one alert.")
-    label_length: Count = Field(4096, description="Length of the value of a label or annotation, in characters.")
+    burst: Count = Field(100, description="Requests accepted at once before `limits.rate` applies.")
+    labels: Count = Field(64, description="Maximum number of labels, and of annotations, per alert.")
+    label_length: Count = Field(
+        4096, description="Maximum length of the value of a label or annotation, in characters."
+    )
 
 
 class IgnoreSettings(SettingsSection):
-    """Which alerts never become an incident."""
+    """Alerts that never open an incident."""
 
     alertnames: tuple[re.Pattern[str], ...] = Field(
         (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile("^InfoInhibitor$")),
-        description="Regular expressions, searched in the alert's name. Keep `^Mttx`: ours would feed themselves.",
+        description="Regular expressions searched in the alert name; matching alerts open no incident. Keep `^Mttx`: "
+        "otherwise the exporter's own alerts would open incidents.",
     )
-    label: LabelName = Field(
-        "mttx_ignore", description='An alert that carries this label with the value "true" is ignored.'
-    )
+    label: LabelName = Field("mttx_ignore", description='Alerts with this label set to "true" are ignored.')
 
 
 class ResolveSettings(SettingsSection):
     """The indicator `resolve` (MTTR)."""
 
     from_: Literal["detected", "started"] = Field(
-        "detected", alias="from", description="The milestone from which the time to resolve runs."
+        "detected", alias="from", description="Milestone from which the time to resolve is measured."
     )
 
 
@@ -110,23 +113,19 @@ class IndicatorSettings(SettingsSection):
 
 
 class RetentionSettings(SettingsSection):
-    """How long things are kept."""
+    """How long data is kept."""
 
-    raw: PositiveDuration = Field(timedelta(days=90), description="How long webhook bodies are kept as evidence.")
+    raw: PositiveDuration = Field(timedelta(days=90), description="How long webhook bodies are kept.")
     incidents: PositiveDuration | None = Field(
-        None, description="How long `mttx db prune` keeps incidents after they are over; null: for ever."
+        None, description="How long `mttx db prune` keeps incidents after they are over; null: forever."
     )
 
 
-def _lower_keys(given: object) -> object:
-    return {str(key).strip().lower(): value for key, value in given.items()} if isinstance(given, Mapping) else given
-
-
-def _with_default_severities(given: object) -> object:
-    lowered = _lower_keys(given)
-    if not isinstance(lowered, Mapping):
-        return SEVERITY_MAP if given is None else given
-    return SEVERITY_MAP | {key: IGNORE if value is None else value for key, value in lowered.items()}
+def _with_default_severities(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return SEVERITY_MAP if value is None else value
+    lowered = {str(key).strip().lower(): severity for key, severity in value.items()}
+    return SEVERITY_MAP | {key: IGNORE if severity is None else severity for key, severity in lowered.items()}
 
 
 class Settings(SettingsSection):
@@ -137,49 +136,47 @@ class Settings(SettingsSection):
     )
     database_url: DatabaseUrl = Field(
         "sqlite:///mttx.db",
-        description="Where everything is kept, as an SQLAlchemy URL: an SQLite file, or PostgreSQL for replicas.",
+        description="Database, as an SQLAlchemy URL: an SQLite file, or PostgreSQL for several replicas.",
     )
     database_password: SecretStr | None = Field(
-        None, description="PostgreSQL's password, where `database_url` has none and no other way to sign in is set up."
+        None, description="PostgreSQL password, if `database_url` has none and no other authentication is set up."
     )
     tokens_file: Path | None = Field(
-        None, description="YAML file with the tokens that may use the API. Without it there is no authentication."
+        None, description="YAML file with the tokens for the API. Without it there is no authentication."
     )
     metrics_auth: bool = Field(
-        False, description="Ask for a token with the scope `read` on /metrics and the probes too."
+        False, description="Require a token with the scope `read` for /metrics and the probes too."
     )
     display_timezone: Zone = Field(
-        "Asia/Tokyo", validate_default=True, description="IANA time zone of times that people read."
+        "Asia/Tokyo", validate_default=True, description="IANA time zone in which times are shown to people."
     )
     public_url: PublicUrl | None = Field(
-        None, description="The address that people open, for links; null: the address of the request."
+        None, description="URL at which people open the pages, for links; null: the address of the request."
     )
-    threads: Annotated[int, Field(ge=1, le=512)] = Field(
-        64, description="Requests that are worked on at the same time."
-    )
+    threads: Annotated[int, Field(ge=1, le=512)] = Field(64, description="Number of requests handled at the same time.")
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
-    severity_label: LabelName = Field("severity", description="The alert label that `severity_map` reads.")
+    severity_label: LabelName = Field("severity", description="Alert label that `severity_map` reads.")
     severity_map: Annotated[dict[str, SeverityOrIgnore], BeforeValidator(_with_default_severities)] = Field(
         SEVERITY_MAP,
-        description="Alert severities, in any case, and ours; `ignore` (or null): such an alert opens no incident. "
-        'Entries are added to the default. "" is an alert without a severity.',
+        description="Maps the severities of alerts, in any case, to those of incidents; `ignore` (or null): the alert "
+        'opens no incident. Entries are added to the default. "" stands for an alert without a severity.',
     )
     unmapped_severity: SeverityOrIgnore = Field(
         "SEV-4",
-        description="Severity of an alert whose severity `severity_map` lacks, or that has none; `ignore`: it opens no "
+        description="Severity for alerts whose severity is missing or not in `severity_map`; `ignore`: they open no "
         "incident. Such alerts are counted and shown in any case.",
     )
     default_severity: Severity = Field(
         "SEV-3",
-        description="Severity of an incident of which nobody said one (the standard, section 10: SEV-3 or 4).",
+        description="Severity of an incident that is opened without one (the standard, section 10: SEV-3 or 4).",
     )
     ignore: IgnoreSettings = IgnoreSettings()
     reopen_window: Duration = Field(
-        timedelta(minutes=15), description="An alert group that fires again within this time goes on with its incident."
+        timedelta(minutes=15), description="An alert group that fires again within this time continues its incident."
     )
     stale_after: PositiveDuration = Field(
-        timedelta(hours=24), description="An open incident of which nothing was heard for this long is shown as stale."
+        timedelta(hours=24), description="An open incident is shown as stale after this long without any report."
     )
     close_stale: bool = Field(
         False, description="Resolve stale incidents; such a resolution is never a sample of the time to resolve."
@@ -187,15 +184,15 @@ class Settings(SettingsSection):
     indicators: IndicatorSettings = IndicatorSettings()
     windows: Windows = Field(
         (timedelta(days=7), timedelta(days=30), timedelta(days=90)),
-        description="The stretches of the past over which the indicators are summed up; values of the label `window`.",
+        description="Windows of time over which the indicators are computed; values of the label `window`.",
     )
     deadlines: DeadlineSettings = DeadlineSettings()
     weekly_review: WeeklyReviewSettings = WeeklyReviewSettings()
     updates: UpdateSettings = UpdateSettings()
     targets: TargetSettings = Field(
         TargetSettings(),
-        description="What each indicator is held to: one statistic (mean, p50, p95, max) for all severities together, "
-        "or under a severity. Lead times are held to the deadlines.",
+        description="Targets of the indicators: one statistic (mean, p50, p95, max) for all severities together, or "
+        "per severity. Lead times are compared with the deadlines instead.",
     )
     retention: RetentionSettings = RetentionSettings()
     postmortems: PostmortemSettings = PostmortemSettings()
@@ -215,27 +212,27 @@ class Settings(SettingsSection):
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
 
     @model_validator(mode="after")
-    def _stay_at_home_without_tokens(self) -> Self:
+    def _require_tokens_beyond_loopback(self) -> Self:
         if self.tokens_file is None and not self.is_loopback:
             raise PydanticCustomError(
                 "mttx_key",
-                "without tokens_file anybody who reaches this address may change every incident: name a file with "
-                "tokens (tokens_file or MTTX_TOKENS_FILE; docs/configuration.md, Tokens), or listen on 127.0.0.1",
+                "without tokens_file anyone who reaches this address can change every incident: set tokens_file or "
+                "MTTX_TOKENS_FILE (docs/configuration.md, Tokens), or listen on 127.0.0.1",
                 {"key": "listen", "value": self.listen},
             )
         return self
 
     @model_validator(mode="after")
-    def _know_whom_to_ask(self) -> Self:
-        needs = (
-            ("onset.query", self.onset.query, self.prometheus.url, "prometheus.url"),
-            ("reconcile.gaps", self.reconcile.gaps, self.prometheus.url, "prometheus.url"),
-            ("evidence.metrics", bool(self.evidence.metrics), self.prometheus.url, "prometheus.url"),
-        )
-        for key, wish, address, needed in needs:
-            if wish and not address:
-                context = {"key": key, "value": wish}
-                raise PydanticCustomError("mttx_key", f"needs {needed}: whom shall we ask?", context)
+    def _require_prometheus(self) -> Self:
+        dependents = {
+            "onset.query": self.onset.query,
+            "reconcile.gaps": self.reconcile.gaps,
+            "evidence.metrics": bool(self.evidence.metrics),
+        }
+        for key, value in dependents.items():
+            if value and not self.prometheus.url:
+                context = {"key": key, "value": value}
+                raise PydanticCustomError("mttx_key", "requires prometheus.url to be set", context)
         return self
 
     @property
@@ -250,7 +247,7 @@ class Settings(SettingsSection):
 
     @property
     def is_loopback(self) -> bool:
-        """Say whether only this machine can reach the service."""
+        """Whether only this machine can reach the service."""
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
@@ -258,13 +255,13 @@ class Settings(SettingsSection):
 
     @property
     def database_file(self) -> Path | None:
-        """The SQLite file; None with PostgreSQL."""
+        """The SQLite file; None for PostgreSQL."""
         name = self.database_url.removeprefix("sqlite:///")
         return None if name == self.database_url else Path(name)
 
     @property
     def database(self) -> str:
-        """The database's URL with its password. Never to be shown: that is what `database_url` is for."""
+        """The database URL with its password. Never shown; `database_shown` is."""
         if self.database_password is None or self.database_file is not None:
             return self.database_url
         parts = urlsplit(self.database_url)
@@ -274,7 +271,7 @@ class Settings(SettingsSection):
 
     @property
     def database_shown(self) -> str:
-        """The database's URL as it may be shown."""
+        """The database URL without its password."""
         return without_password(self.database_url)
 
     @property

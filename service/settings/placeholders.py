@@ -1,7 +1,7 @@
-"""Labels in queries: where `{{ $labels.NAME }}` may stand in PromQL, LogQL and TraceQL, and how a value is put there.
+"""Labels in queries: where `{{ $labels.NAME }}` may be used in PromQL, LogQL and TraceQL, and how it is replaced.
 
-A value comes from outside. Within double quotes it can be escaped so that it stays a text, and in a regular expression
-so that it matches itself; anywhere else it would become part of the query.
+A value comes from outside. Within double quotes it can be escaped so that it remains a string, and in a regular
+expression so that it matches itself; anywhere else it would become part of the query.
 """
 
 import json
@@ -16,7 +16,7 @@ _PIECES = re.compile(
 _REGEX_BEFORE = re.compile(r"(?:[=!|]~|\bregexp)\s*\Z")
 _TEMPLATE_BEFORE = re.compile(r"\b(?:line_format|label_format\b[^|]*)\s*\Z")
 _REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$]")
-_PLACES = {
+_POSITIONS = {
     "": "outside of quotes",
     "single": "within single quotes",
     "backtick": "within backticks",
@@ -26,7 +26,7 @@ _PLACES = {
 
 
 class MissingLabel(Exception):
-    """A query asks for labels that are not there; `names` are theirs."""
+    """A query uses labels that the incident or alert does not have: `names`."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(", ".join(names))
@@ -35,27 +35,27 @@ class MissingLabel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A part of a query: `place` is `double`, or one of `_PLACES`; `is_regex`: its text is a regular expression."""
+    """A part of a query; `position` is `double`, or one of `_POSITIONS`; `is_regex`: it is a regular expression."""
 
     text: str
-    place: str
+    position: str
     is_regex: bool = False
 
 
 def checked_query(query: str) -> str:
-    """Return the query if its labels stand within double quotes only. Raises ValueError with the right form."""
+    """Return the query if its labels are used within double quotes only. Raises ValueError with the right form."""
     for piece in _pieces(query):
-        match = _LABEL.search(piece.text) if piece.place != "double" else None
+        match = _LABEL.search(piece.text) if piece.position != "double" else None
         if match:
             raise ValueError(
-                f"has {match[0]} {_PLACES[piece.place]}, where a label's value could change the query; "
+                f"has {match[0]} {_POSITIONS[piece.position]}, where a label's value could change the query; "
                 f'put it within double quotes, such as {{{match[1]}="{match[0]}"}}'
             )
     return query
 
 
 def with_labels(query: str, labels: Mapping[str, str]) -> str:
-    """Put the labels in their places of a query that was checked. Raises MissingLabel."""
+    """Replace the labels in a checked query by their values. Raises MissingLabel."""
     missing = sorted({name for name in _LABEL.findall(query) if name not in labels})
     if missing:
         raise MissingLabel(missing)
@@ -63,26 +63,26 @@ def with_labels(query: str, labels: Mapping[str, str]) -> str:
 
 
 def _filled(piece: _Piece, labels: Mapping[str, str]) -> str:
-    if piece.place != "double":
+    if piece.position != "double":
         return piece.text
     return _LABEL.sub(lambda match: _escaped(labels[match[1]], is_regex=piece.is_regex), piece.text)
 
 
 def _escaped(value: str, *, is_regex: bool) -> str:
-    """Write a value as it has to be between double quotes, which all three languages read as Go does."""
+    """Escape a value for double quotes, whose escapes are those of Go in all three languages."""
     literal = _REGEX_SIGNS.sub(r"\\\g<0>", value) if is_regex else value
     return json.dumps(literal, ensure_ascii=False)[1:-1]
 
 
 def _pieces(query: str) -> Iterator[_Piece]:
-    """Take a query apart at its strings and comments; `"a" or "b"` after `|~` are regular expressions, both."""
+    """Split a query at its strings and comments; in `|~ "a" or "b"` both are regular expressions."""
     at, was_regex = 0, False
     for match in _PIECES.finditer(query):
-        before, place = query[at : match.start()], str(match.lastgroup)
+        before, position = query[at : match.start()], str(match.lastgroup)
         yield _Piece(before, "")
         was_regex = bool(_REGEX_BEFORE.search(before)) or (was_regex and before.strip() == "or")
-        if place == "double" and _TEMPLATE_BEFORE.search(before):
-            place = "template"
-        yield _Piece(match[0], place, was_regex)
+        if position == "double" and _TEMPLATE_BEFORE.search(before):
+            position = "template"
+        yield _Piece(match[0], position, was_regex)
         at = match.end()
     yield _Piece(query[at:], "")

@@ -1,4 +1,4 @@
-"""The keys of what we ask by ourselves, in the background: Prometheus and Alertmanager."""
+"""The sections about polling Prometheus and Alertmanager in the background."""
 
 import re
 from datetime import timedelta
@@ -13,37 +13,40 @@ from service.settings.placeholders import checked_query
 from service.settings.section import SettingsSection
 
 
-def _address(written: str) -> str:
-    parts = urlsplit(written)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in written:
-        raise ValueError("should be the address of an HTTP API, such as http://prometheus.example:9090")
-    return written.rstrip("/")
+def _api_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in url:
+        raise ValueError("should be the URL of an HTTP API, such as http://prometheus.example:9090")
+    return url.rstrip("/")
 
 
-ApiUrl = Annotated[str, AfterValidator(_address)]
+ApiUrl = Annotated[str, AfterValidator(_api_url)]
 
 
 class PrometheusSettings(SettingsSection):
     """The Prometheus whose rules fire the alerts; read only."""
 
-    url: ApiUrl | None = Field(None, description="Prometheus' address, with its prefix. Without it nothing is asked.")
-    token: SecretStr | None = Field(None, description="Bearer token for Prometheus' API.")
-    ca_file: Path | None = Field(
-        None, description="PEM file of the authority that signed Prometheus' certificate; null: the usual ones."
+    url: ApiUrl | None = Field(
+        None, description="Prometheus URL, including any path prefix. Without it Prometheus is not queried."
     )
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="How long one request may take.")
+    token: SecretStr | None = Field(None, description="Bearer token for the API of Prometheus.")
+    ca_file: Path | None = Field(
+        None, description="PEM file of the CA that signed the certificate of Prometheus; null: the default CAs."
+    )
+    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request.")
 
 
 class OnsetSettings(SettingsSection):
-    """When the impact began, by Prometheus: since when the alert was pending, unless a query says it better."""
+    """When the impact started, according to Prometheus: when the alert became pending, or the result of a query."""
 
     query: Annotated[str, AfterValidator(checked_query)] | None = Field(
         None,
-        description="A query whose value is the Unix time at which the impact began, evaluated at the alert's start; "
-        "{{ $labels.NAME }} stands for a label of the alert, within double quotes. null: ALERTS_FOR_STATE.",
+        description="PromQL query whose value is the Unix time at which the impact started, evaluated at the alert's "
+        "start; `{{ $labels.NAME }}` stands for a label of the alert, within double quotes. null: "
+        "ALERTS_FOR_STATE.",
     )
     lookback: PositiveDuration = Field(
-        timedelta(days=1), description="Of which incidents it is asked: those detected within this time."
+        timedelta(days=1), description="Only incidents detected within this time are looked up."
     )
 
 
@@ -51,44 +54,49 @@ class AlertmanagerSettings(SettingsSection):
     """The Alertmanagers that notify us; read only."""
 
     urls: tuple[ApiUrl, ...] = Field(
-        (), description="Addresses of every Alertmanager of the cluster. Without any nothing is asked."
+        (), description="URLs of all Alertmanagers of the cluster. Without them Alertmanager is not polled."
     )
-    token: SecretStr | None = Field(None, description="Bearer token for Alertmanager's API.")
+    token: SecretStr | None = Field(None, description="Bearer token for the API of Alertmanager.")
     ca_file: Path | None = Field(
-        None, description="PEM file of the authority that signed Alertmanager's certificate; null: the usual ones."
+        None, description="PEM file of the CA that signed the certificate of Alertmanager; null: the default CAs."
     )
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="How long one request may take.")
+    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request.")
 
 
 class SilenceSettings(SettingsSection):
     """Silences as acknowledgements."""
 
     acknowledge: bool = Field(
-        False, description="Take a silence that a person makes while an alert fires for its acknowledgement."
+        False, description="Count a silence that a person creates while an alert fires as its acknowledgement."
     )
     authors: re.Pattern[str] = Field(
-        re.compile("."), description="Regular expression, searched in the silence's author: only these are people."
+        re.compile("."),
+        description="Regular expression searched in the author of a silence: only authors that match are people.",
     )
     machines: re.Pattern[str] | None = Field(
-        None, description="Regular expression, searched in the silence's author: these are none. null: nobody."
+        None,
+        description="Regular expression searched in the author of a silence: authors that match are not people. null: "
+        "no such authors.",
     )
 
 
 class ReconcileSettings(SettingsSection):
-    """What Alertmanager never told, read from Prometheus."""
+    """Alerts that Alertmanager never reported, read from Prometheus."""
 
     gaps: bool = Field(
         False,
-        description="After the service, or every Alertmanager, was down: read from Prometheus which alerts fired and "
-        "resolved meanwhile.",
+        description="After an outage of the service, or of every Alertmanager, read from Prometheus which alerts "
+        "fired and resolved in the meantime.",
     )
     patience: PositiveDuration = Field(
-        timedelta(minutes=10), description="How long Alertmanager is given to tell it itself before that."
+        timedelta(minutes=10), description="How long Alertmanager has to report them itself before Prometheus is read."
     )
-    lookback: PositiveDuration = Field(timedelta(days=1), description="The longest gap that is read.")
+    lookback: PositiveDuration = Field(timedelta(days=1), description="Longest gap that is read.")
 
 
 class PollingSettings(SettingsSection):
-    """The background thread that asks."""
+    """The background polling."""
 
-    interval: PositiveDuration = Field(timedelta(seconds=15), description="How often it looks for what to ask.")
+    interval: PositiveDuration = Field(
+        timedelta(seconds=15), description="Interval at which Prometheus and Alertmanager are polled."
+    )

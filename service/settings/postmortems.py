@@ -1,4 +1,4 @@
-"""The keys of postmortem documents: where they are, what `mttx postmortem new` fills in, what the check asks for."""
+"""The `postmortems` section: where documents are, their template, and what the linter requires."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +12,15 @@ from service.settings.section import SettingsSection
 LINK_FIELDS = ("incident", "from_ms", "to_ms", "from", "to")
 
 
-def _link(written: str) -> str:
+def _link(url: str) -> str:
     try:
-        named = {name for _, name, _, _ in Formatter().parse(written) if name is not None}
+        names = {name for _, name, _, _ in Formatter().parse(url) if name is not None}
     except ValueError as error:
-        raise ValueError("should have every { closed by a }") from error
-    if not written.startswith(("http://", "https://")) or not named <= set(LINK_FIELDS):
+        raise ValueError("has a { without its }") from error
+    if not url.startswith(("http://", "https://")) or not names <= set(LINK_FIELDS):
         fields = ", ".join(f"{{{name}}}" for name in LINK_FIELDS)
-        raise ValueError(f"should be an address that starts with http:// or https://, in which there may be {fields}")
-    return written
+        raise ValueError(f"should be a URL that starts with http:// or https:// and may contain {fields}")
+    return url
 
 
 LinkName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -33,28 +33,29 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\]{1,100}$")]
 
 
 class PostmortemSettings(SettingsSection):
-    """Documents, one for each incident."""
+    """Postmortem documents, one per incident."""
 
     directory: Path = Field(Path("docs/incidents"), description="Where `mttx postmortem new` writes documents.")
     language: Literal["ja", "en"] = Field("ja", description="Language of the template.")
     template: Template = Field(
         "standard",
-        description="Template of a document: `standard`, `noctria` (the standard's words of a team that trades), or a"
-        " Jinja file.",
+        description="Template of a document: `standard`, `noctria` (the standard's wording for a trading team), or a "
+        "Jinja file.",
     )
     words: Mapping[Topic, tuple[TopicWord, ...]] = Field(
         {},
-        description="Further words for the entries of a timeline, such as {mitigation: [traffic shifted]}; the keys are"
-        " detection, mitigation and recovery.",
+        description="Additional words for the entries of a timeline, such as `{mitigation: [traffic shifted]}`; the "
+        "keys are detection, mitigation and recovery.",
     )
     links: Mapping[LinkName, LinkAddress] = Field(
         {},
-        description="Links for every document, by name; {incident}, {from_ms}, {to_ms}, {from} and {to} are filled in.",
+        description="Links for every document, by name; placeholders are `{incident}`, `{from_ms}`, `{to_ms}`, "
+        "`{from}` and `{to}`.",
     )
     documents: tuple[FileName, ...] = Field(
         ("Release-Notes.md", "Risk-Register.md", "Runbooks.md"),
-        description="Files that have to be changed together with a final postmortem (the standard, section 8).",
+        description="Files that must change together with a final postmortem (the standard, section 8).",
     )
     disabled_rules: tuple[RuleId, ...] = Field(
-        (), description="Rules of `mttx postmortem lint` that do not count, such as [PM603]."
+        (), description="Rules of `mttx postmortem lint` to disable, such as `[PM603]`."
     )

@@ -1,4 +1,4 @@
-"""What every group of keys has in common."""
+"""The base class of all sections of the configuration."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -7,21 +7,21 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class SettingsSection(BaseModel):
-    """A group of keys. `whole`: it is documented, and set from the environment, as one value."""
+    """A section. `whole`: documented, and set from the environment, as one value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     whole: ClassVar[bool] = False
 
     @model_validator(mode="before")
     @classmethod
-    def _take_an_empty_section_as_not_given(cls, given: Any) -> Any:
-        """Drop what a file names without saying anything, such as a section whose every line is a comment."""
-        if not isinstance(given, Mapping):
-            return given
+    def _drop_empty_sections(cls, value: Any) -> Any:
+        """Drop sections without content, such as one whose lines are all commented out."""
+        if not isinstance(value, Mapping):
+            return value
         sections = {f.alias or name for name, f in cls.model_fields.items() if is_section(f.annotation)}
-        return {key: value for key, value in given.items() if value is not None or key not in sections}
+        return {key: section for key, section in value.items() if section is not None or key not in sections}
 
 
 def is_section(annotation: object) -> bool:
-    """Say whether a field holds a group of keys."""
+    """Return whether a field holds a section."""
     return isinstance(annotation, type) and issubclass(annotation, SettingsSection)

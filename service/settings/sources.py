@@ -1,4 +1,4 @@
-"""Where a configuration comes from: the file, then the environment over it, then the model that says what is right."""
+"""Loading a configuration: the file, the environment over it, then validation by the model."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,12 +18,12 @@ from service.settings.yaml_text import NotYaml, parse_yaml
 M = TypeVar("M", bound=BaseModel)
 DEFAULT_FILE = Path("mttx.yml")
 CONFIG = "MTTX_CONFIG"
-# Of commands alone: the service and its token, the databases of `db copy`; and the switches of the tests.
-_OTHERS = frozenset(
+# Read by commands and tests only: the service and its token, the databases of `db copy`, the switches of the tests.
+_OTHER_VARIABLES = frozenset(
     {CONFIG, "MTTX_URL", "MTTX_TOKEN", "MTTX_TOKEN_FILE", "MTTX_REQUIRE_ALL", "MTTX_TORTURE"}
     | {f"MTTX_COPY_{end}" for end in ("FROM", "FROM_FILE", "TO", "TO_FILE")}
 )
-# What Kubernetes puts into every pod beside a Service that is called mttx or mttx-something.
+# Kubernetes sets these in every pod of a namespace that has a Service called mttx or mttx-something.
 _SERVICE_LINK = re.compile(
     r"MTTX_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
@@ -32,7 +32,7 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[M]):
-    """A configuration, the file it was read from (None: there is none), and where each key that was given came from.
+    """A configuration, the file it was read from (None: no file), and the origin of each key that is set.
 
     `nulls` are the keys whose value is null.
     """
@@ -44,15 +44,15 @@ class Loaded(Generic[M]):
 
 
 def read(model: type[M], path: Path | None, environ: Mapping[str, str]) -> Loaded[M]:
-    """Read a configuration. `path` None: the file that MTTX_CONFIG names, else mttx.yml where there is one.
+    """Read a configuration. `path` None: the file named by MTTX_CONFIG, else mttx.yml, if it exists.
 
-    Raises SettingsError with everything that is wrong.
+    Raises SettingsError with every problem.
     """
     table = list(rows(model))
     file = _file(path, environ)
     origins: dict[str, str] = {}
     tree = _read_file(file) if file else {}
-    origins.update((row.key, str(file)) for row in table if _given(tree, row.path))
+    origins.update((row.key, str(file)) for row in table if _contains(tree, row.path))
     problems: list[Problem] = []
     for row, name, value in _from_environment(table, environ, problems):
         _put(tree, row.path, value)
@@ -81,7 +81,7 @@ def _nulls(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _rest(model: type[M], tree: dict[str, Any], error: ValidationError) -> M | None:
-    """Return the configuration without what is wrong; what only shows then is left out too, as long as that helps."""
+    """Return the configuration without its invalid keys, repeatedly, since removing one may reveal another."""
     for _ in range(len(model.model_fields)):
         if True not in {_drop(tree, path) for path in _paths(error)}:
             return None
@@ -93,13 +93,13 @@ def _rest(model: type[M], tree: dict[str, Any], error: ValidationError) -> M | N
 
 
 def _paths(error: ValidationError) -> Iterator[list[str]]:
-    for found in error.errors():
-        key = found.get("ctx", {}).get("key")
-        yield key.split(".") if key else [str(part) for part in found["loc"]]
+    for details in error.errors():
+        key = details.get("ctx", {}).get("key")
+        yield key.split(".") if key else [str(part) for part in details["loc"]]
 
 
 def _drop(tree: dict[str, Any], path: list[str]) -> bool:
-    """Take the deepest key of a path that there is out of the tree; says whether there was one."""
+    """Remove the deepest existing key of a path from the tree; returns whether there was one."""
     inner = tree.get(path[0]) if path else None
     if isinstance(inner, dict) and _drop(inner, path[1:]):
         return True
@@ -127,13 +127,13 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path, meaning: str = "") -> str:
-    """Read a UTF-8 text; `meaning` goes on after why it cannot be read. Raises SettingsError."""
+    """Read a UTF-8 text; `meaning` is appended to the reason why it cannot be read. Raises SettingsError."""
     try:
         return files.read_text(path)
     except OSError as error:
         raise SettingsError([Problem(str(path), f"cannot be read: {error.strerror or error}{meaning}")]) from error
     except ValueError as error:
-        raise SettingsError([Problem(str(path), "should be a text in UTF-8")]) from error
+        raise SettingsError([Problem(str(path), "should be UTF-8 text")]) from error
 
 
 def _parsed(name: str, text: str) -> Any:
@@ -143,7 +143,7 @@ def _parsed(name: str, text: str) -> Any:
         raise SettingsError([Problem(name, str(error))]) from error
 
 
-def _given(tree: Any, path: tuple[str, ...]) -> bool:
+def _contains(tree: Any, path: tuple[str, ...]) -> bool:
     for key in path:
         if not isinstance(tree, Mapping) or key not in tree:
             return False
@@ -157,15 +157,15 @@ def _given(tree: Any, path: tuple[str, ...]) -> bool:
 def _from_environment(
     table: list[SettingRow], environ: Mapping[str, str], problems: list[Problem]
 ) -> Iterator[tuple[SettingRow, str, Any]]:
-    known = {row.env: row for row in table}
-    files = {name: row for row in table if row.secret and (name := f"{row.env}_FILE") not in known}
+    variables = {row.env: row for row in table}
+    files = {name: row for row in table if row.secret and (name := f"{row.env}_FILE") not in variables}
     for name, text in sorted(environ.items()):
-        row = known.get(name) or files.get(name)
+        row = variables.get(name) or files.get(name)
         if row is None:
-            if name.startswith(PREFIX) and not _is_others(name, text):
-                problems.append(Problem(name, _unknown(name, [*known, *files], "variable")))
+            if name.startswith(PREFIX) and not _is_unrelated(name, text):
+                problems.append(Problem(name, _unknown(name, [*variables, *files], "variable")))
         elif name in files and row.env in environ:
-            problems.append(Problem(name, f"is set beside {row.env}; set one of them"))
+            problems.append(Problem(name, f"is set together with {row.env}; set only one of them"))
         else:
             try:
                 yield row, name, _value(row, name, text, from_file=name in files)
@@ -173,22 +173,22 @@ def _from_environment(
                 problems.extend(error.problems)
 
 
-def _is_others(name: str, text: str) -> bool:
-    return name in _OTHERS or bool(_SERVICE_LINK.fullmatch(name)) or bool(_SERVICE_ADDRESS.match(text))
+def _is_unrelated(name: str, text: str) -> bool:
+    return name in _OTHER_VARIABLES or bool(_SERVICE_LINK.fullmatch(name)) or bool(_SERVICE_ADDRESS.match(text))
 
 
 def _value(row: SettingRow, name: str, text: str, *, from_file: bool) -> Any:
     if from_file:
         text = read_text(Path(text)).rstrip("\r\n")
     if not text.strip():
-        raise SettingsError([Problem(name, "is empty; give it a value or unset it")])
+        raise SettingsError([Problem(name, "is empty; set a value or unset it")])
     if row.structured:
         return _parsed(name, text)
     return None if row.nullable and text == "null" else text
 
 
 def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Put a value over what the file says, a mapping into the file's. Nonsense in the file stays, to be told of."""
+    """Override a value of the file; mappings are merged. An invalid value in the file stays, to be reported."""
     *sections, last = path
     for key in sections:
         inner = tree.setdefault(key, {})
@@ -206,10 +206,10 @@ def _merged(under: Any, over: Any) -> Any:
     return under | {key: _merged(under.get(key), value) for key, value in over.items()}
 
 
-# --- what is wrong --------------------------------------------------------------------------------------------------
+# --- problems -------------------------------------------------------------------------------------------------------
 
 _RIGHT = {
-    "string_type": "should be a text; put it in quotes",
+    "string_type": "should be a string; put it in quotes",
     "int_parsing": "should be a whole number",
     "int_type": "should be a whole number",
     "int_from_float": "should be a whole number",
@@ -226,38 +226,38 @@ _RIGHT = {
 
 def _problems(error: ValidationError, model: type[BaseModel], origins: Mapping[str, str]) -> Iterator[Problem]:
     secrets = {row.key for row in rows(model) if row.secret}
-    for found in error.errors():
-        context = found.get("ctx", {})
-        path = [context["key"]] if "key" in context else [str(part) for part in found["loc"] if part != "[key]"]
+    for details in error.errors():
+        context = details.get("ctx", {})
+        path = [context["key"]] if "key" in context else [str(part) for part in details["loc"] if part != "[key]"]
         key = ".".join(path)
-        value = context.get("value", found["input"])
-        hidden = found["type"] == "extra_forbidden" or key in secrets
+        value = context.get("value", details["input"])
+        hidden = details["type"] == "extra_forbidden" or key in secrets or context.get("value", "") is None
         origin = origins.get(key, "")
         name = f"{key} ({origin})" if origin.startswith(PREFIX) else key
-        yield Problem(name, _advice(found, model), None if hidden else shown(value))
+        yield Problem(name, _advice(details, model), None if hidden else shown(value))
 
 
-def _advice(found: ErrorDetails, model: type[BaseModel]) -> str:
-    context = found.get("ctx", {})
-    match found["type"]:
+def _advice(details: ErrorDetails, model: type[BaseModel]) -> str:
+    context = details.get("ctx", {})
+    match details["type"]:
         case "extra_forbidden":
-            return _unknown(str(found["loc"][-1]), keys_at(model, [str(part) for part in found["loc"][:-1]]), "key")
+            return _unknown(str(details["loc"][-1]), keys_at(model, [str(part) for part in details["loc"][:-1]]), "key")
         case "value_error":
             return str(context["error"])
         case "literal_error":
             return f"should be {context['expected']}".replace("'", "")
         case "greater_than_equal" | "less_than_equal":
-            low_or_high = "at least" if found["type"] == "greater_than_equal" else "at most"
+            low_or_high = "at least" if details["type"] == "greater_than_equal" else "at most"
             return f"should be {low_or_high} {context.get('ge', context.get('le'))}"
         case "string_pattern_mismatch":
-            return "should be a label's name: letters, digits and underscores"
+            return "should be a label name: letters, digits and underscores"
         case kind:
-            return _RIGHT.get(kind, found["msg"])
+            return _RIGHT.get(kind, details["msg"])
 
 
-def _unknown(name: str, known: Iterable[str], what: str) -> str:
-    by_ending = {one.removeprefix(PREFIX): one for one in known}  # what all have in common says nothing
+def _unknown(name: str, names: Iterable[str], what: str) -> str:
+    by_ending = {name.removeprefix(PREFIX): name for name in names}  # the common prefix would make all similar
     near = get_close_matches(name.removeprefix(PREFIX), by_ending, n=1)
     if near:
-        return f"there is no such {what}; did you mean {by_ending[near[0]]}?"
-    return f"there is no such {what}" + (f"; there are {', '.join(by_ending)}" if len(by_ending) < 20 else "")
+        return f"unknown {what}; did you mean {by_ending[near[0]]}?"
+    return f"unknown {what}" + (f"; known are {', '.join(by_ending)}" if len(by_ending) < 20 else "")

@@ -1,4 +1,4 @@
-"""The keys of a model as one flat table: the environment's names, the documents and `mttx config show` come from it."""
+"""The keys of a model as one flat table, for the names of variables, the documentation and `mttx config show`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class SettingRow:
 
     @property
     def key(self) -> str:
-        """The key as people write it, such as `log.level`."""
+        """The dotted key, such as `log.level`."""
         return ".".join(self.path)
 
     @property
@@ -34,12 +34,12 @@ class SettingRow:
 
 
 def rows(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[SettingRow]:
-    """Yield every key of a model, in its order."""
+    """Yield every key of a model, in order."""
     for name, field in model.model_fields.items():
         path = (*above, field.alias or name)
         section = field.annotation
         if is_section(section) and not getattr(section, "whole", False):
-            yield from rows(section, path)  # type: ignore[arg-type]  # is_section has just said that it is a model
+            yield from rows(section, path)  # type: ignore[arg-type]  # is_section has just checked that it is a model
         else:
             kinds = set(_kinds(field.annotation))
             structured = any(isinstance(kind, type) and issubclass(kind, _STRUCTURES) for kind in kinds)
@@ -50,19 +50,19 @@ _STRUCTURES = (BaseModel, list, tuple, Mapping)
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
-    """Yield the plain types that a field may hold, without what they contain."""
+    """Yield the plain types that a field may hold, without their parameters."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _kinds(get_args(annotation)[0])
     elif origin in (Union, UnionType):
-        for one in get_args(annotation):
-            yield from _kinds(one)
+        for alternative in get_args(annotation):
+            yield from _kinds(alternative)
     else:
         yield origin or annotation
 
 
 def keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """Return the keys that the section at a path has."""
+    """Return the keys of the section at a path."""
     for part in path:
         if not part.isdigit():  # the number of an entry in a list of sections
             held = next(f.annotation for name, f in model.model_fields.items() if part == (f.alias or name))
@@ -71,35 +71,35 @@ def keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 
 def value_at(tree: Mapping[str, Any], path: Sequence[str]) -> Any:
-    """Return what a dumped model says under a path."""
-    found: Any = tree
+    """Return the value at a path of a dumped model."""
+    value: Any = tree
     for key in path:
-        found = found[key]
-    return found
+        value = value[key]
+    return value
 
 
 def dumped(settings: BaseModel) -> dict[str, Any]:
-    """Return the values as the configuration file writes them; read again, they give the same. Secrets are masked."""
+    """Return the values in the form of the configuration file, from which they can be read again. Masks secrets."""
     tree = settings.model_dump(mode="json", by_alias=True)
     defaults = type(settings)().model_dump(mode="json", by_alias=True)
     for row in rows(type(settings)):
         if row.structured:
             parent = value_at(tree, row.path[:-1])
-            value = _without_nothing(parent[row.path[-1]])
-            parent[row.path[-1]] = _with_removals(value, _without_nothing(value_at(defaults, row.path)))
+            value = _without_nulls(parent[row.path[-1]])
+            parent[row.path[-1]] = _with_removals(value, _without_nulls(value_at(defaults, row.path)))
     return tree
 
 
-def _without_nothing(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    said = {key: _without_nothing(one) for key, one in value.items()}
-    return {key: one for key, one in said.items() if one is not None and one != {}}
+    inner = {key: _without_nulls(entry) for key, entry in value.items()}
+    return {key: entry for key, entry in inner.items() if entry is not None and entry != {}}
 
 
 def _with_removals(value: Any, default: Any) -> Any:
-    """Write null for what somebody took away from a default: left out, it would come back."""
+    """Add null for each entry of the default that was removed: without it the default would apply again."""
     if not isinstance(value, dict) or not isinstance(default, dict):
         return value
-    kept = {key: _with_removals(one, default.get(key)) for key, one in value.items()}
+    kept = {key: _with_removals(entry, default.get(key)) for key, entry in value.items()}
     return kept | dict.fromkeys(key for key in default if key not in value)

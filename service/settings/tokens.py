@@ -1,4 +1,4 @@
-"""Who may use the API: tokens from a file, of which only a digest stays in memory. An empty key opens nothing."""
+"""The tokens for the API, read from a file; only their digests stay in memory. An empty token is never valid."""
 
 import hmac
 import re
@@ -16,30 +16,30 @@ from service.settings.yaml_text import NotYaml, parse_yaml
 Scope = Literal["ingest", "write", "read"]
 _SCOPES = get_args(Scope)
 _KEYS = ("name", "token", "scopes")
-_SENDABLE = re.compile(r"[!-~]+")  # what fits into a header, and into a file that somebody edits
+_SENDABLE = re.compile(r"[!-~]+")  # valid in a header, and safe to edit in a file
 _SHAPE = "should be a list of entries such as {name: alertmanager, token: …, scopes: [ingest]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token: its name, what it may do, and the SHA-256 of its text."""
+    """One token: its name, its scopes, and the SHA-256 of its text."""
 
     name: str
     scopes: frozenset[Scope]
     digest: bytes = field(repr=False)
 
     def matches(self, presented: str) -> bool:
-        """Say in constant time whether this is the token."""
+        """Return, in constant time, whether this is the token."""
         return hmac.compare_digest(self.digest, digest(presented))
 
 
 def digest(token: str) -> bytes:
-    """Return what is kept of a token."""
+    """Return the digest that is kept of a token."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def find_token(tokens: Iterable[Token], presented: str) -> Token | None:
-    """Return the token that was presented; takes as long whichever it is, and where it is none."""
+    """Return the token that matches, if any; takes the same time in every case."""
     matching = [token for token in tokens if token.matches(presented)]
     return matching[0] if matching else None
 
@@ -47,11 +47,11 @@ def find_token(tokens: Iterable[Token], presented: str) -> Token | None:
 def load_tokens(path: Path) -> tuple[Token, ...]:
     """Read the tokens file. Raises SettingsError, which never quotes a token."""
     try:
-        entries = parse_yaml(read_text(path, "; it is the file with the tokens that may use the API"))
+        entries = parse_yaml(read_text(path, "; it should hold the tokens for the API"))
     except NotYaml as error:
         raise SettingsError([Problem(str(path), str(error))]) from error
     if not isinstance(entries, list) or not entries:
-        empty = "is empty; with it nobody could do anything. It " if not entries else ""
+        empty = "is empty, so that every request would be refused. It " if not entries else ""
         raise SettingsError([Problem(str(path), f"{empty}{_SHAPE}")])
     problems = [
         Problem(f"{path}, entry {number}", advice)
@@ -75,20 +75,20 @@ def _faults(entry: Any) -> Iterator[str]:
         if key not in entry:
             yield f"has no {key}"
     if unknown := [str(key) for key in entry if key not in _KEYS]:
-        yield f"has keys that mean nothing: {len(unknown)} beside name, token and scopes"
+        yield f"has {len(unknown)} unknown key{'s' if len(unknown) > 1 else ''}; known are name, token and scopes"
     if not isinstance(entry.get("name", ""), str) or not entry.get("name", "-").strip():
-        yield "name should be a text that says who uses the token"
+        yield "name should be a string that says who uses the token"
     yield from _token_faults(entry.get("token", "x" * SHORTEST))
     yield from _scope_faults(entry.get("scopes", _SCOPES))
 
 
 def _token_faults(token: Any) -> Iterator[str]:
     if not isinstance(token, str):
-        yield "token should be a text; put it in quotes"
+        yield "token should be a string; put it in quotes"
     elif len(token) < SHORTEST:
-        yield f"token should be at least {SHORTEST} characters long, such as `openssl rand -hex 32` prints"
+        yield f"token should be at least {SHORTEST} characters long; `openssl rand -hex 32` prints one"
     elif not _SENDABLE.fullmatch(token):
-        yield "token should consist of ASCII characters without spaces: others do not fit into a header"
+        yield "token should consist of ASCII characters without spaces: others cannot be sent in a header"
 
 
 def _scope_faults(scopes: Any) -> Iterator[str]:
@@ -100,6 +100,6 @@ def _repeated(tokens: tuple[Token, ...]) -> Iterator[tuple[int, str]]:
     for number, token in enumerate(tokens, 1):
         before = tokens[: number - 1]
         if any(other.name == token.name for other in before):
-            yield number, f"the name {token.name} is there twice"
+            yield number, f"the name {token.name} is used twice"
         if any(other.digest == token.digest for other in before):
-            yield number, "has the same token as an entry before it"
+            yield number, "has the same token as an earlier entry"

@@ -1,4 +1,4 @@
-"""The kinds of values that keys have, and what is said to somebody who gives another. Only text is looked at here."""
+"""The types of configuration values, with their error messages. Validates text only."""
 
 import re
 from datetime import time, timedelta
@@ -21,7 +21,7 @@ DueRule = timedelta | Literal["weekly_review"]
 
 
 SHORTEST = 16
-"""How many characters a token or a secret has at least."""
+"""The minimum length of a token or a secret, in characters."""
 
 
 def _zone(name: object) -> ZoneInfo:
@@ -32,7 +32,7 @@ def _zone(name: object) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         if not available_timezones():
             raise ValueError(
-                "cannot be read: this system has no time-zone data; install tzdata (apt install tzdata, or "
+                "cannot be used: this system has no time zone data; install tzdata (apt install tzdata, or "
                 "pip install tzdata)"
             ) from error
         near = get_close_matches(str(name), available_timezones(), n=1)
@@ -40,64 +40,64 @@ def _zone(name: object) -> ZoneInfo:
         raise ValueError(f"should be the name of an IANA time zone{hint}") from error
 
 
-def _clock(written: object) -> time:
-    if isinstance(written, time):
-        return written
-    if not isinstance(written, str) or not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", written):
+def _clock(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", value):
         raise ValueError("should be a time of day such as 10:00")
-    hour, minute = written.split(":")
+    hour, minute = value.split(":")
     return time(int(hour), int(minute))
 
 
-def _due(written: object) -> DueRule:
-    if written == WEEKLY_REVIEW:
+def _due(value: object) -> DueRule:
+    if value == WEEKLY_REVIEW:
         return WEEKLY_REVIEW
     try:
-        allowance = parse_duration(written)
+        allowance = parse_duration(value)
     except ValueError as error:
         raise ValueError(f"{error}, or {WEEKLY_REVIEW}") from error
     if not timedelta(0) < allowance <= LONGEST:
-        raise ValueError("should be longer than nothing, and not longer than a hundred years")
+        raise ValueError("should be longer than 0s and not longer than 100 years")
     return allowance
 
 
 def write_due(due: DueRule | None) -> str | None:
-    """Write a deadline as the configuration has it."""
+    """Format a deadline as in the configuration."""
     return format_duration(due) if isinstance(due, timedelta) else due
 
 
-def _address(written: str) -> str:
-    host, colon, port = written.strip().rpartition(":")
+def _address(address: str) -> str:
+    host, colon, port = address.strip().rpartition(":")
     ipv6 = host.startswith("[") and host.endswith("]")
     if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536 or (":" in host and not ipv6):
         raise ValueError("should be an address and a port, such as 127.0.0.1:9877 or [::1]:9877")
     return f"{host or '0.0.0.0'}:{port}"  # noqa: S104 - ":9877" means every address, as Prometheus reads it
 
 
-def _database(written: str) -> str:
-    if re.fullmatch(r"sqlite:///.+", written) and ":memory:" not in written:
-        return written
-    if re.fullmatch(r"postgresql(?:\+psycopg)?://[^/?#]*/[^/?#]+(?:\?[^#]*)?", written):
-        return written
+def _database(url: str) -> str:
+    if re.fullmatch(r"sqlite:///.+", url) and ":memory:" not in url:
+        return url
+    if re.fullmatch(r"postgresql(?:\+psycopg)?://[^/?#]*/[^/?#]+(?:\?[^#]*)?", url):
+        return url
     raise PydanticCustomError(
         "database_url",
-        "should name an SQLite file: sqlite:///mttx.db (here) or sqlite:////data/mttx.db (from the root); or a "
-        "database of PostgreSQL: postgresql+psycopg://mttx@db.example.com/mttx",
-        {"value": without_password(written)},
+        "should be the URL of an SQLite file (relative: sqlite:///mttx.db, absolute: sqlite:////data/mttx.db) or of a "
+        "PostgreSQL database (postgresql+psycopg://mttx@db.example.com/mttx)",
+        {"value": without_password(url)},
     )
 
 
 def without_password(database_url: str) -> str:
-    """Return a database's address as it may be shown: the password, if there is one, as asterisks."""
+    """Return a database URL with its password, if any, as asterisks."""
     hidden = re.sub(r"(//[^/?#:]*):.*@", r"\1:***@", database_url)
     return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
 
 
-def _public(written: str) -> str:
-    parts = urlsplit(written)
+def _public(url: str) -> str:
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("should be the address that people open, such as https://mttx.example.com")
-    return written.rstrip("/")
+        raise ValueError("should be the URL that people open, such as https://mttx.example.com")
+    return url.rstrip("/")
 
 
 def _spaced(windows: tuple[timedelta, ...]) -> tuple[timedelta, ...]:

@@ -1,4 +1,4 @@
-"""What a configuration may well mean otherwise than it is written. It can be used; `mttx config check` says it."""
+"""Warnings about a valid configuration that probably means something else; `mttx config check` prints them."""
 
 from collections.abc import Iterator
 
@@ -8,21 +8,23 @@ from service.settings.sources import Loaded
 from service.settings.values import IGNORE
 
 NULLED = ("severity_map", "pagerduty.priority_map", "deadlines", "targets")
-"""Keys of which null may be meant to take everything away; it is read as "not given"."""
+"""Keys whose null may be meant to remove everything; it is treated as not set."""
 
 
 def warnings(loaded: Loaded[Settings]) -> Iterator[Problem]:
-    """Yield what should be looked at."""
+    """Yield every warning."""
     settings = loaded.settings
     for key in NULLED:
         if key in loaded.nulls:
-            yield Problem(key, "the default stays in force; null takes away single entries only, see docs", "null")
+            yield Problem(
+                key, "the default stays in force: null removes single entries only (docs/configuration.md)", "null"
+            )
     if {*settings.severity_map.values(), settings.unmapped_severity} == {IGNORE}:
-        advice = "only alerts with the label incident_severity open incidents: every other severity is ignored"
+        advice = "every severity is ignored: only alerts with the label incident_severity open incidents"
         yield Problem("severity_map", advice)
     if settings.silences.acknowledge and not settings.alertmanager.urls:
         advice = (
-            "only silences that Alertmanager's event recorder sends acknowledge; "
-            "set alertmanager.urls to have the others read"
+            "only silences sent by Alertmanager's event recorder count as acknowledgements; "
+            "set alertmanager.urls to poll for the others"
         )
         yield Problem("silences.acknowledge", advice, "true")

@@ -1,4 +1,4 @@
-"""YAML as it is meant: a key given twice is an error, and `10:00` is no number. No error quotes the text it read."""
+"""Strict YAML: duplicate keys are errors and `10:00` is a string. No error quotes the text."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -9,29 +9,29 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class NotYaml(ValueError):
-    """The text is not the YAML we take; says where, and never what is written there: it may be a secret."""
+    """The text is not valid YAML; says where, but never quotes the text: it may be a secret."""
 
 
 class _Loader(yaml.SafeLoader):
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-        """Leave `10:00` a text: YAML 1.1 reads it as 600."""
+        """Keep `10:00` a string: YAML 1.1 reads it as 600."""
         tag = str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]  # the stubs leave it out
         return "tag:yaml.org,2002:str" if tag in _NUMBERS and ":" in value else tag
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse a key that is there twice: PyYAML would take the last."""
+        """Refuse duplicate keys, of which PyYAML would use the last."""
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key.value} twice", problem_mark=key.start_mark
+                    problem=f"the duplicate key {key.value}", problem_mark=key.start_mark
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def parse_yaml(text: str) -> Any:
-    """Read one YAML document; None of an empty one. Raises NotYaml."""
+    """Parse one YAML document; an empty one is None. Raises NotYaml."""
     try:
         loader = _Loader(text)
         try:
@@ -47,6 +47,6 @@ def parse_yaml(text: str) -> Any:
 
 
 def write_yaml(value: Any) -> str:
-    """Write a value on one line."""
+    """Format a value on one line."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
     return text.removesuffix("...\n").strip(" \n")

@@ -43,12 +43,12 @@ def test_it_is_read_and_written_again(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("evidence: {metrics: [{name: a, query: b}]}", "evidence.metrics is .*: needs prometheus.url"),
-        ("evidence: {metrics: [{name: ../a, query: b}]}", "should be a name for files"),
+        ("evidence: {metrics: [{name: a, query: b}]}", "evidence.metrics is .*: requires prometheus.url"),
+        ("evidence: {metrics: [{name: ../a, query: b}]}", "should be usable as a file name"),
         ("evidence: {metrics: [{name: a, query: b}, {name: A, query: b}]}", "a different name for each query"),
         ("evidence: {metrics: [{name: a, query: b, step: 15}]}", "with its unit"),
         ("evidence: {redact: {a: '('}}", "should be a regular expression"),
-        ("evidence: {redact: {a: 'x*'}}", "should not match a text of no length"),
+        ("evidence: {redact: {a: 'x*'}}", "should not match the empty string"),
         ("evidence: {bounds: {pictures: 5000}}", "should be timeline, metrics, logs"),
         ("evidence: {max_bytes: 10}", "should be at least 1024"),
         ("evidence: {margins: 5m}", "did you mean margin"),

@@ -40,20 +40,20 @@ def test_it_takes_the_token_or_its_file_from_the_environment(tmp_path):
 
 def test_it_refuses_two_tokens_and_tells_neither():
     (problem,) = refused(f"grafana: {{token: {SECRET}, token_file: /run/token}}")
-    assert problem == "grafana.token_file is '/run/token': is set beside grafana.token; set one of them"
+    assert problem == "grafana.token_file is '/run/token': is set together with grafana.token; set only one of them"
 
 
 @pytest.mark.parametrize("url", ["grafana.example.com", "ftp://g", "https://user:pw@g", "https://g/?orgId=1"])
 def test_it_wants_an_address(url):
     (problem,) = refused(f"grafana: {{url: '{url}'}}")
-    assert "should be Grafana's address, such as https://grafana.example.com" in problem
+    assert "should be Grafana's URL, such as https://grafana.example.com" in problem
 
 
 def test_it_says_what_is_wrong_in_a_list_of_dashboards():
     problems = refused(
         "grafana: {dashboards: [{uid: a, sverities: [SEV-1]}, {uid: 'a b'}, {uid: c, severities: [P1]}]}"
     )
-    assert problems[0] == "grafana.dashboards.0.sverities: there is no such key; did you mean severities?"
+    assert problems[0] == "grafana.dashboards.0.sverities: unknown key; did you mean severities?"
     assert problems[1].startswith("grafana.dashboards.1.uid is 'a b': ")
     assert problems[2].startswith("grafana.dashboards.2.severities.0 is 'P1': ")
 
