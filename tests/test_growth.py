@@ -17,9 +17,11 @@ from service.domain.incident import fold
 from service.intake import alertmanager, alertmanager_events, grafana, pagerduty
 from service.intake.lifecycle import parse_event, parse_lifecycle
 from service.intake.wire import PayloadError
+from service.recorder.writer import _Ticket
 from service.web.pages.story import story
 from service.web.timeline import timeline
-from tests.builders import at, episode, event, policy
+from tests.builders import alert, at, episode, event, policy
+from tests.house import House
 from tests.intake.test_lifecycle import NOW, TOKYO, reading
 from tests.web.fakes import World, record
 
@@ -138,11 +140,17 @@ def corrections(count):
     return [*notes(count), *told]
 
 
+def chain(count):
+    """Retractions, each of the one before it; the last one is told first."""
+    told = [event(K.RETRACTED, n, event_id=f"r{n}", data={"event_id": f"r{n - 1}"}) for n in range(1, count)]
+    return [event(K.DETECTED), event(K.NOTE, event_id="r0", data={"text": "x"}), *reversed(told)]
+
+
 def firings(count):
     return [episode(n, n + 5, fingerprint=f"{n:016x}") for n in range(count)]
 
 
-@pytest.mark.parametrize("history", [notes, corrections])
+@pytest.mark.parametrize("history", [notes, corrections, chain])
 def test_a_fold_takes_as_long_as_its_history_is(history):
     assert_linear(lambda told: fold(1, told, [], policy(), at(0)), history, 500)
     assert_linear(effective, history, 500)
@@ -155,7 +163,7 @@ def test_a_fold_takes_as_long_as_there_are_firings():
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("history", [notes, corrections])
+@pytest.mark.parametrize("history", [notes, corrections, chain])
 def test_a_story_takes_as_long_as_its_history_is(history):
     make = lambda n: record(*history(n))  # noqa: E731 - as short as it is
     assert_linear(lambda told: story(told, policy()), make, 300)
@@ -175,3 +183,35 @@ def test_a_page_takes_as_long_as_its_incident_is(path, make):
 
     show(make(1))
     assert_linear(show, make, 300)
+
+
+# --- the recorder ---------------------------------------------------------------------------------------------------
+
+
+def large_incident(path, alerts):
+    house = House(path / f"{alerts}.db")
+    for begin in range(0, alerts, 2000):
+        house.send(*(alert(n / 1000, fingerprint=f"f{n}") for n in range(begin, min(alerts, begin + 2000))))
+    return house
+
+
+def test_a_large_incident_takes_one_more_alert_as_a_small_one_does(tmp_path):
+    """Of 20 000 alerts within three times what one of 200 takes: the new firing, its repeat, and its end."""
+    houses = [large_incident(tmp_path, alerts) for alerts in (200, 20_000)]
+
+    def take(house, *told):
+        began = time.thread_time()
+        for number, one in enumerate(told):
+            house.recorder._commit([_Ticket(house.notice(one, received=600 + number))])
+        return time.thread_time() - began
+
+    taken = [[], []]
+    for n in range(20):
+        for house, times in zip(houses, taken, strict=True):
+            firing, ended = alert(30, fingerprint=f"more{n}"), alert(30, 40, fingerprint=f"more{n}")
+            times.append(take(house, firing, firing, ended))
+    small, large = map(min, taken)
+    assert all(house.intervals() == [(0, None)] for house in houses)
+    for house in houses:
+        house.close()
+    assert large < 3 * small, f"{1000 * large:.1f} ms instead of {1000 * small:.1f} ms"

@@ -7,7 +7,7 @@ from datetime import datetime
 from service.domain.description import severity_of
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
-from service.domain.history import effective
+from service.domain.history import effective, withdrawn
 from service.domain.incident import Incident, fold
 from service.domain.policy import Policy
 
@@ -60,8 +60,7 @@ def _roles(happened: Sequence[Event]) -> Iterator[tuple[str, Change]]:
 
 def _effective_corrections(events: Sequence[Event]) -> list[Event]:
     """Return the corrections of times that were not withdrawn, as they were recorded."""
-    retractions = {e.event_id: str(e.data["event_id"]) for e in events if e.kind is EventKind.RETRACTED}
-    retracted = {about for event_id, about in retractions.items() if event_id not in retractions.values()}
+    retracted = withdrawn([e for e in events if e.kind is EventKind.RETRACTED])
     corrections = [
         e for e in events if e.kind is EventKind.CORRECTED and "occurred_at" in e.data and e.event_id not in retracted
     ]

@@ -51,24 +51,24 @@ def effective(events: Iterable[Event]) -> History:
     about = [e for e in ordered if e.kind in ABOUT_EVENTS]
     if not about:
         return History(tuple(ordered), {}, {})
-    withdrawn = _withdrawn([e for e in about if e.kind is EventKind.RETRACTED])
+    taken_back = withdrawn([e for e in about if e.kind is EventKind.RETRACTED])
     corrections: dict[str, Event] = {}
     overrides: dict[Milestone, Override] = {}
     for event in about:
-        if event.kind is EventKind.RETRACTED or event.event_id in withdrawn:
+        if event.kind is EventKind.RETRACTED or event.event_id in taken_back:
             continue
         if "milestone" in event.data:
             overrides[Milestone(event.data["milestone"])] = Override(_instant(event), event.recorded_at)
         else:
             corrections[event.data["event_id"]] = event
-    counting = [e for e in ordered if e.kind not in ABOUT_EVENTS and e.event_id not in withdrawn]
+    counting = [e for e in ordered if e.kind not in ABOUT_EVENTS and e.event_id not in taken_back]
     corrected = [_corrected(e, corrections.get(e.event_id)) for e in counting]
     sent_as = {e.event_id: e.occurred_at for e in counting if e.event_id in corrections}
     return History(tuple(sorted(corrected, key=in_order)), overrides, sent_as)
 
 
-def _withdrawn(retractions: Sequence[Event]) -> set[str]:
-    """Find the ids that are retracted by a retraction which is not itself retracted, whatever their times.
+def withdrawn(retractions: Sequence[Event]) -> set[str]:
+    """Return the ids that are retracted by a retraction which is not itself retracted, whatever their times.
 
     A retraction is decided as soon as all that name it are; those that name each other in a circle never are.
     """
@@ -77,16 +77,16 @@ def _withdrawn(retractions: Sequence[Event]) -> set[str]:
         by_id[event.event_id].append(event)
     undecided = Counter(e.data["event_id"] for e in retractions)
     ready = deque(e for e in retractions if not undecided[e.event_id])
-    withdrawn: set[str] = set()
+    found: set[str] = set()
     while ready:
         event = ready.popleft()
         target = event.data["event_id"]
-        if event.event_id not in withdrawn:
-            withdrawn.add(target)
+        if event.event_id not in found:
+            found.add(target)
         undecided[target] -= 1
         if not undecided[target]:
             ready.extend(by_id.get(target, ()))
-    return withdrawn
+    return found
 
 
 def _corrected(event: Event, correction: Event | None) -> Event:

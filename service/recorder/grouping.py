@@ -14,7 +14,8 @@ from service.domain.grouping import Joined, Part, assign, clusters, connected, d
 from service.domain.history import effective
 from service.domain.policy import Policy
 from service.recorder.incidents import OURSELVES, Incidents
-from service.store.ledger import Entry, GroupKey, Ledger
+from service.recorder.large_groups import LargeGroups
+from service.store.ledger import Entry, GroupKey, Incomplete, Ledger
 
 REGROUPING = frozenset(
     {
@@ -40,12 +41,13 @@ class Grouping:
         self._ledger = ledger
         self._incidents = incidents
         self._window = policy.reopen_window
+        self._large = LargeGroups(ledger, policy.reopen_window)
         self.begun: set[int] = set()
         """The incidents that began; whoever wants to know clears it first."""
 
     def regroup_incident(self, entry: Entry, now: datetime) -> None:
         """Group anew what belongs to an incident."""
-        self.regroup_episodes(entry.episodes, now)
+        self.regroup_episodes([e.id for e in self._ledger.episodes_of(entry)], now)
 
     def regroup_episodes(self, episode_ids: Collection[int], now: datetime) -> None:
         """Group anew the episodes of the alert groups that these were seen in."""
@@ -53,6 +55,17 @@ class Grouping:
             return
         ledger = self._ledger
         changed = [e for e in dict.fromkeys(episode_ids) if e in ledger.episodes]
+        homes = self._large.homes(changed)
+        for episode_id, home in homes.items():
+            self._move(episode_id, home, now)
+        self._regroup([e for e in changed if e not in homes], now)
+        for episode_id in changed:
+            ledger.grouped.pop(episode_id, None)
+            if episode_id in ledger.changed_episodes or episode_id in ledger.new_episodes:
+                ledger.touch(self._incidents.existing(ledger.episodes[episode_id].incident_id), now)
+
+    def _regroup(self, changed: Collection[int], now: datetime) -> None:
+        ledger = self._ledger
         members = self._members({g for e in changed for g in ledger.groups_of.get(e, ())})
         before = {e: ledger.episodes[e].incident_id for e in {*members, *changed}}
         incident_ids = set(before.values()) - {UNASSIGNED}
@@ -66,9 +79,6 @@ class Grouping:
         joined = self._joined_by_people(incident_ids)
         parts = connected(by_group, self._window, joined)
         self._apply(parts, joined, now)
-        for episode_id in changed:
-            if episode_id in ledger.changed_episodes or episode_id in ledger.new_episodes:
-                ledger.touch(self._incidents.existing(ledger.episodes[episode_id].incident_id), now)
         self._distribute(before, parts, families, now)
 
     def merge_fused(self, incident_id: int, episode_id: int, now: datetime) -> None:
@@ -82,18 +92,25 @@ class Grouping:
         if not entry.episodes or (joined_at is not None and episode.starts_at <= joined_at):
             lower, higher = sorted((entry, self._incidents.existing(episode.incident_id)), key=lambda e: e.id)
             self._incidents.absorb_by_overlap(higher, lower, now)
+        else:
+            self._ledger.touch(entry, now)
 
     def _members(self, groups: Set[GroupKey]) -> set[int]:
-        """Return the episodes of the groups, and of all that share an episode or an incident with them."""
+        """Return the episodes of the groups, and of all that share an episode or an incident with them.
+
+        Raises `Incomplete` where they are not all here.
+        """
         ledger = self._ledger
         members: set[int] = set()
         reached: set[GroupKey] = set()
         ahead = set(groups)
         while ahead:
+            if not ahead.isdisjoint(ledger.cut):
+                raise Incomplete
             reached |= ahead
             members |= {e for group in ahead for e in ledger.groups[group]}
             incidents = {ledger.episodes[e].incident_id for e in members} - {UNASSIGNED}
-            members |= {e for i in incidents for e in self._incidents.existing(i).episodes}
+            members |= {e.id for i in incidents for e in ledger.episodes_of(self._incidents.existing(i))}
             ahead = {g for e in members for g in ledger.groups_of.get(e, ())} - reached
         return members
 

@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 
+from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
+from service.domain.firings import add_up, suffices
+from service.domain.history import effective
 from service.domain.incident import Incident, fold
 from service.domain.policy import Policy
 from service.domain.totals import Counted, increments
@@ -41,8 +44,8 @@ class Incidents:
             into.absorbed.add(entry.id)
             ledger.touch(entry, entry.heard_at)
         absorbed.absorbed = set()
-        for episode_id in sorted(absorbed.episodes):
-            ledger.put(replace(ledger.episodes[episode_id], incident_id=into.id))
+        for episode in ledger.episodes_of(absorbed):
+            ledger.put(replace(episode, incident_id=into.id))
         ledger.touch(into, absorbed.heard_at)
 
     def absorb_by_overlap(self, absorbed: Entry, into: Entry, now: datetime) -> None:
@@ -96,10 +99,17 @@ class Incidents:
 
     def fold(self, entry: Entry) -> Incident:
         """Compute one incident from its events and episodes."""
-        ledger = self._ledger
-        episodes = [ledger.episodes[e] for e in sorted(entry.episodes)]
-        entry.incident = fold(entry.id, ledger.family(entry), episodes, self._policy, entry.heard_at)
+        events = self._ledger.family(entry)
+        entry.incident = fold(entry.id, events, self._episodes(entry, events), self._policy, entry.heard_at)
         return entry.incident
+
+    def _episodes(self, entry: Entry, events: Sequence[Event]) -> Sequence[Episode]:
+        """Return the episodes, or what stands for them; what very many add up to is kept with the incident."""
+        if entry.partial and entry.firings is not None and suffices(effective(events)):
+            return entry.firings.stand_ins()
+        episodes = self._ledger.episodes_of(entry)
+        entry.firings = add_up(episodes) if len(episodes) > self._ledger.MANY else None
+        return episodes
 
     def outcome(self, entry: Entry, *, created: bool = True) -> Outcome:
         """Say what became of an incident."""

@@ -23,7 +23,7 @@ class Refolding:
         """Compute the incidents anew from all that was reported of them; answers an outcome for each that changed."""
         ledger = self._ledger
         touched_before = set(ledger.touched)
-        episodes = [e for i in stored for e in ledger.entries[i].episodes]
+        episodes = [e.id for i in stored for e in ledger.episodes_of(ledger.entries[i])]
         keys = dict.fromkeys((ledger.episodes[e].source, ledger.episodes[e].fingerprint) for e in episodes)
         for key in keys:
             episodes += self._alerts.rebuild_episodes(key)

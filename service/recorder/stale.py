@@ -28,7 +28,7 @@ class StaleClosing:
         at = self._incidents.fold(entry).stale_at
         if at is None or at >= now:
             return None
-        for episode in [ledger.episodes[e] for e in sorted(entry.episodes)]:
+        for episode in ledger.episodes_of(entry):
             if episode.ends_at is None:
                 self._assume_end(episode, max(at, episode.starts_at), now)
         event = Event(

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.domain.policy import Policy
 from service.domain.totals import bounds
@@ -13,6 +13,7 @@ from service.recorder.apply import Application, look_up, received_at, wanted
 from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Refused, Settle
 from service.recorder.settling import settle
 from service.store import Store, StoreRejected, StoreUnavailable
+from service.store.ledger import Incomplete
 
 BATCH = 64
 """The most commands in one transaction: enough to share an fsync, few enough to answer soon."""
@@ -200,13 +201,23 @@ class Recorder:
             standing.remove(refused)
 
     def _attempt(self, batch: Sequence[_Ticket]) -> _Ticket | None:
+        try:
+            return self._transact(batch)
+        except Incomplete:
+            return self._transact(batch, everything=True)
+
+    def _transact(self, batch: Sequence[_Ticket], *, everything: bool = False) -> _Ticket | None:
+        """Apply a batch in one transaction; `everything`: with all firings of incidents of very many.
+
+        Answers which ticket is refused, and None where all is committed. Raises `Incomplete`.
+        """
         began = time.perf_counter()
         try:
             with self._store.transaction() as transaction:
                 commands = [ticket.command for ticket in batch]
                 settled = settle(transaction, self._policy, self._bounds, received_at(commands))
                 due = look_up(transaction, commands)
-                ledger = transaction.load(wanted(commands, due), self._policy.reopen_window)
+                ledger = transaction.load(replace(wanted(commands, due), all=everything), self._policy.reopen_window)
                 for one in settled:
                     ledger.count(one.added, one.incident_id, one.at)
                 application = Application(ledger, self._policy, self._bounds, due)

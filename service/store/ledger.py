@@ -11,13 +11,22 @@ from datetime import datetime
 
 from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Event, Observation
+from service.domain.firings import Firings
 from service.domain.incident import Incident
 from service.domain.totals import Counted, Increment
 
 
+class Incomplete(Exception):
+    """What is asked takes more than the ledger holds: firings that `load` leaves out unless it is to load all."""
+
+
 @dataclass(slots=True)
 class Entry:
-    """One incident in the ledger. `absorbed` holds the ids of the incidents that were merged into it."""
+    """One incident in the ledger. `absorbed` holds the ids of the incidents that were merged into it.
+
+    `firings`: what all its episodes add up to, of an incident of very many. It is `partial` where the ledger holds only
+    some of them.
+    """
 
     id: int
     opened_at: datetime
@@ -28,6 +37,8 @@ class Entry:
     refold: bool = False
     is_new: bool = False
     incident: Incident | None = None
+    firings: Firings | None = None
+    partial: bool = False
     events: list[Event] = field(default_factory=list)
     episodes: set[int] = field(default_factory=set)
     absorbed: set[int] = field(default_factory=set)
@@ -75,6 +86,11 @@ class RawBody:
 class Ledger:
     """The rows of one transaction. Whoever changes an entry or an episode says so with `touch` and `put`."""
 
+    MANY = 250
+    """Incidents and groups of more firings are loaded in part, where that is enough: each takes 16 µs."""
+    SAMPLE = 100
+    """How many episodes of such a group are loaded: those that ended last or go on, and as many of those that go on."""
+
     def __init__(self, reserve: Callable[[str], int]) -> None:
         self._reserve = reserve
         self.entries: dict[int, Entry] = {}
@@ -83,6 +99,10 @@ class Ledger:
         self.reports: dict[AlertKey, dict[Observation, StoredReport]] = {}
         self.groups: dict[GroupKey, set[int]] = {}
         self.groups_of: dict[int, set[GroupKey]] = {}
+        self.cut: set[GroupKey] = set()
+        """The groups of which the ledger holds the `SAMPLE` episodes that ended last or go on, but not all."""
+        self.grouped: dict[int, Episode | None] = {}
+        """The episodes that changed since they were grouped, as they were then; None where they are new."""
         self.touched: set[int] = set()
         self.quiet: set[int] = set()
         """What is written without being news to anybody; of it, `redrawn` is shown anew where it is drawn."""
@@ -178,6 +198,12 @@ class Ledger:
 
     # -- alerts ------------------------------------------------------------------------------------------------------
 
+    def episodes_of(self, entry: Entry) -> list[Episode]:
+        """Return all episodes of an incident, by id. Raises `Incomplete` where they are not all here."""
+        if entry.partial:
+            raise Incomplete
+        return [self.episodes[e] for e in sorted(entry.episodes)]
+
     def next_episode_id(self) -> int:
         """Return an id for a new episode."""
         return self._reserve("episodes")
@@ -185,6 +211,8 @@ class Ledger:
     def put(self, episode: Episode) -> None:
         """Insert or replace an episode, keeping the incidents' lists of episodes right."""
         before = self.episodes.get(episode.id)
+        self.grouped.setdefault(episode.id, before)
+        self._add_up(before, episode)
         if before is None:
             self.new_episodes.add(episode.id)
         else:
@@ -195,16 +223,34 @@ class Ledger:
             self.entries[episode.incident_id].episodes.add(episode.id)
         self.episodes[episode.id] = episode
 
+    def _add_up(self, before: Episode | None, episode: Episode) -> None:
+        """Keep what the firings of an incident add up to right, where not all of them are here."""
+        left = before is not None and before.incident_id != episode.incident_id
+        if left and before is not None and self._is_partial(before.incident_id):
+            raise Incomplete
+        if self._is_partial(episode.incident_id):
+            entry = self.entries[episode.incident_id]
+            added_up = entry.firings and entry.firings.replaced(None if left else before, episode)
+            if added_up is None:
+                raise Incomplete
+            entry.firings = added_up
+
+    def _is_partial(self, incident_id: int) -> bool:
+        entry = self.entries.get(incident_id)
+        return entry is not None and entry.partial
+
     def drop(self, episode_id: int) -> None:
         """Forget an episode that turned out to be part of another."""
         episode = self.episodes.pop(episode_id)
+        if self._is_partial(episode.incident_id):
+            raise Incomplete
         if episode.incident_id in self.entries:
             self.entries[episode.incident_id].episodes.discard(episode_id)
         for group in self.groups_of.pop(episode_id, set()):
             self.groups[group].discard(episode_id)
+        self.new_groups = {(g, e) for g, e in self.new_groups if e != episode_id}
         if episode_id in self.new_episodes:
             self.new_episodes.discard(episode_id)
-            self.new_groups = {(g, e) for g, e in self.new_groups if e != episode_id}
         else:
             self.dropped_episodes.add(episode_id)
         self.changed_episodes.discard(episode_id)
@@ -273,6 +319,8 @@ class Ledger:
 class Wanted:
     """What a batch of commands needs to see. `since` is the earliest start among its observations.
 
+    Of incidents and groups of very many firings only some are loaded, unless `all` are wanted.
+
     `ended` are the alerts of which an end was reported without its start (`Observation.is_end_only`).
     `neighbours`: also the incidents that the named ones may be joined with, of the same alert groups. `reports`: also
     all reports of the alerts of the named incidents.
@@ -286,3 +334,4 @@ class Wanted:
     since: datetime | None = None
     neighbours: bool = False
     reports: bool = False
+    all: bool = False

@@ -1,20 +1,25 @@
 """Filling a ledger: what a batch of commands needs, in a fixed number of queries however many commands there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Row, Select, bindparam, func, or_, select, union_all
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Dialect, Row, Select, bindparam, func, literal_column, or_, select, union_all
 
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Observation
+from service.domain.firings import Firings
 from service.domain.policy import Domain, IncidentType, Severity
 from service.domain.totals import Counted
 from service.store import tables as t
-from service.store.ledger import Entry, Ledger, StoredReport, Wanted
+from service.store.ledger import Entry, GroupKey, Ledger, StoredReport, Wanted
 from service.store.statements import Read, among
+from service.store.types import NEVER
 
+_FIRINGS = TypeAdapter(Firings)
 CHUNK = 500
 """How many values one IN list carries; engines limit the variables of a statement."""
 
@@ -22,22 +27,34 @@ CHUNK = 500
 def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Callable[[str], int]) -> Ledger:
     """Return a ledger with everything that the wanted alerts, groups, keys and incidents can touch.
 
+    Of incidents and groups of more than `Ledger.MANY` firings it holds some (`Entry.partial`, `Ledger.cut`), unless
+    all of them are wanted, or others are grouped anew beside them.
+
     `window` is the reopen window: an episode of a group that ended longer than that before `wanted.since` cannot be
     joined any more.
     """
+    ledger = _load(connection, wanted, window, reserve)
+    if wanted.neighbours and (ledger.cut or any(entry.partial for entry in ledger.entries.values())):
+        return _load(connection, replace(wanted, all=True), window, reserve)
+    return ledger
+
+
+def _load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Callable[[str], int]) -> Ledger:
     ledger = Ledger(reserve)
     episode_ids: set[int] = set()
     if wanted.since is not None:
         _load_reports(connection, wanted, wanted.since - window, ledger)
         stored = [(o, r.episode_id) for reports in ledger.reports.values() for o, r in reports.items()]
         groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in stored)}
-        episode_ids = {e for _, e in stored} | _load_groups(connection, groups, wanted.since - window)
+        episode_ids = {e for _, e in stored} | _load_groups(
+            connection, groups, wanted.since - window, ledger, None if wanted.all else ledger.MANY
+        )
     for source, keys in _by_source(wanted.keys).items():
         for row in _KEYS.among(connection, keys, source=source):
             ledger.keys[source, row.incident_key] = row.incident_id
     incident_ids = {*wanted.incidents, *ledger.keys.values()}
     incident_ids |= {row.incident_id for row in _INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
-    _load_incidents(connection, incident_ids, ledger)
+    _load_incidents(connection, incident_ids, ledger, None if wanted.all else episode_ids)
     if wanted.reports:
         _load_reports_of(connection, ledger.episodes, ledger)
     if wanted.neighbours:
@@ -108,12 +125,40 @@ def _begun_last(dialect: Dialect) -> Select[Any]:
 _BEGUN_LAST = Read(_begun_last)
 _REPORTS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
 _GROUP_EPISODES = Read(
-    lambda dialect: select(t.episode_groups.c.episode_id).where(
-        t.episode_groups.c.source == bindparam("source"),
-        among(t.episode_groups.c.group_key, dialect),
-        t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+    lambda dialect: (
+        select(t.episode_groups.c.episode_id)
+        .where(
+            t.episode_groups.c.source == bindparam("source"),
+            among(t.episode_groups.c.group_key, dialect),
+            t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+        )
+        .limit(bindparam("most"))
     )
 )
+_LAST_OF_GROUP = Read(
+    lambda _: (
+        select(t.episode_groups.c.episode_id)
+        .where(
+            t.episode_groups.c.source == bindparam("source"),
+            t.episode_groups.c.group_key == bindparam("group_key"),
+            t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
+        )
+        .order_by(t.episode_groups.c.ends_at.desc())
+        .limit(bindparam("most"))
+    )
+)
+_OPEN_OF_GROUP = Read(
+    lambda _: (
+        select(t.episode_groups.c.episode_id)
+        .where(
+            t.episode_groups.c.source == bindparam("source"),
+            t.episode_groups.c.group_key == bindparam("group_key"),
+            t.episode_groups.c.ends_at == literal_column(str(NEVER)),
+        )
+        .limit(bindparam("most"))
+    )
+)
+"""Some that go on, from the other side of the index: most of those that began first."""
 _NEAR_EPISODES = Read(
     lambda dialect: (
         select(t.episode_groups.c.episode_id, t.episodes.c.incident_id)
@@ -151,10 +196,12 @@ _FAMILIES = Read(
         t.incidents.c.refold,
         t.incidents.c.settled_at,
         t.incidents.c.merged_into,
+        t.incidents.c.firings,
     ).where(or_(among(t.incidents.c.id, dialect), among(t.incidents.c.merged_into, dialect)))
 )
 _EVENTS = Read(lambda dialect: select(t.events).where(among(t.events.c.incident_id, dialect)).order_by(t.events.c.id))
 _EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.incident_id, dialect)))
+_SOME_EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.id, dialect)))
 _MEMBERSHIPS = Read(
     lambda dialect: select(
         t.episode_groups.c.source, t.episode_groups.c.group_key, t.episode_groups.c.episode_id
@@ -205,16 +252,39 @@ def _load_neighbours(connection: Connection, ledger: Ledger, window: timedelta) 
     _load_incidents(connection, incident_ids, ledger)
 
 
-def _load_groups(connection: Connection, groups: Collection[tuple[str, str]], since: datetime) -> set[int]:
-    return {
-        row.episode_id
-        for source, keys in _by_source(groups).items()
-        for row in _GROUP_EPISODES.among(connection, keys, source=source, since=since)
-    }
+def _load_groups(
+    connection: Connection, groups: Collection[tuple[str, str]], since: datetime, ledger: Ledger, many: int | None
+) -> set[int]:
+    """Return the episodes of groups since then; where that is more than `many`, they are looked at one by one."""
+    most = NEVER if many is None else many + 1
+    found: set[int] = set()
+    for source, keys in _by_source(groups).items():
+        rows = _GROUP_EPISODES.among(connection, keys, source=source, since=since, most=most)
+        if len(rows) < most:
+            found.update(row.episode_id for row in rows)
+        else:
+            found.update(e for key in keys for e in _sample(connection, (source, key), since, ledger, most))
+    return found
 
 
-def _load_incidents(connection: Connection, incident_ids: Collection[int], ledger: Ledger) -> None:
-    """Load incidents with all that belongs to them: those they absorbed, or the one that absorbed them."""
+def _sample(connection: Connection, group: GroupKey, since: datetime, ledger: Ledger, most: int) -> list[int]:
+    """Return the episodes of a group since then, or some of them where there are as many as `most`."""
+    named = {"source": group[0], "group_key": group[1]}
+    last = [row.episode_id for row in _LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
+    if len(last) < most:
+        return last
+    ledger.cut.add(group)
+    going_on = _OPEN_OF_GROUP.rows(connection, **named, most=ledger.SAMPLE)
+    return [*last[: ledger.SAMPLE], *(row.episode_id for row in going_on)]
+
+
+def _load_incidents(
+    connection: Connection, incident_ids: Collection[int], ledger: Ledger, some: Set[int] | None = None
+) -> None:
+    """Load incidents with all that belongs to them: those they absorbed, or the one that absorbed them.
+
+    Of those with very many firings only `some`, unless that is None.
+    """
     roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)} - ledger.entries.keys()
     added: dict[int, Entry] = {}
     for row in _FAMILIES.among(connection, roots):
@@ -226,6 +296,8 @@ def _load_incidents(connection: Connection, incident_ids: Collection[int], ledge
             refold=row.refold,
             settled_at=None if row.counted & Counted.SETTLED else row.settled_at,
             merged_into=row.merged_into,
+            firings=_FIRINGS.validate_python(row.firings) if row.firings else None,
+            partial=bool(row.firings) and some is not None,
         )
     ledger.entries |= added
     for entry in added.values():
@@ -236,7 +308,11 @@ def _load_incidents(connection: Connection, incident_ids: Collection[int], ledge
         if row.sent_to != row.incident_id:
             ledger.holders.setdefault(row.sent_to, set()).add(row.incident_id)
     episode_ids = set()
-    for row in _EPISODES.among(connection, added):
+    whole = [entry.id for entry in added.values() if not entry.partial]
+    rows = _EPISODES.among(connection, whole)
+    if some and len(whole) < len(added):
+        rows += [row for row in _SOME_EPISODES.among(connection, some) if row.incident_id in added]
+    for row in rows:
         ledger.episodes[row.id] = episode_of(row)
         ledger.entries[row.incident_id].episodes.add(row.id)
         episode_ids.add(row.id)
@@ -246,7 +322,7 @@ def _load_incidents(connection: Connection, incident_ids: Collection[int], ledge
         ledger.groups_of.setdefault(row.episode_id, set()).add(group)
     holders = {row.incident_id for row in _HOLDERS.among(connection, added)} - ledger.entries.keys()
     if holders:
-        _load_incidents(connection, holders, ledger)
+        _load_incidents(connection, holders, ledger, some)
 
 
 def _by_source(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from service.domain.done import failed_checks
@@ -46,6 +47,7 @@ def incident(entry: Entry) -> Row:
         "merged_into": entry.merged_into,
         "counted": int(entry.counted),
         "refold": entry.refold,
+        "firings": asdict(entry.firings) if entry.firings else {},
     }
 
 

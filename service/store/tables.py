@@ -70,6 +70,7 @@ incidents = Table(
     Column("merged_into", BigId),
     Column("counted", Integer, nullable=False, default=0),
     Column("refold", Boolean, nullable=False, default=False, server_default=false()),
+    Column("firings", Json, nullable=False, server_default="{}"),
     Index("ix_incidents_detected_at", "detected_at"),
     _partial("ix_incidents_undetected", "opened_at", "detected_at IS NULL"),
     _partial("ix_incidents_stale_at", "stale_at", "stale_at IS NOT NULL"),
@@ -81,7 +82,7 @@ incidents = Table(
 )
 """One row an incident, as it stands now. `draft_due_at` and `final_due_at` are set only while the stage is owed,
 `stale_at` only while the incident is open; `counted` says what of it the running totals hold (`Counted`). `refold`: it
-was computed by the rules of an earlier version."""
+was computed by the rules of an earlier version. `firings`: what very many firings add up to (`Firings`), else empty."""
 
 events = Table(
     "events",

@@ -76,3 +76,16 @@ def test_a_corrected_milestone_of_an_incident_without_other_events_had_no_time_b
 def test_a_corrected_milestone_of_an_incident_opened_by_hand_had_the_time_of_its_event():
     ack = event(K.ACKNOWLEDGED, 10, event_id="ack")
     assert changed(ack, correction(20, 8, "c", {"milestone": "acknowledged"})) == {"c": Change(at(10), at(8))}
+
+
+def test_a_correction_whose_retraction_was_taken_back_twice_is_withdrawn():
+    corrected = event(K.CORRECTED, 1, event_id="c", data={"event_id": "a", "occurred_at": at(5).isoformat()})
+    chain = [
+        event(K.RETRACTED, 2 + n, event_id=f"r{n}", data={"event_id": about})
+        for n, about in enumerate(("c", "r0", "r1"))
+    ]
+    told = [event(K.DETECTED), event(K.ACKNOWLEDGED, 0, event_id="a"), corrected]
+    assert "c" in changed(*told)
+    assert "c" not in changed(*told, *chain[:1])
+    assert "c" in changed(*told, *chain[:2])
+    assert "c" not in changed(*told, *chain)

@@ -96,3 +96,18 @@ def test_a_page_that_was_ended_by_its_alerts_ends_an_incident_of_which_we_know_n
     assert house.intervals() == [(0, 10)]
     assert house.get(1).incident.resolution_source == "alerts"
     assert "acknowledged" not in house.get(1).incident.milestones
+
+
+def test_an_incident_that_loses_a_firing_to_another_is_computed_anew(house):
+    house.send(alert(0, 5))
+    (second,) = house.send(named(40), received=40)
+    assert house.send(named(90, fingerprint="f2", group="g2"), received=90) == [second]
+    house.send(alert(0, 50), received=100)
+    assert house.intervals() == [(0, 50), (90, None)]
+
+
+def test_a_firing_that_was_seen_in_another_group_may_turn_out_to_be_part_of_an_earlier_one(house):
+    house.send(alert(0, 5))
+    house.send(alert(40, 45))
+    house.send(alert(40, 45, group="g2"), alert(0, 41))
+    assert house.intervals() == [(0, 45)]

@@ -1,0 +1,144 @@
+"""What the fold needs to know of the firings of an incident of very many: kept beside it, so that one more is cheap.
+
+It stands for the firings only where nobody closed or reopened the incident (`suffices`); what they add up to does not
+depend then on the order in which alerts fired and people acted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from service.domain.description import domains_of, labels_of, types_of
+from service.domain.episodes import Episode
+from service.domain.events import INTO_KEY, EventKind
+from service.domain.history import History
+from service.domain.policy import Domain, IncidentType, Milestone, Severity
+
+_CLOSING = (EventKind.RESOLVED, EventKind.REOPENED, EventKind.DISMISSED)
+TYPE_LABEL, DOMAIN_LABEL = "incident_type", "incident_domain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firings:
+    """Many firings, added up. `fingerprint` and `title` are those of the one that began first, at `starts_at`.
+
+    Of `count` firings `open` go on, the end of `stale` ones is assumed, and that of `end_unknown` ones unknown;
+    `ends_at` is the latest end. `labels` are those that all of them share.
+    """
+
+    count: int
+    open: int
+    stale: int
+    end_unknown: int
+    starts_at: datetime
+    fingerprint: str
+    title: str
+    ends_at: datetime | None
+    onset_at: datetime | None
+    severity: Severity
+    types: tuple[IncidentType, ...]
+    domains: tuple[Domain, ...]
+    labels: Mapping[str, str]
+
+    def replaced(self, old: Episode | None, new: Episode) -> "Firings | None":
+        """Return what they add up to with `new` in place of `old`, or with `new` beside them.
+
+        None where that takes a look at all of them: where an extreme of them was the old one's.
+        """
+        changed = self.joined(_one(new))
+        if old is None or changed is None:
+            return changed
+        is_less = (
+            (old.starts_at == self.starts_at and new.starts_at > old.starts_at)
+            or (
+                old.ends_at is not None
+                and old.ends_at == self.ends_at
+                and (new.ends_at is None or new.ends_at < old.ends_at)
+            )
+            or (old.onset_at is not None and old.onset_at == self.onset_at and changed.onset_at != new.onset_at)
+        )
+        return None if is_less else changed._without(old)
+
+    def joined(self, other: "Firings") -> "Firings | None":
+        """Return what both add up to; None where it takes more to say which began first."""
+        first, second = sorted((self, other), key=lambda f: (f.starts_at, f.fingerprint))
+        if (first.starts_at, first.fingerprint) == (
+            second.starts_at,
+            second.fingerprint,
+        ) and first.title != second.title:
+            return None
+        return Firings(
+            count=self.count + other.count,
+            open=self.open + other.open,
+            stale=self.stale + other.stale,
+            end_unknown=self.end_unknown + other.end_unknown,
+            starts_at=first.starts_at,
+            fingerprint=first.fingerprint,
+            title=first.title,
+            ends_at=max((at for at in (self.ends_at, other.ends_at) if at is not None), default=None),
+            onset_at=min((at for at in (self.onset_at, other.onset_at) if at is not None), default=None),
+            severity=min(self.severity, other.severity),
+            types=tuple(t for t in IncidentType if t in self.types or t in other.types),
+            domains=tuple(d for d in Domain if d in self.domains or d in other.domains),
+            labels={k: v for k, v in self.labels.items() if other.labels.get(k) == v},
+        )
+
+    def _without(self, old: Episode) -> "Firings":
+        """Take one off the numbers; its extremes stay."""
+        return replace(
+            self,
+            count=self.count - 1,
+            open=self.open - (old.ends_at is None),
+            stale=self.stale - old.stale,
+            end_unknown=self.end_unknown - old.end_unknown,
+        )
+
+    def stand_ins(self) -> tuple[Episode, Episode]:
+        """Return two firings of which the fold gives what it gives of all these."""
+        one = Episode(
+            id=0,
+            source="",
+            fingerprint=self.fingerprint,
+            starts_at=self.starts_at,
+            ends_at=None if self.open else self.ends_at,
+            name=self.title,
+            severity=self.severity,
+            incident_id=0,
+            stale=bool(self.stale),
+            end_unknown=bool(self.end_unknown),
+            onset_at=self.onset_at,
+            labels=self.labels,
+        )
+        told = {TYPE_LABEL: ",".join(self.types), DOMAIN_LABEL: ",".join(self.domains)}
+        return one, replace(one, labels={**{name: text for name, text in told.items() if text}, **self.labels})
+
+
+def add_up(episodes: Sequence[Episode]) -> Firings:
+    """Add up all firings of an incident, in order of their ids; there is at least one."""
+    first = min(episodes, key=lambda e: (e.starts_at, e.fingerprint))
+    return Firings(
+        count=len(episodes),
+        open=sum(e.ends_at is None for e in episodes),
+        stale=sum(e.stale for e in episodes),
+        end_unknown=sum(e.end_unknown for e in episodes),
+        starts_at=first.starts_at,
+        fingerprint=first.fingerprint,
+        title=first.annotations.get("summary") or first.name,
+        ends_at=max((e.ends_at for e in episodes if e.ends_at is not None), default=None),
+        onset_at=min((e.onset_at for e in episodes if e.onset_at is not None), default=None),
+        severity=min(e.severity for e in episodes),
+        types=types_of((), episodes),
+        domains=domains_of((), episodes),
+        labels=labels_of((), episodes),
+    )
+
+
+def _one(episode: Episode) -> Firings:
+    return add_up([episode])
+
+
+def suffices(history: History) -> bool:
+    """Say whether the fold of these events needs no more of the firings than what they add up to."""
+    return Milestone.RESOLVED not in history.overrides and not any(
+        e.kind in _CLOSING or (e.kind is EventKind.MERGED and INTO_KEY in e.data) for e in history.events
+    )
