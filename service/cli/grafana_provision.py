@@ -7,7 +7,7 @@ import click
 
 from service.clients.grafana.access import Rights
 from service.clients.grafana.connection import Connection
-from service.clients.grafana.dashboards import Dashboards, Taken
+from service.clients.grafana.dashboards import AlreadyExists, Dashboards
 from service.provisioning.carrying_out import Provisioning
 from service.provisioning.dashboards import Action, Step, models, plan
 from service.provisioning.shipped import shipped
@@ -68,7 +68,7 @@ class Run:
         where = self._grafana
         try:
             run.make_folder(where.folder)
-        except Taken as error:
+        except AlreadyExists as error:
             msg = f"a folder with the uid {where.folder_uid!r} or the title {where.folder!r} {_HIDDEN}"
             msg += f", or set grafana.folder_uid to that folder's ({error})"
             raise click.ClickException(msg) from error

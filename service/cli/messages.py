@@ -90,13 +90,13 @@ def check(ctx: click.Context, path: Path | None) -> None:
 
 def _checked(target: str, settings: Settings) -> tuple[str, bool]:
     from service.clients.delivery import DeliveryError
-    from service.clients.posting import Posting
+    from service.clients.json_sender import JsonSender
     from service.clients.slack import Bot
 
     slack = settings.slack
     if target != "slack" or not slack.has_bot:
         return "is configured; only a message can tell whether it is taken", True
-    bot = Bot(Posting(timeout=slack.timeout), slack.api_url, slack.read_token, slack.channel or "")
+    bot = Bot(JsonSender(timeout=slack.timeout), slack.api_url, slack.read_token, slack.channel or "")
     try:
         return f"lets us in as {bot.check()}", True
     except DeliveryError as error:

@@ -1,1 +1,1 @@
-"""The doors to other systems: one each, which says of a failure whether it can pass. What to send is decided above."""
+"""Clients of other systems, one module each; an error tells whether a retry can help. What to send is decided above."""

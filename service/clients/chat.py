@@ -1,42 +1,43 @@
-"""What a delivery needs of a chat, whichever it is: each is a module beside this one."""
+"""What a delivery needs of a chat; each chat is a module beside this one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-UNNUMBERED = 0
-"""The id of a message in a chat that gives none."""
+NO_MESSAGE_ID = 0
+"""The id of a message in a chat that assigns none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One message. `key` names it among those of all installations, `about` is what it tells, for programs.
+class ChatMessage:
+    """One message. `key` is unique across installations, `payload` its content for programs.
 
-    `loud`: an answer that the whole channel should see.
+    `broadcast`: a reply that the whole channel should see.
     """
 
     key: str
     text: str
-    about: Mapping[str, Any]
-    loud: bool = False
+    payload: Mapping[str, Any]
+    broadcast: bool = False
 
 
 class Chat(Protocol):
-    """Somewhere to say things; every method raises `DeliveryError`. `edits`: what was said can be changed and found."""
+    """A chat to post messages to; every method raises `DeliveryError`.
 
-    @property
-    def edits(self) -> bool:
-        """Say whether messages can be changed, found and answered to."""
+    `edits`: whether messages can be edited, found and replied to.
+    """
 
-    def post(self, message: Message, thread: int | None) -> int:
-        """Say it, as an answer to `thread` where there is one; returns its id."""
+    edits: bool
 
-    def edit(self, message_id: int, message: Message) -> None:
-        """Change what was said; what is gone or may not be changed any more is left alone."""
+    def post(self, message: ChatMessage, thread: int | None) -> int:
+        """Post a message, as a reply to `thread` if that is set, and return its id."""
+
+    def edit(self, message_id: int, message: ChatMessage) -> None:
+        """Edit a message; one that is gone or can no longer be edited is left alone."""
 
     def find(self, key: str, thread: int | None, since: datetime) -> int | None:
-        """Return the id of what was said already under a key, None where nothing was."""
+        """Return the id of the message already posted with this key, if any."""
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""

@@ -1,11 +1,11 @@
-"""How a request shows its token. An `auth` of its own keeps requests from taking what ~/.netrc has for the host."""
+"""Bearer authentication. With an explicit `auth`, requests ignores credentials for the host in ~/.netrc."""
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
 
 class Bearer(AuthBase):
-    """Sends a token; without one it leaves the request's own headers as they are."""
+    """Sends a token; without one it leaves the request's own headers alone."""
 
     def __init__(self, token: str | None = None) -> None:
         self._token = token

@@ -1,4 +1,4 @@
-"""How a delivery fails: the client says whether trying again can help, the dispatcher decides what to do."""
+"""How a delivery fails: the client decides whether a retry can help, the dispatcher decides what to do."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -19,10 +19,10 @@ class Reason(StrEnum):
 
 
 class DeliveryError(Exception):
-    """The far side did not take it, or did not say so; the text says what to change and carries no token.
+    """The receiver did not accept it, or did not confirm it; the text says what to change and carries no token.
 
-    `permanent`: it never will as things are. `everything`: anything else sent there now would fail too. `retry_after`:
-    how long it asked us to wait.
+    `permanent`: a retry cannot help. `everything`: anything else sent there now would fail too. `retry_after`: how long
+    the receiver asked us to wait.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Reading the JSON API of another system: one request, bounded in time, whose failures are all alike to the asker."""
+"""A client of JSON APIs: one request, bounded in time and size, with one error for everything that can go wrong."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ import requests
 
 from service.clients.credentials import Bearer
 
-PIECE = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 LONGEST_ERROR = 300
 
 
-class AskingFailed(Exception):
-    """There was no usable answer; ask again later. The text carries no token; `status` is HTTP's, if any."""
+class RequestFailed(Exception):
+    """There was no usable response; try again later. The text carries no token; `status` is HTTP's, if any."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
@@ -23,7 +23,7 @@ class AskingFailed(Exception):
 
 
 class JsonApi:
-    """One server's API. Not for many threads at once. `most_bytes` bounds an answer, None: nothing does."""
+    """One server's API. Not thread-safe. `max_bytes` bounds a response; None: unbounded."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class JsonApi:
         token: str | None = None,
         ca_file: Path | None = None,
         timeout: timedelta,
-        most_bytes: int | None = None,
+        max_bytes: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.url = url
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._timeout = timeout.total_seconds()
         self._session = requests.Session()
         self._session.verify = str(ca_file) if ca_file else True
@@ -45,56 +45,55 @@ class JsonApi:
         self._session.auth = Bearer(token)
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
-        """Return what the server answers. Raises AskingFailed."""
+        """Return the parsed response. Raises RequestFailed."""
         return self._read("GET", path, params=parameters)
 
     def post(self, path: str, form: Mapping[str, str]) -> Any:
-        """Return what the server answers to a form, for what does not fit into an address. Raises AskingFailed."""
+        """Post a form, for parameters too long for a URL, and return the parsed response. Raises RequestFailed."""
         return self._read("POST", path, data=form)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
-    def _read(self, method: str, path: str, **given: Any) -> Any:
+    def _read(self, method: str, path: str, **options: Any) -> Any:
         try:
-            answer = self._session.request(
-                method, f"{self.url}{path}", timeout=self._timeout, allow_redirects=False, stream=True, **given
+            response = self._session.request(
+                method, f"{self.url}{path}", timeout=self._timeout, allow_redirects=False, stream=True, **options
             )
-            with answer:
-                body = self._body(answer, path)
+            with response:
+                body = self._body(response, path)
         except (requests.RequestException, OSError) as error:
-            raise AskingFailed(f"{self.url}{path}: {type(error).__name__}") from error
-        if answer.status_code != 200:
-            raise AskingFailed(
-                f"{self.url}{path}: answered {answer.status_code}{_said(body, answer)}", answer.status_code
-            )
+            raise RequestFailed(f"{self.url}{path}: {type(error).__name__}") from error
+        status = response.status_code
+        if status != 200:
+            raise RequestFailed(f"{self.url}{path}: answered {status}{_error_text(body, response)}", status)
         try:
             return json.loads(body)
         except ValueError as error:
-            raise AskingFailed(f"{self.url}{path}: answered something else than JSON") from error
+            raise RequestFailed(f"{self.url}{path}: the response is not JSON") from error
 
-    def _body(self, answer: requests.Response, path: str) -> bytes:
+    def _body(self, response: requests.Response, path: str) -> bytes:
         body = bytearray()
-        for piece in answer.iter_content(PIECE):
-            body += piece
-            if self._most_bytes is not None and len(body) > self._most_bytes:
-                raise AskingFailed(f"{self.url}{path}: answered more than {self._most_bytes} bytes; ask for less")
+        for chunk in response.iter_content(CHUNK_BYTES):
+            body += chunk
+            if self._max_bytes is not None and len(body) > self._max_bytes:
+                raise RequestFailed(f"{self.url}{path}: the response exceeds {self._max_bytes} bytes; query less")
         return bytes(body)
 
 
-def _said(body: bytes, answer: requests.Response) -> str:
-    """Return what Prometheus and its kin say of an error, shortened; nothing where somebody else answers."""
+def _error_text(body: bytes, response: requests.Response) -> str:
+    """Return the error message of a Prometheus-like API, shortened; "" if the body is not one."""
     try:
-        told = json.loads(body)
+        payload = json.loads(body)
     except ValueError:
-        plain = answer.headers.get("Content-Type", "").startswith("text/plain")  # as Loki and Tempo do
+        plain = response.headers.get("Content-Type", "").startswith("text/plain")  # as Loki and Tempo do
         return _shortened(body.decode(errors="replace")) if plain else ""
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         return ""
-    errors = told.get("errors")  # Jaeger's
+    errors = payload.get("errors")  # Jaeger's
     first = errors[0] if isinstance(errors, list) and errors else None
-    return _shortened(first.get("msg") if isinstance(first, dict) else told.get("error"))
+    return _shortened(first.get("msg") if isinstance(first, dict) else payload.get("error"))
 
 
 def _shortened(error: object) -> str:

@@ -1,4 +1,4 @@
-"""Prometheus' HTTP API, as far as we read it. Times are UTC; a sample's time is exact to the millisecond."""
+"""Prometheus' HTTP API: queries, rules and alerts. Times are UTC; a sample's time is exact to the millisecond."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.json_api import JsonApi, RequestFailed
 
 Labels = Mapping[str, str]
 MOST_POINTS = 11_000
-"""What Prometheus answers of one series at most (web/api/v1/api.go)."""
+"""The most points that Prometheus returns for one series (web/api/v1/api.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,73 +24,73 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveAlert:
-    """An alert as a rule has it now, pending or firing; `active_at` is since when its condition holds."""
+class PrometheusAlert:
+    """A pending or firing alert of a rule; its condition has held since `active_at`."""
 
     labels: Labels
     active_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
-    """One series of a range query: all its labels, and each sample as Prometheus wrote it, the earliest first."""
+class RangeSeries:
+    """One series of a range query: all its labels, and its samples as Prometheus writes values, the earliest first."""
 
     labels: Labels
     samples: tuple[tuple[datetime, str], ...]
 
 
-class _Vector(BaseModel):
+class _InstantJson(BaseModel):
     metric: dict[str, str]
     value: tuple[float, float]
 
 
-class _Matrix(BaseModel):
+class _MatrixJson(BaseModel):
     metric: dict[str, str]
     values: list[tuple[float, float]]
 
 
-class _Range(BaseModel):
+class _RangeJson(BaseModel):
     metric: dict[str, str]
     values: list[tuple[float, str]] = []
 
 
-class _Alert(BaseModel):
+class _AlertStateJson(BaseModel):
     labels: dict[str, str]
     active_at: datetime = Field(alias="activeAt")
 
 
-_VECTOR = TypeAdapter(list[_Vector])
-_MATRIX = TypeAdapter(list[_Matrix])
-_RANGES = TypeAdapter(list[_Range])
+_VECTOR = TypeAdapter(list[_InstantJson])
+_MATRIX = TypeAdapter(list[_MatrixJson])
+_RANGES = TypeAdapter(list[_RangeJson])
 _GROUPS = TypeAdapter(list[dict[str, Any]])
-_ALERTS = TypeAdapter(list[_Alert])
+_ALERTS = TypeAdapter(list[_AlertStateJson])
 _LABELS = TypeAdapter(dict[str, str])
 
 
-class Prometheus:
-    """Reads one Prometheus. Every method raises AskingFailed."""
+class PrometheusApi:
+    """Client of one Prometheus. Every method raises RequestFailed."""
 
     def __init__(self, api: JsonApi) -> None:
         self._api = api
 
-    def at(self, expression: str, instant: datetime) -> list[Series]:
-        """Return the instant vector that an expression had."""
-        answer = self._query(expression, instant)
-        return [Series(_named(one.metric), ((_time(one.value[0]), one.value[1]),)) for one in self._as(_VECTOR, answer)]
+    def query(self, expression: str, instant: datetime) -> list[Series]:
+        """Return the instant vector of an expression at `instant`."""
+        result = self._query(expression, instant)
+        return [Series(_labels(s.metric), ((_time(s.value[0]), s.value[1]),)) for s in self._parse(_VECTOR, result)]
 
     def samples(self, selector: str, begin: datetime, end: datetime) -> list[Series]:
-        """Return the samples of a selector as they were written, after `begin` and up to `end`."""
+        """Return the raw samples of a selector after `begin` and up to `end`."""
         milliseconds = max(1, round((end - begin) / timedelta(milliseconds=1)))
-        answer = self._query(f"{selector}[{milliseconds}ms]", end)
+        result = self._query(f"{selector}[{milliseconds}ms]", end)
         return [
-            Series(_named(one.metric), tuple((_time(at), value) for at, value in one.values))
-            for one in self._as(_MATRIX, answer)
+            Series(_labels(series.metric), tuple((_time(at), value) for at, value in series.values))
+            for series in self._parse(_MATRIX, result)
         ]
 
-    def sampled(self, expression: str, begin: datetime, end: datetime, step: timedelta) -> list[Sampled]:
-        """Return what an expression was from `begin` to `end`, both of them included, in steps.
+    def query_range(self, expression: str, begin: datetime, end: datetime, step: timedelta) -> list[RangeSeries]:
+        """Evaluate an expression from `begin` to `end`, both inclusive, every `step`.
 
-        Prometheus answers at most 11,000 points of a series (`MOST_POINTS`); more of them are an AskingFailed.
+        Asking for more than `MOST_POINTS` points of a series raises RequestFailed.
         """
         form = {
             "query": expression,
@@ -98,65 +98,65 @@ class Prometheus:
             "end": f"{end.timestamp():.3f}",
             "step": f"{step.total_seconds():.3f}",
         }
-        answer = self._data(self._api.post("/api/v1/query_range", form)).get("result")
+        result = self._data(self._api.post("/api/v1/query_range", form)).get("result")
         return [
-            Sampled(one.metric, tuple((_time(at), value) for at, value in one.values))
-            for one in self._as(_RANGES, answer)
+            RangeSeries(series.metric, tuple((_time(at), value) for at, value in series.values))
+            for series in self._parse(_RANGES, result)
         ]
 
     def alerting_rules(self) -> list[dict[str, Any]]:
-        """Return the groups of alerting rules with their state and their alerts now, as Prometheus tells them."""
-        groups = self._data(self._api.get("/api/v1/rules", {"type": "alert"})).get("groups")
-        told: list[dict[str, Any]] = self._as(_GROUPS, groups)
-        return told
+        """Return the groups of alerting rules with their current state and alerts, in Prometheus' own JSON."""
+        groups: list[dict[str, Any]] = self._parse(
+            _GROUPS, self._data(self._api.get("/api/v1/rules", {"type": "alert"})).get("groups")
+        )
+        return groups
 
-    def active_alerts(self) -> list[ActiveAlert]:
+    def active_alerts(self) -> list[PrometheusAlert]:
         """Return the alerts that are pending or firing now."""
-        data = self._data(self._api.get("/api/v1/alerts"))
-        found = self._as(_ALERTS, data.get("alerts"))
-        return [ActiveAlert(one.labels, one.active_at.astimezone(UTC)) for one in found]
+        alerts = self._parse(_ALERTS, self._data(self._api.get("/api/v1/alerts")).get("alerts"))
+        return [PrometheusAlert(alert.labels, alert.active_at.astimezone(UTC)) for alert in alerts]
 
     def external_labels(self) -> Labels:
         """Return the labels that Prometheus adds to every alert it sends."""
         text = self._data(self._api.get("/api/v1/status/config")).get("yaml")
         try:
-            read = yaml.safe_load(text) if isinstance(text, str) else None
+            config = yaml.safe_load(text) if isinstance(text, str) else None
         except yaml.YAMLError as error:
-            raise AskingFailed(f"{self._api.url}: its configuration cannot be read") from error
-        general = read.get("global") if isinstance(read, dict) else None
-        labels: dict[str, str] = self._as(_LABELS, (general or {}).get("external_labels") or {})
+            raise RequestFailed(f"={self._api.url}: cannot parse Prometheus' configuration") from error
+        global_section = config.get("global") if isinstance(config, dict) else None
+        labels: dict[str, str] = self._parse(_LABELS, (global_section or {}).get("external_labels") or {})
         return labels
 
     def _query(self, expression: str, instant: datetime) -> Any:
         form = {"query": expression, "time": f"{instant.timestamp():.3f}"}
         return self._data(self._api.post("/api/v1/query", form)).get("result")
 
-    def _data(self, answer: Any) -> dict[str, Any]:
-        if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
-            raise AskingFailed(f"{self._api.url}: this is not Prometheus' API")
-        data: dict[str, Any] = answer["data"]
+    def _data(self, response: Any) -> dict[str, Any]:
+        if not isinstance(response, dict) or not isinstance(response.get("data"), dict):
+            raise RequestFailed(f"{self._api.url}: this is not Prometheus' API")
+        data: dict[str, Any] = response["data"]
         return data
 
-    def _as(self, adapter: TypeAdapter[Any], value: object) -> Any:
+    def _parse(self, adapter: TypeAdapter[Any], value: object) -> Any:
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
-            raise AskingFailed(f"{self._api.url}: answered in another form than Prometheus does") from error
+            raise RequestFailed(f"{self._api.url}: unexpected response, not Prometheus' API?") from error
 
 
 def selector(metric: str, labels: Labels) -> str:
-    """Write a selector of the series of a metric that have these labels."""
+    """Return the selector of a metric's series with these labels."""
     matchers = ",".join(f"{name}={quoted(value)}" for name, value in sorted(labels.items()))
     return f"{metric}{{{matchers}}}"
 
 
 def quoted(text: str) -> str:
-    """Write a text as PromQL does."""
+    """Return a PromQL string literal."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
-def _named(metric: dict[str, str]) -> Labels:
+def _labels(metric: dict[str, str]) -> Labels:
     return {name: value for name, value in metric.items() if name != "__name__"}
 
 

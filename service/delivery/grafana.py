@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from service.clients.delivery import DeliveryError, Reason
-from service.clients.grafana import Stored
+from service.clients.grafana import GrafanaAnnotation
 from service.delivery.grafana_inventory import Inventory
 from service.delivery.grafana_tags import TagMaker
 from service.delivery.target import LeaseLost, Plan
@@ -31,10 +31,10 @@ NOTHING = bytes(16)
 class Annotations(Protocol):
     """Grafana's annotations; every method raises `DeliveryError`."""
 
-    def get(self, annotation_id: int) -> Stored | None:
+    def get(self, annotation_id: int) -> GrafanaAnnotation | None:
         """Read one."""
 
-    def find(self, key: str) -> list[Stored]:
+    def find(self, key: str) -> list[GrafanaAnnotation]:
         """Return those with a key, the oldest first."""
 
     def add(self, annotation: Annotation, dashboard_uid: str | None = None) -> int:
@@ -149,7 +149,7 @@ class GrafanaTarget:
             raise LeaseLost
         return self._annotations.add(annotation, claim.place or None)
 
-    def _find(self, claim: Claim, annotation: Annotation) -> Stored | None:
+    def _find(self, claim: Claim, annotation: Annotation) -> GrafanaAnnotation | None:
         """Return our annotation, by its id where the id is still ours, else by its key; second copies are hidden."""
         if claim.remote_id is not None:
             there = self._annotations.get(claim.remote_id)
@@ -168,7 +168,7 @@ class GrafanaTarget:
         """
         return self._inventory is not None and claim.attempts == 1 and self._inventory.lacks(annotation.key)
 
-    def _bring_to(self, there: Stored, annotation: Annotation) -> None:
+    def _bring_to(self, there: GrafanaAnnotation, annotation: Annotation) -> None:
         """Change an annotation where it differs, and read it back: some versions keep or lose the end at a PATCH."""
         if there.shows(annotation):
             return
@@ -180,7 +180,7 @@ class GrafanaTarget:
             msg = f"Grafana does not keep the times of annotation {there.id}"
             raise DeliveryError(Reason.REJECTED, msg, permanent=True)
 
-    def _patch(self, there: Stored, annotation: Annotation) -> None:
+    def _patch(self, there: GrafanaAnnotation, annotation: Annotation) -> None:
         self._tags.prepare(there.tags, annotation)
         self._annotations.patch(there.id, annotation)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service.clients.grafana import Stored, Unordered, digest_of
+from service.clients.grafana import GrafanaAnnotation, PagingIncomplete, digest_of
 from service.render.annotations import Annotation
 
 _AHEAD = timedelta(days=1)
@@ -17,7 +17,7 @@ _AHEAD = timedelta(days=1)
 class Annotations(Protocol):
     """Grafana's annotations; raises `DeliveryError`."""
 
-    def ours(self, until: datetime) -> Iterator[Stored]:
+    def ours(self, until: datetime) -> Iterator[GrafanaAnnotation]:
         """Yield every annotation with a key that begins by then, some of them twice.
 
         Raises `Unordered` at the end where some may lack.
@@ -52,7 +52,7 @@ class Inventory:
             for one in self._annotations.ours(self._clock() + _AHEAD):
                 if one.key is not None:
                     found.setdefault(one.key, {})[one.id] = one.digest
-        except Unordered:
+        except PagingIncomplete:
             complete = False
         self._found, self._is_complete = found, complete
         return found

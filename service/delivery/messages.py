@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from service.clients.chat import UNNUMBERED, Chat, Message
+from service.clients.chat import NO_MESSAGE_ID, Chat, ChatMessage
 from service.delivery.reminding import standing_reminders
 from service.delivery.review import Review
 from service.delivery.speech import Place, Speech, digest_of, name_of, say_once
@@ -119,7 +119,7 @@ class MessageTarget:
     def _place(self, talk: Talk, since: datetime) -> Place:
         return Place(talk.begun_as if self._chat.edits else None, since)
 
-    def _edit(self, claim: Claim, message: Message, still_ours: Callable[[], bool]) -> int | None:  # noqa: ARG002
+    def _edit(self, claim: Claim, message: ChatMessage, still_ours: Callable[[], bool]) -> int | None:  # noqa: ARG002
         if claim.remote_id is not None:
             self._chat.edit(claim.remote_id, message)
         return claim.remote_id
@@ -135,7 +135,7 @@ def talk_of(story: Story, incident_id: int) -> Talk:
 
 def _after(talk: Talk, saying: Saying, now: datetime, *, sent: bool = True) -> tuple[Planned, ...]:
     """Return what comes after a message that is said, or passed over, now."""
-    this = Said(saying, UNNUMBERED if sent else None)
+    this = Said(saying, NO_MESSAGE_ID if sent else None)
     said = [this if one.saying == saying else one for one in talk.said]
     following = Talk(talk.subject, talk.owner, said).next(now)
     return (Planned(talk.owner, following.name),) if following else ()

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from service.clients import slack
 from service.clients.chat import Chat
-from service.clients.posting import Posting
+from service.clients.json_sender import JsonSender
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import Webhook
 from service.delivery.messages import MessageTarget
@@ -19,7 +19,7 @@ from service.settings.files import read_text
 SLACK = "slack"
 WEBHOOK = "webhook"
 _DIALECTS = {
-    SLACK: Dialect(slack.escaped, slack.link),
+    SLACK: Dialect(slack.escape, slack.link),
     WEBHOOK: Dialect(lambda text: text, lambda name, url: f"{name} {url}"),
 }
 
@@ -60,9 +60,9 @@ def _template(settings: Settings, part: str, language: str) -> str:
 def _chat(name: str, settings: Settings) -> Chat:
     if name == WEBHOOK:
         hook = settings.webhook
-        posting = Posting(timeout=hook.timeout, ca_file=hook.tls_ca_file)
-        return Webhook(posting, hook.read_url, hook.token_reader)
-    posting = Posting(timeout=settings.slack.timeout)
+        sender = JsonSender(timeout=hook.timeout, ca_file=hook.tls_ca_file)
+        return Webhook(sender, hook.read_url, hook.token_reader)
+    sender = JsonSender(timeout=settings.slack.timeout)
     if settings.slack.has_bot:
-        return Bot(posting, settings.slack.api_url, settings.slack.read_token, settings.slack.channel or "")
-    return IncomingWebhook(posting, settings.slack.read_webhook_url)
+        return Bot(sender, settings.slack.api_url, settings.slack.read_token, settings.slack.channel or "")
+    return IncomingWebhook(sender, settings.slack.read_webhook_url)

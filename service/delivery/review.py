@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from service.clients.chat import Chat, Message
+from service.clients.chat import Chat, ChatMessage
 from service.delivery.speech import Place, digest_of, in_words, say_once
 from service.delivery.target import Plan
 from service.domain.policy import WeeklyReview
@@ -62,7 +62,7 @@ class Review:
         if now - at > OLD or agenda.is_empty:
             return Plan(_PASSED, following)
         text = in_words(lambda: self.voice.review(agenda))
-        message = Message(f"mttx-{claim.item}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
+        message = ChatMessage(f"mttx-{claim.item}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
         return Plan(digest_of(message), following, partial(say_once, chat, claim, message, Place(None, at)))
 
     def agenda(self, meeting_at: datetime, now: datetime) -> Agenda:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from service.clients.chat import Chat, Message
+from service.clients.chat import Chat, ChatMessage
 from service.clients.delivery import DeliveryError, Reason
 from service.delivery.target import LeaseLost
 from service.domain.policy import Policy
@@ -31,27 +31,27 @@ class Speech:
     policy: Policy
     public_url: str | None = None
 
-    def first(self, talk: Talk) -> Message:
+    def first(self, talk: Talk) -> ChatMessage:
         """Return the first message as it should be now."""
         facts = state_of(talk, self.policy, self.public_url)
         name = talk.said[0].saying.name if talk.said else ""
         return self._written("report", talk, name, facts)
 
-    def next(self, talk: Talk, saying: Saying) -> Message:
+    def next(self, talk: Talk, saying: Saying) -> ChatMessage:
         """Return any other message of the conversation."""
         facts = facts_of(talk, saying, self.policy, self.public_url)
         return self._written(_PARTS.get(saying.kind, "update"), talk, saying.name, facts, loud=saying.kind is Kind.OVER)
 
-    def reminder(self, talk: Talk, reminder: Reminder) -> Message:
+    def reminder(self, talk: Talk, reminder: Reminder) -> ChatMessage:
         """Return a reminder."""
         saying = Saying(len(talk.said) + 1, Kind.AFTER, talk.subject.incident.severity)
         facts = facts_of(talk, saying, self.policy, self.public_url, reminder)
         loud = reminder.level is not Level.UPDATE_DUE
         return self._written("reminder", talk, name_of(reminder), facts, loud=loud)
 
-    def _written(self, part: str, talk: Talk, name: str, facts: Facts, *, loud: bool = False) -> Message:
+    def _written(self, part: str, talk: Talk, name: str, facts: Facts, *, loud: bool = False) -> ChatMessage:
         text = in_words(lambda: self.voice.say(part, facts))
-        return Message(key_of(talk.subject, Item(talk.owner, name)), text, _about(facts), loud)
+        return ChatMessage(key_of(talk.subject, Item(talk.owner, name)), text, _about(facts), loud)
 
 
 def name_of(reminder: Reminder) -> str:
@@ -67,7 +67,7 @@ def in_words(write: Callable[[], str]) -> str:
         raise DeliveryError(Reason.REJECTED, f"a template of messages.templates: {error}", permanent=True) from error
 
 
-def digest_of(message: Message) -> bytes:
+def digest_of(message: ChatMessage) -> bytes:
     """Return sixteen bytes that differ where people would see a difference."""
     return blake2b(message.text.encode(), digest_size=16).digest()
 
@@ -80,7 +80,7 @@ class Place:
     since: datetime
 
 
-def say_once(chat: Chat, claim: Claim, message: Message, place: Place, still_ours: Callable[[], bool]) -> int:
+def say_once(chat: Chat, claim: Claim, message: ChatMessage, place: Place, still_ours: Callable[[], bool]) -> int:
     """Say it and return its id. After an attempt whose end nobody saw, it is looked for first where it can be."""
     if claim.attempts:
         there = chat.find(message.key, place.thread, place.since - _EARLIER)

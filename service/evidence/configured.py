@@ -8,7 +8,7 @@ from service import __version__
 from service.clients.grafana.annotations import Annotations
 from service.clients.grafana.configured import connection_to
 from service.clients.json_api import JsonApi
-from service.clients.prometheus import Prometheus
+from service.clients.prometheus import PrometheusApi
 from service.evidence.collecting import Terms
 from service.evidence.redaction import Redaction
 from service.evidence.source import Source
@@ -52,13 +52,13 @@ def _annotations(settings: Settings, stack: ExitStack) -> AskAnnotations | None:
     return Annotations(connection).between
 
 
-def _prometheus(settings: Settings, stack: ExitStack) -> Prometheus:
+def _prometheus(settings: Settings, stack: ExitStack) -> PrometheusApi:
     keys = settings.prometheus
     token = keys.token.get_secret_value() if keys.token else None
     timeout = max(keys.timeout, PATIENCE)
-    api = JsonApi(keys.url or "", token=token, ca_file=keys.ca_file, timeout=timeout, most_bytes=MOST_BYTES)
+    api = JsonApi(keys.url or "", token=token, ca_file=keys.ca_file, timeout=timeout, max_bytes=MOST_BYTES)
     stack.callback(api.close)
-    return Prometheus(api)
+    return PrometheusApi(api)
 
 
 def _queries(settings: Settings) -> list[Query]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from service.clients.alertmanager import Alertmanager
+from service.clients.alertmanager import AlertmanagerApi
 from service.clients.json_api import JsonApi
-from service.clients.prometheus import Prometheus
+from service.clients.prometheus import PrometheusApi
 from service.domain.silences import People
 from service.intake.alertmanager import Reading
 from service.polling.gaps import Gaps, Heard
@@ -50,17 +50,17 @@ def people_of(settings: Settings) -> People | None:
     return People(authors=keys.authors, machines=keys.machines) if keys.acknowledge else None
 
 
-def prometheus_of(settings: Settings) -> Prometheus | None:
+def prometheus_of(settings: Settings) -> PrometheusApi | None:
     """Return the client of the Prometheus that is configured."""
     keys = settings.prometheus
     if keys.url is None:
         return None
     token = keys.token.get_secret_value() if keys.token else None
-    return Prometheus(JsonApi(keys.url, token=token, ca_file=keys.ca_file, timeout=keys.timeout))
+    return PrometheusApi(JsonApi(keys.url, token=token, ca_file=keys.ca_file, timeout=keys.timeout))
 
 
-def alertmanagers_of(settings: Settings) -> list[Alertmanager]:
+def alertmanagers_of(settings: Settings) -> list[AlertmanagerApi]:
     """Return a client for each Alertmanager that is configured."""
     keys = settings.alertmanager
     token = keys.token.get_secret_value() if keys.token else None
-    return [Alertmanager(JsonApi(url, token=token, ca_file=keys.ca_file, timeout=keys.timeout)) for url in keys.urls]
+    return [AlertmanagerApi(JsonApi(url, token=token, ca_file=keys.ca_file, timeout=keys.timeout)) for url in keys.urls]

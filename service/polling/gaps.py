@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service.clients.alertmanager import ActiveAlert
-from service.clients.json_api import AskingFailed
+from service.clients.alertmanager import AlertmanagerAlert
+from service.clients.json_api import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
@@ -28,9 +28,9 @@ MARGIN = timedelta(minutes=10)
 
 
 class Alertmanager(Protocol):
-    """What is asked. Raises AskingFailed."""
+    """What is asked. Raises RequestFailed."""
 
-    def alerts(self) -> list[ActiveAlert]:
+    def alerts(self) -> list[AlertmanagerAlert]:
         """Return the alerts that fire now."""
 
     def silences(self) -> list[Silence]:
@@ -38,7 +38,7 @@ class Alertmanager(Protocol):
 
 
 class Prometheus(Protocol):
-    """What is asked. Raises AskingFailed."""
+    """What is asked. Raises RequestFailed."""
 
     def samples(self, selector: str, begin: datetime, end: datetime) -> list[Series]:
         """Return the samples of a selector as they were written."""
@@ -97,12 +97,12 @@ class Gaps:
         self._recorder.submit(RecordAlerts((), Delivery(RECONCILED, b"", now)))
 
     def _reach_alertmanager(self) -> None:
-        """Return where one answers, or none is configured. Raises AskingFailed."""
-        failure: AskingFailed | None = None
+        """Return where one answers, or none is configured. Raises RequestFailed."""
+        failure: RequestFailed | None = None
         for alertmanager in self._alertmanagers:
             try:
                 alertmanager.alerts()
-            except AskingFailed as error:
+            except RequestFailed as error:
                 failure = error
             else:
                 return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service.clients.json_api import AskingFailed
+from service.clients.json_api import RequestFailed
 from service.recorder.commands import Busy
 from service.store import StoreUnavailable
 
@@ -21,7 +21,7 @@ class Step(Protocol):
     name: str
 
     def step(self, now: datetime) -> None:
-        """Ask what there is to ask, and have it recorded. Raises AskingFailed, Busy or StoreUnavailable."""
+        """Ask what there is to ask, and have it recorded. Raises RequestFailed, Busy or StoreUnavailable."""
 
 
 class Inquiry:
@@ -53,7 +53,7 @@ class Inquiry:
                 return
             try:
                 step.step(self._clock())
-            except (AskingFailed, Busy, StoreUnavailable) as error:
+            except (RequestFailed, Busy, StoreUnavailable) as error:
                 self._tell(step, error)
             except Exception:
                 log.exception("%s: failed", step.name)

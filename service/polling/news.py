@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service.clients.alertmanager import ActiveAlert
+from service.clients.alertmanager import AlertmanagerAlert
 from service.clients.prometheus import Series, quoted
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Observation
@@ -23,14 +23,14 @@ MARGIN = timedelta(minutes=1)
 
 
 class Alertmanager(Protocol):
-    """What is asked. Raises AskingFailed."""
+    """What is asked. Raises RequestFailed."""
 
-    def alerts(self) -> list[ActiveAlert]:
+    def alerts(self) -> list[AlertmanagerAlert]:
         """Return the alerts that fire now, silenced or not."""
 
 
 class Prometheus(Protocol):
-    """What is asked. Raises AskingFailed."""
+    """What is asked. Raises RequestFailed."""
 
     def samples(self, selector: str, begin: datetime, end: datetime) -> list[Series]:
         """Return the samples of a selector as they were written."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from service.clients.prometheus import ActiveAlert, Series, selector
+from service.clients.prometheus import PrometheusAlert, Series, selector
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident import ONSET_FROM_PROMETHEUS
@@ -22,12 +22,12 @@ WITHIN = timedelta(days=1)
 
 
 class Prometheus(Protocol):
-    """What is asked. Raises AskingFailed."""
+    """What is asked. Raises RequestFailed."""
 
-    def at(self, expression: str, instant: datetime) -> list[Series]:
+    def query(self, expression: str, instant: datetime) -> list[Series]:
         """Return the instant vector that an expression had."""
 
-    def active_alerts(self) -> list[ActiveAlert]:
+    def active_alerts(self) -> list[PrometheusAlert]:
         """Return the alerts that are pending or firing now."""
 
 
@@ -67,7 +67,7 @@ class Onsets:
         times, _ = self._asked.get(episode.id, (0, now))
         self._asked[episode.id] = (len(AGAIN_AFTER) if found else times + 1, now)
 
-    def _onset(self, episode: Episode, active: Iterable[ActiveAlert]) -> datetime | None:
+    def _onset(self, episode: Episode, active: Iterable[PrometheusAlert]) -> datetime | None:
         if self._query is not None:
             return self._by_query(self._query, episode)
         coarse = self._by_series(episode)
@@ -79,7 +79,7 @@ class Onsets:
     def _by_series(self, episode: Episode) -> datetime | None:
         """Ask ALERTS_FOR_STATE, whose value is the time; the alert may carry labels that Prometheus adds on sending."""
         expression = selector("ALERTS_FOR_STATE", {"alertname": episode.labels.get("alertname", "")})
-        series = self._prometheus.at(expression, episode.starts_at)
+        series = self._prometheus.query(expression, episode.starts_at)
         fitting = [s for s in series if carries(s.labels, episode.labels)]
         if len(fitting) != 1:
             return None
@@ -91,7 +91,7 @@ class Onsets:
             expression = with_labels(query, episode.labels)
         except MissingLabel:
             return None
-        values = [_instant(s.samples[-1][1]) for s in self._prometheus.at(expression, episode.starts_at)]
+        values = [_instant(s.samples[-1][1]) for s in self._prometheus.query(expression, episode.starts_at)]
         onset = min((at for at in values if at is not None), default=None)
         if onset is not None and not episode.starts_at - WITHIN <= onset <= episode.starts_at:
             log.warning("onset.query: its value is no time within a day before the alert; left out")

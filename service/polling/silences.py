@@ -17,7 +17,7 @@ RECENT = timedelta(hours=1)
 
 
 class Alertmanager(Protocol):
-    """What is asked. Raises AskingFailed."""
+    """What is asked. Raises RequestFailed."""
 
     def silences(self) -> list[Silence]:
         """Return its silences, also those that have ended."""
@@ -44,7 +44,7 @@ class Silences:
                 tell(self._recorder, incident_id, event)
 
     def _ask(self) -> list[Silence]:
-        """Return the silences of the whole cluster. Raises AskingFailed where one does not answer."""
+        """Return the silences of the whole cluster. Raises RequestFailed where one does not answer."""
         return list({s.id: s for one in self._alertmanagers for s in one.silences()}.values())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from service.clients.grafana.dashboards import Taken
+from service.clients.grafana.dashboards import AlreadyExists
 from service.clients.grafana.failures import Forbidden
 from service.provisioning.dashboards import Dashboards, Step, save
 from service.provisioning.permissions import MAKE_FOLDER, Permissions, missing_for_dashboards
@@ -50,7 +50,7 @@ class Provisioning:
         for step in steps:
             try:
                 self._patiently(partial(save, step, self.dashboards, self.folder_uid), self._may_save)
-            except Taken as error:
+            except AlreadyExists as error:
                 self.refused[step.uid] = str(error)
 
     def _patiently(self, do: Callable[[], None], is_granted: Callable[[], bool]) -> None:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol
 
-from service.clients.grafana.dashboards import Found
+from service.clients.grafana.dashboards import StoredDashboard
 
 _MESSAGE = re.compile(r"mttx-exporter provision ([0-9a-f]{16})\b")
 _GRAFANAS_OWN = ("id", "version", "iteration", "gnetId")
@@ -49,7 +49,7 @@ class Dashboards(Protocol):
     def make_folder(self, uid: str, title: str) -> None:
         """Create a folder."""
 
-    def dashboard(self, uid: str) -> Found | None:
+    def dashboard(self, uid: str) -> StoredDashboard | None:
         """Return a dashboard."""
 
     def save(self, model: Mapping[str, Any], folder_uid: str, message: str, *, overwrite: bool) -> None:
@@ -71,7 +71,7 @@ class Step:
     model: Mapping[str, Any]
     state: State
     action: Action
-    found: Found | None
+    found: StoredDashboard | None
 
     @property
     def uid(self) -> str:
@@ -121,7 +121,7 @@ def save(step: Step, dashboards: Dashboards, folder_uid: str) -> None:
     )
 
 
-def state_of(model: Mapping[str, Any], found: Found | None) -> State:
+def state_of(model: Mapping[str, Any], found: StoredDashboard | None) -> State:
     """Say how a dashboard in Grafana compares to the shipped one."""
     if found is None:
         return State.MISSING

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import requests_mock
 
-from service.clients.alertmanager import ActiveAlert, Alertmanager
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.alertmanager import AlertmanagerAlert, AlertmanagerApi
+from service.clients.json_api import JsonApi, RequestFailed
 from service.domain.silences import Matcher, Silence
 from tests.builders import at
 
@@ -35,7 +35,7 @@ def http():
 @pytest.fixture
 def alertmanager():
     api = JsonApi(URL, timeout=timedelta(seconds=3))
-    yield Alertmanager(api)
+    yield AlertmanagerApi(api)
     api.close()
 
 
@@ -52,11 +52,11 @@ def test_it_reads_silences(http, alertmanager):
 def test_it_reads_alerts_that_are_silenced_too(http, alertmanager):
     alert = {"fingerprint": "f1", "labels": {"alertname": "X"}, "startsAt": "2026-03-02T09:00:00Z", "status": {}}
     http.get(f"{URL}/api/v2/alerts", json=[alert])
-    assert alertmanager.alerts() == [ActiveAlert("f1", at(0), {"alertname": "X"})]
+    assert alertmanager.alerts() == [AlertmanagerAlert("f1", at(0), {"alertname": "X"})]
 
 
 @pytest.mark.parametrize("answer", [{}, [{"id": 1}], [{**SILENCE, "startsAt": "2026-03-02T09:00:00"}]])
 def test_it_says_that_asking_failed_where_it_is_no_alertmanager(http, alertmanager, answer):
     http.get(f"{URL}/api/v2/silences", json=answer)
-    with pytest.raises(AskingFailed, match="another form"):
+    with pytest.raises(RequestFailed, match="unexpected response"):
         alertmanager.silences()

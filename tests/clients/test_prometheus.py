@@ -7,8 +7,8 @@ import pytest
 import requests
 import requests_mock
 
-from service.clients.json_api import AskingFailed, JsonApi
-from service.clients.prometheus import ActiveAlert, Prometheus, Series, quoted, selector
+from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.prometheus import PrometheusAlert, PrometheusApi, Series, quoted, selector
 from tests.builders import at
 
 URL = "http://prometheus.example/prefix"
@@ -24,7 +24,7 @@ def http():
 @pytest.fixture
 def prometheus():
     api = JsonApi(URL, token="0123456789abcdef", timeout=timedelta(seconds=3))
-    yield Prometheus(api)
+    yield PrometheusApi(api)
     api.close()
 
 
@@ -36,7 +36,7 @@ def test_it_reads_an_instant_vector(http, prometheus):
     stamp = at(0).timestamp()
     answer(http, {"resultType": "vector", "result": [{"metric": METRIC, "value": [stamp + 0.568, "1795478522"]}]})
     at_568 = at(0) + timedelta(milliseconds=568)
-    assert prometheus.at("x", at(0)) == [Series({"alertname": "X"}, ((at_568, 1795478522.0),))]
+    assert prometheus.query("x", at(0)) == [Series({"alertname": "X"}, ((at_568, 1795478522.0),))]
     sent = http.last_request
     assert parse_qs(sent.text) == {"query": ["x"], "time": [f"{stamp:.3f}"]}
     assert sent.headers["Authorization"] == "Bearer 0123456789abcdef"
@@ -54,7 +54,7 @@ def test_it_reads_samples_as_they_were_written(http, prometheus):
 def test_it_reads_the_active_alerts(http, prometheus):
     one = {"labels": {"alertname": "X"}, "state": "firing", "activeAt": "2026-03-02T09:00:00.56819871Z", "value": "1"}
     answer(http, {"alerts": [one]}, "alerts")
-    assert prometheus.active_alerts() == [ActiveAlert({"alertname": "X"}, at(0).replace(microsecond=568198))]
+    assert prometheus.active_alerts() == [PrometheusAlert({"alertname": "X"}, at(0).replace(microsecond=568198))]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_it_reads_the_external_labels(http, prometheus, text, labels):
 @pytest.mark.parametrize("text", ["a: [", "global: {external_labels: {a: [1]}}"])
 def test_it_refuses_a_configuration_that_it_cannot_read(http, prometheus, text):
     answer(http, {"yaml": text}, "status/config")
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         prometheus.external_labels()
 
 
@@ -87,8 +87,8 @@ def test_it_refuses_a_configuration_that_it_cannot_read(http, prometheus, text):
 )
 def test_it_says_that_asking_failed_and_names_no_token(http, prometheus, given):
     http.register_uri(requests_mock.ANY, f"{URL}/api/v1/query", **given)
-    with pytest.raises(AskingFailed) as caught:
-        prometheus.at("x", at(0))
+    with pytest.raises(RequestFailed) as caught:
+        prometheus.query("x", at(0))
     assert str(caught.value).startswith(URL)
     assert "0123456789abcdef" not in str(caught.value)
 
@@ -102,5 +102,5 @@ def test_it_keeps_to_its_token_whatever_netrc_says(http, prometheus, monkeypatch
     (tmp_path / "netrc").write_text("machine prometheus.example login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     answer(http, {"resultType": "vector", "result": []})
-    prometheus.at("x", at(0))
+    prometheus.query("x", at(0))
     assert http.last_request.headers["Authorization"] == "Bearer 0123456789abcdef"

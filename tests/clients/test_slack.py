@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.clients.chat import Message
+from service.clients.chat import ChatMessage
 from service.clients.delivery import DeliveryError, Reason
-from service.clients.posting import Posting
-from service.clients.slack import Bot, IncomingWebhook, escaped, link, read, written
+from service.clients.json_sender import JsonSender
+from service.clients.slack import Bot, IncomingWebhook, escape, from_ts, link, to_ts
 from service.clients.webhook import Webhook
 
 API = "https://slack.example.com/api"
 HOOK = "https://hooks.slack.example.com/services/T0/B0/secret"
-MESSAGE = Message("key", "text", {})
+MESSAGE = ChatMessage("key", "text", {})
 
 
-def posting():
-    return Posting(timeout=timedelta(seconds=1))
+def sender():
+    return JsonSender(timeout=timedelta(seconds=1))
 
 
 def bot():
-    return Bot(posting(), API, lambda: "xoxb-secret", "C0123456789")
+    return Bot(sender(), API, lambda: "xoxb-secret", "C0123456789")
 
 
 def failure(send):
@@ -68,7 +68,7 @@ def test_a_bot_knows_what_slack_means(requests_mock, word, reason, permanent, ev
 )
 def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word, meant):
     requests_mock.post(HOOK, status_code=status, text=word)
-    error = failure(lambda: IncomingWebhook(posting(), lambda: HOOK).post(MESSAGE, None))
+    error = failure(lambda: IncomingWebhook(sender(), lambda: HOOK).post(MESSAGE, None))
     assert (error.reason, error.permanent, error.everything) == meant
 
 
@@ -87,7 +87,7 @@ def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word,
 )
 def test_a_webhook_knows_what_a_status_means(requests_mock, status, reason, permanent, everything):
     requests_mock.post(HOOK, status_code=status, text="why")
-    error = failure(lambda: Webhook(posting(), lambda: HOOK, None).post(MESSAGE, None))
+    error = failure(lambda: Webhook(sender(), lambda: HOOK, None).post(MESSAGE, None))
     assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
 
 
@@ -101,20 +101,20 @@ def test_what_does_not_answer_as_slack_does_is_tried_again(requests_mock, said):
 def test_it_waits_as_long_as_it_is_told_but_no_longer_than_an_hour(requests_mock):
     for told, waits in (("30", timedelta(seconds=30)), ("999999", timedelta(hours=1)), ("soon", None)):
         requests_mock.post(HOOK, status_code=429, headers={"Retry-After": told})
-        assert failure(lambda: Webhook(posting(), lambda: HOOK, None).post(MESSAGE, None)).retry_after == waits
+        assert failure(lambda: Webhook(sender(), lambda: HOOK, None).post(MESSAGE, None)).retry_after == waits
 
 
 def test_it_says_what_is_missing_where_a_secret_cannot_be_read(tmp_path):
     nowhere = tmp_path / "nowhere"
     for secret in (nowhere.read_text, lambda: "", lambda: None):
-        error = failure(lambda secret=secret: Bot(posting(), API, secret, "C0").post(MESSAGE, None))
+        error = failure(lambda secret=secret: Bot(sender(), API, secret, "C0").post(MESSAGE, None))
         assert (error.reason, error.permanent, error.everything) == (Reason.UNAUTHORIZED, True, True)
 
 
 def test_it_takes_a_renewed_token(requests_mock):
     requests_mock.post(f"{API}/chat.postMessage", json={"ok": True, "ts": "1.000002"})
     tokens = iter(["old", "new"])
-    one = Bot(posting(), API, lambda: next(tokens), "C0")
+    one = Bot(sender(), API, lambda: next(tokens), "C0")
     assert [one.post(MESSAGE, None), one.post(MESSAGE, None)] == [1_000_002] * 2
     sent = [request.headers["Authorization"] for request in requests_mock.request_history]
     assert sent == ["Bearer old", "Bearer new"]
@@ -138,7 +138,7 @@ def test_it_says_why_it_may_not_change_anything(requests_mock):
 
 
 def test_it_shows_texts_and_addresses_as_they_are():
-    assert escaped("<!channel> & co") == "&lt;!channel&gt; &amp; co"
+    assert escape("<!channel> & co") == "&lt;!channel&gt; &amp; co"
     assert (
         link("INC-7", "https://mttx.example.com/incidents/INC-7") == "<https://mttx.example.com/incidents/INC-7|INC-7>"
     )
@@ -147,12 +147,12 @@ def test_it_shows_texts_and_addresses_as_they_are():
 
 @given(st.integers(0, 2**53))
 def test_an_id_of_slack_is_a_whole_number(number):
-    assert read(written(number)) == number
+    assert from_ts(to_ts(number)) == number
 
 
 def test_a_webhook_keeps_to_its_token_whatever_netrc_says(requests_mock, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text(f"machine {urlsplit(HOOK).hostname} login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     requests_mock.post(HOOK, json={})
-    Webhook(posting(), lambda: HOOK, lambda: "the-token-of-the-hook").post(MESSAGE, None)
+    Webhook(sender(), lambda: HOOK, lambda: "the-token-of-the-hook").post(MESSAGE, None)
     assert requests_mock.last_request.headers["Authorization"] == "Bearer the-token-of-the-hook"

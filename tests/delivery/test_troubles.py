@@ -524,7 +524,7 @@ def test_the_log_tells_no_token(site, caplog):
     site.grafana.fail_while(401)
     site.send(alert(0))
     site.dispatcher().step()
-    assert re.search("does not accept the token", caplog.text)
+    assert re.search("invalid token", caplog.text)
     assert TOKEN not in caplog.text
 
 

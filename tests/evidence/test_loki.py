@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.json_api import JsonApi, RequestFailed
 from service.evidence.clients.loki import Loki, nanoseconds
 from service.evidence.sources.logs import Logs, LokiLogs
 from tests.evidence.boxed import boxed
@@ -179,7 +179,7 @@ def test_it_knows_what_is_no_loki(told):
         def get(self, path, parameters):
             return told
 
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         list(Loki(Other(), 5).lines("{}", BEGIN, END))
 
 

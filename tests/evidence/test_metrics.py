@@ -11,7 +11,7 @@ import pytest
 import requests_mock
 
 from service.clients.json_api import JsonApi
-from service.clients.prometheus import Prometheus
+from service.clients.prometheus import PrometheusApi
 from service.domain.policy import Milestone
 from service.evidence.curves import MOST_CURVES, Curves
 from service.evidence.plot import Titles, draw
@@ -35,8 +35,8 @@ def http():
 
 @pytest.fixture
 def prometheus():
-    api = JsonApi(URL, timeout=timedelta(seconds=3), most_bytes=100_000)
-    yield Prometheus(api)
+    api = JsonApi(URL, timeout=timedelta(seconds=3), max_bytes=100_000)
+    yield PrometheusApi(api)
     api.close()
 
 
@@ -110,7 +110,7 @@ def test_rules_that_cannot_be_had_are_said(http, prometheus, tmp_path):
 def test_an_answer_beyond_the_bound_is_not_read(http, prometheus, tmp_path):
     answer(http, series({"x": "y" * 100_000}, "1"))
     told, _ = bundle(tmp_path, prometheus, query())
-    assert "more than 100000 bytes" in told["sources"][0]["failures"][0]["reason"]
+    assert "exceeds 100000 bytes" in told["sources"][0]["failures"][0]["reason"]
 
 
 def test_secrets_in_labels_are_gone_and_numbers_that_look_like_cards_stay(http, prometheus, tmp_path):

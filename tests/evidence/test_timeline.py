@@ -118,7 +118,7 @@ def test_a_grafana_that_is_down_is_said_and_the_rest_is_there(tmp_path, grafana,
 def test_an_answer_that_is_no_list_is_said(tmp_path, grafana, annotations):
     grafana.answer = lambda asked: (200, {"message": "hello"})
     told, _ = bundle(tmp_path, Timeline(None, annotations))
-    assert "does not answer as Grafana does" in told["sources"][0]["failures"][0]["reason"]
+    assert "not Grafana's API" in told["sources"][0]["failures"][0]["reason"]
 
 
 def test_more_annotations_than_are_asked_for_are_marked(tmp_path):

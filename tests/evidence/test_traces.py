@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.json_api import JsonApi, RequestFailed
 from service.evidence.clients.jaeger import Jaeger
 from service.evidence.clients.tempo import Tempo, named
 from service.evidence.sources import traces as module
@@ -97,7 +97,7 @@ def test_it_says_that_a_label_is_missing(tmp_path):
 
 @pytest.mark.parametrize("told", [[], {"traces": 1}])
 def test_it_knows_what_is_no_tempo(told):
-    with pytest.raises(AskingFailed, match="not Tempo"):
+    with pytest.raises(RequestFailed, match="not Tempo"):
         Tempo(Canned(told)).search("{}", at(0), at(1), 5)
 
 
@@ -109,7 +109,7 @@ def test_ids_of_tempo_that_are_none_are_left_out():
 
 
 def test_what_has_not_the_form_of_a_trace_is_left_out():
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         Tempo(Canned([])).trace("ab")
     assert Tempo(Canned({"batches": []})).trace("ab") is None
     odd = {"batches": [7, {"instrumentationLibrarySpans": [{"spans": [{"spanId": "?"}, 7]}]}]}
@@ -121,11 +121,11 @@ def test_an_error_of_tempo_is_no_missing_trace():
         url = "http://x"
 
         def get(self, path, parameters=None):
-            raise AskingFailed("answered 500", 500)
+            raise RequestFailed("answered 500", 500)
 
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         Tempo(Broken()).trace("ab")
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         Jaeger(Broken()).trace("ab")
 
 
@@ -202,7 +202,7 @@ def test_it_says_what_jaeger_said(tmp_path):
     "told", [[], {"data": 1}, {"data": None, "errors": ["no storage"]}, {"errors": [{"msg": "x"}]}]
 )
 def test_it_knows_what_is_no_answer_of_jaeger(told):
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         Jaeger(Canned(told)).trace("ab")
 
 

@@ -124,7 +124,7 @@ def test_it_says_that_the_password_is_wrong(run, grafana, tmp_path):
     (tmp_path / "password").write_text("guess")
     code, output = run()
     assert code == 1
-    assert "does not accept the password (Invalid username or password)" in output
+    assert "invalid password (Invalid username or password)" in output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["password"]
 
 
@@ -178,7 +178,7 @@ def test_it_says_so_where_it_is_no_grafana_that_answers(run, grafana, method, an
     grafana.fail_once(answered, method=method)
     code, output = run()
     assert code == 1
-    assert "does not answer as Grafana does" in output
+    assert "not Grafana's API" in output
 
 
 def test_it_speaks_to_a_grafana_under_a_path(tmp_path, monkeypatch):

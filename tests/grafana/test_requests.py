@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from service.clients.delivery import DeliveryError, Reason
-from service.clients.grafana import Access, Annotations, Connection, Stored
+from service.clients.grafana import Access, Annotations, Connection, GrafanaAnnotation
 from service.clients.grafana.access import Rights
 from service.clients.grafana.dashboards import Dashboards
 from service.render.annotations import Annotation
@@ -66,7 +66,7 @@ def test_it_sends_everything_when_it_changes_an_annotation(versioned, annotation
 
 def test_it_looks_for_an_annotation_by_its_key_alone(versioned, annotations):
     made = annotations.add(DRAWN)
-    stored = Stored(made, 1772442000000, 1772444520000, DRAWN.text, frozenset(DRAWN.tags))
+    stored = GrafanaAnnotation(made, 1772442000000, 1772444520000, DRAWN.text, frozenset(DRAWN.tags))
     assert annotations.find(KEY) == [stored]
     assert stored.shows(DRAWN)
     assert versioned.asked[1].path == "/api/annotations?type=annotation&tags=mttx-item%3A0123456789abcdef&limit=100"
@@ -253,7 +253,7 @@ def test_it_says_when_it_is_not_grafana_that_answers(grafana, connect):
         lambda: Annotations(connection).get(1),
         lambda: Dashboards(connection).dashboard("abc"),
     ):
-        with pytest.raises(DeliveryError, match="does not answer as Grafana does"):
+        with pytest.raises(DeliveryError, match="not Grafana's API"):
             ask()
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from service.clients.json_api import AskingFailed
+from service.clients.json_api import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.incident import Phase
 from service.recorder.commands import Conflict
@@ -24,9 +24,9 @@ class FakePrometheus:
     def _ask(self, *what):
         self.asked.append(what)
         if self.down:
-            raise AskingFailed("http://prometheus: ConnectionError")
+            raise RequestFailed("http://prometheus: ConnectionError")
 
-    def at(self, expression, instant):
+    def query(self, expression, instant):
         self._ask(expression, instant)
         return self.series.get(expression, [])
 

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from service.clients.json_api import AskingFailed
+from service.clients.json_api import RequestFailed
 from service.polling.loop import Inquiry
 from service.recorder.commands import Busy
 from service.store import StoreUnavailable
@@ -28,7 +28,7 @@ def inquiry(*steps, seconds=0.01):
     return Inquiry(steps, lambda: at(0), timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("error", [AskingFailed("x"), Busy("x"), StoreUnavailable("x"), ValueError("x")])
+@pytest.mark.parametrize("error", [RequestFailed("x"), Busy("x"), StoreUnavailable("x"), ValueError("x")])
 def test_a_step_that_fails_leaves_the_others_alone(error):
     failing, other = Step(error=error), Step("other")
     inquiry(failing, other).round()
@@ -36,7 +36,7 @@ def test_a_step_that_fails_leaves_the_others_alone(error):
 
 
 def test_it_says_once_that_a_step_fails(caplog):
-    failing = Step(error=AskingFailed("http://prometheus: ConnectionError"))
+    failing = Step(error=RequestFailed("http://prometheus: ConnectionError"))
     asking = inquiry(failing)
     with caplog.at_level(logging.WARNING):
         asking.round()
@@ -44,7 +44,7 @@ def test_it_says_once_that_a_step_fails(caplog):
         assert len(caplog.records) == 1
         failing.error = None
         asking.round()
-        failing.error = AskingFailed("again")
+        failing.error = RequestFailed("again")
         asking.round()
     assert len(caplog.records) == 2
 

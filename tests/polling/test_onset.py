@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.clients.json_api import AskingFailed
-from service.clients.prometheus import ActiveAlert
+from service.clients.json_api import RequestFailed
+from service.clients.prometheus import PrometheusAlert
 from service.domain.events import EventKind
 from service.domain.policy import Milestone
 from service.polling.onset import Onsets
@@ -43,17 +43,17 @@ def test_it_records_since_when_the_condition_held():
 
 def test_it_takes_the_exact_time_while_the_alert_is_active():
     exact = at(-5).replace(microsecond=568198)
-    active = [ActiveAlert(LABELS, exact), ActiveAlert({**LABELS, "service": "other"}, at(-9))]
+    active = [PrometheusAlert(LABELS, exact), PrometheusAlert({**LABELS, "service": "other"}, at(-9))]
     assert Scene(series=series(-5), active=active).step() == [(1, exact)]
 
 
 @pytest.mark.parametrize("minutes", [-9, 3])
 def test_it_takes_no_time_of_another_firing(minutes):
-    assert Scene(series=series(-5), active=[ActiveAlert(LABELS, at(minutes))]).step() == [(1, at(-5))]
+    assert Scene(series=series(-5), active=[PrometheusAlert(LABELS, at(minutes))]).step() == [(1, at(-5))]
 
 
 def test_it_takes_the_active_alert_where_the_series_is_missing():
-    assert Scene(active=[ActiveAlert(LABELS, at(-2))]).step() == [(1, at(-2))]
+    assert Scene(active=[PrometheusAlert(LABELS, at(-2))]).step() == [(1, at(-2))]
 
 
 def test_it_leaves_unknown_what_fits_more_than_one_series():
@@ -85,7 +85,7 @@ def test_it_asks_again_for_a_while_where_prometheus_knows_nothing_yet():
 
 def test_it_asks_again_where_prometheus_did_not_answer():
     scene = Scene(series=series(-5), down=True)
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         scene.step()
     scene.prometheus.down = False
     assert scene.step() == [(1, at(-5))]

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.clients.alertmanager import ActiveAlert
-from service.clients.json_api import AskingFailed
+from service.clients.alertmanager import AlertmanagerAlert
+from service.clients.json_api import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.events import EventKind
 from service.domain.silences import Matcher, Silence
@@ -26,8 +26,8 @@ class FakeAlertmanager:
 
     def alerts(self):
         if self.down:
-            raise AskingFailed("http://alertmanager: ConnectionError")
-        return [ActiveAlert(one, at(0), {}) for one in self.firing]
+            raise RequestFailed("http://alertmanager: ConnectionError")
+        return [AlertmanagerAlert(one, at(0), {}) for one in self.firing]
 
     def silences(self):
         return self.held
@@ -165,7 +165,7 @@ def test_it_is_a_gap_where_no_alertmanager_could_tell_us(scene):
     scene.rounds(0, 5)
     scene.alertmanager.down = True
     for minutes in range(5, 40):
-        with pytest.raises(AskingFailed):
+        with pytest.raises(RequestFailed):
             scene.gaps.step(at(minutes))
     scene.alertmanager.down = False
     scene.fired(20, 30)
@@ -178,7 +178,7 @@ def test_it_reads_the_gap_later_where_prometheus_does_not_answer(scene):
     scene.fired(20, 30)
     scene.prometheus.down = True
     scene.rounds(60, 70)
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         scene.gaps.step(at(70))
     scene.prometheus.down = False
     scene.again()
@@ -233,7 +233,7 @@ def test_it_takes_nothing_for_over_while_an_alertmanager_is_down(scene):
     scene.send(alert(0, labels={"severity": "critical"}), received=0)
     scene.fired(0, 20)
     scene.alertmanager.down = True
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         scene.news.step(at(61))
     assert scene.intervals() == [(0, None)]
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.clients.json_api import AskingFailed
+from service.clients.json_api import RequestFailed
 from service.domain.policy import Milestone
 from service.domain.silences import Matcher, People, Silence
 from service.polling.silences import Silences
@@ -19,7 +19,7 @@ class FakeAlertmanager:
     def silences(self):
         self.asked += 1
         if self.down:
-            raise AskingFailed("http://alertmanager: ConnectionError")
+            raise RequestFailed("http://alertmanager: ConnectionError")
         return self.held
 
 
@@ -59,5 +59,5 @@ def test_it_asks_nothing_of_alerts_that_alertmanager_does_not_know():
 
 
 def test_it_asks_again_later_where_one_does_not_answer():
-    with pytest.raises(AskingFailed):
+    with pytest.raises(RequestFailed):
         looked(FakeAlertmanager(silence()), FakeAlertmanager(down=True))

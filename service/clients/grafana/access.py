@@ -1,4 +1,4 @@
-"""What a token may do in Grafana: read without changing anything."""
+"""What a token may do in Grafana, asked without changing anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,46 +19,46 @@ class Organisation:
 
 
 class Rights:
-    """Asks what there is and what we may. Every method raises `DeliveryError`."""
+    """Asks for the token's rights and what it can see. Every method raises `DeliveryError`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def version(self) -> str:
-        """Return Grafana's version, "" where it keeps it to itself. Needs no token."""
-        answer = self._connection.get("/health", anywhere=True)
-        if not isinstance(answer, dict) or "database" not in answer:
-            raise self._connection.unexpected(answer)
-        return str(answer.get("version", ""))
+        """Return Grafana's version, "" if it is hidden. Needs no token."""
+        response = self._connection.get("/health", anywhere=True)
+        if not isinstance(response, dict) or "database" not in response:
+            raise self._connection.unexpected(response)
+        return str(response.get("version", ""))
 
     def organisation(self) -> Organisation:
         """Return the token's organisation."""
-        answer = self._connection.get("/org")
-        if not isinstance(answer, dict) or "id" not in answer:
-            raise self._connection.unexpected(answer)
-        return Organisation(int(answer["id"]), str(answer.get("name", "")))
+        response = self._connection.get("/org")
+        if not isinstance(response, dict) or "id" not in response:
+            raise self._connection.unexpected(response)
+        return Organisation(int(response["id"]), str(response.get("name", "")))
 
     def permissions(self) -> dict[str, Sequence[str]] | None:
-        """Return the actions that are allowed, each with its scopes; None where this Grafana does not say.
+        """Return the permitted actions, each with its scopes; None if this Grafana does not report them.
 
-        Grafana caches them for up to a minute, and is asked to read them again.
+        Grafana caches them for up to a minute; this reloads the cache.
         """
-        answer = self._connection.get("/access-control/user/permissions?reloadcache=true")
-        if not isinstance(answer, dict) or not answer:
+        response = self._connection.get("/access-control/user/permissions?reloadcache=true")
+        if not isinstance(response, dict) or not response:
             return None
-        return {str(action): [str(scope) for scope in scopes or ()] for action, scopes in answer.items()}
+        return {str(action): [str(scope) for scope in scopes or ()] for action, scopes in response.items()}
 
     def has_folder(self, uid: str) -> bool:
-        """Say whether there is such a folder that we may see."""
+        """Return whether the folder exists and is visible to us."""
         return self._connection.get_visible(f"/folders/{quote(uid, safe='')}") is not None
 
     def may_annotate(self) -> bool:
-        """Say whether annotations of the organisation may be made, by asking for one without a text.
+        """Return whether organisation annotations may be created, by trying to create one without a text.
 
-        Grafana looks at the rights first and then refuses the empty text, so that nothing is made.
+        Grafana checks permissions first and then rejects the empty text, so that nothing is created.
         """
         try:
-            with self._connection.asking() as api:
+            with self._connection.client() as api:
                 api.client.POST("/annotations", json={"text": ""})
         except Rejected:
             return True
@@ -69,11 +69,11 @@ class Rights:
         return True
 
     def datasources(self) -> list[dict[str, Any]] | None:
-        """Return the data sources, None where we may not see them."""
+        """Return the data sources, None if we may not list them."""
         try:
-            answer = self._connection.get("/datasources")
+            response = self._connection.get("/datasources")
         except DeliveryError as error:
             if error.permanent:
                 return None
             raise
-        return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else None
+        return [source for source in response if isinstance(source, dict)] if isinstance(response, list) else None

@@ -1,7 +1,7 @@
 """Annotations over Grafana's HTTP API (9 to 13): find, read, add, change. Nothing is ever deleted.
 
 All of time, timeEnd, tags and text are sent each time: PUT empties what is left out, and grafana-client sends an empty
-list for tags that it was not given. A point is a region that ends where it begins.
+list for tags that were omitted. A point is a region that ends where it begins.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -17,22 +17,22 @@ from service.render.annotations import KEY_TAG, Annotation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIMIT = 100
-"""How many annotations with the same key are looked for; one is what should be there."""
+"""How many annotations with the same key are requested; there should be one."""
 _UPDATES_MAKE_TAGS = (10, 1)
-"""The first release that makes tags during an update on every database (grafana/grafana#58305, #71199)."""
+"""The first release that creates tags during an update on every database (grafana/grafana#58305, #71199)."""
 PAGE = 1000
-"""How many of ours are asked for at once."""
+"""How many of our annotations are requested at once."""
 MOST = 10_000
-"""How many annotations of a stretch of time are asked for; Grafana itself knows no limit."""
+"""How many annotations of a period are requested; Grafana itself has no limit."""
 
 
 def milliseconds(at: datetime) -> int:
-    """Return an instant as Grafana takes it; seconds would be accepted too, and land in 1970."""
+    """Return an instant in Grafana's unit; seconds would be accepted too, and land in 1970."""
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class GrafanaAnnotation:
     """An annotation as Grafana has it; times in milliseconds."""
 
     id: int
@@ -43,25 +43,25 @@ class Stored:
 
     @property
     def key(self) -> str | None:
-        """Our name of it, None where it is not ours."""
+        """Its key, None if it is not one of ours."""
         return next((tag.removeprefix(f"{KEY_TAG}:") for tag in self.tags if tag.startswith(f"{KEY_TAG}:")), None)
 
     @property
     def digest(self) -> bytes:
-        """Sixteen bytes that are those of `digest_of` an annotation that it shows."""
+        """Sixteen bytes, equal to `digest_of` the annotation that it shows."""
         return _digest(self.time, self.time_end, self.text, self.tags)
 
     def shows(self, annotation: Annotation) -> bool:
-        """Say whether it is as it should be."""
+        """Return whether it shows exactly this annotation."""
         return self.spans(annotation) and self.text == annotation.text and self.tags == set(annotation.tags)
 
     def spans(self, annotation: Annotation) -> bool:
-        """Say whether it begins and ends where it should."""
+        """Return whether it begins and ends where the annotation does."""
         return (self.time, self.time_end) == _span(annotation)
 
 
-class Unordered(Exception):
-    """A list did not come as it does from Grafana, the latest end first, or one page did not hold what ends at once."""
+class PagingIncomplete(Exception):
+    """Some annotations may be missing: a page was not sorted by its ends, latest first, or too small for equal ends."""
 
 
 class Annotations:
@@ -71,92 +71,92 @@ class Annotations:
         self._connection = connection
         self._release: tuple[int, ...] | None = None
 
-    def get(self, annotation_id: int) -> Stored | None:
-        """Read one; None where it is gone, which is 403 for a token that may not read every kind of annotation."""
-        return self._stored(self._connection.get_visible(f"/annotations/{annotation_id}"), or_none=True)
+    def get(self, annotation_id: int) -> GrafanaAnnotation | None:
+        """Read one; None if it is gone, which is 403 for a token that may not read every kind of annotation."""
+        response = self._connection.get_visible(f"/annotations/{annotation_id}")
+        return None if response is None else self._parse(response)
 
-    def find(self, key: str) -> list[Stored]:
-        """Return those that carry our name, the oldest first."""
-        with self._connection.asking() as api:
+    def find(self, key: str) -> list[GrafanaAnnotation]:
+        """Return those with a key, the oldest first."""
+        with self._connection.client() as api:
             tag = quote(f"{KEY_TAG}:{key}", safe="")
-            found = api.annotations.find_annotations(ann_type="annotation", tags=[tag], limit=LIMIT)
-        stored = (self._stored(one) for one in self._listed(found))
-        return sorted((one for one in stored if one is not None and one.key == key), key=lambda one: one.id)
+            response = api.annotations.find_annotations(ann_type="annotation", tags=[tag], limit=LIMIT)
+        annotations = [self._parse(item) for item in self._list(response)]
+        return sorted((a for a in annotations if a.key == key), key=lambda a: a.id)
 
-    def ours(self, until: datetime) -> Iterator[Stored]:
-        """Yield every annotation of any installation of ours that begins by then, in no order, some of them twice.
+    def ours(self, until: datetime) -> Iterator[GrafanaAnnotation]:
+        """Yield every annotation of any installation that begins by then, in no order, some of them twice.
 
-        A page begins at the earliest end that the page before had. Raises `Unordered` at the end where some may lack.
+        A page begins at the earliest end of the page before. Raises `PagingIncomplete` at the end if some may be
+        missing.
         """
         limit = milliseconds(until)
         while True:
-            with self._connection.asking() as api:
-                found = api.annotations.find_annotations(
+            with self._connection.client() as api:
+                response = api.annotations.find_annotations(
                     time_from=1, time_to=limit, ann_type="annotation", tags=[KEY_TAG], limit=PAGE
                 )
-            page = [stored for one in self._listed(found) if (stored := self._stored(one))]
+            page = [self._parse(item) for item in self._list(response)]
             yield from page
-            ends = [stored.time_end for stored in page]
+            ends = [annotation.time_end for annotation in page]
             if ends != sorted(ends, reverse=True):
-                raise Unordered
+                raise PagingIncomplete
             if len(page) < PAGE:
                 return
             if ends[-1] >= limit:
-                raise Unordered
+                raise PagingIncomplete
             limit = ends[-1]
 
     def between(self, begin: datetime, end: datetime, tags: Collection[str] = ()) -> list[dict[str, Any]]:
-        """Return every annotation that touches a stretch of time, ours and others', as Grafana tells of them.
+        """Return every annotation that overlaps a period, ours and others', in Grafana's JSON, the earliest first.
 
-        The earliest first; `tags`: only those that have all of them; `MOST`, the latest to end, where there are more.
+        `tags`: only those that have all of them. At most `MOST`, those that end last.
         """
         quoted = [quote(tag, safe="") for tag in tags] or None
         since, until = milliseconds(begin), milliseconds(end)
-        with self._connection.asking() as api:
-            found = api.annotations.find_annotations(time_from=since, time_to=until, tags=quoted, limit=MOST)
-        stored = [((one.time, one.id), told) for told in self._listed(found) if (one := self._stored(told))]
-        stored.sort(key=lambda pair: pair[0])
-        return [told for _, told in stored]
+        with self._connection.client() as api:
+            response = api.annotations.find_annotations(time_from=since, time_to=until, tags=quoted, limit=MOST)
+        return sorted(self._list(response), key=self._position)
 
     def add(self, annotation: Annotation, dashboard_uid: str | None = None) -> int:
-        """Create one and return its id; not idempotent: after a failure it may be there, or come to be."""
+        """Create one and return its id; not idempotent: after a failure it may exist, or still come to exist."""
         time, time_end = _span(annotation)
-        with self._connection.asking() as api:
-            answer = api.annotations.add_annotation(
+        with self._connection.client() as api:
+            response = api.annotations.add_annotation(
                 dashboard_uid=dashboard_uid,
                 time_from=time,
                 time_to=time_end,
                 tags=list(annotation.tags),
                 text=annotation.text,
             )
-        made = answer.get("id") if isinstance(answer, dict) else None
-        if not isinstance(made, int) or made <= 0:
-            raise self._connection.unexpected(answer)
-        return made
+        annotation_id = response.get("id") if isinstance(response, dict) else None
+        if not isinstance(annotation_id, int) or annotation_id <= 0:
+            raise self._connection.unexpected(response)
+        return annotation_id
 
     def patch(self, annotation_id: int, annotation: Annotation) -> None:
         """Change one."""
         self._change("partial_update_annotation", annotation_id, annotation)
 
     def put(self, annotation_id: int, annotation: Annotation) -> None:
-        """Replace one; for Grafanas whose PATCH leaves `timeEnd` as it was."""
+        """Replace one; for versions of Grafana whose PATCH ignores `timeEnd`."""
         self._change("update_annotation", annotation_id, annotation)
 
     def has_dashboard(self, uid: str) -> bool:
-        """Say whether there is such a dashboard that we may see; Grafana 9 takes an annotation of an unknown one for
-        the whole organisation.
+        """Return whether the dashboard exists and is visible to us; Grafana 9 turns an annotation of an unknown one
+        into one of the organisation.
         """
         return self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}") is not None
 
     def has_tag(self, tag: str) -> bool:
-        """Say whether any annotation of the organisation has a tag."""
-        with self._connection.asking() as api:
-            found = api.annotations.find_annotations(ann_type="annotation", tags=[quote(tag, safe="")], limit=1)
-        return bool(self._listed(found))
+        """Return whether any annotation of the organisation has a tag."""
+        with self._connection.client() as api:
+            response = api.annotations.find_annotations(ann_type="annotation", tags=[quote(tag, safe="")], limit=1)
+        return bool(self._list(response))
 
     def needs_tags_first(self) -> bool:
-        """Say whether an update may fail on a tag that no annotation had before: up to 10.0, on SQLite, which Grafana
-        keeps to itself; and where it keeps its version to itself.
+        """Return whether an update may fail on a new tag: up to 10.0 on SQLite (Grafana does not report its database),
+        or if the version is hidden.
         """
         if self._release is None:
             self._release = _release(Rights(self._connection).version())
@@ -164,34 +164,36 @@ class Annotations:
 
     def _change(self, method: str, annotation_id: int, annotation: Annotation) -> None:
         time, time_end = _span(annotation)
-        with self._connection.asking() as api:
+        with self._connection.client() as api:
             change = getattr(api.annotations, method)
             change(annotation_id, time_from=time, time_to=time_end, tags=list(annotation.tags), text=annotation.text)
 
-    def _listed(self, answer: Any) -> list[Any]:
-        """Return a list of annotations; some versions write an empty one as null."""
-        if answer is not None and not isinstance(answer, list):
-            raise self._connection.unexpected(answer)
-        return answer or []
+    def _position(self, response: Any) -> tuple[int, int]:
+        annotation = self._parse(response)
+        return annotation.time, annotation.id
 
-    def _stored(self, answer: Any, *, or_none: bool = False) -> Stored | None:
-        if answer is None and or_none:
-            return None
+    def _list(self, response: Any) -> list[Any]:
+        """Return a list of annotations; some versions write an empty one as null."""
+        if response is not None and not isinstance(response, list):
+            raise self._connection.unexpected(response)
+        return response or []
+
+    def _parse(self, response: Any) -> GrafanaAnnotation:
         try:
-            time = int(answer["time"])
-            return Stored(
-                id=int(answer["id"]),
+            time = int(response["time"])
+            return GrafanaAnnotation(
+                id=int(response["id"]),
                 time=time,
-                time_end=int(answer.get("timeEnd") or time),
-                text=str(answer.get("text") or ""),
-                tags=frozenset(_tags(answer.get("tags") or ())),
+                time_end=int(response.get("timeEnd") or time),
+                text=str(response.get("text") or ""),
+                tags=frozenset(_tags(response.get("tags") or ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._connection.unexpected(answer) from error
+            raise self._connection.unexpected(response) from error
 
 
 def digest_of(annotation: Annotation) -> bytes:
-    """Return sixteen bytes that differ where anything of it would differ in Grafana."""
+    """Return sixteen bytes that differ if anything would differ in Grafana."""
     return _digest(*_span(annotation), annotation.text, frozenset(annotation.tags))
 
 

@@ -1,4 +1,4 @@
-"""Service accounts and their tokens over Grafana's HTTP API (9 to 13), as an administrator makes them once."""
+"""Service accounts and their tokens over Grafana's HTTP API (9 to 13), created once by an administrator."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,38 +27,38 @@ class ServiceAccounts:
         self._connection = connection
 
     def find(self, name: str) -> ServiceAccount | None:
-        """Return the account that is called exactly so; Grafana's own search takes every name that contains it."""
-        answer = self._connection.get(f"/serviceaccounts/search?perpage=1000&page=1&query={quote(name, safe='')}")
-        if not isinstance(answer, dict):
-            raise self._connection.unexpected(answer)
-        found = [self._account(one) for one in answer.get("serviceAccounts") or ()]
-        return next((account for account in found if account.name == name), None)
+        """Return the account with exactly this name; Grafana's search matches substrings."""
+        response = self._connection.get(f"/serviceaccounts/search?perpage=1000&page=1&query={quote(name, safe='')}")
+        if not isinstance(response, dict):
+            raise self._connection.unexpected(response)
+        accounts = map(self._account, response.get("serviceAccounts") or ())
+        return next((account for account in accounts if account.name == name), None)
 
     def create(self, name: str) -> ServiceAccount:
-        """Make an account with the role Editor."""
-        with self._connection.asking() as api:
-            answer = api.client.POST("/serviceaccounts", json={"name": name, "role": EDITOR, "isDisabled": False})
-        return self._account(answer)
+        """Create an account with the role Editor."""
+        with self._connection.client() as api:
+            response = api.client.POST("/serviceaccounts", json={"name": name, "role": EDITOR, "isDisabled": False})
+        return self._account(response)
 
     def make_editor(self, account: ServiceAccount) -> None:
         """Give an account the role Editor."""
-        with self._connection.asking() as api:
+        with self._connection.client() as api:
             api.client.PATCH(f"/serviceaccounts/{account.id}", json={"role": EDITOR})
 
     def new_token(self, account: ServiceAccount, name: str) -> str:
-        """Make a token that does not expire, and return it: Grafana tells it this once. A name is taken only once."""
-        with self._connection.asking() as api:
-            answer = api.client.POST(f"/serviceaccounts/{account.id}/tokens", json={"name": name, "secondsToLive": 0})
-        if not isinstance(answer, dict) or not answer.get("key"):
-            raise self._connection.unexpected(answer)
-        return str(answer["key"])
+        """Create a token that does not expire, and return it: Grafana shows it only once. Names are unique."""
+        with self._connection.client() as api:
+            response = api.client.POST(f"/serviceaccounts/{account.id}/tokens", json={"name": name, "secondsToLive": 0})
+        if not isinstance(response, dict) or not response.get("key"):
+            raise self._connection.unexpected(response)
+        return str(response["key"])
 
-    def _account(self, told: Any) -> ServiceAccount:
-        if not isinstance(told, dict) or "id" not in told:
-            raise self._connection.unexpected(told)
+    def _account(self, account: Any) -> ServiceAccount:
+        if not isinstance(account, dict) or "id" not in account:
+            raise self._connection.unexpected(account)
         return ServiceAccount(
-            id=int(told["id"]),
-            name=str(told.get("name", "")),
-            role=str(told.get("role", "")),
-            is_disabled=bool(told.get("isDisabled", False)),
+            id=int(account["id"]),
+            name=str(account.get("name", "")),
+            role=str(account.get("role", "")),
+            is_disabled=bool(account.get("isDisabled", False)),
         )

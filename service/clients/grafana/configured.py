@@ -8,9 +8,9 @@ from service.settings.grafana import GrafanaSettings
 
 
 def connection_to(grafana: GrafanaSettings, credential: Callable[[], Credential | None] | None = None) -> Connection:
-    """Return a connection to the Grafana that is configured, with its token where no other credential is given.
+    """Return a connection to the configured Grafana, with its token unless another credential is passed.
 
-    Nothing is asked yet. Raises ValueError without an URL.
+    Sends no request. Raises ValueError without a URL.
     """
     if grafana.url is None:
         raise ValueError("grafana.url is not configured")

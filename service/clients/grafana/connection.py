@@ -1,7 +1,7 @@
 """A connection to one Grafana, and the meaning of everything that can go wrong on it.
 
-grafana-client wraps timeouts and HTTP errors only, keeps the headers of an answer to itself and follows redirects,
-after which a POST is a GET: all of that is put right here and nowhere else.
+grafana-client wraps timeouts and HTTP errors only, hides the headers of a response and follows redirects, after which a
+POST is a GET: all of that is corrected here and nowhere else.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from niquests.exceptions import ConnectionError as NotConnected
 from niquests.exceptions import JSONDecodeError, RequestException, SSLError, Timeout, TooManyRedirects
 
 from service.clients.delivery import DeliveryError, Reason
-from service.clients.grafana.failures import Answer, Forbidden, NotThere, not_grafana, timed_out, words
+from service.clients.grafana.failures import ErrorResponse, Forbidden, NotThere, message_of, not_grafana, timed_out
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 Credential = str | tuple[str, str]
@@ -26,8 +26,8 @@ Credential = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where Grafana is and how to get in. `token` is asked for before each request, so that it can change in its file;
-    it may raise OSError. `verify`: whether the certificate is checked, or the file of the authority to check it with.
+    """Where Grafana is and how to authenticate. `token` is called before each request, so that it can change in its
+    file; it may raise OSError. `verify`: whether the certificate is checked, or the CA file to check it with.
     """
 
     url: str
@@ -39,7 +39,7 @@ class Access:
 
 
 class Connection:
-    """Asks one Grafana. For one thread at a time. Every failure is a `DeliveryError`."""
+    """Talks to one Grafana. Not thread-safe. Every failure is a `DeliveryError`."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -51,14 +51,14 @@ class Connection:
 
     @property
     def url(self) -> str:
-        """The address, as it was configured."""
+        """The configured address."""
         return self._access.url
 
     @contextmanager
-    def asking(self, *, anywhere: bool = False) -> Iterator[Any]:
-        """Give the library's client, which is not typed, for one request and translate what goes wrong with it.
+    def client(self, *, anywhere: bool = False) -> Iterator[Any]:
+        """Yield the library's untyped client for one request, and translate its errors.
 
-        `anywhere`: in whatever organisation; otherwise the configured one is asked for first, once.
+        `anywhere`: in any organisation; otherwise the configured one is verified first, once.
         """
         self._headers, self._request = {}, ""
         try:
@@ -69,33 +69,33 @@ class Connection:
         except GrafanaTimeoutError as error:
             raise timed_out(self.url) from error
         except GrafanaException as error:
-            raise self._answered(error) from error
+            raise self._error_for(error) from error
         except TooManyRedirects as error:
             msg = f"{self.url} redirects; configure the address that it redirects to"
             raise DeliveryError(Reason.UNEXPECTED, msg, everything=True) from error
         except JSONDecodeError as error:
-            raise not_grafana(self.url, "the answer is no JSON") from error
+            raise not_grafana(self.url, "the response is not JSON") from error
         except Timeout as error:
             raise timed_out(self.url) from error
         except (SSLError, NotConnected) as error:
             msg = f"cannot reach {self.url}: {_cause(error)}"
             raise DeliveryError(Reason.UNREACHABLE, msg, everything=True) from error
         except RequestException as error:
-            msg = f"asking {self.url} failed: {type(error).__name__}"
+            msg = f"request to {self.url} failed: {type(error).__name__}"
             raise DeliveryError(Reason.UNEXPECTED, msg, everything=True) from error
 
     def get(self, path: str, *, anywhere: bool = False) -> Any:
-        """Return the JSON at a path below /api, None where there is none (404)."""
+        """Return the JSON at a path below /api, None for a 404."""
         try:
-            with self.asking(anywhere=anywhere) as api:
+            with self.client(anywhere=anywhere) as api:
                 return api.client.GET(path)
         except NotThere:
             return None
 
     def get_visible(self, path: str) -> Any:
-        """Return the JSON at a path below /api, None where there is none that we may see.
+        """Return the JSON at a path below /api, None if nothing is visible there.
 
-        To a token that may not read everything Grafana answers 403 where there is nothing.
+        Grafana answers 403 for what does not exist if the token may not read everything.
         """
         try:
             return self.get(path)
@@ -109,16 +109,16 @@ class Connection:
             self._api = None
         self._entered = False
 
-    def unexpected(self, answer: object) -> DeliveryError:
-        """Return the error for an answer that Grafana does not give."""
+    def unexpected(self, response: object) -> DeliveryError:
+        """Return the error for a response that Grafana does not send."""
         nothing = f"there is nothing at {self._request.partition(' ')[2]}"
-        return not_grafana(self.url, nothing if answer is None else f"it answered {type(answer).__name__}")
+        return not_grafana(self.url, nothing if response is None else f"it answered {type(response).__name__}")
 
     def _client(self) -> GrafanaApi:
         try:
             token = self._access.token()
         except OSError as error:
-            msg = f"cannot read the token: {error.strerror or error}; `mttx grafana bootstrap` makes one"
+            msg = f"cannot read the token: {error.strerror or error}; `mttx grafana bootstrap` creates one"
             raise DeliveryError(Reason.UNAUTHORIZED, msg, permanent=True, everything=True) from error
         if self._api is None or token != self._token:
             self.close()
@@ -126,21 +126,21 @@ class Connection:
         return self._api
 
     def _enter_organisation(self, api: GrafanaApi) -> None:
-        """See to it that we are in the organisation that is configured: Grafana 9 takes a token of another one."""
-        wanted = self._access.org_id
-        if wanted is None or self._entered:
+        """Verify the organisation: Grafana 9 accepts a token of another one than configured."""
+        org_id = self._access.org_id
+        if org_id is None or self._entered:
             return
         try:
-            answer = api.client.GET("/org")
+            response = api.client.GET("/org")
         except GrafanaException as error:
             if int(error.status_code) not in (403, 404):
                 raise
-            msg = f"there is no organisation {wanted} (grafana.org_id) at {self.url}, or we are not a member of it"
+            msg = f"there is no organisation {org_id} (grafana.org_id) at {self.url}, or we are not a member of it"
             raise DeliveryError(Reason.FORBIDDEN, msg, permanent=True, everything=True) from error
-        current = answer.get("id") if isinstance(answer, dict) else None
-        if current != wanted:
+        current = response.get("id") if isinstance(response, dict) else None
+        if current != org_id:
             what = "user" if isinstance(self._token, tuple) else "token"
-            msg = f"the {what} belongs to organisation {current} at {self.url}, and grafana.org_id is {wanted}"
+            msg = f"the {what} belongs to organisation {current} at {self.url}, and grafana.org_id is {org_id}"
             raise DeliveryError(Reason.FORBIDDEN, msg, permanent=True, everything=True)
         self._entered = True
 
@@ -168,10 +168,10 @@ class Connection:
         self._headers = {name.lower(): value for name, value in response.headers.items()}
         self._request = f"{response.request.method} {urlsplit(response.request.url).path}"
 
-    def _answered(self, error: GrafanaException) -> DeliveryError:
-        said = words(error.response)
-        answer = Answer(self.url, self._request, int(error.status_code), said, self._retry_after())
-        return answer.meaning(password=isinstance(self._token, tuple), org_id=self._access.org_id)
+    def _error_for(self, error: GrafanaException) -> DeliveryError:
+        message = message_of(error.response)
+        response = ErrorResponse(self.url, self._request, int(error.status_code), message, self._retry_after())
+        return response.to_error(password=isinstance(self._token, tuple), org_id=self._access.org_id)
 
     def _retry_after(self) -> timedelta | None:
         seconds = self._headers.get("retry-after", "")

@@ -1,4 +1,4 @@
-"""Folders and dashboards over Grafana's HTTP API (9 to 13), in the classic JSON that all of them take."""
+"""Folders and dashboards over Grafana's HTTP API (9 to 13), in the classic JSON that all of them accept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from urllib.parse import quote
 from service.clients.grafana.connection import Connection
 from service.clients.grafana.failures import Rejected
 
-_TAKEN = (409, 412)
-"""What Grafana answers where there is a folder or dashboard of that name or uid already."""
+_CONFLICTS = (409, 412)
+"""Grafana's status if a folder or dashboard with that title or uid already exists."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A dashboard as Grafana has it. `message` is what its latest version was saved with, None where nobody may see
-    the versions; `from_file`: it comes from file provisioning and cannot be saved over the API; `updated_by` and
-    `updated_at` are Grafana's login and RFC 3339 time of the last save.
+class StoredDashboard:
+    """A dashboard in Grafana. `message` is that of its latest version, None if the versions are not visible;
+    `from_file`: it comes from file provisioning and cannot be saved over the API; `updated_by` and `updated_at` are the
+    login and RFC 3339 time of the last save.
     """
 
     model: Mapping[str, Any]
@@ -28,8 +28,8 @@ class Found:
     updated_at: str = ""
 
 
-class Taken(Exception):
-    """There is such a folder or dashboard, and the token does not see it."""
+class AlreadyExists(Exception):
+    """The folder or dashboard already exists, invisible to the token."""
 
 
 class Dashboards:
@@ -39,30 +39,30 @@ class Dashboards:
         self._connection = connection
 
     def folder(self, uid: str) -> str | None:
-        """Return the title of a folder, None where there is none that we may see."""
-        answer = self._connection.get_visible(f"/folders/{quote(uid, safe='')}")
-        return None if answer is None else str(answer.get("title", ""))
+        """Return the title of a folder, None if none is visible."""
+        response = self._connection.get_visible(f"/folders/{quote(uid, safe='')}")
+        return None if response is None else str(response.get("title", ""))
 
     def make_folder(self, uid: str, title: str) -> None:
-        """Create a folder. Raises `Taken`."""
+        """Create a folder. Raises `AlreadyExists`."""
         try:
-            with self._connection.asking() as api:
+            with self._connection.client() as api:
                 api.folder.create_folder(title, uid)
         except Rejected as error:
-            if error.status in _TAKEN:
-                raise Taken(str(error)) from error
+            if error.status in _CONFLICTS:
+                raise AlreadyExists(str(error)) from error
             raise
 
-    def dashboard(self, uid: str) -> Found | None:
-        """Return a dashboard and how it was saved last, None where there is none that we may see."""
-        answer = self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}")
-        if answer is None:
+    def dashboard(self, uid: str) -> StoredDashboard | None:
+        """Return a dashboard and its last save, None if none is visible."""
+        response = self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}")
+        if response is None:
             return None
-        if not isinstance(answer, dict) or not isinstance(answer.get("dashboard"), dict):
-            raise self._connection.unexpected(answer)
-        model, meta = answer["dashboard"], answer.get("meta") or {}
+        if not isinstance(response, dict) or not isinstance(response.get("dashboard"), dict):
+            raise self._connection.unexpected(response)
+        model, meta = response["dashboard"], response.get("meta") or {}
         version = int(model.get("version") or meta.get("version") or 0)
-        return Found(
+        return StoredDashboard(
             model=model,
             version=version,
             folder_uid=str(meta.get("folderUid") or ""),
@@ -73,19 +73,19 @@ class Dashboards:
         )
 
     def save(self, model: Mapping[str, Any], folder_uid: str, message: str, *, overwrite: bool) -> None:
-        """Create or change a dashboard. Without `overwrite` it raises `Taken` for one that somebody saved meanwhile, or
-        that was there unseen.
+        """Create or change a dashboard. Without `overwrite`, raises `AlreadyExists` for one that was saved meanwhile,
+        or exists unseen.
         """
         body = {"dashboard": dict(model), "folderUid": folder_uid, "message": message, "overwrite": overwrite}
         try:
-            with self._connection.asking() as api:
+            with self._connection.client() as api:
                 api.dashboard.update_dashboard(body)
         except Rejected as error:
-            if error.status in _TAKEN:
-                raise Taken(str(error)) from error
+            if error.status in _CONFLICTS:
+                raise AlreadyExists(str(error)) from error
             raise
 
     def _message(self, uid: str, version: int) -> str | None:
-        """Return what a version was saved with; the list of versions calls the first one "Initial save" instead."""
-        answer = self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}/versions/{version}")
-        return str(answer.get("message") or "") if isinstance(answer, dict) else None
+        """Return the message of a version; the list of versions would say "Initial save" for the first."""
+        response = self._connection.get_visible(f"/dashboards/uid/{quote(uid, safe='')}/versions/{version}")
+        return str(response.get("message") or "") if isinstance(response, dict) else None

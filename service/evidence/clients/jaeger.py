@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.json_api import JsonApi, RequestFailed
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Otlp = dict[str, Any]
@@ -13,7 +13,7 @@ _STATUS_ERROR = {"code": 2}
 
 
 class Jaeger:
-    """Reads one Jaeger. Every method raises AskingFailed."""
+    """Reads one Jaeger. Every method raises RequestFailed."""
 
     def __init__(self, api: JsonApi) -> None:
         self._api = api
@@ -36,7 +36,7 @@ class Jaeger:
         """Return a trace, None where Jaeger has none."""
         try:
             found = self._traces(self._api.get(f"/api/traces/{trace_id}"))
-        except AskingFailed as error:
+        except RequestFailed as error:
             if error.status == 404:
                 return None
             raise
@@ -44,9 +44,9 @@ class Jaeger:
 
     def _traces(self, answer: Any) -> dict[str, Otlp]:
         if not isinstance(answer, dict) or not isinstance(answer.get("data") or [], list):
-            raise AskingFailed(f"{self._api.url}: this is not Jaeger's API")
+            raise RequestFailed(f"{self._api.url}: this is not Jaeger's API")
         if not answer.get("data") and answer.get("errors"):
-            raise AskingFailed(f"{self._api.url}: {_told(answer['errors'])}")
+            raise RequestFailed(f"{self._api.url}: {_told(answer['errors'])}")
         traces = [one for one in answer.get("data") or [] if isinstance(one, dict)]
         return {str(one.get("traceID", "")): otlp_of(one) for one in traces}
 

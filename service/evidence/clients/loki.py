@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.json_api import JsonApi, RequestFailed
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_PAGES = 100_000
@@ -51,7 +51,7 @@ class Loki:
 
         The last instant of a full page is asked for again with the next one, and what was there already is left out,
         for other lines may have the same time. Where a whole page has one time, the next goes on behind that instant.
-        Raises AskingFailed.
+        Raises RequestFailed.
         """
         low, high = nanoseconds(begin), nanoseconds(end) + 1  # Loki's own end is not included
         seen: Counter[Line] = Counter()
@@ -69,7 +69,7 @@ class Loki:
             seen = Counter() if stuck else Counter(line for line in found if line.nanoseconds == border)
             step = 1 if stuck else 0
             low, high = (low, border + 1 - step) if backward else (border + step, high)
-        raise AskingFailed(f"{self._api.url}: has more than {MOST_PAGES} pages of lines; ask for less")
+        raise RequestFailed(f"{self._api.url}: has more than {MOST_PAGES} pages of lines; ask for less")
 
     def _asked(self, query: str, low: int, high: int, *, backward: bool) -> list[Line]:
         parameters = {
@@ -81,11 +81,11 @@ class Loki:
         }
         data = self._data(self._api.get("/loki/api/v1/query_range", parameters))
         if data.get("resultType") != "streams":
-            raise AskingFailed(f"{self._api.url}: the query gives numbers and no lines; ask for log lines")
+            raise RequestFailed(f"{self._api.url}: the query gives numbers and no lines; ask for log lines")
         try:
             streams = _STREAMS.validate_python(data.get("result"))
         except ValidationError as error:
-            raise AskingFailed(f"{self._api.url}: answered in another form than Loki does") from error
+            raise RequestFailed(f"{self._api.url}: answered in another form than Loki does") from error
         lines = [
             Line(value[0], tuple(sorted(stream.stream.items())), value[1])
             for stream in streams
@@ -96,7 +96,7 @@ class Loki:
     def _data(self, answer: Any) -> Mapping[str, Any]:
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict):
-            raise AskingFailed(f"{self._api.url}: this is not Loki's API")
+            raise RequestFailed(f"{self._api.url}: this is not Loki's API")
         return data
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from service.clients.json_api import AskingFailed, JsonApi
+from service.clients.json_api import JsonApi, RequestFailed
 
 _ID = re.compile(r"[0-9a-fA-F]{1,32}")
 _ID_KEYS = ("traceId", "spanId", "parentSpanId")
@@ -16,7 +16,7 @@ Otlp = dict[str, Any]
 
 
 class Tempo:
-    """Reads one Tempo. Every method raises AskingFailed."""
+    """Reads one Tempo. Every method raises RequestFailed."""
 
     def __init__(self, api: JsonApi) -> None:
         self._api = api
@@ -32,7 +32,7 @@ class Tempo:
         answer = self._api.get("/api/search", parameters)
         found = answer.get("traces") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or not isinstance(found or [], list):
-            raise AskingFailed(f"{self._api.url}: this is not Tempo's API")
+            raise RequestFailed(f"{self._api.url}: this is not Tempo's API")
         ids = [one.get("traceID") for one in found or [] if isinstance(one, dict)]
         return [one for one in ids if isinstance(one, str) and _ID.fullmatch(one)]
 
@@ -41,7 +41,7 @@ class Tempo:
         for path in ("/api/v2/traces", "/api/traces"):
             try:
                 answer = self._api.get(f"{path}/{trace_id}")
-            except AskingFailed as error:
+            except RequestFailed as error:
                 if error.status != 404:
                     raise
             else:
@@ -51,7 +51,7 @@ class Tempo:
     def _otlp(self, answer: Any) -> Otlp | None:
         trace = answer.get("trace", answer) if isinstance(answer, dict) else None
         if not isinstance(trace, dict):
-            raise AskingFailed(f"{self._api.url}: this is not Tempo's API")
+            raise RequestFailed(f"{self._api.url}: this is not Tempo's API")
         spans = trace.get("resourceSpans", trace.get("batches", []))
         return {"resourceSpans": list(_with_hex_ids(spans))} if spans else None
 

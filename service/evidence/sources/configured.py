@@ -85,7 +85,7 @@ def _api(keys: EvidenceLoki | EvidenceTempo | EvidenceJaeger, stack: ExitStack) 
         token=_told(keys.token),
         ca_file=keys.ca_file,
         timeout=keys.timeout,
-        most_bytes=MOST_BYTES,
+        max_bytes=MOST_BYTES,
         headers={"X-Scope-OrgID": tenant} if tenant else None,
     )
     stack.callback(api.close)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from service.clients.json_api import AskingFailed
+from service.clients.json_api import RequestFailed
 from service.evidence.clients.loki import Line, Loki, Page
 from service.evidence.source import Box, File, SourceFailed, with_incident_labels
 from service.evidence.sources.log_lines import Ids, parsed
@@ -48,7 +48,7 @@ class LokiLogs:
         for name, template in self._queries.items():
             try:
                 self._query(name, template, subject, box, ids)
-            except (AskingFailed, SourceFailed) as error:
+            except (RequestFailed, SourceFailed) as error:
                 box.failed(name, str(error))
 
     def _query(self, name: str, template: str, subject: Subject, box: Box, ids: Ids) -> None:
@@ -62,7 +62,7 @@ class LokiLogs:
                     _write(page, file, ids)
                     if file.full:
                         return
-            except AskingFailed as error:
+            except RequestFailed as error:
                 raise SourceFailed(f"{error}; what came before it is here") from error
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from service.clients.json_api import AskingFailed
-from service.clients.prometheus import MOST_POINTS, Prometheus, Sampled, quoted
+from service.clients.json_api import RequestFailed
+from service.clients.prometheus import MOST_POINTS, PrometheusApi, RangeSeries, quoted
 from service.evidence.curves import Curves
 from service.evidence.plot import Titles, draw
 from service.evidence.source import Box, File, SourceFailed, with_incident_labels
@@ -40,7 +40,7 @@ class Metrics:
 
     name = "metrics"
 
-    def __init__(self, prometheus: Prometheus, queries: Sequence[Query]) -> None:
+    def __init__(self, prometheus: PrometheusApi, queries: Sequence[Query]) -> None:
         assert PAGE <= MOST_POINTS  # noqa: S101 - what Prometheus would refuse
         self._prometheus = prometheus
         self._queries = queries
@@ -50,7 +50,7 @@ class Metrics:
         for query in self._queries:
             try:
                 self._collect(query, subject, box)
-            except (AskingFailed, SourceFailed) as error:
+            except (RequestFailed, SourceFailed) as error:
                 box.failed(query.name, str(error))
         self._rules(box)
 
@@ -65,7 +65,7 @@ class Metrics:
         with box.made(f"{query.name}.csv", query=expression, notes=notes) as table:
             table.write(HEADER.encode())
             for begin, end in pages(window, step):
-                for series in sorted(self._prometheus.sampled(expression, begin, end, step), key=_key):
+                for series in sorted(self._prometheus.query_range(expression, begin, end, step), key=_key):
                     name = table.clean(_written(series))
                     _write(table, name, series)
                     curves.add(name, series.samples)
@@ -84,7 +84,7 @@ class Metrics:
     def _rules(self, box: Box) -> None:
         try:
             groups = self._prometheus.alerting_rules()
-        except AskingFailed as error:
+        except RequestFailed as error:
             box.failed("alerting rules", str(error))
             return
         told = json.dumps({"groups": groups}, ensure_ascii=False, indent=2, sort_keys=True)
@@ -110,7 +110,7 @@ def pages(window: Window, step: timedelta) -> Iterator[tuple[datetime, datetime]
         begin = last + step
 
 
-def _write(table: File, name: str, series: Sampled) -> None:
+def _write(table: File, name: str, series: RangeSeries) -> None:
     cell = '"' + name.replace('"', '""') + '"'
     rows = (f"{_utc(at)},{at.timestamp():.3f},{cell},{value}\n" for at, value in series.samples)
     table.write("".join(rows).encode())
@@ -120,11 +120,11 @@ def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
-def _key(series: Sampled) -> list[tuple[str, str]]:
+def _key(series: RangeSeries) -> list[tuple[str, str]]:
     return sorted(series.labels.items())
 
 
-def _written(series: Sampled) -> str:
+def _written(series: RangeSeries) -> str:
     """Write a series as Prometheus does: `up{job="api"}`."""
     labels = ",".join(f"{name}={quoted(value)}" for name, value in _key(series) if name != "__name__")
     return printable(series.labels.get("__name__", "") + (f"{{{labels}}}" if labels else "") or "{}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from service.clients.json_api import AskingFailed
+from service.clients.json_api import RequestFailed
 from service.evidence.clients.jaeger import Jaeger
 from service.evidence.clients.tempo import Tempo, named
 from service.evidence.source import Box, SourceFailed, with_incident_labels
@@ -21,7 +21,7 @@ Found = Iterator[tuple[str, Otlp]]
 
 
 class Store(Protocol):
-    """Where traces are kept. Every method raises AskingFailed or SourceFailed, at once or while it is gone through."""
+    """Where traces are kept. Every method raises RequestFailed or SourceFailed, at once or while it is gone through."""
 
     name: str
 
@@ -88,7 +88,7 @@ def _written(store: Store, what: str, search: Callable[[], Found], done: set[str
             if trace_id not in done:
                 done.add(trace_id)
                 _write(store.name, what, trace_id, trace, box)
-    except (AskingFailed, SourceFailed) as error:
+    except (RequestFailed, SourceFailed) as error:
         box.failed(what, str(error))
     return number
 
