@@ -189,12 +189,17 @@ def test_it_is_not_held_up_by_a_client_that_never_ends_its_request(serve):
 # --- it says why it does not start ----------------------------------------------------------------------------------
 
 
-def test_it_says_that_the_port_is_taken(serve, tmp_path):
-    first = serve().ready()
+@pytest.mark.parametrize("start", ["0", "3"], ids=["it listens", "it loads yet"])
+def test_it_says_that_the_port_is_taken(serve, tmp_path, start):
+    first = serve(SLOW_START=start)
+    until(lambda: "starts on" in first.stderr, "the start of the first", within=30, every=0.01)
+    if start == "0":
+        first.ready()
     command = [sys.executable, "launcher.py", "--listen", f"127.0.0.1:{first.port}"]
     second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
     assert second.returncode == 1
     assert second.stderr == f"Error: cannot listen on 127.0.0.1:{first.port}: Address already in use\n"
+    first.ready()
 
 
 def test_it_says_why_the_store_cannot_be_opened(serve):
@@ -215,7 +220,7 @@ def test_it_says_where_it_broke(serve):
 def test_it_refuses_to_serve_everybody_without_tokens(serve):
     served = serve("--listen", ":9877")
     assert served.ended() == 1
-    assert "name a file with tokens" in served.stderr
+    assert "set tokens_file" in served.stderr
 
 
 def test_it_refuses_tokens_that_cannot_be_used(serve):

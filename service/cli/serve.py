@@ -54,11 +54,12 @@ def serve(path: Path | None, listen: str | None) -> None:
     settings = loaded.settings
     if settings.tokens_file:
         load_tokens(settings.tokens_file)
-    address = free_address(settings)
+    address, claim = claim_address(settings)
     logs.configure(settings.log.level)
     leave_when_told()
     _greet(loaded)
-    run(settings, address)
+    with claim:
+        run(settings, address)
 
 
 def leave_when_told() -> None:
@@ -66,16 +67,38 @@ def leave_when_told() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
-def free_address(settings: Settings) -> str:
-    """Return the IP address to listen on, if it is free: Granian shares ports, and a second server would not notice."""
+def claim_address(settings: Settings) -> tuple[str, socket.socket]:
+    """Return the IP address to listen on, if it is free, and the socket that keeps it so as long as it is open.
+
+    Granian shares ports (SO_REUSEPORT): a second server would not notice, and each would get some of the connections.
+    The worker listens only when it has loaded everything; until then this socket, which nobody can connect to, refuses
+    the address to others. It lets in who shares ports, since it does so itself from the moment that it is bound.
+    """
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        claim = socket.socket(family, kind)
+        try:
+            _bind(claim, address)
+        except OSError:
+            claim.close()
+            raise
     except OSError as error:
         raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror or error}") from error
-    return str(address[0])
+    if sys.platform == "linux":
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    else:
+        claim.close()
+    return str(address[0]), claim
+
+
+def _bind(claim: socket.socket, address: Any) -> None:
+    """Bind it, for itself alone; connections of a server that was here before may still be in the kernel's care."""
+    try:
+        claim.bind(address)
+    except OSError:
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        claim.bind(address)
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
 def _greet(loaded: Loaded[Settings]) -> None:

@@ -72,8 +72,13 @@ class Upkeep:
         except Exception as error:  # the next start tries again; meanwhile all else goes on
             log.error("incidents of an earlier version are not recomputed: %r", error)
         while not self._stop.wait(self._interval):
-            for command in self._due(self._clock()):
+            try:
+                commands = list(self._due(self._clock()))
+            except Exception as error:  # a thread that ends in silence would stop all upkeep for good
+                log.error("upkeep waits: what is due cannot be told: %r", error)
+                continue
+            for command in commands:
                 try:
                     self._recorder.submit(command)
-                except Exception as error:  # a thread that ends in silence would stop all upkeep for good
+                except Exception as error:  # as above; the other commands do not wait for this one
                     log.warning("upkeep waits: %s", error)

@@ -49,6 +49,21 @@ def test_it_submits_what_is_due_again_and_again():
     assert set(recorder.taken) == {CloseStale(at(5))}
 
 
+def test_it_goes_on_when_nobody_could_tell_what_is_due(caplog):
+    recorder, told = Recorder(), [ZeroDivisionError("a bug"), [CloseStale(at(5))]]
+
+    def due(now):
+        one = told.pop(0) if len(told) > 1 else told[0]
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    upkeep = Upkeep(recorder, Store(), due, lambda: at(5), 0.001)
+    wait_until(lambda: recorder.taken)
+    upkeep.stop()
+    assert "what is due cannot be told: ZeroDivisionError('a bug')" in caplog.text
+
+
 @pytest.mark.parametrize("error", [Busy("full"), StoreUnavailable("locked"), ValueError("a bug")])
 def test_it_waits_its_turn_after_a_failure(error, caplog):
     recorder = Recorder(error, error)

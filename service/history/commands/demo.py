@@ -92,9 +92,9 @@ def _export(settings: Settings, folder: Path, now: datetime) -> None:
 
 def _serve(settings: Settings) -> None:
     from service import logs
-    from service.cli.serve import free_address, leave_when_told, run
+    from service.cli.serve import claim_address, leave_when_told, run
 
-    address = free_address(settings)
+    address, claim = claim_address(settings)
     logs.configure(settings.log.level)
     leave_when_told()
     base = f"http://{settings.listen}"
@@ -106,7 +106,8 @@ def _serve(settings: Settings) -> None:
         "Ctrl-C ends it."
     )
     sys.stdout.flush()
-    run(settings, address)
+    with claim:
+        run(settings, address)
 
 
 def _free_port() -> int:
