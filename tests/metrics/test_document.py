@@ -55,7 +55,7 @@ def test_it_writes_queries_that_prometheus_can_parse(require, tmp_path):
 
 
 def test_it_lists_the_bounds_of_the_buckets():
-    line = re.search(r"buckets are (.*?) d;", PAGE, re.DOTALL)[1]
+    line = re.search(r"bucket bounds are (.*?) d;", PAGE, re.DOTALL)[1]
     units = {"min": 60, "h": 3600, "d": 86400}
     groups = [
         (re.findall(r"\d+", numbers), unit) for numbers, unit in re.findall(r"([\d, \n]+) (min|h|d)\b", line + " d")
