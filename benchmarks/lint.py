@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.plan import Plan
-from benchmarks.report import Figure, Line, Section, Target
+from benchmarks.plan import SyncPlan
+from benchmarks.report import DocumentSection, Figure, Line, Target
 from service.postmortems.reading import read
 from tests.postmortems.documents import FINAL
 
 FEW = 100
 
 
-def measure(plan: Plan) -> list[Section]:
+def measure(plan: SyncPlan) -> list[DocumentSection]:
     """Check many and few documents with the command, and only parse them in this process, in turns."""
     folder = plan.folder / "documents"
     many = _documents(folder / "many", plan.documents)
@@ -32,7 +32,7 @@ def measure(plan: Plan) -> list[Section]:
         for turn in turns[first:] + turns[:first]:
             turn()
     return [
-        Section(
+        DocumentSection(
             f"mttx postmortem lint, {plan.documents:,} final documents of {len(FINAL.encode()):,} bytes",
             [
                 Line(

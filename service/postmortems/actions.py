@@ -20,7 +20,7 @@ _STATES: Mapping[ActionState, re.Pattern[str]] = {
 }
 
 
-class Column(StrEnum):
+class ActionColumn(StrEnum):
     """The columns; the standard's six, the state, and the issue where it has a column of its own."""
 
     ID = "ID"
@@ -33,16 +33,23 @@ class Column(StrEnum):
     ISSUE = "Issue"
 
 
-REQUIRED = (Column.ID, Column.TITLE, Column.OWNER, Column.DUE, Column.TYPE, Column.VERIFICATION)
-_HEADINGS: Mapping[Column, tuple[str, ...]] = {
-    Column.VERIFICATION: ("検証", "完了条件", "verif", "done when", "acceptance"),
-    Column.STATE: ("状態", "進捗", "status", "state"),
-    Column.ISSUE: ("issue", "ticket", "チケット"),
-    Column.DUE: ("due", "期限", "期日"),
-    Column.OWNER: ("owner", "担当"),
-    Column.TYPE: ("種別", "type"),
-    Column.TITLE: ("対策", "内容", "action", "measure", "what"),
-    Column.ID: ("id", "番号"),
+REQUIRED = (
+    ActionColumn.ID,
+    ActionColumn.TITLE,
+    ActionColumn.OWNER,
+    ActionColumn.DUE,
+    ActionColumn.TYPE,
+    ActionColumn.VERIFICATION,
+)
+_HEADINGS: Mapping[ActionColumn, tuple[str, ...]] = {
+    ActionColumn.VERIFICATION: ("検証", "完了条件", "verif", "done when", "acceptance"),
+    ActionColumn.STATE: ("状態", "進捗", "status", "state"),
+    ActionColumn.ISSUE: ("issue", "ticket", "チケット"),
+    ActionColumn.DUE: ("due", "期限", "期日"),
+    ActionColumn.OWNER: ("owner", "担当"),
+    ActionColumn.TYPE: ("種別", "type"),
+    ActionColumn.TITLE: ("対策", "内容", "action", "measure", "what"),
+    ActionColumn.ID: ("id", "番号"),
 }
 
 
@@ -59,25 +66,25 @@ class Progress:
 class ActionRow:
     """One row. A cell that is missing is empty and stands where the row begins. `progress` None: not readable."""
 
-    cells: Mapping[Column, Text]
+    cells: Mapping[ActionColumn, Text]
     has_issue: bool
 
     @property
     def id(self) -> str:
         """The id without the link that it may be."""
-        return _LINK.sub(r"\1", self.cells[Column.ID].text).strip("`* ")
+        return _LINK.sub(r"\1", self.cells[ActionColumn.ID].text).strip("`* ")
 
     @property
     def due(self) -> date | None:
         """The due date, None where there is none in ISO form."""
-        return iso_date(self.cells[Column.DUE].text)
+        return iso_date(self.cells[ActionColumn.DUE].text)
 
     @property
     def progress(self) -> Progress | None:
         """How far it is; an empty cell means open."""
-        return read_progress(self.cells[Column.STATE].text)
+        return read_progress(self.cells[ActionColumn.STATE].text)
 
-    def said(self, column: Column) -> str:
+    def text_of(self, column: ActionColumn) -> str:
         """Return a cell as plain text."""
         return _LINK.sub(r"\1", self.cells[column].text).strip()
 
@@ -86,8 +93,8 @@ class ActionRow:
 class ActionTable:
     """The table: which of the columns it has, and its rows."""
 
-    place: Text
-    columns: frozenset[Column]
+    location: Text
+    columns: frozenset[ActionColumn]
     rows: tuple[ActionRow, ...]
 
 
@@ -142,8 +149,8 @@ def _days(text: str, found: Sequence[tuple[int, ActionState]]) -> dict[ActionSta
     return days
 
 
-def _columns(header: Sequence[Text]) -> dict[Column, int]:
-    columns: dict[Column, int] = {}
+def _columns(header: Sequence[Text]) -> dict[ActionColumn, int]:
+    columns: dict[ActionColumn, int] = {}
     for index, cell in enumerate(header):
         name = cell.text.casefold()
         column = next((c for c, words in _HEADINGS.items() if any(word in name for word in words)), None)
@@ -152,8 +159,8 @@ def _columns(header: Sequence[Text]) -> dict[Column, int]:
     return columns
 
 
-def _row(row: Sequence[Text], columns: Mapping[Column, int]) -> ActionRow:
+def _row(row: Sequence[Text], columns: Mapping[ActionColumn, int]) -> ActionRow:
     missing = Text("", row[0].line, row[0].column)
-    cells = {c: row[columns[c]] if columns.get(c, len(row)) < len(row) else missing for c in Column}
-    linked = any(_ISSUE.search(cell.text) for cell in row) or bool(cells[Column.ISSUE].text)
+    cells = {c: row[columns[c]] if columns.get(c, len(row)) < len(row) else missing for c in ActionColumn}
+    linked = any(_ISSUE.search(cell.text) for cell in row) or bool(cells[ActionColumn.ISSUE].text)
     return ActionRow(cells, linked)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from service.postmortems.findings import Level, Rule
+from service.postmortems.findings import FindingLevel, Rule
 
-_E, _W = Level.ERROR, Level.WARNING
+_E, _W = FindingLevel.ERROR, FindingLevel.WARNING
 
 MISSING_FIELD = Rule("PM101", _E, "Metadata is missing")
 WRONG_FIELD = Rule("PM102", _E, "Metadata has a value that nobody knows")

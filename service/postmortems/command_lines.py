@@ -4,7 +4,7 @@ import re
 
 from service.postmortems.detector import (
     Detector,
-    Kind,
+    SensitiveKind,
     holds_real,
     holds_secret,
     is_real,
@@ -37,7 +37,7 @@ def _holds_option(match: re.Match[str]) -> bool:
 
 COMMAND_LINES = (
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("--pass", "--token", "--api", "--secret", "--access", "--auth"),
         re.compile(
@@ -47,14 +47,14 @@ COMMAND_LINES = (
         holds_secret,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("-u ", "--user ", "--user="),
         re.compile(r"(?<![\w-])(?:-u|--user)[ =]{1,3}[\"']?[^\s:\"'/]{1,100}:([^\s:\"'/]{3,200})(?![:/])"),
         _holds_user,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("sshpass", "login "),
         re.compile(
@@ -64,14 +64,14 @@ COMMAND_LINES = (
     ),
     # The clients of MySQL take it without a space: `-p x` names a database.
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("mysql", "mariadb", "mycli", "xtrabackup"),
         re.compile(rf"(?i)(?:mysql|mariadb|mycli|xtrabackup)[\w-]{{0,20}}[ ]{_COMMAND}(?<=[ ])-p{_VALUE}"),
         holds_real,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("docker", "podman", "buildah", "skopeo", "helm", "crane", "az ", "oc ", "cf ", "argocd"),
         re.compile(
@@ -81,7 +81,7 @@ COMMAND_LINES = (
         _holds_option,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("mongo", "cqlsh", "rabbitmqadmin", "ldap", "redis-cli", "sqlcmd", "7z", "zip ", "smbclient"),
         re.compile(
@@ -93,5 +93,5 @@ COMMAND_LINES = (
         ),
         _holds_option,
     ),
-    Detector(Kind.SECRET, NAME, (" -p",), re.compile(r" -p([^\s\"'/=:,-][^\s\"'/=,]{5,200})"), _holds_glued),
+    Detector(SensitiveKind.SECRET, NAME, (" -p",), re.compile(r" -p([^\s\"'/=:,-][^\s\"'/=,]{5,200})"), _holds_glued),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class SensitiveKind(StrEnum):
     """Why it must not be there."""
 
     SECRET = "secret"  # noqa: S105 - the word, not one
@@ -25,7 +25,7 @@ class Detector:
     the anchors are in lower case, and are found in whatever case the text has them.
     """
 
-    kind: Kind
+    kind: SensitiveKind
     name: str
     anchors: tuple[str, ...]
     pattern: re.Pattern[str]

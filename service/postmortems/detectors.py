@@ -10,7 +10,7 @@ from service.postmortems.command_lines import COMMAND_LINES
 from service.postmortems.detector import (
     WORDS,
     Detector,
-    Kind,
+    SensitiveKind,
     holds_random,
     holds_real,
     holds_secret,
@@ -86,28 +86,28 @@ _KEY_OWNERS = (
 )
 _BESIDE = (
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password in a connection string",
         ("://",),
         re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s:/@\"'<>\\]{0,100}:([^\s/?#\"'<>\\`]{1,200})@[^\s/@]"),
         holds_real,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password in a connection string",
         ("jdbc:oracle:",),
         re.compile(r"(?i)jdbc:oracle:[a-z0-9]{1,10}:[^\s/@:]{1,100}/([^\s/@]{1,200})@"),
         holds_real,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password or key",
         ("passw", "passphrase", "pwd", "_pass", "-pass", ".pass"),
         re.compile(rf"(?i)(?:passw(?:or)?d|passphrase|pwd|[_.-]pass){_given(3)}"),
         _is_no_folder,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password or key",
         ("apiキー", "api キー", "アクセスキー", "シークレット", "トークン"),
         re.compile(
@@ -117,21 +117,21 @@ _BESIDE = (
         holds_random,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password or key",
         ("パスワード", "暗証番号", "秘密鍵"),
         re.compile(r"(?:パスワード|暗証番号|秘密鍵)(?:[ \t:=「『\"'`]|は){1,4}([!#-&*-+\--:<-_a-{}~]{4,500})"),
         holds_secret,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password or key",
         ("password",),
         re.compile(r"(?i)password\\{0,3}[\"'][ \t]{1,3}value=\\{0,3}[\"']([^\"'\\]{1,200})"),
         holds_real,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password or key",
         _KEY_OWNERS,
         re.compile(
@@ -143,14 +143,14 @@ _BESIDE = (
         holds_secret,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "password or key",
         ("_token", "-token", "token"),
         re.compile(rf"(?i)(?:(?<=[a-z0-9])_token|auth[_-]?token|(?<=access)token|(?<=refresh)token){_given(6)}"),
         holds_secret,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "token",
         ("token",),
         re.compile(
@@ -160,7 +160,7 @@ _BESIDE = (
         _is_token,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "token",
         ("auth",),
         re.compile(
@@ -171,7 +171,7 @@ _BESIDE = (
     ),
     # A Secret of Kubernetes, whose kind stands before its data or after it.
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "Kubernetes Secret",
         ("kind: secret",),
         re.compile(
@@ -180,7 +180,7 @@ _BESIDE = (
         ),
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "Kubernetes Secret",
         ("data:",),
         re.compile(
@@ -190,7 +190,7 @@ _BESIDE = (
         ),
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "token",
         ("sess", "sid="),
         re.compile(
@@ -200,7 +200,7 @@ _BESIDE = (
         _is_session,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "token",
         ("sig=", "signature=", "key=", "x-amz-security-token="),
         re.compile(
@@ -210,7 +210,7 @@ _BESIDE = (
         holds_random,
     ),
     Detector(
-        Kind.PERSONAL,
+        SensitiveKind.PERSONAL,
         "phone number",
         ("phone", "tel", "mobile", "msisdn", "fax", "電話", "携帯"),
         re.compile(
@@ -220,7 +220,7 @@ _BESIDE = (
         _is_told_phone,
     ),
     Detector(
-        Kind.PERSONAL,
+        SensitiveKind.PERSONAL,
         "My Number",
         ("マイナンバー", "個人番号", "my_number", "my-number", "my number", "mynumber", "individual_number"),
         re.compile(
@@ -229,7 +229,7 @@ _BESIDE = (
         ),
     ),
     Detector(
-        Kind.PERSONAL,
+        SensitiveKind.PERSONAL,
         "mail address",
         ("@", "%40"),
         re.compile(

@@ -68,7 +68,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ListItem:
     """An entry of a list that stands directly in a section. `whole` is its text with everything nested in it."""
 
     head: Text
@@ -84,12 +84,12 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class DocumentSection:
     """One chapter. `kind` None: not one of the standard's. `words` is all of its text, code too, comments not."""
 
     kind: SectionKind | None
     heading: Text
-    items: tuple[Item, ...]
+    items: tuple[ListItem, ...]
     tables: tuple[Table, ...]
     words: str
 
@@ -107,14 +107,14 @@ class Document:
     comments: tuple[Text, ...]
     title: Text | None
     fields: Mapping[FieldName, Text]
-    sections: tuple[Section, ...]
+    sections: tuple[DocumentSection, ...]
     cut: bool = False
 
-    def section(self, kind: SectionKind) -> Section | None:
+    def section(self, kind: SectionKind) -> DocumentSection | None:
         """Return the first section of a kind."""
         return next((s for s in self.sections if s.kind is kind), None)
 
-    def lines_of(self, section: Section) -> range:
+    def lines_of(self, section: DocumentSection) -> range:
         """Return the numbers of a section's lines, its heading included."""
         following = (s.heading.line for s in self.sections if s.heading.line > section.heading.line)
         return range(section.heading.line, next(following, len(self.prose) + 1))

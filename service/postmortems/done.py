@@ -2,12 +2,12 @@
 
 from service.domain.checks import Check, CheckState
 from service.postmortems import catalogue as c
-from service.postmortems.actions import Column, action_table
+from service.postmortems.actions import ActionColumn, action_table
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, SectionKind
 from service.postmortems.lint import as_final, lint
 from service.postmortems.placeholders import has_placeholder
 from service.postmortems.rules.change import needs_adr
-from service.postmortems.terms import Terms
 
 _ABOUT_ACTIONS = (
     c.ACTIONS_TABLE,
@@ -21,14 +21,14 @@ _ABOUT_ACTIONS = (
 )
 
 
-def judge(document: Document, terms: Terms) -> dict[Check, CheckState]:
+def judge(document: Document, context: LintContext) -> dict[Check, CheckState]:
     """Return how each check stands; what a final document fails is only pending while it is a draft.
 
     Whether the other documents were updated is left out where the change is not known.
     """
-    broken = {finding.rule_id for finding in lint(document, as_final(terms))}
+    broken = {finding.rule_id for finding in lint(document, as_final(context))}
     table = action_table(document)
-    written = table is not None and not any(has_placeholder(row.said(Column.TITLE)) for row in table.rows)
+    written = table is not None and not any(has_placeholder(row.text_of(ActionColumn.TITLE)) for row in table.rows)
     holds = {
         Check.EVIDENCE: document.section(SectionKind.EVIDENCE) is not None
         and not broken & {c.NO_EVIDENCE.id, c.EVIDENCE_SOURCE.id, c.EMPTY_SECTION.id},
@@ -36,7 +36,7 @@ def judge(document: Document, terms: Terms) -> dict[Check, CheckState]:
         Check.ISSUES: table is not None and c.ISSUE.id not in broken,
         Check.ADR: c.ADR.id not in broken,
     }
-    if terms.changed is not None:
+    if context.changed is not None:
         holds[Check.DOCUMENTS] = c.DOCUMENTS.id not in broken
     failing = CheckState.FAILED if document.is_final else CheckState.PENDING
     states = {check: CheckState.PASSED if good else failing for check, good in holds.items()}

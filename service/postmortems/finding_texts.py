@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.postmortems.catalogue import BY_ID, RULES
-from service.postmortems.findings import Finding, Level
+from service.postmortems.findings import Finding, FindingLevel
 from service.printable import printable, printable_json
 
 LONGEST_SHOWN = 160
@@ -16,8 +16,8 @@ Found = Mapping[str, Sequence[Finding]]
 
 def as_text(path: str, finding: Finding, line: str) -> str:
     """Write a finding with its line and a caret below what it is about; wide characters count as two columns."""
-    place = f"{path}:{finding.line}:{finding.column}: {finding.level} {finding.rule_id}"
-    head = f"{printable(place)}: {printable(finding.message, lines=True)}"
+    location = f"{path}:{finding.line}:{finding.column}: {finding.level} {finding.rule_id}"
+    head = f"{printable(location)}: {printable(finding.message, lines=True)}"
     start = max(0, finding.column - 1 - LONGEST_SHOWN // 2)
     shown = printable(line[start : start + LONGEST_SHOWN])
     if not shown.strip():
@@ -49,8 +49,8 @@ def as_json(found: Found) -> str:
 def as_github(path: str, finding: Finding) -> str:
     """Write a finding as a workflow command of GitHub Actions, which shows it beside the line."""
     columns = {"line": finding.line, "endLine": finding.line, "col": finding.column, "endColumn": finding.end_column}
-    place = {"file": path, **columns, "title": finding.rule_id}
-    properties = ",".join(f"{name}={_property(str(value))}" for name, value in place.items())
+    location = {"file": path, **columns, "title": finding.rule_id}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in location.items())
     return f"::{finding.level.value} {properties}::{_data(finding.message)}"
 
 
@@ -77,8 +77,8 @@ def as_sarif(found: Found, version: str) -> str:
 
 def summary(found: Found) -> str:
     """Say how many documents were checked and what was found."""
-    counts = {level: sum(f.level is level for findings in found.values() for f in findings) for level in Level}
-    found_words = (_number(counts[Level.ERROR], "error"), _number(counts[Level.WARNING], "warning"))
+    counts = {level: sum(f.level is level for findings in found.values() for f in findings) for level in FindingLevel}
+    found_words = (_number(counts[FindingLevel.ERROR], "error"), _number(counts[FindingLevel.WARNING], "warning"))
     return f"{_number(len(found), 'document')}: {', '.join(found_words)}"
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from service.postmortems.document import Text
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     """Whether a finding fails the check, or only with `--strict`."""
 
     ERROR = "error"
@@ -21,7 +21,7 @@ class Rule:
     """
 
     id: str
-    level: Level
+    level: FindingLevel
     title: str
     advice: bool = False
 
@@ -34,10 +34,10 @@ class Finding:
     column: int
     end_column: int
     rule_id: str
-    level: Level
+    level: FindingLevel
     message: str
 
 
-def at(rule: Rule, place: Text, message: str) -> Finding:
+def at(rule: Rule, location: Text, message: str) -> Finding:
     """Return the finding that a rule is broken at a place."""
-    return Finding(place.line, place.column, place.end_column, rule.id, rule.level, message)
+    return Finding(location.line, location.column, location.end_column, rule.id, rule.level, message)

@@ -2,7 +2,7 @@
 
 import re
 
-from service.postmortems.detector import WORDS, Detector, Kind, holds_secret, is_real, looks_secret, value_of
+from service.postmortems.detector import WORDS, Detector, SensitiveKind, holds_secret, is_real, looks_secret, value_of
 
 NAME = "credentials of an HTTP request"
 _SCHEMES = frozenset({"basic", "bearer", "token", "digest", "negotiate", "apikey", "key", "oauth", "hmac"})
@@ -33,7 +33,13 @@ def _is_prose(words: list[str]) -> bool:
 
 def _header(pattern: str, back: int = 0) -> Detector:
     return Detector(
-        Kind.SECRET, NAME, ("authorization",), re.compile(f"(?im){pattern}"), _holds_header, back=back, reach=4_500
+        SensitiveKind.SECRET,
+        NAME,
+        ("authorization",),
+        re.compile(f"(?im){pattern}"),
+        _holds_header,
+        back=back,
+        reach=4_500,
     )
 
 
@@ -55,7 +61,7 @@ HTTP_CREDENTIALS = (
         rf"({_SCHEME}(?:{_PARAMETERS}|{_WORD}))"
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         NAME,
         ("bearer",),
         re.compile(r"(?i)(?<![A-Za-z0-9_])bearer[ \t]{1,3}([A-Za-z0-9._~+/-]{12,4000}={0,2})(?![\w-])"),

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from service.postmortems import catalogue as c
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, Text
-from service.postmortems.findings import Finding, Level, at
+from service.postmortems.findings import Finding, FindingLevel, at
 from service.postmortems.reading import LONGEST_LINE, MOST_LINES
 from service.postmortems.rules import actions, change, content, metadata, safety, structure, times
 from service.postmortems.suppressions import suppressed
-from service.postmortems.terms import Terms
 
-Check = Callable[[Document, Terms], Iterator[Finding]]
+Check = Callable[[Document, LintContext], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     metadata.check,
@@ -27,27 +27,27 @@ MOST_OF_A_RULE = 100
 """How many findings of one rule are told of one document; what comes after says nothing new."""
 
 
-def lint(document: Document, terms: Terms) -> list[Finding]:
+def lint(document: Document, context: LintContext) -> list[Finding]:
     """Return what is wrong with a document, by place."""
-    terms = terms_for(document, terms)
+    context = context_for(document, context)
     found: list[Finding] = []
     for check in (*CHECKS, _length):
         counted: Counter[str] = Counter()
-        for finding in check(document, terms):
+        for finding in check(document, context):
             counted[finding.rule_id] += 1
-            if finding.rule_id not in terms.disabled and counted[finding.rule_id] <= MOST_OF_A_RULE:
+            if finding.rule_id not in context.disabled and counted[finding.rule_id] <= MOST_OF_A_RULE:
                 found.append(finding)
     return suppressed(document, sorted(found))
 
 
-def terms_for(document: Document, terms: Terms) -> Terms:
-    """Return the terms with the time zone that the document names, so that every machine reads it alike."""
-    return replace(terms, zone=document.zone or terms.zone)
+def context_for(document: Document, context: LintContext) -> LintContext:
+    """Return the context with the time zone that the document names, so that every machine reads it alike."""
+    return replace(context, zone=document.zone or context.zone)
 
 
-def as_final(terms: Terms) -> Terms:
-    """Return the terms under which a draft is judged as if it were final."""
-    return replace(terms, as_final=True)
+def as_final(context: LintContext) -> LintContext:
+    """Return the context in which a draft is judged as if it were final."""
+    return replace(context, as_final=True)
 
 
 def missing(document: Document, disabled: frozenset[str], *, final: bool) -> list[str]:
@@ -68,10 +68,10 @@ def unreadable(reason: str) -> Finding:
 def failed(findings: list[Finding], *, strict: bool) -> bool:
     """Say whether findings fail the check: errors do, warnings if it is strict, advice never."""
     counting = (finding for finding in findings if not c.BY_ID[finding.rule_id].advice)
-    return any(strict or finding.level is Level.ERROR for finding in counting)
+    return any(strict or finding.level is FindingLevel.ERROR for finding in counting)
 
 
-def _length(document: Document, terms: Terms) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
+def _length(document: Document, context: LintContext) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
     if document.cut:
         message = (
             f"only {MOST_LINES} lines, and {LONGEST_LINE} characters of each, are checked; attach the rest as evidence"

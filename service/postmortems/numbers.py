@@ -2,7 +2,7 @@
 
 import re
 
-from service.postmortems.detector import Detector, Kind
+from service.postmortems.detector import Detector, SensitiveKind
 
 
 def _passes_luhn(match: re.Match[str]) -> bool:
@@ -52,7 +52,7 @@ _ALONE = r"(?<![0-9A-Za-z/_.-])"
 _OVER = r"(?![0-9A-Za-z_-]|\.[0-9])"
 NUMBERS = (
     Detector(
-        Kind.PERSONAL,
+        SensitiveKind.PERSONAL,
         "phone number",
         (),
         re.compile(
@@ -62,7 +62,7 @@ NUMBERS = (
         _is_japanese_phone,
     ),
     Detector(
-        Kind.PERSONAL,
+        SensitiveKind.PERSONAL,
         "phone number",
         (),
         re.compile(
@@ -72,7 +72,7 @@ NUMBERS = (
         _is_international_phone,
     ),
     Detector(
-        Kind.PERSONAL,
+        SensitiveKind.PERSONAL,
         "card number",
         (),
         re.compile(

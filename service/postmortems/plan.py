@@ -15,11 +15,11 @@ from service.domain.actions import Action, ActionState
 from service.domain.checks import Check, CheckState
 from service.domain.events import EventKind
 from service.domain.policy import Milestone
-from service.postmortems.actions import ActionRow, Column, Progress, action_table
+from service.postmortems.actions import ActionColumn, ActionRow, Progress, action_table
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, Status
-from service.postmortems.lint import missing, terms_for
+from service.postmortems.lint import context_for, missing
 from service.postmortems.placeholders import has_placeholder
-from service.postmortems.terms import Terms
 
 LONGEST_ID = 60
 MOST_LACKS = 5
@@ -36,7 +36,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class RecordedIncident:
     """What the service has of the incident."""
 
     event_ids: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PlannedEvent:
     """An event to send; `occurred_at` None: now."""
 
     kind: EventKind
@@ -56,34 +56,40 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SyncPlan:
     """What to send, and what somebody should look at."""
 
-    reports: tuple[Report, ...]
+    events: tuple[PlannedEvent, ...]
     notices: tuple[str, ...]
 
 
 def plan(
-    versions: Sequence[Version], known: Known, checks: Mapping[Check, CheckState], terms: Terms, now: datetime
-) -> Plan:
+    versions: Sequence[Version],
+    known: RecordedIncident,
+    checks: Mapping[Check, CheckState],
+    context: LintContext,
+    now: datetime,
+) -> SyncPlan:
     """Compare a document, its versions from the oldest to the one that counts, with what is known of its incident.
 
     Bare dates are days in the zone of the terms; of such a day its end counts, or the commit that has it if that is
     earlier. A document that never was a draft, such as an untouched template, reports nothing.
     """
-    telling = _Telling(versions, known, terms, now)
+    telling = _Planner(versions, known, context, now)
     if not telling.is_drafted:
-        return Plan((), tuple(telling.notices()))
-    reports = [*telling.stages(), *telling.actions(), *telling.checks(checks)]
-    return Plan(tuple(r for r in reports if r.event_id not in known.event_ids), tuple(telling.notices()))
+        return SyncPlan((), tuple(telling.notices()))
+    events = [*telling.stages(), *telling.actions(), *telling.checks(checks)]
+    return SyncPlan(tuple(r for r in events if r.event_id not in known.event_ids), tuple(telling.notices()))
 
 
-class _Telling:
-    def __init__(self, versions: Sequence[Version], known: Known, terms: Terms, now: datetime) -> None:
+class _Planner:
+    def __init__(
+        self, versions: Sequence[Version], known: RecordedIncident, context: LintContext, now: datetime
+    ) -> None:
         self._versions = versions
         self._known = known
-        self._zone = terms_for(versions[-1].document, terms).zone
-        self._disabled = terms.disabled
+        self._zone = context_for(versions[-1].document, context).zone
+        self._disabled = context.disabled
         self._now = now
         self._document = versions[-1].document
         self._status = self._document.status
@@ -103,7 +109,7 @@ class _Telling:
     def _lacks(self, document: Document, *, final: bool = False) -> list[str]:
         return missing(document, self._disabled, final=final)
 
-    def stages(self) -> Iterator[Report]:
+    def stages(self) -> Iterator[PlannedEvent]:
         """The first version that is a draft dates it; it is final since it was made so for the last time."""
         data = {"document": self._document.name}
         if self._status is not None and self._drafted_in:
@@ -117,13 +123,13 @@ class _Telling:
 
     def _reached(
         self, kind: EventKind, milestone: Milestone, at: datetime | None, data: Mapping[str, object]
-    ) -> Iterator[Report]:
+    ) -> Iterator[PlannedEvent]:
         if at is not None or milestone not in self._known.milestones:
-            yield Report(kind, self._named(f"postmortem:{milestone}", at), at, data)
+            yield PlannedEvent(kind, self._named(f"postmortem:{milestone}", at), at, data)
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
-    def actions(self) -> Iterator[Report]:
+    def actions(self) -> Iterator[PlannedEvent]:
         """Each row is an action; it is told of again when it says something else."""
         for action_id, row in self._rows[-1].items():
             name = f"postmortem:action:{action_id}"
@@ -132,10 +138,10 @@ class _Telling:
             since = self._since(partial(_tells, action_id, told))
             if since is not None or known is None or not self._says(known, told):
                 digest = _digest(told)
-                yield Report(EventKind.ACTION_OPENED, self._named(f"{name}:opened:{digest}", since), since, told)
+                yield PlannedEvent(EventKind.ACTION_OPENED, self._named(f"{name}:opened:{digest}", since), since, told)
             yield from self._progress(name, action_id, row.progress or Progress(ActionState.OPEN), known)
 
-    def _progress(self, name: str, action_id: str, progress: Progress, known: Action | None) -> Iterator[Report]:
+    def _progress(self, name: str, action_id: str, progress: Progress, known: Action | None) -> Iterator[PlannedEvent]:
         steps = (
             (ActionState.COMPLETED, EventKind.ACTION_COMPLETED, progress.completed_on),
             (ActionState.VERIFIED, EventKind.ACTION_VERIFIED, progress.verified_on),
@@ -149,7 +155,9 @@ class _Telling:
                 continue
             at = min(_end_of(day, self._zone), since or self._now) if day else since
             label = f"{name}:{state}"
-            yield Report(kind, f"{label}:{day}" if day else self._named(label, since), at, {"action_id": action_id})
+            yield PlannedEvent(
+                kind, f"{label}:{day}" if day else self._named(label, since), at, {"action_id": action_id}
+            )
 
     def _was(self, action_id: str, state: ActionState) -> bool:
         """Say whether some version had the action in exactly this state."""
@@ -163,7 +171,7 @@ class _Telling:
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
-    def checks(self, checks: Mapping[Check, CheckState]) -> Iterator[Report]:
+    def checks(self, checks: Mapping[Check, CheckState]) -> Iterator[PlannedEvent]:
         """Checks are told of where they stand otherwise than is known."""
         changed = {
             check.value: state.value for check, state in checks.items() if self._known.checks.get(check) != state
@@ -171,7 +179,7 @@ class _Telling:
         if changed:
             name = self._named(f"postmortem:checked:{_digest(changed)}", None)
             data = {"document": self._document.name, "checks": changed}
-            yield Report(EventKind.POSTMORTEM_CHECKED, name, None, data)
+            yield PlannedEvent(EventKind.POSTMORTEM_CHECKED, name, None, data)
 
     # -- notices -----------------------------------------------------------------------------------------------------
 
@@ -221,7 +229,11 @@ def rows_of(document: Document) -> dict[str, ActionRow]:
     """Return the actions by id, without those whose id or contents are still to be filled in."""
     table = action_table(document)
     rows = (
-        (row for row in table.rows if 0 < len(row.id) <= LONGEST_ID and not has_placeholder(row.said(Column.TITLE)))
+        (
+            row
+            for row in table.rows
+            if 0 < len(row.id) <= LONGEST_ID and not has_placeholder(row.text_of(ActionColumn.TITLE))
+        )
         if table
         else ()
     )
@@ -234,12 +246,12 @@ def rows_of(document: Document) -> dict[str, ActionRow]:
 def _told(row: ActionRow) -> dict[str, object]:
     """Return what is sent of an action; what is still to be filled in is not."""
     keys = {
-        "title": Column.TITLE,
-        "action_type": Column.TYPE,
-        "owner": Column.OWNER,
-        "verification": Column.VERIFICATION,
+        "title": ActionColumn.TITLE,
+        "action_type": ActionColumn.TYPE,
+        "owner": ActionColumn.OWNER,
+        "verification": ActionColumn.VERIFICATION,
     }
-    said = {key: row.said(column) for key, column in keys.items()}
+    said = {key: row.text_of(column) for key, column in keys.items()}
     told: dict[str, object] = {key: text for key, text in said.items() if text and not has_placeholder(text)}
     due = {"due_at": row.due.isoformat()} if row.due else {}
     return {"action_id": row.id, **told, **due}

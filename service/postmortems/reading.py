@@ -13,9 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
-from service.postmortems.document import Document, FieldName, Item, Section, Table, Text
+from service.postmortems.document import Document, DocumentSection, FieldName, ListItem, Table, Text
 from service.postmortems.masking import mask, without_comments
-from service.postmortems.words import field_name, section_kind
+from service.postmortems.vocabulary import field_name, section_kind
 
 MOST_LINES = 30_000
 LONGEST_LINE = 10_000
@@ -47,7 +47,7 @@ def read(name: str, text: str) -> Document:
     tokens = _markdown().parse("\n".join(shown))
     code = {n for t in tokens if t.type in ("fence", "code_block", "front_matter") and t.map for n in range(*t.map)}
     prose, comments = mask(shown, code)
-    walk = _Walk(shown)
+    walk = _BlockReader(shown)
     for token in tokens:
         walk.take(token)
     return Document(
@@ -68,7 +68,7 @@ def _within_bounds(line: str) -> str:
     return "|".join(line[:LONGEST_LINE].split("|")[: MOST_CELLS + 1]) + "|"
 
 
-class _Walk:
+class _BlockReader:
     """Goes through the blocks and sorts them into sections."""
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -76,9 +76,9 @@ class _Walk:
         self.title: Text | None = None
         self.fields: dict[FieldName, Text] = {}
         self._open: list[str] = []
-        self._parts: list[_Part] = []
+        self._parts: list[_SectionBuilder] = []
 
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[DocumentSection, ...]:
         """Return the sections as they are at the end."""
         return tuple(part.section() for part in self._parts)
 
@@ -112,7 +112,7 @@ class _Walk:
             case ["h1"] if self.title is None:
                 self.title = self._heading(token, text)
             case ["h2"]:
-                self._parts.append(_Part(self._heading(token, text)))
+                self._parts.append(_SectionBuilder(self._heading(token, text)))
             case [*_, "th" | "td"]:
                 self._cell(token, text)
             case _ if not self._parts:
@@ -158,7 +158,7 @@ class _Walk:
         return Text(source[column:].strip(), index + 1, column + 1)
 
 
-class _Part:
+class _SectionBuilder:
     """A section while it is read."""
 
     def __init__(self, heading: Text) -> None:
@@ -167,11 +167,11 @@ class _Part:
         self.tables: list[list[list[Text]]] = []
         self.words: list[str] = []
 
-    def section(self) -> Section:
-        return Section(
+    def section(self) -> DocumentSection:
+        return DocumentSection(
             kind=section_kind(self._heading.text),
             heading=self._heading,
-            items=tuple(Item(head, "\n".join(words)) for head, words in self.items),
+            items=tuple(ListItem(head, "\n".join(words)) for head, words in self.items),
             tables=tuple(_table(rows) for rows in self.tables),
             words="\n".join(self.words).strip(),
         )

@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.postmortems.detector import Detector, Kind
+from service.postmortems.detector import Detector, SensitiveKind
 from service.postmortems.detectors import DETECTORS
 from service.postmortems.numbers import DIGITS, ENOUGH, NUMBERS
 from service.postmortems.token_shapes import KEY_END, PRIVATE_KEY
 
-__all__ = ["KEY_END", "PRIVATE_KEY", "Kind", "Sensitive", "find_sensitive", "redact"]
+__all__ = ["KEY_END", "PRIVATE_KEY", "Sensitive", "SensitiveKind", "find_sensitive", "redact"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
     """Something sensitive in a text, from `start` up to `end`, counted from 0; `name` says what it looks like."""
 
-    kind: Kind
+    kind: SensitiveKind
     name: str
     start: int
     end: int
@@ -92,7 +92,7 @@ def _apart(found: list[Sensitive]) -> list[Sensitive]:
         last = apart[-1] if apart else None
         if last is None or one.start >= last.end:
             apart.append(one)
-        elif one.end > last.end and one.kind is Kind.SECRET:
+        elif one.end > last.end and one.kind is SensitiveKind.SECRET:
             apart[-1] = Sensitive(last.kind, last.name, last.start, one.end)
     return apart
 

@@ -82,7 +82,7 @@ class EvidenceFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class PostmortemFacts:
     """What is known of the incident. `began_at` is its start, or its detection where the start is not known."""
 
     incident: str
@@ -110,14 +110,14 @@ class Facts:
         return "" if self.zone.key == "UTC" else name if name.isalpha() else self.zone.key
 
 
-def file_name(facts: Facts) -> str:
+def file_name(facts: PostmortemFacts) -> str:
     """Return PM-YYYYMMDD-slug.md: the day in UTC, and what of the title can stand in a file's name."""
     words = re.sub(r"[^a-z0-9]+", "-", facts.title.casefold()).strip("-")
     slug = words[:LONGEST_SLUG].rstrip("-") if re.search("[a-z]{3}", words) else facts.incident.casefold()
     return f"PM-{facts.began_at.astimezone(UTC):%Y%m%d}-{slug}.md"
 
 
-def fill(template: str, facts: Facts, parents: Mapping[str, str]) -> str:
+def fill(template: str, facts: PostmortemFacts, parents: Mapping[str, str]) -> str:
     """Return the document. Everything that people or alerts said is escaped, secrets and personal data in it removed.
 
     `parents` are the templates that it may extend, by name. Raises `BadTemplate`.
@@ -125,7 +125,7 @@ def fill(template: str, facts: Facts, parents: Mapping[str, str]) -> str:
     return filled(compiled(template, _escaped, _filters(facts), parents=parents), facts=facts)
 
 
-def _filters(facts: Facts) -> dict[str, Any]:
+def _filters(facts: PostmortemFacts) -> dict[str, Any]:
     detected_at = facts.milestones.get(Milestone.DETECTED)
     return {
         "both": lambda at: Markdown(both(at, facts.zone)),

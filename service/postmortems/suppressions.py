@@ -25,7 +25,7 @@ class Suppression:
     rule_id: str
     first: int
     last: int
-    place: Text
+    location: Text
 
 
 def suppressed(document: Document, findings: Sequence[Finding]) -> list[Finding]:
@@ -42,8 +42,10 @@ def suppressed(document: Document, findings: Sequence[Finding]) -> list[Finding]
         if not by:
             left.append(finding)
     unused = [s for s in suppressions[:MOST] if s not in used]
-    wrong += [at(c.UNUSED_SUPPRESSION, s.place, f"{s.rule_id} finds nothing here") for s in unused]
-    wrong += [at(c.SUPPRESSION, s.place, f"only {MOST} comments of this kind count") for s in suppressions[MOST:][:1]]
+    wrong += [at(c.UNUSED_SUPPRESSION, s.location, f"{s.rule_id} finds nothing here") for s in unused]
+    wrong += [
+        at(c.SUPPRESSION, s.location, f"only {MOST} comments of this kind count") for s in suppressions[MOST:][:1]
+    ]
     return sorted([*left, *wrong])
 
 
@@ -112,8 +114,8 @@ def _lines(verb: str, comment: Text) -> tuple[int, int]:
 def _closed(open_: dict[str, Text], ids: Sequence[str], last: int) -> Iterator[Suppression]:
     """Close what `disable` opened; `enable` without ids closes all of it."""
     for rule_id in _known(open_, ids):
-        place = open_.pop(rule_id)
-        yield Suppression(rule_id, place.line, last, place)
+        location = open_.pop(rule_id)
+        yield Suppression(rule_id, location.line, last, location)
 
 
 def _known(open_: dict[str, Text], ids: Iterable[str]) -> list[str]:

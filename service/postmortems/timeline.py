@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from service.postmortems.document import Document, FieldName, Section, SectionKind, Text
+from service.postmortems.context import LintContext
+from service.postmortems.document import Document, DocumentSection, FieldName, SectionKind, Text
 from service.postmortems.placeholders import has_placeholder, is_not_applicable
-from service.postmortems.terms import Terms
 from service.postmortems.times import Declaration, Times, offset, read_times
 from service.postmortems.topics import Topic, topics_of
 from service.postmortems.zones import zones_in
@@ -21,10 +21,10 @@ _HAS_CLOCK = re.compile(r"\d[:：時]\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DocumentEntry:
     """One entry. `at` is its instant where that is known; `open`: something of it is left to fill in."""
 
-    place: Text
+    location: Text
     times: Times
     at: datetime | None
     topics: frozenset[Topic]
@@ -37,36 +37,42 @@ def window(document: Document, zone: ZoneInfo) -> Times | None:
     return read_times(field.text, zone) if field else None
 
 
-def entries(document: Document, terms: Terms) -> list[Entry]:
+def entries(document: Document, context: LintContext) -> list[DocumentEntry]:
     """Return the entries of the timeline, those of lists and those of tables, as they stand in the document.
 
     What is in front of the first colon of words says what it was and when; behind it people may write as they like.
     """
     section = document.section(SectionKind.TIMELINE)
-    limits = window(document, terms.zone)
+    limits = window(document, context.zone)
     after = start = limits.instants[0] if limits and limits.instants else None
-    found: list[Entry] = []
-    for place, declared in _places(document, section, terms.zone) if section else ():
-        label = _LABEL_END.split(place.text, maxsplit=1)[0]
-        times = read_times(label, terms.zone, after, declared)
+    found: list[DocumentEntry] = []
+    for location, declared in _places(document, section, context.zone) if section else ():
+        label = _LABEL_END.split(location.text, maxsplit=1)[0]
+        times = read_times(label, context.zone, after, declared)
         if not times.instants and not times.wrong:
-            times = read_times(place.text, terms.zone, after, declared)
-        at = times.instants[0] if times.instants else _from_offset(place.text, found, start)
+            times = read_times(location.text, context.zone, after, declared)
+        at = times.instants[0] if times.instants else _from_offset(location.text, found, start)
         after = at or after
-        topics = topics_of(label, terms.words) or topics_of(place.text, terms.words)
-        found.append(Entry(place, times, at, topics, has_placeholder(place.text) or is_not_applicable(place.text)))
+        topics = topics_of(label, context.words) or topics_of(location.text, context.words)
+        found.append(
+            DocumentEntry(
+                location, times, at, topics, has_placeholder(location.text) or is_not_applicable(location.text)
+            )
+        )
     return found
 
 
-def began_at(document: Document, terms: Terms) -> datetime | None:
+def began_at(document: Document, context: LintContext) -> datetime | None:
     """Return when the incident began as far as the document says: its window, else its first entry."""
-    limits = window(document, terms.zone)
+    limits = window(document, context.zone)
     if limits and limits.instants:
         return limits.instants[0]
-    return next((e.at for e in entries(document, terms) if e.at), None)
+    return next((e.at for e in entries(document, context) if e.at), None)
 
 
-def _places(document: Document, section: Section, zone: ZoneInfo) -> Iterator[tuple[Text, tuple[Declaration, ...]]]:
+def _places(
+    document: Document, section: DocumentSection, zone: ZoneInfo
+) -> Iterator[tuple[Text, tuple[Declaration, ...]]]:
     """Yield the first line of each item, and each row of a table, with code and comments blanked out.
 
     Beside it stand the zones that were declared for its times: in the heading, on a line, or by the header of a column.
@@ -79,11 +85,11 @@ def _places(document: Document, section: Section, zone: ZoneInfo) -> Iterator[tu
             cells = zip(row, columns, strict=False)
             named = [replace(d, start=cell.column - row[0].column) for cell, d in cells if d]
             places += [(row[0].line, row[0].column, (*general, *named))] if row else []
-    for line, column, declared in sorted(places, key=lambda place: place[:2]):
+    for line, column, declared in sorted(places, key=lambda location: location[:2]):
         yield Text(document.prose[line - 1][column - 1 :].rstrip(), line, column), declared
 
 
-def _declarations(document: Document, section: Section, zone: ZoneInfo) -> Iterator[Declaration]:
+def _declarations(document: Document, section: DocumentSection, zone: ZoneInfo) -> Iterator[Declaration]:
     """Yield the zones of the heading, such as "Timeline (UTC)", then those of a line such as "All times in UTC"."""
     if zones := zones_in(section.heading.text, zone):
         yield Declaration(zones, section.heading)
@@ -98,7 +104,7 @@ def _declarations(document: Document, section: Section, zone: ZoneInfo) -> Itera
             yield Declaration(zones, Text(line.strip(), number, len(line) - len(line.lstrip()) + 1))
 
 
-def _from_offset(text: str, found: list[Entry], start: datetime | None) -> datetime | None:
+def _from_offset(text: str, found: list[DocumentEntry], start: datetime | None) -> datetime | None:
     """Compute the instant of an entry that says only T+5m, from the detection, which is T0."""
     length = offset(text)
     if length is None:

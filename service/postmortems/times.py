@@ -31,7 +31,7 @@ _NEXT_DAY = timedelta(hours=12)
 """A time of day that is this much before the one ahead of it is of the next day; anything less is out of order."""
 
 
-class Fault(Enum):
+class TimeFault(Enum):
     """What can be wrong with times."""
 
     IMPOSSIBLE = auto()
@@ -49,18 +49,18 @@ class Declaration:
     """
 
     zones: tuple[str, ...]
-    place: Text
+    location: Text
     start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class FaultyTime:
     """A time that is wrong, and where in the text it begins, from 0. `right`: what a local time should be.
 
     `declaration`: where its zone is stated, if not beside it.
     """
 
-    fault: Fault
+    fault: TimeFault
     start: int
     words: str
     right: str = ""
@@ -72,7 +72,7 @@ class Times:
     """The instants of a text in UTC, in the order of the text, and what is wrong with them."""
 
     instants: tuple[datetime, ...]
-    wrong: tuple[Wrong, ...]
+    wrong: tuple[FaultyTime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,9 @@ def read_times(text: str, zone: ZoneInfo, after: datetime | None = None, declare
     stamps = [replace(s, tz=zone_of(s.zone, zone)) for s in _with_zones(stamps, declared)]
     universal = [s for s in stamps if is_utc(s.tz)]
     local = [s for s in stamps if s not in universal and is_local(s.tz, zone, s.day, s.clock)]
-    wrong += [Wrong(Fault.UNKNOWN_ZONE, s.start, s.words) for s in stamps if s not in universal and s not in local]
+    wrong += [
+        FaultyTime(TimeFault.UNKNOWN_ZONE, s.start, s.words) for s in stamps if s not in universal and s not in local
+    ]
     instants = tuple(_instants(universal or local, after))
     wrong += _unpaired(universal, local, zone)
     if universal:
@@ -114,10 +116,10 @@ def offset(text: str) -> timedelta | None:
     return -length if match["sign"] == "-" else length
 
 
-def _stamps(text: str, zone: ZoneInfo, declared: Sequence[Declaration]) -> tuple[list[_Stamp], list[Wrong]]:
+def _stamps(text: str, zone: ZoneInfo, declared: Sequence[Declaration]) -> tuple[list[_Stamp], list[FaultyTime]]:
     zones = zone_pattern(zone)
     stamps: list[_Stamp] = []
-    wrong: list[Wrong] = []
+    wrong: list[FaultyTime] = []
     end = 0
     while match := _CLOCK.search(text, end):
         zone_name, end = _zone_behind(match, zones, declared)
@@ -125,7 +127,7 @@ def _stamps(text: str, zone: ZoneInfo, declared: Sequence[Declaration]) -> tuple
         try:
             stamps.append(_stamp(match, words, zone_name))
         except ValueError:
-            wrong.append(Wrong(Fault.IMPOSSIBLE, match.start(), words))
+            wrong.append(FaultyTime(TimeFault.IMPOSSIBLE, match.start(), words))
     return stamps, wrong
 
 
@@ -204,20 +206,22 @@ def _instants(stamps: Sequence[_Stamp], after: datetime | None) -> Iterator[date
         yield at
 
 
-def _unpaired(universal: Sequence[_Stamp], local: Sequence[_Stamp], zone: ZoneInfo) -> Iterator[Wrong]:
+def _unpaired(universal: Sequence[_Stamp], local: Sequence[_Stamp], zone: ZoneInfo) -> Iterator[FaultyTime]:
     if zone_names(zone) <= {"UTC"}:
         return
     for stamp in universal[len(local) :]:
-        yield Wrong(Fault.NO_LOCAL, stamp.start, stamp.words, declaration=stamp.declaration)
+        yield FaultyTime(TimeFault.NO_LOCAL, stamp.start, stamp.words, declaration=stamp.declaration)
     for stamp in local[len(universal) :]:
-        yield Wrong(Fault.NO_UTC, stamp.start, stamp.words, declaration=stamp.declaration)
+        yield FaultyTime(TimeFault.NO_UTC, stamp.start, stamp.words, declaration=stamp.declaration)
 
 
-def _unequal(universal: Sequence[_Stamp], instants: Sequence[datetime], local: Sequence[_Stamp]) -> Iterator[Wrong]:
+def _unequal(
+    universal: Sequence[_Stamp], instants: Sequence[datetime], local: Sequence[_Stamp]
+) -> Iterator[FaultyTime]:
     """Compare the local clock with what the zone makes of UTC; a date and seconds count where they are written."""
     for stamp, at, beside in zip(universal, instants, local, strict=False):
         there = at.astimezone(beside.tz)
         exact = stamp.exact and beside.exact
         clocks = [c if exact else c.replace(second=0) for c in (there.time(), beside.clock)]
         if clocks[0] != clocks[1] or (beside.day is not None and beside.day != there.date()):
-            yield Wrong(Fault.UNEQUAL, beside.start, beside.words, f"{there:%Y-%m-%d %H:%M}")
+            yield FaultyTime(TimeFault.UNEQUAL, beside.start, beside.words, f"{there:%Y-%m-%d %H:%M}")

@@ -5,7 +5,7 @@ What the vendors' tokens look like was looked up in their documents and, as fact
 
 import re
 
-from service.postmortems.detector import Detector, Kind, looks_random, value_of
+from service.postmortems.detector import Detector, SensitiveKind, looks_random, value_of
 
 PRIVATE_KEY = "private key"
 KEY_END = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: [0-9a-f]{8,128}")
@@ -170,12 +170,14 @@ _ADDRESSES = (
 
 
 def _shape(name: str, anchors: tuple[str, ...], pattern: str, back: int = 0, reach: int = 200) -> Detector:
-    return Detector(Kind.SECRET, name, anchors, re.compile(_WORD + pattern), folded=False, back=back, reach=reach)
+    return Detector(
+        SensitiveKind.SECRET, name, anchors, re.compile(_WORD + pattern), folded=False, back=back, reach=reach
+    )
 
 
 SHAPES = (
     *(_shape(*row) for row in _NAMED),
-    *(Detector(Kind.SECRET, name, at, re.compile(pattern), folded=False) for name, at, pattern in _ADDRESSES),
+    *(Detector(SensitiveKind.SECRET, name, at, re.compile(pattern), folded=False) for name, at, pattern in _ADDRESSES),
     _shape(
         "Authress key",
         (".acc",),
@@ -189,7 +191,7 @@ SHAPES = (
     _shape("Stripe key", ("_live_", "_test_", "_prod_"), r"([rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,200})", 2),
     _shape("Terraform token", (".atlasv1.",), rf"({_ALNUM}{{14}}\.atlasv1\.[\w=-]{{60,70}})", 14),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "Telegram token",
         (":AA",),
         re.compile(rf"(?<![0-9])([0-9]{{8,11}}:AA{_BASE}{{32,36}})(?!{_BASE})"),
@@ -197,7 +199,7 @@ SHAPES = (
         back=12,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         "Vault token",
         ("s.",),
         re.compile(_WORD + rf"(s\.{_ALNUM}{{24}})(?![A-Za-z0-9_.-])"),
@@ -205,7 +207,7 @@ SHAPES = (
         folded=False,
     ),
     Detector(
-        Kind.SECRET,
+        SensitiveKind.SECRET,
         PRIVATE_KEY,
         ("-----BEGIN ", "Private-Lines: "),
         re.compile(r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|Private-Lines: [0-9]{1,3})"),

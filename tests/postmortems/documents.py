@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from service.domain.policy import Severity, Stage
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document
 from service.postmortems.lint import lint
 from service.postmortems.reading import read
-from service.postmortems.terms import Terms
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NAME = "PM-20250812-do-latency.md"
@@ -125,12 +125,12 @@ Orders were late.
 """
 
 
-def terms(**changes) -> Terms:
-    return Terms(**{"zone": TOKYO, "deadlines": DEADLINES, **changes})
+def context(**changes) -> LintContext:
+    return LintContext(**{"zone": TOKYO, "deadlines": DEADLINES, **changes})
 
 
 def findings(text: str, name: str = NAME, **changes):
-    return lint(read(name, text), terms(**changes))
+    return lint(read(name, text), context(**changes))
 
 
 def broken(text: str, name: str = NAME, **changes) -> list[tuple[str, int]]:

@@ -14,16 +14,16 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, SectionKind
 from service.postmortems.lint import lint
 from service.postmortems.reading import read
 from service.postmortems.rules.safety import check as check_safety
-from service.postmortems.terms import Terms
 from service.postmortems.timeline import entries
 from service.postmortems.topics import EXAMPLES
 
 CORPUS = Path(__file__).parent / "corpus"
-TERMS = Terms(zone=ZoneInfo("UTC"))
+TERMS = LintContext(zone=ZoneInfo("UTC"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def listed(folder: Path) -> None:
                 f"{path}: timeline about {', '.join(t for t in EXAMPLES if t in topics) or 'nothing recognized'}"
             )
             for entry in entries(document, TERMS):
-                click.echo(f"    {' '.join(entry.place.text.split())[:160]} {sorted(entry.topics)}")
+                click.echo(f"    {' '.join(entry.location.text.split())[:160]} {sorted(entry.topics)}")
     click.echo(f"{len(texts)} documents; findings: {dict(sorted(counts.items()))}")
 
 

@@ -4,15 +4,15 @@ import pytest
 
 from service.domain.checks import Check, CheckState
 from service.postmortems.done import judge
-from service.postmortems.findings import Level
+from service.postmortems.findings import FindingLevel
 from service.postmortems.lint import failed, unreadable
-from tests.postmortems.documents import DRAFT, FINAL, broken, document, edited, findings, terms
+from tests.postmortems.documents import DRAFT, FINAL, broken, context, document, edited, findings
 
 UPDATED = frozenset({"Release-Notes.md", "Risk-Register.md", "ops/Runbooks.md"})
 
 
 def states(text, **changes):
-    return judge(document(text), terms(**changes))
+    return judge(document(text), context(**changes))
 
 
 def test_it_passes_a_document_that_is_right():
@@ -56,7 +56,7 @@ def test_it_judges_a_draft_without_calling_it_wrong():
 
 def test_a_warning_fails_only_where_it_is_strict():
     found = findings(edited("§4.2", "担当者のミスが原因"))
-    assert [finding.level for finding in found] == [Level.WARNING]
+    assert [finding.level for finding in found] == [FindingLevel.WARNING]
     assert (failed(found, strict=False), failed(found, strict=True)) == (False, True)
     assert failed([unreadable("not UTF-8")], strict=False)
     assert not failed([], strict=True)

@@ -8,8 +8,8 @@ from service.domain.actions import Action, ActionState
 from service.domain.checks import Check, CheckState
 from service.domain.events import EventKind as K
 from service.domain.policy import Milestone
-from service.postmortems.plan import Known, Report, Version, plan
-from tests.postmortems.documents import DRAFT, FINAL, document, edited, terms
+from service.postmortems.plan import PlannedEvent, RecordedIncident, Version, plan
+from tests.postmortems.documents import DRAFT, FINAL, context, document, edited
 
 NOW = datetime(2025, 9, 10, 12, tzinfo=UTC)
 NO_STATUS = FINAL.replace("Final", "Later", 1)
@@ -25,15 +25,15 @@ def history(*versions):
 
 
 def known(**changes):
-    return Known(**{"milestones": {}, "actions": {}, "checks": {}, **changes})
+    return RecordedIncident(**{"milestones": {}, "actions": {}, "checks": {}, **changes})
 
 
 def planned(versions, of=None, checks=None):
-    return plan(versions, of or known(), checks or {}, terms(), NOW)
+    return plan(versions, of or known(), checks or {}, context(), NOW)
 
 
 def told(made, *kinds):
-    return [(r.kind, r.occurred_at) for r in made.reports if not kinds or r.kind in kinds]
+    return [(r.kind, r.occurred_at) for r in made.events if not kinds or r.kind in kinds]
 
 
 def state(text):
@@ -42,7 +42,7 @@ def state(text):
 
 
 def of_a02(made):
-    return {r.kind: r.occurred_at for r in made.reports if r.data.get("action_id") == "A-02"}
+    return {r.kind: r.occurred_at for r in made.events if r.data.get("action_id") == "A-02"}
 
 
 # --- stages ---------------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def test_it_dates_stages_by_the_commits_that_reached_them():
     )
     stages = told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED)
     assert stages == [(K.POSTMORTEM_DRAFTED, day(13)), (K.POSTMORTEM_FINALIZED, day(15))]
-    assert made.reports[0].data == {"document": "PM-20250812-do-latency.md"}
+    assert made.events[0].data == {"document": "PM-20250812-do-latency.md"}
 
 
 def test_it_is_final_since_it_was_made_so_for_the_last_time():
@@ -84,7 +84,7 @@ SKELETON = edited("一部の注文が遅延した", "{何が起きたか}", DRAF
 @pytest.mark.parametrize("text", [SKELETON, FINAL.replace("軽微", "TBD"), FINAL.split("## 2.")[0]])
 def test_a_skeleton_reports_nothing_and_says_what_it_lacks(text):
     made = planned(history((day(13), text)), checks={Check.EVIDENCE: CheckState.PENDING})
-    assert made.reports == ()
+    assert made.events == ()
     (notice,) = made.notices
     assert ("{何が起きたか}" in notice) or ("TBD" in notice) or ("timeline is missing" in notice)
 
@@ -116,14 +116,14 @@ def test_what_was_a_draft_once_goes_on_reporting_its_actions():
 
 def test_it_dates_a_document_without_a_history_now_and_once():
     made = planned(history((None, DRAFT)))
-    assert (made.reports[0].occurred_at, made.reports[0].event_id) == (None, "postmortem:drafted:0")
+    assert (made.events[0].occurred_at, made.events[0].event_id) == (None, "postmortem:drafted:0")
     again = planned(history((None, DRAFT)), known(milestones={Milestone.DRAFTED: day(13)}))
     assert told(again, K.POSTMORTEM_DRAFTED) == []
 
 
 def test_it_can_be_final_again_after_the_event_was_retracted():
     of = known(event_ids=frozenset({"postmortem:finalized:0"}))
-    assert "postmortem:finalized:1" in {r.event_id for r in planned(history((None, FINAL)), of).reports}
+    assert "postmortem:finalized:1" in {r.event_id for r in planned(history((None, FINAL)), of).events}
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_it_can_be_final_again_after_the_event_was_retracted():
 def test_it_tells_of_each_action_since_it_says_what_it_says():
     earlier = edited("2025-08-22", "2025-08-21")
     made = planned(history((day(13), earlier), (day(14), FINAL), (day(15), FINAL)))
-    opened = {r.data["action_id"]: r for r in made.reports if r.kind is K.ACTION_OPENED}
+    opened = {r.data["action_id"]: r for r in made.events if r.kind is K.ACTION_OPENED}
     assert (opened["A-01"].occurred_at, opened["A-02"].occurred_at) == (day(13), day(14))
     assert opened["A-02"].data == {
         "action_id": "A-02",
@@ -147,10 +147,10 @@ def test_it_tells_of_each_action_since_it_says_what_it_says():
 def test_it_tells_of_nothing_that_is_still_to_be_filled_in():
     text = edited("| キャンセル条件の強化 | Do | 2025-08-22", "| キャンセル条件の強化 | {Owner} | {YYYY-MM-DD}")
     made = planned(history((day(13), text)))
-    assert made.reports[-1].data.keys() == {"action_id", "title", "action_type", "verification"}
+    assert made.events[-1].data.keys() == {"action_id", "title", "action_type", "verification"}
     gone = planned(history((day(13), edited("キャンセル条件の強化", "{対策}"))))
-    assert {r.data.get("action_id") for r in gone.reports} == {None, "A-01"}
-    assert planned(history((day(13), FINAL.split("## 6.")[0]))).reports[-1].kind is K.POSTMORTEM_FINALIZED
+    assert {r.data.get("action_id") for r in gone.events} == {None, "A-01"}
+    assert planned(history((day(13), FINAL.split("## 6.")[0]))).events[-1].kind is K.POSTMORTEM_FINALIZED
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_it_shows_actions_that_went_back_or_are_gone():
 
 def test_it_takes_the_first_of_two_rows_with_the_same_id():
     text = edited("[A-02](https://git.example.com/issues/2)", "A-01")
-    assert sum(r.kind is K.ACTION_OPENED for r in planned(history((day(13), text))).reports) == 1
+    assert sum(r.kind is K.ACTION_OPENED for r in planned(history((day(13), text))).events) == 1
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_it_takes_the_first_of_two_rows_with_the_same_id():
 def test_it_tells_of_checks_that_stand_otherwise_than_is_known():
     of = known(checks={Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.PENDING})
     found = {Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.NOT_NEEDED}
-    (report,) = [r for r in planned(history((day(13), DRAFT)), of, found).reports if r.kind is K.POSTMORTEM_CHECKED]
+    (report,) = [r for r in planned(history((day(13), DRAFT)), of, found).events if r.kind is K.POSTMORTEM_CHECKED]
     assert report.data == {"document": "PM-20250812-do-latency.md", "checks": {"adr": "not_needed"}}
     assert report.occurred_at is None
     same = known(checks=found)
@@ -241,15 +241,15 @@ def test_it_tells_of_checks_that_stand_otherwise_than_is_known():
 def test_it_sends_nothing_that_was_sent_before():
     versions = history((day(13), DRAFT), (day(15), FINAL), (day(20), state("完了 2025-08-19")))
     first = planned(versions)
-    of = known(event_ids=frozenset(r.event_id for r in first.reports))
-    assert len(first.reports) == 6
-    assert planned(versions, of).reports == ()
+    of = known(event_ids=frozenset(r.event_id for r in first.events))
+    assert len(first.events) == 6
+    assert planned(versions, of).events == ()
 
 
 def test_it_gives_every_event_an_id_of_its_own_that_the_service_takes():
     made = planned(history((day(13), DRAFT), (day(15), FINAL), (day(20), state("完了 2025-08-18、検証済 2025-08-19"))))
-    ids = [r.event_id for r in made.reports]
+    ids = [r.event_id for r in made.events]
     assert len(set(ids)) == len(ids)
     assert all(len(i) <= 200 for i in ids)
-    assert isinstance(made.reports[0], Report)
+    assert isinstance(made.events[0], PlannedEvent)
     assert date(2025, 8, 19).isoformat() in ids[-1]

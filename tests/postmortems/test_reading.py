@@ -6,15 +6,15 @@ import pytest
 
 from service.domain.actions import ActionState
 from service.domain.policy import Severity
-from service.postmortems.actions import Column, Progress, action_table, read_progress
+from service.postmortems.actions import ActionColumn, Progress, action_table, read_progress
 from service.postmortems.document import FieldName, SectionKind, Status, Text
 from service.postmortems.masking import mask, without_code_spans, without_comments
 from service.postmortems.placeholders import has_placeholder, is_not_applicable
 from service.postmortems.reading import LONGEST_FRONT_MATTER, MOST_CELLS, read
 from service.postmortems.timeline import began_at, entries, window
 from service.postmortems.topics import Topic, topics_of
-from service.postmortems.words import field_name, section_kind
-from tests.postmortems.documents import ENGLISH, FINAL, T0, TOKYO, document, edited, terms
+from service.postmortems.vocabulary import field_name, section_kind
+from tests.postmortems.documents import ENGLISH, FINAL, T0, TOKYO, context, document, edited
 
 HEADER = "# T (SEV-3)\n\n"
 
@@ -170,13 +170,13 @@ def test_it_knows_when_there_is_nothing_to_say():
 
 
 def test_it_reads_the_timeline():
-    found = entries(document(), terms())
+    found = entries(document(), context())
     assert [(entry.at - T0) // timedelta(minutes=1) for entry in found] == [-5, 0, 5, 80, 1080, 4200]
     assert [min(entry.topics, default=None) for entry in found][1:] == list(Topic)[:3] + list(Topic)[3:]
 
 
 def test_it_reads_a_timeline_that_is_a_table():
-    assert [sorted(entry.topics) for entry in entries(document(ENGLISH), terms())] == [
+    assert [sorted(entry.topics) for entry in entries(document(ENGLISH), context())] == [
         ["detection"],
         ["mitigation"],
         ["recovery"],
@@ -185,25 +185,25 @@ def test_it_reads_a_timeline_that_is_a_table():
 
 def test_it_counts_offsets_from_the_detection():
     text = edited("- T+5m 2025-08-12 06:55 UTC / 15:55 JST ", "- T+5m ")
-    assert entries(document(text), terms())[2].at == T0 + timedelta(minutes=5)
+    assert entries(document(text), context())[2].at == T0 + timedelta(minutes=5)
 
 
 def test_it_knows_no_instant_for_an_offset_from_nothing():
     made = read("x.md", "## タイムライン\n- T+5m 抑制\n- 検知: 不明\n")
-    assert [entry.at for entry in entries(made, terms())] == [None, None]
-    assert began_at(made, terms()) is window(made, TOKYO) is None
+    assert [entry.at for entry in entries(made, context())] == [None, None]
+    assert began_at(made, context()) is window(made, TOKYO) is None
 
 
 def test_it_begins_with_the_first_entry_where_there_is_no_window():
     made = read("x.md", "## タイムライン\n- 2025-08-12 06:50 UTC / 15:50 JST 検知\n")
-    assert began_at(made, terms()) == T0
+    assert began_at(made, context()) == T0
 
 
 def test_it_leaves_times_in_the_story_alone():
     text = edited("検知: `DoLatencyHigh`", "検知: 09:15 のデプロイの後")
-    assert entries(document(text), terms())[1].times.wrong == ()
+    assert entries(document(text), context())[1].times.wrong == ()
     made = read("x.md", "## タイムライン\n- 検知: 2025-08-12 06:50 UTC / 15:50 JST\n")
-    assert entries(made, terms())[0].at == T0
+    assert entries(made, context())[0].at == T0
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -234,7 +234,12 @@ def test_it_reads_how_far_an_action_is(text, progress):
 
 def test_it_reads_the_table_of_actions():
     first, second = action_table(document()).rows
-    assert (first.id, first.due, first.said(Column.OWNER), first.has_issue) == ("A-01", date(2025, 8, 20), "Obs", True)
+    assert (first.id, first.due, first.text_of(ActionColumn.OWNER), first.has_issue) == (
+        "A-01",
+        date(2025, 8, 20),
+        "Obs",
+        True,
+    )
     assert second.progress == Progress(ActionState.OPEN)
 
 
@@ -242,7 +247,7 @@ def test_it_takes_an_issue_from_a_column_of_its_own():
     text = "## 対策\n| ID | Action | Issue |\n|---|---|---|\n| A | x | JIRA-12 |\n| B | y | |\n"
     table = action_table(read("x.md", text))
     assert [row.has_issue for row in table.rows] == [True, False]
-    assert table.rows[0].said(Column.DUE) == ""
+    assert table.rows[0].text_of(ActionColumn.DUE) == ""
 
 
 def test_it_has_no_table_without_a_section():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.postmortems.sensitive import Kind, find_sensitive, redact
+from service.postmortems.sensitive import SensitiveKind, find_sensitive, redact
 
 SECRETS = [
     ("AKIAIOSFODNN7EXAMPLX", "AWS access key"),
@@ -100,25 +100,25 @@ HARMLESS = [
 @pytest.mark.parametrize(("text", "name"), SECRETS)
 def test_it_finds_secrets_by_their_shape(text, name):
     (found,) = find_sensitive(f"前 {text} 後")
-    assert (found.kind, found.name, found.start, found.end) == (Kind.SECRET, name, 2, 2 + len(text))
+    assert (found.kind, found.name, found.start, found.end) == (SensitiveKind.SECRET, name, 2, 2 + len(text))
 
 
 @pytest.mark.parametrize(("text", "secret", "name"), IN_CONTEXT)
 def test_it_finds_secrets_by_what_stands_beside_them(text, secret, name):
     (found,) = find_sensitive(text)
-    assert (found.kind, found.name, text[found.start : found.end]) == (Kind.SECRET, name, secret)
+    assert (found.kind, found.name, text[found.start : found.end]) == (SensitiveKind.SECRET, name, secret)
 
 
 @pytest.mark.parametrize(("text", "name"), PERSONAL)
 def test_it_finds_personal_data(text, name):
     (found,) = find_sensitive(f"連絡先: {text} です")
-    assert (found.kind, found.name, found.end - found.start) == (Kind.PERSONAL, name, len(text))
+    assert (found.kind, found.name, found.end - found.start) == (SensitiveKind.PERSONAL, name, len(text))
 
 
 @pytest.mark.parametrize("text", MY_NUMBERS)
 def test_it_finds_the_number_of_a_citizen(text):
     (found,) = find_sensitive(text)
-    assert (found.kind, found.name) == (Kind.PERSONAL, "My Number")
+    assert (found.kind, found.name) == (SensitiveKind.PERSONAL, "My Number")
     assert sum(map(str.isdigit, text[found.start : found.end])) == 12
 
 

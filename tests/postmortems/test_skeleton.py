@@ -9,6 +9,7 @@ import pytest
 
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems import skeleton
+from service.postmortems.context import LintContext
 from service.postmortems.document import FieldName, SectionKind, Status
 from service.postmortems.lint import lint, missing
 from service.postmortems.reading import read
@@ -16,13 +17,12 @@ from service.postmortems.skeleton import (
     ActionFact,
     AlertFact,
     EvidenceFact,
-    Facts,
     Interval,
     Link,
+    PostmortemFacts,
     file_name,
     fill,
 )
-from service.postmortems.terms import Terms
 from service.render.filling import BadTemplate
 from service.render.timeline import Moment, both
 from tests.postmortems.documents import filled_in
@@ -73,7 +73,7 @@ def facts(**changes):
         "actions": (ActionFact("A-01", "Larger pool", "Do", "2025-09-01", "Code", "load test", "completed"),),
         "links": (Link("Timeline", "https://grafana.example.com/d/x?var-incident=INC-7"), Link("odd", "javascript:x")),
     }
-    return Facts(**{**values, **changes})
+    return PostmortemFacts(**{**values, **changes})
 
 
 BARE = {
@@ -117,7 +117,7 @@ def made(language="ja", name="standard", **changes):
 
 def findings(text, name):
     """What a machine that knows nothing of the team finds."""
-    return [(f.rule_id, f.line, f.message) for f in lint(read(name, text), Terms(zone=ZoneInfo("Asia/Tokyo")))]
+    return [(f.rule_id, f.line, f.message) for f in lint(read(name, text), LintContext(zone=ZoneInfo("Asia/Tokyo")))]
 
 
 OF_DRAFT = r"^(1|2|3)\."
@@ -312,7 +312,7 @@ def test_it_says_what_is_wrong_with_a_template(own, said):
 )
 def test_it_names_the_file_by_day_and_title(title, name):
     assert file_name(facts(title=title)) == name
-    assert lint(read(name, ""), Terms(zone=ZoneInfo("UTC")))[0].rule_id != "PM103"
+    assert lint(read(name, ""), LintContext(zone=ZoneInfo("UTC")))[0].rule_id != "PM103"
 
 
 def test_it_names_fields_that_the_linter_knows():

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.postmortems.times import Fault, offset, read_times
+from service.postmortems.times import TimeFault, offset, read_times
 from service.postmortems.zones import zone_names
 
 TOKYO, BERLIN, SAO_PAULO = (ZoneInfo(name) for name in ("Asia/Tokyo", "Europe/Berlin", "America/Sao_Paulo"))
@@ -54,21 +54,21 @@ def test_it_reads_instants(text, instants):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("2025-08-12 06:50 UTC", [Fault.NO_LOCAL]),
-        ("2025-08-12 15:50 JST", [Fault.NO_UTC]),
-        ("2025-08-12 06:50", [Fault.UNKNOWN_ZONE]),
-        ("2025-08-12 06:50 UTC / 02:50 EDT", [Fault.NO_LOCAL, Fault.UNKNOWN_ZONE]),
-        ("2025-08-12 06:50 UTC / 16:50 JST", [Fault.UNEQUAL]),
-        ("2025-08-12 06:50 UTC / 2025-08-13 15:50 JST", [Fault.UNEQUAL]),
-        ("2025-08-12 06:50:10 UTC / 15:50:20 JST", [Fault.UNEQUAL]),
-        ("2025-08-12 06:50 UTC / 15:50 +08:00", [Fault.NO_LOCAL, Fault.UNKNOWN_ZONE]),
-        ("2025-08-12 06:50-09:00", [Fault.UNKNOWN_ZONE]),
-        ("2022-08-03 12:26-12:??", [Fault.UNKNOWN_ZONE]),
-        ("2025-08-12 06:50 API/Gateway", [Fault.UNKNOWN_ZONE]),
-        ("2025-08-12 13:50 PM UTC", [Fault.IMPOSSIBLE]),
-        ("2025-08-12 24:50 UTC", [Fault.IMPOSSIBLE]),
-        ("2025-02-30 06:50 UTC", [Fault.IMPOSSIBLE]),
-        ("0001-01-01 06:50 UTC", [Fault.IMPOSSIBLE]),
+        ("2025-08-12 06:50 UTC", [TimeFault.NO_LOCAL]),
+        ("2025-08-12 15:50 JST", [TimeFault.NO_UTC]),
+        ("2025-08-12 06:50", [TimeFault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50 UTC / 02:50 EDT", [TimeFault.NO_LOCAL, TimeFault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50 UTC / 16:50 JST", [TimeFault.UNEQUAL]),
+        ("2025-08-12 06:50 UTC / 2025-08-13 15:50 JST", [TimeFault.UNEQUAL]),
+        ("2025-08-12 06:50:10 UTC / 15:50:20 JST", [TimeFault.UNEQUAL]),
+        ("2025-08-12 06:50 UTC / 15:50 +08:00", [TimeFault.NO_LOCAL, TimeFault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50-09:00", [TimeFault.UNKNOWN_ZONE]),
+        ("2022-08-03 12:26-12:??", [TimeFault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50 API/Gateway", [TimeFault.UNKNOWN_ZONE]),
+        ("2025-08-12 13:50 PM UTC", [TimeFault.IMPOSSIBLE]),
+        ("2025-08-12 24:50 UTC", [TimeFault.IMPOSSIBLE]),
+        ("2025-02-30 06:50 UTC", [TimeFault.IMPOSSIBLE]),
+        ("0001-01-01 06:50 UTC", [TimeFault.IMPOSSIBLE]),
     ],
 )
 def test_it_says_what_is_wrong(text, found):
@@ -95,7 +95,7 @@ def test_it_follows_the_clocks_of_the_zone():
     assert faults("2025-08-12 06:50 UTC / 08:50 CEST", BERLIN) == []
     assert faults("2025-01-12 06:50 UTC / 07:50 CET", BERLIN) == []
     assert faults("2025-01-12 06:50 UTC / 07:50 +01:00", BERLIN) == []
-    assert faults("2025-08-12 06:50 UTC / 07:50 CET", BERLIN) == [Fault.UNEQUAL]
+    assert faults("2025-08-12 06:50 UTC / 07:50 CET", BERLIN) == [TimeFault.UNEQUAL]
     assert faults("2025-08-12 06:50 UTC / 03:50 -03", SAO_PAULO) == []
 
 
@@ -103,7 +103,7 @@ def test_winter_in_london_is_local_time_and_not_utc():
     london = ZoneInfo("Europe/London")
     assert faults("2025-01-12 06:50 UTC / 06:50 GMT", london) == []
     assert faults("2025-08-12 06:50 UTC / 07:50 BST", london) == []
-    assert faults("2025-01-12 06:50 GMT", london) == [Fault.NO_UTC]
+    assert faults("2025-01-12 06:50 GMT", london) == [TimeFault.NO_UTC]
 
 
 def test_it_needs_no_second_time_where_people_live_by_utc():

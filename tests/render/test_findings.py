@@ -4,11 +4,11 @@ import json
 
 from service.postmortems.catalogue import RULES
 from service.postmortems.finding_texts import as_github, as_json, as_sarif, as_text, summary
-from service.postmortems.findings import Finding, Level
+from service.postmortems.findings import Finding, FindingLevel
 
 LINE = "- 連絡先: taro@corp.co.jp です"
-FOUND = Finding(3, 8, 23, "PM602", Level.ERROR, "this looks like a mail address")
-WARNING = Finding(1, 1, 2, "PM603", Level.WARNING, "50% of it,\nor: more")
+FOUND = Finding(3, 8, 23, "PM602", FindingLevel.ERROR, "this looks like a mail address")
+WARNING = Finding(1, 1, 2, "PM603", FindingLevel.WARNING, "50% of it,\nor: more")
 
 
 def test_it_shows_the_line_with_a_caret_below_wide_characters():
@@ -24,7 +24,7 @@ def test_it_shows_only_the_words_where_the_line_is_blank():
 
 
 def test_it_shows_a_part_of_a_long_line():
-    far = Finding(1, 5001, 5006, "PM602", Level.ERROR, "x")
+    far = Finding(1, 5001, 5006, "PM602", FindingLevel.ERROR, "x")
     _, shown, carets = as_text("a.md", far, "a" * 5000 + "HERE!" + "b" * 5000).split("\n")
     assert len(shown) < 200
     assert shown[carets.index("^") : carets.rindex("^") + 1] == "HERE!"
@@ -35,7 +35,7 @@ def test_it_shows_nothing_that_a_terminal_obeys():
 
 
 def test_a_combining_character_has_no_width():
-    found = Finding(1, 3, 4, "PM602", Level.ERROR, "x")
+    found = Finding(1, 3, 4, "PM602", FindingLevel.ERROR, "x")
     assert as_text("a.md", found, "e\u0301x").split("\n")[2] == "     ^"
 
 

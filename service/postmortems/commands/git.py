@@ -23,14 +23,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class FileHistory:
     """A file's versions, the oldest first; `shallow`: there may be older ones that this clone does not have."""
 
     commits: tuple[Commit, ...]
     shallow: bool
 
 
-def history(path: Path) -> History | None:
+def history(path: Path) -> FileHistory | None:
     """Return the history of a file, through renames; None where it has none. Raises GitFailed."""
     folder = path.resolve().parent
     try:
@@ -47,7 +47,7 @@ def history(path: Path) -> History | None:
     names = [_entry(block) for block in told.split("\x1e")[1:]]
     texts = _contents(folder, [f"{commit}:{name}" for commit, _, name in names])
     commits = [Commit(datetime.fromisoformat(at), text) for (_, at, _), text in zip(names, texts, strict=True)]
-    return History(tuple(reversed(commits)), shallow) if commits else None
+    return FileHistory(tuple(reversed(commits)), shallow) if commits else None
 
 
 def changed_in(revisions: str, folder: Path) -> frozenset[str]:

@@ -98,7 +98,7 @@ def lint(
 ) -> None:
     """Check documents, and every PM-*.md of folders. Exit code 1 if one has errors; docs/lint/ explains the rules."""
     from service.postmortems.commands.lint import check
-    from service.postmortems.commands.terms import documents_in, terms_of
+    from service.postmortems.commands.terms import context_of, documents_in
     from service.postmortems.finding_texts import as_github, as_json, as_sarif, as_text, summary
     from service.postmortems.lint import failed
 
@@ -106,7 +106,7 @@ def lint(
     click.echo(f"Configuration: {loaded.file or 'defaults (there is no mttx.yml here)'}", err=True)
     found = check(
         documents_in(paths, allow_empty=allow_empty),
-        terms_of(loaded.settings, disable, _changed(changed_with)),
+        context_of(loaded.settings, disable, _changed(changed_with)),
         PROGRESS_FROM,
     )
     by_path = {checked.path: checked.findings for checked in found}
@@ -149,14 +149,14 @@ def sync(
     from service.cli.client import connect
     from service.postmortems.commands.policy import service_policy
     from service.postmortems.commands.sync import sync_document
-    from service.postmortems.commands.terms import documents_in, terms_of
+    from service.postmortems.commands.terms import context_of, documents_in
 
     client, loaded = connect(), read(Settings, path, os.environ)
     policy = service_policy(client, loaded)
-    held = terms_of(loaded.settings, changed=_changed(changed_with))
-    terms = replace(held, zone=policy.zone, deadlines=policy.deadlines)
+    held = context_of(loaded.settings, changed=_changed(changed_with))
+    context = replace(held, zone=policy.zone, deadlines=policy.deadlines)
     synced = [
-        sync_document(client, document, terms, dry_run=dry_run)
+        sync_document(client, document, context, dry_run=dry_run)
         for document in documents_in(paths, allow_empty=allow_empty)
     ]
     if output == "json":
@@ -240,14 +240,14 @@ def _write(target: Path, text: str) -> None:
 
 
 def _synced(one: Any) -> dict[str, Any]:
-    reports = [
+    events = [
         {"kind": r.kind.value, "event_id": r.event_id, "occurred_at": r.occurred_at and r.occurred_at.isoformat()}
-        for r in one.plan.reports
+        for r in one.plan.events
     ]
     return {
         "path": one.path,
         "incident": one.incident,
-        "events": reports,
+        "events": events,
         "notices": one.notices,
         "failure": one.failure,
     }
@@ -255,12 +255,12 @@ def _synced(one: Any) -> dict[str, Any]:
 
 def _print_synced(one: Any, *, dry_run: bool) -> None:
     done = "would send" if dry_run else "sent"
-    events = f"{done} {len(one.plan.reports)} event{'' if len(one.plan.reports) == 1 else 's'}"
+    events = f"{done} {len(one.plan.events)} event{'' if len(one.plan.events) == 1 else 's'}"
     print_line(f"{one.path}  {one.incident or '-'}  {f'failed: {one.failure}' if one.failure else events}")
-    for report in one.plan.reports:
-        checks = report.data.get("checks")
-        what = ", ".join(f"{c}: {s}" for c, s in checks.items()) if checks else report.data.get("action_id", "")
-        at = f"{report.occurred_at:%Y-%m-%d %H:%M:%S%z}" if report.occurred_at else "now"
-        print_line(f"    {report.kind} {what}  {at}")
+    for event in one.plan.events:
+        checks = event.data.get("checks")
+        what = ", ".join(f"{c}: {s}" for c, s in checks.items()) if checks else event.data.get("action_id", "")
+        at = f"{event.occurred_at:%Y-%m-%d %H:%M:%S%z}" if event.occurred_at else "now"
+        print_line(f"    {event.kind} {what}  {at}")
     for notice in one.notices:
         print_line(f"    note: {notice}")

@@ -10,8 +10,8 @@ from service.domain.actions import Action, ActionState
 from service.domain.checks import EVIDENCE_COLLECTED, Check, CheckState
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.commands.policy import ServicePolicy
-from service.postmortems.plan import Known
-from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Facts, Interval, Link
+from service.postmortems.plan import RecordedIncident
+from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Interval, Link, PostmortemFacts
 from service.render.timeline import Moment
 from service.settings import Settings
 
@@ -26,7 +26,7 @@ _MILESTONES = {
 _TOLD_ELSEWHERE = {"corrected", "retracted", "merged", "postmortem_checked", "dismissed", *_MILESTONES.values()}
 
 
-def facts_of(incident: Told, timeline: Told, policy: ServicePolicy, settings: Settings) -> Facts:
+def facts_of(incident: Told, timeline: Told, policy: ServicePolicy, settings: Settings) -> PostmortemFacts:
     """Return what is known of an incident; zone and targets are those of the service, links those configured here."""
     zone = policy.zone
     milestones = {Milestone(name): datetime.fromisoformat(at) for name, at in incident["milestones"].items() if at}
@@ -36,7 +36,7 @@ def facts_of(incident: Told, timeline: Told, policy: ServicePolicy, settings: Se
     )
     assert began_at is not None  # noqa: S101 - an incident has at least one event
     severity = Severity(incident["severity"])
-    return Facts(
+    return PostmortemFacts(
         incident=incident["merged_into"] or incident["id"],
         title=incident["title"],
         severity=severity,
@@ -57,9 +57,9 @@ def facts_of(incident: Told, timeline: Told, policy: ServicePolicy, settings: Se
     )
 
 
-def known_of(incident: Told) -> Known:
+def recorded_incident(incident: Told) -> RecordedIncident:
     """Return what is known of an incident, to be compared with its document."""
-    return Known(
+    return RecordedIncident(
         event_ids=frozenset(event["event_id"] for event in incident["events"]),
         milestones={Milestone(name): datetime.fromisoformat(at) for name, at in incident["milestones"].items() if at},
         actions={action["action_id"]: _action(action) for action in incident["actions"]},

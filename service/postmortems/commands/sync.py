@@ -9,46 +9,48 @@ import click
 
 from service.cli.client import INCIDENTS, Client
 from service.postmortems.commands.git import GitFailed, history
-from service.postmortems.commands.record import known_of
+from service.postmortems.commands.record import recorded_incident
+from service.postmortems.context import LintContext
 from service.postmortems.done import judge
-from service.postmortems.plan import Plan, Report, Version, plan
+from service.postmortems.plan import PlannedEvent, SyncPlan, Version, plan
 from service.postmortems.reading import read
 from service.postmortems.rules.metadata import INCIDENT_ID
-from service.postmortems.terms import Terms
 from service.settings.files import read_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncResult:
     """What became of a document. `failure`: why nothing, or not all, of it was sent."""
 
     path: str
     incident: str | None
-    plan: Plan
+    plan: SyncPlan
     notices: tuple[str, ...]
     failure: str | None = None
 
 
-def sync_document(client: Client, path: Path, terms: Terms, *, dry_run: bool) -> Synced:
+def sync_document(client: Client, path: Path, context: LintContext, *, dry_run: bool) -> SyncResult:
     """Send what a document tells and the service does not know. What fails is told, so that others are still sent."""
-    nothing = Plan((), ())
+    nothing = SyncPlan((), ())
     try:
         versions, notices = versions_of(path)
     except (OSError, UnicodeDecodeError, GitFailed) as error:
-        return Synced(str(path), None, nothing, (), f"cannot be read: {error}")
+        return SyncResult(str(path), None, nothing, (), f"cannot be read: {error}")
     document = versions[-1].document
     incident = document.incident or ""
     if not INCIDENT_ID.fullmatch(incident):
-        return Synced(str(path), None, nothing, notices, "names no incident; add **Incident:** INC-7 below its title")
+        return SyncResult(
+            str(path), None, nothing, notices, "names no incident; add **Incident:** INC-7 below its title"
+        )
     try:
         told = client.get(f"{INCIDENTS}/{incident}")
-        assert terms.now is not None  # noqa: S101 - the command has a clock
-        made = plan(versions, known_of(told), judge(document, terms), terms, terms.now)
-        for report in made.reports if not dry_run else ():
-            client.post(f"{INCIDENTS}/{incident}/events", _body(report))
+        assert context.now is not None  # noqa: S101 - the command has a clock
+        made = plan(versions, recorded_incident(told), judge(document, context), context, context.now)
+        for event in made.events if not dry_run else ():
+            client.post(f"{INCIDENTS}/{incident}/events", _body(event))
     except click.ClickException as error:
-        return Synced(str(path), incident, nothing, notices, error.message)
-    return Synced(str(path), incident, made, (*notices, *made.notices))
+        return SyncResult(str(path), incident, nothing, notices, error.message)
+    return SyncResult(str(path), incident, made, (*notices, *made.notices))
 
 
 def versions_of(path: Path) -> tuple[Sequence[Version], tuple[str, ...]]:
@@ -74,6 +76,6 @@ def _lines(text: str) -> list[str]:
     return text.removeprefix("\ufeff").splitlines()
 
 
-def _body(report: Report) -> dict[str, Any]:
-    at = {"occurred_at": report.occurred_at.isoformat()} if report.occurred_at else {}
-    return {"kind": report.kind.value, "event_id": report.event_id, "data": dict(report.data), **at}
+def _body(event: PlannedEvent) -> dict[str, Any]:
+    at = {"occurred_at": event.occurred_at.isoformat()} if event.occurred_at else {}
+    return {"kind": event.kind.value, "event_id": event.event_id, "data": dict(event.data), **at}

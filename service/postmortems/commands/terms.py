@@ -8,18 +8,18 @@ import click
 
 from service.domain.policy import DueRule, Severity, Stage, WeeklyReview
 from service.postmortems.catalogue import BY_ID
-from service.postmortems.terms import Terms
+from service.postmortems.context import LintContext
 from service.postmortems.topics import Topic
 from service.settings import Settings
 
 
-def terms_of(settings: Settings, disabled: Iterable[str] = (), changed: frozenset[str] | None = None) -> Terms:
+def context_of(settings: Settings, disabled: Iterable[str] = (), changed: frozenset[str] | None = None) -> LintContext:
     """Return the terms as of now."""
     off = frozenset({*settings.postmortems.disabled_rules, *disabled})
     unknown = sorted(off - BY_ID.keys())
     if unknown:
         raise click.UsageError(f"there is no rule {', '.join(unknown)}; docs/lint/ has them all")
-    return Terms(
+    return LintContext(
         zone=settings.display_timezone,
         deadlines=deadlines_of(settings),
         documents=settings.postmortems.documents,

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from datetime import date
 
 from service.postmortems import catalogue as c
-from service.postmortems.actions import REQUIRED, ActionRow, ActionTable, Column, action_table
+from service.postmortems.actions import REQUIRED, ActionColumn, ActionRow, ActionTable, action_table
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, SectionKind
 from service.postmortems.findings import Finding, at
 from service.postmortems.placeholders import has_placeholder
-from service.postmortems.terms import Terms
 from service.postmortems.timeline import began_at
 
 
-def check(document: Document, terms: Terms) -> Iterator[Finding]:
+def check(document: Document, context: LintContext) -> Iterator[Finding]:
     """Check the table. What a draft leaves to fill in is missing only once it claims to be final."""
     section = document.section(SectionKind.ACTIONS)
     if section is None:
@@ -23,44 +23,46 @@ def check(document: Document, terms: Terms) -> Iterator[Finding]:
         yield at(c.ACTIONS_TABLE, section.heading, f"list the actions in a table: | {heading} |")
         return
     yield from _table(table)
-    began = began_at(document, terms)
-    first_day = began.astimezone(terms.zone).date() if began else None
+    began = began_at(document, context)
+    first_day = began.astimezone(context.zone).date() if began else None
     ids: set[str] = set()
     for row in table.rows:
-        yield from _row(row, ids, table, first_day, final=terms.as_final or document.is_final)
+        yield from _row(row, ids, table, first_day, final=context.as_final or document.is_final)
 
 
 def _table(table: ActionTable) -> Iterator[Finding]:
     missing = [column for column in REQUIRED if column not in table.columns]
     if missing:
-        yield at(c.ACTIONS_TABLE, table.place, f"the table of actions lacks the column {', '.join(missing)}")
+        yield at(c.ACTIONS_TABLE, table.location, f"the table of actions lacks the column {', '.join(missing)}")
     if not table.rows:
-        yield at(c.ACTIONS_TABLE, table.place, "the table of actions has no rows; what keeps it from happening again?")
+        yield at(
+            c.ACTIONS_TABLE, table.location, "the table of actions has no rows; what keeps it from happening again?"
+        )
 
 
 def _row(
     row: ActionRow, ids: set[str], table: ActionTable, first_day: date | None, *, final: bool
 ) -> Iterator[Finding]:
-    place = row.cells[Column.ID]
+    location = row.cells[ActionColumn.ID]
     if not row.id or row.id in ids:
-        yield at(c.ACTION_ID, place, f"{row.id} is the id of another action" if row.id else "give the action an id")
+        yield at(c.ACTION_ID, location, f"{row.id} is the id of another action" if row.id else "give the action an id")
     ids.add(row.id)
     yield from _due(row, table, first_day, final=final)
     for column, rule, message in (
-        (Column.OWNER, c.ACTION_OWNER, "name who owns the action: a team or a role"),
-        (Column.TYPE, c.ACTION_TYPE, "give the action a type, such as Code, Config or Observability"),
-        (Column.VERIFICATION, c.ACTION_VERIFICATION, "say how it is verified that the action works"),
+        (ActionColumn.OWNER, c.ACTION_OWNER, "name who owns the action: a team or a role"),
+        (ActionColumn.TYPE, c.ACTION_TYPE, "give the action a type, such as Code, Config or Observability"),
+        (ActionColumn.VERIFICATION, c.ACTION_VERIFICATION, "say how it is verified that the action works"),
     ):
         if column in table.columns and not _is_said(row, column, final=final):
             yield at(rule, row.cells[column], message)
-    if row.progress is None and not _is_open(row, Column.STATE, final=final):
+    if row.progress is None and not _is_open(row, ActionColumn.STATE, final=final):
         message = "the state is open, 完了/completed or 検証済/verified, with the day behind it: 完了 2025-08-20"
-        yield at(c.ACTION_STATE, row.cells[Column.STATE], message)
+        yield at(c.ACTION_STATE, row.cells[ActionColumn.STATE], message)
 
 
 def _due(row: ActionRow, table: ActionTable, first_day: date | None, *, final: bool) -> Iterator[Finding]:
-    cell = row.cells[Column.DUE]
-    if Column.DUE not in table.columns or _is_open(row, Column.DUE, final=final):
+    cell = row.cells[ActionColumn.DUE]
+    if ActionColumn.DUE not in table.columns or _is_open(row, ActionColumn.DUE, final=final):
         return
     if row.due is None:
         yield at(
@@ -70,10 +72,10 @@ def _due(row: ActionRow, table: ActionTable, first_day: date | None, *, final: b
         yield at(c.ACTION_EARLY, cell, f"the action is due before the incident began ({first_day})")
 
 
-def _is_said(row: ActionRow, column: Column, *, final: bool) -> bool:
-    text = row.said(column)
+def _is_said(row: ActionRow, column: ActionColumn, *, final: bool) -> bool:
+    text = row.text_of(column)
     return text not in ("", "-", "—", "?", "？") and not (final and has_placeholder(text))
 
 
-def _is_open(row: ActionRow, column: Column, *, final: bool) -> bool:
+def _is_open(row: ActionRow, column: ActionColumn, *, final: bool) -> bool:
     return not final and has_placeholder(row.cells[column].text)

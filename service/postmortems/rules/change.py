@@ -5,28 +5,30 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from service.postmortems import catalogue as c
-from service.postmortems.actions import Column, action_table
+from service.postmortems.actions import ActionColumn, action_table
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, FieldName
 from service.postmortems.findings import Finding, at
-from service.postmortems.terms import Terms
 
 _ADR_FILE = re.compile(r"(?:^|/)adrs?/|(?:^|/)adr-?[0-9]", re.IGNORECASE)
 _NOT_NEEDED = re.compile(r"不要|なし|該当なし|no(?:ne|t needed)?|n/a|false|-|—", re.IGNORECASE)
 _NAMED = re.compile(r"\]\([^)\s]|https?://|adrs?/|(?<![A-Za-z])ADR-?[0-9]", re.IGNORECASE)
 
 
-def check(document: Document, terms: Terms) -> Iterator[Finding]:
+def check(document: Document, context: LintContext) -> Iterator[Finding]:
     """Check a final document against the change that it came with."""
-    if not (terms.as_final or document.is_final):
+    if not (context.as_final or document.is_final):
         return
-    if terms.changed is not None:
-        yield from _documents(document, terms.changed, terms.documents)
-    yield from _adr(document, terms.changed)
+    if context.changed is not None:
+        yield from _documents(document, context.changed, context.documents)
+    yield from _adr(document, context.changed)
     table = action_table(document)
     for row in table.rows if table else ():
         if not row.has_issue:
             yield at(
-                c.ISSUE, row.cells[Column.ID], f"link the issue of {row.id or 'the action'}, such as [A-01](https://…)"
+                c.ISSUE,
+                row.cells[ActionColumn.ID],
+                f"link the issue of {row.id or 'the action'}, such as [A-01](https://…)",
             )
 
 

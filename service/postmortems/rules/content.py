@@ -6,10 +6,10 @@ from datetime import datetime
 
 from service.domain.policy import Stage, due
 from service.postmortems import catalogue as c
-from service.postmortems.document import Document, Section, SectionKind, Text
+from service.postmortems.context import LintContext
+from service.postmortems.document import Document, DocumentSection, SectionKind, Text
 from service.postmortems.findings import Finding, at
 from service.postmortems.placeholders import has_placeholder, is_not_applicable, placeholders
-from service.postmortems.terms import Terms
 from service.postmortems.timeline import began_at, entries
 from service.postmortems.topics import Topic
 
@@ -37,16 +37,16 @@ _ATTACHED = re.compile(
 _STAGES = {Topic.DRAFT: Stage.DRAFT, Topic.FINAL: Stage.FINAL}
 
 
-def check(document: Document, terms: Terms) -> Iterator[Finding]:
+def check(document: Document, context: LintContext) -> Iterator[Finding]:
     """Check the contents. What a draft leaves to fill in is missing only once it claims to be final."""
-    final = terms.as_final or document.is_final
+    final = context.as_final or document.is_final
     yield from _impact(document, final=final)
     yield from _aspects(document, final=final)
     yield from _detection(document, final=final)
     yield from unfilled(document, final=final)
     if final:
         yield from _evidence(document)
-    yield from _deadline(document, terms)
+    yield from _deadline(document, context)
 
 
 def _impact(document: Document, *, final: bool) -> Iterator[Finding]:
@@ -101,17 +101,17 @@ def unfilled(document: Document, *, final: bool) -> Iterator[Finding]:
             yield at(c.PLACEHOLDER, Text(match[0], number, match.start() + 1), f"fill in {match[0]}, or take it out")
 
 
-def _deadline(document: Document, terms: Terms) -> Iterator[Finding]:
+def _deadline(document: Document, context: LintContext) -> Iterator[Finding]:
     """Compare what the timeline says of draft and final version, and today, with the deadlines."""
-    began, severity = began_at(document, terms), document.severity
+    began, severity = began_at(document, context), document.severity
     if began is None or severity is None:
         return
-    reached = {_STAGES[k]: e for e in entries(document, terms) for k in e.topics if k in _STAGES and e.at}
-    for stage, rule in terms.deadlines.get(severity, {}).items():
+    reached = {_STAGES[k]: e for e in entries(document, context) for k in e.topics if k in _STAGES and e.at}
+    for stage, rule in context.deadlines.get(severity, {}).items():
         due_at, entry = due(rule, began), reached.get(stage)
         if entry and entry.at and entry.at > due_at:
-            yield at(c.DEADLINE, entry.place, _late(stage, due_at, severity))
-        elif stage is Stage.FINAL and not document.is_final and terms.now is not None and terms.now > due_at:
+            yield at(c.DEADLINE, entry.location, _late(stage, due_at, severity))
+        elif stage is Stage.FINAL and not document.is_final and context.now is not None and context.now > due_at:
             yield at(c.DEADLINE, document.head, _late(stage, due_at, severity))
 
 
@@ -123,7 +123,7 @@ def _waits(words: str, final: bool) -> bool:
     return has_placeholder(words) and not final
 
 
-def _labelled(section: Section) -> Mapping[str, str]:
+def _labelled(section: DocumentSection) -> Mapping[str, str]:
     """Return what is said behind each label, such as `技術: …`; a label may also stand above a nested list."""
     said: dict[str, str] = {}
     for item in section.items:

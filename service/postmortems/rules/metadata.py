@@ -6,10 +6,10 @@ from datetime import date
 
 from service.domain.policy import Domain, IncidentType
 from service.postmortems import catalogue as c
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, FieldName, Status, Text
 from service.postmortems.findings import Finding, at
 from service.postmortems.placeholders import has_placeholder
-from service.postmortems.terms import Terms
 
 REQUIRED = (
     FieldName.INCIDENT,
@@ -27,13 +27,13 @@ _BOILERPLATE = re.compile(r"incident|postmortem|ポストモーテム|[\s—–:
 _SEPARATOR = re.compile(r"[,/|、・\s]+")
 
 
-def check(document: Document, terms: Terms) -> Iterator[Finding]:
+def check(document: Document, context: LintContext) -> Iterator[Finding]:
     """Check the metadata."""
     yield from _file_name(document)
     yield from _title(document)
     yield from _missing(document)
     yield from _status(document)
-    yield from _values(document, final=terms.as_final or document.is_final)
+    yield from _values(document, final=context.as_final or document.is_final)
 
 
 def _file_name(document: Document) -> Iterator[Finding]:

@@ -6,16 +6,16 @@ from itertools import accumulate
 
 from service.postmortems import catalogue as c
 from service.postmortems.blame import blaming
+from service.postmortems.context import LintContext
 from service.postmortems.document import Document, Text
 from service.postmortems.findings import Finding, at
-from service.postmortems.sensitive import Kind, find_sensitive
-from service.postmortems.terms import Terms
+from service.postmortems.sensitive import SensitiveKind, find_sensitive
 
-_ADVICE = {Kind.SECRET: "take it out and have it revoked", Kind.PERSONAL: "take it out or mask it"}
-_RULES = {Kind.SECRET: c.SECRET, Kind.PERSONAL: c.PERSONAL_DATA}
+_ADVICE = {SensitiveKind.SECRET: "take it out and have it revoked", SensitiveKind.PERSONAL: "take it out or mask it"}
+_RULES = {SensitiveKind.SECRET: c.SECRET, SensitiveKind.PERSONAL: c.PERSONAL_DATA}
 
 
-def check(document: Document, terms: Terms) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
+def check(document: Document, context: LintContext) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
     """Check the text as it is, code and comments too; only blame is looked for in prose alone."""
     yield from _sensitive(document)
     for number, line in enumerate(document.prose, start=1):

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from service.postmortems import catalogue as c
-from service.postmortems.document import Document, Section, SectionKind, Text
+from service.postmortems.context import LintContext
+from service.postmortems.document import Document, DocumentSection, SectionKind, Text
 from service.postmortems.findings import Finding, at
-from service.postmortems.terms import Terms
 
 
-def check(document: Document, terms: Terms) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
+def check(document: Document, context: LintContext) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
     """Check the sections."""
-    first: dict[SectionKind, Section] = {}
+    first: dict[SectionKind, DocumentSection] = {}
     for section in document.sections:
         if section.kind is None:
             continue
@@ -27,17 +27,17 @@ def check(document: Document, terms: Terms) -> Iterator[Finding]:  # noqa: ARG00
             )
 
 
-def _missing(document: Document, found: dict[SectionKind, Section]) -> Iterator[Finding]:
+def _missing(document: Document, found: dict[SectionKind, DocumentSection]) -> Iterator[Finding]:
     """Point to the heading in front of which the section belongs, else to the end."""
     kinds = list(SectionKind)
     for index, kind in enumerate(kinds):
         if kind not in found:
             after = (found[k].heading for k in kinds[index + 1 :] if k in found)
-            place = next(after, Text("", len(document.lines)))
-            yield at(c.MISSING_SECTION, place, f'the section "{HEADINGS[kind]}" is missing')
+            location = next(after, Text("", len(document.lines)))
+            yield at(c.MISSING_SECTION, location, f'the section "{HEADINGS[kind]}" is missing')
 
 
-def _order(sections: Sequence[Section]) -> Iterator[Finding]:
+def _order(sections: Sequence[DocumentSection]) -> Iterator[Finding]:
     kinds = list(SectionKind)
     furthest = -1
     for section in sections:

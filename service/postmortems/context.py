@@ -13,7 +13,7 @@ DOCUMENTS = ("Release-Notes.md", "Risk-Register.md", "Runbooks.md")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class LintContext:
     """The terms. `changed` holds the paths of all files of the change, None where that is not known.
 
     `now` None: whether something is late is not judged. `as_final`: a draft is judged as if it were final.
