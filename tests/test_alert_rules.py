@@ -22,7 +22,7 @@ UNIT_TESTS = sorted((ROOT / "tests" / "rules").glob("*_test.yml"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 README = (ROOT / "alert_rules" / "README.md").read_text(encoding="utf-8")
 RUNBOOK_URL = "https://github.com/mttx-exporter/mttx-exporter/blob/main/docs/runbook.md"
-RUNBOOK_PARTS = ("What it means.", "How to see it.", "What to do.", "When to silence.")
+RUNBOOK_PARTS = ("Meaning.", "Diagnosis.", "Response.", "When to silence.")
 
 # The numbers that rules about incidents may name: shares, "at least three of them", and nothing at all.
 NOT_A_TARGET = {"0", "0.1", "0.25", "0.9", "3"}
