@@ -35,7 +35,7 @@ def mttx(tmp_path, monkeypatch):
 
 def test_it_finds_the_defaults_good(mttx):
     result = mttx("config", "check")
-    assert (result.exit_code, result.output) == (0, "The configuration is good.\n")
+    assert (result.exit_code, result.output) == (0, "Configuration OK\n")
 
 
 def test_it_prints_every_finding(mttx, tmp_path):
@@ -45,7 +45,7 @@ def test_it_prints_every_finding(mttx, tmp_path):
     assert result.output.splitlines() == [
         "threads is 'many': should be a whole number",
         "log.level (MTTX_LOG_LEVEL) is 'loud': should be debug, info, warning or error",
-        "2 to put right",
+        "2 problems found",
     ]
 
 
@@ -83,7 +83,7 @@ def test_it_finds_good_tokens_good(mttx, tmp_path):
 def test_it_checks_that_the_database_has_a_place(mttx):
     result = mttx("config", "check", MTTX_DATABASE_URL="sqlite:////nowhere/mttx.db")
     assert result.exit_code == 1
-    assert "the folder /nowhere should be there and writable" in result.output
+    assert "the folder /nowhere should exist and be writable" in result.output
 
 
 def test_the_faults_of_one_key_hide_none_of_the_others(mttx, tmp_path):
@@ -95,7 +95,7 @@ def test_the_faults_of_one_key_hide_none_of_the_others(mttx, tmp_path):
     result = mttx("config", "check", MTTX_MESSAGES_TEMPLATES="words")
     for key in ("threads", "log.level", "no_such_key", "nowhere.yml", "database_url", "messages.templates"):
         assert any(line.startswith(key) for line in result.output.splitlines()), key
-    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "6 to put right")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "6 problems found")
     assert "warning: severity_map" in result.output
 
 
@@ -131,7 +131,7 @@ def test_silences_that_are_read_and_null_for_an_entry_are_good(mttx, tmp_path):
         "silences: {acknowledge: true}\nalertmanager: {urls: ['http://alertmanager.example:9093']}\n"
         "severity_map: {warning: null}\ndeadlines: {SEV-4: null}\nlog:\n"
     )
-    assert mttx("config", "check").output == "The configuration is good.\n"
+    assert mttx("config", "check").output == "Configuration OK\n"
 
 
 # --- show -----------------------------------------------------------------------------------------------------------

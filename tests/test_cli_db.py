@@ -58,23 +58,23 @@ def test_it_copies(house, tmp_path):
 
 
 def test_it_prunes_beside_the_service(house):
-    assert "would forget 2 incidents" in mttx("prune", "--older-than", "400d", "--dry-run")
+    assert "would remove 2 incidents" in mttx("prune", "--older-than", "400d", "--dry-run")
     told = json.loads(mttx("prune", "--older-than", "400d", "--output", "json"))
     assert (told["dry_run"], told["incidents"], told["events"]) == (False, 2, 4)
-    assert "forgot 0 incidents" in mttx("prune", "--older-than", "400d")
+    assert "removed 0 incidents" in mttx("prune", "--older-than", "400d")
     assert house.get(3)
 
 
 def test_it_prunes_by_the_configured_retention(house, monkeypatch):
-    assert "retention.incidents is not configured" in mttx("prune", code=2)
+    assert "retention.incidents is not set" in mttx("prune", code=2)
     monkeypatch.setenv("MTTX_RETENTION_INCIDENTS", "1000d")
-    assert "forgot 0 incidents" in mttx("prune")
+    assert "removed 0 incidents" in mttx("prune")
     monkeypatch.setenv("MTTX_RETENTION_INCIDENTS", "365d")
     assert "forgot 2 incidents" in mttx("prune")
 
 
 def test_it_never_forgets_what_a_window_holds(house):
-    assert "the longest window needs incidents for more than 90d" in mttx("prune", "--older-than", "90d", code=2)
+    assert "the longest window needs the incidents of more than 90d" in mttx("prune", "--older-than", "90d", code=2)
     assert "Invalid value" in mttx("prune", "--older-than", "soon", code=2)
     assert house.get(1)
 

@@ -48,7 +48,7 @@ def test_it_overwrites_what_somebody_changed_only_when_forced(tmp_path, command,
     target.write_text("ours")
     code, output = run(command, "export")
     assert (code, target.read_text()) == (1, "ours")
-    assert "left as it is; --force overwrites it" in output
+    assert "--force overwrites them" in output
     code, output = run(command, "export", "--force")
     assert (code, "overwritten" in output, target.read_text() == "ours") == (0, True, False)
 

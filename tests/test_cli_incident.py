@@ -9,6 +9,8 @@ import pytest
 import requests
 from click.testing import CliRunner
 from requests_mock import ANY
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from service.cli import main
 from service.cli.client import DEFAULT_URL
@@ -22,6 +24,7 @@ from tests.web.fakes import NOW, TOKYO, record
 
 EVENTS = f"{DEFAULT_URL}/api/v1/incidents/INC-1/events"
 INCIDENTS = f"{DEFAULT_URL}/api/v1/incidents"
+POLICY = f"{DEFAULT_URL}/api/v1/policy"
 RECORD = record(
     event("acknowledged", 4, event_id="e1"),
     event("role_assigned", 5, data={"role": "commander", "name": "Mori"}),
@@ -32,6 +35,7 @@ RECORD = record(
 )
 SHOWN = json.loads(shapes.detail(RECORD, 1, policy(), NOW).model_dump_json())
 TIMELINE = json.loads(timeline(RECORD, 1, policy(), TOKYO).model_dump_json())
+CONNECTION = HTTPConnection("mttx.example")
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,7 @@ def service(requests_mock):
     """A service that accepts everything."""
     requests_mock.post(ANY, status_code=201, json=SHOWN)
     requests_mock.get(INCIDENTS, json={"incidents": [], "next": None})
+    requests_mock.get(POLICY, json={"timezone": "Asia/Tokyo"})
     requests_mock.get(f"{INCIDENTS}/INC-1", json=SHOWN)
     requests_mock.get(f"{INCIDENTS}/INC-1/timeline", json=TIMELINE)
     return requests_mock
@@ -217,7 +222,9 @@ def test_it_says_that_something_else_answered(requests_mock, status, text):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (requests.ConnectionError, "mttx serve"),
+        (requests.ConnectionError(NewConnectionError(CONNECTION, "refused")), "mttx serve"),
+        (requests.ConnectionError(NameResolutionError("mttx", CONNECTION, OSError())), "cannot be resolved"),
+        (requests.exceptions.SSLError("certificate has expired"), "TLS connection failed (certificate has expired)"),
         (requests.ReadTimeout, "safe to try again"),
         (requests.exceptions.InvalidURL("no host"), "no host"),
     ],
@@ -321,7 +328,8 @@ def test_it_says_into_what_an_incident_was_merged(service):
 
 def test_it_asks_for_what_it_lists(service):
     run("list", "--open", "--phase", "detected", "--phase", "mitigated", "--severity", "SEV-1", "--limit", "5")
-    assert service.last_request.qs == {
+    (request,) = [r for r in service.request_history if r.path == "/api/v1/incidents"]
+    assert request.qs == {
         "open": ["true"],
         "phase": ["detected", "mitigated"],
         "severity": ["sev-1"],
@@ -343,7 +351,8 @@ def test_it_lists_incidents(service, monkeypatch):
     service.get(INCIDENTS, json={"incidents": [line, {**line, "stale": False}], "next": "/api/v1/incidents?cursor=1"})
     output = run("list")
     assert "detected, stale" in output
-    assert "2026-03-02 09:00:00" in output
+    assert "Detected (Asia/Tokyo)" in output
+    assert "2026-03-02 18:00:00" in output
     assert "Checkout [red]broken" in output
     assert "There are more" in output
 
@@ -362,3 +371,16 @@ def test_a_meeting_records_all_that_it_discussed_at_once(service):
 def test_its_help_names_every_command_of_the_design():
     first = {"open", "ack", "mitigate", "resolve", "dismiss", "severity"}
     assert set(group.commands) == first | {"assign", "note", "correct", "review", "list", "show"}
+
+
+def test_a_table_in_a_pipe_has_one_line_for_each_row(service):
+    line = {
+        "id": "INC-1",
+        "title": "Checkout " * 40,
+        "severity": Severity.SEV_2,
+        "phase": "detected",
+        "stale": False,
+        "milestones": {**dict.fromkeys(Milestone), "detected": at(0).isoformat()},
+    }
+    service.get(INCIDENTS, json={"incidents": [line], "next": None})
+    assert len(run("list").splitlines()) == 2

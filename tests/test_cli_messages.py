@@ -95,8 +95,8 @@ def test_it_checks_whether_slack_lets_it_in(run):
         assert (let_in.exit_code, let_in.output.splitlines()) == (
             0,
             [
-                "slack: lets us in as mttx in Example",
-                "webhook: is configured; only a message can tell whether it is taken",
+                "slack: authenticated as mttx in Example",
+                "webhook: configured; only sending a message shows whether it is accepted",
             ],
         )
         assert slack.messages == {}
@@ -106,4 +106,4 @@ def test_it_checks_whether_slack_lets_it_in(run):
 
 
 def test_it_says_that_nothing_is_sent(run):
-    assert "nothing is sent" in run("check").output
+    assert "No messages are sent" in run("check").output

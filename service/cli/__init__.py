@@ -15,14 +15,14 @@ _COMMANDS = {
     "config": "service.cli.config:config",
     "demo": "service.history.commands.demo:demo",
     "evidence": "service.evidence.commands.evidence:evidence",
-    "dashboards": "service.cli.dashboards:dashboards",
+    "dashboards": "service.cli.export:dashboards",
     "db": "service.cli.db:db",
     "grafana": "service.cli.grafana:grafana",
     "history": "service.history.commands.history:history",
     "incident": "service.cli.incident:incident",
     "messages": "service.cli.messages:messages",
     "postmortem": "service.postmortems.commands.postmortem:postmortem",
-    "rules": "service.cli.rules:rules",
+    "rules": "service.cli.export:rules",
     "serve": "service.cli.serve:serve",
 }
 

@@ -6,10 +6,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import click
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NameResolutionError
 from urllib3.util import Retry
 
 from service.clients.credentials import Bearer
@@ -24,20 +26,20 @@ Query = Mapping[str, str | int | Sequence[str]]
 
 
 class Client:
-    """One service. Every method raises `click.ClickException` (exit code 1) with what the service said."""
+    """One service. Every method raises `click.ClickException` (exit code 1) with the service's own reason."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = Bearer(token)
         self._session.trust_env = not _is_loopback(url)  # no proxy leads to this machine
-        again = Retry(total=TRIES, redirect=False, status_forcelist=[503], allowed_methods=None, backoff_factor=0.3)
-        again.raise_on_status = False
+        retry = Retry(total=TRIES, redirect=False, status_forcelist=[503], allowed_methods=None, backoff_factor=0.3)
+        retry.raise_on_status = False
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=again))
+            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
 
     def get(self, path: str, query: Query | None = None) -> Any:
-        """Return what is there."""
+        """Return the JSON of a path."""
         return self._exchange("GET", path, params=query)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -47,18 +49,17 @@ class Client:
     def _exchange(self, method: str, path: str, **more: Any) -> Any:
         url = f"{self._url}{path}"
         try:
-            answer = self._session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **more)
+            response = self._session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **more)
         except requests.Timeout:
             raise click.ClickException(f"{self._url} did not answer in time; it is safe to try again") from None
-        except requests.ConnectionError:
-            msg = f"cannot reach {self._url}; does `mttx serve` run there? MTTX_URL names another address"
-            raise click.ClickException(msg) from None
+        except requests.ConnectionError as error:
+            raise click.ClickException(f"cannot reach {self._url}: {_reason(error)}") from None
         except requests.RequestException as error:
             raise click.ClickException(f"{self._url}: {error}") from None
-        told = _json(answer)
-        if answer.ok and told is not None:
-            return told
-        raise click.ClickException(_refusal(answer, told))
+        content = _json(response)
+        if response.ok and content is not None:
+            return content
+        raise click.ClickException(_refusal(response, content))
 
 
 def connect() -> Client:
@@ -67,6 +68,11 @@ def connect() -> Client:
     if urlsplit(url).scheme not in ("http", "https"):
         raise click.UsageError(f"MTTX_URL should be an address such as {DEFAULT_URL}")
     return Client(url, _token(os.environ))
+
+
+def service_zone(client: Client) -> ZoneInfo:
+    """Return the display zone of the service, in which every command prints times."""
+    return ZoneInfo(client.get("/api/v1/policy")["timezone"])
 
 
 def _token(environ: Mapping[str, str]) -> str | None:
@@ -87,16 +93,29 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def _json(answer: requests.Response) -> Any:
+def _reason(error: requests.ConnectionError) -> str:
+    """Say why there is no connection: the name, the certificate, or nobody who listens."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"the TLS connection failed ({reason}); check the certificate, or whether MTTX_URL should be http"
+    if isinstance(reason, NameResolutionError):
+        return "its name cannot be resolved; check MTTX_URL and the DNS"
+    if isinstance(getattr(reason, "__cause__", None) or getattr(reason, "__context__", None), ConnectionRefusedError):
+        return "connection refused; is `mttx serve` running there? MTTX_URL sets the address"
+    return f"{reason}; is `mttx serve` running there? MTTX_URL sets the address"
+
+
+def _json(response: requests.Response) -> Any:
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
         return None
 
 
-def _refusal(answer: requests.Response, told: Any) -> str:
-    detail = told.get("detail") if isinstance(told, dict) else None
+def _refusal(response: requests.Response, content: Any) -> str:
+    detail = content.get("detail") if isinstance(content, dict) else None
     if detail is None:
-        return f"{answer.url} answered {answer.status_code} {answer.reason}; is that mttx-exporter? (MTTX_URL)"
-    hint = " Set MTTX_TOKEN or MTTX_TOKEN_FILE." if answer.status_code == 401 else ""
+        return f"{response.url} answered {response.status_code} {response.reason}; is that mttx-exporter? (MTTX_URL)"
+    hint = " Set MTTX_TOKEN or MTTX_TOKEN_FILE." if response.status_code == 401 else ""
     return f"{detail}{hint}"

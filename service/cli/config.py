@@ -1,4 +1,4 @@
-"""`mttx config`: say what is wrong with a configuration, and print the whole of it."""
+"""`mttx config`: check a configuration, and print the whole of it."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -7,31 +7,25 @@ from pathlib import Path
 import click
 
 from service.cli.output import print_json, print_line
+from service.cli.params import config_option, output_option
 from service.settings import Loaded, Problem, Settings, SettingsError, load_tokens
 from service.settings.sources import read
 from service.settings.table import SettingRow, dumped, rows, value_at
 from service.settings.warnings import warnings
 from service.settings.yaml_text import write_yaml
 
-config_option = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    help="The configuration file; else MTTX_CONFIG, else mttx.yml where there is one.",
-)
-
 
 @click.group()
 def config() -> None:
-    """Check the configuration, or print the whole of it."""
+    """Check the configuration, or print all of it."""
 
 
 @config.command()
 @config_option
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
 @click.pass_context
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
-    """Say everything that is wrong; exit code 1 if something is. Warnings are about what may be meant otherwise."""
+    """Report every problem; exit code 1 if there is one. Warnings point at what may not be what you meant."""
     findings, cautions = _checked(path)
     if output == "json":
         print_json({"findings": _shapes(findings), "warnings": _shapes(cautions)})
@@ -50,9 +44,12 @@ def _shapes(problems: Iterable[Problem]) -> list[dict[str, str | None]]:
 
 def _verdict(findings: int, cautions: int) -> str:
     if findings:
-        return f"{findings} to put right"
-    plural = "" if cautions == 1 else "s"
-    return f"The configuration can be used; {cautions} warning{plural}." if cautions else "The configuration is good."
+        return f"{_count(findings, 'problem')} found"
+    return f"Configuration OK, {_count(cautions, 'warning')}" if cautions else "Configuration OK"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
@@ -83,7 +80,7 @@ def _try_database(settings: Settings) -> None:
         return
     folder = settings.database_file.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        advice = f"the folder {folder} should be there and writable"
+        advice = f"the folder {folder} should exist and be writable"
         raise SettingsError([Problem("database_url", advice, repr(settings.database_url))])
 
 
@@ -96,10 +93,14 @@ def _try_templates(settings: Settings) -> None:
 
 @config.command()
 @config_option
-def show(path: Path | None) -> None:
-    """Print the whole effective configuration as YAML, with what each key means and where its value came from."""
+@output_option
+def show(path: Path | None, output: str) -> None:
+    """Print the effective configuration as YAML, with what each key means and where its value comes from."""
     loaded = read(Settings, path, os.environ)
-    click.echo("\n".join(_lines(loaded)))
+    if output == "json":
+        print_json({"settings": dumped(loaded.settings), "origins": loaded.origins})
+    else:
+        click.echo("\n".join(_lines(loaded)))
 
 
 def _lines(loaded: Loaded[Settings]) -> Iterator[str]:

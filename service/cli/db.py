@@ -1,6 +1,5 @@
-"""`mttx db`: backing up, restoring, moving to another engine, and forgetting what is long over."""
+"""`mttx db`: backup, restore, copy to another engine, and pruning of old incidents."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,24 +12,12 @@ from rich.console import Console
 from rich.status import Status
 
 from service.app import policy_of
-from service.cli.config import config_option
+from service.cli.output import print_json, print_line
+from service.cli.params import Duration, config_option, output_option
 from service.settings import load
-from service.settings.durations import format_duration, parse_duration
+from service.settings.durations import format_duration
 from service.settings.files import read_text
 from service.store import Store, StoreRefused, StoreUnavailable
-
-
-class _Age(click.ParamType[timedelta]):
-    name = "age"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read a duration such as 400d."""
-        if isinstance(value, timedelta):
-            return value
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @contextmanager
@@ -43,46 +30,66 @@ def _refusals() -> Iterator[None]:
 
 @click.group()
 def db() -> None:
-    """Look after the database: backup, restore, copy, prune."""
+    """Maintain the database: backup, restore, copy, prune."""
     os.umask(0o077)
 
 
 @db.command()
 @click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@output_option
 @config_option
-def backup(target: Path, path: Path | None) -> None:
-    """Write a copy of the SQLite database into a new file, beside the running service, and check it."""
+def backup(target: Path, output: str, path: Path | None) -> None:
+    """Write a copy of the SQLite database to a new file, while the service runs, and check it."""
     from service.store.backup import back_up
 
     settings = load(path, os.environ)
     with _refusals():
         size = back_up(settings.database, target)
-    click.echo(f"{target}: {size:,} bytes, checked")
+    if output == "json":
+        print_json({"file": str(target), "bytes": size})
+    else:
+        print_line(f"{target}: {size:,} bytes, checked")
 
 
 @db.command()
 @click.argument("backup_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Move the database that is there aside.")
+@click.option("--replace", is_flag=True, help="Move an existing database aside.")
+@output_option
 @config_option
-def restore(backup_file: Path, replace: bool, path: Path | None) -> None:
-    """Put a backup in the place of the SQLite database. Stop the service first."""
+def restore(backup_file: Path, replace: bool, output: str, path: Path | None) -> None:
+    """Restore the SQLite database from a backup. Stop the service first."""
     from service.store.backup import restore as put_back
 
     settings = load(path, os.environ)
     with _refusals():
         aside = put_back(backup_file, settings.database, datetime.now(UTC), replace=replace)
-    click.echo(f"restored {settings.database_shown} from {backup_file}")
+    if output == "json":
+        kept_as = str(aside) if aside else None
+        print_json({"database": settings.database_shown, "file": str(backup_file), "kept_as": kept_as})
+        return
+    print_line(f"restored {settings.database_shown} from {backup_file}")
     if aside:
-        click.echo(f"what was there is kept as {aside}")
+        print_line(f"the previous database is kept as {aside}")
 
 
 @db.command()
-@click.option("--from", "source", metavar="URL", help="Such as sqlite:///mttx.db; else MTTX_COPY_FROM, or its _FILE.")
-@click.option("--to", "target", metavar="URL", help="An empty database; else MTTX_COPY_TO, or its _FILE.")
-def copy(source: str | None, target: str | None) -> None:
-    """Copy a database into an empty one, of whichever engine, and compare every row. Stop the service first.
+@click.option(
+    "--from",
+    "source",
+    metavar="URL",
+    help="Such as sqlite:///mttx.db. Default: MTTX_COPY_FROM, or the file named by MTTX_COPY_FROM_FILE.",
+)
+@click.option(
+    "--to",
+    "target",
+    metavar="URL",
+    help="An empty database. Default: MTTX_COPY_TO, or the file named by MTTX_COPY_TO_FILE.",
+)
+@output_option
+def copy(source: str | None, target: str | None, output: str) -> None:
+    """Copy a database into an empty one, of either engine, and compare every row. Stop the service first.
 
-    Arguments can be read by everybody on the machine: give a URL with a password by the environment, or in a file.
+    Arguments are visible to every user of the machine: pass a URL with a password in the environment or in a file.
     """
     from service.store.copying import copy as copy_all
 
@@ -94,14 +101,17 @@ def copy(source: str | None, target: str | None) -> None:
             status.update(f"{doing} {rows:,} rows of {table}")
 
         rows = copy_all(source, target, progress)
-    click.echo(f"copied and compared {rows:,} rows")
+    if output == "json":
+        print_json({"rows": rows})
+    else:
+        print_line(f"copied and compared {rows:,} rows")
 
 
-def _address(written: str | None, option: str, variable: str) -> str:
-    """Return the URL of a database: as it was written, else from the environment, else from the file that it names."""
+def _address(url: str | None, option: str, variable: str) -> str:
+    """Return the URL of a database: the argument, else from the environment, else from the file that it names."""
     file = os.environ.get(f"{variable}_FILE")
-    if found := written or os.environ.get(variable):
-        return found
+    if url := url or os.environ.get(variable):
+        return url
     if not file:
         raise click.UsageError(f"give {option} URL, {variable}, or {variable}_FILE")
     try:
@@ -111,24 +121,24 @@ def _address(written: str | None, option: str, variable: str) -> str:
 
 
 @db.command()
-@click.option("--older-than", "age", type=_Age(), help="Instead of the configured `retention.incidents`, such as 400d.")
-@click.option("--dry-run", is_flag=True, help="Only say how many incidents would be forgotten.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--older-than", "age", type=Duration(), help="Such as 400d. Default: `retention.incidents`.")
+@click.option("--dry-run", is_flag=True, help="Only count the incidents that would be removed.")
+@output_option
 @config_option
 def prune(age: timedelta | None, dry_run: bool, output: str, path: Path | None) -> None:
-    """Forget incidents that were over long ago and owe nothing; also beside the running service.
+    """Remove old incidents with nothing outstanding; may run beside the service.
 
-    Running totals stay as they are. Never forgets what a window of the indicators may still hold.
+    Running totals stay as they are. Incidents that an indicator window may still contain are never removed.
     """
     settings = load(path, os.environ)
     age = age or settings.retention.incidents
     longest = max(settings.window_lengths.values())
     if age is None:
         raise click.UsageError(
-            "retention.incidents is not configured, so that everything is kept: give --older-than 400d"
+            "retention.incidents is not set, so everything is kept: pass an age such as --older-than 400d"
         )
     if age <= longest:
-        raise click.UsageError(f"the longest window needs incidents for more than {format_duration(longest)}")
+        raise click.UsageError(f"the longest window needs the incidents of more than {format_duration(longest)}")
     before = datetime.now(UTC) - age
     with _refusals():
         store = Store.beside(settings.database, policy_of(settings))
@@ -137,20 +147,18 @@ def prune(age: timedelta | None, dry_run: bool, output: str, path: Path | None) 
         finally:
             store.close()
     if output == "json":
-        click.echo(
-            json.dumps({"dry_run": dry_run, "before": before.isoformat(), "incidents": incidents, "events": events})
-        )
-    else:
-        would = (
-            f"would forget {incidents:,} incidents" if dry_run else f"forgot {incidents:,} incidents, {events:,} events"
-        )
-        click.echo(f"{would} from before {before:%Y-%m-%d}")
+        print_json({"dry_run": dry_run, "before": before.isoformat(), "incidents": incidents, "events": events})
+        return
+    result = (
+        f"would remove {incidents:,} incidents" if dry_run else f"removed {incidents:,} incidents, {events:,} events"
+    )
+    print_line(f"{result} from before {before.astimezone(settings.display_timezone):%Y-%m-%d}")
 
 
 def _prune(store: Store, before: datetime) -> tuple[int, int]:
     incidents = events = 0
-    with Status("forgetting", console=Console(stderr=True, quiet=not sys.stderr.isatty())) as status:
-        for done in store.prune(before):
-            incidents, events = incidents + done.incidents, events + done.events
-            status.update(f"forgot {incidents:,} incidents")
+    with Status("pruning", console=Console(stderr=True, quiet=not sys.stderr.isatty())) as status:
+        for batch in store.prune(before):
+            incidents, events = incidents + batch.incidents, events + batch.events
+            status.update(f"removed {incidents:,} incidents")
     return incidents, events

@@ -1,63 +1,116 @@
-"""Writing shipped files to a folder, without taking away what somebody changed there."""
+"""`mttx dashboards` and `mttx rules`: the bundled files, for file provisioning and Prometheus' rule_files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import click
 
+from service.cli.output import print_json, print_line
+from service.cli.params import output_option
 from service.provisioning.shipped import Kind, shipped
 
 
-class Outcome(StrEnum):
+class FileState(StrEnum):
     """What became of one file."""
 
     WRITTEN = "written"
-    SAME = "up to date"
-    KEPT = "left as it is"
+    UP_TO_DATE = "up to date"
+    KEPT = "kept, it differs"
     OVERWRITTEN = "overwritten"
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedFile:
     """One file, and what became of it."""
 
     path: Path
-    outcome: Outcome
+    state: FileState
 
 
-def export(kind: Kind, suffix: str, folder: Path, *, force: bool) -> bool:
-    """Write the shipped files with a suffix to a folder, say what became of each, and whether all are there now.
+def _folder_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--dir",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=default,
+        show_default=True,
+        help="Target folder; created if missing.",
+    )
 
-    Raises `ClickException` where the folder cannot be written to.
+
+@click.group()
+def dashboards() -> None:
+    """Export the bundled dashboards."""
+
+
+@click.group()
+def rules() -> None:
+    """Export the bundled alert rules."""
+
+
+_force_option = click.option("--force", is_flag=True, help="Overwrite files that differ from the bundled ones.")
+
+
+@dashboards.command("export")
+@_folder_option("mttx-dashboards")
+@output_option
+@_force_option
+@click.pass_context
+def export_dashboards(ctx: click.Context, folder: Path, force: bool, output: str) -> None:
+    """Write the dashboards to a folder, for Grafana's file provisioning or an import by hand.
+
+    An existing file that differs is kept, and the exit code is 1.
     """
+    ctx.exit(_export("dashboards", ".json", folder, force=force, output=output))
+
+
+@rules.command("export")
+@_folder_option("mttx-rules")
+@output_option
+@_force_option
+@click.pass_context
+def export_rules(ctx: click.Context, folder: Path, force: bool, output: str) -> None:
+    """Write the rule files to a folder, for Prometheus' rule_files.
+
+    An existing file that differs is kept, and the exit code is 1.
+    """
+    ctx.exit(_export("alert_rules", ".yml", folder, force=force, output=output))
+
+
+def _export(kind: Kind, suffix: str, folder: Path, *, force: bool, output: str) -> int:
+    """Write the files with a suffix, print what became of each, and return the exit code."""
     try:
-        done = list(_exported(kind, suffix, folder, force=force))
+        files = list(_written(kind, suffix, folder, force=force))
     except OSError as error:
         raise click.ClickException(f"cannot export: {error}") from error
-    for one in done:
-        click.echo(f"{one.path}  {one.outcome}")
-    kept = any(one.outcome is Outcome.KEPT for one in done)
-    if kept:
-        click.echo("What differs from the shipped files was left as it is; --force overwrites it.", err=True)
-    return not kept
+    kept = any(file.state is FileState.KEPT for file in files)
+    if output == "json":
+        print_json({"files": [{"path": str(file.path), "state": file.state} for file in files]})
+    else:
+        for file in files:
+            print_line(f"{file.path}  {file.state}")
+        if kept:
+            print_line("Files that differ from the bundled ones were kept; --force overwrites them.", err=True)
+    return 1 if kept else 0
 
 
-def _exported(kind: Kind, suffix: str, folder: Path, *, force: bool) -> Iterator[Exported]:
+def _written(kind: Kind, suffix: str, folder: Path, *, force: bool) -> Iterator[ExportedFile]:
     folder.mkdir(parents=True, exist_ok=True)
-    ours = sorted((one for one in shipped(kind).iterdir() if one.name.endswith(suffix)), key=lambda one: one.name)
-    for source in ours:
+    bundled = (file for file in shipped(kind).iterdir() if file.name.endswith(suffix))
+    for source in sorted(bundled, key=lambda file: file.name):
         target, content = folder / source.name, source.read_bytes()
-        outcome = _outcome(target, content, force=force)
-        if outcome in (Outcome.WRITTEN, Outcome.OVERWRITTEN):
+        state = _state(target, content, force=force)
+        if state in (FileState.WRITTEN, FileState.OVERWRITTEN):
             target.write_bytes(content)
-        yield Exported(target, outcome)
+        yield ExportedFile(target, state)
 
 
-def _outcome(target: Path, content: bytes, *, force: bool) -> Outcome:
+def _state(target: Path, content: bytes, *, force: bool) -> FileState:
     if not target.exists():
-        return Outcome.WRITTEN
+        return FileState.WRITTEN
     if target.read_bytes() == content:
-        return Outcome.SAME
-    return Outcome.OVERWRITTEN if force else Outcome.KEPT
+        return FileState.UP_TO_DATE
+    return FileState.OVERWRITTEN if force else FileState.KEPT

@@ -1,4 +1,4 @@
-"""Getting a token out of Grafana once: a service account, its token, and the file that the service reads."""
+"""One run of `mttx grafana bootstrap`: a service account, its token, and the file that the service reads."""
 
 import os
 import tempfile
@@ -31,7 +31,7 @@ class Bootstrap:
     token_file: Path
 
     def works(self) -> bool:
-        """Say whether the file holds a token that may annotate. Raises `DeliveryError` where Grafana is not there."""
+        """Return whether the file holds a token that may annotate. Raises `DeliveryError` if Grafana is down."""
         if not self.token_file.is_file():
             return False
         connection = connection_to(replace_token(self.grafana, self.token_file))
@@ -45,9 +45,9 @@ class Bootstrap:
             connection.close()
 
     def run(self, credentials: Callable[[], tuple[str, str]], now: datetime) -> dict[str, Any]:
-        """Do what is missing and return what was done; the administrator is asked for only where something is."""
+        """Do what is missing, and return it; `credentials` is called only if something is."""
         if self.works():
-            return self._told(account="nothing", token="nothing")  # noqa: S106 - what was done, not a token
+            return self._result(account="nothing", token="nothing")  # noqa: S106 - what was done, not a token
         administrator = credentials()
         connection = connection_to(self.grafana, lambda: administrator)
         try:
@@ -58,23 +58,23 @@ class Bootstrap:
     def _carried_out(self, connection: Connection, now: datetime) -> dict[str, Any]:
         accounts = ServiceAccounts(connection)
         with new_secret(self.token_file) as write:
-            account, done = self._account(accounts)
+            account, action = self._account(accounts)
             write(accounts.new_token(account, f"{self.name} {now:%Y-%m-%dT%H:%M:%S.%fZ}"))
-        return self._told(account=done, token="create")  # noqa: S106 - what was done, not a token
+        return self._result(account=action, token="create")  # noqa: S106 - what was done, not a token
 
     def _account(self, accounts: ServiceAccounts) -> tuple[ServiceAccount, str]:
-        found = accounts.find(self.name)
-        if found is None:
+        account = accounts.find(self.name)
+        if account is None:
             return accounts.create(self.name), "create"
-        if found.is_disabled:
-            msg = f"the service account {self.name!r} is disabled in Grafana; enable it there, or give another --name"
+        if account.is_disabled:
+            msg = f"the service account {self.name!r} is disabled in Grafana; enable it there, or pass another --name"
             raise click.ClickException(msg)
-        if found.role in ENOUGH:
-            return found, "nothing"
-        accounts.make_editor(found)
-        return replace(found, role="Editor"), "update"
+        if account.role in ENOUGH:
+            return account, "nothing"
+        accounts.make_editor(account)
+        return replace(account, role="Editor"), "update"
 
-    def _told(self, *, account: str, token: str) -> dict[str, Any]:
+    def _result(self, *, account: str, token: str) -> dict[str, Any]:
         return {
             "url": self.grafana.url,
             "service_account": {"name": self.name, "action": account},
@@ -96,7 +96,7 @@ def new_secret(path: Path) -> Iterator[Callable[[str], None]]:
     try:
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp's mode is 0600
     except OSError as error:
-        msg = f"cannot write {path}: {error.strerror}; make the folder, or give another --token-file"
+        msg = f"cannot write {path}: {error.strerror}; create the folder, or pass another --token-file"
         raise click.ClickException(msg) from error
 
     def write(secret: str) -> None:
@@ -112,7 +112,7 @@ def new_secret(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 def password_from(path: Path | None, user: str) -> str:
-    """Return the administrator's password: from the file, else a person is asked."""
+    """Return the administrator's password, from the file or from a prompt."""
     if path is None:
         return str(click.prompt(f"Grafana's password of {user}", hide_input=True, err=True))
     try:

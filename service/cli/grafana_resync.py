@@ -1,4 +1,4 @@
-"""Making every annotation anew, with a bar that shows how far it is; beside a running service or without one."""
+"""One run of `mttx grafana resync`: recreates every annotation, beside a running service or without one."""
 
 import time
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ class Resync:
         self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now, resyncs=True)
 
     def run(self, *, show: bool) -> dict[str, Any]:
-        """Mark all incidents, deliver until nothing waits, and return what came of it."""
+        """Mark all incidents, deliver until nothing waits, and return the result."""
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -53,7 +53,7 @@ class Resync:
             with bar:
                 incidents = self._mark(bar)
                 self._deliver(bar)
-            return self._outcome(incidents)
+            return self._result(incidents)
         except StoreUnavailable as error:
             raise click.ClickException(str(error)) from error
 
@@ -98,7 +98,7 @@ class Resync:
         refused = trouble is not None and trouble.permanent
         return refused or self._dispatcher.failures >= MOST_FAILURES or time.monotonic() - moved > STALLED_SECONDS
 
-    def _outcome(self, incidents: int) -> dict[str, Any]:
+    def _result(self, incidents: int) -> dict[str, Any]:
         waiting = self._store.outbox.waiting(GRAFANA, _now())
         trouble: DeliveryError | None = self._dispatcher.trouble
         return {
@@ -106,6 +106,6 @@ class Resync:
             "delivered": self._delivered,
             "pending": waiting.pending,
             "stopped": waiting.stopped,
-            "trouble": str(trouble) if trouble else ("Grafana fails for each of them" if waiting.pending else None),
+            "trouble": str(trouble) if trouble else ("every delivery to Grafana failed" if waiting.pending else None),
             "complete": not waiting.pending and not waiting.stopped,
         }

@@ -1,88 +1,97 @@
-"""Incidents as tables, for people at a terminal."""
+"""Incidents as text for people at a terminal; times in the zone of the service."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from service.cli.output import local_time, print_line, print_table
 from service.domain.durations import duration
-from service.printable import printable
 
-Told = Mapping[str, Any]
+Json = Mapping[str, Any]
 _DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id", "reason")
 
 
-def print_line(incident: Told) -> None:
+def print_summary(incident: Json) -> None:
     """Print where an incident stands, in one line."""
-    click.echo(f"{incident['id']}  {incident['severity']}  {incident['phase']}  {printable(incident['title'])}")
+    print_line(f"{incident['id']}  {incident['severity']}  {incident['phase']}  {incident['title']}")
 
 
-def print_list(incidents: Sequence[Told], more: bool) -> None:
-    """Print a list of incidents; `more`: it goes on."""
-    table = _table("Incident", "Severity", "Phase", "Detected (UTC)", "Title")
-    for one in incidents:
-        phase = f"{one['phase']}, stale" if one["stale"] else one["phase"]
-        table.add_row(
-            *map(_text, (one["id"], one["severity"], phase, _in(one["milestones"]["detected"]), one["title"]))
+def print_incidents(incidents: Sequence[Json], zone: ZoneInfo, *, more: bool) -> None:
+    """Print a list of incidents; `more`: there are others behind it."""
+    rows = [
+        (
+            incident["id"],
+            incident["severity"],
+            f"{incident['phase']}, stale" if incident["stale"] else incident["phase"],
+            local_time(incident["milestones"]["detected"], zone),
+            incident["title"],
         )
-    _print(table if incidents else Text("No incidents."))
+        for incident in incidents
+    ]
+    if rows:
+        print_table(("Incident", "Severity", "Phase", f"Detected ({zone.key})", "Title"), rows)
+    else:
+        click.echo("No incidents.")
     if more:
         click.echo("There are more; --limit shows up to 1000.", err=True)
 
 
-def print_warnings(incident: Told) -> None:
+def print_warnings(incident: Json) -> None:
     """Print what is unlikely about the times of an incident."""
     for warning in incident.get("warnings", ()):
-        click.echo(f"warning: {warning}", err=True)
+        print_line(f"warning: {warning}", err=True)
 
 
-def print_incident(incident: Told, timeline: Told) -> None:
-    """Print all of one incident; times in the zone of the service."""
+def print_incident(incident: Json, timeline: Json) -> None:
+    """Print all of one incident."""
     zone = ZoneInfo(timeline["timezone"])
-    print_line(incident)
+    print_summary(incident)
     if incident["merged_into"]:
-        click.echo(f"merged into {incident['merged_into']}")
+        print_line(f"merged into {incident['merged_into']}")
     print_warnings(incident)
-    milestones = _table("Milestone", f"Time ({zone.key})")
-    for name, at in incident["milestones"].items():
-        milestones.add_row(name, _in(at, zone))
-    facts = _table("What", "")
-    for name, value in _facts(incident, zone):
-        facts.add_row(_text(name), _text(value))
-    entries = _table(f"Time ({zone.key})", "What", "Recorded by", "Event id")
-    for entry in sorted([*timeline["entries"], *_corrections(incident)], key=lambda e: datetime.fromisoformat(e["at"])):
-        event = entry["event"] or {}
-        cells = (_said(entry, zone), event.get("recorded_by") or "", event.get("event_id", ""))
-        entries.add_row(_in(entry["at"], zone), *map(_text, cells))
-    for table in (milestones, facts, entries):
-        _print(table)
+    time_heading = f"Time ({zone.key})"
+    milestones = ((name, local_time(at, zone)) for name, at in incident["milestones"].items())
+    print_table(("Milestone", time_heading), milestones)
+    click.echo()
+    print_table(("Fact", ""), _facts(incident, zone))
+    click.echo()
+    entries = sorted([*timeline["entries"], *_corrections(incident)], key=lambda e: datetime.fromisoformat(e["at"]))
+    print_table((time_heading, "Entry", "Recorded by", "Event id"), (_entry_row(entry, zone) for entry in entries))
 
 
-def _facts(incident: Told, zone: ZoneInfo) -> list[tuple[str, str]]:
-    lengths = {name: timedelta(seconds=seconds) for name, seconds in incident["indicators"].items()}
-    facts = [(f"time to {name}", duration(length)) for name, length in lengths.items()]
+def _entry_row(entry: Json, zone: ZoneInfo) -> tuple[str, str, str, str]:
+    event = entry["event"] or {}
+    return (
+        local_time(entry["at"], zone),
+        _description(entry, zone),
+        event.get("recorded_by") or "",
+        event.get("event_id", ""),
+    )
+
+
+def _facts(incident: Json, zone: ZoneInfo) -> list[tuple[str, str]]:
+    facts = [
+        (f"time to {name}", duration(timedelta(seconds=seconds))) for name, seconds in incident["indicators"].items()
+    ]
     for deadline in incident["deadlines"]:
-        done = "done" if deadline["done_at"] else ("overdue since" if deadline["overdue"] else "due")
-        facts.append(
-            (f"postmortem {deadline['stage']}", f"{done} {_in(deadline['done_at'] or deadline['due_at'], zone)}")
-        )
+        state = "done" if deadline["done_at"] else ("overdue since" if deadline["overdue"] else "due")
+        at = local_time(deadline["done_at"] or deadline["due_at"], zone)
+        facts.append((f"postmortem {deadline['stage']}", f"{state} {at}"))
     facts += [(role, name) for role, name in incident["roles"].items()]
     facts += [(f"action {a['action_id']}", f"{a['state']}: {a['title']}") for a in incident["actions"]]
     return facts
 
 
-def _corrections(incident: Told) -> list[Told]:
-    """Return what people corrected and retracted: the timeline shows only what came of it."""
+def _corrections(incident: Json) -> list[Json]:
+    """Return the corrections and retractions: the timeline itself shows only their effect."""
     kinds = ("corrected", "retracted")
     return [{"at": event["occurred_at"], "event": event} for event in incident["events"] if event["kind"] in kinds]
 
 
-def _said(entry: Told, zone: ZoneInfo) -> str:
+def _description(entry: Json, zone: ZoneInfo) -> str:
     event = entry["event"]
     if event is None:
         return f"{entry['alert']['name']} {entry['what'].removeprefix('alert_')}"
@@ -93,27 +102,8 @@ def _said(entry: Told, zone: ZoneInfo) -> str:
     return f"{kind}: {' '.join(words)}" if words else kind
 
 
-def _change(event: Told, zone: ZoneInfo) -> str:
+def _change(event: Json, zone: ZoneInfo) -> str:
     values = (event["change"]["before"], event["change"]["after"])
     is_time = event["kind"] == "corrected"
-    before, after = (_in(value, zone) if is_time and value else value for value in values)
+    before, after = (local_time(value, zone) if is_time and value else value for value in values)
     return f"{before} → {after}" if before else f"→ {after}"
-
-
-def _in(at: str | None, zone: ZoneInfo | None = None) -> str:
-    return f"{datetime.fromisoformat(at).astimezone(zone or UTC):%Y-%m-%d %H:%M:%S}" if at else "-"
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def _text(text: str) -> Text:
-    return Text(printable(text))
-
-
-def _print(what: Table | Text) -> None:
-    Console().print(what, "")

@@ -1,10 +1,21 @@
-"""What commands print: a line for people, in which nothing that came from outside is obeyed, or JSON for scripts."""
+"""What every command prints: text for people, in which nothing from outside is obeyed, or JSON for scripts."""
 
+import sys
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from service.printable import printable, printable_json
+
+NOTHING = "–"
+_PIPED_WIDTH = 10_000
+"""Wide enough for any row: what a pipe gets is one line a row."""
 
 
 def print_line(line: str, *, err: bool = False) -> None:
@@ -15,3 +26,24 @@ def print_line(line: str, *, err: bool = False) -> None:
 def print_json(value: Any) -> None:
     """Print for scripts."""
     click.echo(printable_json(value, indent=2))
+
+
+def print_table(headings: Iterable[str], rows: Iterable[Iterable[str | Text]]) -> None:
+    """Print rows below headings; columns wrap on a terminal, never in a pipe."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def local_time(at: str | datetime | None, zone: ZoneInfo) -> str:
+    """Write an instant on the clocks of a zone, to the second."""
+    if at is None:
+        return NOTHING
+    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}"

@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from service import __version__, logs
-from service.cli.config import config_option
+from service.cli.params import config_option
 from service.settings import Loaded, Settings, SettingsError, load_tokens
 from service.settings.sources import read
 

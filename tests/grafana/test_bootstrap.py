@@ -79,7 +79,7 @@ def test_it_makes_a_new_token_where_the_old_one_was_taken_away(run, grafana, tmp
     grafana.delete_token(old)
     code, output = run()
     assert code == 0
-    assert "is there" in output
+    assert "exists" in output
     assert (tmp_path / "token").read_text().strip() != old
     assert len(grafana.accounts) == 1
 
@@ -88,7 +88,7 @@ def test_it_makes_a_viewer_an_editor(run, grafana):
     grafana.add_account("mttx-exporter", "Viewer")
     code, output = run()
     assert (code, grafana.accounts[1]["role"]) == (0, "Editor")
-    assert "has the role Editor now" in output
+    assert "now has the role Editor" in output
 
 
 def test_it_leaves_an_administrator_one(run, grafana):
@@ -149,14 +149,14 @@ def test_it_refuses_a_disabled_account(run, grafana):
 def test_it_makes_no_token_that_it_cannot_keep(run, grafana):
     code, output = run("--token-file", "no/such/token")
     assert code == 1
-    assert "make the folder" in output
+    assert "create the folder" in output
     assert grafana.accounts == {}
 
 
 def test_it_asks_where_the_token_goes(run):
     code, output = run(MTTX_GRAFANA_TOKEN_FILE="")
     assert code == 1
-    assert "Set grafana.token_file" in output
+    assert "set grafana.token_file" in output
 
 
 def test_it_says_so_where_grafana_is_not_there(run, grafana, tmp_path):

@@ -173,7 +173,7 @@ def test_it_never_overwrites_what_somebody_edited_unless_it_is_forced(run, grafa
     code, output = run(grafana.url, "provision")
     assert code == 1
     assert "mttx-overview      left as it is" in output
-    assert "edited in Grafana by operator at 2026-03-02 09:00 UTC; --force overwrites it" in output
+    assert "edited in Grafana by operator at 2026-03-02 18:00 Asia/Tokyo; --force overwrites it" in output
     told = json.loads(run(grafana.url, "provision", "--output", "json")[1])
     edited = {one["uid"]: one["edited"] for one in told["dashboards"] if "edited" in one}
     assert edited == {"mttx-overview": {"by": "operator", "at": "2026-03-02T09:00:00+00:00"}}
@@ -263,7 +263,7 @@ def test_it_says_what_is_missing_where_it_may_not(run, grafana):
     code, output = run(grafana.url, "provision")
     assert code == 1
     assert "Permissions needed: folders:create" in output
-    assert "mttx grafana check says more" in output
+    assert "`mttx grafana check` shows details" in output
 
 
 def test_it_does_not_overwrite_where_nobody_tells_it_the_versions(run, grafana):

@@ -170,7 +170,7 @@ def test_it_gives_up_where_nothing_gets_through(site, monkeypatch):
     ten(site)
     site.grafana.fail_while(500)
     code, told = resync(site)
-    assert (code, told["trouble"]) == (1, "Grafana fails for each of them")
+    assert (code, told["trouble"]) == (1, "every delivery to Grafana failed")
 
 
 def test_it_says_what_came_of_it(site):
@@ -178,7 +178,7 @@ def test_it_says_what_came_of_it(site):
     environ = {"MTTX_DATABASE_URL": site.url, "MTTX_GRAFANA_URL": site.grafana.url, "MTTX_GRAFANA_TOKEN": TOKEN}
     result = CliRunner().invoke(main, ["grafana", "resync"], env=environ)
     assert result.exit_code == 0
-    assert "10 incidents, 20 annotations made or checked here" in result.stdout
+    assert "10 incidents, 20 annotations written or verified" in result.stdout
     assert "Annotations" in result.stderr
     site.grafana.fail_while(401)
     result = CliRunner().invoke(main, ["grafana", "resync"], env=environ)

@@ -139,7 +139,7 @@ def test_it_reads_what_is_piped_in():
         (("--map", "a=b"), "'b' is none of our columns"),
         (("--map", "a"), "should be THEIRS=OURS"),
         (("--severity-map", "a=b"), "should be one of SEV-1"),
-        (("--timezone", "Mars"), "is no time zone"),
+        (("--timezone", "Mars"), "is not a time zone"),
         (("--source", "My Tool"), "lower case letters"),
         (("--mapping", "gone.yml"), "cannot read --mapping gone.yml"),
         (("--mapping", "good.csv"), "should have columns: and severities:"),

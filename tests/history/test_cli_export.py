@@ -89,7 +89,7 @@ def test_it_says_what_would_not_work_well(database, tmp_path):
         (("--from", "5h", "--output", "x", "--by-day", "y"), "not both"),
         (("--from", "5h", "--to", "6h"), "no multiple of --step"),
         (("--from", "5h", "--step", "soon"), "Invalid value"),
-        (("--from", "5h", "--step", "0s"), "one at least"),
+        (("--from", "5h", "--step", "0s"), "at least one"),
         ((), "Missing option '--from'"),
     ],
 )

@@ -5,30 +5,12 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
-from service.cli.config import config_option
-from service.cli.incident import IncidentId, When
 from service.cli.output import print_json, print_line
+from service.cli.params import Duration, IncidentId, Instant, config_option, output_option
 from service.settings import load
-from service.settings.durations import parse_duration
-
-OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-
-
-class Length(click.ParamType[timedelta]):
-    """A duration such as 15m."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return it."""
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            return self.fail(f"{value!r} {error}", param, ctx)
 
 
 @click.group()
@@ -44,12 +26,14 @@ def evidence() -> None:
 
 @evidence.command()
 @click.argument("incident_id", metavar="[INCIDENT]", type=IncidentId(), required=False)
-@click.option("--margin", type=Length(), help="How long before and after it, if not `evidence.margin`.")
-@click.option("--from", "begin", type=When(), help="When the window begins: a time with a zone, or an age such as 2h.")
-@click.option("--to", "end", type=When(), help="When it ends; else the end of the incident, or now.")
+@click.option("--margin", type=Duration(), help="How long before and after it, if not `evidence.margin`.")
+@click.option(
+    "--from", "begin", type=Instant(), help="When the window begins: a time with a zone, or an age such as 2h."
+)
+@click.option("--to", "end", type=Instant(), help="When it ends; else the end of the incident, or now.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The archive; else evidence-INC-7.zip.")
 @click.option("--allow-verbatim", is_flag=True, help="Take in what is marked verbatim, with whatever secrets it has.")
-@OUTPUT
+@output_option
 @config_option
 @click.pass_context
 def collect(
@@ -57,8 +41,8 @@ def collect(
     *,
     incident_id: str | None,
     margin: timedelta | None,
-    begin: str | None,
-    end: str | None,
+    begin: datetime | None,
+    end: datetime | None,
     out: Path | None,
     allow_verbatim: bool,
     output: str,
@@ -78,9 +62,8 @@ def collect(
     if incident_id is None and (begin is None or margin is not None):
         raise click.UsageError("name an incident such as INC-7, or a window with --from (and --to)")
     settings, now = load(path, os.environ), datetime.now(UTC)
-    window = {"begin": _instant(begin), "end": _instant(end)}
     try:
-        case: Case = open_case(incident_id, settings, now, margin=margin, **window)
+        case: Case = open_case(incident_id, settings, now, margin=margin, begin=begin, end=end)
     except NoWindow as error:
         raise click.UsageError(str(error)) from error
     target = out or Path(f"evidence-{incident_id or f'{case.subject.window.start:%Y%m%dT%H%M%SZ}'}.zip")
@@ -103,16 +86,18 @@ def collect(
 
 @evidence.command()
 @click.argument("incident_id", metavar="[INCIDENT]", type=IncidentId(), required=False)
-@click.option("--from", "begin", type=When(), help="When the window begins; else an hour ago, or the incident's own.")
+@click.option(
+    "--from", "begin", type=Instant(), help="When the window begins; else an hour ago, or the incident's own."
+)
 @click.option("--allow-verbatim", is_flag=True, help="Take in what is marked verbatim, with whatever secrets it has.")
-@OUTPUT
+@output_option
 @config_option
 @click.pass_context
 def check(
     ctx: click.Context,
     *,
     incident_id: str | None,
-    begin: str | None,
+    begin: datetime | None,
     allow_verbatim: bool,
     output: str,
     path: Path | None,
@@ -129,7 +114,7 @@ def check(
     from service.evidence.subjects import NoWindow
 
     settings, now = load(path, os.environ), datetime.now(UTC)
-    start = _instant(begin) or (now - timedelta(hours=1) if incident_id is None else None)
+    start = begin or (now - timedelta(hours=1) if incident_id is None else None)
     try:
         case: Case = open_case(incident_id, settings, now, margin=None, begin=start, end=None)
     except NoWindow as error:
@@ -157,7 +142,7 @@ def check(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--sha256", metavar="HEX", help="The digest that it should have, such as that of the postmortem.")
 @click.option("--recorded", is_flag=True, help="Ask the service for the digests that are recorded on the incident.")
-@OUTPUT
+@output_option
 @click.pass_context
 def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool, output: str) -> None:
     """Check that an archive is whole and as it was written. Exit code 1 if it is not.
@@ -186,10 +171,6 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
         print_line(f"{len(problems)} found" if problems else f"{file} is as it was written: {about_it}")
         print_line(f"SHA-256 {verdict.sha256}")
     ctx.exit(1 if problems else 0)
-
-
-def _instant(given: str | None) -> datetime | None:
-    return datetime.fromisoformat(given) if given else None
 
 
 def _unrecorded(sha256: str, known: frozenset[str]) -> list[str]:

@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from service.cli.config import config_option
-from service.cli.incident import When
 from service.cli.output import print_json
-from service.history.commands.options import Length, Pair, Zone, reading_of, time_formats
+from service.cli.params import Duration, Instant, Pair, Zone, config_option, output_option
+from service.history.commands.options import reading_of, time_formats
 from service.history.importing.parsing import Format
 from service.history.importing.past import HISTORY, Owed, Unresolved
 from service.settings import load
@@ -37,14 +36,20 @@ def history() -> None:
 @click.option(
     "--map",
     "columns",
-    type=Pair(),
+    type=Pair("THEIRS=OURS", at_last=True),
     multiple=True,
     help="Read a column of theirs, or a path into JSON, as one of ours, and only so; - leaves it out.",
 )
 @click.option(
     "--mapping", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file with columns, severities."
 )
-@click.option("--severity-map", "severities", type=Pair(), multiple=True, help="Such as critical=SEV-1.")
+@click.option(
+    "--severity-map",
+    "severities",
+    type=Pair("THEIRS=OURS", at_last=True),
+    multiple=True,
+    help="Such as critical=SEV-1.",
+)
 @click.option("--timezone", "zone", type=Zone(), help="The zone of times without one; otherwise they are refused.")
 @click.option(
     "--time-format",
@@ -55,8 +60,8 @@ def history() -> None:
 )
 @click.option("--fold", is_flag=True, help="Make one incident of all lines with the same key: a log of updates.")
 @click.option("--source", default=HISTORY, show_default=False, help="The system that the keys are from.")
-@click.option("--since", type=When(), help="Leave out what was detected earlier.")
-@click.option("--before", type=When(), help="Leave out what was detected then or later, as webhooks told of it.")
+@click.option("--since", type=Instant(), help="Leave out what was detected earlier.")
+@click.option("--before", type=Instant(), help="Leave out what was detected then or later, as webhooks told of it.")
 @click.option(
     "--unresolved",
     type=click.Choice([one.value for one in Unresolved]),
@@ -74,7 +79,7 @@ def history() -> None:
 @click.option("--dry-run", is_flag=True, help="Do everything, and take it back.")
 @click.option("--skip-bad", is_flag=True, help="Import what is good, although some lines are bad.")
 @click.option("--annotate", is_flag=True, help="Have Grafana's annotations made for what is imported.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
 @config_option
 def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any) -> None:
     """Import incidents of the past from CSV, JSON lines, or the exports of other tools.
@@ -87,10 +92,9 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
     settings = load(path, os.environ)
     reading = reading_of(settings, said)
     task = Import(settings, Format(said["form"]), reading, datetime.now(UTC))
-    since, before = (datetime.fromisoformat(at) if at else None for at in (said["since"], said["before"]))
     report = task.run(
         _read(files),
-        (since, before),
+        (said["since"], said["before"]),
         dry_run=said["dry_run"],
         skip_bad=said["skip_bad"],
         annotate=said["annotate"],
@@ -105,9 +109,11 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
 
 
 @history.command("export-openmetrics")
-@click.option("--from", "since", type=When(), required=True, help="A time with a zone, or an age such as 90d.")
-@click.option("--to", "until", type=When(), help="Three hours ago at the latest, which is the default.")
-@click.option("--step", type=Length(), default="5m", show_default=True, help="From one sample to the next.")
+@click.option("--from", "since", type=Instant(), required=True, help="A time with a zone, or an age such as 90d.")
+@click.option("--to", "until", type=Instant(), help="Three hours ago at the latest, which is the default.")
+@click.option(
+    "--step", type=Duration(whole_seconds=True), default="5m", show_default=True, help="From one sample to the next."
+)
 @click.option("--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="One file. Default: stdout.")
 @click.option("--by-day", "folder", type=click.Path(file_okay=False, path_type=Path), help="A folder; one file a day.")
 @click.option(
@@ -128,8 +134,7 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
     settings = load(path, os.environ)
     now = datetime.now(UTC)
     latest = now - HEAD
-    since = datetime.fromisoformat(said["since"])
-    until = datetime.fromisoformat(said["until"]) if said["until"] else latest
+    since, until = said["since"], said["until"] or latest
     if until > latest:
         raise click.UsageError(
             f"--to is at most {latest:%Y-%m-%dT%H:%MZ}: Prometheus holds the last three hours itself"

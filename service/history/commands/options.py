@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -17,54 +16,11 @@ from service.history.importing.parsing import Format
 from service.history.importing.past import Owed, Reading, Unresolved
 from service.history.importing.paths import NoPath, parse_path
 from service.settings import Settings
-from service.settings.durations import parse_duration
 from service.settings.files import read_text
 from service.settings.values import IGNORE
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
-
-
-class Length(click.ParamType[timedelta]):
-    """A duration of whole seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the duration."""
-        try:
-            length = parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if length < timedelta(seconds=1) or length % timedelta(seconds=1):
-            self.fail(f"{value!r} should be a whole number of seconds, one at least", param, ctx)
-        return length
-
-
-class Zone(click.ParamType[ZoneInfo]):
-    """A time zone."""
-
-    name = "zone"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
-        """Return an IANA zone."""
-        try:
-            return ZoneInfo(str(value))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.fail(f"{value!r} is no time zone such as Asia/Tokyo or UTC", param, ctx)
-
-
-class Pair(click.ParamType[tuple[str, str]]):
-    """`THEIRS=OURS`."""
-
-    name = "pair"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return both sides."""
-        theirs, equals, ours = str(value).rpartition("=")
-        if not theirs or not equals or not ours:
-            self.fail(f"{value!r} should be THEIRS=OURS", param, ctx)
-        return theirs.strip(), ours.strip()
 
 
 def time_formats(_: click.Context, __: click.Parameter, formats: tuple[str, ...]) -> tuple[str, ...]:

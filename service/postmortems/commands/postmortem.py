@@ -9,8 +9,8 @@ from typing import Any, Literal
 import click
 
 from service import __version__
-from service.cli.config import config_option
 from service.cli.output import print_json, print_line
+from service.cli.params import IncidentId, config_option, output_option
 from service.settings import Settings
 from service.settings.files import read_text
 from service.settings.sources import read
@@ -53,7 +53,6 @@ def new(
 ) -> None:
     """Write the document of an incident, filled in with what is recorded. Never overwrites a file."""
     from service.cli.client import INCIDENTS, connect
-    from service.cli.incident import IncidentId
     from service.postmortems.commands.policy import service_policy
     from service.postmortems.commands.record import facts_of
     from service.postmortems.skeleton import file_name, fill
@@ -170,7 +169,7 @@ def sync(
 @postmortem.command()
 @click.option("--all", "everything", is_flag=True, help="Those that owe nothing any more as well.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True)
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 @config_option
 def status(everything: bool, limit: int, output: str, path: Path | None) -> None:
     """Show which postmortems owe what: stages, the definition of done, actions and their verification."""
