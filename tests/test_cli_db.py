@@ -70,7 +70,7 @@ def test_it_prunes_by_the_configured_retention(house, monkeypatch):
     monkeypatch.setenv("MTTX_RETENTION_INCIDENTS", "1000d")
     assert "removed 0 incidents" in mttx("prune")
     monkeypatch.setenv("MTTX_RETENTION_INCIDENTS", "365d")
-    assert "forgot 2 incidents" in mttx("prune")
+    assert "removed 2 incidents" in mttx("prune")
 
 
 def test_it_never_forgets_what_a_window_holds(house):
