@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md")}
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -27,6 +29,14 @@ def test_both_languages_have_the_same_links_and_headings():
     assert links(TEXTS["README.md"]) == links(TEXTS["README.ja.md"])
     levels = [re.findall(r"^#+", text, re.MULTILINE) for text in TEXTS.values()]
     assert levels[0] == levels[1]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_it_maps_severities_as_the_default_does(name):
+    rows = re.findall(r"^\| (`.*`) \| (SEV-\d|ignore) \|$", TEXTS[name], re.MULTILINE)
+    mapped = {word: severity for words, severity in rows for word in re.findall(r"`([\w-]+)`", words)}
+    assert len(mapped) > 10
+    assert mapped.items() <= Settings().severity_map.items()
 
 
 @pytest.mark.parametrize("name", [*TEXTS, "CONTRIBUTING.md"])
