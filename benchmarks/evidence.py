@@ -94,18 +94,18 @@ def _lines(size: int) -> Iterator[str]:
 
 def _collect(log: Path) -> dict[str, float]:
     """Collect one log in this process, and tell what it took."""
-    from service.evidence.collecting import Terms, collect  # noqa: PLC0415 - its memory is what is measured
-    from service.evidence.sources.log_files import LogFiles, Reading  # noqa: PLC0415
-    from service.evidence.sources.logs import Logs  # noqa: PLC0415
-    from service.evidence.subject import Subject, Window  # noqa: PLC0415
+    from service.evidence.collecting import CollectOptions, collect  # noqa: PLC0415 - its memory is what is measured
+    from service.evidence.sources.log_files import LogFiles, LogParseOptions  # noqa: PLC0415
+    from service.evidence.sources.logs import LogSource  # noqa: PLC0415
+    from service.evidence.window import time_window  # noqa: PLC0415
 
-    window = Window(BEGAN, BEGAN + timedelta(hours=1), ZoneInfo("Asia/Tokyo"))
-    subject = Subject(window=window, began=window.start, ended=window.end)
-    reading = Reading(time_fields=("timestamp",), zone=UTC, keep_untimed=True)
+    end = BEGAN + timedelta(hours=1)
+    window = time_window(BEGAN, end, ZoneInfo("Asia/Tokyo"), end)
+    options = LogParseOptions(time_fields=("timestamp",), zone=UTC, keep_untimed=True)
     began = time.perf_counter()
-    terms = Terms(version="benchmark", max_bytes=1024**4)
-    logs = Logs([LogFiles([str(log)], [], reading)])
-    done = collect(subject, [logs], log.with_suffix(".zip"), terms, lambda: BEGAN)
+    limits = CollectOptions(version="benchmark", max_bytes=1024**4)
+    logs = LogSource([LogFiles([str(log)], [], options)])
+    done = collect(window, [logs], log.with_suffix(".zip"), limits, lambda: BEGAN)
     seconds = time.perf_counter() - began
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return {

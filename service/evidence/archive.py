@@ -1,6 +1,6 @@
-"""The ZIP file that evidence is kept in. The same files give the same bytes, and the last 64 of them seal the others.
+"""The ZIP file that evidence is kept in. The same files give the same bytes, and the last 64 bytes seal the rest.
 
-Nothing of it depends on when, where or by whom it was made. The seal is the archive's comment: the SHA-256 of every
+Nothing in it depends on when, where or by whom it was made. The seal is the archive's comment: the SHA-256 of every
 byte before it, in hex.
 """
 
@@ -15,7 +15,7 @@ from typing import BinaryIO
 SEAL_LENGTH = 64
 PIECE = 1024 * 1024
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a ZIP file can tell; that of every entry."""
+"""The earliest time that a ZIP file can have; every entry has it."""
 _UNIX = 3
 _PLAIN_FILE = 0o100444 << 16
 
@@ -29,9 +29,9 @@ class Packed:
 
 
 def pack(target: BinaryIO, files: list[Packed]) -> str:
-    """Write the archive, in the order given, and return its SHA-256 in hex. Raises OSError.
+    """Write the files in order and return the SHA-256 of the archive in hex. Raises OSError.
 
-    `target` can be read, written and sought; what is written there before is lost.
+    `target` is readable, writable and seekable; what was in it is lost.
     """
     with zipfile.ZipFile(target, "w") as archive:
         archive.comment = b"0" * SEAL_LENGTH
@@ -51,7 +51,7 @@ def pack(target: BinaryIO, files: list[Packed]) -> str:
 
 
 def entry_of(path: str, size: int) -> zipfile.ZipInfo:
-    """Return how a file is entered: everything that could tell of a machine or a moment is the same everywhere."""
+    """Return the ZIP entry of a file; whatever depends on a machine or a moment is the same everywhere."""
     entry = zipfile.ZipInfo(path, EPOCH)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = _UNIX
@@ -61,7 +61,7 @@ def entry_of(path: str, size: int) -> zipfile.ZipInfo:
 
 
 def digest_of(file: BinaryIO, length: int) -> "hashlib._Hash":
-    """Return the SHA-256 of the first `length` bytes, to be gone on with."""
+    """Return the SHA-256 of the first `length` bytes; more can be added to it."""
     digest = hashlib.sha256()
     file.seek(0)
     for piece in pieces(file, length):
@@ -70,7 +70,7 @@ def digest_of(file: BinaryIO, length: int) -> "hashlib._Hash":
 
 
 def pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield the next `length` bytes in pieces, fewer where the file ends before."""
+    """Yield the next `length` bytes in pieces, fewer if the file ends before."""
     while length > 0 and (piece := file.read(min(PIECE, length))):
         length -= len(piece)
         yield piece

@@ -1,4 +1,4 @@
-"""One collection: each source in its turn, then everything into one archive, which is there whole or not at all."""
+"""One collection: each source in turn, then everything into one archive, written completely or not at all."""
 
 import logging
 import os
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from service.evidence.archive import Packed, pack
-from service.evidence.boxes import Boxes, CannotStore
 from service.evidence.manifest import NAME, Manifest, SourceEntry
 from service.evidence.redaction import Redaction
-from service.evidence.source import Source, SourceFailed
-from service.evidence.subject import Subject
+from service.evidence.source import EvidenceSource
+from service.evidence.staging import CannotStore, SourceFailed, StagingArea
+from service.evidence.window import EvidenceWindow
 
-DEFAULT_BOUND = 256 * 1024 * 1024
+DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 SIDECAR = ".sha256"
 
 _log = logging.getLogger(__name__)
@@ -27,40 +27,30 @@ class NotCollected(Exception):
     """There is no archive; the text says why and what to change."""
 
 
-class Watch(Protocol):
-    """Is told how far a collection is."""
+class CollectionProgress:
+    """Follows a collection, source by source; this one shows nothing."""
 
-    def begun(self, source: str) -> None:
-        """Note that a source is being asked."""
+    def source_started(self, source: str) -> None:
+        """Called before a source is asked."""
 
-    def ended(self, source: SourceEntry, files: int, size: int) -> None:
-        """Note what a source gave."""
-
-
-class Unwatched:
-    """Nobody looks."""
-
-    def begun(self, source: str) -> None:
-        """Do nothing."""
-
-    def ended(self, source: SourceEntry, files: int, size: int) -> None:
-        """Do nothing."""
+    def source_finished(self, source: SourceEntry, files: int, size: int) -> None:
+        """Called with what a source gave: the number of its files, and their size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How it is collected. `bounds` hold the most bytes of a source, by its name, where they are not `max_bytes`."""
+class CollectOptions:
+    """`max_bytes` limits the size of each source; `bounds` has other limits by the name of a source."""
 
     version: str
     redaction: Redaction = field(default_factory=Redaction)
-    max_bytes: int = DEFAULT_BOUND
+    max_bytes: int = DEFAULT_MAX_BYTES
     bounds: Mapping[str, int] = field(default_factory=dict)
     allow_verbatim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """An archive that is there. `size` is that of the file."""
+    """An archive on disk; `size` is that of the file."""
 
     path: Path
     sha256: str
@@ -68,88 +58,91 @@ class Collected:
     manifest: Manifest
 
 
-def collect(  # noqa: PLR0917 - each is another thing
-    subject: Subject,
-    sources: Sequence[Source],
+def collect(  # noqa: PLR0917 - none of them belongs to another
+    window: EvidenceWindow,
+    sources: Sequence[EvidenceSource],
     target: Path,
-    terms: Terms,
+    options: CollectOptions,
     clock: Callable[[], datetime],
-    watch: Watch | None = None,
+    progress: CollectionProgress | None = None,
 ) -> Collected:
     """Ask every source and write the archive, with its SHA-256 in a file beside it. Raises NotCollected.
 
-    Until the archive is whole everything lies in a folder beside it that is removed in the end, whatever happens.
+    Until the archive is complete everything lies in a folder beside it, which is always removed.
     """
     if target.exists():
-        raise NotCollected(f"{target} is there already; evidence is never overwritten: name another file")
-    with _workshop(target) as folder:
-        boxes = Boxes(_folder(folder), terms.redaction, clock, allow_verbatim=terms.allow_verbatim)
-        entries = [_asked(source, subject, boxes, terms, watch or Unwatched()) for source in sources]
+        raise NotCollected(f"{target} already exists; refusing to overwrite evidence, choose another file with --out")
+    with _working_folder(target) as folder:
+        (folder / "files").mkdir()
+        staging = StagingArea(folder / "files", options.redaction, clock, allow_verbatim=options.allow_verbatim)
+        entries = [
+            _collect_source(source, window, staging, options, progress or CollectionProgress()) for source in sources
+        ]
         manifest = Manifest(
-            version=terms.version,
+            version=options.version,
             collected_at=clock(),
-            subject=subject,
-            incident=boxes.cleaned(subject.incident),
+            window=window,
+            incident=staging.cleaned(window.incident),
             sources=entries,
-            files=[entry for entry, _ in boxes.staged],
+            files=[entry for entry, _ in staging.staged],
         )
-        return _packed(manifest, boxes, folder, target)
+        return _pack(manifest, staging, folder, target)
 
 
-def _asked(source: Source, subject: Subject, boxes: Boxes, terms: Terms, watch: Watch) -> SourceEntry:
-    """Ask one source; whatever it fails with is its own affair, but a disk that is full is everybody's."""
+def _collect_source(
+    source: EvidenceSource,
+    window: EvidenceWindow,
+    staging: StagingArea,
+    options: CollectOptions,
+    progress: CollectionProgress,
+) -> SourceEntry:
+    """Ask one source; its failure stays its own, but a full disk ends the collection."""
     entry = SourceEntry(source.name)
-    watch.begun(source.name)
-    before = len(boxes.staged)
+    progress.source_started(source.name)
+    before = len(staging.staged)
     try:
-        source.collect(subject, boxes.box(entry, terms.bounds.get(source.name, terms.max_bytes)))
+        source.collect(window, staging.files(entry, options.bounds.get(source.name, options.max_bytes)))
     except CannotStore:
         raise
     except SourceFailed as error:
-        entry.error = boxes.redaction.clean(str(error), entry.redactions)
+        entry.error = staging.redaction.clean(str(error), entry.redactions)
     except Exception as error:  # a source that breaks must not take the others with it
         entry.error = f"failed unexpectedly: {type(error).__name__}"
         _log.exception("the source %s failed", source.name)
-    own = boxes.staged[before:]
-    watch.ended(entry, len(own), sum(file.size for file, _ in own))
+    own = staging.staged[before:]
+    progress.source_finished(entry, len(own), sum(file.size for file, _ in own))
     return entry
 
 
-def _packed(manifest: Manifest, boxes: Boxes, folder: Path, target: Path) -> Collected:
-    told = folder / NAME
-    told.write_bytes(manifest.written())
-    files = [Packed(NAME, told), *(Packed(entry.path, content) for entry, content in boxes.staged)]
-    whole, beside = folder / "archive", folder / "sidecar"
-    with whole.open("w+b") as archive:
+def _pack(manifest: Manifest, staging: StagingArea, folder: Path, target: Path) -> Collected:
+    manifest_file = folder / NAME
+    manifest_file.write_bytes(manifest.to_json())
+    files = [Packed(NAME, manifest_file), *(Packed(entry.path, content) for entry, content in staging.staged)]
+    archive_file, sidecar = folder / "archive", folder / "sidecar"
+    with archive_file.open("w+b") as archive:
         sha256 = pack(archive, files)
         os.fsync(archive.fileno())
-    beside.write_text(f"{sha256}  {target.name}\n", encoding="utf-8")
-    size = whole.stat().st_size
-    whole.replace(target)
-    beside.replace(target.with_name(target.name + SIDECAR))
+    sidecar.write_text(f"{sha256}  {target.name}\n", encoding="utf-8")
+    size = archive_file.stat().st_size
+    archive_file.replace(target)
+    sidecar.replace(target.with_name(target.name + SIDECAR))
     return Collected(target, sha256, size, manifest)
 
 
 @contextmanager
-def _workshop(target: Path) -> Iterator[Path]:
-    """Give a folder on the disk of the archive, so that the last step is one that cannot half succeed."""
+def _working_folder(target: Path) -> Iterator[Path]:
+    """Yield a folder on the disk of the archive, so that the last step is a rename, which cannot half succeed."""
     try:
         with tempfile.TemporaryDirectory(prefix=".evidence-", dir=target.parent) as folder:
             yield Path(folder)
     except (CannotStore, OSError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise NotCollected(f"cannot write the evidence below {target.parent.absolute()}: {why}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise NotCollected(f"cannot write evidence to {target.parent.absolute()}: {reason}") from error
 
 
-def _folder(workshop: Path) -> Path:
-    files = workshop / "files"
-    files.mkdir()
-    return files
-
-
-def record_of(collected: Collected) -> dict[str, Any]:
-    """Return the data of the note that tells the incident of its evidence."""
-    window = collected.manifest.subject.window
+def note_data(collected: Collected) -> dict[str, Any]:
+    """Return the data of the note that records the evidence on the incident."""
+    window = collected.manifest.window
     missing = [source.name for source in collected.manifest.sources if not source.complete]
     name = collected.path.name
     return {

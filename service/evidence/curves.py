@@ -1,39 +1,40 @@
-"""Series thinned out for a picture: of each narrow stretch of time the lowest and the highest value are kept."""
+"""Series thinned out for a picture: the lowest and the highest value of each narrow time range are kept."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 
 BUCKETS = 700
-"""How many stretches a picture is wide; more could not be told apart on it."""
+"""How many time ranges a picture is wide; more would be indistinguishable."""
 MOST_CURVES = 100
 """How many series are kept for a picture, which shows fewer still."""
 
 
 @dataclass(slots=True)
 class Curve:
-    """One series; `buckets` hold (time, value) of the lowest and the highest sample of a stretch, None: no number."""
+    """One series; `buckets` hold (time, value) of the lowest and the highest sample of a time range."""
 
     name: str
     buckets: dict[int, list[tuple[datetime, float]]] = field(default_factory=dict)
 
     def add(self, bucket: int, at: datetime, value: float) -> None:
-        """Take a sample in."""
+        """Add a sample."""
         kept = self.buckets.setdefault(bucket, [])
         kept.append((at, value))
         if len(kept) > 2:
-            low, high = min(kept, key=lambda one: one[1]), max(kept, key=lambda one: one[1])
+            low, high = min(kept, key=itemgetter(1)), max(kept, key=itemgetter(1))
             kept[:] = sorted({low, high})
 
     @property
     def peak(self) -> float:
-        """Return the largest value without its sign."""
+        """The largest absolute value."""
         return max((abs(value) for kept in self.buckets.values() for _, value in kept), default=0.0)
 
     def points(self) -> tuple[list[datetime], list[float]]:
-        """Return the samples in order; where samples are missing the line is broken by a value that is none."""
+        """Return the samples in order; a NaN breaks the line where samples are missing."""
         times: list[datetime] = []
         values: list[float] = []
         gap = self._usual_gap()
@@ -49,7 +50,7 @@ class Curve:
         return times, values
 
     def _usual_gap(self) -> int:
-        """Return how far apart samples may be: with a coarse step most stretches of time have none."""
+        """Return how far apart samples may be: with a coarse step most time ranges have none."""
         order = sorted(self.buckets)
         apart = sorted(later - earlier for earlier, later in pairwise(order))
         return 2 * apart[len(apart) // 2] if apart else 1
@@ -65,18 +66,18 @@ class Curves:
         self.left_out: set[str] = set()
 
     def add(self, name: str, samples: Iterable[tuple[datetime, str]]) -> None:
-        """Take a series in; values that are no finite numbers cannot be drawn."""
+        """Add a series; only finite values can be drawn."""
         if name not in self._curves and len(self._curves) >= MOST_CURVES:
             self.left_out.add(name)
             return
         curve = self._curves.setdefault(name, Curve(name))
-        for at, written in samples:
-            value = float(written)
+        for at, text in samples:
+            value = float(text)
             if math.isfinite(value):
                 curve.add((at - self._begin) // self._width, at, value)
 
     def highest(self, number: int) -> list[Curve]:
-        """Return those that reach highest, by name."""
+        """Return the series with the highest peaks, by name."""
         top = sorted(self._curves.values(), key=lambda curve: (-curve.peak, curve.name))[:number]
         return sorted(top, key=lambda curve: curve.name)
 

@@ -1,4 +1,4 @@
-"""What an archive says of itself: where each file came from, what is missing, and the digests that prove it whole."""
+"""What an archive says of itself: the origin of each file, what is missing, and the digests that prove it complete."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from service.domain.checks import EVIDENCE_SOURCES
 from service.evidence.redaction import Counts
-from service.evidence.subject import Subject
+from service.evidence.window import EvidenceWindow
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -17,7 +17,7 @@ FORMAT = 1
 
 @dataclass(slots=True)
 class FileEntry:
-    """One file of the archive; `lacks` says what was left out of it."""
+    """One file of the archive; `omissions` says what was left out of it."""
 
     path: str
     source: str
@@ -29,13 +29,13 @@ class FileEntry:
     size: int = 0
     sha256: str = ""
     redactions: Counts = field(default_factory=Counts)
-    lacks: list[str] = field(default_factory=list)
+    omissions: list[str] = field(default_factory=list)
     error: str | None = None
 
 
 @dataclass(slots=True)
 class SourceEntry:
-    """One source and what it could not give; `failures` are of parts of it, `error` ended it."""
+    """One source; `failures` are those of parts of it, `error` is what ended it."""
 
     name: str
     error: str | None = None
@@ -44,44 +44,44 @@ class SourceEntry:
 
     @property
     def complete(self) -> bool:
-        """Say whether it gave all that it was asked for."""
+        """Whether it gave everything it was asked for."""
         return self.error is None and not self.failures
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that is told of one collection; `version` is that of the program."""
+    """Everything about one collection; `version` is that of the program."""
 
     version: str
     collected_at: datetime
-    subject: Subject
+    window: EvidenceWindow
     incident: Mapping[str, Any]
     sources: Sequence[SourceEntry]
     files: Sequence[FileEntry]
 
     @property
     def complete(self) -> bool:
-        """Say whether every source gave all that it was asked for."""
+        """Whether every source gave everything it was asked for."""
         return all(source.complete for source in self.sources) and all(file.error is None for file in self.files)
 
     @property
     def states(self) -> dict[str, str]:
-        """How each source that the standard requires did: `collected`, `failed`, or `not_configured`."""
+        """The state of each source that the standard requires: `collected`, `failed`, or `not_configured`."""
         broken = {file.source for file in self.files if file.error is not None}
         asked = {s.name: "collected" if s.complete and s.name not in broken else "failed" for s in self.sources}
         return {name: asked.get(name, "not_configured") for name in EVIDENCE_SOURCES}
 
-    def written(self) -> bytes:
+    def to_json(self) -> bytes:
         """Return it as JSON; the same manifest gives the same bytes."""
-        return (json.dumps(self._told(), ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace")
+        return (json.dumps(self._content(), ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace")
 
-    def _told(self) -> dict[str, Any]:
-        window = self.subject.window
+    def _content(self) -> dict[str, Any]:
+        window = self.window
         return {
             "format": FORMAT,
             "tool": {"name": "mttx-exporter", "version": self.version},
             "collected_at": _utc(self.collected_at),
-            "incident_id": self.subject.incident_id,
+            "incident_id": self.window.incident_id,
             "window": {"start": _utc(window.start), "end": _utc(window.end), "display_timezone": window.zone.key},
             "complete": self.complete,
             "contents_sha256": contents_digest([(file.path, file.sha256) for file in self.files]),
@@ -93,7 +93,7 @@ class Manifest:
 
 
 def contents_digest(files: Sequence[tuple[str, str]]) -> str:
-    """Return the SHA-256 of all files by path and digest: equal for two collections that found the same."""
+    """Return the SHA-256 of all files by path and digest: equal for two collections with the same contents."""
     lines = sorted(f"{sha256}  {path}\n" for path, sha256 in files)
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -107,7 +107,7 @@ def _source(source: SourceEntry, files: Sequence[FileEntry]) -> dict[str, Any]:
         "files": len(own),
         "bytes": sum(file.size for file in own),
         "redactions": counted(total),
-        "truncated": any(file.lacks for file in own),
+        "truncated": any(file.omissions for file in own),
         "error": source.error,
         "failures": [{"what": what, "reason": reason} for what, reason in source.failures],
     }
@@ -124,18 +124,18 @@ def _file(file: FileEntry) -> dict[str, Any]:
         "size": file.size,
         "verbatim": file.verbatim,
         "redactions": counted(file.redactions),
-        "truncated": file.lacks or None,
+        "truncated": file.omissions or None,
         "error": file.error,
         "notes": dict(file.notes),
     }
 
 
 def counted(counts: Counts) -> dict[str, dict[str, int]]:
-    """Tell how often what was taken out, by kind and by name."""
-    told: dict[str, dict[str, int]] = {}
+    """Return how often something was redacted, by kind and name."""
+    by_kind: dict[str, dict[str, int]] = {}
     for (kind, name), count in sorted(counts.items()):
-        told.setdefault(kind, {})[name] = count
-    return told
+        by_kind.setdefault(kind, {})[name] = count
+    return by_kind
 
 
 def _utc(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Names of files in an archive: they stay below their folder wherever it is unpacked, and no two are the same."""
+"""File names in an archive: they stay below the folder it is unpacked to, and no two are the same."""
 
 import re
 import unicodedata
@@ -9,13 +9,13 @@ _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")
 
 
 def safe(path: str) -> str:
-    """Return a relative path that every system can unpack, as near to the given one as can be."""
+    """Return a relative path that every system can unpack, as close to the original as possible."""
     parts = [_part(part) for part in path.split("/") if part not in ("", ".")]
     return "/".join(parts) or "_"
 
 
 def is_safe(path: str) -> bool:
-    """Say whether a path is one that `safe` may have returned, but for the length."""
+    """Return whether `safe` may have returned this path, apart from its length."""
     return all(
         part not in ("", ".", "..")
         and not _UNSAFE.search(part)
@@ -38,13 +38,13 @@ def _part(part: str) -> str:
 
 
 def unique(path: str, taken: set[str]) -> str:
-    """Return the path, or one with ~2, ~3… where it is taken already, in whatever case; and take it."""
+    """Return the path, with ~2, ~3… if it is already taken in any case, and add it to `taken`."""
     stem, dot, ending = path.rpartition(".")
     if not dot or "/" in ending:
         stem, dot, ending = path, "", ""
-    found, number = path, 1
-    while found.casefold() in taken:
+    name, number = path, 1
+    while name.casefold() in taken:
         number += 1
-        found = f"{stem}~{number}{dot}{ending}"
-    taken.add(found.casefold())
-    return found
+        name = f"{stem}~{number}{dot}{ending}"
+    taken.add(name.casefold())
+    return name

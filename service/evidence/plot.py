@@ -1,6 +1,6 @@
 """One query as a picture: its series, the incident shaded, the milestones marked, both zones on the axes.
 
-The one door to matplotlib, which is imported when a picture is drawn: it costs the service 40 MB it may never need.
+The only module that imports matplotlib, and only when a picture is drawn: it costs 40 MB that a service may never need.
 """
 
 import textwrap
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from service.domain.policy import Milestone
 from service.evidence.curves import Curves
-from service.evidence.subject import Subject
+from service.evidence.window import EvidenceWindow
 from service.render.timeline import zone_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_LINES = 10
-"""More lines than colours cannot be told apart."""
+"""More lines than there are colours would be indistinguishable."""
 LONGEST_LABEL = 110
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that a picture is the same everywhere
 _SIZE = (12.0, 6.2)
@@ -34,14 +34,14 @@ _GREY = "#555555"
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """What is written around the picture; `unit` is that of the values, empty where nobody said."""
+    """The texts around the picture; `unit` is that of the values, empty if none is configured."""
 
     name: str
     query: str
     unit: str
 
 
-def draw(titles: Titles, curves: Curves, subject: Subject) -> bytes:
+def draw(titles: Titles, curves: Curves, window: EvidenceWindow) -> bytes:
     """Return the picture as PNG; the same series give the same bytes with the same version of matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -51,24 +51,24 @@ def draw(titles: Titles, curves: Curves, subject: Subject) -> bytes:
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    _incident(axes, subject)
+    _incident(axes, window)
     shown = _lines(axes, curves)
-    _scales(axes, titles, subject)
-    _milestones(axes, subject)
+    _scales(axes, titles, window)
+    _milestones(axes, window)
     _headings(axes, titles, len(curves) - shown)
-    written = BytesIO()
-    figure.savefig(written, format="png", metadata={"Software": None})
-    return written.getvalue()
+    png = BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()
 
 
-def _incident(axes: "Axes", subject: Subject) -> None:
-    axes.axvspan(subject.began, subject.ended, color=_INCIDENT, alpha=0.09, linewidth=0, zorder=0)  # type: ignore[arg-type]  # dates are converted
-    axes.set_xlim(subject.window.start, subject.window.end)  # type: ignore[arg-type]
+def _incident(axes: "Axes", window: EvidenceWindow) -> None:
+    axes.axvspan(window.incident_start, window.incident_end, color=_INCIDENT, alpha=0.09, linewidth=0, zorder=0)  # type: ignore[arg-type]  # dates are converted
+    axes.set_xlim(window.start, window.end)  # type: ignore[arg-type]
 
 
 def _lines(axes: "Axes", curves: Curves) -> int:
     shown = curves.highest(MOST_LINES)
-    for curve, name in zip(shown, _told_apart([curve.name for curve in shown]), strict=True):
+    for curve, name in zip(shown, _distinguished([curve.name for curve in shown]), strict=True):
         times, values = curve.points()
         marker = "." if len(times) < 3 else ""
         label = f" {_drawable(_shortened(name))}"  # a label that begins with an underscore would be left out
@@ -78,9 +78,8 @@ def _lines(axes: "Axes", curves: Curves) -> int:
     return len(shown)
 
 
-def _scales(axes: "Axes", titles: Titles, subject: Subject) -> None:
-    """Mark the same instants below in UTC and above in the zone of those who read."""
-    window = subject.window
+def _scales(axes: "Axes", titles: Titles, window: EvidenceWindow) -> None:
+    """Mark the same instants below in UTC and above in the display time zone."""
     axes.set_ylabel(_drawable(titles.unit or "value (no unit given)"), color="black" if titles.unit else _GREY)
     axes.margins(y=0.12)
     axes.grid(visible=True, color="#dddddd", linewidth=0.6)
@@ -114,23 +113,22 @@ def _days(begin: datetime, end: datetime) -> str:
     return f"{begin:%Y-%m-%d}" if begin.date() == end.date() else f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}"
 
 
-def _milestones(axes: "Axes", subject: Subject) -> None:
-    """Mark each with a line and its name; names that would lie on each other are set one below the other."""
-    window = subject.window
+def _milestones(axes: "Axes", window: EvidenceWindow) -> None:
+    """Mark each with a line and its name; names that would overlap are set one below the other."""
     length = window.end - window.start
-    known = sorted((at, one) for one, at in subject.milestones.items() if window.holds(at) and one in _MARKED)
+    marked = sorted((at, name) for name, at in window.milestones.items() if window.contains(at) and name in _MARKED)
     row, before = 0, -1.0
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.04 * (1 + len(known)) * (high - low))  # room for their names above the lines
-    for at, milestone in known:
-        place = (at - window.start) / length if length else 0.0
-        row = row + 1 if place - before < 0.11 else 0
-        before = place
+    axes.set_ylim(low, high + 0.04 * (1 + len(marked)) * (high - low))  # room for their names above the lines
+    for at, milestone in marked:
+        position = (at - window.start) / length if length else 0.0
+        row = row + 1 if position - before < 0.11 else 0
+        before = position
         axes.axvline(at, color=_GREY, linestyle="--", linewidth=1)  # type: ignore[arg-type]
-        right = place > 0.9
+        right = position > 0.9
         axes.annotate(
             milestone.value,
-            (place, 1.0),
+            (position, 1.0),
             xycoords="axes fraction",
             xytext=(-4 if right else 4, -4 - 14 * row),
             textcoords="offset points",
@@ -160,9 +158,9 @@ def _headings(axes: "Axes", titles: Titles, left_out: int) -> None:
     legend.get_title().set_color(_GREY)
 
 
-def _told_apart(names: Sequence[str]) -> list[str]:
-    """Return the names without what all of them begin with, where there is much of it."""
-    common = commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 - they are no paths
+def _distinguished(names: Sequence[str]) -> list[str]:
+    """Return the names without their common beginning, if that is long."""
+    common = commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 - these are not paths
     length = max(common.rfind(sign) + 1 for sign in "{,")
     return [f"…{name[length:]}" if length > 20 else name for name in names]
 
@@ -172,9 +170,9 @@ def _shortened(label: str) -> str:
 
 
 def _drawable(text: str) -> str:
-    """Return a text as the font can draw it, and so that a $ is one and begins no formula."""
-    known = _glyphs()
-    return "".join(char if known(char) else "?" for char in text.replace("\n", " ")).replace("$", r"\$")
+    """Return a text as the font can draw it, with every $ escaped so that it does not begin a formula."""
+    has_glyph = _glyphs()
+    return "".join(char if has_glyph(char) else "?" for char in text.replace("\n", " ")).replace("$", r"\$")
 
 
 @cache

@@ -1,7 +1,4 @@
-"""Evidence over HTTP: the archive of an incident, collected on request.
-
-Collecting asks other systems and takes its time: one request at a time, and never one of a webhook.
-"""
+"""Evidence over HTTP: the archive of an incident, collected on request, one request at a time: it may take minutes."""
 
 import base64
 import tempfile
@@ -9,19 +6,18 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, BinaryIO, Protocol
+from typing import Annotated, BinaryIO
 
 from flask import Blueprint, Response, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.domain.events import Event, EventKind
 from service.evidence.archive import PIECE
-from service.evidence.collecting import Collected, NotCollected, record_of
-from service.evidence.serving import Collector
-from service.evidence.source import SourceFailed
-from service.evidence.sources.timeline import Body, Story
-from service.evidence.subject import Subject
-from service.evidence.subjects import NoWindow, subject_of
+from service.evidence.collecting import Collected, NotCollected, note_data
+from service.evidence.serving import EvidenceCollector
+from service.evidence.sources.timeline import IncidentData, WebhookBody
+from service.evidence.staging import SourceFailed
+from service.evidence.window import EvidenceWindow, NoWindow, incident_window
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, StoreUnavailable
@@ -37,12 +33,11 @@ from service.web.parts import Extension, Occupied, Parts
 from service.web.query import parsed
 from service.web.timeline import timeline
 
-BY_THE_SERVICE = "evidence"
-"""The source of the note that is recorded."""
+NOTE_SOURCE = "evidence"
 
 
-class EvidenceQuery(BaseModel):
-    """Of which window; without times that of the incident, with `margin` around it."""
+class EvidenceParameters(BaseModel):
+    """The window: by default that of the incident with `margin` around it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,58 +49,49 @@ class EvidenceQuery(BaseModel):
 EVIDENCE = Operation(
     method="post",
     path="/api/v1/incidents/{incident_id}/evidence",
-    summary="Collect the evidence of an incident as a ZIP archive, and record that it was",
+    summary="Collect the evidence of an incident as a ZIP archive, and record its digest on the incident",
     scope="write",
-    query=EvidenceQuery,
+    query=EvidenceParameters,
     answer="application/zip",
     errors=(400, 401, 403, 404, 503),
 )
 
 
-class Evidence(Protocol):
-    """Bundles evidence, as it is configured. May take minutes."""
-
-    @property
-    def margin(self) -> timedelta:
-        """How long before and after an incident is looked at as well."""
-
-    def collect(self, subject: Subject, story: Story, target: Path) -> Collected:
-        """Write an archive. Raises NotCollected."""
-
-
 def extension(settings: Settings, clock: Callable[[], datetime]) -> Extension:
-    """Return what the web adds to the API for this companion."""
-    collector = Collector(settings, clock)
+    """Return the part of the API that this companion adds."""
+    collector = EvidenceCollector(settings, clock)
     return Extension(lambda bp, parts: add_routes(bp, parts, collector), (EVIDENCE,))
 
 
-def add_routes(bp: Blueprint, parts: Parts, evidence: Evidence) -> None:
+def add_routes(bp: Blueprint, parts: Parts, collector: EvidenceCollector) -> None:
     """Add the route to the API's blueprint, under which it is counted."""
-    one_at_a_time = threading.Lock()
+    collecting = threading.Lock()
 
     @bp.post(f"{INCIDENTS}/<incident_id>/evidence", strict_slashes=False)
     def collect_evidence(incident_id: str) -> Response:
         received(request, parts, "write")
         number = incident_number(incident_id)
-        record, query = incident_record(parts, number), parsed(request, EvidenceQuery)
-        if not one_at_a_time.acquire(blocking=False):
+        record, query = incident_record(parts, number), parsed(request, EvidenceParameters)
+        if not collecting.acquire(blocking=False):
             raise Occupied("Evidence is being collected for another request")
         try:
-            return _collected(parts, evidence, number, record, query)
+            return _collect(parts, collector, number, record, query)
         finally:
-            one_at_a_time.release()
+            collecting.release()
 
 
-def _collected(parts: Parts, evidence: Evidence, number: int, record: IncidentRecord, query: EvidenceQuery) -> Response:
-    """Collect, record that it was, and answer. The file has no name any more by then: it goes with its last reader."""
-    subject = _subject(parts, evidence.margin, number, record, query)
-    story = Story(
+def _collect(
+    parts: Parts, collector: EvidenceCollector, number: int, record: IncidentRecord, query: EvidenceParameters
+) -> Response:
+    """Collect, record the archive, and return it. Its file is already unlinked: it is gone when it was read."""
+    window = _window(parts, collector.margin, number, record, query)
+    incident_data = IncidentData(
         timeline(record, number, parts.policy, parts.zone).model_dump(mode="json"), lambda: _bodies(parts, number)
     )
     name = f"evidence-{shapes.public_id(number)}.zip"
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-") as folder:
         try:
-            collected = evidence.collect(subject, story, Path(folder) / name)
+            collected = collector.collect(window, incident_data, Path(folder) / name)
         except NotCollected as error:
             raise StoreUnavailable(str(error)) from error
         file = collected.path.open("rb")
@@ -120,8 +106,8 @@ def _collected(parts: Parts, evidence: Evidence, number: int, record: IncidentRe
         "Content-Disposition": f'attachment; filename="{name}"',
         "Repr-Digest": f"sha-256=:{digest}:",
     }
-    by_server = request.environ.get("wsgi.file_wrapper")
-    pieces = by_server(file, PIECE) if by_server else _streamed(file)
+    wrapper = request.environ.get("wsgi.file_wrapper")
+    pieces = wrapper(file, PIECE) if wrapper else _streamed(file)
     return Response(pieces, headers=headers, mimetype="application/zip", direct_passthrough=True)
 
 
@@ -131,27 +117,29 @@ def _streamed(file: BinaryIO) -> Iterator[bytes]:
             yield piece
 
 
-def _subject(
-    parts: Parts, usual_margin: timedelta, number: int, record: IncidentRecord, query: EvidenceQuery
-) -> Subject:
+def _window(
+    parts: Parts, usual_margin: timedelta, number: int, record: IncidentRecord, query: EvidenceParameters
+) -> EvidenceWindow:
     now = parts.clock()
     incident = shapes.detail(record, number, parts.policy, now).model_dump(mode="json")
     margin = usual_margin if query.margin is None else query.margin
     try:
-        return subject_of(incident, parts.zone, now, margin=margin, begin=query.from_, end=query.to)
+        return incident_window(incident, parts.zone, now, margin=margin, begin=query.from_, end=query.to)
     except NoWindow as error:
-        raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be taken: {error}") from error
+        raise PayloadError(Failure.INVALID_PAYLOAD, f"The query is invalid: {error}") from error
 
 
-def _bodies(parts: Parts, number: int) -> Iterator[Body]:
+def _bodies(parts: Parts, number: int) -> Iterator[WebhookBody]:
     skip: int | None = 0
     while skip is not None:
         try:
             page = parts.store.bodies(number, skip=skip, limit=BODIES_AT_ONCE)
         except StoreUnavailable as error:
-            raise SourceFailed(f"the store does not answer: {error}") from error
+            raise SourceFailed(f"the database is unavailable: {error}") from error
         for raw in page.bodies:
-            yield Body(raw.digest, raw.source, raw.first_received_at, raw.last_received_at, raw.times, raw.content)
+            yield WebhookBody(
+                raw.digest, raw.source, raw.first_received_at, raw.last_received_at, raw.times, raw.content
+            )
         skip = page.next_skip
 
 
@@ -161,6 +149,6 @@ def _note(collected: Collected, now: datetime) -> Event:
         kind=EventKind.NOTE,
         occurred_at=now,
         recorded_at=now,
-        source=BY_THE_SERVICE,
-        data=record_of(collected),
+        source=NOTE_SOURCE,
+        data=note_data(collected),
     )

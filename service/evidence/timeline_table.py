@@ -1,4 +1,4 @@
-"""A timeline as a Markdown table for people: each entry in UTC, in the local zone, and as time since the detection."""
+"""A timeline as a Markdown table: each entry in UTC, in the display time zone, and relative to the detection."""
 
 import re
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One thing that happened; `what` is its kind, `source` who told of it, `text` what was said."""
+class TimelineRow:
+    """One line: `what` is the kind of event, `source` who reported it."""
 
     at: datetime
     what: str
@@ -23,11 +23,11 @@ class Row:
     text: str = ""
 
 
-def timeline_table(title: str, rows: Iterable[Row], zone: ZoneInfo, detected_at: datetime | None) -> str:
-    """Return the document; what others said is escaped, in one line, and shortened."""
+def timeline_table(title: str, rows: Iterable[TimelineRow], zone: ZoneInfo, detected_at: datetime | None) -> str:
+    """Return the document; texts from outside are escaped, on one line, and shortened."""
     ordered = sorted(rows, key=lambda row: row.at)
-    lines = [f"# {_cell(title)}", "", f"Times are UTC, and {zone.key} beside it. T0 is the detection.", ""]
-    lines += [f"| UTC | {zone.key} | since T0 | what | source | said |", "|---|---|---|---|---|---|"]
+    lines = [f"# {_cell(title)}", "", f"Times are UTC, with {zone.key} beside it. T0 is the detection.", ""]
+    lines += [f"| UTC | {zone.key} | since T0 | event | source | details |", "|---|---|---|---|---|---|"]
     for row in ordered:
         utc, local = row.at.astimezone(UTC), row.at.astimezone(zone)
         times = [f"{utc:%Y-%m-%d %H:%M:%S}Z", f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"]

@@ -1,4 +1,4 @@
-"""Checks an archive: that every byte is as it was written, and that it holds what its manifest says, and no more."""
+"""Verifies an archive: that every byte is as it was written, and that its files are exactly those of its manifest."""
 
 import errno
 import hashlib
@@ -31,7 +31,7 @@ _SAME = ("date_time", "compress_type", "create_system", "external_attr", "intern
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found. `problems` is empty where all is well; the rest is empty or 0 where it cannot be read."""
+    """The result: `problems` is empty for a valid archive; the other fields are empty or 0 if they cannot be read."""
 
     sha256: str
     problems: tuple[str, ...]
@@ -42,79 +42,79 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Say whether nothing was found."""
+        """Whether there are no problems."""
         return not self.problems
 
 
 def verify(path: Path, expected: str | None = None) -> Verdict:
-    """Check an archive; against the digest in the file beside it too, and the one that is `expected`.
+    """Verify an archive, also against the digest in the file beside it, and against `expected`.
 
-    Raises OSError where it cannot be read.
+    Raises OSError if it cannot be read.
     """
     with path.open("rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "is no file that can be sought in")
+            raise OSError(errno.EINVAL, "is not a seekable file")
         sha256, problems = _sealed(file)
-        told: dict[str, Any] = {}
+        manifest: dict[str, Any] = {}
         try:
             with zipfile.ZipFile(file) as archive:
                 for fault in _layout(file, archive):
-                    raise _Unreadable(fault)  # whoever built it so may have built in more: nothing of it is unpacked
-                told = _manifest(archive)
-                problems += list(_contents(file, archive, told))
+                    raise _Unreadable(fault)  # it may have been built to do harm: nothing of it is unpacked
+                manifest = _manifest(archive)
+                problems += list(_contents(file, archive, manifest))
         except _Unreadable as error:
             problems.append(str(error))
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
             problems.append(f"cannot be read as an archive: {error}")
         except (AttributeError, KeyError, TypeError, RuntimeError):
-            problems.append(f"{NAME} has not the form of a manifest")
-    problems += _against("the digest that was expected", sha256, expected)
-    problems += _against(f"the one in {path.name}{SIDECAR}", sha256, _beside(path))
+            problems.append(f"{NAME} is not a valid manifest")
+    problems += _mismatch("the expected digest", sha256, expected)
+    problems += _mismatch(f"the one in {path.name}{SIDECAR}", sha256, _sidecar_digest(path))
     return Verdict(
         sha256=sha256,
         problems=tuple(dict.fromkeys(problems)),
-        incident_id=_incident_id(told),
-        collected_at=printable(_text(told, "collected_at") or ""),
-        complete=told.get("complete") is True,
-        files=len(told.get("files") or ()),
+        incident_id=_incident_id(manifest),
+        collected_at=printable(_text(manifest, "collected_at") or ""),
+        complete=manifest.get("complete") is True,
+        files=len(manifest.get("files") or ()),
     )
 
 
 class _Unreadable(Exception):
-    """It cannot be gone on with; the text says why."""
+    """The rest cannot be verified; the text says why."""
 
 
 def _sealed(file: BinaryIO) -> tuple[str, list[str]]:
-    """Return the SHA-256 of the file, and what is wrong with its seal: one byte changed anywhere is found here."""
+    """Return the SHA-256 of the file, and what is wrong with its seal: any changed byte shows here."""
     body = max(file.seek(0, 2) - SEAL_LENGTH, 0)
     digest = digest_of(file, body)
     seal = file.read(SEAL_LENGTH + 1)
     intact = seal == digest.hexdigest().encode()
     digest.update(seal)
-    return digest.hexdigest(), [] if intact else ["the seal is broken: bytes were changed, added or taken away"]
+    return digest.hexdigest(), [] if intact else ["the seal is broken: bytes were changed, added or removed"]
 
 
 def _layout(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[str]:
-    """Say what is there that we do not write: gaps, hidden bytes, other attributes."""
+    """Yield what `pack` never writes: gaps, hidden bytes, other attributes."""
     at = directory = 0
     for entry in archive.infolist():
         expected = entry_of(entry.filename, entry.file_size)
         expected.flag_bits = 0 if entry.filename.isascii() else 0x800
         if not is_safe(entry.filename):
-            yield f"{entry.filename!r} is no safe name: unpacked, it could lie outside of its folder"
+            yield f"{entry.filename!r} is not a safe name: unpacked, it could end up outside its folder"
         if any(getattr(entry, name) != getattr(expected, name) for name in _SAME):
-            yield f"{entry.filename!r} is entered in another way than we do"
+            yield f"{entry.filename!r} has other ZIP attributes than this program writes"
         file.seek(entry.header_offset)
         header = file.read(_LOCAL_HEADER)
         name = entry.filename.encode()
         lengths = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
         if entry.header_offset != at or lengths[0] != len(name) or file.read(lengths[0]) != name:
-            yield f"{entry.filename!r} does not follow on what is before it"
+            yield f"{entry.filename!r} does not directly follow the entry before it"
         at = entry.header_offset + _LOCAL_HEADER + sum(lengths) + entry.compress_size
         directory += _CENTRAL_HEADER + len(name) + len(entry.extra)
     ends = {archive.start_dir + directory + end + SEAL_LENGTH for end in (_END, _END + _END_64)}
     if at != archive.start_dir or file.seek(0, 2) not in ends or len(archive.comment) != SEAL_LENGTH:
-        yield "there are bytes that belong to no file"
+        yield "there are bytes that do not belong to any file"
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -122,40 +122,40 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     if not names or names[0] != NAME:
         raise _Unreadable(f"{NAME} is not its first file")
     if archive.infolist()[0].file_size > MOST_MANIFEST:
-        raise _Unreadable(f"{NAME} is larger than any of ours")
-    told = json.loads(archive.read(archive.infolist()[0]))
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
-        raise _Unreadable(f"{NAME} is of another format than {FORMAT}; verify it with the version that wrote it")
-    return told
+        raise _Unreadable(f"{NAME} is larger than any that this program writes")
+    manifest = json.loads(archive.read(archive.infolist()[0]))
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise _Unreadable(f"{NAME} does not have format {FORMAT}; verify it with the version that wrote it")
+    return manifest
 
 
-def _contents(file: BinaryIO, archive: zipfile.ZipFile, told: dict[str, Any]) -> Iterator[str]:
+def _contents(file: BinaryIO, archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
     """Compare the files with the manifest, one by one, in its order."""
-    incident_id = told.get("incident_id")
+    incident_id = manifest.get("incident_id")
     if incident_id is not None and not (isinstance(incident_id, str) and _INCIDENT_ID.fullmatch(incident_id)):
-        yield "incident_id is no incident's"
-    listed = {str(file["path"]): file for file in told["files"]}
-    there = [entry.filename for entry in archive.infolist()[1:]]
-    for path in sorted(listed.keys() - set(there)):
+        yield "incident_id is not the id of an incident"
+    listed = {str(file["path"]): file for file in manifest["files"]}
+    names = [entry.filename for entry in archive.infolist()[1:]]
+    for path in sorted(listed.keys() - set(names)):
         yield f"{path!r} is missing"
-    for path in sorted(set(there) - listed.keys()):
+    for path in sorted(set(names) - listed.keys()):
         yield f"{path!r} is not in the manifest"
-    if len(there) != len(set(there)) or len(listed) != len(told["files"]):
-        yield "a file is there twice"
-    if not (set(there) ^ listed.keys()) and there != list(listed):
+    if len(names) != len(set(names)) or len(listed) != len(manifest["files"]):
+        yield "a file is in it twice"
+    if not (set(names) ^ listed.keys()) and names != list(listed):
         yield "the files are in another order than in the manifest"
     for entry in archive.infolist()[1:]:
         collected = listed.get(entry.filename)
         if collected is not None and _digest(file, entry) != (collected["sha256"], collected["size"]):
-            yield f"{entry.filename!r} is not what was collected"
-    if contents_digest([(str(f["path"]), str(f["sha256"])) for f in told["files"]]) != told["contents_sha256"]:
-        yield "contents_sha256 is not that of the files"
+            yield f"{entry.filename!r} is not the file that was collected"
+    if contents_digest([(str(f["path"]), str(f["sha256"])) for f in manifest["files"]]) != manifest["contents_sha256"]:
+        yield "contents_sha256 does not match the files"
 
 
 def _digest(file: BinaryIO, entry: zipfile.ZipInfo) -> tuple[str, int]:
-    """Return the SHA-256 and the size of a file, unpacked in pieces; nothing of one that cannot be unpacked.
+    """Return the SHA-256 and the size of a file, unpacked in pieces; ("", -1) if it cannot be unpacked.
 
-    Python's own reader stops at the size that is declared; others go on, and unpack what nobody checked.
+    Python's own reader stops at the declared size; others go on, and would unpack what nothing verified.
     """
     digest, size, crc = hashlib.sha256(), 0, 0
     try:
@@ -170,7 +170,7 @@ def _digest(file: BinaryIO, entry: zipfile.ZipInfo) -> tuple[str, int]:
 
 
 def _unpacked(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield what a file unpacks to. Raises zlib.error where it does not end with what is packed of it."""
+    """Yield the unpacked bytes of a file. Raises zlib.error if its data does not end where the entry does."""
     file.seek(entry.header_offset)
     header = file.read(_LOCAL_HEADER)
     file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
@@ -181,10 +181,10 @@ def _unpacked(file: BinaryIO, entry: zipfile.ZipInfo) -> Iterator[bytes]:
             yield piece
             rest = unpacking.unconsumed_tail
     if not unpacking.eof or unpacking.unused_data:
-        raise zlib.error("it does not end where it should")
+        raise zlib.error("the compressed data does not end where it should")
 
 
-def _beside(path: Path) -> str | None:
+def _sidecar_digest(path: Path) -> str | None:
     try:
         with path.with_name(path.name + SIDECAR).open(encoding="utf-8") as sidecar:
             return sidecar.read(_LONGEST_SIDECAR).split(" ", 1)[0].strip()
@@ -194,18 +194,18 @@ def _beside(path: Path) -> str | None:
         return ""
 
 
-def _against(what: str, sha256: str, expected: str | None) -> list[str]:
+def _mismatch(what: str, sha256: str, expected: str | None) -> list[str]:
     if expected is None or expected.casefold() == sha256:
         return []
-    return [f"its SHA-256 is not {what}"]
+    return [f"its SHA-256 does not match {what}"]
 
 
-def _incident_id(told: dict[str, Any]) -> str | None:
-    """Return the incident's id, for the service to be asked about; None where it is none."""
-    value = _text(told, "incident_id")
+def _incident_id(manifest: dict[str, Any]) -> str | None:
+    """Return the incident's id if it is a valid one."""
+    value = _text(manifest, "incident_id")
     return value if value is not None and _INCIDENT_ID.fullmatch(value) else None
 
 
-def _text(told: dict[str, Any], key: str) -> str | None:
-    value = told.get(key)
+def _text(manifest: dict[str, Any], key: str) -> str | None:
+    value = manifest.get(key)
     return value if isinstance(value, str) else None

@@ -12,18 +12,18 @@ import pytest
 
 from service.evidence import collecting
 from service.evidence.archive import Packed, pack
-from service.evidence.collecting import NotCollected, record_of
+from service.evidence.collecting import NotCollected, note_data
 from service.evidence.manifest import contents_digest
-from service.evidence.source import SourceFailed
+from service.evidence.staging import SourceFailed
 from service.evidence.verify import verify
-from tests.evidence.builders import NOW, Saying, at, collected, subject, text
+from tests.evidence.builders import NOW, FakeSource, at, collected, evidence_window, text
 
 
 def small(folder, **more):
     return collected(
         folder,
-        Saying("logs", text("app.log", "one\ntwo\n", query="app", modified_at=at(1), notes={"lines": 2})),
-        Saying("audit", text("監査/a.json", "{}\n")),
+        FakeSource("logs", text("app.log", "one\ntwo\n", query="app", modified_at=at(1), notes={"lines": 2})),
+        FakeSource("audit", text("監査/a.json", "{}\n")),
         **more,
     )
 
@@ -144,12 +144,12 @@ def test_packing_it_again_gives_the_same_bytes(tmp_path):
         (lambda e: [*e, ("logs/extra.log", b"x")], "is not in the manifest"),
         (lambda e: e[:-1], "is missing"),
         (lambda e: [e[0], ("logs/renamed.log", e[1][1]), e[2]], "is missing"),
-        (lambda e: [e[0], (e[1][0], b"one\n"), e[2]], "is not what was collected"),
+        (lambda e: [e[0], (e[1][0], b"one\n"), e[2]], "is not the file that was collected"),
         (lambda e: [e[0], e[2], e[1]], "another order"),
         (lambda e: [*e[1:], e[0]], "not its first file"),
         (lambda e: [], "not its first file"),
-        (lambda e: [("manifest.json", b"[]"), *e[1:]], "of another format"),
-        (lambda e: [("manifest.json", b'{"format": 1, "files": [1]}'), *e[1:]], "has not the form"),
+        (lambda e: [("manifest.json", b"[]"), *e[1:]], "does not have format"),
+        (lambda e: [("manifest.json", b'{"format": 1, "files": [1]}'), *e[1:]], "is not a valid manifest"),
         (lambda e: [("manifest.json", b"{"), *e[1:]], "cannot be read"),
         (lambda e: [(e[0][0], e[0][1].replace(b'"contents_sha256": "', b'"contents_sha256": "0')), *e[1:]], "contents"),
     ],
@@ -163,14 +163,14 @@ def test_what_is_sealed_anew_is_found_where_it_contradicts_its_manifest(tmp_path
 def test_a_manifest_beyond_all_measure_is_not_read(tmp_path, monkeypatch):
     made = small(tmp_path)
     monkeypatch.setattr("service.evidence.verify.MOST_MANIFEST", 10)
-    assert verify(made.path).problems == ("manifest.json is larger than any of ours",)
+    assert verify(made.path).problems == ("manifest.json is larger than any that this program writes",)
 
 
 def test_the_same_name_twice_is_found(tmp_path):
     entries = entries_of(small(tmp_path).path)
     with pytest.warns(UserWarning, match="Duplicate"):
         forged = resealed(tmp_path / "forged", [*entries, entries[1]])
-    assert "a file is there twice" in verify(forged).problems
+    assert "a file is in it twice" in verify(forged).problems
 
 
 def test_bytes_between_the_files_are_found_even_under_a_new_seal(tmp_path):
@@ -184,7 +184,7 @@ def test_attributes_that_we_do_not_write_are_found(tmp_path):
     with zipfile.ZipFile(forged, "w") as archive:
         for name, content in entries:
             archive.writestr(name, content)
-    assert any("in another way" in one for one in verify(forged).problems)
+    assert any("other ZIP attributes" in one for one in verify(forged).problems)
 
 
 def with_manifest(entries, **changes):
@@ -203,7 +203,7 @@ def test_a_name_that_is_not_safe_to_unpack_is_refused(tmp_path, name):
     contents = contents_digest([(file["path"], file["sha256"]) for file in files])
     entries = with_manifest([manifest, (name, first[1]), *others], files=files, contents_sha256=contents)
     (problem,) = verify(resealed(tmp_path / "forged", entries)).problems
-    assert "is no safe name" in problem
+    assert "is not a safe name" in problem
     assert problem.isprintable()
 
 
@@ -215,7 +215,7 @@ def test_a_file_that_unpacks_past_its_declared_size_is_refused(tmp_path):
     forged = forged_entry(path, entry, content + b"and more that nobody checked")
     with zipfile.ZipFile(forged) as archive:
         assert archive.read(entry.filename) == content
-    assert verify(forged).problems == (f"{entry.filename!r} is not what was collected",)
+    assert verify(forged).problems == (f"{entry.filename!r} is not the file that was collected",)
 
 
 def forged_entry(path, entry, content):
@@ -258,30 +258,33 @@ def test_it_stops_at_the_first_fault_of_the_layout(tmp_path):
             archive.writestr(name, content)
     seal, fault = verify(forged).problems
     assert "seal" in seal
-    assert "in another way" in fault
+    assert "other ZIP attributes" in fault
 
 
 @pytest.mark.parametrize("incident_id", ["../../admin", "INC-1/../../x", "INC-0", "\x1b[2J", 7])
 def test_an_incident_id_is_checked_before_anybody_uses_it(tmp_path, incident_id):
     forged = resealed(tmp_path / "forged", with_manifest(entries_of(small(tmp_path).path), incident_id=incident_id))
     verdict = verify(forged)
-    assert verdict.problems == ("incident_id is no incident's",)
+    assert verdict.problems == ("incident_id is not the id of an incident",)
     assert verdict.incident_id is None
 
 
 def test_a_forgery_that_is_right_in_itself_is_found_by_the_digest_that_was_recorded(tmp_path):
-    made, other = small(tmp_path), small(tmp_path / "b", about=subject(incident={"id": "INC-7", "title": "Nothing"}))
+    made, other = (
+        small(tmp_path),
+        small(tmp_path / "b", about=evidence_window(incident={"id": "INC-7", "title": "Nothing"})),
+    )
     assert verify(other.path).good
-    assert verify(other.path, made.sha256).problems == ("its SHA-256 is not the digest that was expected",)
+    assert verify(other.path, made.sha256).problems == ("its SHA-256 does not match the expected digest",)
     made.path.write_bytes(other.path.read_bytes())
-    assert verify(made.path).problems == ("its SHA-256 is not the one in evidence.zip.sha256",)
+    assert verify(made.path).problems == ("its SHA-256 does not match the one in evidence.zip.sha256",)
     (tmp_path / "evidence.zip.sha256").write_bytes(b"\xff\xfe")
     assert not verify(made.path).good
 
 
 def test_evidence_is_never_overwritten(tmp_path):
     before = small(tmp_path).path.read_bytes()
-    with pytest.raises(NotCollected, match="is there already"):
+    with pytest.raises(NotCollected, match="already exists"):
         small(tmp_path)
     assert (tmp_path / "evidence.zip").read_bytes() == before
 
@@ -290,8 +293,8 @@ def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
     class Full:
         name = "logs"
 
-        def collect(self, about, box):
-            with box.text("app.log") as file:
+        def collect(self, about, files):
+            with files.text("app.log") as file:
                 full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
                 file._target, opened = full, file._target
                 try:
@@ -324,11 +327,11 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
 
 
 def test_the_note_tells_what_was_collected(tmp_path):
-    def fails(about, box):
+    def fails(about, files):
         raise SourceFailed("nobody answers")
 
-    made = collected(tmp_path, Saying("logs", text("a", "b\n")), Saying("traces", fails))
-    said = record_of(made)
+    made = collected(tmp_path, FakeSource("logs", text("a", "b\n")), FakeSource("traces", fails))
+    said = note_data(made)
     assert made.sha256 in said["text"]
     assert said["evidence_collected"]["missing"] == ["traces"]
     assert said["evidence_collected"]["sha256"] == made.sha256

@@ -8,16 +8,15 @@ from datetime import timedelta
 import pytest
 
 from service.clients.delivery import DeliveryError, Reason
-from service.evidence.source import SourceFailed
 from service.evidence.sources import git as git_module
-from service.evidence.sources.audit import Audit, days
-from service.evidence.sources.changes import Changes
-from service.evidence.sources.configuration import Configuration
+from service.evidence.sources.audit import AuditSource, days
+from service.evidence.sources.changes import ChangeSource
+from service.evidence.sources.configuration import ConfigurationSource
 from service.evidence.sources.files import filled_in, root_of
 from service.evidence.sources.git import Repository
-from service.evidence.subject import Window
-from tests.evidence.boxed import boxed
-from tests.evidence.builders import TOKYO, at, subject
+from service.evidence.staging import SourceFailed
+from tests.evidence.builders import at, evidence_window
+from tests.evidence.bundle import bundle
 from tests.evidence.repository import Repo
 
 DAY = timedelta(days=1)
@@ -46,20 +45,21 @@ def records(tmp_path):
 
 
 def audit(folder, pattern, *, verbatim=True, **fields):
-    source = Audit([f"{folder}/{pattern}"], [], verbatim=verbatim)
-    return boxed(folder.parent / "out", source, **{"allow_verbatim": True} | fields)
+    source = AuditSource([f"{folder}/{pattern}"], [], verbatim=verbatim)
+    return bundle(folder.parent / "out", source, **{"allow_verbatim": True} | fields)
 
 
 def test_it_copies_records_byte_for_byte(records):
-    box = audit(records, "{date}/{order_id}.json", found={"order_id": ["O-1"]})
+    box = audit(records, "{date}/{order_id}.json", shared={"order_id": ["O-1"]})
     path = f"audit/{inside(records)}/2026-11-23/O-1.json"
     assert box.texts == {path: (records / "2026-11-23" / "O-1.json").read_bytes()}
     assert box.file(path)["verbatim"]
 
 
 def test_it_takes_days_in_utc_and_in_the_zone_that_people_read(records):
-    late = Window(at(0) + timedelta(hours=7), at(0) + timedelta(hours=8), TOKYO)  # 01:00 of the next day there
-    box = audit(records, "{date}/{order_id}.json", found={"order_id": ["O-2"]}, about=subject(window=late))
+    # 01:00 of the next day in Tokyo
+    late = evidence_window(start=at(0) + timedelta(hours=7), end=at(0) + timedelta(hours=8))
+    box = audit(records, "{date}/{order_id}.json", shared={"order_id": ["O-2"]}, about=late)
     assert len(box.texts) == 2
     assert [f"{day}" for day in days(late)] == ["2026-11-23", "2026-11-24"]
 
@@ -73,9 +73,9 @@ def test_days_may_be_written_without_dashes(tmp_path):
 @pytest.mark.parametrize("order", ["../../secret", "a/b", ".hidden", "..", "", "*", "a\0b", "-x"])
 def test_an_order_id_that_is_no_part_of_a_path_is_refused(records, order):
     (records.parent / "secret.json").write_text("{}")
-    box = audit(records, "{date}/{order_id}.json", found={"order_id": [order]})
+    box = audit(records, "{date}/{order_id}.json", shared={"order_id": [order]})
     assert box.texts == {}
-    assert any("no order id that may stand in a path" in reason for reason in box.failures("audit").values())
+    assert any("cannot be part of a path" in reason for reason in box.failures("audit").values())
 
 
 def test_wildcards_in_an_order_id_stand_for_themselves():
@@ -120,7 +120,7 @@ def test_a_record_that_cannot_be_read_is_named(records, monkeypatch):
 
 
 def configuration(folder, pattern, **fields):
-    return boxed(folder / "out", Configuration([str(pattern)], []), **fields)
+    return bundle(folder / "out", ConfigurationSource([str(pattern)], []), **fields)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def app(tmp_path):
 
 
 def test_it_has_the_file_now_at_the_start_and_the_difference_to_the_end(tmp_path, app):
-    box = configuration(tmp_path, app.folder / "{env}.yml", about=subject(labels={"env": "prod"}))
+    box = configuration(tmp_path, app.folder / "{env}.yml", about=evidence_window(labels={"env": "prod"}))
     name = inside(app.folder / "prod.yml")
     assert box.texts[f"configuration/now/{name}"] == b"limit: 3\n"
     assert box.texts[f"configuration/at-start/{name}"] == b"limit: 1\n"
@@ -149,19 +149,19 @@ def test_a_file_outside_of_git_is_kept_as_it_is(tmp_path):
     (tmp_path / "flags.yml").write_text("new_router: true\n")
     box = configuration(tmp_path, tmp_path / "flags.yml")
     (path,) = box.texts
-    assert "in no repository" in box.file(path)["notes"]["git"]
+    assert "not in a repository" in box.file(path)["notes"]["git"]
     assert box.source("configuration")["complete"]
 
 
 def test_a_file_that_git_does_not_know_is_told(tmp_path, app):
     (app.folder / "new.yml").write_text("a: 1\n")
-    assert "does not know it" in configuration(tmp_path, app.folder / "new.yml").failures("configuration")["new.yml"]
+    assert "not tracked by git" in configuration(tmp_path, app.folder / "new.yml").failures("configuration")["new.yml"]
 
 
 def test_a_file_that_came_later_is_told(tmp_path):
     repo = Repo(tmp_path / "late")
     repo.commit(at(300), prod__yml="limit: 1\n")
-    assert "git had no version" in configuration(tmp_path, repo.folder / "*.yml").failures("configuration")["prod.yml"]
+    assert "git has no version" in configuration(tmp_path, repo.folder / "*.yml").failures("configuration")["prod.yml"]
 
 
 def test_it_says_what_a_pattern_lacks(tmp_path):
@@ -174,7 +174,7 @@ def test_it_says_what_a_pattern_lacks(tmp_path):
 
 
 def changes(folder, *repositories, ask=None, tags=("deploy",)):
-    return boxed(folder / "out", Changes(repositories, DAY, tags, ask))
+    return bundle(folder / "out", ChangeSource(repositories, DAY, tags, ask))
 
 
 def test_it_tells_commits_merges_and_tags_of_the_time_before(tmp_path):
@@ -216,14 +216,14 @@ def test_nothing_that_a_repository_names_is_run(tmp_path):
     ):
         repo.git("config", key, str(script))
     changes(tmp_path, repo.folder)
-    boxed(tmp_path / "out2", Configuration([f"{repo.folder}/prod.yml"], []))
+    bundle(tmp_path / "out2", ConfigurationSource([f"{repo.folder}/prod.yml"], []))
     assert not ran.exists()
 
 
 def test_a_folder_without_a_repository_and_one_that_is_not_there_are_told(tmp_path):
     (tmp_path / "plain").mkdir()
     failures = changes(tmp_path, tmp_path / "plain", tmp_path / "gone").failures("changes")
-    assert "is no git repository" in failures[str(tmp_path / "plain")]
+    assert "is not a git repository" in failures[str(tmp_path / "plain")]
     assert "git cannot be run" in failures[str(tmp_path / "gone")]
 
 
@@ -235,7 +235,7 @@ def test_a_repository_without_commits_and_a_shallow_one_are_told(tmp_path):
     full.git("clone", "-q", "--depth", "1", f"file://{full.folder}", str(tmp_path / "shallow"))
     box = changes(tmp_path, empty.folder, tmp_path / "shallow")
     assert "no commits" in box.file("changes/empty/log.txt")["notes"]["head"]
-    assert "lacks older" in box.file("changes/shallow/log.txt")["notes"]["shallow"]
+    assert "older commits are missing" in box.file("changes/shallow/log.txt")["notes"]["shallow"]
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_it_stops_git_when_its_bound_is_reached(tmp_path):
     repo = Repo(tmp_path / "app")
     for number in range(20):
         repo.commit(at(-100 + number), "x" * 2000)
-    box = boxed(tmp_path / "out", Changes([repo.folder], DAY, (), None), max_bytes=4096)
+    box = bundle(tmp_path / "out", ChangeSource([repo.folder], DAY, (), None), max_bytes=4096)
     assert box.file("changes/app/log.txt")["truncated"]
-    assert Repository(repo.folder).told("log", most=100) == Repository(repo.folder).told("log")[:100]
+    assert Repository(repo.folder).output("log", most=100) == Repository(repo.folder).output("log")[:100]
 
 
 def test_it_asks_grafana_for_each_tag(tmp_path):
@@ -276,7 +276,7 @@ def test_it_asks_grafana_for_each_tag(tmp_path):
 
     box = changes(tmp_path, ask=ask, tags=("deploy", "flag"))
     assert [one["id"] for one in json.loads(box.texts["changes/annotations.json"])] == [2, 1]
-    window = subject().window
+    window = evidence_window()
     assert asked == [(window.start - DAY, window.end, [tag]) for tag in ("deploy", "flag")]
 
 
@@ -297,7 +297,7 @@ def test_a_file_that_fails_while_it_is_read_or_shrinks_is_told(tmp_path):
         def write(self, data):
             path.write_text("")
 
-        def truncated(self, reason):
+        def add_omission(self, reason):
             self.append(reason)
 
     told = Told()

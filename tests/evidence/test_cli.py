@@ -217,16 +217,16 @@ def test_what_is_cut_off_is_said(mttx, incident, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "name an incident"),
-        (["--to", after(1)], "name an incident"),
-        (["--from", after(0), "--margin", "5m"], "name an incident"),
+        ([], "give an incident"),
+        (["--to", after(1)], "give an incident"),
+        (["--from", after(0), "--margin", "5m"], "give an incident"),
         (["INC-x"], "should be an incident such as INC-7"),
         (["INC-1", "--margin", "15"], "with its unit"),
         (["INC-1", "--from", "2026-11-23T09:00:00"], "with a zone"),
         (["INC-1", "--from", "2026-11-23T09:00:00 Asia/Tokio"], "with a zone"),
         (["INC-1", "--from", "2026-11-23T09:00:00+99:00"], "with a zone"),
         (["INC-1", "--from", after(9), "--to", after(1)], "not before its end"),
-        (["INC-1", "--to", "2150-01-01T00:00:00Z"], "yet to come"),
+        (["INC-1", "--to", "2150-01-01T00:00:00Z"], "in the future"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(mttx, incident, arguments, said):
@@ -241,7 +241,7 @@ def test_an_incident_that_is_not_there_is_said(mttx):
 
 def test_an_archive_that_is_there_is_kept(mttx, incident):
     Path("evidence-INC-1.zip").write_text("mine")
-    assert "is there already" in mttx("collect", incident, code=1)
+    assert "already exists" in mttx("collect", incident, code=1)
     assert Path("evidence-INC-1.zip").read_text() == "mine"
 
 
@@ -252,7 +252,7 @@ def test_an_archive_that_could_not_be_recorded_is_kept_and_that_is_said(mttx, in
         raise click.ClickException("read only")
 
     monkeypatch.setattr("service.cli.client.Client.post", refuse)
-    assert "is written, but was not recorded on the incident: read only" in mttx("collect", incident, code=1)
+    assert "was written, but could not be recorded on the incident: read only" in mttx("collect", incident, code=1)
     assert Path("evidence-INC-1.zip").exists()
 
 
@@ -278,7 +278,7 @@ def test_a_file_that_was_changed_fails(mttx, incident):
     path.write_bytes(path.read_bytes().replace(b"manifest", b"manifesT"))
     printed = mttx("verify", path, code=1)
     assert "the seal is broken" in printed
-    assert "found" in printed
+    assert "problems found" in printed
     assert json.loads(mttx("verify", path, "--output", "json", code=1))["good"] is False
 
 
@@ -286,20 +286,20 @@ def test_an_archive_that_is_not_the_recorded_one_fails(mttx, incident):
     mttx("collect", incident)
     mttx("collect", "--from", after(0), "--to", after(1), "--out", "other.zip")
     mttx("verify", "other.zip")
-    assert "is not the digest that was expected" in mttx("verify", "other.zip", "--sha256", "0" * 64, code=1)
+    assert "does not match the expected digest" in mttx("verify", "other.zip", "--sha256", "0" * 64, code=1)
     Path("copy.zip").write_bytes(Path("evidence-INC-1.zip").read_bytes())
     mttx("verify", "copy.zip", "--recorded")
 
 
 def test_an_archive_that_was_never_recorded_is_found(mttx, incident, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("service.evidence.commands.record.Case.record", lambda self, made: None)
+        patched.setattr("service.evidence.commands.request.EvidenceRequest.record", lambda self, made: None)
         mttx("collect", incident, "--out", "aside.zip")
     assert "no evidence is recorded" in mttx("verify", "aside.zip", "--recorded", code=1)
     for name in ("first.zip", "second.zip"):
         mttx("collect", incident, "--out", name)
         mttx("verify", name, "--recorded")
-    assert "is none of those that are recorded" in mttx("verify", "aside.zip", "--recorded", code=1)
+    assert "is not recorded on the incident" in mttx("verify", "aside.zip", "--recorded", code=1)
 
 
 def test_a_file_that_cannot_be_read_is_said(mttx, monkeypatch, tmp_path):
@@ -315,8 +315,8 @@ def test_a_file_that_cannot_be_read_is_said(mttx, monkeypatch, tmp_path):
 
 def test_the_lines_stand_above_the_bar_where_both_are_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with tables.watching([None], True, on_terminal=True) as watch:
-        watch.ended(SourceEntry("logs", failures=[("[app]", "gone")]), 2, 1)
+    with tables.show_progress([None], True, on_terminal=True) as progress:
+        progress.source_finished(SourceEntry("logs", failures=[("[app]", "gone")]), 2, 1)
     told = capsys.readouterr()
     assert told.out == ""
     assert "logs               2 files" in told.err
@@ -325,9 +325,9 @@ def test_the_lines_stand_above_the_bar_where_both_are_on_a_terminal(capsys, monk
 
 def test_on_a_terminal_there_is_a_bar(capsys):
     entry = SourceEntry("logs", error="nobody answers")
-    with tables.watching([None], True, on_terminal=True) as watch:
-        watch.begun("logs")
-        watch.ended(entry, 1, 2_500_000)
+    with tables.show_progress([None], True, on_terminal=True) as progress:
+        progress.source_started("logs")
+        progress.source_finished(entry, 1, 2_500_000)
     assert "logs                1 file     2.5 MB\n  failed: nobody answers" in capsys.readouterr().out
     assert tables.amount(812) == "812 B"
     assert tables.amount(5 * 10**15) == "5000.0 TB"

@@ -6,8 +6,8 @@ import pytest
 
 from service.evidence.redaction import Counts, Redaction
 from service.postmortems.sensitive import find_sensitive, redact
-from tests.evidence.boxed import boxed
-from tests.evidence.builders import Saying
+from tests.evidence.builders import FakeSource
+from tests.evidence.bundle import bundle
 from tests.evidence.corpus.innocent import innocent
 from tests.evidence.corpus.planted import planted
 
@@ -41,7 +41,7 @@ def test_none_of_it_is_in_an_archive(tmp_path):
         with box.text("all.txt") as file:
             file.write(written.encode())
 
-    kept = boxed(tmp_path, Saying("logs", give)).texts["logs/all.txt"].decode()
+    kept = bundle(tmp_path, FakeSource("logs", give)).texts["logs/all.txt"].decode()
     assert [secret for _, secrets in separate + keys for secret in secrets if secret in kept] == []
     assert "\n".join(innocent()[-10:]) in kept
 
@@ -96,9 +96,9 @@ def test_what_is_clean_stays_as_it_is(text, _):
 def test_the_time_grows_no_faster_than_the_text(unit):
     def seconds(length):
         text = unit * (length // len(unit))
-        began = time.perf_counter()
+        incident_start = time.perf_counter()
         find_sensitive(text)
-        return time.perf_counter() - began
+        return time.perf_counter() - incident_start
 
     small = min(seconds(40_000) for _ in range(3))
     assert min(seconds(320_000) for _ in range(2)) < 8 * 4 * max(small, 0.002)

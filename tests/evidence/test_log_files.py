@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.evidence.sources.log_files import LONGEST_LINE, LogFiles, Reading
+from service.evidence.sources.log_files import LONGEST_LINE, LogFiles, LogParseOptions
 from service.evidence.sources.log_lines import MOST_IDS, Ids, instant, parsed, time_of
-from service.evidence.sources.logs import Logs
-from tests.evidence.boxed import boxed
-from tests.evidence.builders import Saying, at, subject
+from service.evidence.sources.logs import LogSource
+from tests.evidence.builders import FakeSource, at, evidence_window
+from tests.evidence.bundle import bundle
 
 READING = {"time_fields": ("timestamp", "ts"), "zone": UTC, "keep_untimed": True}
 
@@ -25,7 +25,7 @@ def line(when, **fields):
 
 
 def logs(pattern, roots=(), **reading):
-    return Logs([LogFiles([str(pattern)], roots, Reading(**READING | reading))])
+    return LogSource([LogFiles([str(pattern)], roots, LogParseOptions(**READING | reading))])
 
 
 def collect(folder, *lines, name="app.jsonl", about=None, found=None, **reading):
@@ -33,7 +33,7 @@ def collect(folder, *lines, name="app.jsonl", about=None, found=None, **reading)
     where.mkdir(exist_ok=True)
     content = "".join(lines).encode() if all(isinstance(one, str) for one in lines) else b"".join(lines)
     (where / name).write_bytes(content)
-    return boxed(folder / "out", logs(where / "*.jsonl*", **reading), *(found or ()), about=about or subject())
+    return bundle(folder / "out", logs(where / "*.jsonl*", **reading), *(found or ()), about=about or evidence_window())
 
 
 def kept(box, name="app.jsonl"):
@@ -85,7 +85,7 @@ def test_it_reads_rotated_files_that_are_packed(tmp_path):
 def test_it_says_that_a_packed_file_is_broken_and_keeps_what_came_before(tmp_path):
     packed = gzip.compress(line(at(2)).encode() * 20_000)
     box = collect(tmp_path, packed[: len(packed) // 2], name="app.jsonl.gz")
-    assert "cannot be read to its end" in next(iter(box.failures("logs").values()))
+    assert "cannot be read to the end" in next(iter(box.failures("logs").values()))
 
 
 def test_it_writes_no_file_where_no_line_is_of_the_window(tmp_path):
@@ -105,11 +105,11 @@ def test_it_leaves_a_file_that_was_last_written_long_before(tmp_path):
     (where / "a.jsonl").write_text("no time\n")
     old = at(-15).timestamp() - 7200
     os.utime(where / "a.jsonl", (old, old))
-    assert boxed(tmp_path / "out", logs(where / "*.jsonl")).source("logs")["complete"]
+    assert bundle(tmp_path / "out", logs(where / "*.jsonl")).source("logs")["complete"]
 
 
 def test_it_says_that_a_pattern_matches_nothing(tmp_path):
-    box = boxed(tmp_path / "out", logs(tmp_path / "*.nowhere"))
+    box = bundle(tmp_path / "out", logs(tmp_path / "*.nowhere"))
     assert box.failures("logs") == {str(tmp_path / "*.nowhere"): "matches no file"}
 
 
@@ -127,11 +127,11 @@ def test_it_reads_a_file_that_grows_up_to_where_it_was(tmp_path):
     path.write_text(line(at(1)) * 50_000)
     size = path.stat().st_size
 
-    class Growing(Reading):
+    class Growing(LogParseOptions):
         pass
 
     source = logs(path)
-    reading = source._parts[0]._reading
+    reading = source._readers[0]._options
 
     class Fields(tuple):
         def __iter__(self):
@@ -140,7 +140,7 @@ def test_it_reads_a_file_that_grows_up_to_where_it_was(tmp_path):
             return super().__iter__()
 
     object.__setattr__(reading, "time_fields", Fields(reading.time_fields))
-    box = boxed(tmp_path / "out", source)
+    box = bundle(tmp_path / "out", source)
     assert len(kept(box)) == size
     assert "grew while it was read" in box.file("logs/files/app.jsonl")["truncated"][0]
 
@@ -155,21 +155,21 @@ def test_a_line_of_any_length_takes_little_memory_and_stays_whole(tmp_path):
 def test_it_hands_on_ids(tmp_path):
     seen = {}
 
-    def look(_, box):
-        seen.update({name: box.looked_up(name) for name in ("order_id", "correlation_id", "trace_id")})
+    def look(_, files):
+        seen.update({name: files.shared(name) for name in ("order_id", "correlation_id", "trace_id")})
 
     lines = [
         line(at(1), order_id="O-1", trace_id="ab"),
         line(at(2), order_id=7, correlation_id=True),
         line(at(300), order_id="no"),
     ]
-    collect(tmp_path, *lines, found=[Saying("after", look)])
+    collect(tmp_path, *lines, found=[FakeSource("after", look)])
     assert seen == {"order_id": {"O-1", "7"}, "correlation_id": set(), "trace_id": {"ab"}}
 
 
 def test_it_says_that_there_are_too_many_ids(tmp_path):
     lines = [line(at(1), order_id=f"O-{number}") for number in range(MOST_IDS + 1)]
-    assert "10000 of them" in collect(tmp_path, *lines).failures("logs")["order_id"]
+    assert "10000 or more different values" in collect(tmp_path, *lines).failures("logs")["order_id"]
 
 
 def test_secrets_in_lines_are_taken_out_and_counted(tmp_path):
@@ -182,7 +182,7 @@ def test_it_stops_at_its_bound_with_whole_lines(tmp_path):
     where = tmp_path / "logs"
     where.mkdir()
     (where / "app.jsonl").write_text(line(at(1)) * 40_000)
-    box = boxed(tmp_path / "out", logs(where / "*.jsonl"), max_bytes=5000)
+    box = bundle(tmp_path / "out", logs(where / "*.jsonl"), max_bytes=5000)
     assert box.file("logs/files/app.jsonl")["truncated"]
     assert kept(box).endswith("}\n")
     assert len(kept(box)) <= 5000
@@ -190,13 +190,13 @@ def test_it_stops_at_its_bound_with_whole_lines(tmp_path):
 
 def test_the_environment_is_a_label(tmp_path):
     (tmp_path / "prod.jsonl").write_text(line(at(1)))
-    box = boxed(tmp_path / "out", logs(tmp_path / "{env}.jsonl"), about=subject(labels={"env": "prod"}))
+    box = bundle(tmp_path / "out", logs(tmp_path / "{env}.jsonl"), about=evidence_window(labels={"env": "prod"}))
     assert kept(box, "prod.jsonl") == line(at(1))
 
 
 def test_it_says_that_the_environment_is_not_known(tmp_path):
     for number, labels in enumerate(({}, {"env": "../x"})):
-        box = boxed(tmp_path / str(number), logs(tmp_path / "{env}.jsonl"), about=subject(labels=labels))
+        box = bundle(tmp_path / str(number), logs(tmp_path / "{env}.jsonl"), about=evidence_window(labels=labels))
         assert "no label env" in box.failures("logs").popitem()[1]
 
 
@@ -268,7 +268,7 @@ def test_no_value_breaks_it(value):
 def test_ids_that_cannot_be_are_left_out():
     ids = Ids()
     ids.take({"order_id": "x" * 300, "trace_id": ["a"], "correlation_id": ""})
-    assert not any(ids.found.values())
+    assert not any(ids.by_name.values())
 
 
 def test_deep_json_is_no_line():
@@ -279,7 +279,7 @@ def test_deep_json_is_no_line():
 
 
 def matched_in(folder, pattern, roots=()):
-    return boxed(folder / "out", logs(pattern, roots))
+    return bundle(folder / "out", logs(pattern, roots))
 
 
 @pytest.fixture
@@ -294,7 +294,7 @@ def test_a_link_to_elsewhere_is_refused(tmp_path, where):
     (where / "a.jsonl").symlink_to(tmp_path / "secret")
     box = matched_in(tmp_path, where / "*.jsonl")
     assert box.manifest["files"] == []
-    assert "outside of" in box.failures("logs")[str(where / "a.jsonl")]
+    assert "outside" in box.failures("logs")[str(where / "a.jsonl")]
 
 
 def test_a_link_of_a_folder_to_elsewhere_is_refused(tmp_path, where):
@@ -327,7 +327,7 @@ def test_pipes_devices_folders_and_broken_links_never_block(tmp_path, where):
     box = matched_in(tmp_path, where / "*.jsonl")
     assert list(box.texts) == ["logs/files/good.jsonl"]
     assert sorted(Path(what).name for what in box.failures("logs")) == ["circle.jsonl", "gone.jsonl", "pipe.jsonl"]
-    assert "no plain file" in box.failures("logs")[str(where / "pipe.jsonl")]
+    assert "not a regular file" in box.failures("logs")[str(where / "pipe.jsonl")]
 
 
 def test_a_pattern_with_dots_is_refused(tmp_path, where):
@@ -335,11 +335,11 @@ def test_a_pattern_with_dots_is_refused(tmp_path, where):
 
 
 def test_a_file_that_became_a_pipe_is_refused(tmp_path, where):
-    from service.evidence.source import SourceFailed
     from service.evidence.sources.files import Matched, opened
+    from service.evidence.staging import SourceFailed
 
     os.mkfifo(where / "a")
-    with pytest.raises(SourceFailed, match="no plain file"), opened(Matched(where / "a", where / "a", "a")):
+    with pytest.raises(SourceFailed, match="not a regular file"), opened(Matched(where / "a", where / "a", "a")):
         pass
     (where / "b").symlink_to(where / "a")
     with pytest.raises(SourceFailed, match="cannot be read"), opened(Matched(where / "b", where / "b", "b")):

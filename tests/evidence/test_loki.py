@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from service.clients.json_api import JsonApi, RequestFailed
 from service.evidence.clients.loki import Loki, nanoseconds
-from service.evidence.sources.logs import Logs, LokiLogs
-from tests.evidence.boxed import boxed
-from tests.evidence.builders import at, subject
+from service.evidence.sources.logs import LogSource, LokiLogs
+from tests.evidence.builders import at, evidence_window
+from tests.evidence.bundle import bundle
 from tests.evidence.loki import Loki as LokiServer
 
 SECOND = timedelta(seconds=1)
@@ -97,19 +97,19 @@ def server():
 def collect(folder, server, queries, *, page=2, headers=None, **fields):
     client = api(server, headers=headers)
     try:
-        return boxed(folder, Logs([LokiLogs(Loki(client, page), queries)]), about=subject(**fields))
+        return bundle(folder, LogSource([LokiLogs(Loki(client, page), queries)]), about=evidence_window(**fields))
     finally:
         client.close()
 
 
 def test_it_writes_lines_with_their_labels_and_hands_on_ids(tmp_path, server):
     found = {}
-    from tests.evidence.builders import Saying
+    from tests.evidence.builders import FakeSource
 
     client = api(server)
-    logs = Logs([LokiLogs(Loki(client, 2), {"router": '{app="{{ $labels.app }}"}'})])
-    last = Saying("after", lambda _, box: found.update(orders=box.looked_up("order_id")))
-    box = boxed(tmp_path, logs, last, about=subject(labels={"app": "router"}))
+    logs = LogSource([LokiLogs(Loki(client, 2), {"router": '{app="{{ $labels.app }}"}'})])
+    last = FakeSource("after", lambda _, box: found.update(orders=box.shared("order_id")))
+    box = bundle(tmp_path, logs, last, about=evidence_window(labels={"app": "router"}))
     client.close()
     text = box.texts["logs/loki/router.jsonl"].decode().splitlines()
     assert (
@@ -151,7 +151,7 @@ def test_it_names_the_tenant(tmp_path, server):
 
 
 def test_it_refuses_a_query_for_numbers(tmp_path, server):
-    assert "gives numbers" in collect(tmp_path, server, {"a": "rate({app=1}[5m])"}).failures("logs")["a"]
+    assert "returns numbers" in collect(tmp_path, server, {"a": "rate({app=1}[5m])"}).failures("logs")["a"]
 
 
 def test_it_marks_what_is_cut_off(tmp_path, server):
@@ -164,8 +164,8 @@ def test_it_marks_what_is_cut_off(tmp_path, server):
 def test_it_stops_asking_when_its_bound_is_reached(tmp_path, server):
     server.entries = [(nanoseconds(at(1)) + n, APP, "x" * 1000) for n in range(300)]
     client = api(server)
-    logs = Logs([LokiLogs(Loki(client, 10), {"a": '{app="router"}'})])
-    box = boxed(tmp_path, logs, max_bytes=2000)
+    logs = LogSource([LokiLogs(Loki(client, 10), {"a": '{app="router"}'})])
+    box = bundle(tmp_path, logs, max_bytes=2000)
     client.close()
     assert box.file("logs/loki/a.jsonl")["size"] <= 2000
     assert box.file("logs/loki/a.jsonl")["truncated"]
@@ -185,6 +185,6 @@ def test_it_knows_what_is_no_loki(told):
 
 def test_it_says_that_nobody_answers(tmp_path, server):
     client = JsonApi("http://127.0.0.1:9", timeout=SECOND)
-    box = boxed(tmp_path, Logs([LokiLogs(Loki(client, 5), {"a": "{}"})]))
+    box = bundle(tmp_path, LogSource([LokiLogs(Loki(client, 5), {"a": "{}"})]))
     client.close()
     assert "ConnectionError" in box.failures("logs")["a"]

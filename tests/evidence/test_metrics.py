@@ -6,6 +6,7 @@ import json
 import struct
 from datetime import timedelta
 from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests_mock
@@ -16,10 +17,9 @@ from service.domain.policy import Milestone
 from service.evidence.curves import MOST_CURVES, Curves
 from service.evidence.plot import Titles, draw
 from service.evidence.sources import metrics
-from service.evidence.sources.metrics import PAGE, Metrics, Query, pages, step_for
-from service.evidence.subject import Window
-from tests.evidence.builders import TOKYO, at, collected, subject
-from tests.evidence.test_boxes import read
+from service.evidence.sources.metrics import PAGE, MetricSource, Query, pages, step_for
+from tests.evidence.builders import at, collected, evidence_window
+from tests.evidence.test_staging import read
 
 URL = "http://prometheus.example"
 QUARTER = timedelta(seconds=15)
@@ -55,7 +55,7 @@ def rows(content):
 
 
 def bundle(folder, prometheus, *queries, **more):
-    return read(collected(folder, Metrics(prometheus, queries), about=subject(milestones=MARKED, **more)))
+    return read(collected(folder, MetricSource(prometheus, queries), about=evidence_window(milestones=MARKED, **more)))
 
 
 def query(expression="up", name="up", unit="", step=QUARTER):
@@ -95,7 +95,7 @@ def test_a_query_that_fails_leaves_the_others_alone(http, prometheus, tmp_path):
     told, files = bundle(tmp_path, prometheus, *queries)
     failures = {one["what"]: one["reason"] for one in told["sources"][0]["failures"]}
     assert "answered 400 (parse error: x)" in failures["bad"]
-    assert failures["missing"] == "the incident has no label zone, which the query asks for"
+    assert failures["missing"] == "the incident has no label zone, which the query uses"
     assert json.loads(files["metrics/alerting-rules.json"]) == {"groups": [{"name": "g", "rules": []}]}
     assert told["complete"] is False
 
@@ -124,7 +124,7 @@ def test_secrets_in_labels_are_gone_and_numbers_that_look_like_cards_stay(http, 
 
 
 def test_a_long_window_is_asked_for_in_pages_that_join_without_a_gap():
-    window = Window(at(0), at(60 * 24 * 7), TOKYO)
+    window = evidence_window(start=at(0), end=at(60 * 24 * 7))
     asked = list(pages(window, QUARTER))
     points = [begin + n * QUARTER for begin, end in asked for n in range((end - begin) // QUARTER + 1)]
     assert points == [at(0) + n * QUARTER for n in range(60 * 24 * 7 * 4 + 1)]
@@ -132,13 +132,13 @@ def test_a_long_window_is_asked_for_in_pages_that_join_without_a_gap():
 
 
 def test_what_is_longer_still_is_asked_for_in_larger_steps(http, prometheus, tmp_path):
-    window = Window(at(0), at(60 * 24 * 60), TOKYO)
+    window = evidence_window(start=at(0), end=at(60 * 24 * 60))
     step = step_for(QUARTER, window)
     assert step == timedelta(seconds=52)
     assert len(list(pages(window, step))) <= metrics.MOST_PAGES
-    assert step_for(QUARTER, Window(at(0), at(1), TOKYO)) == QUARTER
+    assert step_for(QUARTER, evidence_window(start=at(0), end=at(1))) == QUARTER
     answer(http)
-    told, _ = bundle(tmp_path, prometheus, query(), window=window)
+    told, _ = bundle(tmp_path, prometheus, query(), start=window.start, end=window.end)
     notes = told["files"][0]["notes"]
     assert (notes["step_seconds"], notes["step_wanted_seconds"]) == (52.0, 15.0)
     assert len(http.request_history) == 50 + 1
@@ -163,12 +163,12 @@ def test_the_picture_is_one_and_the_same_for_the_same_series(http, prometheus, t
 @pytest.mark.parametrize("minutes", [5, 94, 5000])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Sao_Paulo"])
 def test_windows_of_any_length_can_be_drawn(minutes, zone):
-    window = Window(at(0), at(minutes), type(TOKYO)(zone))
-    about = subject(window=window, began=at(1), ended=at(minutes - 1), milestones={Milestone.RESOLVED: at(minutes)})
-    curves = Curves(window.start, window.end)
+    times = {"start": at(0), "end": at(minutes), "incident_start": at(1), "incident_end": at(minutes - 1)}
+    about = evidence_window(**times, zone=ZoneInfo(zone), milestones={Milestone.RESOLVED: at(minutes)})
+    curves = Curves(about.start, about.end)
     curves.add("up", [(at(1), "1")])
     assert png_size(draw(Titles("up", "up" * 200, ""), curves, about))
-    assert png_size(draw(Titles("nothing", "up", ""), Curves(window.start, window.end), about))
+    assert png_size(draw(Titles("nothing", "up", ""), Curves(about.start, about.end), about))
 
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_table(http, prometheus, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.evidence.configured import open_sources, terms_of
+from service.evidence.wiring import collect_options, open_sources
 from service.settings import SettingsError, load
 from service.settings.model import Settings
 from service.settings.sources import read
@@ -68,10 +68,10 @@ def test_sources_and_terms_come_from_it(tmp_path):
     read_ = settings(tmp_path, METRICS + "grafana: {url: 'http://grafana.example', token: glsa_x}\n")
     with open_sources(read_, None) as sources:
         assert [source.name for source in sources] == ["timeline", "metrics", "changes"]
-    terms = terms_of(read_, allow_verbatim=True)
-    assert terms.allow_verbatim is True
-    assert terms.bounds == {"logs": 2**30}
-    assert terms.redaction.find("acct-12")[0].name == "account"
+    options = collect_options(read_, allow_verbatim=True)
+    assert options.allow_verbatim is True
+    assert options.bounds == {"logs": 2**30}
+    assert options.redaction.find("acct-12")[0].name == "account"
 
 
 def test_keys_can_be_set_from_the_environment():

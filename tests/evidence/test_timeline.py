@@ -9,12 +9,12 @@ from service.clients.grafana import Annotations
 from service.clients.grafana.annotations import MOST
 from service.clients.grafana.configured import connection_to
 from service.domain.policy import Milestone
-from service.evidence.source import SourceFailed
-from service.evidence.sources.changes import Changes
-from service.evidence.sources.timeline import Body, Story, Timeline
+from service.evidence.sources.changes import ChangeSource
+from service.evidence.sources.timeline import IncidentData, TimelineSource, WebhookBody
+from service.evidence.staging import SourceFailed
 from service.settings.grafana import GrafanaSettings as Keys
-from tests.evidence.builders import at, collected, subject
-from tests.evidence.test_boxes import KEY_ID, read
+from tests.evidence.builders import at, collected, evidence_window
+from tests.evidence.test_staging import KEY_ID, read
 from tests.grafana.loopback import KINDS, TOKEN, Grafana
 
 MS = 1000
@@ -28,11 +28,11 @@ ENTRIES = [
 
 
 def body(content, number=1):
-    return Body("d1g35t", "alertmanager", at(number), at(number + 5), 3, content)
+    return WebhookBody("d1g35t", "alertmanager", at(number), at(number + 5), 3, content)
 
 
 def story(*bodies):
-    return Story({"entries": ENTRIES}, lambda: iter(bodies))
+    return IncidentData({"entries": ENTRIES}, lambda: iter(bodies))
 
 
 @pytest.fixture(params=KINDS)
@@ -54,11 +54,11 @@ def add(server, begin, end=None, text="deployed", tags=("deploy",)):
 
 
 def bundle(folder, *sources):
-    return read(collected(folder, *sources, about=subject(milestones={Milestone.DETECTED: at(4)})))
+    return read(collected(folder, *sources, about=evidence_window(milestones={Milestone.DETECTED: at(4)})))
 
 
 def test_the_incident_is_there_as_the_service_tells_of_it(tmp_path):
-    told, files = bundle(tmp_path, Timeline(story(body(b'{"alerts": []}\n')), None))
+    told, files = bundle(tmp_path, TimelineSource(story(body(b'{"alerts": []}\n')), None))
     assert json.loads(files["timeline/incident.json"])["title"] == "Checkout errors"
     assert json.loads(files["timeline/timeline.json"]) == {"entries": ENTRIES}
     assert files["timeline/bodies/0001-alertmanager-20261123T090100Z.json"] == b'{"alerts": []}\n'
@@ -69,7 +69,7 @@ def test_the_incident_is_there_as_the_service_tells_of_it(tmp_path):
 
 
 def test_people_read_it_in_both_zones(tmp_path):
-    _, files = bundle(tmp_path, Timeline(story(), None))
+    _, files = bundle(tmp_path, TimelineSource(story(), None))
     table = files["timeline/timeline.md"].decode()
     assert "# INC-7: Checkout errors" in table
     times = "| 2026-11-23 09:04:00Z | 2026-11-23 18:04:00 JST | T0 |"
@@ -82,7 +82,7 @@ def test_every_annotation_of_the_window_is_there_not_only_ours(tmp_path, grafana
     add(grafana, -60, 5, text="maintenance", tags=())
     add(grafana, -60, text="long ago")
     add(grafana, 900, text="later")
-    _, files = bundle(tmp_path, Timeline(None, annotations))
+    _, files = bundle(tmp_path, TimelineSource(None, annotations))
     found = json.loads(files["timeline/annotations.json"])["annotations"]
     assert [one["text"] for one in found] == ["maintenance", "deployed"]
     table = files["timeline/timeline.md"].decode()
@@ -95,7 +95,7 @@ def test_who_wrote_an_annotation_is_in_no_file(tmp_path):
     author = {"login": "mori", "email": "mori@mail.example", "avatarUrl": "/avatar/d41d8cd9", "userId": 3}
     one = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "deployed", "tags": ["deploy"], **author}
     ask = lambda begin, end, tags=(): [one]  # noqa: E731
-    _, files = bundle(tmp_path, Timeline(None, ask), Changes((), timedelta(days=1), ("deploy",), ask))
+    _, files = bundle(tmp_path, TimelineSource(None, ask), ChangeSource((), timedelta(days=1), ("deploy",), ask))
     written = b"".join(files.values())
     assert b"deployed" in written
     assert not any(name in written for name in (b"mori", b"d41d8cd9"))
@@ -110,20 +110,20 @@ def test_tags_narrow_the_annotations(grafana, annotations):
 
 def test_a_grafana_that_is_down_is_said_and_the_rest_is_there(tmp_path, grafana, annotations):
     grafana.fail_while(503)
-    told, files = bundle(tmp_path, Timeline(story(), annotations))
+    told, files = bundle(tmp_path, TimelineSource(story(), annotations))
     assert told["sources"][0]["failures"][0]["what"] == "Grafana's annotations"
     assert "timeline/timeline.md" in files
 
 
 def test_an_answer_that_is_no_list_is_said(tmp_path, grafana, annotations):
     grafana.answer = lambda asked: (200, {"message": "hello"})
-    told, _ = bundle(tmp_path, Timeline(None, annotations))
+    told, _ = bundle(tmp_path, TimelineSource(None, annotations))
     assert "not Grafana's API" in told["sources"][0]["failures"][0]["reason"]
 
 
 def test_more_annotations_than_are_asked_for_are_marked(tmp_path):
     one = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "x"}
-    told, _ = bundle(tmp_path, Timeline(None, lambda begin, end: [one] * MOST))
+    told, _ = bundle(tmp_path, TimelineSource(None, lambda begin, end: [one] * MOST))
     (file,) = [file for file in told["files"] if file["path"] == "timeline/annotations.json"]
     assert "more than 10000" in file["truncated"][0]
 
@@ -133,7 +133,7 @@ def test_bodies_that_cannot_be_had_are_said_and_no_secret_of_one_stays(tmp_path)
         yield body(f'{{"annotations": {{"key": "{KEY_ID}"}}}}'.encode())
         raise SourceFailed("the store does not answer")
 
-    told, files = bundle(tmp_path, Timeline(Story({"entries": []}, bodies), None))
+    told, files = bundle(tmp_path, TimelineSource(IncidentData({"entries": []}, bodies), None))
     assert told["sources"][0]["failures"] == [{"what": "webhook bodies", "reason": "the store does not answer"}]
     (first,) = [content for name, content in files.items() if "bodies" in name]
     assert first == b'{"annotations": {"key": "[AWS access key removed]"}}'

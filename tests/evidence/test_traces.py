@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from service.clients.json_api import JsonApi, RequestFailed
 from service.evidence.clients.jaeger import Jaeger
-from service.evidence.clients.tempo import Tempo, named
+from service.evidence.clients.tempo import Tempo, with_attribute
 from service.evidence.sources import traces as module
-from service.evidence.sources.span_tree import Span, spans_of, tree
-from service.evidence.sources.traces import JaegerStore, TempoStore, Traces
+from service.evidence.sources.span_tree import TraceSpan, spans_of, tree
+from service.evidence.sources.traces import JaegerStore, TempoStore, TraceSource
 from tests.evidence import jaeger, tempo
-from tests.evidence.boxed import boxed
-from tests.evidence.builders import at, subject
+from tests.evidence.builders import at, evidence_window
+from tests.evidence.bundle import bundle
 
 A, B = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 ROOT, CHILD, LEAF = "00f067aa0ba902b7", "00f067aa0ba902b8", "00f067aa0ba902b9"
@@ -27,19 +27,21 @@ BATCHES = [
 ]
 
 
-def collect(folder, server, *, query=ERRORS, limit=20, found=None, **fields):
+def collect(folder, server, *, query=ERRORS, limit=20, shared=None, **fields):
     client = JsonApi(server.url, timeout=timedelta(seconds=2))
     try:
-        source = Traces([TempoStore(Tempo(client), query, "correlation_id")], limit)
-        return boxed(folder, source, found=found, about=subject(**fields))
+        source = TraceSource([TempoStore(Tempo(client), query, "correlation_id")], limit)
+        return bundle(folder, source, shared=shared, about=evidence_window(**fields))
     finally:
         client.close()
 
 
-def collect_jaeger(folder, server, *, services=("router",), limit=20, found=None):
+def collect_jaeger(folder, server, *, services=("router",), limit=20, shared=None):
     client = JsonApi(server.url, timeout=timedelta(seconds=2))
     try:
-        return boxed(folder, Traces([JaegerStore(Jaeger(client), services, "correlation_id")], limit), found=found)
+        return bundle(
+            folder, TraceSource([JaegerStore(Jaeger(client), services, "correlation_id")], limit), shared=shared
+        )
     finally:
         client.close()
 
@@ -60,10 +62,10 @@ def test_it_keeps_each_trace_as_otlp_and_as_a_tree(tmp_path, old):
 
 
 def test_it_asks_for_what_the_logs_told_and_each_trace_once(tmp_path):
-    by_id = named("correlation_id", 'c"1')
+    by_id = with_attribute("correlation_id", 'c"1')
     with tempo.Tempo({A: BATCHES, B: BATCHES}, {ERRORS: [A], by_id: [A, B]}) as server:
         found = {"correlation_id": ['c"1'], "trace_id": [B, A.upper(), "../../etc", "f" * 32]}
-        box = collect(tmp_path, server, found=found)
+        box = collect(tmp_path, server, shared=found)
     assert sorted(box.texts) == [f"traces/tempo/{one}{end}" for one in (B, A) for end in (".otlp.json", ".txt")]
     assert box.source("traces")["complete"]
     assert box.file(f"traces/tempo/{B}.txt")["query"] == 'correlation_id c"1'
@@ -78,8 +80,8 @@ def test_it_marks_that_there_may_be_more_traces(tmp_path):
 def test_it_asks_for_so_many_ids_and_no_more(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_IDS", 1)
     with tempo.Tempo({}, {}) as server:
-        box = collect(tmp_path, server, found={"correlation_id": ["a", "b"]})
-    assert box.failures("traces") == {"correlation_id": "the logs have 2 of them; only 1 are looked up"}
+        box = collect(tmp_path, server, shared={"correlation_id": ["a", "b"]})
+    assert box.failures("traces") == {"correlation_id": "the logs contain 2 different values; only 1 are looked up"}
 
 
 def test_it_says_what_tempo_said(tmp_path):
@@ -97,7 +99,7 @@ def test_it_says_that_a_label_is_missing(tmp_path):
 
 @pytest.mark.parametrize("told", [[], {"traces": 1}])
 def test_it_knows_what_is_no_tempo(told):
-    with pytest.raises(RequestFailed, match="not Tempo"):
+    with pytest.raises(RequestFailed, match="not from Tempo"):
         Tempo(Canned(told)).search("{}", at(0), at(1), 5)
 
 
@@ -185,7 +187,7 @@ def test_it_asks_jaeger_for_what_the_logs_told(tmp_path):
             tmp_path,
             server,
             services=("risk",),
-            found={"correlation_id": ["c-1"], "trace_id": ["ab2".zfill(16), "f" * 32]},
+            shared={"correlation_id": ["c-1"], "trace_id": ["ab2".zfill(16), "f" * 32]},
         )
     assert [path for path in box.texts if path.endswith("ab2.txt")]
     assert server.asked[1][1]["tags"] == '{"correlation_id": "c-1"}'
@@ -220,7 +222,7 @@ def test_references_that_are_no_parents_are_links():
 
 def spans(*pairs):
     return [
-        Span(own, parent, "s", own, number * 1_000_000, number * 1_000_000 + 1)
+        TraceSpan(own, parent, "s", own, number * 1_000_000, number * 1_000_000 + 1)
         for number, (own, parent) in enumerate(pairs)
     ]
 
@@ -232,7 +234,7 @@ def test_spans_without_their_parents_are_shown():
 def test_circles_are_shown_once():
     drawn = tree("t", spans(("a", "b"), ("b", "a"), ("c", "c")))
     assert drawn.count("s: ") == 3
-    assert drawn.count("a circle") == 2
+    assert drawn.count("a cycle") == 2
 
 
 def test_a_trace_that_is_as_deep_as_can_be():
@@ -241,13 +243,13 @@ def test_a_trace_that_is_as_deep_as_can_be():
 
 
 def test_names_are_one_short_line():
-    (line,) = tree("t", [Span("a", "", "x\ny", "n" * 500, 0, 1)]).splitlines()[1:]
+    (line,) = tree("t", [TraceSpan("a", "", "x\ny", "n" * 500, 0, 1)]).splitlines()[1:]
     assert ("x y: " in line, len(line) < 200) == (True, True)
 
 
 def test_a_trace_without_spans_or_with_impossible_times_is_drawn():
     assert "0 spans" in tree("t", [])
-    assert "an impossible time" in tree("t", [Span("a", "", "s", "n", 10**30, 10**30)])
+    assert "an impossible time" in tree("t", [TraceSpan("a", "", "s", "n", 10**30, 10**30)])
 
 
 @settings(deadline=None)

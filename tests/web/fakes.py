@@ -9,9 +9,9 @@ from flask import Flask, Response
 
 from service.domain.events import EventKind
 from service.domain.incident import Phase, fold
-from service.evidence.collecting import Terms, collect
+from service.evidence.collecting import CollectOptions, collect
 from service.evidence.routes import EVIDENCE, add_routes
-from service.evidence.sources.timeline import Timeline
+from service.evidence.sources.timeline import TimelineSource
 from service.intake import alertmanager, lifecycle
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
 from service.store.board import Board, ListPage
@@ -111,13 +111,15 @@ class FakeEvidence:
     margin = timedelta(minutes=15)
 
     def __init__(self):
-        self.subjects = []
+        self.windows = []
         self.before = lambda: None
 
-    def collect(self, subject, story, target):
-        self.subjects.append(subject)
+    def collect(self, window, incident_data, target):
+        self.windows.append(window)
         self.before()
-        return collect(subject, [Timeline(story, None)], target, Terms(version="1.2.3"), lambda: NOW)
+        return collect(
+            window, [TimelineSource(incident_data, None)], target, CollectOptions(version="1.2.3"), lambda: NOW
+        )
 
 
 class FakeTally(Counter):

@@ -92,4 +92,4 @@ def test_no_page_of_another_site_makes_a_browser_do_anything(guarded, world, rou
     token = bearer(TOKEN[SCOPES[route]])
     for one, headers in ((guarded, token), (world, {})):
         assert ask(one, route, **{"Sec-Fetch-Site": site}, **headers).status_code == 403
-        assert one.recorder.commands == one.evidence.subjects == []
+        assert one.recorder.commands == one.evidence.windows == []

@@ -59,7 +59,7 @@ def test_a_query_that_makes_no_sense_is_refused(story):
     naive = assert_problem(story.post(f"{PATH}?from=2026-03-02T09:00:00"), 400, "invalid_payload")
     assert "timezone" in naive
     ahead = assert_problem(story.post(f"{PATH}?to=2030-01-01T00:00:00Z"), 400, "invalid_payload")
-    assert "yet to come" in ahead
+    assert "in the future" in ahead
     upside_down = f"{PATH}?from=2026-03-02T09:00:00Z&to=2026-03-02T08:00:00Z"
     assert "not before its end" in assert_problem(story.post(upside_down), 400, "invalid_payload")
     assert_problem(story.post("/api/v1/incidents/INC-9/evidence"), 404, "unknown_incident")
@@ -98,7 +98,7 @@ def test_collecting_is_recorded_on_the_incident(story):
 def test_the_window_may_be_given(story):
     story.post(f"{PATH}?from=2026-03-02T09:00:00%2B09:00&to=2026-03-02T05:00:00Z")
     story.post(f"{PATH}?margin=1m")
-    first, second = (one.window for one in story.evidence.subjects)
+    first, second = story.evidence.windows
     assert (first.start, first.end) == (at(-540), at(-240))
     assert (second.start, second.end) == (at(-1), at(61))
 
@@ -106,8 +106,8 @@ def test_the_window_may_be_given(story):
 def test_an_incident_that_is_open_ends_now(story):
     story.store.records[1] = record(event(EventKind.DETECTED))
     story.post(PATH)
-    (about,) = story.evidence.subjects
-    assert about.window.end == about.ended == NOW
+    (about,) = story.evidence.windows
+    assert about.end == about.incident_end == NOW
 
 
 def test_only_one_is_collected_at_a_time(story):
@@ -157,7 +157,7 @@ def test_bodies_that_cannot_be_read_are_said_in_the_manifest(story):
 def test_reading_collects_nothing(story):
     for method in ("get", "head"):
         assert getattr(story.client, method)(PATH).status_code == 405
-    assert story.evidence.subjects == story.recorder.commands == []
+    assert story.evidence.windows == story.recorder.commands == []
 
 
 def test_the_note_tells_nobody_and_resets_no_reminder(story):

@@ -1,4 +1,4 @@
-"""Jaeger's HTTP API, as its own pages use it, as far as we read it: traces of a stretch of time, as OTLP JSON."""
+"""The part that is used of the HTTP API behind Jaeger's own pages: the traces of a time range, as OTLP JSON."""
 
 import json
 from collections.abc import Mapping
@@ -33,22 +33,22 @@ class Jaeger:
         return self._traces(self._api.get("/api/traces", parameters))
 
     def trace(self, trace_id: str) -> Otlp | None:
-        """Return a trace, None where Jaeger has none."""
+        """Return a trace, or None if Jaeger does not have it."""
         try:
-            found = self._traces(self._api.get(f"/api/traces/{trace_id}"))
+            traces = self._traces(self._api.get(f"/api/traces/{trace_id}"))
         except RequestFailed as error:
             if error.status == 404:
                 return None
             raise
-        return next(iter(found.values()), None)
+        return next(iter(traces.values()), None)
 
     def _traces(self, answer: Any) -> dict[str, Otlp]:
         if not isinstance(answer, dict) or not isinstance(answer.get("data") or [], list):
-            raise RequestFailed(f"{self._api.url}: this is not Jaeger's API")
+            raise RequestFailed(f"{self._api.url}: the response is not from Jaeger's API")
         if not answer.get("data") and answer.get("errors"):
-            raise RequestFailed(f"{self._api.url}: {_told(answer['errors'])}")
-        traces = [one for one in answer.get("data") or [] if isinstance(one, dict)]
-        return {str(one.get("traceID", "")): otlp_of(one) for one in traces}
+            raise RequestFailed(f"{self._api.url}: {_error_text(answer['errors'])}")
+        traces = [trace for trace in answer.get("data") or [] if isinstance(trace, dict)]
+        return {str(trace.get("traceID", "")): otlp_of(trace) for trace in traces}
 
 
 def otlp_of(trace: Mapping[str, Any]) -> Otlp:
@@ -67,16 +67,17 @@ def otlp_of(trace: Mapping[str, Any]) -> Otlp:
 
 
 def _resource(process: Any) -> list[Otlp]:
-    told = process if isinstance(process, dict) else {}
-    name = {"key": "service.name", "value": {"stringValue": str(told.get("serviceName", ""))}}
-    return [name, *_attributes(told.get("tags"))]
+    fields = process if isinstance(process, dict) else {}
+    name = {"key": "service.name", "value": {"stringValue": str(fields.get("serviceName", ""))}}
+    return [name, *_attributes(fields.get("tags"))]
 
 
 def _span(span: Mapping[str, Any]) -> Otlp:
     started = int(span.get("startTime") or 0) * 1000
-    references = [one for one in span.get("references") or [] if isinstance(one, dict)]
-    parent = next((one for one in references if one.get("refType") == "CHILD_OF"), references[0] if references else {})
-    told: Otlp = {
+    references = [reference for reference in span.get("references") or [] if isinstance(reference, dict)]
+    parents = [reference for reference in references if reference.get("refType") == "CHILD_OF"]
+    parent = next(iter(parents or references), {})
+    otlp: Otlp = {
         "traceId": str(span.get("traceID", "")),
         "spanId": str(span.get("spanID", "")),
         "parentSpanId": str(parent.get("spanID", "")),
@@ -86,12 +87,12 @@ def _span(span: Mapping[str, Any]) -> Otlp:
         "attributes": _attributes(span.get("tags")),
         "events": [_event(log) for log in span.get("logs") or [] if isinstance(log, dict)],
     }
-    links = [one for one in references if one is not parent]
+    links = [reference for reference in references if reference is not parent]
     if links:
-        told["links"] = [{"traceId": str(one.get("traceID")), "spanId": str(one.get("spanID"))} for one in links]
+        otlp["links"] = [{"traceId": str(link.get("traceID")), "spanId": str(link.get("spanID"))} for link in links]
     if _is_error(span.get("tags")):
-        told["status"] = _STATUS_ERROR
-    return told
+        otlp["status"] = _STATUS_ERROR
+    return otlp
 
 
 def _event(log: Mapping[str, Any]) -> Otlp:
@@ -120,11 +121,11 @@ def _value(value: Any) -> Otlp:
 
 
 def _is_error(tags: Any) -> bool:
-    told = {str(tag.get("key")): tag.get("value") for tag in tags or [] if isinstance(tag, dict)}
-    return told.get("error") in (True, "true") or str(told.get("otel.status_code", "")).upper() == "ERROR"
+    values = {str(tag.get("key")): tag.get("value") for tag in tags or [] if isinstance(tag, dict)}
+    return values.get("error") in (True, "true") or str(values.get("otel.status_code", "")).upper() == "ERROR"
 
 
-def _told(errors: Any) -> str:
+def _error_text(errors: Any) -> str:
     first = errors[0] if isinstance(errors, list) and errors else errors
     text = first.get("msg") if isinstance(first, dict) else first
     return str(text)[:300]

@@ -1,4 +1,4 @@
-"""Loki's HTTP API, as far as we read it: every log line of a stretch of time, page by page, each of them once."""
+"""The part of Loki's HTTP API that is used: every log line of a time range, page by page, each line once."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,8 +15,8 @@ MOST_PAGES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line: nanoseconds since 1970, the labels of its stream as sorted pairs, and the text."""
+class LogLine:
+    """Nanoseconds since 1970, the labels of its stream as sorted pairs, and the text."""
 
     nanoseconds: int
     labels: tuple[tuple[str, str], ...]
@@ -24,10 +24,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Lines in order. `lost_at`: at this instant there are more lines than one page holds, and some are missing."""
+class LogPage:
+    """Lines in order. `lost_at`: the instant of which lines are missing, since it has more than fit on one page."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[LogLine, ...]
     lost_at: int | None = None
 
 
@@ -40,38 +40,38 @@ _STREAMS = TypeAdapter(list[_Stream])
 
 
 class Loki:
-    """Reads one Loki. `limit` is how many lines are asked for at once."""
+    """Reads one Loki, `limit` lines at once."""
 
     def __init__(self, api: JsonApi, limit: int) -> None:
         self._api = api
         self._limit = limit
 
-    def lines(self, query: str, begin: datetime, end: datetime, *, backward: bool = False) -> Iterator[Page]:
-        """Yield all lines from `begin` up to and including `end`, the earliest first; the latest, where `backward`.
+    def lines(self, query: str, begin: datetime, end: datetime, *, backward: bool = False) -> Iterator[LogPage]:
+        """Yield all lines from `begin` up to and including `end`, the earliest first, or the latest if `backward`.
 
-        The last instant of a full page is asked for again with the next one, and what was there already is left out,
-        for other lines may have the same time. Where a whole page has one time, the next goes on behind that instant.
+        The last instant of a full page is asked for again with the next page, since more lines may have the same time;
+        lines that were already there are dropped. If a whole page has one time, the next begins after that instant.
         Raises RequestFailed.
         """
         low, high = nanoseconds(begin), nanoseconds(end) + 1  # Loki's own end is not included
-        seen: Counter[Line] = Counter()
+        seen: Counter[LogLine] = Counter()
         for _ in range(MOST_PAGES):
             if low >= high:
                 return
-            found = self._asked(query, low, high, backward=backward)
-            fresh = _without(found, seen)
-            if len(found) < self._limit:
-                yield Page(tuple(fresh))
+            lines = self._page(query, low, high, backward=backward)
+            new = _without(lines, seen)
+            if len(lines) < self._limit:
+                yield LogPage(tuple(new))
                 return
-            border = found[-1].nanoseconds
-            stuck = found[0].nanoseconds == border
-            yield Page(tuple(fresh), lost_at=border if stuck else None)
-            seen = Counter() if stuck else Counter(line for line in found if line.nanoseconds == border)
+            border = lines[-1].nanoseconds
+            stuck = lines[0].nanoseconds == border
+            yield LogPage(tuple(new), lost_at=border if stuck else None)
+            seen = Counter() if stuck else Counter(line for line in lines if line.nanoseconds == border)
             step = 1 if stuck else 0
             low, high = (low, border + 1 - step) if backward else (border + step, high)
-        raise RequestFailed(f"{self._api.url}: has more than {MOST_PAGES} pages of lines; ask for less")
+        raise RequestFailed(f"{self._api.url}: the query has more than {MOST_PAGES} pages of lines; narrow it down")
 
-    def _asked(self, query: str, low: int, high: int, *, backward: bool) -> list[Line]:
+    def _page(self, query: str, low: int, high: int, *, backward: bool) -> list[LogLine]:
         parameters = {
             "query": query,
             "start": str(low),
@@ -81,13 +81,13 @@ class Loki:
         }
         data = self._data(self._api.get("/loki/api/v1/query_range", parameters))
         if data.get("resultType") != "streams":
-            raise RequestFailed(f"{self._api.url}: the query gives numbers and no lines; ask for log lines")
+            raise RequestFailed(f"{self._api.url}: the query returns numbers; use one that returns log lines")
         try:
             streams = _STREAMS.validate_python(data.get("result"))
         except ValidationError as error:
-            raise RequestFailed(f"{self._api.url}: answered in another form than Loki does") from error
+            raise RequestFailed(f"{self._api.url}: the response does not have the form of Loki's") from error
         lines = [
-            Line(value[0], tuple(sorted(stream.stream.items())), value[1])
+            LogLine(value[0], tuple(sorted(stream.stream.items())), value[1])
             for stream in streams
             for value in stream.values
         ]
@@ -96,22 +96,22 @@ class Loki:
     def _data(self, answer: Any) -> Mapping[str, Any]:
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict):
-            raise RequestFailed(f"{self._api.url}: this is not Loki's API")
+            raise RequestFailed(f"{self._api.url}: the response is not from Loki's API")
         return data
 
 
 def nanoseconds(at: datetime) -> int:
-    """Return an instant as Loki takes it, without the rounding of a float."""
+    """Return an instant as Loki expects it, without the rounding of a float."""
     return (at - EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def _without(found: list[Line], seen: Counter[Line]) -> list[Line]:
-    """Leave out what was there already, as often as it was: equal lines may well be two."""
+def _without(lines: list[LogLine], seen: Counter[LogLine]) -> list[LogLine]:
+    """Drop the lines that were already there, as often as they were: two lines may be equal."""
     left = Counter(seen)
-    fresh = []
-    for line in found:
+    new = []
+    for line in lines:
         if left[line] > 0:
             left[line] -= 1
         else:
-            fresh.append(line)
-    return fresh
+            new.append(line)
+    return new

@@ -1,4 +1,4 @@
-"""Tempo's HTTP API, as far as we read it: which traces a stretch of time has, and each of them as OTLP JSON."""
+"""The part of Tempo's HTTP API that is used: the traces of a time range, and each of them as OTLP JSON."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ class Tempo:
         self._api = api
 
     def search(self, query: str, begin: datetime, end: datetime, limit: int) -> list[str]:
-        """Return the ids of the traces that a TraceQL query finds, `limit` of them at most."""
+        """Return the ids of the traces that match a TraceQL query, `limit` of them at most."""
         parameters = {
             "q": query,
             "start": str(int(begin.timestamp())),
@@ -30,14 +30,14 @@ class Tempo:
             "limit": str(limit),
         }
         answer = self._api.get("/api/search", parameters)
-        found = answer.get("traces") if isinstance(answer, dict) else None
-        if not isinstance(answer, dict) or not isinstance(found or [], list):
-            raise RequestFailed(f"{self._api.url}: this is not Tempo's API")
-        ids = [one.get("traceID") for one in found or [] if isinstance(one, dict)]
-        return [one for one in ids if isinstance(one, str) and _ID.fullmatch(one)]
+        traces = answer.get("traces") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or not isinstance(traces or [], list):
+            raise RequestFailed(f"{self._api.url}: the response is not from Tempo's API")
+        ids = [trace.get("traceID") for trace in traces or [] if isinstance(trace, dict)]
+        return [trace_id for trace_id in ids if isinstance(trace_id, str) and _ID.fullmatch(trace_id)]
 
     def trace(self, trace_id: str) -> Otlp | None:
-        """Return a trace, None where Tempo has none. Versions before 2.7 know only the older path."""
+        """Return a trace, or None if Tempo does not have it. Versions before 2.7 know only the older path."""
         for path in ("/api/v2/traces", "/api/traces"):
             try:
                 answer = self._api.get(f"{path}/{trace_id}")
@@ -51,18 +51,18 @@ class Tempo:
     def _otlp(self, answer: Any) -> Otlp | None:
         trace = answer.get("trace", answer) if isinstance(answer, dict) else None
         if not isinstance(trace, dict):
-            raise RequestFailed(f"{self._api.url}: this is not Tempo's API")
+            raise RequestFailed(f"{self._api.url}: the response is not from Tempo's API")
         spans = trace.get("resourceSpans", trace.get("batches", []))
         return {"resourceSpans": list(_with_hex_ids(spans))} if spans else None
 
 
-def named(attribute: str, value: str) -> str:
-    """Write the TraceQL query for the traces with a span that has an attribute."""
+def with_attribute(attribute: str, value: str) -> str:
+    """Return the TraceQL query for the traces with a span that has an attribute."""
     return f"{{ .{attribute} = {json.dumps(value, ensure_ascii=False)} }}"
 
 
 def _with_hex_ids(resources: Any) -> Iterator[Any]:
-    """Yield the spans with ids in hex, as OTLP wants them: Tempo gives base64, and older names of the list."""
+    """Yield the spans with ids in hex, as OTLP requires: Tempo returns base64, and older names of the list."""
     for resource in resources if isinstance(resources, list) else []:
         if not isinstance(resource, dict):
             continue
@@ -80,13 +80,13 @@ def _hex_scope(scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
-def _hex(written: str) -> str:
-    if not written or (len(written) in (16, 32) and _ID.fullmatch(written)):
-        return written.lower()
+def _hex(span_id: str) -> str:
+    if not span_id or (len(span_id) in (16, 32) and _ID.fullmatch(span_id)):
+        return span_id.lower()
     try:
-        return base64.b64decode(written, validate=True).hex()
+        return base64.b64decode(span_id, validate=True).hex()
     except (binascii.Error, ValueError):
-        return written
+        return span_id

@@ -1,38 +1,43 @@
-"""`mttx evidence`: bundle what there is of an incident into one archive, and check such an archive."""
+"""`mttx evidence`: collect the evidence of an incident into one archive, and verify such an archive."""
 
 import os
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
 from service.cli.output import print_json, print_line
 from service.cli.params import Duration, IncidentId, Instant, config_option, output_option
-from service.settings import load
+from service.settings import Settings, load
+
+ALLOW_VERBATIM = click.option(
+    "--allow-verbatim", is_flag=True, help="Include files marked as verbatim, unredacted, with any secrets in them."
+)
 
 
 @click.group()
 def evidence() -> None:
-    """Bundle what there is of an incident into one archive, and check such an archive.
+    """Collect the evidence of an incident into one archive, and verify such an archive.
 
-    What is collected says `evidence:` in mttx.yml (docs/evidence.md). The incident is read from the service at MTTX_URL
-    (default http://127.0.0.1:9877), with the token in MTTX_TOKEN or MTTX_TOKEN_FILE, and the archive's SHA-256 is
-    recorded there.
+    The `evidence:` section of mttx.yml selects what is collected (docs/evidence.md). The incident is read from the
+    service at MTTX_URL (default http://127.0.0.1:9877), with the token in MTTX_TOKEN or MTTX_TOKEN_FILE, and the
+    archive's SHA-256 is recorded there.
     """
     os.umask(0o077)
 
 
 @evidence.command()
 @click.argument("incident_id", metavar="[INCIDENT]", type=IncidentId(), required=False)
-@click.option("--margin", type=Duration(), help="How long before and after it, if not `evidence.margin`.")
+@click.option("--margin", type=Duration(), help="Time to include before and after. Default: `evidence.margin`.")
+@click.option("--from", "begin", type=Instant(), help="Start of the window: a time with a zone, or an age such as 2h.")
+@click.option("--to", "end", type=Instant(), help="End of the window. Default: the end of the incident, or now.")
 @click.option(
-    "--from", "begin", type=Instant(), help="When the window begins: a time with a zone, or an age such as 2h."
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The archive. Default: evidence-INC-7.zip."
 )
-@click.option("--to", "end", type=Instant(), help="When it ends; else the end of the incident, or now.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The archive; else evidence-INC-7.zip.")
-@click.option("--allow-verbatim", is_flag=True, help="Take in what is marked verbatim, with whatever secrets it has.")
+@ALLOW_VERBATIM
 @output_option
 @config_option
 @click.pass_context
@@ -48,48 +53,38 @@ def collect(
     output: str,
     path: Path | None,
 ) -> None:
-    """Collect the evidence of an incident, or of a window of time.
+    """Collect the evidence of an incident, or of a time window.
 
-    Exit code 1 if there is no archive, or if it lacks something that a source should have given; the manifest, and
-    what is printed, say what.
+    Exit code 1 if there is no archive, or if a source failed and the archive is incomplete; the output and the manifest
+    say what is missing.
     """
-    from service.evidence import collecting
-    from service.evidence.commands.record import Case, open_case
-    from service.evidence.commands.tables import as_json, print_collected, watching
-    from service.evidence.configured import open_sources, terms_of
-    from service.evidence.subjects import NoWindow
+    from service.evidence.commands.request import EvidenceRequest, open_request
+    from service.evidence.commands.tables import as_json, print_collected
+    from service.evidence.window import NoWindow
 
     if incident_id is None and (begin is None or margin is not None):
-        raise click.UsageError("name an incident such as INC-7, or a window with --from (and --to)")
+        raise click.UsageError("give an incident such as INC-7, or a time window with --from (and --to)")
     settings, now = load(path, os.environ), datetime.now(UTC)
     try:
-        case: Case = open_case(incident_id, settings, now, margin=margin, begin=begin, end=end)
+        request: EvidenceRequest = open_request(incident_id, settings, now, margin=margin, begin=begin, end=end)
     except NoWindow as error:
         raise click.UsageError(str(error)) from error
-    target = out or Path(f"evidence-{incident_id or f'{case.subject.window.start:%Y%m%dT%H%M%SZ}'}.zip")
-    terms = terms_of(settings, allow_verbatim=allow_verbatim)
-    try:
-        with (
-            open_sources(settings, case.story) as sources,
-            watching(sources, output == "text", on_terminal=sys.stderr.isatty()) as watch,
-        ):
-            made = collecting.collect(case.subject, sources, target, terms, lambda: datetime.now(UTC), watch)
-    except collecting.NotCollected as error:
-        raise click.ClickException(str(error)) from error
+    target = out or Path(f"evidence-{incident_id or f'{request.window.start:%Y%m%dT%H%M%SZ}'}.zip")
+    collected = _collect(request, settings, target, allow_verbatim=allow_verbatim, show=output == "text")
     if output == "json":
-        print_json(as_json(made))
+        print_json(as_json(collected))
     else:
-        print_collected(made)
-    case.record(made)
-    ctx.exit(0 if made.manifest.complete else 1)
+        print_collected(collected)
+    request.record(collected)
+    ctx.exit(0 if collected.manifest.complete else 1)
 
 
 @evidence.command()
 @click.argument("incident_id", metavar="[INCIDENT]", type=IncidentId(), required=False)
 @click.option(
-    "--from", "begin", type=Instant(), help="When the window begins; else an hour ago, or the incident's own."
+    "--from", "begin", type=Instant(), help="Start of the window. Default: that of the incident, or an hour ago."
 )
-@click.option("--allow-verbatim", is_flag=True, help="Take in what is marked verbatim, with whatever secrets it has.")
+@ALLOW_VERBATIM
 @output_option
 @config_option
 @click.pass_context
@@ -102,78 +97,90 @@ def check(
     output: str,
     path: Path | None,
 ) -> None:
-    """Say what a bundle would contain today. Everything is asked, and nothing is kept or recorded.
+    """Show what an archive would contain now. Every source is asked; nothing is kept or recorded.
 
     Exit code 1 if a configured source fails, or if none of the sources that the standard requires is configured.
     """
     from service.domain.checks import is_evidence
-    from service.evidence import collecting
-    from service.evidence.commands.record import Case, open_case
-    from service.evidence.commands.tables import as_json, print_missing, watching
-    from service.evidence.configured import open_sources, terms_of
-    from service.evidence.subjects import NoWindow
+    from service.evidence.commands.request import EvidenceRequest, open_request
+    from service.evidence.commands.tables import as_json, print_missing
+    from service.evidence.window import NoWindow
 
     settings, now = load(path, os.environ), datetime.now(UTC)
     start = begin or (now - timedelta(hours=1) if incident_id is None else None)
     try:
-        case: Case = open_case(incident_id, settings, now, margin=None, begin=start, end=None)
+        request: EvidenceRequest = open_request(incident_id, settings, now, margin=None, begin=start, end=None)
     except NoWindow as error:
         raise click.UsageError(str(error)) from error
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-check-") as folder:
-        terms, target = terms_of(settings, allow_verbatim=allow_verbatim), Path(folder) / "evidence.zip"
-        try:
-            with (
-                open_sources(settings, case.story) as sources,
-                watching(sources, output == "text", on_terminal=sys.stderr.isatty()) as watch,
-            ):
-                made = collecting.collect(case.subject, sources, target, terms, lambda: datetime.now(UTC), watch)
-        except collecting.NotCollected as error:
-            raise click.ClickException(str(error)) from error
-    passes = is_evidence({"sources": made.manifest.states})
+        target = Path(folder) / "evidence.zip"
+        collected = _collect(request, settings, target, allow_verbatim=allow_verbatim, show=output == "text")
+    passes = is_evidence({"sources": collected.manifest.states})
     if output == "json":
-        print_json({**as_json(made), "archive": None, "passes": passes})
+        print_json({**as_json(collected), "archive": None, "passes": passes})
     else:
-        print_missing(made)
-        print_line("the check of evidence would pass" if passes else "the check of evidence would not pass")
+        print_missing(collected)
+        print_line("the evidence check would pass" if passes else "the evidence check would not pass")
     ctx.exit(0 if passes else 1)
+
+
+def _collect(request: Any, settings: Settings, target: Path, *, allow_verbatim: bool, show: bool) -> Any:
+    """Collect and show the progress. Raises ClickException."""
+    from service.evidence import collecting
+    from service.evidence.commands.tables import show_progress
+    from service.evidence.wiring import collect_options, open_sources
+
+    options = collect_options(settings, allow_verbatim=allow_verbatim)
+    try:
+        with (
+            open_sources(settings, request.incident_data) as sources,
+            show_progress(sources, show, on_terminal=sys.stderr.isatty()) as progress,
+        ):
+            return collecting.collect(request.window, sources, target, options, lambda: datetime.now(UTC), progress)
+    except collecting.NotCollected as error:
+        raise click.ClickException(str(error)) from error
 
 
 @evidence.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--sha256", metavar="HEX", help="The digest that it should have, such as that of the postmortem.")
-@click.option("--recorded", is_flag=True, help="Ask the service for the digests that are recorded on the incident.")
+@click.option("--sha256", metavar="HEX", help="The expected digest, such as that in the postmortem.")
+@click.option(
+    "--recorded", is_flag=True, help="Compare with the digests that the service has recorded on the incident."
+)
 @output_option
 @click.pass_context
 def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool, output: str) -> None:
-    """Check that an archive is whole and as it was written. Exit code 1 if it is not.
+    """Verify that an archive is complete and unchanged. Exit code 1 if it is not.
 
-    Without --sha256 or --recorded an archive that somebody built anew, seal and all, passes: compare it with a digest
+    Without --sha256 or --recorded, an archive that was rebuilt together with its seal passes: compare it with a digest
     that was kept elsewhere.
     """
-    from service.evidence.commands.record import recorded_digests
-    from service.evidence.verify import verify as check
+    from service.evidence.commands.request import recorded_digests
+    from service.evidence.verify import verify as verify_archive
 
     try:
-        verdict = check(file, sha256)
+        verdict = verify_archive(file, sha256)
     except OSError as error:
         raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from error
     problems = list(verdict.problems)
     if recorded:
         problems += _unrecorded(verdict.sha256, recorded_digests(verdict.incident_id))
     if output == "json":
-        told = {"file": str(file), "sha256": verdict.sha256, "good": not problems, "problems": problems}
-        about = {"incident_id": verdict.incident_id, "collected_at": verdict.collected_at, "files": verdict.files}
-        print_json({**told, **about, "complete": verdict.complete})
+        result = {"file": str(file), "sha256": verdict.sha256, "good": not problems, "problems": problems}
+        details = {"incident_id": verdict.incident_id, "collected_at": verdict.collected_at, "files": verdict.files}
+        print_json({**result, **details, "complete": verdict.complete})
     else:
         for problem in problems:
             print_line(f"{file}: {problem}")
-        about_it = f"{verdict.incident_id or 'no incident'}, {verdict.files} files, collected {verdict.collected_at}"
-        print_line(f"{len(problems)} found" if problems else f"{file} is as it was written: {about_it}")
+        details_line = (
+            f"{verdict.incident_id or 'no incident'}, {verdict.files} files, collected {verdict.collected_at}"
+        )
+        print_line(f"{len(problems)} problems found" if problems else f"{file} OK: {details_line}")
         print_line(f"SHA-256 {verdict.sha256}")
     ctx.exit(1 if problems else 0)
 
 
-def _unrecorded(sha256: str, known: frozenset[str]) -> list[str]:
-    if sha256 in known:
+def _unrecorded(sha256: str, digests: frozenset[str]) -> list[str]:
+    if sha256 in digests:
         return []
-    return ["its SHA-256 is none of those that are recorded on the incident" if known else "no evidence is recorded"]
+    return ["its SHA-256 is not recorded on the incident" if digests else "no evidence is recorded on the incident"]

@@ -1,16 +1,16 @@
-"""Configuration files as they are, with their SHA-256; where git has them, as they were when the incident began."""
+"""Configuration files as they are, with their SHA-256; from git also as they were when the incident began."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from service.evidence.source import Box, SourceFailed
 from service.evidence.sources.files import Matched, copy, filled_in, matched, opened, root_of
 from service.evidence.sources.git import PLAIN_DIFF, Repository, repository_of, taking
-from service.evidence.subject import Subject
+from service.evidence.staging import SourceFailed, SourceFiles
+from service.evidence.window import EvidenceWindow
 
 
-class Configuration:
+class ConfigurationSource:
     """Files by pattern."""
 
     name = "configuration"
@@ -19,59 +19,59 @@ class Configuration:
         self._patterns = patterns
         self._roots = roots
 
-    def collect(self, subject: Subject, box: Box) -> None:
-        """Write each file, its version at the beginning of the incident, and what was changed until its end."""
+    def collect(self, window: EvidenceWindow, files: SourceFiles) -> None:
+        """Write each file, its version at the beginning of the incident, and what changed until its end."""
         taken: set[Path] = set()
         for pattern in self._patterns:
-            if "{env}" in pattern and "env" not in subject.labels:
-                box.failed(pattern, "the incident has no label env, which the pattern asks for")
+            if "{env}" in pattern and "env" not in window.labels:
+                files.add_failure(pattern, "the incident has no label env, which the pattern uses")
                 continue
             number = 0
-            for name in filled_in(pattern, {"env": [subject.labels.get("env", "")]}):
-                for found in matched(name, root_of(pattern), self._roots, box):
+            for name in filled_in(pattern, {"env": [window.labels.get("env", "")]}):
+                for match in matched(name, root_of(pattern), self._roots, files):
                     number += 1
-                    if found.real not in taken:
-                        taken.add(found.real)
-                        _one(pattern, found, subject, box)
+                    if match.real not in taken:
+                        taken.add(match.real)
+                        _write(pattern, match, window, files)
             if not number:
-                box.failed(pattern, "matches no file")
+                files.add_failure(pattern, "matches no file")
 
 
-def _one(pattern: str, found: Matched, subject: Subject, box: Box) -> None:
-    name = "/".join(found.path.parts[1:])
+def _write(pattern: str, match: Matched, window: EvidenceWindow, files: SourceFiles) -> None:
+    name = "/".join(match.path.parts[1:])
     notes: dict[str, object] = {}
     try:
         with (
-            opened(found) as source,
-            box.text(f"now/{name}", query=pattern, modified_at=source.modified_at, notes=notes) as file,
+            opened(match) as source,
+            files.text(f"now/{name}", query=pattern, modified_at=source.modified_at, notes=notes) as file,
         ):
             notes["sha256_of_the_original"] = copy(source, file)
-            repository = repository_of(found.real)
+            repository = repository_of(match.real)
             if repository is None:
-                notes["git"] = "in no repository: what it was when the incident began is not known"
+                notes["git"] = "not in a repository: its content when the incident began is unknown"
                 return
-            inside = str(found.real.relative_to(repository.folder.resolve()))
+            inside = str(match.real.relative_to(repository.folder.resolve()))
             notes["git"] = str(repository.folder)
-        _versions(repository, inside, name, subject, box)
+        _versions(repository, inside, name, window, files)
     except SourceFailed as error:
-        box.failed(str(found.path), str(error))
+        files.add_failure(str(match.path), str(error))
 
 
-def _versions(repository: Repository, inside: str, name: str, subject: Subject, box: Box) -> None:
-    """Write what git had at the beginning, and the difference to what it had at the end."""
-    if not repository.told("ls-files", "-z", "--", inside):
-        box.failed(inside, f"git in {repository.folder} does not know it")
+def _versions(repository: Repository, inside: str, name: str, window: EvidenceWindow, files: SourceFiles) -> None:
+    """Write the version at the beginning of the incident, and the diff to the one at its end."""
+    if not repository.output("ls-files", "-z", "--", inside):
+        files.add_failure(inside, f"not tracked by git in {repository.folder}")
         return
-    before, after = repository.at(subject.began), repository.at(subject.ended)
+    before, after = repository.at(window.incident_start), repository.at(window.incident_end)
     if before is None or not repository.has(f"{before}:{inside}"):
-        box.failed(inside, f"git had no version of it at {_utc(subject.began)}")
+        files.add_failure(inside, f"git has no version of it at {_utc(window.incident_start)}")
     else:
-        notes = {"commit": before, "at": subject.began}
-        with box.text(f"at-start/{name}", query=f"git show {before}:{inside}", notes=notes) as file:
+        notes = {"commit": before, "at": window.incident_start}
+        with files.text(f"at-start/{name}", query=f"git show {before}:{inside}", notes=notes) as file:
             repository.stream(taking(file), "cat-file", "blob", f"{before}:{inside}")
     if before is not None and after is not None:
         notes = {"from": before, "to": after}
-        with box.text(f"changes/{name}.diff", query=f"git diff {before} {after} -- {inside}", notes=notes) as file:
+        with files.text(f"changes/{name}.diff", query=f"git diff {before} {after} -- {inside}", notes=notes) as file:
             repository.stream(taking(file), "diff", *PLAIN_DIFF, before, after, "--", inside)
 
 

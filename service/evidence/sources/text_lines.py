@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 _HEAD = 160
-"""A time stands at the beginning of a line, behind a priority, a level or an address at most."""
+"""A time is at the beginning of a line, at most after a priority, a level or an address."""
 _ISO = re.compile(
     r"(?<![\d.])(?P<y>\d{4})[-/](?P<m>\d{2})[-/](?P<d>\d{2})[T ](?P<clock>\d{2}:\d{2}:\d{2})"
     r"(?:[.,](?P<part>\d{1,9}))?\s?(?P<zone>Z|[+-]\d{2}:?\d{2}(?!\d))?"
@@ -21,7 +21,7 @@ _NEXT_YEAR = timedelta(days=2)
 
 
 def logfmt(line: bytes) -> Mapping[str, str] | None:
-    """Return the fields of a line of logfmt, None if it does not begin with one."""
+    """Return the fields of a logfmt line, or None if it does not begin with one."""
     text = line.decode("utf-8", "replace").lstrip()
     if not _PAIR.match(text):
         return None
@@ -29,9 +29,9 @@ def logfmt(line: bytes) -> Mapping[str, str] | None:
 
 
 def time_in(line: bytes, zone: tzinfo, latest: datetime) -> datetime | None:
-    """Return when a line was written, None if it does not say; `zone` is that of times without one.
+    """Return when a line was written, or None if it has no time; `zone` is that of times without one.
 
-    Syslog's older form (RFC 3164) has no year: it is the last one in which the line is not later than `latest`.
+    Syslog's older form (RFC 3164) has no year: the latest year in which the line is not after `latest`.
     """
     head = line[:_HEAD].decode("utf-8", "replace")
     try:
@@ -66,5 +66,4 @@ def _zone(groups: Mapping[str, str | None], zone: tzinfo) -> tzinfo:
         return zone
     if name == "Z":
         return UTC
-    found = datetime.strptime(name.replace(":", ""), "%z").tzinfo
-    return found or UTC
+    return datetime.strptime(name.replace(":", ""), "%z").tzinfo or UTC

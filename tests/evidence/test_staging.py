@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.evidence.source import SourceFailed
-from tests.evidence.builders import Saying, at, collected, terms, text
+from service.evidence.staging import SourceFailed
+from tests.evidence.builders import FakeSource, at, collected, options, text
 
 KEY_ID = "AKIA" + "Q3EGRIJKWXYZ2345"
 
@@ -19,14 +19,16 @@ def read(made):
 
 
 def test_a_source_is_bounded_and_what_is_cut_off_is_marked(tmp_path):
-    def much(_, box):
-        with box.text("a.log") as file:
+    def much(_, files):
+        with files.text("a.log") as file:
             file.write(b"0123456789\n" * 10)
-        with box.text("b.log") as file:
+        with files.text("b.log") as file:
             assert file.full
             file.write(b"more\n")
 
-    told, files = read(collected(tmp_path, Saying("logs", much), Saying("audit", text("x", "kept\n")), max_bytes=60))
+    told, files = read(
+        collected(tmp_path, FakeSource("logs", much), FakeSource("audit", text("x", "kept\n")), max_bytes=60)
+    )
     assert files == {"logs/a.log": b"0123456789\n" * 5, "logs/b.log": b"", "audit/x": b"kept\n"}
     assert "60 bytes" in told["files"][0]["truncated"][0]
     assert told["files"][1]["truncated"]
@@ -36,69 +38,69 @@ def test_a_source_is_bounded_and_what_is_cut_off_is_marked(tmp_path):
 
 
 def test_a_source_may_have_a_bound_of_its_own(tmp_path):
-    sources = [Saying(name, text("a", "12345\n" * 10)) for name in ("logs", "traces")]
+    sources = [FakeSource(name, text("a", "12345\n" * 10)) for name in ("logs", "traces")]
     _, files = read(collected(tmp_path, *sources, bounds={"logs": 12}))
     assert (len(files["logs/a"]), len(files["traces/a"])) == (12, 60)
 
 
 def test_what_just_fits_is_not_cut(tmp_path):
-    told, _ = read(collected(tmp_path, Saying("logs", text("a", "12345\n")), max_bytes=6))
+    told, _ = read(collected(tmp_path, FakeSource("logs", text("a", "12345\n")), max_bytes=6))
     assert told["files"][0]["truncated"] is None
 
 
 def test_a_verbatim_file_that_is_too_large_is_cut_and_marked(tmp_path):
-    def copy(_, box):
-        with box.verbatim("a.bin") as file:
+    def copy(_, files):
+        with files.verbatim("a.bin") as file:
             file.write(b"0123456789" * 10)
 
-    told, files = read(collected(tmp_path, Saying("audit", copy), max_bytes=25, allow_verbatim=True))
+    told, files = read(collected(tmp_path, FakeSource("audit", copy), max_bytes=25, allow_verbatim=True))
     assert files == {"audit/a.bin": b"0123456789012345678901234"[:25]}
     assert "25 bytes" in told["files"][0]["truncated"][0]
 
 
 def test_half_a_picture_is_left_out(tmp_path):
-    def draw(_, box):
-        with box.made("plot.png") as file:
+    def draw(_, files):
+        with files.generated("plot.png") as file:
             file.write(b"\x89PNG" * 10)
 
-    told, files = read(collected(tmp_path, Saying("metrics", draw), max_bytes=20))
+    told, files = read(collected(tmp_path, FakeSource("metrics", draw), max_bytes=20))
     assert files == {"metrics/plot.png": b""}
     assert told["files"][0]["truncated"]
 
 
 def test_a_source_marks_what_it_left_out_itself(tmp_path):
-    def some(_, box):
-        with box.text("a.log") as file:
-            file.truncated("the file grew while it was read")
-            file.truncated("the file grew while it was read")
+    def some(_, files):
+        with files.text("a.log") as file:
+            file.add_omission("the file grew while it was read")
+            file.add_omission("the file grew while it was read")
 
-    told, _ = read(collected(tmp_path, Saying("logs", some)))
+    told, _ = read(collected(tmp_path, FakeSource("logs", some)))
     assert told["files"][0]["truncated"] == ["the file grew while it was read"]
 
 
 def test_verbatim_files_are_refused_unless_they_are_allowed(tmp_path):
-    def copy(_, box):
-        with box.verbatim("order.json") as file:
+    def copy(_, files):
+        with files.verbatim("order.json") as file:
             file.write(f'{{"key": "{KEY_ID}"}}'.encode())
 
-    told, files = read(collected(tmp_path, Saying("audit", copy)))
+    told, files = read(collected(tmp_path, FakeSource("audit", copy)))
     assert files == {}
     assert "--allow-verbatim" in told["sources"][0]["error"]
-    told, files = read(collected(tmp_path / "b", Saying("audit", copy), allow_verbatim=True))
+    told, files = read(collected(tmp_path / "b", FakeSource("audit", copy), allow_verbatim=True))
     assert files == {"audit/order.json": f'{{"key": "{KEY_ID}"}}'.encode()}
     assert told["files"][0]["verbatim"] is True
 
 
 def test_a_source_fails_alone_and_keeps_what_it_gave(tmp_path):
-    def halfway(_, box):
-        with box.text("first") as file:
+    def halfway(_, files):
+        with files.text("first") as file:
             file.write(b"1\n")
         raise SourceFailed("the server went away")
 
-    def broken(_, box):
+    def broken(_, files):
         raise ZeroDivisionError
 
-    sources = Saying("logs", halfway), Saying("traces", broken), Saying("audit", text("a", "2\n"))
+    sources = FakeSource("logs", halfway), FakeSource("traces", broken), FakeSource("audit", text("a", "2\n"))
     told, files = read(collected(tmp_path, *sources))
     assert files == {"logs/first": b"1\n", "audit/a": b"2\n"}
     errors = ["the server went away", "failed unexpectedly: ZeroDivisionError", None]
@@ -107,13 +109,13 @@ def test_a_source_fails_alone_and_keeps_what_it_gave(tmp_path):
 
 
 def test_a_part_that_fails_is_told_of_with_what_it_was(tmp_path):
-    told, _ = read(collected(tmp_path, Saying("metrics", lambda _, box: box.failed("cpu", "bad query"))))
+    told, _ = read(collected(tmp_path, FakeSource("metrics", lambda _, files: files.add_failure("cpu", "bad query"))))
     assert told["sources"][0]["failures"] == [{"what": "cpu", "reason": "bad query"}]
     assert told["sources"][0]["complete"] is told["complete"] is False
 
 
 def test_what_is_no_text_is_refused_with_what_to_do(tmp_path):
-    told, _ = read(collected(tmp_path, Saying("configuration", text("a.gz", b"\x1f\x8b\0\0"))))
+    told, _ = read(collected(tmp_path, FakeSource("configuration", text("a.gz", b"\x1f\x8b\0\0"))))
     assert "verbatim" in told["sources"][0]["error"]
     assert "verbatim" in told["files"][0]["error"]
     assert told["complete"] is False
@@ -121,22 +123,22 @@ def test_what_is_no_text_is_refused_with_what_to_do(tmp_path):
 
 def test_utf_16_is_read_as_text_and_other_encodings_are_kept(tmp_path):
     sjis = "注文 ".encode("shift_jis") + f"{KEY_ID}\n".encode()
-    sources = Saying("a", text("x", f"key {KEY_ID}\n".encode("utf-16"))), Saying("b", text("y", sjis))
+    sources = FakeSource("a", text("x", f"key {KEY_ID}\n".encode("utf-16"))), FakeSource("b", text("y", sjis))
     _, files = read(collected(tmp_path, *sources))
     assert files["a/x"] == b"key [AWS access key removed]\n"
     assert files["b/y"] == "注文 ".encode("shift_jis") + b"[AWS access key removed]\n"
 
 
 def test_no_secret_gets_into_the_manifest_or_a_name(tmp_path):
-    def leaky(_, box):
+    def leaky(_, files):
         notes = {"seen": [KEY_ID, 1, None], KEY_ID: {"at": at(0), "names": {KEY_ID}}, "other": object}
-        with box.text(f"{KEY_ID}.log", query=f"id = '{KEY_ID}'", notes=notes) as file:
-            file.truncated(f"no {KEY_ID}")
+        with files.text(f"{KEY_ID}.log", query=f"id = '{KEY_ID}'", notes=notes) as file:
+            file.add_omission(f"no {KEY_ID}")
             assert file.clean(f"x {KEY_ID}") == "x [AWS access key removed]"
-        box.failed(KEY_ID, f"because of {KEY_ID}")
+        files.add_failure(KEY_ID, f"because of {KEY_ID}")
         raise SourceFailed(f"at last {KEY_ID}")
 
-    made = collected(tmp_path, Saying("logs", leaky))
+    made = collected(tmp_path, FakeSource("logs", leaky))
     told, _ = read(made)
     assert KEY_ID.encode() not in made.path.read_bytes()
     assert KEY_ID not in json.dumps(told)
@@ -146,7 +148,7 @@ def test_no_secret_gets_into_the_manifest_or_a_name(tmp_path):
 
 def test_redactions_are_counted_by_kind_and_name(tmp_path):
     content = f"{KEY_ID} {KEY_ID}\ntaro.yamada@corp.co.jp\n"
-    told, _ = read(collected(tmp_path, Saying("logs", text("a", content))))
+    told, _ = read(collected(tmp_path, FakeSource("logs", text("a", content))))
     expected = {"personal data": {"mail address": 1}, "secret": {"AWS access key": 2}}
     assert told["files"][0]["redactions"] == told["sources"][0]["redactions"] == expected
 
@@ -166,50 +168,50 @@ def test_redactions_are_counted_by_kind_and_name(tmp_path):
     ],
 )
 def test_names_stay_below_their_folder(tmp_path, path, name):
-    _, files = read(collected(tmp_path, Saying("a", text(path, "1\n"))))
+    _, files = read(collected(tmp_path, FakeSource("a", text(path, "1\n"))))
     (found,) = files
     assert found == name
 
 
 def test_two_files_of_one_name_are_both_there(tmp_path):
-    def twice(_, box):
+    def twice(_, files):
         for name in ("a.log", "A.log", "a.log", "plain", "plain"):
-            with box.text(name) as file:
+            with files.text(name) as file:
                 file.write(b"1\n")
 
-    _, files = read(collected(tmp_path, Saying("logs", twice)))
+    _, files = read(collected(tmp_path, FakeSource("logs", twice)))
     assert list(files) == ["logs/a.log", "logs/A~2.log", "logs/a~3.log", "logs/plain", "logs/plain~2"]
 
 
 def test_what_is_found_by_one_source_is_known_to_the_next(tmp_path):
     seen = []
 
-    def find(_, box):
-        box.found("order_id", frozenset({"1"}))
-        box.found("order_id", frozenset({"2"}))
+    def find(_, files):
+        files.share("order_id", frozenset({"1"}))
+        files.share("order_id", frozenset({"2"}))
 
-    sources = Saying("logs", find), Saying("audit", lambda _, box: seen.append(box.looked_up("order_id")))
-    collected(tmp_path, *sources, Saying("x", lambda _, box: seen.append(box.looked_up("nothing"))))
+    sources = FakeSource("logs", find), FakeSource("audit", lambda _, files: seen.append(files.shared("order_id")))
+    collected(tmp_path, *sources, FakeSource("x", lambda _, files: seen.append(files.shared("nothing"))))
     assert seen == [{"1", "2"}, frozenset()]
 
 
-def test_somebody_who_watches_is_told(tmp_path):
+def test_the_progress_is_reported(tmp_path):
     told = []
 
-    class Watch:
-        def begun(self, source):
+    class Progress:
+        def source_started(self, source):
             told.append(source)
 
-        def ended(self, source, files, size):
+        def source_finished(self, source, files, size):
             told.append((source.name, source.complete, files, size))
 
-    collected(tmp_path, Saying("logs", text("a", "12\n")), watch=Watch())
+    collected(tmp_path, FakeSource("logs", text("a", "12\n")), progress=Progress())
     assert told == ["logs", ("logs", True, 1, 3)]
 
 
 def test_times_are_told_in_utc(tmp_path):
     local = datetime.fromisoformat("2026-11-23T18:00:00+09:00")
-    told, _ = read(collected(tmp_path, Saying("a", text("x", "1\n", modified_at=local))))
+    told, _ = read(collected(tmp_path, FakeSource("a", text("x", "1\n", modified_at=local))))
     assert told["files"][0]["modified_at"] == "2026-11-23T09:00:00Z"
-    assert terms().max_bytes == 256 * 1024 * 1024
+    assert options().max_bytes == 256 * 1024 * 1024
     assert local.astimezone(UTC) == at(0)
