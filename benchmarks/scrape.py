@@ -1,6 +1,7 @@
 """Start, scrape and memory with few and with many past incidents: none of it may depend on how many there have been."""
 
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -11,6 +12,8 @@ from benchmarks.plan import Plan
 from benchmarks.report import Figure, Line, Section, Target
 from benchmarks.servers import Memory, Scrape, Server, running
 
+PAGE_SECONDS = 1.05
+"""A little more than what the numbers of the process are kept for."""
 Found = dict[str, dict[int, list[float]]]
 
 
@@ -48,6 +51,8 @@ def _round(plan: Plan, files: dict[int, Path], found: Found) -> None:
         for _ in range(plan.cached_scrapes):
             for size, server in servers.items():
                 cached[size].append(server.scrape())
+        for size, server in servers.items():
+            found["spent"][size].append(_spent(server, plan.cached_scrapes))
         for size, scrapes in cached.items():
             found["cached"][size].append(sorted(s.milliseconds for s in scrapes)[len(scrapes) // 2])
             found["sent"][size].append(scrapes[-1].sent_bytes)
@@ -55,6 +60,16 @@ def _round(plan: Plan, files: dict[int, Path], found: Found) -> None:
             memory: Memory = servers[size].memory()
             found["worker"][size].append(memory.worker)
             found["total"][size].append(memory.total)
+
+
+def _spent(server: Server, scrapes: int) -> float:
+    """Return the processor time of a scrape after no change, in milliseconds; each shows the process as it is then."""
+    server.scrape()
+    began = server.processor_ms()
+    for _ in range(scrapes):
+        time.sleep(PAGE_SECONDS)
+        server.scrape()
+    return (server.processor_ms() - began) / scrapes
 
 
 def _sections(plan: Plan, found: Found) -> list[Section]:
@@ -65,6 +80,7 @@ def _sections(plan: Plan, found: Found) -> list[Section]:
             "scrape (OpenMetrics, gzip) by past incidents",
             [
                 *_lines("scrape again, ms", found["cached"], plan.sizes[1], "{:,.1f}", same),
+                *_lines("scrape again, ms of a core", found["spent"], plan.sizes[1], "{:,.1f}"),
                 *_lines("first scrape, ms", found["cold"], plan.sizes[1], "{:,.1f}"),
                 *_lines("size sent, bytes", found["sent"], plan.sizes[1], "{:,.0f}"),
                 *_lines("size unpacked, bytes", found["plain"], plan.sizes[1], "{:,.0f}"),

@@ -78,6 +78,11 @@ class Server:
         family = self._family()
         return Memory(max(_memory_mb(pid, "Rss") for pid in family), sum(_memory_mb(pid, "Pss") for pid in family))
 
+    def processor_ms(self) -> float:
+        """Return the processor time of all processes so far, in milliseconds."""
+        tasks = (task for pid in self._family() for task in Path(f"/proc/{pid}/task").iterdir())
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+
     def settle(self, quiet: float = 0.15, patience: float = 10.0) -> None:
         """Wait until the server has worked off what it took in, so that it does not disturb what comes next."""
         end = time.monotonic() + patience

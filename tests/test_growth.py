@@ -4,6 +4,7 @@ Processor time of one thread, the best of several runs of both sizes by turns: n
 """
 
 import gc
+import itertools
 import json
 import time
 from contextlib import suppress
@@ -17,10 +18,11 @@ from service.domain.incident import fold
 from service.intake import alertmanager, alertmanager_events, grafana, pagerduty
 from service.intake.lifecycle import parse_event, parse_lifecycle
 from service.intake.wire import PayloadError
+from service.recorder.commands import KeyedEvent, RecordEvents
 from service.recorder.writer import _Ticket
 from service.web.pages.story import story
 from service.web.timeline import timeline
-from tests.builders import alert, at, episode, event, policy
+from tests.builders import alert, at, delivery, episode, event, policy
 from tests.house import House
 from tests.intake.test_lifecycle import NOW, TOKYO, reading
 from tests.web.fakes import World, record
@@ -215,3 +217,21 @@ def test_a_large_incident_takes_one_more_alert_as_a_small_one_does(tmp_path):
     for house in houses:
         house.close()
     assert large < 3 * small, f"{1000 * large:.1f} ms instead of {1000 * small:.1f} ms"
+
+
+def test_a_webhook_of_many_events_takes_as_long_as_they_are(tmp_path):
+    house = House(tmp_path / "events.db")
+    sent = itertools.count()
+
+    def make(size):
+        return lambda: RecordEvents(tuple(retractions(size, f"k{next(sent)}")), delivery(source="lifecycle"))
+
+    assert_linear(lambda command: house.recorder._commit([_Ticket(command())]), make, 200)
+    house.close()
+
+
+def retractions(size, key):
+    """An incident, and retractions, each of the one before."""
+    yield KeyedEvent(key, event(K.DETECTED, event_id="r0"))
+    for n in range(1, size):
+        yield KeyedEvent(key, event(K.RETRACTED, n, event_id=f"r{n}", data={"event_id": f"r{n - 1}"}))

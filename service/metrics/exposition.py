@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from service.store import StoreUnavailable
 
@@ -151,6 +152,7 @@ class Exposition:
         self._pause = threading.Event()  # never set: waiting for it ends in time whatever is done to the clocks
         self._reading: _Reading | None = None
         self._pages: dict[str, _Page] = {}
+        self._written: dict[str, dict[str, tuple[Sequence[Sample], bytes]]] = {}
 
     def __call__(
         self, accept: str | None, accept_encoding: str | None, asked_at: float | None = None
@@ -176,10 +178,23 @@ class Exposition:
         began = time.monotonic()
         reading = self._current(asked_at)
         if page is None or page.reading is not reading or began - page.began >= PAGE_SECONDS:
-            page = _Page(began, reading, reading.text(content_type, encode), encode(_Collected([*self._own.collect()])))
+            page = _Page(began, reading, reading.text(content_type, encode), self._rest(content_type, encode))
             reading.seconds = max(reading.seconds, time.monotonic() - reading.began)
             self._pages[content_type] = page
         return page
+
+    def _rest(self, content_type: str, encode: Encode) -> bytes:
+        """Return what the process knows of itself; what is as it was the last time is not written anew."""
+        written: dict[str, tuple[Sequence[Sample], bytes]] = {}
+        before = self._written.get(content_type, {})
+        for family in self._own.collect():
+            known = before.get(family.name)
+            if known is None or known[0] != family.samples:
+                known = family.samples, encode(_Collected([family])).removesuffix(_END)
+            written[family.name] = known
+        self._written[content_type] = written
+        end = encode(_Collected())
+        return b"".join((*(text for _, text in written.values()), end))
 
     def _current(self, asked_at: float) -> _Reading:
         """Return the reading that was made since somebody asked, or still holds, or a new one."""

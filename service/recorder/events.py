@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from service.domain.events import Event, EventKind
+from service.domain.history import ABOUT_EVENTS
 from service.domain.incident import Incident
 from service.domain.policy import Milestone
 from service.domain.recovery import ResolutionSource
@@ -17,7 +18,6 @@ from service.store.ledger import Entry, Ledger
 
 MOST_CORRECTIONS = 1000
 """How many events of an incident may correct or retract others; each look at the incident weighs all of them."""
-_CORRECTIONS = (EventKind.CORRECTED, EventKind.RETRACTED)
 MOST_LISTED = 20
 """How many event ids a refusal names."""
 _KIND_OF = {
@@ -88,22 +88,20 @@ class EventRecording:
 
     def add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
         """Append an event unless it is here already; returns the incident it counts for, and whether it was new."""
-        sent = self._sent_to(entry)
-        for holder, earlier in sent:
-            if earlier.event_id == event.event_id:
-                if earlier.kind is not event.kind:
-                    msg = (
-                        f"event_id {event.event_id!r} names a {earlier.kind} event already; give a new event its own id"
-                    )
-                    raise Conflict(msg)
-                return holder, False
+        if known := self._named(entry, event.event_id):
+            holder, earlier = known
+            if earlier.kind is not event.kind:
+                msg = f"event_id {event.event_id!r} names a {earlier.kind} event already; give a new event its own id"
+                raise Conflict(msg)
+            return holder, False
         if into_key_of(event):
             return self._regrouped(self._key_merges.merge(entry, event, digest), event), True
         target = entry
-        if event.kind in _CORRECTIONS:
-            _refuse_too_many([e for _, e in sent])
-        if event.kind in (EventKind.CORRECTED, EventKind.RETRACTED) and "event_id" in event.data:
-            target = self._subject(entry, event, sent)
+        if event.kind in ABOUT_EVENTS and self._ledger.count_corrections(entry) >= MOST_CORRECTIONS:
+            msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, as many as one may have"
+            raise Conflict(msg)
+        if event.kind in ABOUT_EVENTS and "event_id" in event.data:
+            target = self._subject(entry, event)
         elif event.kind is EventKind.CORRECTED:
             self._check_milestone(entry, event)
         elif event.kind is EventKind.RESOLVED and event.untimed:
@@ -121,25 +119,32 @@ class EventRecording:
     def _holder(self, sent_to: Entry, event: Event) -> Entry:
         """Return the incident for which an event counts that was sent to `sent_to`."""
         entry = self._incidents.existing(sent_to.id)
-        return next((h for h, e in self._sent_to(entry) if e.event_id == event.event_id), entry)
+        known = self._named(entry, event.event_id)
+        return known[0] if known else entry
+
+    def _named(self, entry: Entry, event_id: str) -> tuple[Entry, Event] | None:
+        """Return an event of an incident, or one that was sent to it, and the incident for which it counts by now."""
+        known = self._ledger.event_named(entry, event_id)
+        return known and (self._incidents.existing(known[0].id), known[1])
 
     def _regrouped(self, entry: Entry, event: Event) -> Entry:
         if event.kind in REGROUPING:
             self._grouping.regroup_incident(entry, event.recorded_at)
         return self._incidents.existing(entry.id)
 
-    def _subject(self, entry: Entry, event: Event, sent: Sequence[tuple[Entry, Event]]) -> Entry:
+    def _subject(self, entry: Entry, event: Event) -> Entry:
         """Return the incident that has the event which is corrected or retracted; it must be there."""
         about = event.data["event_id"]
-        for holder, other in sent:
-            if other.event_id == about:
-                if event.kind is EventKind.RETRACTED and other.kind is EventKind.MERGED:
-                    msg = (
-                        f"{about!r} is a merge, and a merge cannot be undone; "
-                        "correct the events of the merged incident instead"
-                    )
-                    raise Conflict(msg)
-                return holder
+        if known := self._named(entry, about):
+            holder, other = known
+            if event.kind is EventKind.RETRACTED and other.kind is EventKind.MERGED:
+                msg = (
+                    f"{about!r} is a merge, and a merge cannot be undone; "
+                    "correct the events of the merged incident instead"
+                )
+                raise Conflict(msg)
+            return holder
+        sent = self._sent_to(entry)
         ids = [other.event_id for _, other in sent][:MOST_LISTED]
         more = ", …" if len(sent) > MOST_LISTED else ""
         hint = f"; milestones are {', '.join(Milestone)}" if event.kind is EventKind.CORRECTED else ""
@@ -188,9 +193,3 @@ class EventRecording:
 
 def _is_assumed(incident: Incident, milestone: Milestone) -> bool:
     return milestone is Milestone.RESOLVED and incident.resolution_source is ResolutionSource.STALE
-
-
-def _refuse_too_many(family: Sequence[Event]) -> None:
-    if sum(known.kind in _CORRECTIONS for known in family) >= MOST_CORRECTIONS:
-        msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, as many as one may have"
-        raise Conflict(msg)

@@ -12,6 +12,7 @@ from datetime import datetime
 from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Event, Observation
 from service.domain.firings import Firings
+from service.domain.history import ABOUT_EVENTS
 from service.domain.incident import Incident
 from service.domain.totals import Counted, Increment
 
@@ -52,6 +53,26 @@ IncidentKey = tuple[str, str]
 """Source and the sender's key."""
 ALIAS = "alias"
 """The source of keys that several sources share; such a key moves on to the latest incident that has it."""
+
+
+class EventIndex:
+    """The events of one incident by their ids, and how many of them correct or retract others.
+
+    Each by the incident that they were sent to; of several events with one id the first counts.
+    """
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.first: dict[str, Event] = {}
+        self.sent: dict[tuple[int, str], Event] = {}
+        self.corrections: Counter[int] = Counter()
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Take in an event that was appended."""
+        self.first.setdefault(event.event_id, event)
+        self.sent.setdefault((event.sent_to, event.event_id), event)
+        self.corrections[event.sent_to] += event.kind in ABOUT_EVENTS
 
 
 @dataclass(slots=True)
@@ -119,6 +140,7 @@ class Ledger:
         self.aliases: dict[str, int] = {}
         self.new_events: list[NewEvent] = []
         self.moved_events: dict[tuple[int, str], int] = {}
+        self._indexes: dict[int, EventIndex] = {}
         self.holders: dict[int, set[int]] = {}
         """The incidents that have events which were sent to others, by those."""
         self.new_groups: set[tuple[GroupKey, int]] = set()
@@ -176,6 +198,8 @@ class Ledger:
         if event.sent_to != entry.id:
             self.holders.setdefault(event.sent_to, set()).add(entry.id)
         entry.events.append(event)
+        if entry.id in self._indexes:
+            self._indexes[entry.id].add(event)
         self.new_events.append(NewEvent(entry.id, event, delivery))
         self.touch(entry, event.recorded_at)
 
@@ -183,6 +207,8 @@ class Ledger:
         """Have an event count for another incident than the one that it counted for."""
         source.events.remove(event)
         target.events.append(event)
+        self._indexes.pop(source.id, None)
+        self._indexes.pop(target.id, None)
         self.holders.setdefault(event.sent_to, set()).add(target.id)
         for new in self.new_events:
             if new.event is event:
@@ -193,8 +219,35 @@ class Ledger:
     def sent_elsewhere(self, entry: Entry) -> list[tuple[Entry, Event]]:
         """Return the events that were sent to the incident, or to those it absorbed, and count for another one now."""
         ids = {entry.id, *entry.absorbed}
-        holders = {holder for i in ids for holder in self.holders.get(i, ())} - ids
-        return [(self.entries[h], e) for h in sorted(holders) for e in self.entries[h].events if e.sent_to in ids]
+        holders = self._holders_of(ids)
+        return [(self.entries[h], e) for h in holders for e in self.entries[h].events if e.sent_to in ids]
+
+    def event_named(self, entry: Entry, event_id: str) -> tuple[Entry, Event] | None:
+        """Return the event of that id, and the incident that has it: this one, or where it counts by now."""
+        ids = [entry.id, *sorted(entry.absorbed)]
+        for i in ids:
+            if event := self._index(i).first.get(event_id):
+                return entry, event
+        for holder in self._holders_of(ids):
+            for i in ids:
+                if event := self._index(holder).sent.get((i, event_id)):
+                    return self.entries[holder], event
+        return None
+
+    def count_corrections(self, entry: Entry) -> int:
+        """Count the corrections and retractions of an incident, and those that were sent to it and count elsewhere."""
+        ids = [entry.id, *entry.absorbed]
+        own = sum(self._index(i).corrections.total() for i in ids)
+        return own + sum(self._index(holder).corrections[i] for holder in self._holders_of(ids) for i in ids)
+
+    def _holders_of(self, ids: Collection[int]) -> list[int]:
+        return sorted({holder for i in ids for holder in self.holders.get(i, ())} - set(ids))
+
+    def _index(self, incident_id: int) -> EventIndex:
+        index = self._indexes.get(incident_id)
+        if index is None:
+            index = self._indexes[incident_id] = EventIndex(self.entries[incident_id].events)
+        return index
 
     # -- alerts ------------------------------------------------------------------------------------------------------
 
