@@ -500,7 +500,7 @@ def test_an_open_incident_disappears_from_the_clocks_when_it_is_resolved(promtoo
 
 
 def test_what_is_owed_is_owed_in_time_or_not(promtool):
-    late, all_of_it = (expression("mttx-postmortems", "Overdue and owed", ref, job="mttx") for ref in "AB")
+    late, all_of_it = (expression("mttx-postmortems", "Outstanding and overdue", ref, job="mttx") for ref in "AB")
 
     def stages(each):
         return [{"labels": f'{{stage="{stage}"}}', "value": 4 * each} for stage in ("draft", "final")]
@@ -526,7 +526,7 @@ def test_durations_are_shared_out_without_counting_one_twice(promtool):
     """Each hour and severity bring one incident of five minutes at most, one of an hour at most, one of days."""
     only = 'and on (indicator) label_replace(vector(1), "indicator", "detect", "", "")'
     for ref, incidents in zip("ABCDEF", (1, 0, 1, 0, 0, 1), strict=True):
-        expr = expression("mttx-overview", "How long incidents took", ref, job="mttx", __range="10h")
+        expr = expression("mttx-overview", "Incident duration distribution", ref, job="mttx", __range="10h")
         expected = {"labels": '{indicator="detect", job="mttx"}', "value": 4 * 10 * incidents}
         assert evaluate(promtool, [(f"({expr}) {only}", [expected])]) == ""
 
@@ -534,14 +534,14 @@ def test_durations_are_shared_out_without_counting_one_twice(promtool):
 def test_the_display_zone_is_added_to_utc(promtool):
     for offset in (32400, -18000):
         utc, there = (
-            expression("mttx-postmortems", "Postmortems to be done", ref, job="mttx", zone=str(offset)) for ref in "AB"
+            expression("mttx-postmortems", "Postmortems to complete", ref, job="mttx", zone=str(offset)) for ref in "AB"
         )
         apart = f"count(({there} - ignoring (title) ({utc})) == {offset} * 1000)"
         assert evaluate(promtool, [(apart, [{"labels": "{}", "value": 6}])]) == ""
 
 
 def test_a_postmortem_without_a_known_title_is_still_listed(promtool):
-    expr = expression("mttx-postmortems", "Postmortems to be done", "A", job="mttx")
+    expr = expression("mttx-postmortems", "Postmortems to complete", "A", job="mttx")
     expr = expr.replace("mttx_incident_info{", 'mttx_incident_info{incident="INC-1", ')
     assert evaluate(promtool, [(f"count({expr})", [{"labels": "{}", "value": 6}])]) == ""
 

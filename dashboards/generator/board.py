@@ -29,7 +29,7 @@ def datasource():
     return {
         "name": "datasource",
         "label": "Data source",
-        "description": "The Prometheus that scrapes mttx-exporter.",
+        "description": "Prometheus that scrapes mttx-exporter.",
         "type": "datasource",
         "query": "prometheus",
         "current": {},
@@ -140,7 +140,7 @@ def exporter_url():
     return {
         "name": "exporter_url",
         "label": "Exporter URL",
-        "description": "The address of mttx-exporter as your browser reaches it, for links to incident pages.",
+        "description": "Address of mttx-exporter as seen from the browser, for links to incident pages.",
         "type": "textbox",
         "query": address,
         "current": {"selected": True, "text": address, "value": address},

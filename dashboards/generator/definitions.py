@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-NO_SAMPLE = "An incident that lacks one of the two instants has no value here; it is never counted as 0."
-WINDOWED = "It covers the incidents detected within the chosen window."
-OVER_TARGET = "Over 100 % means that the target is missed."
+NO_SAMPLE = "Incidents missing one of the two timestamps are excluded, never counted as 0."
+WINDOWED = "Covers incidents detected in the selected window."
+OVER_TARGET = "Over 100 % means the target is missed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,36 +19,35 @@ class Indicator:
 DETECT = Indicator(
     "detect",
     "Time to detect",
-    "MTTD: from the start of the impact to its detection. The start is known only if it was recorded.",
+    "MTTD: from start of impact to detection. Requires a recorded start.",
 )
 ACKNOWLEDGE = Indicator(
     "acknowledge",
     "Time to acknowledge",
-    "MTTA: from detection to the first response – an acknowledgement, a commander assigned, the impact contained, or "
-    "a person resolving the incident, whichever comes first.",
+    "MTTA: from detection to the first human response: an acknowledgement, assignment of a commander, mitigation, "
+    "or resolution, whichever comes first.",
 )
 MITIGATE = Indicator(
     "mitigate",
     "Time to mitigate",
-    "From detection to the impact being contained, even if the cause is still there. It has no target unless one is "
-    "configured.",
+    "From detection to containment of the impact, even if the cause remains. No target by default.",
 )
 RESOLVE = Indicator(
     "resolve",
     "Time to resolve",
-    "MTTR: from detection (or from the start of the impact, if so configured) to full recovery. Incidents that were "
-    "closed only because nothing was heard of them are left out.",
+    "MTTR: from detection (or start of impact, if configured) to full recovery. Incidents closed as stale are "
+    "excluded.",
 )
 DRAFT = Indicator(
     "draft",
     "Postmortem draft",
-    "Lead time from the start of the incident until its postmortem is a complete draft. The deadline depends on the "
-    "severity and runs from the start of the impact, or from detection where the start is unknown.",
+    "Lead time from the start of the incident to the completed postmortem draft. The deadline depends on the "
+    "severity and runs from the start of impact, or from detection if the start is unknown.",
 )
 FINALIZE = Indicator(
     "finalize",
     "Postmortem final",
-    "Lead time from the start of the incident until its postmortem is final. The deadline depends on the severity and "
-    "runs from the start of the impact, or from detection where the start is unknown.",
+    "Lead time from the start of the incident to the final postmortem. The deadline depends on the severity and "
+    "runs from the start of impact, or from detection if the start is unknown.",
 )
 INDICATORS = (DETECT, ACKNOWLEDGE, MITIGATE, RESOLVE, DRAFT, FINALIZE)

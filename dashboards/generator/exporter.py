@@ -15,7 +15,7 @@ def instance():
     return query_variable(
         "instance",
         "Instance",
-        "The replicas of mttx-exporter.",
+        "Replicas of mttx-exporter.",
         'label_values(mttx_build_info{job=~"$job"}, instance)',
     )
 
@@ -39,9 +39,9 @@ def replicas_up():
     """How many replicas answer, and what they run."""
     return stat(
         "Replicas",
-        "Replicas of the exporter that Prometheus can scrape, and the versions of the exporter and of Python that they "
-        "run. While none is up, Alertmanager's notifications wait for a retry or are lost. Two versions at once are "
-        "normal only during a rollout.",
+        "Replicas that Prometheus can scrape, and the versions of mttx-exporter and Python they run. While no "
+        "replica is up, notifications from Alertmanager are retried or lost. Two versions at once are normal only "
+        "during a rollout.",
         [
             Query("A", f"sum by (job) ({_own('up')})", "up"),
             Query("B", f"count by (version) ({_own('mttx_build_info')})", "mttx-exporter {{version}}"),
@@ -57,19 +57,19 @@ def last_webhook():
     """How long nothing has been received."""
     return stat(
         "Since the last webhook",
-        "Time since the last accepted notification of each source. A quiet week is good news or a broken route: "
-        "compare with what is usual.",
+        "Time since the last accepted notification from each source. Silence means a quiet week or a broken "
+        "route: compare with the usual interval.",
         [Query("A", f"time() - {replicas(_own('mttx_last_webhook_timestamp_seconds'))}", "{{source}}")],
         "dtdurations",
-        "No webhook has been received yet.",
+        "No webhooks received yet.",
         decimals=1,
     )
 
 
 TROUBLES = (
     ("mttx_webhook_failures_total", "webhooks rejected"),
-    ("mttx_alerts_truncated_total", "alerts cut off by max_alerts"),
-    ("mttx_store_errors_total", "store errors"),
+    ("mttx_alerts_truncated_total", "alerts omitted by max_alerts"),
+    ("mttx_store_errors_total", "database errors"),
     ("mttx_scrape_errors_total", "scrape errors"),
 )
 
@@ -82,10 +82,10 @@ def troubles():
     ]
     capped = f"sum by (job) ({replicas(_own('mttx_series_capped'))})"
     return stat(
-        "Should be 0 in this time range",
-        "Webhooks answered with an error, alerts that Alertmanager left out of its notifications, transactions the "
-        "store refused, scrapes that could not read the store, and incidents or actions that have no series of their "
-        "own now because of `limits.series`. The runbook says what to change for each.",
+        "Errors in this time range",
+        "Webhooks answered with an error, alerts omitted by Alertmanager, failed database transactions, scrapes "
+        "that could not read the database, and incidents or actions without series because of `limits.series`. "
+        "All should be 0; the runbook explains each.",
         [*counted, Query("E", capped, "incidents without series")],
         "none",
         NOT_SCRAPED,
@@ -98,13 +98,13 @@ def _bars(title, description, queries, no_value):
 
 
 def webhooks():
-    """What comes in."""
+    """Incoming webhooks."""
     return _bars(
         "Webhooks by source",
-        "Notifications received per step of the graph, by source, whatever the answer was. A source that falls silent "
-        "while others go on has lost its route or its token.",
+        "Notifications received per graph step, by source, accepted or not. If one source goes silent while "
+        "others continue, check its route and token.",
         [Query("A", _counted("mttx_webhook_requests_total"), "{{source}}")],
-        "No webhook in this time range.",
+        "No webhooks in this time range.",
     )
 
 
@@ -112,10 +112,10 @@ def failures():
     """What was refused."""
     return _bars(
         "Webhooks failed, by reason",
-        "Notifications answered with an error. Alertmanager repeats those answered with 5xx; a 4xx is lost if the "
-        "alert is gone by the next notification of its group. The runbook has each reason.",
+        "Notifications answered with an error. Alertmanager retries after 5xx; after 4xx the notification is lost "
+        "if the alert clears before the next one for its group. The runbook explains each reason.",
         [Query("A", _counted("mttx_webhook_failures_total"), "{{source}}: {{reason}}")],
-        "No webhook has failed in this time range.",
+        "No failed webhooks in this time range.",
     )
 
 
@@ -123,10 +123,10 @@ def ignored():
     """What was left out on purpose."""
     return _bars(
         "Alerts ignored, by reason",
-        "Alerts that opened no incident, by reason: a severity that is mapped to `ignore`, a label, or one of the "
-        "exporter's own alerts. Many of one source mean that its mapping needs an entry.",
+        "Alerts that opened no incident, by reason: severity mapped to `ignore`, ignore label, or an alert of the "
+        "exporter itself. A high count may mean that `severity_map` needs an entry.",
         [Query("A", _counted("mttx_alerts_ignored_total"), "{{source}}: {{reason}}")],
-        "No alert was ignored in this time range.",
+        "No ignored alerts in this time range.",
     )
 
 
@@ -134,8 +134,8 @@ def queue():
     """What waits for the writer."""
     return graph(
         "Requests waiting for the writer",
-        "Requests that wait for the one thread that writes to the store, for each replica. Empty between bursts; a "
-        "queue that stays means that the disk or the database is slow.",
+        "Requests waiting for the single writer thread, per replica. Should be empty between bursts; a persistent "
+        "queue means a slow disk or database.",
         [Query("A", _own("mttx_recorder_queue_length"), "{{instance}}")],
         "none",
         NOT_SCRAPED,
@@ -147,40 +147,39 @@ def commit_time():
     took, number = (added(f"rate({_own(f'mttx_recorder_commit_seconds_{part}')}{RATE})") for part in ("sum", "count"))
     return graph(
         "Commit duration, mean",
-        "Mean duration of a transaction. A webhook is answered only after its transaction, so this is what "
-        "Alertmanager waits for. No line means that nothing was written.",
+        "Mean transaction duration. A webhook is answered after its transaction, so Alertmanager waits this long. "
+        "No line means no writes.",
         [Query("A", f"{took} / ({number} > 0)", "commit")],
         "s",
-        "Nothing was written in this time range.",
+        "No writes in this time range.",
     )
 
 
 def commits():
     """How much is written."""
     return _bars(
-        "Commits and store errors",
-        "Transactions per step of the graph, and those the store refused. One transaction records everything that had "
-        "queued up.",
+        "Commits and database errors",
+        "Transactions per graph step, and failed ones. One transaction records all queued requests.",
         [
             Query("A", _counted("mttx_recorder_commits_total"), "commits"),
             Query("B", _counted("mttx_store_errors_total"), "errors"),
         ],
-        "Nothing was written in this time range.",
+        "No writes in this time range.",
     )
 
 
 def outbox_pending():
     """What waits to be delivered."""
     return graph(
-        "Outbox: waiting and refused",
-        "Annotations and messages that wait for delivery, by target; they survive a restart and are repeated until "
-        "they are delivered. 'Refused': the target does not accept them and they rest; the exporter's log says why.",
+        "Outbox: pending and rejected",
+        "Annotations and messages pending delivery, by target; they survive restarts and are retried until "
+        "delivered. 'Rejected' ones are not retried: see the exporter's log.",
         [
-            Query("A", replicas(_own("mttx_outbox_pending")), "{{target}} waiting"),
-            Query("B", replicas(_own("mttx_outbox_stopped")), "{{target}} refused"),
+            Query("A", replicas(_own("mttx_outbox_pending")), "{{target}} pending"),
+            Query("B", replicas(_own("mttx_outbox_stopped")), "{{target}} rejected"),
         ],
         "none",
-        "Nothing is delivered anywhere.",
+        "No delivery targets configured.",
     )
 
 
@@ -189,10 +188,10 @@ def outbox_age():
     oldest = replicas(f"{_own('mttx_outbox_oldest_timestamp_seconds')} > 0")
     return graph(
         "Outbox: oldest message",
-        "Age of the oldest message that is still to be delivered, by target. It grows while a target does not answer.",
+        "Age of the oldest pending delivery, by target. It grows while a target is unavailable.",
         [Query("A", f"(time() - {oldest}) / 60", "{{target}}")],
         "suffix:min",
-        "Nothing is waiting for delivery.",
+        "No pending deliveries.",
     )
 
 
@@ -200,13 +199,13 @@ def deliveries():
     """What was delivered and what failed."""
     return _bars(
         "Outbox: deliveries and failures",
-        "Deliveries that a target accepted, and failed attempts by reason, per step of the graph. A permanent failure "
-        "is not repeated: see the exporter's log.",
+        "Successful deliveries, and failed attempts by reason, per graph step. Permanent failures are not "
+        "retried: see the exporter's log.",
         [
             Query("A", _counted("mttx_outbox_deliveries_total"), "{{target}}"),
             Query("B", _counted("mttx_outbox_failures_total"), "{{target}} failed: {{reason}}"),
         ],
-        "Nothing was delivered in this time range.",
+        "No deliveries in this time range.",
     )
 
 
@@ -214,8 +213,8 @@ def scrape():
     """How long /metrics takes."""
     return graph(
         "Scrape duration",
-        "How long the exporter takes to read the store for a scrape, for each replica. Prometheus gives up after its "
-        "`scrape_timeout`, 10 s unless you changed it.",
+        "Time to read the database for a scrape, per replica. Prometheus aborts after `scrape_timeout`, 10 s by "
+        "default.",
         [Query("A", _own("mttx_scrape_duration_seconds"), "{{instance}}")],
         "s",
         NOT_SCRAPED,
@@ -226,7 +225,7 @@ def memory():
     """What it needs."""
     return graph(
         "Memory",
-        "Resident memory of each replica. A line that rises for days is a leak.",
+        "Resident memory per replica. A line that rises for days indicates a leak.",
         [Query("A", _own("process_resident_memory_bytes"), "{{instance}}")],
         "bytes",
         NOT_SCRAPED,
@@ -238,14 +237,14 @@ def dashboard():
     carried = [severity(hide=HIDDEN), window(hide=HIDDEN)]  # unused here; the links hand them on to the others
     return frame(
         "mttx-exporter",
-        "The exporter's own operation: what it receives, writes and delivers.",
+        "Operation of the exporter: webhooks, database, deliveries and resource usage.",
         [datasource(), job(), instance(), exporter_url(), *carried],
         [
-            section("Is it working?", (7, (7, replicas_up()), (8, last_webhook()), (9, troubles()))),
-            section("What comes in", (8, (8, webhooks()), (8, failures()), (8, ignored()))),
-            section("What goes out", (8, (8, outbox_pending()), (8, outbox_age()), (8, deliveries()))),
+            section("Health", (7, (7, replicas_up()), (8, last_webhook()), (9, troubles()))),
+            section("Incoming webhooks", (8, (8, webhooks()), (8, failures()), (8, ignored()))),
+            section("Outgoing deliveries", (8, (8, outbox_pending()), (8, outbox_age()), (8, deliveries()))),
             section(
-                "The process",
+                "Process",
                 (8, (8, queue()), (8, commits()), (8, commit_time())),
                 (8, (12, scrape()), (12, memory())),
                 collapsed=True,

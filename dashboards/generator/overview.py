@@ -66,7 +66,7 @@ from generator.queries import (
 
 NEARLY, MISSED = 0.8, 1
 TARGET_STEPS = ((None, GREEN), (NEARLY, ORANGE), (MISSED, RED))
-EMPTY_WINDOW = "No incident with this interval in the window."
+EMPTY_WINDOW = "No incidents with this interval in the window."
 OPEN_LABELS = ("incident", "incident_severity")
 WITH_TARGETS = (DETECT, ACKNOWLEDGE, RESOLVE, DRAFT, FINALIZE)  # the standard has none for mitigation
 PHASE_COLOURS = {"detected": RED, "acknowledged": ORANGE, "mitigated": YELLOW}
@@ -82,7 +82,7 @@ def tile(indicator):
     reliable = f"and on (job, indicator, incident_severity) {enough(name)}"
     text = "{{incident_severity}} {{statistic}} of {{incidents}} · ≤ {{target}} · "
     kept = f"{share} <= {NEARLY}", f"{share} > {NEARLY} <= {MISSED}", f"{share} > {MISSED}"
-    verdicts = ("A", "missed", RED, kept[2]), ("B", "close", ORANGE, kept[1]), ("C", "kept", GREEN, kept[0])
+    verdicts = ("A", "missed", RED, kept[2]), ("B", "close", ORANGE, kept[1]), ("C", "met", GREEN, kept[0])
     queries = [
         Query(ref, f"{shown}\nand {same} ({condition})\n{reliable}", text + verdict)
         for ref, verdict, _, condition in verdicts
@@ -90,12 +90,12 @@ def tile(indicator):
     few = f"{shown}\nunless on (job, indicator, incident_severity) {enough(name)}"
     return stat(
         indicator.title,
-        f"{indicator.definition} {WINDOWED} Each line has the statistic, the number of incidents measured, and the "
-        f"target. Green: kept. Orange: more than 80 % of the target is used. Red: missed. With fewer than "
-        f"{FEWEST_INCIDENTS} incidents there is no verdict and no colour.",
+        f"{indicator.definition} {WINDOWED} Each line shows the statistic, the number of incidents, and the "
+        f"target. Green: met. Orange: over 80 % of the target. Red: missed. No verdict and no colour below "
+        f"{FEWEST_INCIDENTS} incidents.",
         [*queries, Query("D", few, text + "too few")],
         f"suffix:{unit}",
-        "No target is configured, or the exporter is not scraped.",
+        "No targets configured, or the exporter is not scraped.",
         overrides=[
             *(override_query(ref, color=fixed(colour)) for ref, _, colour, _ in verdicts),
             override_query("D", color=fixed(TEXT)),
@@ -120,10 +120,10 @@ def every_target():
     keep = ("indicator", "statistic", "incident_severity")
     beside = "on (job, indicator, incident_severity) group_left ()"
     return table(
-        "Every target",
-        f"One row for each target that is configured. {WINDOWED} 'Of target' is the value divided by its target; it "
-        f"has no colour with fewer than {FEWEST_INCIDENTS} incidents. {OVER_TARGET} 'Kept' is the share of incidents "
-        "that stayed within the target individually: a mean can look fine while single incidents do not.",
+        "All targets",
+        f"One row per configured target. {WINDOWED} 'Of target' is the value divided by its target; no colour "
+        f"below {FEWEST_INCIDENTS} incidents. {OVER_TARGET} 'Met' is the share of individual incidents within the "
+        f"target: a mean can look fine while single incidents miss it.",
         [
             Query("A", columns(measured(), *keep)),
             Query("B", columns(targets(), *keep)),
@@ -138,10 +138,10 @@ def every_target():
             Column("A", "Value", "s", 100),
             Column("B", "Target", "s", 100),
             Column("C", "Of target", "percentunit", 90, decimals=0, steps=TARGET_STEPS),
-            Column("D", "Kept", "percentunit", 80, decimals=0),
+            Column("D", "Met", "percentunit", 80, decimals=0),
             Column("E", "Incidents", "none", 90),
         ],
-        "No target is configured, or the exporter is not scraped.",
+        "No targets configured, or the exporter is not scraped.",
         sort=("Of target",),
         descending=True,
     )
@@ -153,8 +153,8 @@ def trend(indicator):
     name = "{{incident_severity}} {{statistic}}"
     return graph(
         f"{indicator.title}: trend",
-        f"{indicator.definition} The same statistic as in the tile; each point looks back over the chosen window. "
-        f"Dashed in the same colour: the target. {NO_SAMPLE}",
+        f"{indicator.definition} Same statistic as in the tile; each point covers the selected window before it. "
+        f"Dashed line in the same colour: the target. {NO_SAMPLE}",
         [
             Query("A", f"({measured(indicator.name)}) / {divisor}", name),
             Query("B", f"{targets(indicator.name)} / {divisor}", f"{name} target"),
@@ -171,7 +171,7 @@ def time_to_mitigate():
     by_each = series("mttx_severity_indicator_seconds", _named(MITIGATE), 'statistic="p95"', WINDOW, SEVERITY)
     return graph(
         f"{MITIGATE.title}: trend",
-        f"{MITIGATE.definition} The p95 of each severity and of all; each point looks back over the chosen window. "
+        f"{MITIGATE.definition} p95 per severity and overall; each point covers the selected window before it. "
         f"{NO_SAMPLE}",
         [
             Query("A", f"{replicas(overall, 'window')} / 60", "all p95"),
@@ -187,10 +187,10 @@ def opened():
     """Incidents per day by severity."""
     return graph(
         "Incidents opened per day",
-        "New incidents per day (per longer step on a long time range), by the severity they were opened with.",
+        "New incidents per day (longer steps on long time ranges), by initial severity.",
         [Query("A", per_interval("mttx_incidents_opened_total", SEVERITY), "{{incident_severity}}")],
         "none",
-        "No incident opened in this time range.",
+        "No incidents opened in this time range.",
         bars=True,
         stacked=True,
         overrides=by_severity(),
@@ -203,9 +203,9 @@ def how_they_ended():
     resolved = in_range("mttx_incidents_resolved_total", SEVERITY, labels=("resolution_source",))
     dismissed = in_range("mttx_incidents_dismissed_total", SEVERITY)
     return bar_gauge(
-        "How incidents ended",
-        "Incidents that ended in this time range: 'alerts' when all alerts cleared, 'human' when a person said so, "
-        "'automation' for another system, 'stale' when nothing was heard any more (no sample of the time to resolve), "
+        "Resolutions by source",
+        "Incidents that ended in this time range: 'alerts' when all alerts cleared, 'human' when resolved by a "
+        "person, 'automation' by another system, 'stale' after no updates (not sampled as time to resolve), "
         "'false alarm' when dismissed. Many false alarms: tune the alerts. Many stale: look for lost notifications.",
         [Query("A", resolved, "{{resolution_source}}"), Query("B", dismissed, "false alarm")],
         "none",
@@ -223,15 +223,15 @@ def durations():
     ]
     texts = (*(text for _, text in BARS), "longer")
     return table(
-        "How long incidents took",
-        "The incidents that were resolved in this time range, by how long each interval took. Shows whether a bad mean "
-        "comes from one long incident or from all of them. What is corrected later does not move these numbers.",
+        "Incident duration distribution",
+        "Incidents resolved in this time range, by duration of each interval. Shows whether a bad mean comes from "
+        "one long incident or from all of them. Later corrections do not change these numbers.",
         queries,
         [
             Column("indicator", "Interval", width=130),
             *(Column(ref, text, "none", 75, decimals=0) for ref, text in zip("ABCDEF", texts, strict=True)),
         ],
-        "No incident resolved in this time range.",
+        "No incidents resolved in this time range.",
     )
 
 
@@ -253,11 +253,11 @@ def open_now():
     waiting = total(replicas(series("mttx_incidents_open", SEVERITY, 'phase="detected"')))
     return stat(
         "Open incidents",
-        "Incidents that are neither resolved nor dismissed, by severity. 'No response yet': nobody has acknowledged "
-        "them. 'Stale': nothing has been heard of them for longer than the configured time; they are probably over.",
+        "Incidents neither resolved nor dismissed, by severity. 'Not acknowledged': no response yet. 'Stale': no "
+        "update for longer than `stale_after`; they are probably over.",
         [
             Query("A", severities, "{{incident_severity}}"),
-            Query("B", waiting, "no response yet"),
+            Query("B", waiting, "not acknowledged"),
             Query("C", replicas(series("mttx_incidents_stale")), "stale"),
         ],
         "none",
@@ -283,9 +283,9 @@ def clocks():
     left = ((None, RED), (0, TRANSPARENT))
     return table(
         "Open incidents now",
-        "Every open incident with its clocks, as of the last refresh. 'Response due' and 'Recovery due' count down to "
-        "the target and turn red ('ago') when it has passed. The first is empty once somebody has responded, the "
-        "second for severities without a target.",
+        "Open incidents as of the last refresh. 'Response due' and 'Recovery due' count down to the target and "
+        "turn red ('ago') once it has passed. 'Response due' is empty after the first response, 'Recovery due' "
+        "for severities without a target.",
         [
             Query("A", f"{columns(info, *OPEN_LABELS, 'title', 'phase')} and on (job, incident) {detected}"),
             Query("B", f"time() - {detected}"),
@@ -301,7 +301,7 @@ def clocks():
             Column("C", "Response due", "dtdhms", 145, steps=left),
             Column("D", "Recovery due", "dtdhms", 145, steps=left),
         ],
-        "No incident is open.",
+        "No open incidents.",
         sort=("Severity", "Open for"),
     )
 
@@ -319,16 +319,16 @@ def _countdown(since, indicator):
 def gaps():
     """What keeps incidents out of the numbers."""
     return bar_gauge(
-        "What the numbers lack",
-        "Incidents of the longest window that cannot be measured: without the milestone named, or with milestones that "
-        "contradict each other, such as an acknowledgement before the detection. Record or correct them on the "
-        "incident page and the number falls.",
+        "Missing data",
+        "Incidents in the longest window that cannot be measured: a milestone is missing, or milestones are in "
+        "the wrong order, such as an acknowledgement before the detection. Record or correct them on the incident "
+        "page.",
         [
             Query("A", f"{replicas(series('mttx_incidents_missing_milestone'))} > 0", "without {{milestone}}"),
-            Query("B", f"{replicas(series('mttx_incidents_invalid_interval'))} > 0", "contradiction: {{indicator}}"),
+            Query("B", f"{replicas(series('mttx_incidents_invalid_interval'))} > 0", "wrong order: {{indicator}}"),
         ],
         "none",
-        "Nothing is missing, or the exporter is not scraped.",
+        "No missing data, or the exporter is not scraped.",
     )
 
 
@@ -342,9 +342,9 @@ def dashboard():
         "Detection, acknowledgement, recovery and postmortems against their targets.",
         [datasource(), job(), severity(), window(), exporter_url()],
         [
-            section("Are we within our targets?", (6, *tiles)),
-            section("What is open, and whose clock runs?", (9, (4, open_now()), (20, clocks()))),
-            section("Is it getting better?", (8, *trends[:3]), (8, *trends[3:])),
+            section("Indicators against targets", (6, *tiles)),
+            section("Open incidents and deadlines", (9, (4, open_now()), (20, clocks()))),
+            section("Trends", (8, *trends[:3]), (8, *trends[3:])),
             section(
                 "Details",
                 (10, (13, every_target()), (11, durations())),

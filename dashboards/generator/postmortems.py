@@ -1,4 +1,5 @@
-"""`mttx-postmortems`: which documents are overdue or due, whether they come in time, and what became of the actions."""
+"""`mttx-postmortems`: which documents are overdue or due, whether they come in time, and what became of the "
+"actions."""
 
 from generator.board import (
     INCIDENT_PAGE,
@@ -65,12 +66,12 @@ def _owed():
 def overdue():
     """Documents whose deadline has passed, and those that are owed at all."""
     return stat(
-        "Overdue and owed",
-        "Postmortem stages that are not done: those whose deadline has passed, and all of them. SEV-1 to SEV-3 have a "
-        "deadline for the draft and one for the final version; SEV-4 is due at the next weekly review.",
+        "Outstanding and overdue",
+        "Postmortem stages not completed: overdue ones, and all. SEV-1 to SEV-3 have a deadline for the draft and "
+        "one for the final version; SEV-4 is due at the next weekly review.",
         [
             Query("A", total(_late(), "stage"), "{{stage}} overdue"),
-            Query("B", total(_owed(), "stage"), "{{stage}} owed"),
+            Query("B", total(_owed(), "stage"), "{{stage}} outstanding"),
         ],
         "none",
         NOT_SCRAPED,
@@ -90,15 +91,15 @@ def on_time(indicator):
     enough = f"{documents} >= {FEWEST_INCIDENTS}"
     return stat(
         f"{indicator.title}: on time",
-        f"The share of documents that reached this stage within the deadline of their severity. {WINDOWED} Documents "
-        "that are not done yet are not counted; see the table. Green from 80 %, the share that the alert rules expect; "
-        f"no colour below {FEWEST_INCIDENTS} documents.",
+        f"Share of documents that reached this stage within the deadline of their severity. {WINDOWED} "
+        f"Outstanding documents are not counted; see the table. Green from 80 %, the share expected by the alert "
+        f"rules; no colour below {FEWEST_INCIDENTS} documents.",
         [
             Query("A", f"{named}\nand {beside} {enough}", "{{incident_severity}} of {{documents}}"),
             Query("B", f"{named}\nunless {beside} {enough}", "{{incident_severity}} of {{documents}} · too few"),
         ],
         "percentunit",
-        "No postmortem with a deadline in the window.",
+        "No postmortems with a deadline in the window.",
         overrides=[override_query("A", thresholds=thresholds((None, ORANGE), (SHARE_EXPECTED, GREEN)))],
         links=[to_dashboard("mttx-overview")],
         decimals=0,
@@ -108,17 +109,17 @@ def on_time(indicator):
 def actions_state():
     """Where the actions stand."""
     states = ("overdue", "open", "unverified", "verified")
-    names = ("overdue", "open", "to be verified", "verified")
+    names = ("overdue", "open", "awaiting verification", "verified")
     return stat(
         "Actions",
-        "Preventive actions from postmortems: past their due date, open at all, completed but not yet shown to work, "
-        "and verified within the longest window.",
+        "Preventive actions from postmortems: past their due date, all open, completed but not yet verified, and "
+        "verified in the longest window.",
         [
             Query(ref, total(replicas(series(f"mttx_actions_{state}")), "job"), name)
             for ref, state, name in zip("ABCD", states, names, strict=True)
         ],
         "none",
-        "No action is recorded.",
+        "No actions recorded.",
         overrides=[override_query("A", thresholds=thresholds((None, TEXT), (1, RED)))],
     )
 
@@ -133,10 +134,10 @@ def owed():
     """Every stage that is not done, the latest first."""
     deadline = columns(series("mttx_postmortem_due_timestamp_seconds", SEVERITY), *OWED)
     return table(
-        "Postmortems to be done",
-        "One row for each document stage that is not done, the most overdue first. 'Due in' is red once the deadline "
-        "has passed ('ago'). UTC is authoritative; the other column is the same instant in the display zone chosen at "
-        "the top. Both are right as long as this dashboard's own time zone stays UTC.",
+        "Postmortems to complete",
+        "One row per outstanding document stage, most overdue first. 'Due in' turns red once the deadline has "
+        "passed ('ago'). UTC is authoritative; the other column shows the same time in the display zone selected "
+        "above. Both are correct only while the dashboard's own time zone is UTC.",
         [
             Query("A", _titled(milliseconds(deadline), OWED)),
             Query("B", in_zone(deadline)),
@@ -151,7 +152,7 @@ def owed():
             Column("A", "Due (UTC)", "dateTimeAsIso", 170),
             Column("B", "Due (zone)", "dateTimeAsIso", 170, heading="Due (${zone:text})"),
         ],
-        "No postmortem is owed.",
+        "No outstanding postmortems.",
         sort=("Due in",),
     )
 
@@ -165,15 +166,15 @@ def lead_times():
     ]
     texts = (*(text for _, text in BARS), "longer")
     return table(
-        "How long documents took",
-        "The documents that reached each stage in this time range, by lead time. Shows whether deadlines are missed "
-        "by hours or by days. What is corrected later does not move these numbers.",
+        "Lead time distribution",
+        "Documents that reached each stage in this time range, by lead time. Shows whether deadlines are missed "
+        "by hours or by days. Later corrections do not change these numbers.",
         queries,
         [
             Column("stage", "Stage", width=100),
             *(Column(ref, text, "none", 100, decimals=0) for ref, text in zip("ABCDEF", texts, strict=True)),
         ],
-        "No document reached a stage in this time range.",
+        "No documents reached a stage in this time range.",
     )
 
 
@@ -184,10 +185,13 @@ def _at_most(bound):
 def owed_over_time():
     """The pile of documents over time."""
     return graph(
-        "Owed and overdue over time",
-        "Postmortem stages still to be done at each moment, and those of them whose deadline had passed. An overdue "
-        "line that stays up means that documents are not caught up with.",
-        [Query("A", label(total(_owed()), "state", "owed"), "owed"), Query("B", total(_late()), "overdue")],
+        "Outstanding and overdue over time",
+        "Outstanding and overdue postmortem stages over time. A persistent overdue line means that the backlog is "
+        "not shrinking.",
+        [
+            Query("A", label(total(_owed()), "state", "outstanding"), "outstanding"),
+            Query("B", total(_late()), "overdue"),
+        ],
         "none",
         NOT_SCRAPED,
         overrides=[override_query("A", color=fixed("blue")), override_query("B", color=fixed(RED))],
@@ -199,7 +203,7 @@ def actions():
     deadline = columns(series("mttx_action_due_timestamp_seconds"), *ACTION)
     return table(
         "Open actions",
-        "One row for each open action with a due date, the most overdue first. Both columns show the same instant.",
+        "One row per open action with a due date, most overdue first. Both columns show the same time.",
         [
             Query("A", milliseconds(deadline)),
             Query("B", in_zone(deadline)),
@@ -213,7 +217,7 @@ def actions():
             Column("A", "Due (UTC)", "dateTimeAsIso", 165),
             Column("B", "Due (zone)", "dateTimeAsIso", 165, heading="Due (${zone:text})"),
         ],
-        "No action with a due date is open.",
+        "No open actions with a due date.",
         sort=("Due in",),
     )
 
@@ -222,9 +226,8 @@ def unverified():
     """Every action that is completed and waits for its verification, the longest first."""
     completed = columns(series("mttx_action_completed_timestamp_seconds"), *ACTION)
     return table(
-        "Actions to be verified",
-        "One row for each action that is completed and still has to be shown to work, the longest wait first. Both "
-        "columns show the same instant.",
+        "Actions awaiting verification",
+        "One row per completed action that is not yet verified, longest wait first. Both columns show the same time.",
         [
             Query("A", milliseconds(completed)),
             Query("B", in_zone(completed)),
@@ -238,7 +241,7 @@ def unverified():
             Column("A", "Completed (UTC)", "dateTimeAsIso", 165),
             Column("B", "Completed (zone)", "dateTimeAsIso", 165, heading="Completed (${zone:text})"),
         ],
-        "No action is waiting for verification.",
+        "No actions awaiting verification.",
         sort=("Waiting for",),
         descending=True,
     )
@@ -248,11 +251,11 @@ def checks():
     """What keeps postmortems from being done."""
     return bar_gauge(
         "Definition of done: failed checks",
-        "Incidents of the longest window whose postmortem fails a check of the definition of done: deadlines kept, "
-        "evidence, actions complete, documents updated. The longest bar is the habit to change first.",
+        "Incidents in the longest window whose postmortem fails a check of the definition of done: deadlines met, "
+        "evidence, actions complete, documents updated. Start with the longest bar.",
         [Query("A", total(replicas(series("mttx_postmortem_checks_failed", SEVERITY)), "check"), "{{check}}")],
         "none",
-        "No postmortem was checked.",
+        "No postmortems checked.",
     )
 
 
@@ -260,14 +263,12 @@ def dashboard():
     """Build the dashboard."""
     return frame(
         "mttx-postmortems",
-        "Postmortem documents against their deadlines, and the actions that came of them.",
+        "Postmortem documents against their deadlines, and the resulting actions.",
         [datasource(), job(), severity(), window(), zone(), exporter_url()],
         [
-            section("What is owed?", (10, (5, overdue()), (19, owed()))),
-            section(
-                "Do documents come in time?", (7, *((5, on_time(of)) for of in (DRAFT, FINALIZE)), (14, lead_times()))
-            ),
-            section("What became of the actions?", (8, (5, actions_state()), (19, actions())), (7, (24, unverified()))),
+            section("Outstanding postmortems", (10, (5, overdue()), (19, owed()))),
+            section("On-time delivery", (7, *((5, on_time(of)) for of in (DRAFT, FINALIZE)), (14, lead_times()))),
+            section("Actions from postmortems", (8, (5, actions_state()), (19, actions())), (7, (24, unverified()))),
             section("Details", (8, (12, owed_over_time()), (12, checks())), collapsed=True),
         ],
         since="now-30d",

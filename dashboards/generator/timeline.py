@@ -57,10 +57,10 @@ INTERVALS = (
     ("resolve", "detected", "resolved"),
 )
 OBSERVED_NOTE = (
-    "'First seen' marks the scrape at which Prometheus first saw the phase, late by up to one scrape; the incident "
-    "page has the recorded instant."
+    "'First seen' is the first scrape with that phase, up to one scrape interval late; the incident page shows "
+    "the recorded time."
 )
-NOT_CHOSEN = "Choose an incident above that was open in this time range."
+NOT_CHOSEN = "Select an incident above that was open in this time range."
 PAGE_LINK = {"title": "Open the incident page", "url": INCIDENT_PAGE_BY_LABEL, "targetBlank": True}
 OPEN_TITLE = "Open incidents by severity"
 
@@ -71,7 +71,7 @@ def incident():
     return query_variable(
         "incident",
         "Incident",
-        "The incident of the lower half. Incidents that were open, or owed a postmortem, within the time range.",
+        "Incident shown in the lower half: any that was open or had a postmortem outstanding in the time range.",
         'label_values(mttx_incident_info{job=~"$job", incident_severity=~"$severity"}, incident)',
         several=False,
         sort=numeric_descending,
@@ -87,12 +87,12 @@ def phases():
     numbered = (f"{number} * {_seen(phase, SEVERITY)}" for number, phase, _ in PHASES)
     return state_timeline(
         "Incidents by phase",
-        "One bar for each incident, from its detection until it is resolved and its postmortem is final. 'detected' "
-        "waits for somebody to respond, 'acknowledged' is being worked on, 'mitigated' no longer hurts, 'resolved' is "
-        "over but may still owe its postmortem. Click a bar for the incident page.",
+        "One bar per incident, from detection until it is resolved and its postmortem is final. 'detected': "
+        "awaiting response; 'acknowledged': being worked on; 'mitigated': impact contained; 'resolved': over, "
+        "possibly with a postmortem outstanding. Click a bar to open the incident page.",
         [Query("A", _by_number(columns(" or ".join(numbered), "incident")), "{{incident}}")],
         PHASES,
-        "No incident in this time range.",
+        "No incidents in this time range.",
         links=[PAGE_LINK],
     )
 
@@ -111,11 +111,11 @@ def open_over_time():
     counted = total(replicas(series("mttx_incidents_open", SEVERITY)), "incident_severity")
     return graph(
         OPEN_TITLE,
-        "Incidents open at each moment, stacked by severity. The shaded regions are the incidents as annotated in "
-        "Grafana, if annotations are switched on in the exporter; switch them on or off by severity at the top.",
+        "Number of open incidents over time, stacked by severity. Shaded regions are incidents annotated by the "
+        "exporter, if `grafana.annotations` is enabled; toggle them per severity above.",
         [Query("A", f"{counted} > 0", "{{incident_severity}}")],
         "none",
-        "No incident was open in this time range.",
+        "No open incidents in this time range.",
         stacked=True,
         bars=True,
         overrides=by_severity(),
@@ -126,8 +126,7 @@ def chosen():
     """What the chosen incident is called and where it stands."""
     return table(
         "The incident",
-        "Title, type and severity of the chosen incident, and its phase: as of now, or as last seen in this time range "
-        "once it is no longer exported.",
+        "Title, type, severity and phase of the selected incident: current, or as last exported in this time range.",
         [
             Query("A", _latest("incident_severity", "incident_type", "title", "phase")),
             Query("B", f"max by (job, incident) ({_recorded('detected')} * 1000)"),
@@ -173,9 +172,9 @@ def milestones():
 
     return table(
         "Milestones",
-        f"When the chosen incident reached each milestone. A missing milestone has no row. {OBSERVED_NOTE} The second "
-        "column is in the display zone chosen at the top; both are right as long as this dashboard's own time zone "
-        "stays UTC.",
+        f"Time of each milestone of the selected incident. Missing milestones have no row. {OBSERVED_NOTE} The "
+        f"second column is in the display zone selected above; both are correct only while the dashboard's own "
+        f"time zone is UTC.",
         [
             Query("A", rows(milliseconds)),
             Query("B", rows(in_zone)),
@@ -199,8 +198,8 @@ def intervals():
     target = _rows("interval", ((name, _target(name)) for name, _, _ in INTERVALS))
     return table(
         "Intervals against targets",
-        "How long the chosen incident took, the target of its severity, the share of the target used (red above 100 "
-        f"%), and the median of all incidents. {WINDOWED} A missing milestone leaves a dash. {OBSERVED_NOTE}",
+        "Duration of each interval of the selected incident, its target, the share of the target used (red above "
+        f"100 %), and the median of all incidents. {WINDOWED} Missing milestones show a dash. {OBSERVED_NOTE}",
         [
             Query("E", _rows("interval", ((name, _recorded("detected")) for name, _, _ in INTERVALS))),  # their order
             Query("A", took),
@@ -210,7 +209,7 @@ def intervals():
         ],
         [
             Column("interval", "Interval"),
-            Column("A", "Took", "s", 120),
+            Column("A", "Duration", "s", 120),
             Column("B", "Target", "s", 120),
             Column("C", "Of target", "percentunit", 100, decimals=0, steps=((None, GREEN), (1, RED))),
             Column("D", "Median of all", "s", 120),
@@ -244,7 +243,7 @@ def dashboard():
     """Build the dashboard."""
     return frame(
         "mttx-timeline",
-        "Incidents by phase over time, and the milestones of a chosen one.",
+        "Incidents by phase over time, and the milestones of a selected one.",
         [datasource(), job(), severity(), window(), zone(), incident(), exporter_url()],
         [
             section("All incidents", (12, (24, phases())), (6, (24, open_over_time()))),

@@ -68,11 +68,11 @@ BRIEFLY_SILENT = {"MttxIndicatorAboveTarget"}
 NOTHING_IS_DELIVERED = "no Grafana and no Slack are configured, so there may be no series at all"
 ZEROS_ARE_LEFT_OUT = "what did not occur in the time range is not drawn"
 MAYBE_EMPTY = {
-    ("mttx-overview", "What the numbers lack"): ZEROS_ARE_LEFT_OUT,
+    ("mttx-overview", "Missing data"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Webhooks failed, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Alerts ignored, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Commits and store errors"): ZEROS_ARE_LEFT_OUT,
-    ("mttx-exporter", "Outbox: waiting and refused"): NOTHING_IS_DELIVERED,
+    ("mttx-exporter", "Outbox: pending and rejected"): NOTHING_IS_DELIVERED,
     ("mttx-exporter", "Outbox: oldest message"): NOTHING_IS_DELIVERED,
     ("mttx-exporter", "Outbox: deliveries and failures"): NOTHING_IS_DELIVERED,
 }
