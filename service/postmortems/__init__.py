@@ -1,1 +1,1 @@
-"""Postmortem documents: from Markdown to facts and findings. Pure: no clock, no I/O, no logging, no settings lookup."""
+"""Postmortem documents: from Markdown to facts and findings. Pure but for `commands`: no clock, no I/O, no settings."""

@@ -1,4 +1,4 @@
-"""The table of actions (the standard, section 6): what is promised, by whom, until when, and how far it is."""
+"""The action table (the standard, section 6): actions with their owner, due date and progress."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _STATES: Mapping[ActionState, re.Pattern[str]] = {
 
 
 class ActionColumn(StrEnum):
-    """The columns; the standard's six, the state, and the issue where it has a column of its own."""
+    """The columns: the standard's six, the state, and an optional one for the issue."""
 
     ID = "ID"
     TITLE = "対策"
@@ -55,7 +55,7 @@ _HEADINGS: Mapping[ActionColumn, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an action is, and the days on which it got there, where they are written."""
+    """The state of an action, and the days on which it was reached, if the document has them."""
 
     state: ActionState
     completed_on: date | None = None
@@ -64,34 +64,34 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One row. A cell that is missing is empty and stands where the row begins. `progress` None: not readable."""
+    """One row. A missing cell is empty and located at the start of the row. `progress` None: unreadable."""
 
     cells: Mapping[ActionColumn, Text]
     has_issue: bool
 
     @property
     def id(self) -> str:
-        """The id without the link that it may be."""
+        """The id, without its link."""
         return _LINK.sub(r"\1", self.cells[ActionColumn.ID].text).strip("`* ")
 
     @property
     def due(self) -> date | None:
-        """The due date, None where there is none in ISO form."""
+        """The due date; None unless it is an ISO date."""
         return iso_date(self.cells[ActionColumn.DUE].text)
 
     @property
     def progress(self) -> Progress | None:
-        """How far it is; an empty cell means open."""
+        """The progress; an empty cell means open."""
         return read_progress(self.cells[ActionColumn.STATE].text)
 
     def text_of(self, column: ActionColumn) -> str:
-        """Return a cell as plain text."""
+        """Return the plain text of a cell."""
         return _LINK.sub(r"\1", self.cells[column].text).strip()
 
 
 @dataclass(frozen=True, slots=True)
 class ActionTable:
-    """The table: which of the columns it has, and its rows."""
+    """The table: its columns and rows."""
 
     location: Text
     columns: frozenset[ActionColumn]
@@ -99,7 +99,7 @@ class ActionTable:
 
 
 def action_table(document: Document) -> ActionTable | None:
-    """Return the first table of the section; None where there is none."""
+    """Return the first table of the section, if any."""
     section = document.section(SectionKind.ACTIONS)
     if section is None or not section.tables:
         return None
@@ -110,7 +110,7 @@ def action_table(document: Document) -> ActionTable | None:
 
 
 def iso_date(text: str) -> date | None:
-    """Read YYYY-MM-DD; None for anything else, and for a day that does not exist."""
+    """Parse YYYY-MM-DD; None for anything else, including days that do not exist."""
     try:
         return date.fromisoformat(text.strip()) if _DATE.fullmatch(text.strip()) else None
     except ValueError:
@@ -118,18 +118,18 @@ def iso_date(text: str) -> date | None:
 
 
 def read_progress(text: str) -> Progress | None:
-    """Read a state such as `完了 2025-08-20`; of several the furthest counts, and each may have its date."""
+    """Parse a state such as `完了 2025-08-20`; the furthest of several counts, and each may have a date."""
     if not text.strip():
         return Progress(ActionState.OPEN)
-    found = [(match.start(), ActionState.OPEN) for match in _NOT_YET.finditer(text)]
-    left = _NOT_YET.sub(_blank, text)
+    states = [(match.start(), ActionState.OPEN) for match in _NOT_YET.finditer(text)]
+    rest = _NOT_YET.sub(_blank, text)
     for state, words in _STATES.items():
-        found += [(match.start(), state) for match in words.finditer(left)]
-        left = words.sub(_blank, left)
-    if not found:
+        states += [(match.start(), state) for match in words.finditer(rest)]
+        rest = words.sub(_blank, rest)
+    if not states:
         return None
-    days = _days(text, sorted(found))
-    furthest = max((state for _, state in found), key=list(ActionState).index)
+    days = _days(text, sorted(states))
+    furthest = max((state for _, state in states), key=list(ActionState).index)
     return Progress(furthest, days.get(ActionState.COMPLETED), days.get(ActionState.VERIFIED))
 
 
@@ -137,11 +137,11 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _days(text: str, found: Sequence[tuple[int, ActionState]]) -> dict[ActionState, date]:
-    """Find the date behind each state's word, before the next word."""
+def _days(text: str, states: Sequence[tuple[int, ActionState]]) -> dict[ActionState, date]:
+    """Return the date after the word of each state, before the next word."""
     days: dict[ActionState, date] = {}
-    ends = [start for start, _ in found[1:]] + [len(text)]
-    for (start, state), end in zip(found, ends, strict=True):
+    ends = [start for start, _ in states[1:]] + [len(text)]
+    for (start, state), end in zip(states, ends, strict=True):
         match = _DATE.search(text, start, end)
         day = iso_date(match[1]) if match else None
         if day:

@@ -1,6 +1,6 @@
 """Wording that blames a person: a person as the subject of a fault (the standard, section 1, "Blameless").
 
-What a system did, what a process allowed, and how mistakes are to be prevented is no blame, whatever the words.
+Describing what a system did, what a process allowed, or how mistakes are prevented is not blame, whatever the words.
 """
 
 import re
@@ -73,11 +73,11 @@ _PREVENTION = re.compile(
 _LINK = re.compile(r"\[[^\[\]]{0,300}\]\([^()\s]{0,2000}(?:\s[^()]{0,200})?\)|https?://\S+")
 _SENTENCE_END = re.compile(r"[。．！？]|[.!?](?=\s|$)|\|")
 NEAR = 80
-"""How many characters around an expression can say that it is about preventing mistakes."""
+"""How many characters around an expression are searched for signs that it is about preventing mistakes."""
 
 
 def blaming(line: str) -> Iterator[re.Match[str]]:
-    """Find what blames somebody. Headings, links, and sentences about preventing mistakes are left alone."""
+    """Yield wording that blames a person. Ignores headings, links, and sentences about preventing mistakes."""
     if re.match(r" {0,3}#", line):
         return
     text = _LINK.sub(lambda match: " " * len(match[0]), line)

@@ -1,4 +1,4 @@
-"""Passwords as they are given to commands: `--password x`, `-u name:x`, `-px`."""
+"""Passwords on command lines: `--password x`, `-u name:x`, `-px`."""
 
 import re
 

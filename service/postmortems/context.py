@@ -1,4 +1,4 @@
-"""What a check is made under: the team's zone and deadlines, today, and what else was changed with the document."""
+"""The context of a check: the team's time zone and deadlines, the time, and the change that the document is part of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from service.domain.policy import DueRule, Severity, Stage
 from service.postmortems.topics import Topic
 
 DOCUMENTS = ("Release-Notes.md", "Risk-Register.md", "Runbooks.md")
-"""What has to be updated together with a final postmortem (the standard, section 8)."""
+"""Files that must be updated together with a final postmortem (the standard, section 8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintContext:
-    """The terms. `changed` holds the paths of all files of the change, None where that is not known.
+    """The context. `changed`: the paths of all files in the change, None if unknown.
 
-    `now` None: whether something is late is not judged. `as_final`: a draft is judged as if it were final.
-    `words` are the team's own words for what an entry of the timeline is about.
+    `now` None: nothing is reported as late. `as_final`: a draft is checked as if it were final.
+    `words`: the team's own words for the topics of timeline entries.
     """
 
     zone: ZoneInfo

@@ -1,4 +1,4 @@
-"""What a detector of secrets and personal data is, and how a value is told from a placeholder or a word of prose."""
+"""Detectors of secrets and personal data, and how they tell a value from a placeholder or a word of prose."""
 
 import re
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from enum import StrEnum
 
 
 class SensitiveKind(StrEnum):
-    """Why it must not be there."""
+    """Why a text is sensitive."""
 
-    SECRET = "secret"  # noqa: S105 - the word, not one
+    SECRET = "secret"  # noqa: S105 - the word, not a secret
     PERSONAL = "personal data"
 
 
@@ -19,10 +19,10 @@ def _anything(_: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A pattern whose last group is what is sensitive.
+    """A pattern whose last group is the sensitive value.
 
-    It begins at one of its `anchors`, or up to `back` characters before, and ends within `reach` after it; `folded`:
-    the anchors are in lower case, and are found in whatever case the text has them.
+    A match starts at one of the `anchors`, or up to `back` characters before, and ends within `reach` after it;
+    `folded`: the anchors are in lower case and match in any case.
     """
 
     kind: SensitiveKind
@@ -35,7 +35,7 @@ class Detector:
     reach: int = 500
 
 
-# What stands where a secret was, or would stand: nothing is told by it.
+# Placeholders and masks in place of a secret; they reveal nothing.
 _HARMLESS = re.compile(
     r"[*xX•●.\-_]+|<.*>?|\$[A-Z_][A-Z0-9_]*|\$[{(].*|\$\w+\$?(?:/.*)?|\{.*|%.*|\[.*|\*{2,}.*|.*\*{3,}|(?i:true|false|null|none|nil"
     r"|redacted|masked|hidden|changeme|example|secret|password|token|your[-_].*|test|dummy|placeholder|xxx+.*|伏字.*|マスク.*"
@@ -50,7 +50,7 @@ WORDS = frozenset(
 
 
 def is_real(value: str) -> bool:
-    """Say whether a value is more than a placeholder."""
+    """Return whether a value is more than a placeholder."""
     return _HARMLESS.fullmatch(value) is None or _SHELL_NAME.match(value) is not None
 
 
@@ -60,12 +60,12 @@ def looks_secret(value: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Say whether a value has letters and digits."""
+    """Return whether a value has letters and digits."""
     return is_real(value) and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 def value_of(match: re.Match[str]) -> str:
-    """Return what a detector's match says is sensitive."""
+    """Return the sensitive value of a detector's match."""
     return match[match.lastindex or 0]
 
 

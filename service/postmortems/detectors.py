@@ -1,7 +1,7 @@
-"""What secrets and personal data look like, each with the letters that every one of them has: these are looked for
-first, because patterns are slow. Every pattern is bounded, so that the time grows with the text and no faster.
+"""Patterns of secrets and personal data, each with the letters that every match contains: these are searched first,
+because patterns are slow. Every pattern is bounded, so that the time is proportional to the length of the text.
 
-Here is what is known by what stands beside it; `token_shapes` has what is known by itself, `numbers` what has digits.
+Here are values recognised by their context; `token_shapes` has tokens with a known shape, `numbers` has digits.
 """
 
 import re
@@ -23,11 +23,11 @@ from service.postmortems.token_shapes import SHAPES
 
 
 def _holds_password(match: re.Match[str]) -> bool:
-    """Take any word for a password where only a value can stand: in quotes, or after `=` without a space."""
+    """Accept any word as a password in quotes, or after `=` without a space; elsewhere only what looks secret."""
     value = value_of(match)
     before = match.string[match.start(match.lastindex or 0) - 1]
-    told = before in "\"'=>" and len(value) >= 4 and is_real(value) and value.casefold() not in WORDS
-    return told or looks_secret(value)
+    is_value = before in "\"'=>" and len(value) >= 4 and is_real(value) and value.casefold() not in WORDS
+    return is_value or looks_secret(value)
 
 
 _FILES = frozenset(
@@ -36,19 +36,19 @@ _FILES = frozenset(
 )
 
 
-def _is_somebodys(match: re.Match[str]) -> bool:
-    """Say whether a mail address can be a person's; some names are set aside for examples (RFC 2606)."""
+def _is_personal_address(match: re.Match[str]) -> bool:
+    """Return whether a mail address can be a person's; some domains are reserved for examples (RFC 2606)."""
     local, _, domain = re.sub("%40", "@", match[1]).casefold().rpartition("@")
     reserved = re.fullmatch(r"(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|test|localhost|local)", domain)
-    nobody = local in ("git", "noreply", "no-reply") or domain.rpartition(".")[2] in _FILES
-    return not reserved and not nobody
+    impersonal = local in ("git", "noreply", "no-reply") or domain.rpartition(".")[2] in _FILES
+    return not reserved and not impersonal
 
 
-def _is_told_phone(match: re.Match[str]) -> bool:
+def _is_phone(match: re.Match[str]) -> bool:
     return 9 <= sum(map(str.isdigit, value_of(match))) <= 15
 
 
-def _is_no_folder(match: re.Match[str]) -> bool:
+def _is_not_a_folder(match: re.Match[str]) -> bool:
     """Tell the shell's `PWD=/srv/app` from a password."""
     before = match.string[max(match.start() - 4, 0) : match.start(match.lastindex or 0)]
     is_shells = re.search(r"(?<![A-Za-z_])(?:OLD)?PWD[\"'\\]{0,6}[ ]?[:=][ ]?[\"'\\]{0,6}\Z", before)
@@ -56,7 +56,7 @@ def _is_no_folder(match: re.Match[str]) -> bool:
 
 
 def _is_session(match: re.Match[str]) -> bool:
-    """Tell a session of the web from one of ZooKeeper, whose number says nothing."""
+    """Tell a web session from one of ZooKeeper, whose number is not secret."""
     return holds_random(match) and not re.fullmatch(r"0x[0-9a-fA-F]{1,16}", value_of(match))
 
 
@@ -68,23 +68,23 @@ def _is_token(match: re.Match[str]) -> bool:
     return holds_random(match) and not _IDENTIFIER.fullmatch(value_of(match))
 
 
-# Between a name and its value, as it is in YAML, JSON, JSON inside of JSON, shells, URLs, and XML.
-_GIVES = r"[\\\"'`]{0,9}[ \t]{0,3}(?:=>|:=|[:=>]|%3[ADad])[ \t]{0,3}\[?"
+# Between a name and its value, in YAML, JSON, JSON inside JSON, shells, URLs, and XML.
+_SEPARATOR = r"[\\\"'`]{0,9}[ \t]{0,3}(?:=>|:=|[:=>]|%3[ADad])[ \t]{0,3}\[?"
 _ESCAPED = r"\\{1,7}[\"']([^\"'\\\n]{%d,500})"
 _QUOTED = r"\"((?:[^\"\\\n]|\\.){%d,500})(?=\")|'((?:[^'\\\n]|\\.){%d,500})(?=')"
 _BARE = r"[\"'`]?((?:(?!&[\w.-]{1,40}=)[!#-&*-+\--:=?-\[\]-_a-{}~]){%d,500})"
 
 
-def _given(least: int) -> str:
-    """Return the pattern of a value: in quotes whatever stands between them, else up to the next space or sign."""
-    return f"{_GIVES}(?:{_ESCAPED % least}|{_QUOTED % (least, least)}|{_BARE % least})"
+def _value(least: int) -> str:
+    """Return the pattern of a value: everything between quotes, else up to the next space or delimiter."""
+    return f"{_SEPARATOR}(?:{_ESCAPED % least}|{_QUOTED % (least, least)}|{_BARE % least})"
 
 
 _KEY_OWNERS = (
     *("secret", "api", "access", "private", "sign", "encrypt", "fernet", "master", "account", "shared", "storage"),
     *("application", "auth", "license", "subscription"),
 )
-_BESIDE = (
+_BY_CONTEXT = (
     Detector(
         SensitiveKind.SECRET,
         "password in a connection string",
@@ -103,8 +103,8 @@ _BESIDE = (
         SensitiveKind.SECRET,
         "password or key",
         ("passw", "passphrase", "pwd", "_pass", "-pass", ".pass"),
-        re.compile(rf"(?i)(?:passw(?:or)?d|passphrase|pwd|[_.-]pass){_given(3)}"),
-        _is_no_folder,
+        re.compile(rf"(?i)(?:passw(?:or)?d|passphrase|pwd|[_.-]pass){_value(3)}"),
+        _is_not_a_folder,
     ),
     Detector(
         SensitiveKind.SECRET,
@@ -138,7 +138,7 @@ _BESIDE = (
             r"(?i)(?:(?<!existing)(?<!existing[_-])(?<!pull)(?<!image)(?<!tls)"
             r"secret(?:[_-]?(?:access[_-]?)?key(?:[_-]?base)?)?|api(?:[_-]|%5f)?key|sign(?:ing|ature)[_-]?key"
             r"|(?:access|private|encryption|fernet|master|account|storage|application|auth|license|subscription)[_-]?key"
-            rf"|shared[_-]?(?:access[_-]?)?key){_given(6)}"
+            rf"|shared[_-]?(?:access[_-]?)?key){_value(6)}"
         ),
         holds_secret,
     ),
@@ -146,7 +146,7 @@ _BESIDE = (
         SensitiveKind.SECRET,
         "password or key",
         ("_token", "-token", "token"),
-        re.compile(rf"(?i)(?:(?<=[a-z0-9])_token|auth[_-]?token|(?<=access)token|(?<=refresh)token){_given(6)}"),
+        re.compile(rf"(?i)(?:(?<=[a-z0-9])_token|auth[_-]?token|(?<=access)token|(?<=refresh)token){_value(6)}"),
         holds_secret,
     ),
     Detector(
@@ -169,7 +169,7 @@ _BESIDE = (
         ),
         holds_random,
     ),
-    # A Secret of Kubernetes, whose kind stands before its data or after it.
+    # A Kubernetes Secret; its kind may come before or after its data.
     Detector(
         SensitiveKind.SECRET,
         "Kubernetes Secret",
@@ -217,7 +217,7 @@ _BESIDE = (
             r"(?i)(?:(?<![a-z])tel|phone(?:[_-]?(?:number|no))?|mobile|msisdn|fax|電話(?:番号)?|携帯(?:番号)?)"
             r"[\\\"'`]{0,9}[ \t]{0,3}[:=][ \t]{0,3}[\\\"'`]{0,9}(\+?[0-9(][0-9() -]{7,18}[0-9])(?![0-9A-Za-z_-])"
         ),
-        _is_told_phone,
+        _is_phone,
     ),
     Detector(
         SensitiveKind.PERSONAL,
@@ -236,8 +236,8 @@ _BESIDE = (
             r"(?<![A-Za-z0-9._%+-])([A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}(?:@|%40)(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})"
             r"(?![A-Za-z0-9-])"
         ),
-        _is_somebodys,
+        _is_personal_address,
         back=66,
     ),
 )
-DETECTORS = SHAPES + HTTP_CREDENTIALS + COMMAND_LINES + _BESIDE
+DETECTORS = SHAPES + HTTP_CREDENTIALS + COMMAND_LINES + _BY_CONTEXT

@@ -1,4 +1,4 @@
-"""What a postmortem document consists of, and where in the file each part stands. Lines and columns count from 1."""
+"""The parts of a postmortem document and their locations in the file. Lines and columns count from 1."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _SEVERITY = re.compile(r"(?<![A-Za-z])SEV[-\u2010-\u2015 ]?([1-4])(?![0-9])", re
 
 
 class SectionKind(StrEnum):
-    """The chapters of the standard's template (section 6), in their order."""
+    """The sections of the standard's template (section 6), in order."""
 
     SUMMARY = "summary"
     TIMELINE = "timeline"
@@ -27,7 +27,7 @@ class SectionKind(StrEnum):
 
 
 class FieldName(StrEnum):
-    """The metadata that the linter knows: `Status` to `Type` without `Owner` are the standard's, the others ours."""
+    """The metadata known to the linter: `Status` to `Type` except `Owner` are the standard's, the others are ours."""
 
     TITLE = "Title"
     INCIDENT = "Incident"
@@ -44,7 +44,7 @@ class FieldName(StrEnum):
 
 
 class Status(StrEnum):
-    """How far a document is (the standard, section 6). `In Review` is ours; it is still the draft."""
+    """The status of a document (the standard, section 6). `In Review` is ours; it still counts as the draft."""
 
     DRAFT = "Draft"
     IN_REVIEW = "In Review"
@@ -53,7 +53,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Some words and where they begin. `width` is how long they are in the file, if not as long as here."""
+    """A text and its location. `width` is its length in the file, if different."""
 
     text: str
     line: int
@@ -62,14 +62,14 @@ class Text:
 
     @property
     def end_column(self) -> int:
-        """The column after the last character on the first line."""
+        """The column after the last character of the first line."""
         width = len(self.text.partition("\n")[0]) if self.width is None else self.width
         return self.column + max(1, width)
 
 
 @dataclass(frozen=True, slots=True)
 class ListItem:
-    """An entry of a list that stands directly in a section. `whole` is its text with everything nested in it."""
+    """A top-level list item of a section. `whole` is its text with everything nested in it."""
 
     head: Text
     whole: str
@@ -85,7 +85,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSection:
-    """One chapter. `kind` None: not one of the standard's. `words` is all of its text, code too, comments not."""
+    """One section. `kind` None: not one of the standard's. `words` is its whole text with code, without comments."""
 
     kind: SectionKind | None
     heading: Text
@@ -96,9 +96,9 @@ class DocumentSection:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document. `prose` repeats `lines` with code and comments blanked out, so that columns stay what they are.
+    """A document. `prose` is `lines` with code and comments blanked out; columns stay the same.
 
-    `cut`: the document is longer than what is read of it.
+    `cut`: the document is too long to be read completely.
     """
 
     name: str
@@ -121,38 +121,38 @@ class Document:
 
     @property
     def head(self) -> Text:
-        """Where to point for what concerns the whole document: its title, else its first line."""
+        """The location of findings about the whole document: its title, else its first line."""
         return self.title or Text(self.lines[0], 1)
 
     @property
     def status(self) -> Status | None:
-        """Return the status, None if it is none of these."""
+        """The status; None if it is missing or unknown."""
         value = self.fields.get(FieldName.STATUS)
         words = " ".join(re.split(r"[\s_-]+", value.text.strip("`* "))).casefold() if value else ""
         return next((s for s in Status if words == s.casefold()), None)
 
     @property
     def is_final(self) -> bool:
-        """Say whether the document claims to be finished."""
+        """Whether the status is Final."""
         return self.status is Status.FINAL
 
     @property
     def severity(self) -> Severity | None:
-        """Return the severity that the metadata or the title names, None where there is none."""
+        """The severity in the metadata or the title, if any."""
         for text in (self.fields.get(FieldName.SEVERITY), self.title):
-            found = _SEVERITY.findall(text.text) if text else ()
-            if found:
-                return Severity(f"SEV-{found[-1]}")
+            digits = _SEVERITY.findall(text.text) if text else ()
+            if digits:
+                return Severity(f"SEV-{digits[-1]}")
         return None
 
     @property
     def zone(self) -> ZoneInfo | None:
-        """Return the time zone that the metadata names beside UTC, None if it names none that exists."""
+        """The time zone in the metadata; None if it is missing or does not exist."""
         value = self.fields.get(FieldName.ZONE)
         return named_zone(value.text.strip("` ")) if value else None
 
     @property
     def incident(self) -> str | None:
-        """Return the id of the incident, as written."""
+        """The id of the incident, unchecked."""
         value = self.fields.get(FieldName.INCIDENT)
         return value.text if value else None

@@ -1,4 +1,4 @@
-"""The definition of done, as far as a document tells (the standard, section 8)."""
+"""The definition of done, as far as the document shows it (the standard, section 8)."""
 
 from service.domain.checks import Check, CheckState
 from service.postmortems import catalogue as c
@@ -22,22 +22,22 @@ _ABOUT_ACTIONS = (
 
 
 def judge(document: Document, context: LintContext) -> dict[Check, CheckState]:
-    """Return how each check stands; what a final document fails is only pending while it is a draft.
+    """Return the state of each check; what fails a final document is pending in a draft.
 
-    Whether the other documents were updated is left out where the change is not known.
+    Whether other documents were updated is omitted if the change is unknown.
     """
     broken = {finding.rule_id for finding in lint(document, as_final(context))}
     table = action_table(document)
-    written = table is not None and not any(has_placeholder(row.text_of(ActionColumn.TITLE)) for row in table.rows)
-    holds = {
+    has_actions = table is not None and not any(has_placeholder(row.text_of(ActionColumn.TITLE)) for row in table.rows)
+    passed = {
         Check.EVIDENCE: document.section(SectionKind.EVIDENCE) is not None
         and not broken & {c.NO_EVIDENCE.id, c.EVIDENCE_SOURCE.id, c.EMPTY_SECTION.id},
-        Check.ACTIONS: written and not broken & {rule.id for rule in _ABOUT_ACTIONS},
+        Check.ACTIONS: has_actions and not broken & {rule.id for rule in _ABOUT_ACTIONS},
         Check.ISSUES: table is not None and c.ISSUE.id not in broken,
         Check.ADR: c.ADR.id not in broken,
     }
     if context.changed is not None:
-        holds[Check.DOCUMENTS] = c.DOCUMENTS.id not in broken
+        passed[Check.DOCUMENTS] = c.DOCUMENTS.id not in broken
     failing = CheckState.FAILED if document.is_final else CheckState.PENDING
-    states = {check: CheckState.PASSED if good else failing for check, good in holds.items()}
+    states = {check: CheckState.PASSED if is_passed else failing for check, is_passed in passed.items()}
     return states if needs_adr(document) else {**states, Check.ADR: CheckState.NOT_NEEDED}

@@ -1,4 +1,4 @@
-"""What the linter found, as text for people, JSON for scripts, annotations for GitHub, and SARIF for code scanning."""
+"""Findings as text for people, JSON for scripts, annotations for GitHub, and SARIF for code scanning."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from service.printable import printable, printable_json
 
 LONGEST_SHOWN = 160
 HELP = "https://github.com/mttx-exporter/mttx-exporter/blob/main/docs/lint/{}.md"
-Found = Mapping[str, Sequence[Finding]]
-"""Findings by the path of the file."""
+FindingsByPath = Mapping[str, Sequence[Finding]]
+"""Findings by file path."""
 
 
 def as_text(path: str, finding: Finding, line: str) -> str:
-    """Write a finding with its line and a caret below what it is about; wide characters count as two columns."""
+    """Format a finding with its line and carets below the text concerned; wide characters count as two columns."""
     location = f"{path}:{finding.line}:{finding.column}: {finding.level} {finding.rule_id}"
     head = f"{printable(location)}: {printable(finding.message, lines=True)}"
     start = max(0, finding.column - 1 - LONGEST_SHOWN // 2)
@@ -27,36 +27,36 @@ def as_text(path: str, finding: Finding, line: str) -> str:
     return f"{head}\n    {shown}\n    {' ' * indent}{'^' * carets}"
 
 
-def as_json(found: Found) -> str:
-    """Write all findings as one JSON document."""
-    told = [
+def as_json(findings: FindingsByPath) -> str:
+    """Format all findings as one JSON document."""
+    entries = [
         {
             "path": path,
-            "line": one.line,
-            "column": one.column,
-            "end_column": one.end_column,
-            "rule": one.rule_id,
-            "level": one.level.value,
-            "title": BY_ID[one.rule_id].title,
-            "message": one.message,
+            "line": finding.line,
+            "column": finding.column,
+            "end_column": finding.end_column,
+            "rule": finding.rule_id,
+            "level": finding.level.value,
+            "title": BY_ID[finding.rule_id].title,
+            "message": finding.message,
         }
-        for path, findings in found.items()
-        for one in findings
+        for path, of_file in findings.items()
+        for finding in of_file
     ]
-    return printable_json({"findings": told}, indent=2)
+    return printable_json({"findings": entries}, indent=2)
 
 
 def as_github(path: str, finding: Finding) -> str:
-    """Write a finding as a workflow command of GitHub Actions, which shows it beside the line."""
+    """Format a finding as a workflow command of GitHub Actions, which shows it next to the line."""
     columns = {"line": finding.line, "endLine": finding.line, "col": finding.column, "endColumn": finding.end_column}
     location = {"file": path, **columns, "title": finding.rule_id}
     properties = ",".join(f"{name}={_property(str(value))}" for name, value in location.items())
     return f"::{finding.level.value} {properties}::{_data(finding.message)}"
 
 
-def as_sarif(found: Found, version: str) -> str:
-    """Write all findings as SARIF 2.1.0 (OASIS); columns are counted in characters, as everywhere here."""
-    results = [_result(path, finding) for path, findings in found.items() for finding in findings]
+def as_sarif(findings: FindingsByPath, version: str) -> str:
+    """Format all findings as SARIF 2.1.0 (OASIS); columns are counted in characters, as everywhere here."""
+    results = [_result(path, finding) for path, of_file in findings.items() for finding in of_file]
     driver = {
         "name": "mttx postmortem lint",
         "version": version,
@@ -75,11 +75,11 @@ def as_sarif(found: Found, version: str) -> str:
     return printable_json(sarif, indent=2)
 
 
-def summary(found: Found) -> str:
-    """Say how many documents were checked and what was found."""
-    counts = {level: sum(f.level is level for findings in found.values() for f in findings) for level in FindingLevel}
-    found_words = (_number(counts[FindingLevel.ERROR], "error"), _number(counts[FindingLevel.WARNING], "warning"))
-    return f"{_number(len(found), 'document')}: {', '.join(found_words)}"
+def summary(findings: FindingsByPath) -> str:
+    """Format the number of documents, errors and warnings."""
+    counts = {level: sum(f.level is level for of_file in findings.values() for f in of_file) for level in FindingLevel}
+    totals = (_number(counts[FindingLevel.ERROR], "error"), _number(counts[FindingLevel.WARNING], "warning"))
+    return f"{_number(len(findings), 'document')}: {', '.join(totals)}"
 
 
 def _number(count: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""What the linter says: a rule, where it is broken, and what to change."""
+"""Findings of the linter: a rule, the location where it is broken, and what to change."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,9 +15,9 @@ class FindingLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; its id never changes and is never used again. `docs/lint/<id>.md` explains it.
+    """One rule; its id never changes and is never reused. `docs/lint/<id>.md` explains it.
 
-    A rule that is only `advice` goes by wording and is often wrong: it fails no check, not even a strict one.
+    `advice`: the rule depends on wording and is often wrong; it fails no check, not even with `--strict`.
     """
 
     id: str
@@ -28,7 +28,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One place where a rule is broken; `end_column` is the column after it. Ordered by place."""
+    """One location where a rule is broken; `end_column` is the column after it. Ordered by location."""
 
     line: int
     column: int
@@ -39,5 +39,5 @@ class Finding:
 
 
 def at(rule: Rule, location: Text, message: str) -> Finding:
-    """Return the finding that a rule is broken at a place."""
+    """Return the finding of a rule at a location."""
     return Finding(location.line, location.column, location.end_column, rule.id, rule.level, message)

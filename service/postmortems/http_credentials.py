@@ -1,4 +1,4 @@
-"""Credentials of HTTP requests in logs, commands and configuration: the value of the header, whatever its scheme."""
+"""Credentials of HTTP requests in logs, commands and configuration: the value of the header, in any scheme."""
 
 import re
 
@@ -24,7 +24,7 @@ def _holds_header(match: re.Match[str]) -> bool:
 
 
 def _is_prose(words: list[str]) -> bool:
-    """Two words are a scheme and what it needs, unless the second says something else: `Basic required`."""
+    """Return whether words are prose: two may be a scheme and its credentials, but not `Basic required`."""
     if not all(map(_PLAIN.fullmatch, words)):
         return False
     has_scheme = len(words) == 2 and (words[0][0].isupper() or words[0] in _SCHEMES)
@@ -44,18 +44,18 @@ def _header(pattern: str, back: int = 0) -> Detector:
 
 
 HTTP_CREDENTIALS = (
-    # "Authorization": "…" and 'Authorization': '…', in JSON inside of JSON too: up to the quote that closes it.
+    # "Authorization": "…" and 'Authorization': '…', also in JSON inside JSON: up to the closing quote.
     _header(
         rf"(\\{{0,7}}[\"']){_HEADER}\1[ \t]{{0,3}}(?:=>|[:=,])[ \t]{{0,3}}\[?[ \t]{{0,3}}\1"
         r"((?:(?!\1)(?:\\.|[^\n\\])){1,4000})(?=\1)",
         back=32,
     ),
-    # "Authorization: …", as curl is given it.
+    # "Authorization: …", as an argument of curl.
     _header(rf"([\"'`]){_HEADER}[ \t]{{0,2}}:[ \t]{{0,8}}((?:(?!\1)[^\n\\]){{1,4000}})(?=\1)", back=32),
     # A line of its own.
     _header(rf"^[ \t<>*-]{{0,8}}{_HEADER}[ \t]{{0,2}}:[ \t]{{0,8}}([!-~][ -~]{{0,4000}})", back=32),
     _header(rf"\\{{1,7}}[rn][ \t]{{0,4}}{_HEADER}:[ \t]{{0,8}}((?:[ !#-\[\]-~]|\\{{1,7}}\"){{1,4000}})", back=32),
-    # Anywhere else: a scheme and what follows it, parameters with commas between or one word.
+    # Anywhere else: a scheme followed by comma-separated parameters or one word.
     _header(
         r"authorization[\\\"'`]{0,9}[ \t]{0,3}(?:=>|[:=]|%3[ad])(?:[ \t+]|%20){0,3}[\[(\\\"'`]{0,9}[ \t]{0,3}"
         rf"({_SCHEME}(?:{_PARAMETERS}|{_WORD}))"

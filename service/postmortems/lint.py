@@ -1,4 +1,4 @@
-"""The linter: every check over one document, without what its author switched off with a reason."""
+"""The linter: every check of one document, without the findings that its author suppressed with a reason."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ from service.postmortems.reading import LONGEST_LINE, MOST_LINES
 from service.postmortems.rules import actions, change, content, metadata, safety, structure, times
 from service.postmortems.suppressions import suppressed
 
-Check = Callable[[Document, LintContext], Iterator[Finding]]
+RuleCheck = Callable[[Document, LintContext], Iterator[Finding]]
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[RuleCheck, ...] = (
     metadata.check,
     structure.check,
     times.check,
@@ -24,49 +24,49 @@ CHECKS: tuple[Check, ...] = (
     change.check,
 )
 MOST_OF_A_RULE = 100
-"""How many findings of one rule are told of one document; what comes after says nothing new."""
+"""The maximum number of findings of one rule in one document; more would add nothing."""
 
 
 def lint(document: Document, context: LintContext) -> list[Finding]:
-    """Return what is wrong with a document, by place."""
+    """Return the findings of a document, ordered by location."""
     context = context_for(document, context)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for check in (*CHECKS, _length):
         counted: Counter[str] = Counter()
         for finding in check(document, context):
             counted[finding.rule_id] += 1
             if finding.rule_id not in context.disabled and counted[finding.rule_id] <= MOST_OF_A_RULE:
-                found.append(finding)
-    return suppressed(document, sorted(found))
+                findings.append(finding)
+    return suppressed(document, sorted(findings))
 
 
 def context_for(document: Document, context: LintContext) -> LintContext:
-    """Return the context with the time zone that the document names, so that every machine reads it alike."""
+    """Return the context with the time zone that the document names, so that every machine reads it the same way."""
     return replace(context, zone=document.zone or context.zone)
 
 
 def as_final(context: LintContext) -> LintContext:
-    """Return the context in which a draft is judged as if it were final."""
+    """Return the context in which a draft is checked as if it were final."""
     return replace(context, as_final=True)
 
 
 def missing(document: Document, disabled: frozenset[str], *, final: bool) -> list[str]:
-    """Return what a document lacks to count as a draft, or as final: its sections, and what is left to fill in."""
+    """Return why a document does not count as a draft, or as final: missing sections and unfilled placeholders."""
     sections = [(kind, document.section(kind)) for kind in content.OF_DRAFT]
-    lacks = [f"{kind} is {'empty' if one else 'missing'}" for kind, one in sections if one is None or not one.words]
+    reasons = [f"{kind} is {'empty' if s else 'missing'}" for kind, s in sections if s is None or not s.words]
     if c.PLACEHOLDER.id in disabled:
-        return lacks
-    left = suppressed(document, list(content.unfilled(document, final=final)))
-    return lacks + [f"line {f.line}: {f.message}" for f in left if f.rule_id == c.PLACEHOLDER.id]
+        return reasons
+    unfilled = suppressed(document, list(content.unfilled(document, final=final)))
+    return reasons + [f"line {f.line}: {f.message}" for f in unfilled if f.rule_id == c.PLACEHOLDER.id]
 
 
 def unreadable(reason: str) -> Finding:
-    """Return the finding for a file of which nothing can be read."""
+    """Return the finding for an unreadable file."""
     return at(c.UNREADABLE, Text("", 1), reason)
 
 
 def failed(findings: list[Finding], *, strict: bool) -> bool:
-    """Say whether findings fail the check: errors do, warnings if it is strict, advice never."""
+    """Return whether findings fail the check: errors do, warnings if `strict`, advice never."""
     counting = (finding for finding in findings if not c.BY_ID[finding.rule_id].advice)
     return any(strict or finding.level is FindingLevel.ERROR for finding in counting)
 

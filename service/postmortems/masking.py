@@ -1,4 +1,4 @@
-"""Code and comments blanked out of a document's lines, in place, so that what is left keeps its line and column."""
+"""Blanks out code and comments in place, so that the remaining text keeps its lines and columns."""
 
 import re
 from collections import defaultdict, deque
@@ -19,7 +19,7 @@ def mask(lines: Sequence[str], code: Collection[int]) -> tuple[tuple[str, ...], 
 
 
 def without_comments(text: str) -> str:
-    """Take the comments out of a text; one that is not closed goes on to the end."""
+    """Remove the comments from a text; an unclosed one extends to the end."""
     masked = without_code_spans(text)
     kept, at = [], 0
     while begin := _BEGIN.search(masked, at):
@@ -30,17 +30,17 @@ def without_comments(text: str) -> str:
 
 
 class _Masking:
-    """Goes from line to line; a comment may begin on one and end on another."""
+    """Processes line by line; a comment may start on one line and end on another."""
 
     def __init__(self) -> None:
         self.comments: list[Text] = []
-        self._begun: list[Text] = []
+        self._comment_lines: list[Text] = []
 
     def prose(self, line: str, number: int) -> str:
         """Return the line with code spans and comments as spaces."""
         kept: list[str] = []
         text, at = line, 0
-        if self._begun:
+        if self._comment_lines:
             at = self._end(line, 0, number)
             kept.append(" " * at)
         text = line[:at] + without_code_spans(line[at:])
@@ -49,26 +49,26 @@ class _Masking:
             if begin is None:
                 kept.append(text[at:])
                 break
-            self._begun = [Text("", number, begin.start() + 1)]
+            self._comment_lines = [Text("", number, begin.start() + 1)]
             end = self._end(line, begin.end(), number)
             kept += [text[at : begin.start()], " " * (end - begin.start())]
             at = end
         return "".join(kept)
 
     def _end(self, line: str, at: int, number: int) -> int:
-        """Take in what belongs to the comment that has begun; returns where the line goes on after it."""
+        """Add the line to the open comment; returns the index at which the line continues after it."""
         end = line.find(CLOSE, at)
-        self._begun.append(Text(line[at : end if end >= 0 else len(line)], number, at + 1))
+        self._comment_lines.append(Text(line[at : end if end >= 0 else len(line)], number, at + 1))
         if end < 0:
             return len(line)
-        first, *pieces = self._begun
+        first, *pieces = self._comment_lines
         self.comments.append(Text("\n".join(piece.text for piece in pieces), first.line, first.column))
-        self._begun = []
+        self._comment_lines = []
         return end + len(CLOSE)
 
 
 def without_code_spans(line: str) -> str:
-    """Blank out what stands between two runs of equally many backticks (CommonMark, "Code spans")."""
+    """Blank out code spans: the text between two runs of equally many backticks (CommonMark, "Code spans")."""
     runs = list(_TICKS.finditer(line))
     ahead: defaultdict[int, deque[int]] = defaultdict(deque)
     for number, run in enumerate(runs):

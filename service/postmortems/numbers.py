@@ -1,4 +1,4 @@
-"""Phone numbers and cards: what is found among digits."""
+"""Phone and card numbers."""
 
 import re
 
@@ -13,7 +13,7 @@ def _passes_luhn(match: re.Match[str]) -> bool:
     return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
-# What counts or measures: a key that says so before the number, or a unit behind it.
+# Counts and measurements: a key before the number, or a unit after it.
 _MEASURE = re.compile(
     r"(?i)(?:nano(?:s|sec|seconds?)?|micro(?:s|sec|seconds?)?|(?<![a-z])[nuµ]s|(?<![a-z])ts|time(?:stamp)?|duration"
     r"|elapsed|latency|took|offset|seq|sequence|bytes|size|uptime|counter|total|zxid)"
@@ -24,7 +24,7 @@ _KEY_LENGTH = 40
 
 
 def _is_card(match: re.Match[str]) -> bool:
-    """Say whether it can be the number of a card; one of ten numbers of that length has the check digit of one."""
+    """Return whether it can be a card number; one in ten numbers of that length passes the checksum."""
     text, begin, end = match.string, match.start(1), match.end(1)
     is_measured = _MEASURE.search(text, max(begin - _KEY_LENGTH, 0), begin) or _UNIT.match(text, end)
     return _passes_luhn(match) and not is_measured
@@ -39,12 +39,12 @@ def _is_japanese_phone(match: re.Match[str]) -> bool:
 
 
 def _is_international_phone(match: re.Match[str]) -> bool:
-    return 9 <= _digits(match[1]) <= 15 and match[1].count(".") != 1  # one point: a number such as +1.2345678901
+    return (
+        9 <= _digits(match[1]) <= 15 and match[1].count(".") != 1
+    )  # one point: a decimal number such as +1.2345678901
 
 
-# --- numbers --------------------------------------------------------------------------------------------------------
-
-# Every phone and every card is in a stretch of these signs, with nine digits; nothing else of a text is looked at.
+# Every phone or card number is in a run of these characters with nine digits; nothing else is searched.
 DIGITS = re.compile(r"[0-9][0-9 ().ー-]{8,}")
 ENOUGH = re.compile(r"(?:[0-9][ ().ー-]*){9}")
 _APART = r"[ ー-]"

@@ -1,6 +1,6 @@
-"""What a template leaves for people to fill in, and what of it is still there.
+"""Placeholders that a template leaves for people to fill in.
 
-A placeholder is `{…}` within one line. Braces in a path or an expression (`/orders/{id}`, `up{job}`) are none.
+A placeholder is `{…}` within one line; braces in a path or an expression (`/orders/{id}`, `up{job}`) do not count.
 """
 
 import re
@@ -19,15 +19,15 @@ _NOT_APPLICABLE = re.compile(
 
 
 def placeholders(text: str) -> Iterator[re.Match[str]]:
-    """Find the placeholders of a text. The last alternatives are the standard's own words of guidance."""
+    """Yield the placeholders of a text. The last alternatives are guidance from the standard's own template."""
     return _PLACEHOLDER.finditer(text)
 
 
 def has_placeholder(text: str) -> bool:
-    """Say whether something is left to fill in."""
+    """Return whether something is left to fill in."""
     return _PLACEHOLDER.search(text) is not None
 
 
 def is_not_applicable(text: str) -> bool:
-    """Say whether a text declares that there is nothing to say, which is an answer as well."""
+    """Return whether a text states that there is nothing to report, which is a valid answer."""
     return _NOT_APPLICABLE.search(text) is not None

@@ -1,6 +1,6 @@
-"""What a document tells that the service does not know yet: the events to send, and what a person should look at.
+"""The sync of a document with the service: the events to send, and notices for people.
 
-Every event has an id made of what it says and since when the document says so: sending it again changes nothing.
+The id of an event is made of its content and its time, so that sending it again changes nothing.
 """
 
 import json
@@ -22,14 +22,14 @@ from service.postmortems.lint import context_for, missing
 from service.postmortems.placeholders import has_placeholder
 
 LONGEST_ID = 60
-MOST_LACKS = 5
+MOST_REASONS = 5
 _ORDER = list(ActionState)
 Rows = Mapping[str, ActionRow]
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The document as it was committed; `at` None: it is in no history, and what it says is said now."""
+    """A committed version of the document; `at` None: it is not in git, and its events are dated now."""
 
     at: datetime | None
     document: Document
@@ -37,7 +37,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedIncident:
-    """What the service has of the incident."""
+    """The incident as recorded by the service."""
 
     event_ids: frozenset[str] = frozenset()
     milestones: Mapping[Milestone, datetime]
@@ -57,7 +57,7 @@ class PlannedEvent:
 
 @dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """What to send, and what somebody should look at."""
+    """The events to send, and the notices."""
 
     events: tuple[PlannedEvent, ...]
     notices: tuple[str, ...]
@@ -65,29 +65,29 @@ class SyncPlan:
 
 def plan(
     versions: Sequence[Version],
-    known: RecordedIncident,
+    recorded: RecordedIncident,
     checks: Mapping[Check, CheckState],
     context: LintContext,
     now: datetime,
 ) -> SyncPlan:
-    """Compare a document, its versions from the oldest to the one that counts, with what is known of its incident.
+    """Compare a document, given by its versions from the oldest to the current one, with its recorded incident.
 
-    Bare dates are days in the zone of the terms; of such a day its end counts, or the commit that has it if that is
-    earlier. A document that never was a draft, such as an untouched template, reports nothing.
+    Dates without a time are days in the zone of the context and mean the end of the day, or the commit that added
+    them, if that is earlier. A document that never was a draft, such as an untouched template, has no events.
     """
-    telling = _Planner(versions, known, context, now)
-    if not telling.is_drafted:
-        return SyncPlan((), tuple(telling.notices()))
-    events = [*telling.stages(), *telling.actions(), *telling.checks(checks)]
-    return SyncPlan(tuple(r for r in events if r.event_id not in known.event_ids), tuple(telling.notices()))
+    planner = _Planner(versions, recorded, context, now)
+    if not planner.is_drafted:
+        return SyncPlan((), tuple(planner.notices()))
+    events = [*planner.stages(), *planner.actions(), *planner.checks(checks)]
+    return SyncPlan(tuple(r for r in events if r.event_id not in recorded.event_ids), tuple(planner.notices()))
 
 
 class _Planner:
     def __init__(
-        self, versions: Sequence[Version], known: RecordedIncident, context: LintContext, now: datetime
+        self, versions: Sequence[Version], recorded: RecordedIncident, context: LintContext, now: datetime
     ) -> None:
         self._versions = versions
-        self._known = known
+        self._recorded = recorded
         self._zone = context_for(versions[-1].document, context).zone
         self._disabled = context.disabled
         self._now = now
@@ -100,17 +100,17 @@ class _Planner:
     @property
     def is_drafted(self) -> bool:
         """Whether the document is, or was, more than a skeleton."""
-        return Milestone.DRAFTED in self._known.milestones or self._drafted_in is not None
+        return Milestone.DRAFTED in self._recorded.milestones or self._drafted_in is not None
 
     @cached_property
     def _drafted_in(self) -> Version | None:
-        return next((v for v in self._versions if v.document.status and not self._lacks(v.document)), None)
+        return next((v for v in self._versions if v.document.status and not self._missing(v.document)), None)
 
-    def _lacks(self, document: Document, *, final: bool = False) -> list[str]:
+    def _missing(self, document: Document, *, final: bool = False) -> list[str]:
         return missing(document, self._disabled, final=final)
 
     def stages(self) -> Iterator[PlannedEvent]:
-        """The first version that is a draft dates it; it is final since it was made so for the last time."""
+        """Yield the stages: the draft is dated by its first version, the final version by the last change to Final."""
         data = {"document": self._document.name}
         if self._status is not None and self._drafted_in:
             yield from self._reached(EventKind.POSTMORTEM_DRAFTED, Milestone.DRAFTED, self._drafted_in.at, data)
@@ -119,29 +119,31 @@ class _Planner:
             yield from self._reached(EventKind.POSTMORTEM_FINALIZED, Milestone.FINALIZED, since, data)
 
     def _is_final(self, document: Document) -> bool:
-        return document.is_final and not self._lacks(document, final=True)
+        return document.is_final and not self._missing(document, final=True)
 
     def _reached(
         self, kind: EventKind, milestone: Milestone, at: datetime | None, data: Mapping[str, object]
     ) -> Iterator[PlannedEvent]:
-        if at is not None or milestone not in self._known.milestones:
-            yield PlannedEvent(kind, self._named(f"postmortem:{milestone}", at), at, data)
+        if at is not None or milestone not in self._recorded.milestones:
+            yield PlannedEvent(kind, self._event_id(f"postmortem:{milestone}", at), at, data)
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
     def actions(self) -> Iterator[PlannedEvent]:
-        """Each row is an action; it is told of again when it says something else."""
+        """Yield the events of the actions; a changed row is sent again."""
         for action_id, row in self._rows[-1].items():
             name = f"postmortem:action:{action_id}"
-            known = self._known.actions.get(action_id)
-            told = _told(row)
-            since = self._since(partial(_tells, action_id, told))
-            if since is not None or known is None or not self._says(known, told):
-                digest = _digest(told)
-                yield PlannedEvent(EventKind.ACTION_OPENED, self._named(f"{name}:opened:{digest}", since), since, told)
-            yield from self._progress(name, action_id, row.progress or Progress(ActionState.OPEN), known)
+            action = self._recorded.actions.get(action_id)
+            data = _action_data(row)
+            since = self._since(partial(_has_data, action_id, data))
+            if since is not None or action is None or not self._is_recorded(action, data):
+                digest = _digest(data)
+                yield PlannedEvent(
+                    EventKind.ACTION_OPENED, self._event_id(f"{name}:opened:{digest}", since), since, data
+                )
+            yield from self._progress(name, action_id, row.progress or Progress(ActionState.OPEN), action)
 
-    def _progress(self, name: str, action_id: str, progress: Progress, known: Action | None) -> Iterator[PlannedEvent]:
+    def _progress(self, name: str, action_id: str, progress: Progress, action: Action | None) -> Iterator[PlannedEvent]:
         steps = (
             (ActionState.COMPLETED, EventKind.ACTION_COMPLETED, progress.completed_on),
             (ActionState.VERIFIED, EventKind.ACTION_VERIFIED, progress.verified_on),
@@ -151,62 +153,65 @@ class _Planner:
                 continue
             skipped = state is not progress.state and day is None and not self._was(action_id, state)
             since = self._since(partial(_reaches, action_id, state))
-            if skipped or (since is None and known is not None and known.state in _ORDER[_ORDER.index(state) :]):
+            if skipped or (since is None and action is not None and action.state in _ORDER[_ORDER.index(state) :]):
                 continue
             at = min(_end_of(day, self._zone), since or self._now) if day else since
             label = f"{name}:{state}"
             yield PlannedEvent(
-                kind, f"{label}:{day}" if day else self._named(label, since), at, {"action_id": action_id}
+                kind, f"{label}:{day}" if day else self._event_id(label, since), at, {"action_id": action_id}
             )
 
     def _was(self, action_id: str, state: ActionState) -> bool:
-        """Say whether some version had the action in exactly this state."""
+        """Return whether some version had the action in exactly this state."""
         rows = (rows.get(action_id) for rows in self._rows)
         return any(row and row.progress and row.progress.state is state for row in rows)
 
-    def _says(self, known: Action, told: Mapping[str, object]) -> bool:
-        due = known.due_at.astimezone(self._zone).date().isoformat() if known.due_at else ""
-        said = (known.title, known.action_type, known.owner, known.verification, due)
-        return said == tuple(told.get(key, "") for key in ("title", "action_type", "owner", "verification", "due_at"))
+    def _is_recorded(self, action: Action, data: Mapping[str, object]) -> bool:
+        due = action.due_at.astimezone(self._zone).date().isoformat() if action.due_at else ""
+        recorded = (action.title, action.action_type, action.owner, action.verification, due)
+        return recorded == tuple(
+            data.get(key, "") for key in ("title", "action_type", "owner", "verification", "due_at")
+        )
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
     def checks(self, checks: Mapping[Check, CheckState]) -> Iterator[PlannedEvent]:
-        """Checks are told of where they stand otherwise than is known."""
+        """Yield the checks whose state differs from the recorded one."""
         changed = {
-            check.value: state.value for check, state in checks.items() if self._known.checks.get(check) != state
+            check.value: state.value for check, state in checks.items() if self._recorded.checks.get(check) != state
         }
         if changed:
-            name = self._named(f"postmortem:checked:{_digest(changed)}", None)
+            name = self._event_id(f"postmortem:checked:{_digest(changed)}", None)
             data = {"document": self._document.name, "checks": changed}
             yield PlannedEvent(EventKind.POSTMORTEM_CHECKED, name, None, data)
 
     # -- notices -----------------------------------------------------------------------------------------------------
 
     def notices(self) -> Iterator[str]:
-        """What went back, or is gone, is for people to judge: nothing is withdrawn by itself."""
-        was_final = Milestone.FINALIZED in self._known.milestones or any(v.document.is_final for v in self._versions)
+        """Yield what people should look at, such as a status that went back: no event is retracted automatically."""
+        was_final = Milestone.FINALIZED in self._recorded.milestones or any(v.document.is_final for v in self._versions)
         if self._status is None:
-            yield f"the status is none of {', '.join(Status)}, so that no stage is reached"
+            yield f"the status is not one of {', '.join(Status)}: no stage is recorded"
         elif self._status is not Status.FINAL and was_final:
-            yield f"the status went back from Final to {self._status}; retract the event if it was never final"
-        lacks = self._lacks(self._document, final=self._document.is_final)
-        if self._status is not None and lacks:
+            yield f"the status went back from Final to {self._status}; retract the event if it never was final"
+        reasons = self._missing(self._document, final=self._document.is_final)
+        if self._status is not None and reasons:
             stage = self._status if self.is_drafted else Status.DRAFT
-            yield f"this does not count as {stage} yet: {'; '.join(_shortened(lacks))}"
-        for action_id, action in self._known.actions.items():
+            yield f"does not count as {stage} yet: {'; '.join(_shortened(reasons))}"
+        for action_id, action in self._recorded.actions.items():
             row = self._rows[-1].get(action_id)
             if row is None:
-                yield f"{action_id} is recorded as {action.state} and not in the document any more"
+                yield f"{action_id} is recorded as {action.state} but no longer in the document"
             elif row.progress is None:
                 yield f"the state of {action_id} cannot be read"
             elif _ORDER.index(row.progress.state) < _ORDER.index(action.state):
-                yield f"{action_id} went back from {action.state} to {row.progress.state}; was it never so? Retract it"
+                change = f"{action_id} went back from {action.state} to {row.progress.state}"
+                yield f"{change}; retract the event if it never was {action.state}"
 
-    # -- since when, and what to call it -----------------------------------------------------------------------------
+    # -- times and ids -----------------------------------------------------------------------------------------------
 
     def _since(self, holds: Callable[[Document, Rows], bool]) -> datetime | None:
-        """Return when the version was made since which it holds without a break; it holds for the last one."""
+        """Return the time of the first version of the current unbroken run for which the condition holds."""
         since = None
         for version, rows in zip(reversed(self._versions), reversed(self._rows), strict=True):
             if not holds(version.document, rows):
@@ -214,19 +219,20 @@ class _Planner:
             since = version.at
         return since
 
-    def _named(self, name: str, at: datetime | None) -> str:
-        """Name an event after its instant; without one after how many of its kind are known."""
+    def _event_id(self, name: str, at: datetime | None) -> str:
+        """Return an event id with its instant, else with the number of recorded events of its kind."""
         if at is not None:
             return f"{name}:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        return f"{name}:{sum(1 for known in self._known.event_ids if known.startswith(name))}"
+        return f"{name}:{sum(1 for event_id in self._recorded.event_ids if event_id.startswith(name))}"
 
 
-def _shortened(lacks: list[str]) -> list[str]:
-    return lacks if len(lacks) <= MOST_LACKS else [*lacks[:MOST_LACKS], f"and {len(lacks) - MOST_LACKS} more"]
+def _shortened(reasons: list[str]) -> list[str]:
+    more = len(reasons) - MOST_REASONS
+    return reasons if more <= 0 else [*reasons[:MOST_REASONS], f"and {more} more"]
 
 
 def rows_of(document: Document) -> dict[str, ActionRow]:
-    """Return the actions by id, without those whose id or contents are still to be filled in."""
+    """Return the rows by action id, without those whose id or title is not filled in."""
     table = action_table(document)
     rows = (
         (
@@ -237,29 +243,29 @@ def rows_of(document: Document) -> dict[str, ActionRow]:
         if table
         else ()
     )
-    found: dict[str, ActionRow] = {}
+    by_id: dict[str, ActionRow] = {}
     for row in rows:
-        found.setdefault(row.id, row)
-    return found
+        by_id.setdefault(row.id, row)
+    return by_id
 
 
-def _told(row: ActionRow) -> dict[str, object]:
-    """Return what is sent of an action; what is still to be filled in is not."""
+def _action_data(row: ActionRow) -> dict[str, object]:
+    """Return the event data of an action, without placeholders."""
     keys = {
         "title": ActionColumn.TITLE,
         "action_type": ActionColumn.TYPE,
         "owner": ActionColumn.OWNER,
         "verification": ActionColumn.VERIFICATION,
     }
-    said = {key: row.text_of(column) for key, column in keys.items()}
-    told: dict[str, object] = {key: text for key, text in said.items() if text and not has_placeholder(text)}
+    cells = {key: row.text_of(column) for key, column in keys.items()}
+    data: dict[str, object] = {key: text for key, text in cells.items() if text and not has_placeholder(text)}
     due = {"due_at": row.due.isoformat()} if row.due else {}
-    return {"action_id": row.id, **told, **due}
+    return {"action_id": row.id, **data, **due}
 
 
-def _tells(action_id: str, told: Mapping[str, object], _: Document, rows: Rows) -> bool:
+def _has_data(action_id: str, data: Mapping[str, object], _: Document, rows: Rows) -> bool:
     row = rows.get(action_id)
-    return row is not None and _told(row) == told
+    return row is not None and _action_data(row) == data
 
 
 def _reaches(action_id: str, state: ActionState, _: Document, rows: Rows) -> bool:
@@ -271,5 +277,5 @@ def _end_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(23, 59, 59), zone).astimezone(UTC)
 
 
-def _digest(told: object) -> str:
-    return sha256(json.dumps(told, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:12]
+def _digest(data: object) -> str:
+    return sha256(json.dumps(data, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,6 +1,6 @@
-"""From Markdown to a document. markdown-it parses the blocks; what is inside them is read here, in bounded time.
+"""From Markdown to a document. markdown-it parses the blocks; their contents are parsed here, in bounded time.
 
-Only the block rules run: they take time in proportion to the length, which the inline rules do not on hostile input.
+Only the block rules run: their time is proportional to the length; on hostile input that of the inline rules is not.
 """
 
 import re
@@ -20,8 +20,8 @@ from service.postmortems.vocabulary import field_name, section_kind
 MOST_LINES = 30_000
 LONGEST_LINE = 10_000
 MOST_CELLS = 12
-"""What is read of a document as Markdown, and of a table's row; secrets are looked for in all of it. markdown-it fills
-short rows up to as many cells as the header has, which would make much out of little."""
+"""Limits of what is parsed as Markdown; secrets are searched for in the whole text. Cells are limited because
+markdown-it pads every row to the length of the header."""
 LONGEST_FRONT_MATTER = 20_000
 
 _MARKER = re.compile(r"[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]+|$))?(?:\[[ xX]\][ \t]+)?")
@@ -40,24 +40,24 @@ def _markdown() -> MarkdownIt:
 
 
 def read(name: str, text: str) -> Document:
-    """Read a document; `name` is that of its file, without folders. Never fails: what is not there is left out."""
+    """Read a document; `name` is its file name without folders. Never fails: missing parts are left out."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     cut = len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines)
-    shown = [_within_bounds(line) for line in lines[:MOST_LINES]]
-    tokens = _markdown().parse("\n".join(shown))
+    limited = [_within_bounds(line) for line in lines[:MOST_LINES]]
+    tokens = _markdown().parse("\n".join(limited))
     code = {n for t in tokens if t.type in ("fence", "code_block", "front_matter") and t.map for n in range(*t.map)}
-    prose, comments = mask(shown, code)
-    walk = _BlockReader(shown)
+    prose, comments = mask(limited, code)
+    blocks = _BlockReader(limited)
     for token in tokens:
-        walk.take(token)
+        blocks.read(token)
     return Document(
         name=name,
         lines=tuple(lines),
         prose=prose,
         comments=comments,
-        title=walk.title,
-        fields={**_front_matter(tokens), **walk.fields},
-        sections=tuple(walk.sections()),
+        title=blocks.title,
+        fields={**_front_matter(tokens), **blocks.fields},
+        sections=tuple(blocks.sections()),
         cut=cut,
     )
 
@@ -69,24 +69,24 @@ def _within_bounds(line: str) -> str:
 
 
 class _BlockReader:
-    """Goes through the blocks and sorts them into sections."""
+    """Reads the blocks in order and sorts them into sections."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
         self.title: Text | None = None
         self.fields: dict[FieldName, Text] = {}
         self._open: list[str] = []
-        self._parts: list[_SectionBuilder] = []
+        self._sections: list[_SectionBuilder] = []
 
     def sections(self) -> tuple[DocumentSection, ...]:
-        """Return the sections as they are at the end."""
-        return tuple(part.section() for part in self._parts)
+        """Return the sections read so far."""
+        return tuple(section.build() for section in self._sections)
 
-    def take(self, token: Token) -> None:
-        """Take in the next token."""
+    def read(self, token: Token) -> None:
+        """Process the next token."""
         if token.nesting == 1:
             self._open.append(token.tag)
-            if self._parts:
+            if self._sections:
                 self._enter(token)
         elif token.nesting == -1:
             self._open.pop()
@@ -98,59 +98,59 @@ class _BlockReader:
             self._add(without_comments(token.content))
 
     def _enter(self, token: Token) -> None:
-        part = self._parts[-1]
+        section = self._sections[-1]
         match token.tag:
             case "li" if self._open.count("li") == 1:
-                part.items.append((self._place(token), []))
+                section.items.append((self._location(token), []))
             case "table":
-                part.tables.append([])
+                section.tables.append([])
             case "tr":
-                part.tables[-1].append([])
+                section.tables[-1].append([])
 
     def _inline(self, token: Token, text: str) -> None:
         match self._open:
             case ["h1"] if self.title is None:
                 self.title = self._heading(token, text)
             case ["h2"]:
-                self._parts.append(_SectionBuilder(self._heading(token, text)))
+                self._sections.append(_SectionBuilder(self._heading(token, text)))
             case [*_, "th" | "td"]:
                 self._cell(token, text)
-            case _ if not self._parts:
+            case _ if not self._sections:
                 self._metadata(token)
             case _:
                 self._add(text)
 
     def _cell(self, token: Token, text: str) -> None:
-        """Take in a cell. markdown-it does not say where its text stands, so the row is split once more."""
-        if not self._parts:
+        """Add a cell. markdown-it does not report the location of its text, so the row is split again."""
+        if not self._sections:
             return
-        line = self._place(token).line
-        row = self._parts[-1].tables[-1][-1]
+        line = self._location(token).line
+        row = self._sections[-1].tables[-1][-1]
         start, end = _cells(self._lines[line - 1])[len(row)]
         row.append(Text(text.strip(), line, start + 1, end - start))
         self._add(text)
 
     def _metadata(self, token: Token) -> None:
         for number in range(*(token.map or (0, 0))):
-            found = _field(self._lines[number], number + 1)
-            if found:
-                self.fields.setdefault(*found)
+            field = _field(self._lines[number], number + 1)
+            if field:
+                self.fields.setdefault(*field)
 
     def _add(self, text: str) -> None:
-        if self._parts:
-            self._parts[-1].words.append(text)
+        if self._sections:
+            self._sections[-1].words.append(text)
             if "li" in self._open:
-                self._parts[-1].items[-1][1].append(text)
+                self._sections[-1].items[-1][1].append(text)
 
     def _heading(self, token: Token, text: str) -> Text:
-        """Return the text of a heading, which stands behind its `#`."""
+        """Return the text of a heading, which follows its `#`."""
         line = (token.map or (0, 0))[0]
         marker = _HASHES.match(self._lines[line])
         width = len(token.content.partition("\n")[0].strip())
         return Text(text.strip(), line + 1, marker.end() + 1 if marker else 1, width)
 
-    def _place(self, token: Token) -> Text:
-        """Return what stands on a token's first line, behind the marker of its list."""
+    def _location(self, token: Token) -> Text:
+        """Return the first line of a token without its list marker."""
         index = (token.map or (0, 0))[0]
         source = self._lines[index]
         marker = _MARKER.match(source)
@@ -159,7 +159,7 @@ class _BlockReader:
 
 
 class _SectionBuilder:
-    """A section while it is read."""
+    """A section while it is being read."""
 
     def __init__(self, heading: Text) -> None:
         self._heading = heading
@@ -167,7 +167,7 @@ class _SectionBuilder:
         self.tables: list[list[list[Text]]] = []
         self.words: list[str] = []
 
-    def section(self) -> DocumentSection:
+    def build(self) -> DocumentSection:
         return DocumentSection(
             kind=section_kind(self._heading.text),
             heading=self._heading,
@@ -179,14 +179,14 @@ class _SectionBuilder:
 
 @lru_cache(8)
 def _cells(line: str) -> list[tuple[int, int]]:
-    """Return where the text of each cell begins and ends; cells that markdown-it adds are empty ones at the end."""
+    """Return where the text of each cell begins and ends; cells added by markdown-it are empty ones at the end."""
     edges = [-1, *(match.start() for match in _PIPE.finditer(line)), len(line)]
     cells = [(start + 1, end) for start, end in pairwise(edges)]
     if _BEFORE_PIPE.fullmatch(line[: edges[1]]):
         cells = cells[1:]
     texts = [(line[start:end].strip(), start, end) for start, end in cells]
-    found = [(s + line[s:e].index(text), s + line[s:e].index(text) + len(text)) for text, s, e in texts]
-    return found + [(len(line), len(line))] * MOST_CELLS
+    spans = [(s + line[s:e].index(text), s + line[s:e].index(text) + len(text)) for text, s, e in texts]
+    return spans + [(len(line), len(line))] * MOST_CELLS
 
 
 def _table(rows: Sequence[Sequence[Text]]) -> Table:
@@ -195,7 +195,7 @@ def _table(rows: Sequence[Sequence[Text]]) -> Table:
 
 
 def _field(line: str, number: int) -> tuple[FieldName, Text] | None:
-    """Read a line such as `**Status:** Draft`; two spaces or a backslash at its end are line breaks of Markdown."""
+    """Parse a line such as `**Status:** Draft`; two spaces or a backslash at its end are Markdown line breaks."""
     marker = _MARKER.match(line)
     key = _KEY.match(line, marker.end() if marker else 0)
     name = field_name(key["key"]) if key and (key["colon"] or key["key"].rstrip()[-1:] in (":", "：")) else None
@@ -206,23 +206,23 @@ def _field(line: str, number: int) -> tuple[FieldName, Text] | None:
 
 
 def _front_matter(tokens: Sequence[Token]) -> dict[FieldName, Text]:
-    """Read the metadata at the top as YAML, every value as text; what is no YAML says nothing."""
+    """Read the front matter, every value as text; invalid YAML is ignored."""
     token = next((t for t in tokens if t.type == "front_matter"), None)
     if token is None or len(token.content) > LONGEST_FRONT_MATTER:
         return {}
     try:
-        told = yaml.load(token.content, yaml.BaseLoader)  # noqa: S506 - makes texts, lists and mappings, nothing else
+        metadata = yaml.load(token.content, yaml.BaseLoader)  # noqa: S506 - creates only strings, lists and mappings
     except (yaml.YAMLError, RecursionError, ValueError):
         return {}
     lines = token.content.split("\n")
-    found: dict[FieldName, Text] = {}
-    for key, value in told.items() if isinstance(told, Mapping) else ():
+    fields: dict[FieldName, Text] = {}
+    for key, value in metadata.items() if isinstance(metadata, Mapping) else ():
         name = field_name(str(key))
         if name and value:
             row = next((n for n, line in enumerate(lines) if line.startswith(f"{key}:")), 0)
             column = re.match(r"[^:]*:\s*[\"'\[]?", lines[row])
-            found.setdefault(name, Text(_as_text(value), row + 2, column.end() + 1 if column else 1))
-    return found
+            fields.setdefault(name, Text(_as_text(value), row + 2, column.end() + 1 if column else 1))
+    return fields
 
 
 def _as_text(value: object) -> str:

@@ -1,6 +1,6 @@
-"""What must not be in a document or in evidence: secrets and personal data (the standard, section 10).
+"""Finds what must not be in a document or in evidence: secrets and personal data (the standard, section 10).
 
-Takes time in proportion to the length of the text. Knows nothing of Markdown, so that evidence can use it as well.
+The time is proportional to the length of the text. Independent of Markdown, so that evidence uses it too.
 """
 
 import re
@@ -18,7 +18,7 @@ __all__ = ["KEY_END", "PRIVATE_KEY", "Sensitive", "SensitiveKind", "find_sensiti
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
-    """Something sensitive in a text, from `start` up to `end`, counted from 0; `name` says what it looks like."""
+    """A sensitive value in a text, from `start` up to `end`, counted from 0; `name` describes it."""
 
     kind: SensitiveKind
     name: str
@@ -26,7 +26,7 @@ class Sensitive:
     end: int
 
 
-# Full-width letters, digits and signs, and all kinds of hyphens, as the ASCII ones that they stand for, one for one.
+# Maps full-width characters and all kinds of hyphens to ASCII, one to one.
 _NARROW = (
     {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
     | {0x3000: 0x20}
@@ -36,23 +36,23 @@ _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 def find_sensitive(text: str) -> list[Sensitive]:
-    """Return what is sensitive in a text, in order and without overlaps; of two at the same place the more specific."""
+    """Return the sensitive values of a text, in order and without overlaps; the more specific of two matches wins."""
     narrow = text if text.isascii() else text.translate(_NARROW)
     lower = _lowered(narrow)
-    found = [one for detector in DETECTORS for one in _found(detector, narrow, lower)]
-    found += _numbers(narrow)
-    found.sort(key=lambda one: one.start)  # stable: the specific detectors come first
-    return _apart(found)
+    values = [value for detector in DETECTORS for value in _matches(detector, narrow, lower)]
+    values += _numbers(narrow)
+    values.sort(key=lambda value: value.start)  # stable: the specific detectors come first
+    return _without_overlaps(values)
 
 
 def _lowered(text: str) -> str:
-    """Return a text in lower case and of the same length, which some letters of other alphabets would change."""
+    """Return a text in lower case with the same length, which lowering some letters would change."""
     lower = text.lower()
     return lower if len(lower) == len(text) else text.translate(_LOWER)
 
 
-def _found(detector: Detector, text: str, lower: str) -> Iterator[Sensitive]:
-    """Yield what a detector finds; it looks only where one of its anchors is."""
+def _matches(detector: Detector, text: str, lower: str) -> Iterator[Sensitive]:
+    """Yield the matches of a detector; only the surroundings of its anchors are searched."""
     where = lower if detector.folded else text
     for anchor in detector.anchors:
         done = 0
@@ -67,7 +67,7 @@ def _found(detector: Detector, text: str, lower: str) -> Iterator[Sensitive]:
 
 
 def _around(detector: Detector, text: str, at: int, done: int) -> re.Match[str] | None:
-    """Return the match that has the anchor at a place in it; others may end before."""
+    """Return the match that contains the anchor."""
     match = detector.pattern.search(text, max(at - detector.back, done), at + detector.reach)
     while match and match.end() <= at:
         match = detector.pattern.search(text, match.end(), at + detector.reach)
@@ -85,33 +85,33 @@ def _numbers(text: str) -> Iterator[Sensitive]:
                     yield Sensitive(detector.kind, detector.name, match.start(1), match.end(1))
 
 
-def _apart(found: list[Sensitive]) -> list[Sensitive]:
-    """Keep the first of those that overlap; where a secret goes on behind it, so far that no rest of it is left."""
-    apart: list[Sensitive] = []
-    for one in found:
-        last = apart[-1] if apart else None
-        if last is None or one.start >= last.end:
-            apart.append(one)
-        elif one.end > last.end and one.kind is SensitiveKind.SECRET:
-            apart[-1] = Sensitive(last.kind, last.name, last.start, one.end)
-    return apart
+def _without_overlaps(values: list[Sensitive]) -> list[Sensitive]:
+    """Keep the first of overlapping values, extended to the end of an overlapping secret so that nothing remains."""
+    separate: list[Sensitive] = []
+    for value in values:
+        last = separate[-1] if separate else None
+        if last is None or value.start >= last.end:
+            separate.append(value)
+        elif value.end > last.end and value.kind is SensitiveKind.SECRET:
+            separate[-1] = Sensitive(last.kind, last.name, last.start, value.end)
+    return separate
 
 
 def redact(text: str) -> tuple[str, Counter[str]]:
-    """Return a text with everything sensitive replaced by what it was, and how often each of them was there.
+    """Return a text with every sensitive value replaced by its name, and the number of replacements by name.
 
-    Of a private key everything up to its last line is taken out, and all that follows where it has none.
+    A private key is removed up to its last line, or up to the end of the text if that line is missing.
     """
-    counted: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     kept: list[str] = []
     at = 0
-    for one in find_sensitive(text):
-        if one.start < at:
+    for value in find_sensitive(text):
+        if value.start < at:
             continue
-        counted[one.name] += 1
-        kept += [text[at : one.start], f"[{one.name} removed]"]
-        at = _end_of_key(text, one.end) if one.name == PRIVATE_KEY else one.end
-    return "".join([*kept, text[at:]]), counted
+        counts[value.name] += 1
+        kept += [text[at : value.start], f"[{value.name} removed]"]
+        at = _end_of_key(text, value.end) if value.name == PRIVATE_KEY else value.end
+    return "".join([*kept, text[at:]]), counts
 
 
 def _end_of_key(text: str, after: int) -> int:

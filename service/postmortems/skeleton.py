@@ -1,6 +1,6 @@
-"""A postmortem document from an incident: what is recorded is filled in, what only people know is left as {…}.
+"""A postmortem document from an incident: recorded facts are filled in, the rest is left as placeholders ({…}).
 
-The templates are Jinja files (`templates/postmortem.*.md.j2`); teams may bring their own, with the same names in them.
+The templates are Jinja files (`templates/postmortem.*.md.j2`); teams may use their own, with the same names.
 """
 
 import re
@@ -23,14 +23,14 @@ _SPECIAL = re.compile(r"([\\`*\[\]<|])")
 
 
 class Markdown(str):
-    """Text that is Markdown already and is not escaped again."""
+    """Markdown that is not escaped again."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place to look at."""
+    """A named link."""
 
     name: str
     url: str
@@ -38,7 +38,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class AlertFact:
-    """An alert of the incident, once for all of its firings."""
+    """An alert of the incident, once for all its firings."""
 
     name: str
     summary: str
@@ -47,7 +47,7 @@ class AlertFact:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What was measured of an indicator, None where that is not known, and the target, None where there is none."""
+    """The measured value of an indicator, None if unknown, and its target, None if there is none."""
 
     indicator: Indicator
     length: timedelta | None
@@ -55,13 +55,13 @@ class Interval:
 
     @property
     def kept(self) -> bool | None:
-        """Whether the target was kept; None where that cannot be said."""
+        """Whether the target was met; None if that is unknown."""
         return None if self.length is None or self.limit is None else self.length <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class ActionFact:
-    """An action that is recorded already. `due` is YYYY-MM-DD, empty where nobody said."""
+    """A recorded action. `due` is YYYY-MM-DD, empty if unknown."""
 
     action_id: str
     title: str
@@ -74,7 +74,7 @@ class ActionFact:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFact:
-    """An archive of evidence that was collected, and the SHA-256 by which it can be known again."""
+    """A collected evidence archive and its SHA-256."""
 
     archive: str
     sha256: str
@@ -83,7 +83,7 @@ class EvidenceFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostmortemFacts:
-    """What is known of the incident. `began_at` is its start, or its detection where the start is not known."""
+    """The facts about an incident. `began_at` is its start, or its detection if the start is unknown."""
 
     incident: str
     title: str
@@ -105,20 +105,20 @@ class PostmortemFacts:
 
     @property
     def zone_label(self) -> str:
-        """What the zone is called beside a time: JST, or its IANA name; empty where people live by UTC."""
+        """The label of the zone next to a time: JST, or its IANA name; empty for UTC."""
         name = self.began_at.astimezone(self.zone).tzname() or ""
         return "" if self.zone.key == "UTC" else name if name.isalpha() else self.zone.key
 
 
 def file_name(facts: PostmortemFacts) -> str:
-    """Return PM-YYYYMMDD-slug.md: the day in UTC, and what of the title can stand in a file's name."""
+    """Return PM-YYYYMMDD-slug.md: the day in UTC, and the part of the title that is valid in a file name."""
     words = re.sub(r"[^a-z0-9]+", "-", facts.title.casefold()).strip("-")
     slug = words[:LONGEST_SLUG].rstrip("-") if re.search("[a-z]{3}", words) else facts.incident.casefold()
     return f"PM-{facts.began_at.astimezone(UTC):%Y%m%d}-{slug}.md"
 
 
 def fill(template: str, facts: PostmortemFacts, parents: Mapping[str, str]) -> str:
-    """Return the document. Everything that people or alerts said is escaped, secrets and personal data in it removed.
+    """Return the document. Texts of people and alerts are escaped and redacted.
 
     `parents` are the templates that it may extend, by name. Raises `BadTemplate`.
     """
@@ -139,7 +139,7 @@ def _filters(facts: PostmortemFacts) -> dict[str, Any]:
 
 
 def _escaped(value: Any) -> Any:
-    """Keep what somebody said from being read as Markdown, or as a comment for the linter."""
+    """Escape a text so that it is neither Markdown nor a comment for the linter."""
     if isinstance(value, Markdown) or not isinstance(value, str):
         return value
     clean = _without_secrets(value)
@@ -147,19 +147,19 @@ def _escaped(value: Any) -> Any:
 
 
 def _without_secrets(text: str) -> str:
-    """Return a text in one line, without what must not be in a document. A space that ends it, or begins it, stays."""
+    """Return a text as one redacted line. A space at its start or end is kept."""
     before, after = (" " if edge.isspace() else "" for edge in (text[:1], text[-1:]))
     return f"{before}{redact(one_line(text))[0]}{after if text.strip() else ''}"
 
 
 def _code(text: str) -> Markdown:
-    """Write a code span, which may stand in a table."""
+    """Format a code span that is valid in a table."""
     clean = _without_secrets(text).replace("`", "'").replace("|", "\\|")
     return Markdown(f"`{clean}`")
 
 
 def _link(link: Link) -> Markdown:
-    """Write a link; an address that is none is only named."""
+    """Format a link; one with an invalid URL is only its name."""
     name = _escaped(link.name)
     url = _without_secrets(link.url)
     if not re.fullmatch(r"https?://[^\s<>]+", url):

@@ -1,7 +1,7 @@
-"""Comments that switch a rule off: <!-- mttx-disable-line PM603: quoted from the customer -->, with a reason."""
+"""Comments that disable a rule: <!-- mttx-disable-line PM603: quoted from the customer -->, with a reason."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from service.postmortems import catalogue as c
@@ -20,7 +20,7 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One rule switched off from the line `first` to the line `last`, both included, by the comment at `place`."""
+    """One rule disabled from line `first` to line `last`, inclusive, by the comment at `location`."""
 
     rule_id: str
     first: int
@@ -29,75 +29,72 @@ class Suppression:
 
 
 def suppressed(document: Document, findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings that are not switched off, and those about the comments themselves."""
-    suppressions, wrong = read_suppressions(document)
+    """Return the findings that are not suppressed, and those about the comments themselves."""
+    suppressions, invalid = read_suppressions(document)
     of_rule: dict[str, list[Suppression]] = {}
-    for one in suppressions[:MOST]:
-        of_rule.setdefault(one.rule_id, []).append(one)
+    for suppression in suppressions[:MOST]:
+        of_rule.setdefault(suppression.rule_id, []).append(suppression)
     used: set[Suppression] = set()
-    left: list[Finding] = []
+    kept: list[Finding] = []
     for finding in findings:
         by = [s for s in of_rule.get(finding.rule_id, ()) if s.first <= finding.line <= s.last]
         used.update(by)
         if not by:
-            left.append(finding)
+            kept.append(finding)
     unused = [s for s in suppressions[:MOST] if s not in used]
-    wrong += [at(c.UNUSED_SUPPRESSION, s.location, f"{s.rule_id} finds nothing here") for s in unused]
-    wrong += [
-        at(c.SUPPRESSION, s.location, f"only {MOST} comments of this kind count") for s in suppressions[MOST:][:1]
+    invalid += [at(c.UNUSED_SUPPRESSION, s.location, f"{s.rule_id} reports nothing here") for s in unused]
+    invalid += [
+        at(c.SUPPRESSION, s.location, f"only the first {MOST} comments of this kind are used")
+        for s in suppressions[MOST:][:1]
     ]
-    return sorted([*left, *wrong])
+    return sorted([*kept, *invalid])
 
 
 def read_suppressions(document: Document) -> tuple[list[Suppression], list[Finding]]:
-    """Read all comments that are meant for the linter."""
-    found: list[Suppression] = []
-    wrong: list[Finding] = []
+    """Parse all comments addressed to the linter; returns the suppressions and the findings about invalid comments."""
+    suppressions: list[Suppression] = []
+    invalid: list[Finding] = []
     open_: dict[str, Text] = {}
     for comment in document.comments:
         if not comment.text.lstrip().startswith("mttx-"):
             continue
         match = _COMMENT.fullmatch(comment.text)
-        comment = _whole(document, comment)  # noqa: PLW2901 - only where to point
+        comment = _whole(document, comment)  # noqa: PLW2901 - only its location changes
         complaint = _complaint(match)
         if match is None or complaint:
-            wrong.append(at(c.SUPPRESSION, comment, complaint))
+            invalid.append(at(c.SUPPRESSION, comment, complaint))
             continue
         ids = _ID.findall(match["ids"])
         if match["verb"] == "enable":
-            found += _closed(open_, ids, comment.line)
+            suppressions += _closed(open_, ids, comment.line)
         elif match["verb"] == "disable":
             open_ |= {rule_id: open_.get(rule_id, comment) for rule_id in ids}
         else:
             first, last = _lines(match["verb"], comment)
-            found += [Suppression(rule_id, first, last, comment) for rule_id in ids]
-    return [*found, *_closed(open_, list(open_), END)], wrong
+            suppressions += [Suppression(rule_id, first, last, comment) for rule_id in ids]
+    return [*suppressions, *_closed(open_, list(open_), END)], invalid
 
 
 def _whole(document: Document, comment: Text) -> Text:
-    """Return the comment with its marks, as far as it stands on its first line."""
+    """Return the first line of the comment, with its delimiters."""
     line = document.lines[comment.line - 1]
     end = line.find("-->", comment.column - 1)
     return replace(comment, width=(end + 3 if end >= 0 else len(line)) - comment.column + 1)
 
 
 def _complaint(match: re.Match[str] | None) -> str:
-    """Say what is wrong with a comment, nothing where all is right."""
+    """Return what is wrong with a comment, empty if it is valid."""
     if match is None:
         return "write mttx-disable-line PM603: reason (or disable-next-line, disable, enable, disable-file)"
     ids = _ID.findall(match["ids"])
     unknown = [i for i in ids if i not in c.BY_ID or c.BY_ID[i] in c.ALWAYS_ON]
     if unknown:
-        return (
-            f"{', '.join(unknown)} cannot be switched off"
-            if unknown[0] in c.BY_ID
-            else f"there is no rule {unknown[0]}"
-        )
+        return f"{', '.join(unknown)} cannot be disabled" if unknown[0] in c.BY_ID else f"unknown rule {unknown[0]}"
     if match["verb"] == "enable":
         return ""
     if not ids:
         return "name the rules, such as PM603"
-    return "" if (match["reason"] or "").strip() else f"say why: mttx-{match['verb']} {ids[0]}: reason"
+    return "" if (match["reason"] or "").strip() else f"add a reason: mttx-{match['verb']} {ids[0]}: reason"
 
 
 def _lines(verb: str, comment: Text) -> tuple[int, int]:
@@ -112,12 +109,8 @@ def _lines(verb: str, comment: Text) -> tuple[int, int]:
 
 
 def _closed(open_: dict[str, Text], ids: Sequence[str], last: int) -> Iterator[Suppression]:
-    """Close what `disable` opened; `enable` without ids closes all of it."""
-    for rule_id in _known(open_, ids):
-        location = open_.pop(rule_id)
-        yield Suppression(rule_id, location.line, last, location)
-
-
-def _known(open_: dict[str, Text], ids: Iterable[str]) -> list[str]:
-    named = list(ids) or list(open_)
-    return [rule_id for rule_id in named if rule_id in open_]
+    """Close the ranges that `disable` opened; `enable` without ids closes all of them."""
+    for rule_id in list(ids) or list(open_):
+        location = open_.pop(rule_id, None)
+        if location is not None:
+            yield Suppression(rule_id, location.line, last, location)

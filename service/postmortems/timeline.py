@@ -1,4 +1,4 @@
-"""The timeline of a document: what each entry tells of, and when that was."""
+"""The timeline of a document: the topics and the time of each entry."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _HAS_CLOCK = re.compile(r"\d[:：時]\d")
 
 @dataclass(frozen=True, slots=True)
 class DocumentEntry:
-    """One entry. `at` is its instant where that is known; `open`: something of it is left to fill in."""
+    """One entry. `at` is its instant, if known; `open`: part of it is left to fill in."""
 
     location: Text
     times: Times
@@ -32,60 +32,60 @@ class DocumentEntry:
 
 
 def window(document: Document, zone: ZoneInfo) -> Times | None:
-    """Return the times of the metadata's window; None where there is no such field."""
+    """Return the times of the window in the metadata, if it has one."""
     field = document.fields.get(FieldName.WINDOW)
     return read_times(field.text, zone) if field else None
 
 
 def entries(document: Document, context: LintContext) -> list[DocumentEntry]:
-    """Return the entries of the timeline, those of lists and those of tables, as they stand in the document.
+    """Return the entries of the timeline, from lists and tables, in the order of the document.
 
-    What is in front of the first colon of words says what it was and when; behind it people may write as they like.
+    The label before the first colon has the topic and the time; the text after it is free.
     """
     section = document.section(SectionKind.TIMELINE)
-    limits = window(document, context.zone)
-    after = start = limits.instants[0] if limits and limits.instants else None
-    found: list[DocumentEntry] = []
-    for location, declared in _places(document, section, context.zone) if section else ():
+    bounds = window(document, context.zone)
+    after = start = bounds.instants[0] if bounds and bounds.instants else None
+    timeline: list[DocumentEntry] = []
+    for location, declared in _locations(document, section, context.zone) if section else ():
         label = _LABEL_END.split(location.text, maxsplit=1)[0]
         times = read_times(label, context.zone, after, declared)
-        if not times.instants and not times.wrong:
+        if not times.instants and not times.faults:
             times = read_times(location.text, context.zone, after, declared)
-        at = times.instants[0] if times.instants else _from_offset(location.text, found, start)
+        at = times.instants[0] if times.instants else _from_offset(location.text, timeline, start)
         after = at or after
         topics = topics_of(label, context.words) or topics_of(location.text, context.words)
-        found.append(
+        timeline.append(
             DocumentEntry(
                 location, times, at, topics, has_placeholder(location.text) or is_not_applicable(location.text)
             )
         )
-    return found
+    return timeline
 
 
 def began_at(document: Document, context: LintContext) -> datetime | None:
-    """Return when the incident began as far as the document says: its window, else its first entry."""
-    limits = window(document, context.zone)
-    if limits and limits.instants:
-        return limits.instants[0]
+    """Return when the incident started according to the document: its window, else its first entry."""
+    bounds = window(document, context.zone)
+    if bounds and bounds.instants:
+        return bounds.instants[0]
     return next((e.at for e in entries(document, context) if e.at), None)
 
 
-def _places(
+def _locations(
     document: Document, section: DocumentSection, zone: ZoneInfo
 ) -> Iterator[tuple[Text, tuple[Declaration, ...]]]:
     """Yield the first line of each item, and each row of a table, with code and comments blanked out.
 
-    Beside it stand the zones that were declared for its times: in the heading, on a line, or by the header of a column.
+    Each comes with the zones declared for its times: in the heading, on a line, or in the header of a column.
     """
     general = tuple(_declarations(document, section, zone))
-    places = [(item.head.line, item.head.column, general) for item in section.items]
+    locations = [(item.head.line, item.head.column, general) for item in section.items]
     for table in section.tables:
         columns = [Declaration(zones, cell) if (zones := zones_in(cell.text, zone)) else None for cell in table.header]
         for row in table.rows:
             cells = zip(row, columns, strict=False)
             named = [replace(d, start=cell.column - row[0].column) for cell, d in cells if d]
-            places += [(row[0].line, row[0].column, (*general, *named))] if row else []
-    for line, column, declared in sorted(places, key=lambda location: location[:2]):
+            locations += [(row[0].line, row[0].column, (*general, *named))] if row else []
+    for line, column, declared in sorted(locations, key=lambda entry: entry[:2]):
         yield Text(document.prose[line - 1][column - 1 :].rstrip(), line, column), declared
 
 
@@ -104,10 +104,10 @@ def _declarations(document: Document, section: DocumentSection, zone: ZoneInfo) 
             yield Declaration(zones, Text(line.strip(), number, len(line) - len(line.lstrip()) + 1))
 
 
-def _from_offset(text: str, found: list[DocumentEntry], start: datetime | None) -> datetime | None:
-    """Compute the instant of an entry that says only T+5m, from the detection, which is T0."""
+def _from_offset(text: str, timeline: list[DocumentEntry], start: datetime | None) -> datetime | None:
+    """Compute the instant of an entry that has only T+5m, relative to the detection, which is T0."""
     length = offset(text)
     if length is None:
         return None
-    detected = next((e.at for e in found if Topic.DETECTION in e.topics and e.at), start)
+    detected = next((e.at for e in timeline if Topic.DETECTION in e.topics and e.at), start)
     return None if detected is None else detected + min(max(length, timedelta(-30)), timedelta(3650))

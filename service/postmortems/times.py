@@ -1,6 +1,6 @@
-"""Times as people write them in a document: UTC and the local zone side by side, of which UTC counts.
+"""Times as people write them in a document: UTC and the local zone side by side; UTC takes precedence.
 
-`service.postmortems.zones` says what a zone may be called; a time is read here, and compared with the one beside it.
+`service.postmortems.zones` has the names of zones; times are parsed here and compared with their local counterpart.
 """
 
 import re
@@ -28,11 +28,11 @@ _OFFSET = re.compile(
     r"(?![A-Za-z0-9])"
 )
 _NEXT_DAY = timedelta(hours=12)
-"""A time of day that is this much before the one ahead of it is of the next day; anything less is out of order."""
+"""A time of day more than this before the previous one is on the next day; less than this, it is out of order."""
 
 
 class TimeFault(Enum):
-    """What can be wrong with times."""
+    """What can be wrong with a time."""
 
     IMPOSSIBLE = auto()
     UNKNOWN_ZONE = auto()
@@ -43,7 +43,7 @@ class TimeFault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The zones that a header, a heading or a line states at `place`, for the times from `start` on that name none.
+    """The zones that a header, a heading or a line states at `location`, for times after `start` that name none.
 
     With several zones, such as "UTC/JST", the first times are in the first zone, the next ones in the second.
     """
@@ -55,24 +55,24 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class FaultyTime:
-    """A time that is wrong, and where in the text it begins, from 0. `right`: what a local time should be.
+    """A faulty time; `start` is its index in the text. `expected`: the correct local time.
 
-    `declaration`: where its zone is stated, if not beside it.
+    `declaration`: where its zone is stated, if not next to it.
     """
 
     fault: TimeFault
     start: int
     words: str
-    right: str = ""
+    expected: str = ""
     declaration: Declaration | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The instants of a text in UTC, in the order of the text, and what is wrong with them."""
+    """The instants of a text in UTC, in the order of the text, and the faulty ones."""
 
     instants: tuple[datetime, ...]
-    wrong: tuple[FaultyTime, ...]
+    faults: tuple[FaultyTime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +88,26 @@ class _Stamp:
 
 
 def read_times(text: str, zone: ZoneInfo, after: datetime | None = None, declared: Sequence[Declaration] = ()) -> Times:
-    """Read all times of a text; `zone` is the local zone. A time without a date is of the day of the one before it.
+    """Parse all times of a text; `zone` is the local zone. A time without a date is on the day of the previous one.
 
-    `after` is the last instant ahead of the text. The first time in UTC belongs to the first local one, and so on.
+    `after` is the last instant before the text. The first time in UTC belongs to the first local one, and so on.
     """
-    stamps, wrong = _stamps(text, zone, declared)
+    stamps, faults = _stamps(text, zone, declared)
     stamps = [replace(s, tz=zone_of(s.zone, zone)) for s in _with_zones(stamps, declared)]
     universal = [s for s in stamps if is_utc(s.tz)]
     local = [s for s in stamps if s not in universal and is_local(s.tz, zone, s.day, s.clock)]
-    wrong += [
+    faults += [
         FaultyTime(TimeFault.UNKNOWN_ZONE, s.start, s.words) for s in stamps if s not in universal and s not in local
     ]
     instants = tuple(_instants(universal or local, after))
-    wrong += _unpaired(universal, local, zone)
+    faults += _unpaired(universal, local, zone)
     if universal:
-        wrong += _unequal(universal, instants, local)
-    return Times(instants, tuple(sorted(wrong, key=lambda one: one.start)))
+        faults += _unequal(universal, instants, local)
+    return Times(instants, tuple(sorted(faults, key=lambda fault: fault.start)))
 
 
 def offset(text: str) -> timedelta | None:
-    """Read `T0`, `T+5m`, `T-3m`, `T+1h30m` or `T+2d`; None where the text has none."""
+    """Parse `T0`, `T+5m`, `T-3m`, `T+1h30m` or `T+2d`; None if the text has none."""
     match = _OFFSET.search(text)
     if match is None:
         return None
@@ -119,22 +119,23 @@ def offset(text: str) -> timedelta | None:
 def _stamps(text: str, zone: ZoneInfo, declared: Sequence[Declaration]) -> tuple[list[_Stamp], list[FaultyTime]]:
     zones = zone_pattern(zone)
     stamps: list[_Stamp] = []
-    wrong: list[FaultyTime] = []
+    faults: list[FaultyTime] = []
     end = 0
     while match := _CLOCK.search(text, end):
-        zone_name, end = _zone_behind(match, zones, declared)
+        zone_name, end = _zone_after(match, zones, declared)
         words = text[match.start() : end]
         try:
             stamps.append(_stamp(match, words, zone_name))
         except ValueError:
-            wrong.append(FaultyTime(TimeFault.IMPOSSIBLE, match.start(), words))
-    return stamps, wrong
+            faults.append(FaultyTime(TimeFault.IMPOSSIBLE, match.start(), words))
+    return stamps, faults
 
 
-def _zone_behind(clock: re.Match[str], zones: re.Pattern[str], declared: Sequence[Declaration]) -> tuple[str, int]:
-    """Return the name of the zone behind a time, and where the time ends.
+def _zone_after(clock: re.Match[str], zones: re.Pattern[str], declared: Sequence[Declaration]) -> tuple[str, int]:
+    """Return the name of the zone after a time, and where the time ends.
 
-    The hyphen of a range is no sign of an offset: 06:50-08:00 UTC, 06:50 UTC-08:10 UTC, 06:50-08:00 in a column of UTC.
+    The hyphen of a range is not the sign of an offset: 06:50-08:00 UTC, 06:50 UTC-08:10 UTC, and
+    06:50-08:00 in a column of UTC.
     """
     match = zones.match(clock.string, clock.end())
     if match is None:
@@ -173,7 +174,7 @@ def _stamp(match: re.Match[str], words: str, zone: str) -> _Stamp:
 
 
 def _with_zones(stamps: Sequence[_Stamp], declared: Sequence[Declaration]) -> list[_Stamp]:
-    """Give a time without a zone that of the next (06:50–08:10 UTC), else the one that is declared for its place."""
+    """Give a time without a zone that of the next one (06:50–08:10 UTC), else the one declared for its location."""
     zone = ""
     filled: list[_Stamp] = []
     for stamp in reversed(stamps):
@@ -193,7 +194,7 @@ def _declared(stamps: Sequence[_Stamp], declaration: Declaration | None) -> Iter
 
 
 def _instants(stamps: Sequence[_Stamp], after: datetime | None) -> Iterator[datetime]:
-    """Put the times on days; none of them where no day is known."""
+    """Yield the instants of the times; none without a known day."""
     day = after.astimezone(stamps[0].tz).date() if after and stamps else next((s.day for s in stamps if s.day), None)
     for stamp in stamps:
         day = stamp.day or day
@@ -218,10 +219,10 @@ def _unpaired(universal: Sequence[_Stamp], local: Sequence[_Stamp], zone: ZoneIn
 def _unequal(
     universal: Sequence[_Stamp], instants: Sequence[datetime], local: Sequence[_Stamp]
 ) -> Iterator[FaultyTime]:
-    """Compare the local clock with what the zone makes of UTC; a date and seconds count where they are written."""
-    for stamp, at, beside in zip(universal, instants, local, strict=False):
-        there = at.astimezone(beside.tz)
-        exact = stamp.exact and beside.exact
-        clocks = [c if exact else c.replace(second=0) for c in (there.time(), beside.clock)]
-        if clocks[0] != clocks[1] or (beside.day is not None and beside.day != there.date()):
-            yield FaultyTime(TimeFault.UNEQUAL, beside.start, beside.words, f"{there:%Y-%m-%d %H:%M}")
+    """Compare local times with those in UTC; dates and seconds are compared only if present."""
+    for stamp, at, local_stamp in zip(universal, instants, local, strict=False):
+        expected = at.astimezone(local_stamp.tz)
+        exact = stamp.exact and local_stamp.exact
+        clocks = [c if exact else c.replace(second=0) for c in (expected.time(), local_stamp.clock)]
+        if clocks[0] != clocks[1] or (local_stamp.day is not None and local_stamp.day != expected.date()):
+            yield FaultyTime(TimeFault.UNEQUAL, local_stamp.start, local_stamp.words, f"{expected:%Y-%m-%d %H:%M}")

@@ -1,6 +1,6 @@
-"""Tokens that say by their shape whose they are, and addresses that let whoever knows them write into a chat.
+"""Tokens with a known shape, and webhook URLs that let anyone who knows them post to a chat.
 
-What the vendors' tokens look like was looked up in their documents and, as facts, in the rules of gitleaks.
+The shapes come from the vendors' documentation and, as facts, from the rules of gitleaks.
 """
 
 import re
@@ -9,7 +9,7 @@ from service.postmortems.detector import Detector, SensitiveKind, looks_random, 
 
 PRIVATE_KEY = "private key"
 KEY_END = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: [0-9a-f]{8,128}")
-# Not inside of a word; what an escape such as \n or %3D ends with is no part of one.
+# Not inside a word; the last characters of an escape such as \n or %3D do not belong to one.
 _WORD = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
 _ALNUM = "[A-Za-z0-9]"
 _BASE = "[A-Za-z0-9_-]"

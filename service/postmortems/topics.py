@@ -1,4 +1,4 @@
-"""What an entry of a timeline is about, by the words that teams use for it in Japanese and in English."""
+"""The topics of timeline entries, by the words that teams use in Japanese and English."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from functools import cache
 
 
 class Topic(StrEnum):
-    """What an entry of the timeline can be about (the standard, section 5)."""
+    """A topic of a timeline entry (the standard, section 5)."""
 
     DETECTION = "detection"
     MITIGATION = "mitigation"
@@ -61,17 +61,17 @@ _WORDS: Mapping[Topic, str] = {
     Topic.DRAFT: "草案 draft",
     Topic.FINAL: r"確定 final(?:i[sz]ed)?(?![A-Za-z])",
 }
-"""Patterns, separated by spaces; one that begins with a letter of the alphabet stands at the beginning of a word."""
+"""Patterns, separated by spaces; one that starts with an ASCII character matches only at the start of a word."""
 EXAMPLES: Mapping[Topic, tuple[str, str]] = {
     Topic.DETECTION: ("検知", "Detected"),
     Topic.MITIGATION: ("抑制", "Mitigated"),
     Topic.RECOVERY: ("復旧", "Recovered"),
 }
-"""What every document has to have an entry about, and how one may begin."""
+"""The topics that every timeline must have, with words that start an entry about them."""
 
 
 def topics_of(text: str, own_words: Mapping[Topic, tuple[str, ...]]) -> frozenset[Topic]:
-    """Say what a text is about; `own_words` count besides the words that are known here."""
+    """Return the topics of a text; `own_words` are used in addition to the built-in words."""
     return frozenset(topic for topic in Topic if _pattern(topic, own_words.get(topic, ())).search(text))
 
 

@@ -1,8 +1,7 @@
-"""How headings, metadata and columns may be called, in Japanese and in English, and what each of them means."""
+"""The names of headings and metadata fields, in Japanese and English."""
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
 
 from service.postmortems.document import FieldName, SectionKind
 
@@ -33,17 +32,15 @@ _FIELDS: Mapping[FieldName, tuple[str, ...]] = {
 }
 _NUMBER = re.compile(r"^[0-9]{1,3}[.)．）]?\s*")
 
-T = TypeVar("T")
-
 
 def section_kind(heading: str) -> SectionKind | None:
-    """Say which chapter a heading opens; the number in front and the words around do not matter."""
+    """Return the kind of section that a heading starts; its number and other words are ignored."""
     text = _NUMBER.sub("", heading.strip()).casefold()
-    found = [(text.find(word), kind) for kind, words in _SECTIONS.items() for word in words if word in text]
-    return min(found, key=lambda one: one[0])[1] if found else None
+    matches = [(text.find(word), kind) for kind, words in _SECTIONS.items() for word in words if word in text]
+    return min(matches, key=lambda match: match[0])[1] if matches else None
 
 
 def field_name(key: str) -> FieldName | None:
-    """Say which metadata a key names; a colon at its end and spaces around the slash do not matter."""
+    """Return the field that a key names; a colon at its end and spaces around the slash are ignored."""
     text = re.sub(r"\s*([/／])\s*", "/", key.strip().rstrip(":：").strip()).casefold()
     return next((name for name, words in _FIELDS.items() if text in words), None)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from service.domain.silences import Silence
 from service.postmortems import catalogue
-from service.postmortems.detectors import _is_told_phone
+from service.postmortems.detectors import _is_phone
 from service.postmortems.lint import missing
 from service.postmortems.reading import _cells
 from service.postmortems.timeline import _declarations
@@ -20,8 +20,8 @@ def match(text):
 
 
 def test_a_phone_number_has_nine_to_fifteen_digits():
-    assert _is_told_phone(match("+81 90-1234-5678"))
-    assert not _is_told_phone(match("1234-5678"))
+    assert _is_phone(match("+81 90-1234-5678"))
+    assert not _is_phone(match("1234-5678"))
 
 
 def test_a_token_with_a_point_is_told_from_a_name():

@@ -9,7 +9,7 @@ from service.postmortems.catalogue import ALWAYS_ON, BY_ID, RULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/lint"
-HEADINGS = ["What", "Why", "Example", "How to switch it off"]
+HEADINGS = ["What", "Why", "Example", "How to disable it"]
 
 
 def page(rule):
@@ -26,7 +26,7 @@ def test_every_rule_has_a_page_with_the_same_headings(rule):
     assert text.startswith(f"# {rule.id} — {rule.title}\n\nLevel: {rule.level}\n\n## What\n")
     assert re.findall("^## (.*)$", text, re.MULTILINE) == HEADINGS
     assert all(len(part.strip()) > 30 for part in text.split("\n## ")[1:])
-    switch = page(rule).split("## How to switch it off")[1]
+    switch = page(rule).split("## How to disable it")[1]
     assert (f"PM{rule.id[2:]}: " in switch) is (rule not in ALWAYS_ON)
 
 

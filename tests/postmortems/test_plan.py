@@ -69,13 +69,13 @@ def test_it_shows_a_status_that_went_back():
     ):
         made = planned(versions, of)
         assert K.POSTMORTEM_FINALIZED not in dict(told(made))
-        assert made.notices == ("the status went back from Final to Draft; retract the event if it was never final",)
+        assert made.notices == ("the status went back from Final to Draft; retract the event if it never was final",)
 
 
 def test_it_reaches_nothing_without_a_status():
     made = planned(history((day(13), DRAFT), (day(14), NO_STATUS)))
     assert told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED) == []
-    assert made.notices == ("the status is none of Draft, In Review, Final, so that no stage is reached",)
+    assert made.notices == ("the status is not one of Draft, In Review, Final: no stage is recorded",)
 
 
 SKELETON = edited("一部の注文が遅延した", "{何が起きたか}", DRAFT)
@@ -211,9 +211,9 @@ def test_it_shows_actions_that_went_back_or_are_gone():
         }
     )
     assert planned(history((day(13), state("たぶん"))), of).notices == (
-        "A-01 went back from verified to completed; was it never so? Retract it",
+        "A-01 went back from verified to completed; retract the event if it never was verified",
         "the state of A-02 cannot be read",
-        "A-03 is recorded as open and not in the document any more",
+        "A-03 is recorded as open but no longer in the document",
     )
 
 

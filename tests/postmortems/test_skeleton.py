@@ -218,7 +218,7 @@ OF_THE_STANDARD = {
         ("9. 学び（Lessons Learned）", "うまく機能したこと", "改善すべきプロセス", "文化/設計への示唆"),
     ),
     "en": (
-        ("1. Summary", "what happened", "trades", "KPIs", "users", "state now"),
+        ("1. Summary", "what happened", "trades", "KPIs", "users", "current state"),
         ("2. Timeline", "detection", "mitigation", "recovery", "suspected cause", "draft", "final version"),
         ("3. Impact", "win_rate", "max_dd", "latency", "slippage", "financial", "stakeholders"),
         ("4. Root cause (RCA)", "5 whys", "procedure", "review", "permission", "gate", "broker", "network", "clocks"),

@@ -47,11 +47,11 @@ def test_it_counts_the_first_of_two_that_open():
 @pytest.mark.parametrize(
     ("comment", "said"),
     [
-        ("mttx-disable-line PM603", "say why"),
-        ("mttx-disable-line PM603:  ", "say why"),
+        ("mttx-disable-line PM603", "add a reason"),
+        ("mttx-disable-line PM603:  ", "add a reason"),
         ("mttx-disable-line: because", "name the rules"),
-        ("mttx-disable-line PM999: x", "there is no rule PM999"),
-        ("mttx-disable-line PM902: x", "cannot be switched off"),
+        ("mttx-disable-line PM999: x", "unknown rule PM999"),
+        ("mttx-disable-line PM902: x", "cannot be disabled"),
         ("mttx-off PM603: x", "write mttx-disable-line"),
     ],
 )

@@ -16,7 +16,7 @@ def at(hour, minute, day=12, second=0):
 
 
 def faults(text, zone=TOKYO, after=None):
-    return [wrong.fault for wrong in read_times(text, zone, after).wrong]
+    return [faulty.fault for faulty in read_times(text, zone, after).faults]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_it_says_what_is_wrong(text, found):
 
 
 def test_it_tells_the_right_local_time():
-    (wrong,) = read_times("2025-08-12 22:10 UTC / 2025-08-12 07:10 JST", TOKYO).wrong
-    assert (wrong.words, wrong.right, wrong.start) == ("2025-08-12 07:10 JST", "2025-08-13 07:10", 23)
+    (faulty,) = read_times("2025-08-12 22:10 UTC / 2025-08-12 07:10 JST", TOKYO).faults
+    assert (faulty.words, faulty.expected, faulty.start) == ("2025-08-12 07:10 JST", "2025-08-13 07:10", 23)
 
 
 def test_it_takes_the_day_from_what_is_ahead():

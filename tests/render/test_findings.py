@@ -7,13 +7,13 @@ from service.postmortems.finding_texts import as_github, as_json, as_sarif, as_t
 from service.postmortems.findings import Finding, FindingLevel
 
 LINE = "- 連絡先: taro@corp.co.jp です"
-FOUND = Finding(3, 8, 23, "PM602", FindingLevel.ERROR, "this looks like a mail address")
+FOUND = Finding(3, 8, 23, "PM602", FindingLevel.ERROR, "possible mail address")
 WARNING = Finding(1, 1, 2, "PM603", FindingLevel.WARNING, "50% of it,\nor: more")
 
 
 def test_it_shows_the_line_with_a_caret_below_wide_characters():
     assert as_text("a.md", FOUND, LINE).split("\n") == [
-        "a.md:3:8: error PM602: this looks like a mail address",
+        "a.md:3:8: error PM602: possible mail address",
         f"    {LINE}",
         "    " + " " * 10 + "^" * 15,
     ]
@@ -49,7 +49,7 @@ def test_it_writes_json():
         "rule": "PM602",
         "level": "error",
         "title": "Personal data",
-        "message": "this looks like a mail address",
+        "message": "possible mail address",
     }
 
 

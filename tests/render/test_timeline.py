@@ -30,7 +30,7 @@ def test_it_writes_a_stretch_of_time():
 @pytest.mark.parametrize("at", [AT, LATE, datetime(2025, 1, 31, 23, 59, tzinfo=UTC)])
 def test_it_writes_what_the_linter_reads(zone, at):
     found = read_times(both(at, zone), zone)
-    assert (found.instants, found.wrong) == ((at.replace(second=0),), ())
+    assert (found.instants, found.faults) == ((at.replace(second=0),), ())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""PM5xx: the table of actions: what, who, until when, of what type, verified how (the standard, section 6)."""
+"""PM5xx: the action table: owner, due date, type and verification of each action (the standard, section 6)."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -13,7 +13,7 @@ from service.postmortems.timeline import began_at
 
 
 def check(document: Document, context: LintContext) -> Iterator[Finding]:
-    """Check the table. What a draft leaves to fill in is missing only once it claims to be final."""
+    """Check the table. Placeholders are accepted in a draft."""
     section = document.section(SectionKind.ACTIONS)
     if section is None:
         return
@@ -33,10 +33,10 @@ def check(document: Document, context: LintContext) -> Iterator[Finding]:
 def _table(table: ActionTable) -> Iterator[Finding]:
     missing = [column for column in REQUIRED if column not in table.columns]
     if missing:
-        yield at(c.ACTIONS_TABLE, table.location, f"the table of actions lacks the column {', '.join(missing)}")
+        yield at(c.ACTIONS_TABLE, table.location, f"the action table has no column {', '.join(missing)}")
     if not table.rows:
         yield at(
-            c.ACTIONS_TABLE, table.location, "the table of actions has no rows; what keeps it from happening again?"
+            c.ACTIONS_TABLE, table.location, "the action table has no rows; add the actions that prevent a recurrence"
         )
 
 
@@ -45,18 +45,22 @@ def _row(
 ) -> Iterator[Finding]:
     location = row.cells[ActionColumn.ID]
     if not row.id or row.id in ids:
-        yield at(c.ACTION_ID, location, f"{row.id} is the id of another action" if row.id else "give the action an id")
+        yield at(
+            c.ACTION_ID,
+            location,
+            f"{row.id} is already the id of another action" if row.id else "give the action an id",
+        )
     ids.add(row.id)
     yield from _due(row, table, first_day, final=final)
     for column, rule, message in (
-        (ActionColumn.OWNER, c.ACTION_OWNER, "name who owns the action: a team or a role"),
+        (ActionColumn.OWNER, c.ACTION_OWNER, "name the owner of the action: a team or a role"),
         (ActionColumn.TYPE, c.ACTION_TYPE, "give the action a type, such as Code, Config or Observability"),
-        (ActionColumn.VERIFICATION, c.ACTION_VERIFICATION, "say how it is verified that the action works"),
+        (ActionColumn.VERIFICATION, c.ACTION_VERIFICATION, "describe how the action will be verified"),
     ):
-        if column in table.columns and not _is_said(row, column, final=final):
+        if column in table.columns and not _is_present(row, column, final=final):
             yield at(rule, row.cells[column], message)
     if row.progress is None and not _is_open(row, ActionColumn.STATE, final=final):
-        message = "the state is open, 完了/completed or 検証済/verified, with the day behind it: 完了 2025-08-20"
+        message = "write the state as open, 完了/completed or 検証済/verified, followed by the date: 完了 2025-08-20"
         yield at(c.ACTION_STATE, row.cells[ActionColumn.STATE], message)
 
 
@@ -66,13 +70,15 @@ def _due(row: ActionRow, table: ActionTable, first_day: date | None, *, final: b
         return
     if row.due is None:
         yield at(
-            c.ACTION_DUE, cell, f"give the date as YYYY-MM-DD, not {cell.text!r}" if cell.text else "say until when"
+            c.ACTION_DUE,
+            cell,
+            f"give the date as YYYY-MM-DD, not {cell.text!r}" if cell.text else "add the due date, as YYYY-MM-DD",
         )
     elif first_day and row.due < first_day:
-        yield at(c.ACTION_EARLY, cell, f"the action is due before the incident began ({first_day})")
+        yield at(c.ACTION_EARLY, cell, f"the action is due before the incident started ({first_day})")
 
 
-def _is_said(row: ActionRow, column: ActionColumn, *, final: bool) -> bool:
+def _is_present(row: ActionRow, column: ActionColumn, *, final: bool) -> bool:
     text = row.text_of(column)
     return text not in ("", "-", "—", "?", "？") and not (final and has_placeholder(text))
 

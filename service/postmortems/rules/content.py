@@ -1,4 +1,4 @@
-"""PM4xx: what the chapters have to say (the standard, sections 2, 5, 6 and 8)."""
+"""PM4xx: the content of the sections (the standard, sections 2, 5, 6 and 8)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from service.postmortems.timeline import began_at, entries
 from service.postmortems.topics import Topic
 
 OF_DRAFT = (SectionKind.SUMMARY, SectionKind.TIMELINE, SectionKind.IMPACT)
-"""The sections that a draft has filled in; without them it is only a skeleton."""
+"""The sections that must be filled in to count as a draft."""
 
 _ASPECTS = {
     "technical (技術)": re.compile(r"技術|technical", re.IGNORECASE),
@@ -38,7 +38,7 @@ _STAGES = {Topic.DRAFT: Stage.DRAFT, Topic.FINAL: Stage.FINAL}
 
 
 def check(document: Document, context: LintContext) -> Iterator[Finding]:
-    """Check the contents. What a draft leaves to fill in is missing only once it claims to be final."""
+    """Check the contents. Placeholders are accepted in most sections of a draft."""
     final = context.as_final or document.is_final
     yield from _impact(document, final=final)
     yield from _aspects(document, final=final)
@@ -51,19 +51,24 @@ def check(document: Document, context: LintContext) -> Iterator[Finding]:
 
 def _impact(document: Document, *, final: bool) -> Iterator[Finding]:
     section = document.section(SectionKind.IMPACT)
-    if section and section.words and not re.search("[0-9０-９]", section.words) and not _waits(section.words, final):
-        yield at(c.IMPACT_NUMBERS, section.heading, "give the impact in numbers: how much, how many, how long")
+    if (
+        section
+        and section.words
+        and not re.search("[0-9０-９]", section.words)
+        and not _is_pending(section.words, final)
+    ):
+        yield at(c.IMPACT_NUMBERS, section.heading, "quantify the impact: how much, how many, how long")
 
 
 def _aspects(document: Document, *, final: bool) -> Iterator[Finding]:
     section = document.section(SectionKind.CAUSE)
     if section is None or not section.words:
         return
-    said = _labelled(section)
+    labelled = _labelled(section)
     for aspect, words in _ASPECTS.items():
-        texts = [text for label, text in said.items() if words.search(label)]
+        texts = [text for label, text in labelled.items() if words.search(label)]
         if not any(text.strip() and (not has_placeholder(text) or not final) for text in texts):
-            yield at(c.CAUSE_ASPECT, section.heading, f"say what the {aspect} cause was, or that there was none")
+            yield at(c.CAUSE_ASPECT, section.heading, f"describe the {aspect} cause, or state that there was none")
 
 
 def _detection(document: Document, *, final: bool) -> Iterator[Finding]:
@@ -82,27 +87,27 @@ def _evidence(document: Document) -> Iterator[Finding]:
         return
     if not _ATTACHED.search(section.words):
         yield at(c.NO_EVIDENCE, section.heading, "link or name the evidence: dashboards, logs, audit records, diffs")
-    said = _labelled(section)
+    labelled = _labelled(section)
     for source, words in _SOURCES.items():
-        texts = [text for label, text in said.items() if words.search(label)]
+        texts = [text for label, text in labelled.items() if words.search(label)]
         if not any(_ATTACHED.search(text) or is_not_applicable(text) for text in texts):
-            message = f"give evidence from the {source}, or write that there is none (該当なし, n/a)"
+            message = f"add evidence from the {source}, or state that there is none (該当なし, n/a)"
             yield at(c.EVIDENCE_SOURCE, section.heading, message)
 
 
 def unfilled(document: Document, *, final: bool) -> Iterator[Finding]:
-    """Yield what is left to fill in: of a draft in the sections that make it one, of a final document anywhere."""
+    """Yield the placeholders left: of a draft in its required sections, of a final document anywhere."""
     sections = [document.section(kind) for kind in OF_DRAFT]
     numbers = (
         range(1, len(document.prose) + 1) if final else sorted(n for s in sections if s for n in document.lines_of(s))
     )
     for number in numbers:
         for match in placeholders(document.prose[number - 1]):
-            yield at(c.PLACEHOLDER, Text(match[0], number, match.start() + 1), f"fill in {match[0]}, or take it out")
+            yield at(c.PLACEHOLDER, Text(match[0], number, match.start() + 1), f"fill in {match[0]} or remove it")
 
 
 def _deadline(document: Document, context: LintContext) -> Iterator[Finding]:
-    """Compare what the timeline says of draft and final version, and today, with the deadlines."""
+    """Compare the draft and the final version in the timeline, and the current time, with the deadlines."""
     began, severity = began_at(document, context), document.severity
     if began is None or severity is None:
         return
@@ -119,18 +124,18 @@ def _late(stage: Stage, due_at: datetime, severity: str) -> str:
     return f"the {stage} version of a {severity} was due at {due_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _waits(words: str, final: bool) -> bool:
+def _is_pending(words: str, final: bool) -> bool:
     return has_placeholder(words) and not final
 
 
 def _labelled(section: DocumentSection) -> Mapping[str, str]:
-    """Return what is said behind each label, such as `技術: …`; a label may also stand above a nested list."""
-    said: dict[str, str] = {}
+    """Return the text after each label, such as `技術: …`; a nested list may have a label too."""
+    labelled: dict[str, str] = {}
     for item in section.items:
         first, _, nested = item.whole.partition("\n")
         match = _LABEL.match(first)
         if match:
-            said[match["label"]] = f"{first[match.end() :]} {nested}".strip()
+            labelled[match["label"]] = f"{first[match.end() :]} {nested}".strip()
         elif nested:
-            said[first] = nested
-    return said
+            labelled[first] = nested
+    return labelled

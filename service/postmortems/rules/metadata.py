@@ -57,7 +57,7 @@ def _title(document: Document) -> Iterator[Finding]:
         yield at(c.TITLE, document.head, 'begin with a title such as "# Postmortem — checkout answers 500 (SEV-2)"')
         return
     if not _BOILERPLATE.sub("", _SEVERITY_ALONE.sub("", title.text)):
-        yield at(c.TITLE, title, "say in the title what happened")
+        yield at(c.TITLE, title, "describe in the title what happened")
     if document.severity is None:
         yield at(c.TITLE, title, "end the title with the severity: (SEV-1) to (SEV-4)")
 
@@ -77,7 +77,9 @@ def _status(document: Document) -> Iterator[Finding]:
     field = document.fields.get(FieldName.STATUS)
     if field and field.text and document.status is None:
         yield at(
-            c.STATUS, field, f"the status is {', '.join(list(Status)[:-1])} or {list(Status)[-1]}, not {field.text!r}"
+            c.STATUS,
+            field,
+            f"the status must be {', '.join(list(Status)[:-1])} or {list(Status)[-1]}, not {field.text!r}",
         )
 
 
@@ -85,13 +87,13 @@ def _values(document: Document, *, final: bool) -> Iterator[Finding]:
     fields = {n: f for n, f in document.fields.items() if f.text and (final or not has_placeholder(f.text))}
     incident = fields.get(FieldName.INCIDENT)
     if incident and not INCIDENT_ID.fullmatch(incident.text):
-        yield at(c.WRONG_FIELD, incident, f"the incident is an id such as INC-7, not {incident.text!r}")
+        yield at(c.WRONG_FIELD, incident, f"the incident must be an id such as INC-7, not {incident.text!r}")
     zone = fields.get(FieldName.ZONE)
     if zone and document.zone is None:
-        yield at(c.WRONG_FIELD, zone, f"the time zone is an IANA name such as Europe/Berlin, not {zone.text!r}")
-    for name, known in ((FieldName.DOMAINS, list(Domain)), (FieldName.TYPE, list(IncidentType))):
+        yield at(c.WRONG_FIELD, zone, f"the time zone must be an IANA name such as Europe/Berlin, not {zone.text!r}")
+    for name, values in ((FieldName.DOMAINS, list(Domain)), (FieldName.TYPE, list(IncidentType))):
         field = fields.get(name)
         words = _SEPARATOR.split(field.text.strip("` ")) if field else []
-        unknown = [word for word in words if word.casefold() not in {k.casefold() for k in known}]
+        unknown = [word for word in words if word.casefold() not in {value.casefold() for value in values}]
         if field and unknown:
-            yield at(c.WRONG_FIELD, field, f"{name}: {', '.join(unknown)} is none of {', '.join(known)}")
+            yield at(c.WRONG_FIELD, field, f"{name}: unknown value {', '.join(unknown)}; known are {', '.join(values)}")

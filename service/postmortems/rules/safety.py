@@ -1,4 +1,4 @@
-"""PM6xx: what must not be in a document: secrets, personal data, blame (the standard, sections 1 and 10)."""
+"""PM6xx: secrets, personal data and blame (the standard, sections 1 and 10)."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -11,23 +11,25 @@ from service.postmortems.document import Document, Text
 from service.postmortems.findings import Finding, at
 from service.postmortems.sensitive import SensitiveKind, find_sensitive
 
-_ADVICE = {SensitiveKind.SECRET: "take it out and have it revoked", SensitiveKind.PERSONAL: "take it out or mask it"}
+_ADVICE = {SensitiveKind.SECRET: "remove it and revoke it", SensitiveKind.PERSONAL: "remove or mask it"}
 _RULES = {SensitiveKind.SECRET: c.SECRET, SensitiveKind.PERSONAL: c.PERSONAL_DATA}
 
 
 def check(document: Document, context: LintContext) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
-    """Check the text as it is, code and comments too; only blame is looked for in prose alone."""
+    """Check the raw text, including code and comments; blame is searched for in prose only."""
     yield from _sensitive(document)
     for number, line in enumerate(document.prose, start=1):
         for match in blaming(line):
-            where = Text(match[0], number, match.start() + 1)
-            yield at(c.BLAME, where, f"{match[0]!r} blames a person; describe what the system or the process allowed")
+            location = Text(match[0], number, match.start() + 1)
+            yield at(
+                c.BLAME, location, f"{match[0]!r} blames a person; describe what the system or the process allowed"
+            )
 
 
 def _sensitive(document: Document) -> Iterator[Finding]:
     text = "\n".join(document.lines)
     starts = list(accumulate((len(line) + 1 for line in document.lines), initial=0))
-    for one in find_sensitive(text):
-        line = bisect_right(starts, one.start)
-        where = Text(text[one.start : one.end], line, one.start - starts[line - 1] + 1)
-        yield at(_RULES[one.kind], where, f"this looks like a {one.name}; {_ADVICE[one.kind]}")
+    for value in find_sensitive(text):
+        line = bisect_right(starts, value.start)
+        location = Text(text[value.start : value.end], line, value.start - starts[line - 1] + 1)
+        yield at(_RULES[value.kind], location, f"possible {value.name}; {_ADVICE[value.kind]}")

@@ -1,4 +1,4 @@
-"""PM2xx: the chapters of the template, all of them and in order (the standard, section 6)."""
+"""PM2xx: all sections of the template, in order (the standard, section 6)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,24 +15,22 @@ def check(document: Document, context: LintContext) -> Iterator[Finding]:  # noq
         if section.kind is None:
             continue
         if section.kind in first:
-            message = f"{section.kind} is there already, in line {first[section.kind].heading.line}"
+            message = f"duplicate of the section in line {first[section.kind].heading.line}"
             yield at(c.SECTION_TWICE, section.heading, message)
         first.setdefault(section.kind, section)
     yield from _missing(document, first)
     yield from _order(list(first.values()))
     for section in first.values():
         if not section.words:
-            yield at(
-                c.EMPTY_SECTION, section.heading, f"say something about {section.kind}, if only that there is none"
-            )
+            yield at(c.EMPTY_SECTION, section.heading, "the section is empty; if there is nothing to report, say so")
 
 
-def _missing(document: Document, found: dict[SectionKind, DocumentSection]) -> Iterator[Finding]:
-    """Point to the heading in front of which the section belongs, else to the end."""
+def _missing(document: Document, present: dict[SectionKind, DocumentSection]) -> Iterator[Finding]:
+    """Point to the heading before which the section belongs, else to the end."""
     kinds = list(SectionKind)
     for index, kind in enumerate(kinds):
-        if kind not in found:
-            after = (found[k].heading for k in kinds[index + 1 :] if k in found)
+        if kind not in present:
+            after = (present[k].heading for k in kinds[index + 1 :] if k in present)
             location = next(after, Text("", len(document.lines)))
             yield at(c.MISSING_SECTION, location, f'the section "{HEADINGS[kind]}" is missing')
 
@@ -43,7 +41,7 @@ def _order(sections: Sequence[DocumentSection]) -> Iterator[Finding]:
     for section in sections:
         position = kinds.index(section.kind or kinds[0])
         if position < furthest:
-            message = f'"{HEADINGS[kinds[position]]}" belongs in front of "{HEADINGS[kinds[furthest]]}"'
+            message = f'"{HEADINGS[kinds[position]]}" belongs before "{HEADINGS[kinds[furthest]]}"'
             yield at(c.SECTION_ORDER, section.heading, message)
         furthest = max(furthest, position)
 
