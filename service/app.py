@@ -29,7 +29,7 @@ from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
-from service.metrics.tally import Tally
+from service.metrics.process_counters import ProcessCounters
 from service.polling.configured import inquiry_of
 from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
 from service.recorder.upkeep import Upkeep
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     def shared_now() -> datetime:
         return store.time.now(now())
 
-    tally = Tally(
+    counters = ProcessCounters(
         list(Source),
         list(Failure),
         list(Ignored),
@@ -76,9 +76,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         reject_reasons=list(Rejected),
     )
     incidents = IncidentCollector(measuring, policy, now)
-    process = ProcessCollector(tally, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
+    process = ProcessCollector(counters, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
-    outbox = [OutboxCollector(targets, lambda one: store.outbox.waiting(one, store.time.of(now())))] if targets else []
+    outbox = (
+        [OutboxCollector(targets, lambda target: store.outbox.waiting(target, store.time.of(now())))] if targets else []
+    )
     delivered = [DeliveryCollector(deliveries)] if targets else []
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
     inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
@@ -91,7 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             store=store,
             indicators=measuring.table,
             exposition=Exposition([incidents, *outbox], registry([process, *delivered]), store.version, now),
-            tally=tally,
+            counters=counters,
             clock=now,
             alerts=reading_of(settings),
             sources=sources_of(settings, reading_of(settings)),

@@ -17,8 +17,8 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 def printable_json(value: Any, *, indent: int | None = None) -> str:
     """Return a value as JSON in which nothing but the indentation's line ends is obeyed; read again it is the same."""
-    written = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
-    return _BESIDE_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return _BESIDE_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _written_out(match: re.Match[str]) -> str:

@@ -83,7 +83,7 @@ def export_rules(ctx: click.Context, folder: Path, force: bool, output: str) -> 
 def _export(kind: Kind, suffix: str, folder: Path, *, force: bool, output: str) -> int:
     """Write the files with a suffix, print what became of each, and return the exit code."""
     try:
-        files = list(_written(kind, suffix, folder, force=force))
+        files = list(_export_files(kind, suffix, folder, force=force))
     except OSError as error:
         raise click.ClickException(f"cannot export: {error}") from error
     kept = any(file.state is FileState.KEPT for file in files)
@@ -97,7 +97,7 @@ def _export(kind: Kind, suffix: str, folder: Path, *, force: bool, output: str) 
     return 1 if kept else 0
 
 
-def _written(kind: Kind, suffix: str, folder: Path, *, force: bool) -> Iterator[ExportedFile]:
+def _export_files(kind: Kind, suffix: str, folder: Path, *, force: bool) -> Iterator[ExportedFile]:
     folder.mkdir(parents=True, exist_ok=True)
     bundled = (file for file in shipped(kind).iterdir() if file.name.endswith(suffix))
     for source in sorted(bundled, key=lambda file: file.name):

@@ -56,13 +56,13 @@ def serve(path: Path | None, listen: str | None) -> None:
         load_tokens(settings.tokens_file)
     address, claim = claim_address(settings)
     logs.configure(settings.log.level)
-    leave_when_told()
+    exit_on_sigterm()
     _greet(loaded)
     with claim:
         run(settings, address)
 
 
-def leave_when_told() -> None:
+def exit_on_sigterm() -> None:
     """Leave at SIGTERM until the server takes it: the first process of a container gets none without a handler."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
@@ -160,11 +160,11 @@ def _connections() -> int:
     Ten thousand that say nothing then hold up nobody; each costs some kilobytes and ends after `HEADERS_WITHIN_MS`.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * CONNECTIONS
-    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
+    descriptors = 2 * CONNECTIONS
+    descriptors = descriptors if hard == resource.RLIM_INFINITY else min(descriptors, hard)
+    if soft != resource.RLIM_INFINITY and soft < descriptors:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
+        soft = descriptors
     return CONNECTIONS if soft == resource.RLIM_INFINITY else min(CONNECTIONS, soft // 2)
 
 
@@ -187,10 +187,10 @@ def _once(stop: Callable[..., None]) -> Callable[..., None]:
 
     Granian's takes a lock; at an order that interrupts it, as make and a shell pass one on, it would wait for itself.
     """
-    told = threading.Lock()
+    stop_requested = threading.Lock()
 
     def handler(*_: Any) -> None:
-        if told.acquire(blocking=False):
+        if stop_requested.acquire(blocking=False):
             stop()
 
     return handler
@@ -221,7 +221,7 @@ def _work(*arguments: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the main process's handler, which a fork inherits
     if hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # before any thread starts, so that it holds for all
-        threading.Thread(target=_stop_when_told, name="stop-when-told", daemon=True).start()
+        threading.Thread(target=_stop_when_requested, name="stop-when-told", daemon=True).start()
     else:  # macOS; there the server's own handlers have to do
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ORDERS)
     threading.Thread(target=_stop_with_parent, name="stop-with-parent", daemon=True).start()
@@ -241,7 +241,7 @@ def _work(*arguments: Any) -> None:
         atexit._run_exitfuncs()
 
 
-def _stop_when_told() -> None:
+def _stop_when_requested() -> None:
     """Stop at the main process's order, and leave it a moment to give it where somebody else spoke first.
 
     Ctrl-C and systemd signal both processes. Twice told, Granian 2.8 may wait for ever; and a worker that ends before

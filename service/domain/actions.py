@@ -59,7 +59,7 @@ def actions_of(events: Sequence[Event]) -> tuple[Action, ...]:
     return tuple(actions[key] for key in sorted(actions))
 
 
-def _opened(event: Event, known: Action | None) -> Action:
+def _opened(event: Event, action: Action | None) -> Action:
     due_at = event.data.get("due_at")
     return Action(
         action_id=event.data["action_id"],
@@ -68,9 +68,9 @@ def _opened(event: Event, known: Action | None) -> Action:
         owner=event.data.get("owner", ""),
         verification=event.data.get("verification", ""),
         due_at=datetime.fromisoformat(due_at) if due_at else None,
-        state=known.state if known else ActionState.OPEN,
-        completed_at=known.completed_at if known else None,
-        verified_at=known.verified_at if known else None,
+        state=action.state if action else ActionState.OPEN,
+        completed_at=action.completed_at if action else None,
+        verified_at=action.verified_at if action else None,
     )
 
 

@@ -79,8 +79,8 @@ def _uncorrected_times(
     plain = [e for e in events if not (e.kind is EventKind.CORRECTED and "milestone" in e.data)]
     times = {("event_id", e.event_id): e.occurred_at for e in events}
     if plain or episodes:
-        found = fold(incident.id, plain, episodes, policy, incident.heard_at).milestones
-        times |= {("milestone", milestone.value): at for milestone, at in found.items()}
+        milestones = fold(incident.id, plain, episodes, policy, incident.heard_at).milestones
+        times |= {("milestone", milestone.value): at for milestone, at in milestones.items()}
     return times
 
 

@@ -40,13 +40,13 @@ def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
     An archive of evidence passes its check if it is complete (`is_evidence`), unless the document says that the check
     fails, or that none is needed.
     """
-    said: dict[str, str] = {}
+    states: dict[str, str] = {}
     for event in events:
         if event.kind is EventKind.POSTMORTEM_CHECKED:
-            said.update(event.data["checks"])
-    if said.get(Check.EVIDENCE, CheckState.PENDING) == CheckState.PENDING and any(map(_is_of_evidence, events)):
-        said[Check.EVIDENCE] = CheckState.PASSED
-    return {check: CheckState(said[check]) for check in Check if check in said} if said else {}
+            states.update(event.data["checks"])
+    if states.get(Check.EVIDENCE, CheckState.PENDING) == CheckState.PENDING and any(map(_is_of_evidence, events)):
+        states[Check.EVIDENCE] = CheckState.PASSED
+    return {check: CheckState(states[check]) for check in Check if check in states} if states else {}
 
 
 def _is_of_evidence(event: Event) -> bool:

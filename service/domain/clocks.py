@@ -37,11 +37,11 @@ def due_next(
 
     `told_at` is when people heard of it last.
     """
-    found = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
+    dues = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
     next_update_at = update_due_at(told_at, severity, policy)
     if next_update_at is not None:
-        found.append(Due(UPDATE, next_update_at))
-    return tuple(sorted(found, key=lambda due: due.at))
+        dues.append(Due(UPDATE, next_update_at))
+    return tuple(sorted(dues, key=lambda due: due.at))
 
 
 def _targets(milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy) -> Iterator[Due]:

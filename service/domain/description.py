@@ -57,18 +57,18 @@ def title_of(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
 
 def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[IncidentType, ...]:
     """Collect what events say and what the alerts' label `incident_type` says (several with commas between)."""
-    said = {t for e in events for t in e.types}
+    reported = {t for e in events for t in e.types}
     labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
-    told = said | labelled
-    return tuple(t for t in IncidentType if t in told) if told else ()
+    types = reported | labelled
+    return tuple(t for t in IncidentType if t in types) if types else ()
 
 
 def domains_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
     """Collect what events say and what the alerts' label `incident_domain` says (several with commas between)."""
-    said = {d for e in events for d in e.domains}
+    reported = {d for e in events for d in e.domains}
     labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
-    told = said | labelled
-    return tuple(d for d in Domain if d in told) if told else ()
+    domains = reported | labelled
+    return tuple(d for d in Domain if d in domains) if domains else ()
 
 
 def _words(text: str) -> list[str]:

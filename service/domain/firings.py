@@ -45,7 +45,7 @@ class Firings:
 
         None where that takes a look at all of them: where an extreme of them was the old one's.
         """
-        changed = self.joined(_one(new))
+        changed = self.joined(_of_episode(new))
         if old is None or changed is None:
             return changed
         is_less = (
@@ -95,7 +95,7 @@ class Firings:
 
     def stand_ins(self) -> tuple[Episode, Episode]:
         """Return two firings of which the fold gives what it gives of all these."""
-        one = Episode(
+        stand_in = Episode(
             id=0,
             source="",
             fingerprint=self.fingerprint,
@@ -109,8 +109,9 @@ class Firings:
             onset_at=self.onset_at,
             labels=self.labels,
         )
-        told = {TYPE_LABEL: ",".join(self.types), DOMAIN_LABEL: ",".join(self.domains)}
-        return one, replace(one, labels={**{name: text for name, text in told.items() if text}, **self.labels})
+        values = {TYPE_LABEL: ",".join(self.types), DOMAIN_LABEL: ",".join(self.domains)}
+        values = {name: text for name, text in values.items() if text}
+        return stand_in, replace(stand_in, labels={**values, **self.labels})
 
 
 def add_up(episodes: Sequence[Episode]) -> Firings:
@@ -133,7 +134,7 @@ def add_up(episodes: Sequence[Episode]) -> Firings:
     )
 
 
-def _one(episode: Episode) -> Firings:
+def _of_episode(episode: Episode) -> Firings:
     return add_up([episode])
 
 

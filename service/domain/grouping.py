@@ -153,8 +153,8 @@ def _begin(cluster: Sequence[Episode]) -> datetime:
     return min(e.starts_at for e in cluster)
 
 
-def _touch(one: Sequence[Episode], other: Sequence[Episode], window: timedelta) -> bool:
-    first, second = sorted((one, other), key=_begin)
+def _touch(cluster: Sequence[Episode], other: Sequence[Episode], window: timedelta) -> bool:
+    first, second = sorted((cluster, other), key=_begin)
     ends = [e.ends_at for e in first if e.ends_at is not None]
     return len(ends) < len(first) or _begin(second) <= max(ends) + window
 

@@ -77,16 +77,16 @@ def withdrawn(retractions: Sequence[Event]) -> set[str]:
         by_id[event.event_id].append(event)
     undecided = Counter(e.data["event_id"] for e in retractions)
     ready = deque(e for e in retractions if not undecided[e.event_id])
-    found: set[str] = set()
+    ids: set[str] = set()
     while ready:
         event = ready.popleft()
         target = event.data["event_id"]
-        if event.event_id not in found:
-            found.add(target)
+        if event.event_id not in ids:
+            ids.add(target)
         undecided[target] -= 1
         if not undecided[target]:
             ready.extend(by_id.get(target, ()))
-    return found
+    return ids
 
 
 def _corrected(event: Event, correction: Event | None) -> Event:

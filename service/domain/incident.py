@@ -145,7 +145,7 @@ def _resolution(recovery: Recovery, history: History, episodes: Sequence[Episode
     """
     resolution = recovery.resolution()
     override = history.overrides.get(Milestone.RESOLVED)
-    if resolution is None or override is None or not resolution.known:
+    if resolution is None or override is None or not resolution.is_known:
         return resolution
     if recovery.reopened_at is not None and recovery.reopened_at > override.at:
         return resolution
@@ -185,7 +185,7 @@ def _milestones(
     at |= {milestone: _overridden(milestone, instant, overrides) for milestone, instant in at.items()}
     responded_at = _responded_at(events, resolution, at[Milestone.MITIGATED], overrides.get(Milestone.MITIGATED))
     at[Milestone.ACKNOWLEDGED] = _overridden(Milestone.ACKNOWLEDGED, responded_at, overrides)
-    at[Milestone.RESOLVED] = resolution.at if resolution and resolution.known else None
+    at[Milestone.RESOLVED] = resolution.at if resolution and resolution.is_known else None
     closing = [EventKind.POSTMORTEM_FINALIZED] + ([] if owes_document else [EventKind.REVIEWED])
     finals = [e for e in events if e.kind in closing]
     for milestone, reached_at in (

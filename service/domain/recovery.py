@@ -30,12 +30,12 @@ REOPENED_BY_REPORT = "mttx"
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """When an incident was over, by whom, and by which event. `known` False: `at` is assumed, for grouping only."""
+    """When an incident was over, by whom, and by which event. `is_known` False: `at` is assumed, for grouping only."""
 
     at: datetime
     source: ResolutionSource
     event: Event | None = None
-    known: bool = True
+    is_known: bool = True
 
 
 def source_of(resolved: Event) -> ResolutionSource:
@@ -148,7 +148,7 @@ class Recovery:
         if len(ends) < len(episodes) or (self.reopened_at is not None and max(ends) < self.reopened_at):
             return None
         if any(e.end_unknown for e in episodes):
-            return Resolution(max(ends), ResolutionSource.STALE, known=False)
+            return Resolution(max(ends), ResolutionSource.STALE, is_known=False)
         stale = any(e.stale for e in episodes)
         return Resolution(max(ends), ResolutionSource.STALE if stale else ResolutionSource.ALERTS)
 

@@ -52,13 +52,13 @@ def reminders(incident: Incident, update_due_at: datetime | None) -> tuple[Remin
     """
     if incident.dismissed_at is not None:
         return ()
-    found = list(_of_documents(incident))
+    upcoming = list(_of_documents(incident))
     if incident.is_open and update_due_at is not None:
-        found.append(Reminder(Level.UPDATE_DUE, update_due_at, update_due_at))
+        upcoming.append(Reminder(Level.UPDATE_DUE, update_due_at, update_due_at))
     for action in incident.actions:
         if action.state is ActionState.OPEN and action.due_at is not None:
-            found.append(Reminder(Level.ACTION_OVERDUE, action.due_at, action.due_at, action.action_id))
-    return tuple(sorted(found, key=lambda reminder: (reminder.at, reminder.level, reminder.action_id)))
+            upcoming.append(Reminder(Level.ACTION_OVERDUE, action.due_at, action.due_at, action.action_id))
+    return tuple(sorted(upcoming, key=lambda reminder: (reminder.at, reminder.level, reminder.action_id)))
 
 
 def _of_documents(incident: Incident) -> Iterator[Reminder]:

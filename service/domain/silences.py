@@ -50,7 +50,7 @@ class Silence:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Say whether it is about an alert with these labels."""
-        return any(matchers and all(one.matches(labels) for one in matchers) for matchers in self.sets)
+        return any(matchers and all(matcher.matches(labels) for matcher in matchers) for matchers in self.sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

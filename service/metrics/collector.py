@@ -24,7 +24,7 @@ from service.domain.recovery import ResolutionSource
 from service.domain.totals import DISMISSED, HISTOGRAMS, INFINITE, OPENED, RESOLVED, Total, bounds
 from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.measurements import NEEDED, Measuring, Statistics
-from service.metrics.tally import Tally
+from service.metrics.process_counters import ProcessCounters
 from service.store import StoreUnavailable
 from service.store.done import Done
 from service.store.snapshot import Snapshot, Watched
@@ -82,14 +82,14 @@ class Families:
             metric = BY_NAME[name]
             family = families.setdefault(name, HistogramMetricFamily(name, metric.help, labels=metric.labels))
             for severity in Severity:
-                found = buckets.get((name, severity, detail), [])
+                buckets_of_series = buckets.get((name, severity, detail), [])
                 labels = (severity, detail) if detail else (severity,)
-                family.add_metric(labels, *self._cumulated(found))
+                family.add_metric(labels, *self._cumulated(buckets_of_series))
         yield from families.values()
 
-    def _cumulated(self, found: Sequence[Total]) -> tuple[list[Bucket], float]:
+    def _cumulated(self, buckets: Sequence[Total]) -> tuple[list[Bucket], float]:
         """Return cumulative buckets and the sum; a total whose bound is no longer in use counts for the next one."""
-        remaining = sorted(found, key=lambda total: total.le)
+        remaining = sorted(buckets, key=lambda total: total.le)
         cumulated: list[Bucket] = []
         count = 0
         for bound in (*self._bounds, INFINITE):
@@ -100,14 +100,14 @@ class Families:
                 exemplar = _exemplar(total) or exemplar
             le = "+Inf" if bound == INFINITE else str(float(bound))
             cumulated.append((le, count, exemplar) if exemplar else (le, count))
-        return cumulated, sum(total.seconds for total in found)
+        return cumulated, sum(total.seconds for total in buckets)
 
     # -- indicators --------------------------------------------------------------------------------------------------
 
     def indicators(self, statistics: Statistics) -> Iterator[Family]:
         """Yield the statistics over windows, and their targets."""
-        rows = [(window, row) for window, found in statistics.tables.items() for row in found]
-        for prefix, some in (
+        rows = [(window, row) for window, rows_of_window in statistics.tables.items() for row in rows_of_window]
+        for prefix, selected in (
             ("mttx_indicator", [(w, r) for w, r in rows if r.severity is None]),
             ("mttx_severity_indicator", [(w, r) for w, r in rows if r.severity is not None]),
         ):
@@ -115,18 +115,18 @@ class Families:
                 f"{prefix}_seconds",
                 (
                     ((r.indicator, w, statistic, *_severity(r)), value)
-                    for w, r in some
+                    for w, r in selected
                     for statistic, value in r.summary.statistics.items()
                 ),
             )
             yield _family(
-                f"{prefix}_incidents", (((r.indicator, w, *_severity(r)), r.summary.incidents) for w, r in some)
+                f"{prefix}_incidents", (((r.indicator, w, *_severity(r)), r.summary.incidents) for w, r in selected)
             )
             yield _family(
                 f"{prefix}_within_target_ratio",
                 (
                     ((r.indicator, w, *_severity(r)), r.within_target_ratio)
-                    for w, r in some
+                    for w, r in selected
                     if r.within_target_ratio is not None
                 ),
             )
@@ -172,9 +172,9 @@ class Families:
             "mttx_postmortem_deadline_seconds",
             (((*_incident(w), s), (due - w.deadlines_from).total_seconds()) for w, s, due in owing),
         )
-        known = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
+        stages = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
         for name, overdue in (("mttx_postmortems_due", False), ("mttx_postmortems_overdue", True)):
-            yield _family(name, (((s, stage), snapshot.owed.get((s, stage, overdue), 0)) for s, stage in known))
+            yield _family(name, (((s, stage), snapshot.owed.get((s, stage, overdue), 0)) for s, stage in stages))
 
 
 class IncidentCollector(Families, Collector):
@@ -273,9 +273,14 @@ class ProcessCollector(Collector):
     """What this process did. Comes after `IncidentCollector`, whose errors and duration it shows."""
 
     def __init__(
-        self, tally: Tally, stats: Stats, queue_length: Callable[[], int], incidents: IncidentCollector, version: str
+        self,
+        counters: ProcessCounters,
+        stats: Stats,
+        queue_length: Callable[[], int],
+        incidents: IncidentCollector,
+        version: str,
     ) -> None:
-        self._tally = tally
+        self._counters = counters
         self._stats = stats
         self._queue_length = queue_length
         self._incidents = incidents
@@ -287,11 +292,11 @@ class ProcessCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield the families."""
-        for name, counts in self._tally.counters().items():
+        for name, counts in self._counters.counters().items():
             yield _family(name, counts)
-        heard = self._tally.last_heard()
+        last_seen = self._counters.last_heard()
         yield _family(
-            "mttx_last_webhook_timestamp_seconds", (((s,), at.timestamp()) for s, at in sorted(heard.items()))
+            "mttx_last_webhook_timestamp_seconds", (((s,), at.timestamp()) for s, at in sorted(last_seen.items()))
         )
         yield _family("mttx_recorder_queue_length", [((), self._queue_length())])
         yield _family("mttx_recorder_commits_total", [((), self._stats.commits)])

@@ -14,9 +14,9 @@ from service.web import (
     webhooks,
 )
 from service.web.pages import assets
-from service.web.parts import Incidents, Parts, Recorder, Tally
+from service.web.parts import Parts
 
-__all__ = ["Incidents", "Parts", "Recorder", "Tally", "install"]
+__all__ = ["Parts", "install"]
 
 
 def install(app: Flask, parts: Parts) -> None:
@@ -32,7 +32,7 @@ def install(app: Flask, parts: Parts) -> None:
         extension.add_routes(on_the_api, parts)
     for blueprint in (
         edge.blueprint(parts),
-        problems.blueprint(parts.tally),
+        problems.blueprint(parts.counters),
         webhooks.alertmanager_blueprint(parts),
         webhooks.grafana_blueprint(parts),
         webhooks.lifecycle_blueprint(parts),

@@ -18,26 +18,26 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.post("/webhooks/alertmanager-events", strict_slashes=False)
     def take_events() -> Response:
-        parts.tally.request(bp.name)
+        parts.counters.request(bp.name)
         body, now = received(request, parts, "ingest"), parts.clock()
-        told = parse(body, now, parts.alerts.most_alerts)
-        outcomes = _record(told, Delivery(bp.name, body, now), parts)
-        for error in told.unreadable:
-            parts.tally.failure(bp.name, error.reason.value)
-        parts.tally.heard(bp.name, now)
-        receipt = EventsReceipt(incidents=TouchedIncident.of(outcomes), events=told.total, repeated=0)
+        batch = parse(body, now, parts.alerts.most_alerts)
+        outcomes = _record(batch, Delivery(bp.name, body, now), parts)
+        for error in batch.unreadable:
+            parts.counters.failure(bp.name, error.reason.value)
+        parts.counters.heard(bp.name, now)
+        receipt = EventsReceipt(incidents=TouchedIncident.of(outcomes), events=batch.total, repeated=0)
         return Response(receipt.model_dump_json(), mimetype="application/json")
 
     return bp
 
 
-def _record(told: Told, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]:
+def _record(batch: Told, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]:
     """Record the ends and the silences that acknowledge, all in one command. The store is read for the silences."""
     acts: tuple[tuple[int, Event], ...] = ()
     people, now = parts.sources.people, delivery.received_at
-    if told.silences and people is not None:
+    if batch.silences and people is not None:
         concerns = parts.store.concerns(now - RECENT)
-        acts = tuple(acknowledgements(told.silences, concerns, people, now, recorded_by=token_name()))
-    if not told.ends and not acts:
+        acts = tuple(acknowledgements(batch.silences, concerns, people, now, recorded_by=token_name()))
+    if not batch.ends and not acts:
         return ()
-    return parts.recorder.submit(RecordAlerts(told.ends, delivery, events=acts))
+    return parts.recorder.submit(RecordAlerts(batch.ends, delivery, events=acts))

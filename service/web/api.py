@@ -61,7 +61,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.before_request
     def count() -> None:
-        parts.tally.request(Source.API.value)
+        parts.counters.request(Source.API.value)
 
     @bp.get(INCIDENTS, strict_slashes=False)
     def list_incidents() -> Response:
@@ -87,7 +87,7 @@ def blueprint(parts: Parts) -> Blueprint:
         outcome = parts.recorder.submit(opening)[0]
         answer = _incident(parts, outcome.incident_id, now, 201 if outcome.created else 200)
         answer.headers["Location"] = f"{INCIDENTS}/{shapes.public_id(outcome.incident_id)}"
-        parts.tally.heard(Source.API.value, now)
+        parts.counters.heard(Source.API.value, now)
         return answer
 
     @bp.get(f"{INCIDENTS}/<incident_id>", strict_slashes=False)
@@ -106,7 +106,7 @@ def blueprint(parts: Parts) -> Blueprint:
         body, now, number = received(request, parts, "write"), parts.clock(), incident_number(incident_id)
         event = attributed(lifecycle.parse_event(body, parts.events, now))
         (outcome,) = parts.recorder.submit(AppendEvent(number, event))
-        parts.tally.heard(Source.API.value, now)
+        parts.counters.heard(Source.API.value, now)
         return _incident(parts, number, now, 201 if outcome.created else 200)
 
     bodies.add_routes(bp, parts)
@@ -116,8 +116,8 @@ def blueprint(parts: Parts) -> Blueprint:
         authorize(request, parts.tokens, "read")
         query, now = parsed(request, PostmortemQuery), parts.clock()
         page = parts.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
-        found = [postmortems.status(record, parts.policy, now) for record in page.records]
-        return _json(postmortems.PostmortemList(postmortems=found, next=_next(POSTMORTEMS, query, page.next_before)))
+        statuses = [postmortems.status(record, parts.policy, now) for record in page.records]
+        return _json(postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, page.next_before)))
 
     @bp.get("/api/v1/indicators", strict_slashes=False)
     def show_indicators() -> Response:

@@ -53,10 +53,10 @@ def presented_token(request: Request, tokens: tuple[Token, ...]) -> Token | None
 
 
 def _presented(request: Request) -> str:
-    given = request.authorization
-    if given is None or given.type not in ("bearer", "basic"):
+    authorization = request.authorization
+    if authorization is None or authorization.type not in ("bearer", "basic"):
         return ""
-    return (given.password if given.type == "basic" else given.token) or ""
+    return (authorization.password if authorization.type == "basic" else authorization.token) or ""
 
 
 def check_origin(request: Request) -> None:

@@ -37,8 +37,8 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.before_app_request
     def name_the_request() -> None:
-        given = request.headers.get("X-Request-ID")
-        g.request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = request.headers.get("X-Request-ID")
+        g.request_id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
     @bp.before_app_request
     def refuse_what_nobody_may_ask() -> None:
@@ -46,7 +46,7 @@ def blueprint(parts: Parts) -> Blueprint:
             _check(request, parts)
         except Exception:
             if request.blueprint in _SOURCES:
-                parts.tally.request(request.blueprint)
+                parts.counters.request(request.blueprint)
             raise
 
     @bp.before_app_request
@@ -56,7 +56,7 @@ def blueprint(parts: Parts) -> Blueprint:
                 limiter.check(sender_of(request, parts.tokens))
             except TooOften:
                 if request.blueprint in _SOURCES:
-                    parts.tally.request(request.blueprint)
+                    parts.counters.request(request.blueprint)
                 raise
 
     @bp.after_app_request

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from service.intake.alertmanager import Notification
 from service.intake.alerts import UnmappedAlert
 from service.intake.reasons import Ignored
+from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.store.notices import TEST, UNMAPPED, unmapped_body
-from service.web.parts import Parts, Tally
+from service.web.parts import Parts
 from service.web.shapes import AlertFaultShape, AlertsReceipt, TouchedIncident
 
 MOST_SEVERITIES = 1000
@@ -42,13 +43,13 @@ def record(notification: Notification, delivery: Delivery, parts: Parts, severit
     again, and the others are known by then.
     """
     outcomes = _submit(notification, delivery, parts)
-    _count(notification, delivery.source, parts.tally)
+    _count(notification, delivery.source, parts.counters)
     severities.log(notification.unmapped, delivery.source)
     for fault in notification.warnings:
         _LOG.warning("alert %r: %s", fault.alertname, fault.detail, extra={"source": delivery.source})
     if notification.retry is not None:
         raise notification.retry
-    parts.tally.heard(delivery.source, delivery.received_at)
+    parts.counters.heard(delivery.source, delivery.received_at)
     return AlertsReceipt(
         incidents=TouchedIncident.of(outcomes),
         alerts=notification.total,
@@ -74,14 +75,14 @@ def _notes(notification: Notification, delivery: Delivery) -> Iterator[Delivery]
         yield Delivery(UNMAPPED, body, delivery.received_at)
 
 
-def _count(notification: Notification, source: str, tally: Tally) -> None:
+def _count(notification: Notification, source: str, counters: ProcessCounters) -> None:
     for reason, count in notification.ignored.items():
-        tally.ignored(source, reason.value, count)
+        counters.ignored(source, reason.value, count)
     for name, number in Counter(fault.reason for fault in notification.rejected).items():
-        tally.rejected(source, name, number)
+        counters.rejected(source, name, number)
     if notification.truncated:
-        tally.truncated(source, notification.truncated)
+        counters.truncated(source, notification.truncated)
     if notification.unmapped:
-        tally.unmapped(source, len(notification.unmapped))
+        counters.unmapped(source, len(notification.unmapped))
     if notification.warnings:
-        tally.started_at_unreadable(source, len(notification.warnings))
+        counters.started_at_unreadable(source, len(notification.warnings))

@@ -276,15 +276,15 @@ def document(operations: tuple[Operation, ...] = OPERATIONS) -> dict[str, Any]:
 
 
 def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
-    read = {op.body for op in operations if op.body} | set(event_data.MODELS.values())
-    written = {op.answer for op in operations if not isinstance(op.answer, str)} | {ProblemShape}
+    request_models = {op.body for op in operations if op.body} | set(event_data.MODELS.values())
+    response_models = {op.answer for op in operations if not isinstance(op.answer, str)} | {ProblemShape}
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
-        *((model, "validation") for model in sorted(read, key=_name)),
-        *((model, "serialization") for model in sorted(written, key=_name)),
+        *((model, "validation") for model in sorted(request_models, key=_name)),
+        *((model, "serialization") for model in sorted(response_models, key=_name)),
     ]
     _, schemas = models_json_schema(models, ref_template=_REF)
-    found: dict[str, Any] = schemas["$defs"]
-    return found
+    definitions: dict[str, Any] = schemas["$defs"]
+    return definitions
 
 
 def _name(model: type[BaseModel]) -> str:
@@ -305,8 +305,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         },
     }
     if operation.body:
-        one: dict[str, Any] = {"$ref": _REF.format(model=operation.body.__name__)}
-        schema = {"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]} if operation.or_array else one
+        ref: dict[str, Any] = {"$ref": _REF.format(model=operation.body.__name__)}
+        schema = {"oneOf": [ref, {"type": "array", "minItems": 1, "items": ref}]} if operation.or_array else ref
         described["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
     if operation.scope:
         described["security"] = [{"bearer": [operation.scope]}, {"basic": [operation.scope]}]
@@ -318,16 +318,16 @@ def _operation_id(operation: Operation) -> str:
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    parameters: list[dict[str, Any]] = []
     for name in re.findall(r"{(\w+)}", operation.path):
         schema = {"type": "string"} | ({"pattern": INCIDENT_ID} if name == "incident_id" else {})
-        found.append({"name": name, "in": "path", "required": True, "schema": schema})
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
     if operation.query:
-        found += [
+        parameters += [
             {"name": name, "in": "query", "required": False, "schema": schema}
             for name, schema in _inlined(operation.query).items()
         ]
-    return found
+    return parameters
 
 
 def _inlined(query: type[BaseModel]) -> dict[str, Any]:

@@ -22,29 +22,29 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.post("/webhooks/pagerduty", strict_slashes=False)
     def take_event() -> Response:
-        parts.tally.request(bp.name)
+        parts.counters.request(bp.name)
         if signing is None:
             body = received(request, parts, "ingest")
         else:
             body = received_signed(request, parts, signing, lambda body, header: check_pagerduty(body, header, signing))
         now = parts.clock()
-        told = read_envelope(body)
-        parts.tally.heard(bp.name, now)
-        return _answer(*_recorded(told, Delivery(bp.name, body, now), parts))
+        envelope = read_envelope(body)
+        parts.counters.heard(bp.name, now)
+        return _answer(*_recorded(envelope, Delivery(bp.name, body, now), parts))
 
     return bp
 
 
-def _recorded(told: WireEvent, delivery: Delivery, parts: Parts) -> tuple[Message | None, tuple[Outcome, ...]]:
+def _recorded(envelope: WireEvent, delivery: Delivery, parts: Parts) -> tuple[Message | None, tuple[Outcome, ...]]:
     """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped."""
     try:
-        message = read_message(told, parts.sources.pagerduty, delivery.received_at)
-        events = tuple(KeyedEvent(message.incident_key, attributed(one), message.aliases) for one in message.events)
+        message = read_message(envelope, parts.sources.pagerduty, delivery.received_at)
+        events = tuple(KeyedEvent(message.incident_key, attributed(event), message.aliases) for event in message.events)
         return message, parts.recorder.submit(RecordEvents(events, delivery)) if events else ()
     except PayloadError as error:
-        parts.tally.failure(delivery.source, error.reason.value)
+        parts.counters.failure(delivery.source, error.reason.value)
     except Refused:
-        parts.tally.failure(delivery.source, Failure.CONFLICT.value)
+        parts.counters.failure(delivery.source, Failure.CONFLICT.value)
     return None, ()
 
 

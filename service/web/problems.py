@@ -11,11 +11,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.intake.reasons import Failure, Source
 from service.intake.wire import Fault, PayloadError
+from service.metrics.process_counters import ProcessCounters
 from service.printable import printable
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
 from service.web.edge import IncompleteBody
-from service.web.parts import Occupied, Tally
+from service.web.parts import Occupied
 from service.web.rate import TooOften
 
 LONGEST_LOGGED = 300
@@ -62,7 +63,7 @@ class _Problem:
         return ProblemShape(type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults)
 
 
-def blueprint(tally: Tally) -> Blueprint:
+def blueprint(counters: ProcessCounters) -> Blueprint:
     """Return what turns every exception of every view, and of the routing, into a problem document."""
     bp = Blueprint("problems", __name__)
 
@@ -71,7 +72,7 @@ def blueprint(tally: Tally) -> Blueprint:
         problem = _problem(error)
         source = request.blueprint
         if source in _SOURCES and problem.reason is not None:
-            tally.failure(source, problem.reason.value)
+            counters.failure(source, problem.reason.value)
         _log(error, problem, source)
         body = problem.document().model_dump_json()
         return Response(body, problem.status, problem.headers, content_type=MEDIA_TYPE)

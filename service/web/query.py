@@ -13,13 +13,13 @@ Query = TypeVar("Query", bound=BaseModel)
 
 def parsed(request: Request, model: type[Query], several: tuple[str, ...] = ()) -> Query:
     """Read the query; `several` may be repeated, or hold several with commas between. Raises PayloadError."""
-    given = {
+    values_by_name = {
         key: [part for value in values for part in value.split(",")] if key in several else values[-1]
         for key, values in request.args.lists()
     }
     try:
-        return model.model_validate(given)
+        return model.model_validate(values_by_name)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        errors = error.errors(include_url=False, include_input=False, include_context=False)
+        text = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in errors)
         raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be read. {text}") from None

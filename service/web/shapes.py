@@ -274,23 +274,23 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
 
 def indicator_row(row: Row) -> IndicatorRow:
     """Show one line of the table of indicators."""
-    said = row.summary.statistics
+    statistics = row.summary.statistics
     return IndicatorRow(
         indicator=row.indicator,
         incident_severity=row.severity,
         incidents=row.summary.incidents,
-        mean=said[Statistic.MEAN],
-        p50=said[Statistic.P50],
-        p95=said[Statistic.P95],
-        max=said[Statistic.MAX],
+        mean=statistics[Statistic.MEAN],
+        p50=statistics[Statistic.P50],
+        p95=statistics[Statistic.P95],
+        max=statistics[Statistic.MAX],
         target=row.target.limit.total_seconds() if row.target else None,
         statistic=row.target.statistic if row.target else None,
         within_target_ratio=row.within_target_ratio,
     )
 
 
-def _milestones(known: Mapping[Milestone, datetime]) -> dict[Milestone, datetime | None]:
-    return {milestone: known.get(milestone) for milestone in Milestone}
+def _milestones(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, datetime | None]:
+    return {milestone: milestones.get(milestone) for milestone in Milestone}
 
 
 def _is_stale(incident: Incident, now: datetime) -> bool:

@@ -58,14 +58,14 @@ def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneI
     """Merge events and firings into one list: corrected events at their right time, retracted ones left out."""
     detected_at = record.incident.milestones.get(Milestone.DETECTED)
     changed = changes(record.incident, record.events, record.episodes, policy)
-    told = [(event.occurred_at, What.EVENT, event) for event in effective(record.events).events]
-    fired = [(e.starts_at, What.ALERT_FIRING, e) for e in record.episodes]
-    ended = [
+    events = [(event.occurred_at, What.EVENT, event) for event in effective(record.events).events]
+    starts = [(e.starts_at, What.ALERT_FIRING, e) for e in record.episodes]
+    ends = [
         (e.ends_at, What.ALERT_STALE if e.stale else What.ALERT_RESOLVED, e)
         for e in record.episodes
         if e.ends_at is not None and not e.end_unknown
     ]
-    happened: list[tuple[datetime, What, Event | Episode]] = [*fired, *told, *ended]
+    happened: list[tuple[datetime, What, Event | Episode]] = [*starts, *events, *ends]
     return Timeline(
         id=public_id(asked_for),
         merged_into=public_id(record.merged_into) if record.merged_into is not None else None,

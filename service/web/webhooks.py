@@ -21,7 +21,7 @@ def alertmanager_blueprint(parts: Parts) -> Blueprint:
 
     @bp.post("/webhooks/alertmanager", strict_slashes=False)
     def take_alerts() -> Response:
-        parts.tally.request(bp.name)
+        parts.counters.request(bp.name)
         body, now = received(request, parts, "ingest"), parts.clock()
         notification = alertmanager.parse(body, parts.alerts, now)
         return _json(record(notification, Delivery(bp.name, body, now), parts, severities))
@@ -36,7 +36,7 @@ def grafana_blueprint(parts: Parts) -> Blueprint:
 
     @bp.route("/webhooks/grafana", methods=["POST", "PUT"], strict_slashes=False)
     def take_alerts() -> Response:
-        parts.tally.request(bp.name)
+        parts.counters.request(bp.name)
         now = parts.clock()
         if signing is None:
             body = received(request, parts, "ingest")
@@ -56,14 +56,14 @@ def lifecycle_blueprint(parts: Parts) -> Blueprint:
 
     @bp.post("/webhooks/lifecycle", strict_slashes=False)
     def take_events() -> Response:
-        parts.tally.request(Source.LIFECYCLE.value)
+        parts.counters.request(Source.LIFECYCLE.value)
         body = received(request, parts, "ingest")
         now = parts.clock()
-        told = lifecycle.parse_lifecycle(body, parts.events, now)
+        parsed = lifecycle.parse_lifecycle(body, parts.events, now)
         label = parts.alerts.correlation_label
-        events = tuple(KeyedEvent(key, attributed(event), shared_name(event.labels, label)) for key, event in told)
+        events = tuple(KeyedEvent(key, attributed(event), shared_name(event.labels, label)) for key, event in parsed)
         outcomes = parts.recorder.submit(RecordEvents(events, Delivery(Source.LIFECYCLE.value, body, now)))
-        parts.tally.heard(Source.LIFECYCLE.value, now)
+        parts.counters.heard(Source.LIFECYCLE.value, now)
         repeated = sum(not outcome.created for outcome in outcomes)
         return _json(EventsReceipt(incidents=TouchedIncident.of(outcomes), events=len(events), repeated=repeated))
 

@@ -142,7 +142,7 @@ def test_it_keeps_nothing_of_a_store_that_was_away(world, monkeypatch):
 
 def test_it_shows_what_the_process_counted_within_a_second(world, monkeypatch):
     world.text()
-    world.tally.request("alertmanager")
+    world.counters.request("alertmanager")
     monkeypatch.setattr(exposition, "PAGE_SECONDS", 0)
     assert shown(world, "mttx_webhook_requests_total", source="alertmanager") == 1
 

@@ -3,16 +3,16 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from service.metrics.outbox import DeliveryTally
-from service.metrics.tally import Tally
+from service.metrics.process_counters import ProcessCounters
 from tests.builders import at
 
 
-def tally(**heard):
-    return Tally(["a", "b"], ["broken"], ["label"], heard, alert_sources=["a"], reject_reasons=["wide"])
+def counters(**heard):
+    return ProcessCounters(["a", "b"], ["broken"], ["label"], heard, alert_sources=["a"], reject_reasons=["wide"])
 
 
 def test_it_has_every_known_count_at_0():
-    assert tally().counters() == {
+    assert counters().counters() == {
         "mttx_webhook_requests_total": [(("a",), 0), (("b",), 0)],
         "mttx_webhook_failures_total": [(("a", "broken"), 0), (("b", "broken"), 0)],
         "mttx_alerts_ignored_total": [(("a", "label"), 0), (("b", "label"), 0)],
@@ -24,7 +24,7 @@ def test_it_has_every_known_count_at_0():
 
 
 def test_it_counts():
-    counted = tally()
+    counted = counters()
     counted.request("a")
     counted.failure("a", "broken")
     counted.ignored("b", "label", 3)
@@ -44,7 +44,7 @@ def test_it_counts():
 
 
 def test_it_counts_from_many_threads():
-    counted = tally()
+    counted = counters()
     with ThreadPoolExecutor(8) as pool:
         for _ in range(4000):
             pool.submit(counted.request, "a")
@@ -52,7 +52,7 @@ def test_it_counts_from_many_threads():
 
 
 def test_it_remembers_the_latest_word_of_each_source_and_those_of_before():
-    counted = tally(a=at(5))
+    counted = counters(a=at(5))
     counted.heard("a", at(3))
     counted.heard("b", at(1))
     counted.heard("b", at(9))

@@ -13,7 +13,7 @@ from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
-from service.metrics.tally import Tally
+from service.metrics.process_counters import ProcessCounters
 from tests.builders import alert, at, event
 from tests.house import House
 
@@ -31,7 +31,7 @@ class World(House):
         self.minutes = 600.0
         commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.app
         self.measuring = Measuring(self.store, self.policy, WINDOWS, cap, commits)
-        self.tally = Tally(
+        self.counters = ProcessCounters(
             list(Source),
             list(Failure),
             list(Ignored),
@@ -40,7 +40,7 @@ class World(House):
             reject_reasons=list(Rejected),
         )
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
-        process = ProcessCollector(self.tally, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
+        process = ProcessCollector(self.counters, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
         waiting = lambda target: self.store.outbox.waiting(target, at(self.minutes))  # noqa: E731 - the same
         outbox, deliveries = OutboxCollector(TARGETS, waiting), DeliveryCollector(DeliveryTally(TARGETS, ["permanent"]))
         self.registry = registry([self.incidents, process, outbox, deliveries])
@@ -95,5 +95,5 @@ class World(House):
         self.open(event(K.DETECTED, 220), event(K.DISMISSED, 230))
         finished = [event(K.STARTED, 225), event(K.DETECTED, 230), event(K.RESOLVED, 240, data={"automated": True})]
         self.open(*finished, event(K.POSTMORTEM_FINALIZED, 500))
-        self.tally.request("alertmanager")
-        self.tally.heard("alertmanager", at(51))
+        self.counters.request("alertmanager")
+        self.counters.heard("alertmanager", at(51))

@@ -122,7 +122,7 @@ class FakeEvidence:
         )
 
 
-class FakeTally(Counter):
+class FakeCounters(Counter):
     """Counts by the name of the method and its labels."""
 
     def request(self, source):
@@ -161,7 +161,7 @@ class World:
     """An application of fakes and its client."""
 
     def __init__(self, **parts):
-        self.recorder, self.store, self.tally = FakeRecorder(), FakeStore({1: record()}), FakeTally()
+        self.recorder, self.store, self.counters = FakeRecorder(), FakeStore({1: record()}), FakeCounters()
         self.evidence = FakeEvidence()
         self.ids = iter(f"new-{n}" for n in range(1, 100))
         self.parts = replace(
@@ -170,7 +170,7 @@ class World:
                 store=self.store,
                 indicators=lambda window, now: [] if window == "30d" else None,
                 exposition=lambda *_: (b"# EOF\n", {"Content-Type": "text/plain; version=0.0.4"}),
-                tally=self.tally,
+                counters=self.counters,
                 clock=lambda: NOW,
                 alerts=alertmanager.Reading(),
                 events=lifecycle.Reading(zone=TOKYO, new_id=lambda: next(self.ids)),
@@ -190,7 +190,7 @@ class World:
         return Response.from_app(self.app, environ)
 
     def failures(self):
-        return {key[1:]: count for key, count in self.tally.items() if key[0] == "failure"}
+        return {key[1:]: count for key, count in self.counters.items() if key[0] == "failure"}
 
 
 def assert_problem(response, status, reason=None):

@@ -113,7 +113,7 @@ def test_it_collects_a_large_body_piece_by_piece(world, front):
     sender = Sender("POST", ALERTMANAGER, [LARGE[:9_000], LARGE[9_000:]])
     send(front, sender)
     assert sender.status != 503
-    assert world.tally["request", "alertmanager"] == 1
+    assert world.counters["request", "alertmanager"] == 1
 
 
 @pytest.mark.parametrize("length", [500, 50_000, "chunked"])
@@ -123,7 +123,7 @@ def test_it_answers_503_to_a_body_that_takes_too_long_and_counts_it(world, impat
     assert b"incomplete" in sender.body
     assert "Retry-After" in sender.headers
     assert world.failures() == {("alertmanager", "incomplete"): 1}
-    assert world.tally["request", "alertmanager"] == 1
+    assert world.counters["request", "alertmanager"] == 1
 
 
 def test_it_takes_no_body_for_whole_that_ends_before_its_length(world, front):

@@ -34,20 +34,20 @@ def test_it_takes_a_notification_by_post_and_put(world, method):
     (command,) = world.recorder.commands
     assert isinstance(command, RecordAlerts)
     assert command.delivery.source == command.alerts[0].observation.source == "grafana"
-    assert world.tally["request", "grafana"] == 1
+    assert world.counters["request", "grafana"] == 1
 
 
 def test_it_notes_a_test_and_opens_nothing(world):
     assert world.post(PATH, data=good("test_button")).get_json()["ignored"] == 1
     (command,) = world.recorder.commands
     assert (command.alerts, command.delivery.source, command.delivery.body) == ((), TEST, good("test_button"))
-    assert world.tally["ignored", "grafana", "test"] == 1
+    assert world.counters["ignored", "grafana", "test"] == 1
 
 
 def test_it_counts_what_it_ignores(world):
     assert world.post(PATH, data=good("no_data")).get_json()["ignored"] == 1
     assert world.recorder.commands == []
-    assert world.tally["ignored", "grafana", "no_data"] == 1
+    assert world.counters["ignored", "grafana", "no_data"] == 1
 
 
 def test_it_takes_what_is_signed_without_a_token(signed_world):

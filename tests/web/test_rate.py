@@ -77,7 +77,7 @@ def test_it_answers_503_and_when_to_try_again_never_429_a1():
     assert refused.headers["Retry-After"] == "10"
     assert len(world.recorder.commands) == 2
     assert world.failures() == {("alertmanager", "rate"): 1}
-    assert world.tally["request", "alertmanager"] == 3
+    assert world.counters["request", "alertmanager"] == 3
 
 
 def test_every_token_has_its_own_and_the_guesses_of_an_address_share_one():

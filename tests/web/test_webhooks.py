@@ -57,13 +57,13 @@ def test_it_records_nothing_when_all_alerts_are_ignored(world):
     response = world.post(ALERTMANAGER, data=IGNORED)
     assert response.get_json() == receipt(incidents=[], alerts=5, ignored=5)
     assert world.recorder.commands == []
-    assert world.tally["ignored", "alertmanager", "alertname"] == 3
-    assert world.tally["heard", "alertmanager"] == NOW
+    assert world.counters["ignored", "alertmanager", "alertname"] == 3
+    assert world.counters["heard", "alertmanager"] == NOW
 
 
 def test_it_counts_what_it_hears(world):
     world.post(ALERTMANAGER, data=(CORPUS / "good" / "truncated.json").read_bytes())
-    assert world.tally == {
+    assert world.counters == {
         ("request", "alertmanager"): 1,
         ("truncated", "alertmanager"): 37,
         ("heard", "alertmanager"): NOW,
@@ -78,23 +78,23 @@ def test_it_records_the_neighbours_of_an_alert_that_cannot_be_read(world):
     assert (fault["index"], fault["fingerprint"]) == (1, "f1")
     (command,) = world.recorder.commands
     assert [alert.observation.fingerprint for alert in command.alerts] == ["f0", "f2"]
-    assert world.tally["rejected", "alertmanager", "too_many_labels"] == 1
+    assert world.counters["rejected", "alertmanager", "too_many_labels"] == 1
     assert world.failures() == {}
-    assert world.tally["heard", "alertmanager"] == NOW
+    assert world.counters["heard", "alertmanager"] == NOW
 
 
 def test_it_asks_for_another_try_where_only_some_alerts_lie_ahead_and_keeps_the_others(world):
     response = world.post(ALERTMANAGER, json=firing({}, {"startsAt": "2026-11-23T19:06:00Z"}))
     assert "/alerts/1/startsAt" in assert_problem(response, 503, "future")
     assert len(world.recorder.commands[0].alerts) == 1
-    assert world.tally["rejected", "alertmanager", "future"] == 1
+    assert world.counters["rejected", "alertmanager", "future"] == 1
 
 
 def test_it_names_a_start_that_cannot_be_read(world, caplog):
     response = world.post(ALERTMANAGER, json=firing({"annotations": {"started_at": "yesterday"}}))
     (fault,) = response.get_json()["warnings"]
     assert (response.status_code, fault["index"], fault["reason"]) == (200, 0, "started_at")
-    assert world.tally["started_at_unreadable", "alertmanager"] == 1
+    assert world.counters["started_at_unreadable", "alertmanager"] == 1
     assert "CheckoutErrors" in caplog.text
 
 
@@ -102,7 +102,7 @@ def test_it_counts_severities_that_are_not_mapped_and_logs_each_once(world, capl
     urgent, none = {"labels": {"alertname": "A", "severity": "urgent"}}, {"labels": {"alertname": "B"}}
     for _ in range(2):
         assert world.post(ALERTMANAGER, json=firing(urgent, none, {})).status_code == 200
-    assert world.tally["unmapped", "alertmanager"] == 4
+    assert world.counters["unmapped", "alertmanager"] == 4
     assert sum("'urgent'" in record.getMessage() for record in caplog.records) == 1
     assert sum("no severity" in record.getMessage() for record in caplog.records) == 1
 
@@ -115,7 +115,7 @@ def test_it_answers_503_until_the_commit_succeeds_a1(world, error):
     assert_problem(response, 503, reason)
     assert int(response.headers["Retry-After"]) > 0
     assert world.failures() == {("alertmanager", reason): 1}
-    assert ("heard", "alertmanager") not in world.tally
+    assert ("heard", "alertmanager") not in world.counters
     world.recorder.error = None
     assert world.post(ALERTMANAGER, data=FIRING).status_code == 200
 
@@ -127,7 +127,7 @@ def test_it_counts_ignored_alerts_once_however_often_the_sender_tries_a1(world):
     world.post(ALERTMANAGER, json=mixed)
     world.recorder.error = None
     world.post(ALERTMANAGER, json=mixed)
-    assert world.tally["ignored", "alertmanager", "severity"] == 1
+    assert world.counters["ignored", "alertmanager", "severity"] == 1
 
 
 @pytest.mark.parametrize("path", ["/webhooks/alertmanager", "/webhooks/alertmanager/"])
@@ -227,7 +227,7 @@ def test_it_records_one_event_of_a_key(world):
     (keyed,) = command.events
     assert (keyed.incident_key, keyed.event.source, keyed.event.event_id) == ("jira-42", "lifecycle", "new-1")
     assert command.delivery.source == "lifecycle"
-    assert world.tally["heard", "lifecycle"] == NOW
+    assert world.counters["heard", "lifecycle"] == NOW
 
 
 def test_it_records_an_array_at_once(world):

@@ -92,11 +92,11 @@ def _export(settings: Settings, folder: Path, now: datetime) -> None:
 
 def _serve(settings: Settings) -> None:
     from service import logs
-    from service.cli.serve import claim_address, leave_when_told, run
+    from service.cli.serve import claim_address, exit_on_sigterm, run
 
     address, claim = claim_address(settings)
     logs.configure(settings.log.level)
-    leave_when_told()
+    exit_on_sigterm()
     base = f"http://{settings.listen}"
     click.echo(
         f"  what is open and owed  {base}/\n"

@@ -43,9 +43,9 @@ class Pages:
 
     def page(self, request: Request, name: str, now: datetime, status: int = 200, **content: Any) -> Response:
         """Return a page from the template of that name."""
-        said = words(language_of(request))
+        translated = words(language_of(request))
         template = self.environment.get_template(f"{name}.html")
-        text = template.render(**_tools(request, said, self.zone, now), **content)
+        text = template.render(**_tools(request, translated, self.zone, now), **content)
         return Response(text, status, HEADERS, mimetype="text/html")
 
 
@@ -65,9 +65,9 @@ def pages(zone: ZoneInfo) -> Pages:
 
 def address(path: str, language: str | None, query: Mapping[str, Any]) -> str:
     """Return a path with a query that keeps the language which was asked for; what is empty is left out."""
-    given = {**query, "lang": language}
-    said = urlencode({name: value for name, value in given.items() if value not in (None, "", [])}, doseq=True)
-    return f"{path}?{said}" if said else path
+    arguments = {**query, "lang": language}
+    encoded = urlencode({name: value for name, value in arguments.items() if value not in (None, "", [])}, doseq=True)
+    return f"{path}?{encoded}" if encoded else path
 
 
 def linked(text: str) -> Markup:
@@ -83,7 +83,7 @@ def linked(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def _tools(request: Request, said: Words, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+def _tools(request: Request, translated: Words, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     asked = chosen(request)
 
     def link(path: str, **query: Any) -> str:
@@ -94,15 +94,15 @@ def _tools(request: Request, said: Words, zone: ZoneInfo, now: datetime) -> dict
         return address(request.path, language, kept)
 
     def span(duration: timedelta) -> str:
-        return times.span(duration, said)
+        return times.span(duration, translated)
 
     return {
-        "_": said,
+        "_": translated,
         "link": link,
         "here": here,
         "asked_language": asked,
         "span": span,
-        "seconds": span_of_seconds(said),
+        "seconds": span_of_seconds(translated),
         "utc": times.utc,
         "iso": lambda at: at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "local": lambda at: times.local(at, zone),
@@ -112,6 +112,6 @@ def _tools(request: Request, said: Words, zone: ZoneInfo, now: datetime) -> dict
     }
 
 
-def span_of_seconds(said: Words) -> Any:
+def span_of_seconds(translated: Words) -> Any:
     """Return what says a number of seconds as people do."""
-    return lambda value: times.span(timedelta(seconds=value), said)
+    return lambda value: times.span(timedelta(seconds=value), translated)

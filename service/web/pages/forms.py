@@ -27,7 +27,7 @@ CORRECTABLE = (
     Milestone.MITIGATED,
     Milestone.RESOLVED,
 )
-Given = Mapping[str, str]
+FormFields = Mapping[str, str]
 
 
 class Mistyped(Exception):
@@ -88,22 +88,22 @@ def happened_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | Non
     """Return what was recorded since a page was made, without notes; None where nothing that matters changed."""
     number, _, state = then.partition(".")
     news = record.events[int(number) :] if number.isascii() and number.isdigit() else record.events
-    told = tuple(event for event in news if event.kind is not EventKind.NOTE)
+    changes_since = tuple(event for event in news if event.kind is not EventKind.NOTE)
     changed = state != f"{record.incident.phase}.{record.incident.severity}"
-    return told if told or changed else None
+    return changes_since if changes_since or changed else None
 
 
-def event_of(form: Form, number: int, given: Given, reading: lifecycle.Reading, now: datetime) -> Event:
+def event_of(form: Form, number: int, fields: FormFields, reading: lifecycle.Reading, now: datetime) -> Event:
     """Return the event that a form asks for. Raises Mistyped.
 
     Its id comes from what was seen and typed: the same form sent twice, by a double click, another replica or two
     people at once, is one event.
     """
     problems: dict[str, str] = {}
-    body = _body(form, given, reading.zone, problems)
+    body = _body(form, fields, reading.zone, problems)
     if problems:
         raise Mistyped(problems)
-    about = json.dumps([number, form.action, sorted(given.items())])
+    about = json.dumps([number, form.action, sorted(fields.items())])
     body["event_id"] = f"page-{sha256(about.encode()).hexdigest()[:32]}"
     try:
         event = lifecycle.parse_event(json.dumps(body).encode(), reading, now)
@@ -114,9 +114,9 @@ def event_of(form: Form, number: int, given: Given, reading: lifecycle.Reading, 
     return replace(event, source=SOURCE)
 
 
-def _body(form: Form, given: Given, zone: ZoneInfo, problems: dict[str, str]) -> dict[str, Any]:
-    read = {name: _READ[name](given, problems) for name in form.fields if name in _READ}
-    at = _at(given, zone, problems) if "at" in form.fields else None
+def _body(form: Form, fields: FormFields, zone: ZoneInfo, problems: dict[str, str]) -> dict[str, Any]:
+    read = {name: _READ[name](fields, problems) for name in form.fields if name in _READ}
+    at = _at(fields, zone, problems) if "at" in form.fields else None
     body: dict[str, Any] = {"kind": form.kind}
     match form.kind:
         case EventKind.SEVERITY_CHANGED:
@@ -136,11 +136,11 @@ def _correction(milestone: str, at: str | None, problems: dict[str, str]) -> dic
     return {"kind": EventKind.CORRECTED, "data": {"milestone": milestone, "occurred_at": at}}
 
 
-def _at(given: Given, zone: ZoneInfo, problems: dict[str, str]) -> str | None:
-    text = given.get("at", "").strip()
+def _at(fields: FormFields, zone: ZoneInfo, problems: dict[str, str]) -> str | None:
+    text = fields.get("at", "").strip()
     if not text:
         return None
-    second = {"first": False, "second": True}.get(given.get("which", ""))
+    second = {"first": False, "second": True}.get(fields.get("which", ""))
     try:
         return times.read(text, zone, second=second).isoformat()
     except times.UnclearTime as error:
@@ -148,39 +148,39 @@ def _at(given: Given, zone: ZoneInfo, problems: dict[str, str]) -> str | None:
         return None
 
 
-def _severity(given: Given, problems: dict[str, str]) -> str:
-    return _one_of(given, "severity", [severity.value for severity in Severity], problems)
+def _severity(fields: FormFields, problems: dict[str, str]) -> str:
+    return _one_of(fields, "severity", [severity.value for severity in Severity], problems)
 
 
-def _role(given: Given, problems: dict[str, str]) -> str:
-    return _one_of(given, "role", [role.value for role in Role], problems)
+def _role(fields: FormFields, problems: dict[str, str]) -> str:
+    return _one_of(fields, "role", [role.value for role in Role], problems)
 
 
-def _milestone(given: Given, problems: dict[str, str]) -> str:
-    return _one_of(given, "milestone", [*(one.value for one in CORRECTABLE), "unknown_start"], problems)
+def _milestone(fields: FormFields, problems: dict[str, str]) -> str:
+    return _one_of(fields, "milestone", [*(milestone.value for milestone in CORRECTABLE), "unknown_start"], problems)
 
 
-def _one_of(given: Given, name: str, known: list[str], problems: dict[str, str]) -> str:
-    chosen = given.get(name, "")
-    if chosen not in known:
+def _one_of(fields: FormFields, name: str, choices: list[str], problems: dict[str, str]) -> str:
+    chosen = fields.get(name, "")
+    if chosen not in choices:
         problems[name] = "error.choose"
     return chosen
 
 
-def _text(given: Given, problems: dict[str, str]) -> str:
-    return _written(given, "text", LONGEST_TEXT, problems)
+def _text(fields: FormFields, problems: dict[str, str]) -> str:
+    return _text_field(fields, "text", LONGEST_TEXT, problems)
 
 
-def _name(given: Given, problems: dict[str, str]) -> str:
-    return _written(given, "name", LONGEST_NAME, problems)
+def _name(fields: FormFields, problems: dict[str, str]) -> str:
+    return _text_field(fields, "name", LONGEST_NAME, problems)
 
 
-def _reason(given: Given, problems: dict[str, str]) -> str:
-    return _written(given, "reason", LONGEST_TEXT, problems, required=False)
+def _reason(fields: FormFields, problems: dict[str, str]) -> str:
+    return _text_field(fields, "reason", LONGEST_TEXT, problems, required=False)
 
 
-def _written(given: Given, name: str, longest: int, problems: dict[str, str], *, required: bool = True) -> str:
-    text = given.get(name, "").replace("\r\n", "\n").strip()
+def _text_field(fields: FormFields, name: str, longest: int, problems: dict[str, str], *, required: bool = True) -> str:
+    text = fields.get(name, "").replace("\r\n", "\n").strip()
     if not text and required:
         problems[name] = "error.empty"
     elif len(text) > longest:
@@ -190,11 +190,11 @@ def _written(given: Given, name: str, longest: int, problems: dict[str, str], *,
     return text
 
 
-def _important(given: Given, _problems: dict[str, str]) -> bool:
-    return given.get("important") == "yes"
+def _important(fields: FormFields, _problems: dict[str, str]) -> bool:
+    return fields.get("important") == "yes"
 
 
-_READ: Mapping[str, Callable[[Given, dict[str, str]], Any]] = {
+_READ: Mapping[str, Callable[[FormFields, dict[str, str]], Any]] = {
     "severity": _severity,
     "role": _role,
     "name": _name,

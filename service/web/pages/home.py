@@ -37,9 +37,9 @@ def show(parts: Parts, drawn: Pages, request: Request) -> Response:
         "home",
         now,
         board=board,
-        due={one.id: _due(one, policy)[:MOST_CLOCKS] for one in board.open},
-        response=[one for one in standings if not one.lead_time],
-        reports=[one for one in standings if one.lead_time],
+        due={row.id: _due(row, policy)[:MOST_CLOCKS] for row in board.open},
+        response=[row for row in standings if not row.lead_time],
+        reports=[row for row in standings if row.lead_time],
         window=window,
         windows=list(parts.windows),
         against=against,
@@ -65,5 +65,5 @@ def _notices(parts: Parts, now: datetime) -> dict[str, Any]:
     }
 
 
-def _due(one: Listed, policy: Policy) -> tuple[Due, ...]:
-    return due_next(one.milestones, one.due, one.severity, policy, one.told_at or one.opened_at)
+def _due(row: Listed, policy: Policy) -> tuple[Due, ...]:
+    return due_next(row.milestones, row.due, row.severity, policy, row.told_at or row.opened_at)

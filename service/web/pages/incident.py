@@ -48,11 +48,11 @@ class Desk:
     def show(self, incident_id: str) -> Response:
         """Return the page of the incident."""
         number, record = self._find(incident_id)
-        said = self._request.args.get("said", "")
+        recorded = self._request.args.get("said", "")
         content = _content(record, self._parts, self._now)
         content["story"] = part_of(story(record, self._parts.policy), self._until("entries"))
         content["alerts"] = part_of(record.episodes, self._until("alerts"))
-        content |= {"said": said if said in FORMS else None, **self._of_forms(number, record)}
+        content |= {"said": recorded if recorded in FORMS else None, **self._of_forms(number, record)}
         return self._drawn.page(self._request, "incident", self._now, **content)
 
     def _until(self, name: str) -> int | None:
@@ -66,24 +66,24 @@ class Desk:
 
     def take(self, incident_id: str, action: str) -> Response:
         """Record what a form asks for and send the browser back to the incident, or show the form again."""
-        given = _given(received(self._request, self._parts, "write"))
+        fields = _form_fields(received(self._request, self._parts, "write"))
         number, record = self._find(incident_id)
-        form, seen = _form(action), given.get("seen", "")
-        if not self._seals.holds(given.get("seal", ""), self._token, _path(number, form), seen):
-            return self._again(number, record, form, given, status=403, trouble="trouble.expired")
+        form, seen = _form(action), fields.get("seen", "")
+        if not self._seals.holds(fields.get("seal", ""), self._token, _path(number, form), seen):
+            return self._again(number, record, form, fields, status=403, trouble="trouble.expired")
         news = None if form.careless else forms.happened_since(record, seen)
         if news is not None or not form.offered(record.incident):
-            return self._again(number, record, form, given, status=409, trouble="trouble.stale", news=news or ())
+            return self._again(number, record, form, fields, status=409, trouble="trouble.stale", news=news or ())
         try:
-            event = attributed(forms.event_of(form, number, given, self._parts.events, self._now))
+            event = attributed(forms.event_of(form, number, fields, self._parts.events, self._now))
             self._parts.recorder.submit(AppendEvent(number, event))
         except Mistyped as error:
             wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
-            return self._again(number, record, form, given, status=422, trouble="trouble.mistyped", **wrong)
+            return self._again(number, record, form, fields, status=422, trouble="trouble.mistyped", **wrong)
         except UnknownIncident:
             raise
         except Refused as error:
-            return self._again(number, record, form, given, status=409, trouble="trouble.refused", detail=str(error))
+            return self._again(number, record, form, fields, status=409, trouble="trouble.refused", detail=str(error))
         where = address(f"/incidents/{public_id(number)}", chosen(self._request), {"said": form.action})
         return Response(status=303, headers={**HEADERS, "Location": where})
 
@@ -96,7 +96,7 @@ class Desk:
         number: int,
         record: IncidentRecord,
         form: Form,
-        given: Mapping[str, str],
+        fields: Mapping[str, str],
         *,
         status: int,
         trouble: str | None = None,
@@ -111,7 +111,7 @@ class Desk:
             status,
             incident=record.incident,
             form=form,
-            given=given,
+            fields=fields,
             trouble=trouble,
             detail=detail,
             problems=problems or {},
@@ -124,7 +124,7 @@ class Desk:
         )
 
     def _of_forms(self, number: int, record: IncidentRecord) -> dict[str, Any]:
-        seen, known = forms.seen(record), record.incident.milestones
+        seen, milestones = forms.seen(record), record.incident.milestones
         writes = self._token is None or "write" in self._token.scopes
         return {
             "id": public_id(number),
@@ -133,10 +133,10 @@ class Desk:
             "offered": {name: form for name, form in FORMS.items() if writes and form.offered(record.incident)},
             "may_write": writes,
             "may_collect": "api.collect_evidence" in current_app.view_functions,
-            "severities": [one.value for one in Severity],
-            "roles": [one.value for one in Role],
-            "correctable": [(one.value, known[one]) for one in CORRECTABLE if one in known],
-            "start_unknown": Milestone.STARTED not in known,
+            "severities": [severity.value for severity in Severity],
+            "roles": [role.value for role in Role],
+            "correctable": [(m.value, milestones[m]) for m in CORRECTABLE if m in milestones],
+            "start_unknown": Milestone.STARTED not in milestones,
         }
 
 
@@ -151,7 +151,7 @@ def _path(number: int, form: Form) -> str:
     return f"/incidents/{public_id(number)}/{form.action}"
 
 
-def _given(body: bytes) -> dict[str, str]:
+def _form_fields(body: bytes) -> dict[str, str]:
     """Read a form; a field that is there twice counts as it was sent last."""
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
@@ -162,7 +162,7 @@ def _given(body: bytes) -> dict[str, str]:
 def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, Any]:
     incident, policy = record.incident, parts.policy
     measured = measure(incident, policy).intervals
-    targets = {one: target for one in Indicator if (target := _target(policy, one, incident.severity))}
+    targets = {i: target for i in Indicator if (target := _target(policy, i, incident.severity))}
     owed = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
     told_at = last_told_at(
         record.opened_at or incident.deadlines_from, effective(record.events).events, record.episodes
@@ -174,12 +174,12 @@ def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, A
         "merged_into": public_id(record.merged_into) if record.merged_into is not None else None,
         "stale": incident.stale_at is not None and incident.stale_at < now,
         "due": due_next(incident.milestones, owed, incident.severity, policy, told_at) if incident.is_open else (),
-        "milestones": [(one.value, incident.milestones.get(one)) for one in Milestone],
-        "intervals": [(one.value, took, targets.get(one)) for one, took in measured.items()],
+        "milestones": [(milestone.value, incident.milestones.get(milestone)) for milestone in Milestone],
+        "intervals": [(i.value, interval, targets.get(i)) for i, interval in measured.items()],
         "warnings": order_warnings(incident, policy),
         "picture": lifeline(
             incident.milestones,
-            {one: target.limit for one, target in targets.items()},
+            {i: target.limit for i, target in targets.items()},
             [(episode.name, episode.starts_at, episode.ends_at) for episode in record.episodes[:8]],
             policy.resolve_from,
             now if incident.is_open else None,

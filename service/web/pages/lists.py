@@ -17,8 +17,9 @@ POSTMORTEMS = 20
 def incidents(parts: Parts, drawn: Pages, request: Request) -> Response:
     """Return a page of the list."""
     now, search = parts.clock(), search_of(request.args, parts.windows)
-    wanted = search.wanted(parts.windows, now)
-    page = parts.store.listing(wanted, now=now, before=search.before, after=search.after, limit=PAGE)
+    page = parts.store.listing(
+        search.filter(parts.windows, now), now=now, before=search.before, after=search.after, limit=PAGE
+    )
     return drawn.page(
         request,
         "incidents",
@@ -26,8 +27,8 @@ def incidents(parts: Parts, drawn: Pages, request: Request) -> Response:
         page=page,
         search=search,
         states=list(STATES),
-        severities=[one.value for one in Severity],
-        types=[one.value for one in IncidentType],
+        severities=[severity.value for severity in Severity],
+        types=[kind.value for kind in IncidentType],
         windows=list(parts.windows),
         open_phases=[phase.value for phase in STATES["open"]],
         resolved=Phase.RESOLVED,
@@ -39,13 +40,13 @@ def postmortems(parts: Parts, drawn: Pages, request: Request) -> Response:
     now, everything = parts.clock(), request.args.get("all") == "yes"
     before = cursor_of(request.args, "before")
     page = parts.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)
-    found = [status(record, parts.policy, now) for record in page.records]
+    statuses = [status(record, parts.policy, now) for record in page.records]
     return drawn.page(
         request,
         "postmortems",
         now,
-        found=found,
-        documents={one.id: web_link(one.document) for one in found},
+        statuses=statuses,
+        documents={row.id: web_link(row.document) for row in statuses},
         everything=everything,
         older=page.next_before,
         before=before,

@@ -18,7 +18,7 @@ _LONGEST_SEARCH = 200
 STATES: Mapping[str, tuple[Phase, ...]] = {"open": OPEN_PHASES, **{phase.value: (phase,) for phase in Phase}}
 
 Arguments = MultiDict[str, str]
-Known = TypeVar("Known", bound=StrEnum)
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ class Search:
         """Return what links to other pages of the list carry along."""
         return {
             "state": self.state,
-            "severity": [one.value for one in self.severities],
-            "type": [one.value for one in self.types],
+            "severity": [severity.value for severity in self.severities],
+            "type": [kind.value for kind in self.types],
             "window": self.window,
             "q": self.text,
         }
 
-    def wanted(self, windows: Mapping[str, timedelta], now: datetime) -> Filter:
+    def filter(self, windows: Mapping[str, timedelta], now: datetime) -> Filter:
         """Return what the store is asked for."""
         number = _NUMBER.fullmatch(self.text)
         return Filter(
@@ -57,26 +57,26 @@ class Search:
         )
 
 
-def search_of(given: Arguments, windows: Iterable[str]) -> Search:
+def search_of(arguments: Arguments, windows: Iterable[str]) -> Search:
     """Read what the list is asked for."""
-    state, window = given.get("state", ""), given.get("window", "")
+    state, window = arguments.get("state", ""), arguments.get("window", "")
     return Search(
         state=state if state in STATES else "",
-        severities=_several(given, "severity", Severity),
-        types=_several(given, "type", IncidentType),
+        severities=_several(arguments, "severity", Severity),
+        types=_several(arguments, "type", IncidentType),
         window=window if window in windows else "",
-        text=given.get("q", "").replace("\0", "").strip()[:_LONGEST_SEARCH],
-        before=cursor_of(given, "before"),
-        after=cursor_of(given, "after"),
+        text=arguments.get("q", "").replace("\0", "").strip()[:_LONGEST_SEARCH],
+        before=cursor_of(arguments, "before"),
+        after=cursor_of(arguments, "after"),
     )
 
 
-def cursor_of(given: Arguments, name: str) -> int | None:
+def cursor_of(arguments: Arguments, name: str) -> int | None:
     """Read the id that a page goes on from."""
-    text = given.get(name, "")
+    text = arguments.get(name, "")
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
-def _several(given: Arguments, name: str, known: type[Known]) -> tuple[Known, ...]:
-    values = {one.value: one for one in known}
-    return tuple(values[text] for text in dict.fromkeys(given.getlist(name)) if text in values)
+def _several(arguments: Arguments, name: str, choices: type[Choice]) -> tuple[Choice, ...]:
+    values = {choice.value: choice for choice in choices}
+    return tuple(values[text] for text in dict.fromkeys(arguments.getlist(name)) if text in values)

@@ -26,6 +26,6 @@ class Seals:
         about = b"".join(sha256(part).digest() for part in (holder, path.encode(), seen.encode()))
         return hmac.new(self._key, about, sha256).hexdigest()
 
-    def holds(self, given: str, token: Token | None, path: str, seen: str) -> bool:
+    def holds(self, sealed: str, token: Token | None, path: str, seen: str) -> bool:
         """Say in constant time whether a seal is ours."""
-        return hmac.compare_digest(given.encode(), self.seal(token, path, seen).encode())
+        return hmac.compare_digest(sealed.encode(), self.seal(token, path, seen).encode())

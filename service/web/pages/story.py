@@ -29,18 +29,18 @@ class Part(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TimelineRow:
     """One thing that happened. `was` is the time that was reported first, where people corrected it.
 
     `change` is what it changed, from what to what; `recorded_by` the name of the token that it was sent with.
-    `group` and `name` are the key of its words; `said` is what people or alerts said with it.
+    `group` and `name` are the key of its words; `text` is what people or alerts wrote with it.
     """
 
     at: datetime
     group: str
     name: str
     source: str
-    said: str = ""
+    text: str = ""
     link: str | None = None
     was: datetime | None = None
     about: str | None = None
@@ -57,47 +57,47 @@ def part_of(entries: Sequence[T], until: int | None) -> Part[T]:
     return Part(entries[start:end], start or None, min(len(entries), end + AT_ONCE) if end < len(entries) else None)
 
 
-def story(record: IncidentRecord, policy: Policy) -> list[Entry]:
+def story(record: IncidentRecord, policy: Policy) -> list[TimelineRow]:
     """Return it in order of the times as they count now; a correction stands where it was made."""
     counted = {event.event_id: event for event in effective(record.events).events}
     retracted = _retracted(record.events, counted)
     changed = changes(record.incident, record.events, record.episodes, policy)
-    told = [
+    reported = [
         _entry(event, counted.get(event.event_id), event.event_id in retracted, changed.get(event.event_id))
         for event in record.events
     ]
     fired = [entry for episode in record.episodes for entry in _firing(episode)]
-    return sorted([*fired, *told], key=lambda entry: entry.at)
+    return sorted([*fired, *reported], key=lambda entry: entry.at)
 
 
 def _retracted(events: Iterable[Event], counted: dict[str, Event]) -> set[str]:
-    known = list(events)
-    named = {str(e.data["event_id"]) for e in known if e.kind is EventKind.RETRACTED}
-    about = {e.event_id for e in known if e.kind in (EventKind.CORRECTED, EventKind.RETRACTED)}
+    recorded = list(events)
+    named = {str(e.data["event_id"]) for e in recorded if e.kind is EventKind.RETRACTED}
+    about = {e.event_id for e in recorded if e.kind in (EventKind.CORRECTED, EventKind.RETRACTED)}
     return {event_id for event_id in named if event_id not in counted and event_id not in about} | (named & about)
 
 
-def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change | None) -> Entry:
-    now_said = counts or event
+def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change | None) -> TimelineRow:
+    current = counts or event
     moved = counts is not None and counts.occurred_at != event.occurred_at
-    details = [str(now_said.data[key]) for key in _DETAILS if now_said.data.get(key) and not (change and key == "name")]
+    details = [str(current.data[key]) for key in _DETAILS if current.data.get(key) and not (change and key == "name")]
     if event.severity and event.kind is EventKind.SEVERITY_CHANGED and change is None:
         details.append(event.severity.value)
     if event.title and event.kind is not EventKind.NOTE:
         details.append(event.title)
-    return Entry(
-        at=now_said.occurred_at,
+    return TimelineRow(
+        at=current.occurred_at,
         group="kind",
         name=event.kind.value,
         source=event.source,
-        said=" · ".join(details),
-        link=web_link(now_said.data.get("document")),
+        text=" · ".join(details),
+        link=web_link(current.data.get("document")),
         was=event.occurred_at if moved else None,
         about=_about(event),
         change=change or _set_time(event),
         recorded_by=event.recorded_by,
         withdrawn=withdrawn,
-        important=bool(now_said.data.get("important")),
+        important=bool(current.data.get("important")),
     )
 
 
@@ -114,12 +114,16 @@ def _set_time(event: Event) -> Change | None:
     return Change(None, datetime.fromisoformat(at)) if at else None
 
 
-def _firing(episode: Episode) -> Iterable[Entry]:
+def _firing(episode: Episode) -> Iterable[TimelineRow]:
     link = web_link(episode.generator_url)
-    yield Entry(at=episode.starts_at, group="alert", name="firing", source=episode.source, said=episode.name, link=link)
+    yield TimelineRow(
+        at=episode.starts_at, group="alert", name="firing", source=episode.source, text=episode.name, link=link
+    )
     if episode.ends_at is not None and not episode.end_unknown:
         name = "stale" if episode.stale else "resolved"
-        yield Entry(at=episode.ends_at, group="alert", name=name, source=episode.source, said=episode.name, link=link)
+        yield TimelineRow(
+            at=episode.ends_at, group="alert", name=name, source=episode.source, text=episode.name, link=link
+        )
 
 
 def web_link(address: Any) -> str | None:

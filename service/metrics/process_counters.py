@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 
-class Tally:
+class ProcessCounters:
     """Counts, from any thread. Known label values are there at 0 from the start, so that `increase()` sees the first.
 
     `failure_reasons`, `ignore_reasons` and `reject_reasons` are those that may occur; `heard` is when each source was
