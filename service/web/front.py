@@ -113,9 +113,11 @@ class Front:
         environ["wsgi.input"] = BytesIO(body.content)
         answered = self._loop.create_future()
         environ[ARRIVED] = time.monotonic()
-        self._lanes.run(lane, partial(self._answer, environ, proto, answered))
-        await answered
-        self._room += body.counted
+        try:
+            self._lanes.run(lane, partial(self._answer, environ, proto, answered))
+            await answered
+        finally:
+            self._room += body.counted
 
     # -- the body ----------------------------------------------------------------------------------------------------
 
