@@ -240,7 +240,7 @@ def test_the_check_says_which_configuration_it_read(mttx, monkeypatch):
     Path("PM-20260302-x.md").write_text("# Postmortem\n")
     Path("team.yml").write_text("postmortems: {disabled_rules: [PM104]}\n")
     said = CliRunner().invoke(main, ["postmortem", "lint", "."])
-    assert "there is no mttx.yml here" in said.stderr
+    assert "no mttx.yml in this folder" in said.stderr
     assert "PM104" in said.stdout
     monkeypatch.setenv("MTTX_CONFIG", "team.yml")
     said = CliRunner().invoke(main, ["postmortem", "lint", "."])
@@ -270,7 +270,7 @@ def test_the_recipes_work_as_they_are_printed(mttx):
 
 
 def test_it_says_when_nothing_is_owed(mttx):
-    assert mttx("postmortem", "status").startswith("No postmortem owes anything.")
+    assert mttx("postmortem", "status").startswith("No postmortems have work left.")
 
 
 def test_it_writes_japanese_as_the_standard_does(mttx, incident):
@@ -320,7 +320,7 @@ def test_it_refuses_a_rule_that_is_not_there(mttx):
 def test_it_dates_now_what_git_does_not_know(mttx, incident, address):
     path = Path(mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip())
     path.write_text(filled_in(path.read_text()))
-    assert "is in no git history" in mttx("postmortem", "sync", path)
+    assert "is not in git" in mttx("postmortem", "sync", path)
     assert told(address)["milestones"]["drafted"] is not None
 
 
