@@ -49,3 +49,24 @@ def test_no_link_is_dead(name):
 def test_no_link_of_the_documents_is_dead(path):
     text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert [link for link in LINK.findall(text) if "://" not in link and not (path.parent / link).exists()] == []
+
+
+def anchors(path):
+    headings = re.findall(r"^#+ (.*)$", without_code(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_code(path):
+    return re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "path", [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda path: path.stem
+)
+def test_every_link_to_a_heading_leads_to_one(path):
+    links_to_headings = re.findall(r"\]\(([^)#\s:]*\.md)?#([^)\s]+)\)", without_code(path))
+    assert [
+        (page, anchor)
+        for page, anchor in links_to_headings
+        if anchor not in anchors(path.parent / page if page else path)
+    ] == []
