@@ -1,7 +1,7 @@
-"""Recording incidents of the past, all of them in one transaction: what an import does beside no running recorder.
+"""Records incidents of the past, all of them in one transaction, while no recorder is running.
 
-Each event counts when it happened: the totals grow as if every event had been told at once, in order of time. What
-lies before the detection is told with it, for nobody knew of the incident earlier.
+Each event counts when it happened: the totals grow as if every event had been reported at once, in order of time. What
+is earlier than the detection is reported with it, since nobody knew of the incident before.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from datetime import datetime
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind
 from service.domain.policy import Policy
 from service.domain.totals import bounds
-from service.history.importing.past import Bad, Past
+from service.history.importing.imported import ImportedIncident, LineError
 from service.recorder.commands import Delivery, Refused
 from service.recorder.correlation import Correlation
 from service.recorder.events import EventRecording
@@ -22,78 +22,80 @@ from service.store.ledger import ALIAS, Entry, Ledger, Wanted
 from service.store.store import Transaction
 
 CHUNK = 200
-"""How many incidents are loaded, computed and written together; memory holds no more of them at once."""
+"""How many incidents are loaded, computed and written together, and so held in memory at once."""
 
 
 @dataclass(slots=True)
-class Recorded:
-    """What became of an import: how many incidents it opened, changed, or knew already, and what is to be said."""
+class ImportResult:
+    """The result of an import: how many incidents it opened, changed or left unchanged, and what to report."""
 
     opened: int = 0
     changed: int = 0
-    known: int = 0
+    unchanged: int = 0
     events: int = 0
-    refused: list[Bad] = field(default_factory=list)
-    differences: list[Bad] = field(default_factory=list)
+    refused: list[LineError] = field(default_factory=list)
+    differences: list[LineError] = field(default_factory=list)
 
 
-def record_pasts(
+def record_incidents(
     store: Store,
     policy: Policy,
-    pasts: Sequence[Past],
+    incidents: Sequence[ImportedIncident],
     now: datetime,
     *,
-    keep: Callable[[Recorded], bool],
+    keep: Callable[[ImportResult], bool],
     progress: Callable[[int], None] = lambda _: None,
-) -> Recorded:
-    """Record incidents; `keep` decides at the end, by what came of it, whether anything of it stays.
+) -> ImportResult:
+    """Record incidents; `keep` decides by the result whether to commit.
 
-    Raises `StoreUnavailable`, and nothing was stored then.
+    Raises `StoreUnavailable`; nothing was stored then.
     """
-    done = Recorded()
-    pasts = sorted(pasts, key=lambda past: bool(past.merged_into))  # so that targets of merges are there
+    result = ImportResult()
+    incidents = sorted(incidents, key=lambda incident: bool(incident.merged_into))  # targets of merges first
     try:
         with store.transaction() as transaction:
-            for first in range(0, len(pasts), CHUNK):
-                _record(transaction, policy, pasts[first : first + CHUNK], now, done)
-                progress(min(first + CHUNK, len(pasts)))
-            if not keep(done):
-                raise _TakeBack
-    except _TakeBack:
+            for first in range(0, len(incidents), CHUNK):
+                _record(transaction, policy, incidents[first : first + CHUNK], now, result)
+                progress(min(first + CHUNK, len(incidents)))
+            if not keep(result):
+                raise _RollBack
+    except _RollBack:
         pass
-    return done
+    return result
 
 
-class _TakeBack(Exception):
+class _RollBack(Exception):
     """Rolls the transaction back."""
 
 
-def _record(transaction: Transaction, policy: Policy, pasts: Sequence[Past], now: datetime, done: Recorded) -> None:
-    """Record a chunk; what is refused leaves its ledger half changed, so that the chunk begins again without it."""
-    standing = list(pasts)
-    while standing:
-        wanted = Wanted(
-            keys={(past.source, past.key) for past in standing}
-            | {(past.source, past.merged_into) for past in standing if past.merged_into}
-            | {(ALIAS, a) for past in standing for a in past.aliases},
+def _record(
+    transaction: Transaction, policy: Policy, incidents: Sequence[ImportedIncident], now: datetime, result: ImportResult
+) -> None:
+    """Record a chunk; a refused incident leaves the ledger half changed, so that the chunk is repeated without it."""
+    remaining = list(incidents)
+    while remaining:
+        keys = Wanted(
+            keys={(incident.source, incident.key) for incident in remaining}
+            | {(incident.source, incident.merged_into) for incident in remaining if incident.merged_into}
+            | {(ALIAS, a) for incident in remaining for a in incident.aliases},
             neighbours=True,
         )
-        ledger = transaction.load(wanted, policy.reopen_window)
+        ledger = transaction.load(keys, policy.reopen_window)
         recording = _Recording(ledger, policy, now)
-        for past in standing:
+        for incident in remaining:
             try:
-                recording.record(past)
+                recording.record(incident)
             except Refused as error:
-                done.refused.append(Bad(past.where, str(error)))
-                standing.remove(past)
+                result.refused.append(LineError(incident.where, str(error)))
+                remaining.remove(incident)
                 break
         else:
             transaction.save(ledger)
-            done.opened += recording.done.opened
-            done.changed += recording.done.changed
-            done.known += recording.done.known
-            done.events += recording.done.events
-            done.differences += recording.done.differences
+            result.opened += recording.result.opened
+            result.changed += recording.result.changed
+            result.unchanged += recording.result.unchanged
+            result.events += recording.result.events
+            result.differences += recording.result.differences
             return
 
 
@@ -107,98 +109,97 @@ class _Recording:
         grouping = Grouping(ledger, self._incidents, policy)
         self._correlation = Correlation(ledger, self._incidents, grouping, policy.reopen_window)
         self._events = EventRecording(ledger, self._incidents, grouping, self._correlation)
-        self.done = Recorded()
+        self.result = ImportResult()
 
-    def record(self, past: Past) -> None:
+    def record(self, incident: ImportedIncident) -> None:
         """Record one incident. Raises `Refused`."""
-        entry, is_new = self._entry(past)
-        known = {event.event_id: event for event in self._ledger.family(entry)}
-        told = (*past.events, *past.at_first) if is_new else past.events
-        news = [one for event in told if (one := self._news(event, known, past)) is not None]
-        begin = next(e.occurred_at for e in past.events if e.kind is EventKind.DETECTED)
-        if past.merged_into:
-            self._take_back_dismissal(entry, past, known)
-        for event in sorted(news, key=lambda e: (e.occurred_at, list(EventKind).index(e.kind))):
-            if event.occurred_at > begin:
+        entry, is_new = self._entry(incident)
+        recorded = {event.event_id: event for event in self._ledger.family(entry)}
+        imported = (*incident.events, *incident.initial_events) if is_new else incident.events
+        events = [new for event in imported if (new := self._new_event(event, recorded, incident)) is not None]
+        detected_at = next(e.occurred_at for e in incident.events if e.kind is EventKind.DETECTED)
+        if incident.merged_into:
+            self._retract_dismissal(entry, incident, recorded)
+        for event in sorted(events, key=lambda e: (e.occurred_at, list(EventKind).index(e.kind))):
+            if event.occurred_at > detected_at:
                 self._incidents.recompute(self._now)
             entry, _ = self._events.add(entry, event)
         self._incidents.recompute(self._now)
-        if past.aliases:
-            self._correlation.join(entry, past.aliases, Delivery(past.source, b"", self._now))
+        if incident.aliases:
+            self._correlation.join(entry, incident.aliases, Delivery(incident.source, b"", self._now))
             self._incidents.recompute(self._now)
-        self.done.events += len(news)
+        self.result.events += len(events)
         if is_new:
-            self.done.opened += 1
-        elif news:
-            self.done.changed += 1
+            self.result.opened += 1
+        elif events:
+            self.result.changed += 1
         else:
-            self.done.known += 1
+            self.result.unchanged += 1
 
-    def _entry(self, past: Past) -> tuple[Entry, bool]:
-        ledger, key = self._ledger, (past.source, past.key)
+    def _entry(self, incident: ImportedIncident) -> tuple[Entry, bool]:
+        ledger, key = self._ledger, (incident.source, incident.key)
         if key in ledger.keys:
             return self._incidents.existing(ledger.keys[key]), False
-        at = min(event.occurred_at for event in past.events)
-        entry = self._correlation.find(past.aliases, at)
+        at = min(event.occurred_at for event in incident.events)
+        entry = self._correlation.find(incident.aliases, at)
         is_new = entry is None
         entry = entry or ledger.open(self._now)
         ledger.keys[key] = ledger.new_keys[key] = entry.id
         return entry, is_new
 
-    def _take_back_dismissal(self, entry: Entry, past: Past, known: dict[str, Event]) -> None:
-        """Retract the dismissal by which an earlier release recorded a merge: it would dismiss the target as well."""
-        dismissal = f"{past.source}-{past.key}-dismissed"
+    def _retract_dismissal(self, entry: Entry, incident: ImportedIncident, recorded: dict[str, Event]) -> None:
+        """Retract the dismissal that an earlier release recorded for a merge: it would dismiss the target as well."""
+        dismissal = f"{incident.source}-{incident.key}-dismissed"
         retraction = f"{dismissal}-retracted"
-        if dismissal in known and retraction not in known:
+        if dismissal in recorded and retraction not in recorded:
             event = Event(
                 event_id=retraction,
                 kind=EventKind.RETRACTED,
                 occurred_at=self._now,
                 recorded_at=self._now,
-                source=past.source,
+                source=incident.source,
                 data={"event_id": dismissal},
             )
             self._events.add(entry, event)
 
-    def _news(self, event: Event, known: dict[str, Event], past: Past) -> Event | None:
-        """Return what is to be recorded: the event, a correction where the file says another time now, or nothing."""
-        before = known.get(event.event_id)
-        if before is None and any(_is_same_merge(event, other) for other in known.values()):
+    def _new_event(self, event: Event, recorded: dict[str, Event], incident: ImportedIncident) -> Event | None:
+        """Return what to record: the event, a correction if the file now has another time, or nothing."""
+        before = recorded.get(event.event_id)
+        if before is None and any(_is_same_merge(event, other) for other in recorded.values()):
             return None
         if before is None or before.kind is not event.kind:
-            return event  # of another kind it is refused, as it should be
-        earlier = [e for e in known.values() if e.event_id.startswith(f"{event.event_id}-corrected-")]
-        said = (
-            max(earlier, key=lambda e: e.recorded_at).data["occurred_at"] if earlier else before.occurred_at.isoformat()
-        )
+            return event  # an event of another kind is refused, as it should be
+        earlier = [e for e in recorded.values() if e.event_id.startswith(f"{event.event_id}-corrected-")]
+        corrected = [max(earlier, key=lambda e: e.recorded_at).data["occurred_at"]] if earlier else []
+        occurred_at = datetime.fromisoformat(corrected[0]) if corrected else before.occurred_at
         if _differ(before, event):
             detail = (
-                f"says otherwise of {event.kind.value} than before; times follow the file, the rest is yours to change"
+                f"{event.kind.value} differs from what is recorded; its time follows the file, edit the rest by hand"
             )
-            self.done.differences.append(Bad(past.where, detail))
-        if datetime.fromisoformat(said) == event.occurred_at:
+            self.result.differences.append(LineError(incident.where, detail))
+        if occurred_at == event.occurred_at:
             return None
         return Event(
             event_id=f"{event.event_id}-corrected-{len(earlier) + 1}",
             kind=EventKind.CORRECTED,
             occurred_at=self._now,
             recorded_at=self._now,
-            source=past.source,
+            source=incident.source,
             data={"event_id": event.event_id, "occurred_at": event.occurred_at.isoformat()},
         )
 
 
 def _is_same_merge(event: Event, other: Event) -> bool:
-    """Say whether both are the same merge: the webhook may have reported it under another id."""
+    """Return whether both are the same merge: the webhook may have reported it with another id."""
     if event.kind is not EventKind.MERGED or other.kind is not EventKind.MERGED or event.source != other.source:
         return False
     return all(event.data.get(name) == other.data.get(name) for name in (INCIDENT_KEY, INTO_KEY))
 
 
 def _differ(before: Event, event: Event) -> bool:
-    """Say whether two versions of an event contradict each other; what only one of them has is no contradiction."""
+    """Return whether two versions of an event contradict each other; a field that only one has does not count."""
     if event.kind is EventKind.MERGED:
-        return False  # of which INTO_KEY is all, and the recorder adds to it
+        return False  # INTO_KEY is all that matters, and the recorder adds to it
     pairs = zip(_about(before), _about(event), strict=True)
     return any(old and new and old != new for old, new in pairs) or _details(before) != _details(event)
 

@@ -54,9 +54,9 @@ def close(found):
 def steps():
     """All but the incident that is merged into another: that one's test is further down."""
     every = quarter(NOW)
-    merged = {step.story for step in every if step.event is not None and step.event.kind is EventKind.MERGED}
+    merged = {step.number for step in every if step.event is not None and step.event.kind is EventKind.MERGED}
     assert merged
-    return [step for step in every if step.story not in merged]
+    return [step for step in every if step.number not in merged]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_counters_never_fall(store):
     assert sum(value for key, value in before.items() if key[0] == "mttx_incidents_opened_total") > 100
 
 
-class Past(House):
+class ImportedIncident(House):
     """A house whose past is looked at; minutes as the builders count them."""
 
     def at(self, *minutes):
@@ -142,7 +142,7 @@ def opened_total(found, severity="SEV-3"):
 
 @pytest.fixture
 def house(tmp_path):
-    built = Past(tmp_path / "mttx.db")
+    built = ImportedIncident(tmp_path / "mttx.db")
     yield built
     built.close()
 
@@ -225,12 +225,12 @@ def test_what_was_over_long_before_is_let_go(house):
     house.open(event(K.DETECTED, 0), event(K.DISMISSED, 1))
     past = Replay(house.store, house.policy, windows=WINDOWS, cap=CAP, since=at(200 * 1440), now=at(10**6))
     assert opened_total(numbers(past.families(at(200 * 1440)))) == 1
-    assert not past._lives
+    assert not past._replayed
     past = Replay(house.store, house.policy, windows=WINDOWS, cap=CAP, since=at(0), now=at(10**6))
     numbers(past.families(at(10)))
-    assert past._lives
+    assert past._replayed
     numbers(past.families(at(91 * 1440)))
-    assert not past._lives
+    assert not past._replayed
 
 
 def test_instants_are_multiples_of_the_step(house):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.store import Store
 from tests.builders import policy
-from tests.history.reading import NOW, PAYLOADS
+from tests.history.importing import NOW, PAYLOADS
 
 GOOD = "key,title,severity,detected_at,resolved_at\n1,Orders fail,SEV-1,2025-10-01T09:00:00Z,2025-10-01T10:00:00Z\n"
 BAD = GOOD + "2,Queue grows,SEV-9,2025-10-02T09:00:00Z,\n3,Disk,SEV-3,2025-10-03 09:00,\n"
@@ -44,22 +44,22 @@ def rows(query):
 
 
 def test_it_imports_and_says_what_it_did():
-    assert "imported: 1 new, 0 changed, 0 as they were; 3 events" in mttx("good.csv").stdout
-    assert "imported: 0 new, 0 changed, 1 as they were; 0 events" in mttx("good.csv").stdout
+    assert "imported: 1 new, 0 changed, 0 unchanged; 3 events" in mttx("good.csv").stdout
+    assert "imported: 0 new, 0 changed, 1 unchanged; 0 events" in mttx("good.csv").stdout
     assert incidents() == ["Orders fail"]
 
 
 def test_nothing_is_imported_unless_every_line_is_good():
     told = mttx("bad.csv", code=1)
-    assert "bad.csv:3: severity is none of SEV-1 to SEV-4; say which it is with --severity-map" in told.stderr
+    assert "bad.csv:3: severity is not one of SEV-1 to SEV-4; map it with --severity-map" in told.stderr
     assert "bad.csv:4: detected_at has no time zone; append Z" in told.stderr
-    assert "2 lines are bad; nothing was imported (--skip-bad imports the others)" in told.stderr
+    assert "2 faulty lines; nothing was imported (--skip-bad imports the others)" in told.stderr
     assert incidents() == []
 
 
 def test_the_good_lines_may_be_imported_alone():
     told = mttx("bad.csv", "--skip-bad", code=1)
-    assert "2 lines are bad; the others were imported" in told.stderr
+    assert "2 faulty lines; the others were imported" in told.stderr
     assert incidents() == ["Orders fail"]
 
 
@@ -72,7 +72,7 @@ def test_options_make_bad_lines_good():
 def test_a_dry_run_does_everything_and_takes_it_back():
     assert "would import: 1 new" in mttx("good.csv", "--dry-run").stdout
     assert incidents() == []
-    assert "2 lines are bad" in mttx("bad.csv", "--dry-run", code=1).stderr
+    assert "2 faulty lines" in mttx("bad.csv", "--dry-run", code=1).stderr
 
 
 def test_scripts_get_json():
@@ -89,7 +89,7 @@ def test_columns_and_severities_may_be_mapped_in_a_file(folder):
     mttx("theirs.csv", "--mapping", "map.yml")
     assert rows("SELECT severity FROM incidents") == [("SEV-2",)]
     told = mttx("theirs.csv", "--mapping", "map.yml", "--map", "Opened=detected_at", "--severity-map", "high=SEV-1")
-    assert "says otherwise of detected" in told.stderr
+    assert "detected differs from what is recorded" in told.stderr
 
 
 def test_columns_that_nobody_reads_are_told(folder):
@@ -99,7 +99,7 @@ def test_columns_that_nobody_reads_are_told(folder):
 
 def test_the_past_may_be_cut_where_the_webhooks_begin():
     told = mttx("good.csv", "--before", "2025-10-01T09:00:00Z")
-    assert "imported: 0 new, 0 changed, 0 as they were, 1 left out by --since or --before" in told.stdout
+    assert "imported: 0 new, 0 changed, 0 unchanged, 1 excluded by --since or --before" in told.stdout
     assert "1 new" in mttx("good.csv", "--since", "2025-10-01T09:00:00Z").stdout
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_annotated_unless_asked(monkeypatch):
 def test_it_says_that_the_service_has_to_be_stopped():
     store = Store.open("sqlite:///mttx.db", policy())
     try:
-        assert "stop the service while history is imported" in mttx("good.csv", code=1).stderr
+        assert "stop the service during the import" in mttx("good.csv", code=1).stderr
     finally:
         store.close()
 
@@ -136,11 +136,11 @@ def test_it_reads_what_is_piped_in():
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--map", "a=b"), "'b' is none of our columns"),
+        (("--map", "a=b"), "'b' is not one of our columns"),
         (("--map", "a"), "should be THEIRS=OURS"),
         (("--severity-map", "a=b"), "should be one of SEV-1"),
         (("--timezone", "Mars"), "is not a time zone"),
-        (("--source", "My Tool"), "lower case letters"),
+        (("--source", "My Tool"), "lower-case letters"),
         (("--mapping", "gone.yml"), "cannot read --mapping gone.yml"),
         (("--mapping", "good.csv"), "should have columns: and severities:"),
         (("--since", "then"), "should be a time with a zone"),
@@ -157,4 +157,4 @@ def test_it_says_what_cannot_be_read():
 
 def test_many_bad_lines_are_told_in_short(folder):
     (folder / "many.csv").write_text("key,detected_at\n" + "1,x\n" * 60)
-    assert "… and 10 more; --output json has them all" in mttx("many.csv", code=1).stderr
+    assert "… and 10 more; --output json shows all" in mttx("many.csv", code=1).stderr

@@ -78,15 +78,15 @@ def test_a_file_gets_all_of_it(database, tmp_path):
 
 def test_it_says_what_would_not_work_well(database, tmp_path):
     told = export("--from", "80h", "--step", "6h")
-    assert "--by-day makes one a day" in told.stderr
+    assert "--by-day writes one per day" in told.stderr
     assert "graphs have gaps" in told.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--from", "5h", "--to", "1h"), "Prometheus holds the last three hours itself"),
-        (("--from", "5h", "--output", "x", "--by-day", "y"), "not both"),
+        (("--from", "5h", "--to", "1h"), "Prometheus keeps the last three hours in memory"),
+        (("--from", "5h", "--output", "x", "--by-day", "y"), "either --output or --by-day"),
         (("--from", "5h", "--to", "6h"), "no multiple of --step"),
         (("--from", "5h", "--step", "soon"), "Invalid value"),
         (("--from", "5h", "--step", "0s"), "at least one"),
@@ -110,5 +110,5 @@ def test_the_demo_exports_its_own_past(tmp_path, monkeypatch):
 
 
 def test_the_demo_replaces_nothing(kept):
-    assert "is there already" in mttx("demo", "--keep", kept, code=2).stderr
-    assert "needs --keep" in mttx("demo", "--no-serve", code=2).stderr
+    assert "already exists" in mttx("demo", "--keep", kept, code=2).stderr
+    assert "requires --keep" in mttx("demo", "--no-serve", code=2).stderr

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from service.history.commands.history import import_
-from service.history.commands.options import reading_of
+from service.history.commands.options import import_options
 from service.history.importing.parsing import Format, parse
-from service.history.recording import record_pasts
+from service.history.recording import record_incidents
 from service.settings import load
-from tests.history.reading import NOW, PAYLOADS
+from tests.history.importing import NOW, PAYLOADS
 from tests.house import House
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "history.md"
@@ -32,13 +32,17 @@ def test_the_page_has_a_line_for_every_sample():
 def test_it_imports_an_export_as_the_page_says(name, options, tmp_path):
     parsed = read_as_typed(PAYLOADS / "exports" / name, options)
     if "refused" in EXPECTED[name]:
-        assert not parsed.pasts
-        assert EXPECTED[name]["refused"] in parsed.bad[0].detail
+        assert not parsed.incidents
+        assert EXPECTED[name]["refused"] in parsed.errors[0].detail
         return
-    assert (parsed.bad, parsed.unmatched, [past.warnings for past in parsed.pasts if past.warnings]) == ((), (), [])
+    assert (parsed.errors, parsed.unmatched, [past.warnings for past in parsed.incidents if past.warnings]) == (
+        (),
+        (),
+        [],
+    )
     house = House(tmp_path / "mttx.db")
     try:
-        done = record_pasts(house.store, house.policy, parsed.pasts, NOW, keep=lambda _: True)
+        done = record_incidents(house.store, house.policy, parsed.incidents, NOW, keep=lambda _: True)
         assert not done.refused
         keys = house.rows("SELECT incident_key, incident_id FROM incident_keys WHERE source <> 'alias'")
         assert {key: described(house.get(number), EXPECTED[name][key]) for key, number in keys} == EXPECTED[name]
@@ -49,7 +53,7 @@ def test_it_imports_an_export_as_the_page_says(name, options, tmp_path):
 def read_as_typed(file, options):
     """Parse a file with the options as the command line takes them, at the time of the other tests."""
     typed = import_.make_context("import", [str(file), *shlex.split(options)]).params
-    reading = reading_of(load(None, {}), typed)
+    reading = import_options(load(None, {}), typed)
     return parse([(file.name, file.read_bytes())], Format(typed["form"]), reading, NOW)
 
 

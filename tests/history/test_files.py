@@ -2,15 +2,15 @@
 
 import json
 
-from service.history.importing.past import Bad
-from tests.history.reading import read
+from service.history.importing.imported import LineError
+from tests.history.importing import read
 
 LINE = {"key": "1", "detected_at": "2026-11-25T20:00:00Z"}
 
 
 def keys(parsed):
-    assert not parsed.bad, parsed.bad
-    return [(past.key, past.where) for past in parsed.pasts]
+    assert not parsed.errors, parsed.errors
+    return [(past.key, past.where) for past in parsed.incidents]
 
 
 def test_csv_may_have_other_delimiters_and_a_byte_order_mark():
@@ -45,8 +45,8 @@ def test_a_document_is_an_object_an_array_or_pages_of_an_api():
 
 def test_a_bad_line_leaves_the_others_alone():
     parsed = read(json.dumps(LINE) + "\n{]\n" + json.dumps({**LINE, "key": "2"}) + '\n{"key": "3", "key": "4"}')
-    assert [past.key for past in parsed.pasts] == ["1", "2"]
-    assert [(one.where, one.detail[:20]) for one in parsed.bad] == [
+    assert [past.key for past in parsed.incidents] == ["1", "2"]
+    assert [(one.where, one.detail[:20]) for one in parsed.errors] == [
         ("a:2", "The body is no valid"),
         ("a:4", "The key 'key' occurs"),
     ]
@@ -60,35 +60,37 @@ def test_what_is_no_file_of_ours_is_told_as_a_whole():
         (b'{"a": 1', "no valid JSON"),
         (b"[1]", "should be an object"),
     ):
-        (found,) = read(body).bad
+        (found,) = read(body).errors
         assert found.where == "a"
         assert why in found.detail
 
 
 def test_a_line_of_csv_may_be_bad():
-    (found,) = read("key,detected_at\n1,2026-11-25T20:00:00Z,x\n").bad
-    assert "has 3 cells, and the header names 2" in found.detail
-    (found,) = read('key,detected_at\n"1"x,2026-11-25T20:00:00Z\n').bad
-    assert found == Bad("a:2", "is no CSV: ',' expected after '\"'; quotes inside a quoted cell are written twice")
-    (found,) = read(json.dumps({"data": [3]})).bad
-    assert found == Bad("a, record 1", "is no JSON object")
+    (found,) = read("key,detected_at\n1,2026-11-25T20:00:00Z,x\n").errors
+    assert "has 3 cells, but the header has 2" in found.detail
+    (found,) = read('key,detected_at\n"1"x,2026-11-25T20:00:00Z\n').errors
+    assert found == LineError(
+        "a:2", "is not valid CSV: ',' expected after '\"'; double the quotes inside a quoted cell"
+    )
+    (found,) = read(json.dumps({"data": [3]})).errors
+    assert found == LineError("a, record 1", "is not a JSON object")
 
 
 def test_one_incident_is_one_line():
     text = "key,detected_at,source\n1,2026-11-25T20:00:00Z,\n1,2026-11-25T20:00:00Z,x\n1,2026-11-25T20:00:00Z,history\n"
     parsed = read(text)
-    assert [(past.source, past.key) for past in parsed.pasts] == [("history", "1"), ("x", "1")]
-    (line,) = parsed.bad
-    assert (line.where, line.detail[:31]) == ("a:4", "key is that of a:2 already; eac")
-    assert [one.where for one in read(text.replace(",x", ",y"), text).bad] == ["a:4", "b:2", "b:4"]
+    assert [(past.source, past.key) for past in parsed.incidents] == [("history", "1"), ("x", "1")]
+    (line,) = parsed.errors
+    assert (line.where, line.detail[:31]) == ("a:4", "the same key as a:2; each incid")
+    assert [one.where for one in read(text.replace(",x", ",y"), text).errors] == ["a:4", "b:2", "b:4"]
 
 
 def test_incidents_come_in_order_of_time():
     text = "key,detected_at,started_at\n2,2026-11-25T20:00:00Z,\n1,2026-11-25T21:00:00Z,2026-11-25T19:00:00Z\n"
-    assert [past.key for past in read(text).pasts] == ["1", "2"]
+    assert [past.key for past in read(text).incidents] == ["1", "2"]
 
 
 def test_columns_that_nobody_reads_are_named():
     text = "key,detected_at,serverity,Number,,\n1,2026-11-25T20:00:00Z,x,2,,\n"
-    assert read(text).unread == ("serverity", "Number")
-    assert read(text, columns={"Number": "title"}).unread == ("serverity",)
+    assert read(text).ignored == ("serverity", "Number")
+    assert read(text, columns={"Number": "title"}).ignored == ("serverity",)

@@ -7,9 +7,9 @@ import pytest
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
+from service.history.importing.imported import Unresolved
 from service.history.importing.parsing import Format
-from service.history.importing.past import Unresolved
-from tests.history.reading import exported, read, told
+from tests.history.importing import event_times, exported, read
 
 PAGERDUTY = ("pagerduty_incidents.json", "pagerduty_log_entries.json")
 M = Milestone
@@ -45,8 +45,8 @@ def test_log_entries_may_come_first_or_inside_the_incidents():
     assert times(in_order["PT4KHLK"][1]) == times(reversed_["PT4KHLK"][1])
     entry = {"type": "acknowledge_log_entry", "created_at": "2026-11-25T20:01:00Z", "agent": {"type": "user"}}
     whole = {"id": "P1", "service": {}, "created_at": "2026-11-25T20:00:00Z", "status": "acknowledged"}
-    (past,) = read(json.dumps({**whole, "log_entries": [entry, 3]}), form=Format.PAGERDUTY).pasts
-    assert told(past)["acknowledged"] == "2026-11-25T20:01:00"
+    (past,) = read(json.dumps({**whole, "log_entries": [entry, 3]}), form=Format.PAGERDUTY).incidents
+    assert event_times(past)["acknowledged"] == "2026-11-25T20:01:00"
 
 
 def test_an_incident_of_pagerduty_that_nobody_acknowledged_has_no_acknowledgement():
@@ -73,11 +73,11 @@ def test_pagerduty_without_log_entries_knows_no_acknowledgement_of_what_is_resol
 
 def test_pagerduty_may_say_resolved_and_not_when():
     line = {"id": "P1", "service": {}, "created_at": "2026-10-01T20:00:00Z", "updated_at": "2026-10-02T20:00:00Z"}
-    (past,) = read(json.dumps({**line, "status": "resolved"}), form=Format.PAGERDUTY).pasts
-    assert "resolved" not in told(past)
+    (past,) = read(json.dumps({**line, "status": "resolved"}), form=Format.PAGERDUTY).incidents
+    assert "resolved" not in event_times(past)
     resolved = {**line, "resolved_at": "2026-10-01T21:00:00Z", "incident_key": "x" * 201}
-    (past,) = read(json.dumps(resolved), form=Format.PAGERDUTY).pasts
-    assert told(past)["resolved"] == "2026-10-01T21:00:00"
+    (past,) = read(json.dumps(resolved), form=Format.PAGERDUTY).incidents
+    assert event_times(past)["resolved"] == "2026-10-01T21:00:00"
     assert past.aliases == ()
 
 
@@ -96,7 +96,7 @@ def test_it_reads_raw_incidents_of_pagerdutys_analytics():
     line = {"id": "Q1", "created_at": "2026-10-01T20:00:00", "resolved_at": "2026-10-01T21:00:00", "description": "x"}
     line |= {"seconds_to_first_ack": 60, "priority_name": "P2", "auto_resolved": False}
     parsed = read(json.dumps({"data": [line], "more": False}), form=Format.PAGERDUTY)
-    assert "--timezone" in parsed.bad[0].detail
+    assert "--timezone" in parsed.errors[0].detail
 
 
 def test_opsgenie_counts_in_milliseconds_from_the_start():
@@ -135,9 +135,9 @@ def test_it_reads_opsgenies_csv():
 @pytest.mark.parametrize("odd", ["x", [1], {}])
 def test_an_odd_duration_of_opsgenie_is_told(odd):
     line = {"id": "1", "createdAt": "2026-10-01T20:00:00Z", "report": {"ackTime": odd}}
-    assert "acknowledge_seconds is no number" in read(json.dumps(line), form=Format.OPSGENIE).bad[0].detail
+    assert "acknowledge_seconds is not a number" in read(json.dumps(line), form=Format.OPSGENIE).errors[0].detail
     truth = {**line, "report": {"ackTime": True}}
-    assert read(json.dumps(truth), form=Format.OPSGENIE).pasts
+    assert read(json.dumps(truth), form=Format.OPSGENIE).incidents
 
 
 def test_it_reads_alert_groups_of_oncall():

@@ -9,7 +9,7 @@ from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.history.importing.parsing import Format
 from service.history.importing.paths import NoPath, parse_path, reach, without
-from tests.history.reading import bad, exported, incident, one, read, told
+from tests.history.importing import error_of, event_times, exported, import_line, incident, read
 
 AT, LATER, LAST = "2026-11-20T10:00:00Z", "2026-11-20T10:30:00Z", "2026-11-20T11:00:00Z"
 DAY = "2026-11-20T"
@@ -17,12 +17,16 @@ DAY = "2026-11-20T"
 
 def events(*args, **how):
     """The milestones of one line, without what an import adds by itself."""
-    return {name: at.removeprefix(DAY) for name, at in told(one(*args, **how)).items() if "postmortem" not in name}
+    return {
+        name: at.removeprefix(DAY)
+        for name, at in event_times(import_line(*args, **how)).items()
+        if "postmortem" not in name
+    }
 
 
 def test_a_column_that_is_mapped_means_only_what_the_mapping_says():
     line = ("id,started_at,resolved_at,severity", f"r1,{AT},{LATER},SEV-2")
-    found = incident(one(*line, columns={"id": "key", "started_at": "detected_at"}))
+    found = incident(import_line(*line, columns={"id": "key", "started_at": "detected_at"}))
     assert Milestone.STARTED not in found.milestones
     assert found.milestones[Milestone.DETECTED].isoformat() == "2026-11-20T10:00:00+00:00"
     mitigated = events(*line, columns={"id": "key", "started_at": "detected_at", "resolved_at": "mitigated_at"})
@@ -31,13 +35,13 @@ def test_a_column_that_is_mapped_means_only_what_the_mapping_says():
 
 def test_one_of_our_columns_that_is_mapped_is_not_read_under_its_own_name():
     line = ("key,detected_at,severity,priority", f"1,{AT},3 - Low,")
-    assert incident(one(*line, columns={"priority": "severity"})).severity is Severity.SEV_3  # the default
+    assert incident(import_line(*line, columns={"priority": "severity"})).severity is Severity.SEV_3  # the default
 
 
 def test_a_column_may_be_left_out():
     line = ("key,detected_at,labels,resolved_by", f"1,{AT},no labels of ours,x")
-    assert "leave it out with --map labels=-" in bad(*line)
-    assert incident(one(*line, columns={"labels": "-"})).labels == {}
+    assert "leave it out with --map labels=-" in error_of(*line)
+    assert incident(import_line(*line, columns={"labels": "-"})).labels == {}
 
 
 def test_a_column_may_mean_two_things_and_two_columns_one():
@@ -61,23 +65,23 @@ def test_a_mapping_that_no_line_has_is_named():
     text = json.dumps({"key": "1", "detected_at": AT, "severity": {"name": "SEV-1"}})
     parsed = read(text, columns={"severity.name": "severity", "severity.nmae": "title"})
     assert parsed.unmatched == ("severity.nmae",)
-    assert incident(parsed.pasts[0]).severity is Severity.SEV_1
+    assert incident(parsed.incidents[0]).severity is Severity.SEV_1
 
 
 # -- doubled columns -------------------------------------------------------------------------------------------------
 
 
 def test_a_doubled_column_that_nobody_reads_is_nobodys_fault():
-    assert one("key,detected_at,Comment,Comment", f"1,{AT},a,b").key == "1"
+    assert import_line("key,detected_at,Comment,Comment", f"1,{AT},a,b").key == "1"
 
 
 def test_a_doubled_column_keeps_all_of_its_values():
     line = ("key,detected_at,types,types,resolved_at,resolved_at,title,title", f"1,{AT},data,api,{LAST},{LATER},,Disk")
-    found = incident(one(*line))
+    found = incident(import_line(*line))
     assert [kind.value for kind in found.types] == ["data", "api"]
     assert found.milestones[Milestone.RESOLVED].hour == 11
     assert found.title == "Disk"
-    assert "title has several different values" in bad("key,detected_at,title,title", f"1,{AT},Disk,Full")
+    assert "title has several different values" in error_of("key,detected_at,title,title", f"1,{AT},Disk,Full")
 
 
 # -- objects and arrays ----------------------------------------------------------------------------------------------
@@ -125,7 +129,7 @@ def test_a_path_leads_into_objects_and_arrays(path, value):
 
 @pytest.mark.parametrize("text", ["", ".a", "a.", "a[", "a[b=c", "a]b", "[0]"])
 def test_what_is_no_path_is_refused(text):
-    with pytest.raises(NoPath, match="is no path such as"):
+    with pytest.raises(NoPath, match="is not a path such as"):
         parse_path(text)
 
 
@@ -140,8 +144,8 @@ def test_of_several_milestones_the_earliest_counts_and_the_latest_end():
     line = {"id": "1", "log": [{"s": "ack", "at": LATER}, {"s": "ack", "at": AT}, {"s": "done", "at": LATER}]}
     line["log"].append({"s": "done", "at": LAST})
     pairs = (("id", "key"), ("log.at", "detected_at"), ("log[s=ack].at", "acknowledged_at"))
-    (past,) = read(json.dumps(line), columns=(*pairs, ("log[s=done].at", "resolved_at"))).pasts
-    assert {name: at[11:] for name, at in told(past).items() if "postmortem" not in name} == {
+    (past,) = read(json.dumps(line), columns=(*pairs, ("log[s=done].at", "resolved_at"))).incidents
+    assert {name: at[11:] for name, at in event_times(past).items() if "postmortem" not in name} == {
         "detected": "10:00:00",
         "acknowledged": "10:00:00",
         "resolved": "11:00:00",
@@ -164,12 +168,12 @@ def test_of_several_milestones_the_earliest_counts_and_the_latest_end():
     ],
 )
 def test_labels_may_be_objects(labels, expected):
-    assert incident(read(json.dumps({"key": "1", "detected_at": AT, "labels": labels})).pasts[0]).labels == expected
+    assert incident(read(json.dumps({"key": "1", "detected_at": AT, "labels": labels})).incidents[0]).labels == expected
 
 
 @pytest.mark.parametrize("labels", [[3], [{}], [{"color": "red"}], {"a": {"b": 1}}])
 def test_labels_that_cannot_be_read_may_be_left_out(labels):
-    (line,) = read(json.dumps({"key": "1", "detected_at": AT, "labels": labels})).bad
+    (line,) = read(json.dumps({"key": "1", "detected_at": AT, "labels": labels})).errors
     assert line.detail
 
 
@@ -194,14 +198,14 @@ OF_LOG = {
 
 def test_a_log_of_updates_is_refused_with_a_word_about_how():
     parsed = read(LOG, columns=OF_LOG)
-    assert [line.where for line in parsed.bad] == ["a:4", "a:5", "a:6"]
-    assert "add --fold" in parsed.bad[0].detail
+    assert [line.where for line in parsed.errors] == ["a:4", "a:5", "a:6"]
+    assert "add --fold" in parsed.errors[0].detail
 
 
 def test_a_log_of_updates_is_folded():
     parsed = read(LOG, columns=OF_LOG, fold=True)
-    first, second = parsed.pasts
-    assert not parsed.bad
+    first, second = parsed.incidents
+    assert not parsed.errors
     assert first.where == "a:2"
     folded = incident(first)
     assert (folded.severity, [kind.value for kind in folded.types]) == (Severity.SEV_2, ["data", "api"])
@@ -215,8 +219,8 @@ def test_a_log_of_updates_is_folded():
 
 def test_lines_without_a_key_are_not_folded_into_a_good_one():
     parsed = read(f"key,detected_at\n1,{AT}\n,{AT}\n,{AT}\n", fold=True)
-    assert [past.key for past in parsed.pasts] == ["1"]
-    assert [line.where for line in parsed.bad] == ["a:3", "a:4"]
+    assert [past.key for past in parsed.incidents] == ["1"]
+    assert [line.where for line in parsed.errors] == ["a:3", "a:4"]
 
 
 # -- ServiceNow ------------------------------------------------------------------------------------------------------
@@ -228,9 +232,9 @@ def test_the_export_of_servicenow_is_imported():
     line = "INC0000060,Unable to connect,2026-06-12 15:19:57,2026-06-13 21:43:14,Beth Doe,1 - Critical,3 - Low"
     columns = {"number": "key", "short_description": "title", "opened_at": "detected_at", "priority": "severity"}
     how = {"zone": ZoneInfo("UTC"), "severities": {"1 - critical": Severity.SEV_1}}
-    past = one(header, line, columns=columns, **how)
+    past = import_line(header, line, columns=columns, **how)
     found = incident(past)
     assert (found.severity, found.resolution_source) == (Severity.SEV_1, ResolutionSource.HUMAN)
     assert (past.key, found.title) == ("INC0000060", "Unable to connect")
-    left_out = incident(one(header, line, columns={**columns, "resolved_by": "-"}, **how))
+    left_out = incident(import_line(header, line, columns={**columns, "resolved_by": "-"}, **how))
     assert left_out.resolution_source is ResolutionSource.ALERTS

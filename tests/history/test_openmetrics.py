@@ -2,7 +2,7 @@
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from service.history.backfill.sheet import Sheets
+from service.history.backfill.openmetrics_writer import OpenMetricsWriter
 from tests.history.text import parsed
 
 
@@ -23,7 +23,7 @@ def samples(text):
 
 
 def test_each_series_is_in_one_piece_and_in_order_of_time():
-    sheets = Sheets({})
+    sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1), ("b", 2)), 0)
     sheets.put(gauge(("a", 3), ("b", 2)), 2)
     assert samples(written(sheets, [10, 20, 30])) == [
@@ -37,7 +37,7 @@ def test_each_series_is_in_one_piece_and_in_order_of_time():
 
 
 def test_what_is_absent_for_a_while_has_no_samples_then():
-    sheets = Sheets({})
+    sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1)), 0)
     sheets.put(gauge(), 1)
     sheets.put(gauge(), 2)
@@ -46,7 +46,7 @@ def test_what_is_absent_for_a_while_has_no_samples_then():
 
 
 def test_a_day_goes_on_where_the_last_one_ended():
-    sheets = Sheets({})
+    sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1), ("gone", 1)), 0)
     sheets.put(gauge(("a", 1)), 1)
     assert samples(written(sheets, [10, 20])) == [("g", "a", 10, 1), ("g", "a", 20, 1), ("g", "gone", 10, 1)]
@@ -56,7 +56,7 @@ def test_a_day_goes_on_where_the_last_one_ended():
 
 
 def test_what_changes_at_the_first_instant_of_a_day_is_new_then():
-    sheets = Sheets({})
+    sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1)), 0)
     written(sheets, [10])
     sheets.put(gauge(("a", 2)), 1)
@@ -64,7 +64,7 @@ def test_what_changes_at_the_first_instant_of_a_day_is_new_then():
 
 
 def test_histograms_and_counters_are_written_as_the_format_has_them():
-    sheets = Sheets({"job": "mttx"})
+    sheets = OpenMetricsWriter({"job": "mttx"})
     counter = CounterMetricFamily("c_total", "Counted.", labels=["who"])
     counter.add_metric(["a"], 4)
     histogram = HistogramMetricFamily("h_seconds", "How long.", labels=["who"])
@@ -79,18 +79,18 @@ def test_histograms_and_counters_are_written_as_the_format_has_them():
 
 
 def test_odd_texts_are_escaped():
-    sheets = Sheets({"job": 'a"b'})
+    sheets = OpenMetricsWriter({"job": 'a"b'})
     sheets.put(gauge(('new\nline \\ "quoted"', 1)), 0)
     ((_, who, _, _),) = samples(written(sheets, [10]))
     assert who == 'new\nline \\ "quoted"'
 
 
 def test_labels_may_be_none_at_all():
-    sheets = Sheets({})
+    sheets = OpenMetricsWriter({})
     family = GaugeMetricFamily("g", "Something.", value=3)
     sheets.put(family, 0)
     assert "\ng 3.0 10\n" in written(sheets, [10])
 
 
 def test_nothing_is_an_end_alone():
-    assert written(Sheets({}), []) == "# EOF\n"
+    assert written(OpenMetricsWriter({}), []) == "# EOF\n"

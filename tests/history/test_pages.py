@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.history.recording import record_pasts
-from tests.history.reading import NOW, read
+from service.history.recording import record_incidents
+from tests.history.importing import NOW, read
 from tests.history.test_rows import WHOLE
 from tests.house import House
 from tests.web.fakes import World
@@ -15,7 +15,7 @@ PATHS = ("/", "/incidents", "/postmortems", "/incidents/INC-1", "/incidents/INC-
 def client(tmp_path):
     house = House(tmp_path / "mttx.db")
     parsed = read("\n".join((*WHOLE, "old,Search is slow,SEV-2,,,,,2026-10-02T09:00:00Z,,,,,")))
-    record_pasts(house.store, house.policy, parsed.pasts, NOW, keep=lambda _: True)
+    record_incidents(house.store, house.policy, parsed.incidents, NOW, keep=lambda _: True)
     yield World(recorder=house.recorder, store=house.store, clock=lambda: NOW).client
     house.close()
 

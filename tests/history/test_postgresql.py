@@ -3,10 +3,10 @@
 import pytest
 
 from service.domain.events import EventKind as K
-from service.history.recording import record_pasts
+from service.history.recording import record_incidents
 from service.store import Store
 from tests.builders import event, policy
-from tests.history.reading import NOW, read
+from tests.history.importing import NOW, read
 from tests.house import House
 
 TEXT = "key,detected_at,resolved_at\n" + "".join(
@@ -28,9 +28,9 @@ def test_it_imports_and_exports_beside_a_running_service(service):
     service.open(event(K.DETECTED, 0))
     beside = Store.open(service.url, policy())
     try:
-        done = record_pasts(beside, policy(), read(TEXT).pasts, NOW, keep=lambda _: True)
-        assert (done.opened, done.known) == (20, 0)
-        assert record_pasts(beside, policy(), read(TEXT).pasts, NOW, keep=lambda _: True).known == 20
+        done = record_incidents(beside, policy(), read(TEXT).incidents, NOW, keep=lambda _: True)
+        assert (done.opened, done.unchanged) == (20, 0)
+        assert record_incidents(beside, policy(), read(TEXT).incidents, NOW, keep=lambda _: True).unchanged == 20
     finally:
         beside.close()
     assert service.open(event(K.DETECTED, 1)) == 22

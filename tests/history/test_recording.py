@@ -10,10 +10,10 @@ from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.history.importing.parsing import Format
-from service.history.recording import record_pasts
+from service.history.recording import record_incidents
 from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
 from tests.builders import alert, event
-from tests.history.reading import NOW, PAYLOADS, read
+from tests.history.importing import NOW, PAYLOADS, read
 from tests.house import House
 
 HEADER = "key,severity,started_at,detected_at,acknowledged_at,resolved_at\n"
@@ -29,13 +29,13 @@ def house(tmp_path):
 
 def take(house, *texts, keep=True, **how):
     parsed = read(*texts, **how)
-    assert not parsed.bad
-    return record_pasts(house.store, house.policy, parsed.pasts, NOW, keep=lambda _: keep)
+    assert not parsed.errors
+    return record_incidents(house.store, house.policy, parsed.incidents, NOW, keep=lambda _: keep)
 
 
 def test_it_records_incidents_in_order_of_time(house):
     done = take(house, HEADER + "b,SEV-2,,2026-10-02T09:00:00Z,,\na,SEV-1,,2026-10-01T09:00:00Z,,\n")
-    assert (done.opened, done.changed, done.known) == (2, 0, 0)
+    assert (done.opened, done.changed, done.unchanged) == (2, 0, 0)
     assert [house.get(number).incident.severity for number in (1, 2)] == [Severity.SEV_1, Severity.SEV_2]
 
 
@@ -43,7 +43,7 @@ def test_the_same_file_again_changes_nothing(house):
     take(house, HEADER + LINE + "2,SEV-2,,2026-10-02T09:00:00Z,,\n")
     before = [house.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("incidents", "events", "totals")]
     done = take(house, HEADER + LINE + "2,SEV-2,,2026-10-02T09:00:00Z,,\n")
-    assert (done.opened, done.changed, done.known, done.events) == (0, 0, 2, 0)
+    assert (done.opened, done.changed, done.unchanged, done.events) == (0, 0, 2, 0)
     assert [house.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("incidents", "events", "totals")] == before
 
 
@@ -52,7 +52,7 @@ def test_a_time_that_the_file_corrects_is_corrected(house):
     corrected = HEADER + LINE.replace("10:00:00Z\n", "11:00:00Z\n")
     assert take(house, corrected).changed == 1
     assert house.get(1).incident.milestones[Milestone.RESOLVED].hour == 11
-    assert take(house, corrected).known == 1
+    assert take(house, corrected).unchanged == 1
     assert take(house, HEADER + LINE).changed == 1
     assert house.get(1).incident.milestones[Milestone.RESOLVED].hour == 10
 
@@ -67,7 +67,7 @@ def test_what_people_corrected_since_stays(house):
     take(house, HEADER + LINE)
     said = {"milestone": "resolved", "occurred_at": "2026-10-01T09:30:00+00:00"}
     house.tell(1, K.CORRECTED, 400_000, data=said)
-    assert take(house, HEADER + LINE).known == 1
+    assert take(house, HEADER + LINE).unchanged == 1
     assert house.get(1).incident.milestones[Milestone.RESOLVED].minute == 30
 
 
@@ -83,8 +83,8 @@ def test_a_cell_that_is_filled_in_later_is_added(house):
 def test_what_is_said_otherwise_later_is_told_and_left_alone(house):
     take(house, HEADER + LINE)
     done = take(house, HEADER + LINE.replace("SEV-1", "SEV-2"))
-    assert done.known == 1
-    assert "says otherwise of detected" in done.differences[0].detail
+    assert done.unchanged == 1
+    assert "detected differs from what is recorded" in done.differences[0].detail
     assert house.get(1).incident.severity is Severity.SEV_1
 
 
@@ -147,7 +147,7 @@ def test_an_incident_that_was_merged_in_pagerduty_is_merged_here(house):
     assert (incident.severity, incident.phase) == (Severity.SEV_1, Phase.RESOLVED)
     assert incident.milestones[Milestone.DETECTED].minute == 30
     again = take(house, *exported("pagerduty_incidents.json", "pagerduty_log_entries.json"), form=Format.PAGERDUTY)
-    assert (again.known, again.events, again.differences) == (4, 0, [])
+    assert (again.unchanged, again.events, again.differences) == (4, 0, [])
 
 
 def test_a_merge_waits_for_its_target(house):

@@ -10,8 +10,8 @@ from service.domain.events import EventKind as K
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.history.importing.past import Owed, Unresolved
-from tests.history.reading import bad, incident, one, read, told
+from service.history.importing.imported import PostmortemDue, Unresolved
+from tests.history.importing import error_of, event_times, import_line, incident, read
 
 ZONE = ZoneInfo("Asia/Tokyo")
 WHOLE = (
@@ -24,25 +24,25 @@ WHOLE = (
 
 
 def test_it_reads_a_whole_line():
-    past = one(*WHOLE)
+    past = import_line(*WHOLE)
     found = incident(past)
     assert (found.title, found.severity, found.phase) == ("Orders fail", Severity.SEV_1, Phase.RESOLVED)
     assert (found.types, found.domains) == ((IncidentType.EXECUTION, IncidentType.API), (Domain.DO,))
     assert found.labels == {"team": "shop", "env": "prod"}
     assert set(found.milestones) == set(Milestone)
     assert found.resolution_source is ResolutionSource.HUMAN
-    assert not past.at_first
+    assert not past.initial_events
     assert not past.warnings
     assert {e.source for e in past.events} == {"history"}
 
 
 def test_it_gives_every_event_an_id_that_stays_the_same():
-    assert [e.event_id for e in one(*WHOLE).events] == [e.event_id for e in one(*WHOLE).events]
-    assert one(*WHOLE).events[0].event_id == "history-jira-42-started"
+    assert [e.event_id for e in import_line(*WHOLE).events] == [e.event_id for e in import_line(*WHOLE).events]
+    assert import_line(*WHOLE).events[0].event_id == "history-jira-42-started"
 
 
 def test_a_missing_acknowledgement_gives_nothing():
-    found = incident(one("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"))
+    found = incident(import_line("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"))
     assert Milestone.ACKNOWLEDGED not in found.milestones
     assert found.resolution_source is ResolutionSource.ALERTS
 
@@ -64,7 +64,7 @@ def test_a_missing_acknowledgement_gives_nothing():
 )
 def test_it_says_who_resolved(resolved_by, source):
     line = {"key": "1", "detected_at": "2026-10-01T09:00:00Z", "resolved_at": "2026-10-01T10:00:00Z"}
-    (past,) = read(json.dumps({**line, "resolved_by": resolved_by})).pasts
+    (past,) = read(json.dumps({**line, "resolved_by": resolved_by})).incidents
     resolved = incident(past)
     assert resolved.resolution_source == source
     assert (Milestone.ACKNOWLEDGED in resolved.milestones) is (source == "human")
@@ -78,7 +78,7 @@ def test_it_says_who_resolved(resolved_by, source):
 )
 def test_a_machines_acknowledgement_is_nobodys_response(acknowledged_by, seconds):
     line = f"1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,{acknowledged_by},2026-10-01T10:00:00Z"
-    past = one("key,detected_at,acknowledged_at,acknowledged_by,resolved_at", line)
+    past = import_line("key,detected_at,acknowledged_at,acknowledged_by,resolved_at", line)
     found = incident(past)
     response = found.milestones.get(Milestone.ACKNOWLEDGED)
     assert (response and (response - found.milestones[Milestone.DETECTED]).total_seconds()) == seconds
@@ -92,59 +92,62 @@ def test_a_machines_acknowledgement_is_nobodys_response(acknowledged_by, seconds
 )
 def test_a_merge_takes_the_place_of_the_end(dismissed_at, resolved_at, minute):
     line = f"1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,{dismissed_at},{resolved_at},2"
-    past = one("key,detected_at,acknowledged_at,dismissed_at,resolved_at,merged_into", line)
+    past = import_line("key,detected_at,acknowledged_at,dismissed_at,resolved_at,merged_into", line)
     assert {e.kind: e.occurred_at.minute for e in past.events} == {K.DETECTED: 0, K.ACKNOWLEDGED: 10, K.MERGED: minute}
-    assert not past.at_first
+    assert not past.initial_events
 
 
 def test_an_incident_is_not_merged_into_itself():
     line = "1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,1"
-    assert "own key" in bad("key,detected_at,dismissed_at,merged_into", line)
+    assert "own key" in error_of("key,detected_at,dismissed_at,merged_into", line)
 
 
 def test_a_word_for_a_machine_that_is_misspelt_is_warned_about():
     line = "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z,automaton"
-    assert "for a machine write automation" in one("key,detected_at,resolved_at,resolved_by", line).warnings[0]
+    assert "for a machine write automation" in import_line("key,detected_at,resolved_at,resolved_by", line).warnings[0]
 
 
 def test_a_mitigation_shows_that_people_were_there():
     line = "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z,2026-10-01T10:00:00Z"
-    assert incident(one("key,detected_at,mitigated_at,resolved_at", line)).resolution_source is ResolutionSource.HUMAN
+    assert (
+        incident(import_line("key,detected_at,mitigated_at,resolved_at", line)).resolution_source
+        is ResolutionSource.HUMAN
+    )
 
 
 def test_it_reads_durations_instead_of_instants():
-    past = one("key,detected_at,acknowledge_seconds,resolve_seconds", "1,2026-10-01T09:00:00Z,90.5,3600")
-    assert told(past)["acknowledged"] == "2026-10-01T09:01:30"
-    assert told(past)["resolved"] == "2026-10-01T10:00:00"
+    past = import_line("key,detected_at,acknowledge_seconds,resolve_seconds", "1,2026-10-01T09:00:00Z,90.5,3600")
+    assert event_times(past)["acknowledged"] == "2026-10-01T09:01:30"
+    assert event_times(past)["resolved"] == "2026-10-01T10:00:00"
 
 
 def test_an_instant_counts_before_a_duration():
     line = "1,2026-10-01T09:00:00Z,2026-10-01T09:07:00Z,60"
-    past = one("key,detected_at,acknowledged_at,acknowledge_seconds", line, unresolved=Unresolved.OPEN)
-    assert told(past)["acknowledged"] == "2026-10-01T09:07:00"
+    past = import_line("key,detected_at,acknowledged_at,acknowledge_seconds", line, unresolved=Unresolved.OPEN)
+    assert event_times(past)["acknowledged"] == "2026-10-01T09:07:00"
 
 
 def test_what_was_silent_for_long_is_closed_as_stale():
-    past = one("key,detected_at,mitigated_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z")
+    past = import_line("key,detected_at,mitigated_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z")
     found = incident(past)
     assert (found.phase, found.resolution_source) == (Phase.RESOLVED, ResolutionSource.STALE)
-    assert told(past)["stale"] == "2026-10-02T10:00:00"
-    assert {e.event_id for e in past.at_first} >= {"history-1-stale"}
+    assert event_times(past)["stale"] == "2026-10-02T10:00:00"
+    assert {e.event_id for e in past.initial_events} >= {"history-1-stale"}
 
 
 def test_what_is_recent_stays_open():
-    assert incident(one("key,detected_at", "1,2026-11-25T20:00:00Z")).phase is Phase.DETECTED
+    assert incident(import_line("key,detected_at", "1,2026-11-25T20:00:00Z")).phase is Phase.DETECTED
 
 
 def test_people_may_want_it_otherwise():
     line = ("key,detected_at", "1,2026-10-01T09:00:00Z")
-    assert incident(one(*line, unresolved=Unresolved.OPEN)).phase is Phase.DETECTED
-    assert "resolved_at is missing" in bad(*line, unresolved=Unresolved.REFUSE)
-    assert incident(one("key,detected_at", "1,2026-11-25T20:00:00Z", unresolved=Unresolved.REFUSE)).is_open
+    assert incident(import_line(*line, unresolved=Unresolved.OPEN)).phase is Phase.DETECTED
+    assert "resolved_at is missing" in error_of(*line, unresolved=Unresolved.REFUSE)
+    assert incident(import_line("key,detected_at", "1,2026-11-25T20:00:00Z", unresolved=Unresolved.REFUSE)).is_open
 
 
 def test_a_dismissed_incident_is_over():
-    found = incident(one("key,detected_at,dismissed_at", "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z"))
+    found = incident(import_line("key,detected_at,dismissed_at", "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z"))
     assert (found.phase, found.deadlines) == (Phase.DISMISSED, ())
 
 
@@ -154,32 +157,32 @@ REPORTED = ("key,severity,detected_at,resolved_at", OLD)
 
 
 def test_a_postmortem_that_was_due_before_the_import_is_not_owed():
-    assert incident(one(*REPORTED)).deadlines == ()
+    assert incident(import_line(*REPORTED)).deadlines == ()
 
 
 def test_a_postmortem_whose_deadline_is_ahead_is_owed_with_what_is_late():
-    found = incident(one(REPORTED[0], FRESH))
+    found = incident(import_line(REPORTED[0], FRESH))
     assert [(d.stage, d.overdue(found.heard_at)) for d in found.deadlines] == [("draft", True), ("final", False)]
 
 
 def test_all_or_none_may_be_owed():
-    assert len(incident(one(*REPORTED, owed=Owed.ALL)).deadlines) == 2
-    assert incident(one(REPORTED[0], FRESH, owed=Owed.NONE)).deadlines == ()
+    assert len(incident(import_line(*REPORTED, postmortem_due=PostmortemDue.ALL)).deadlines) == 2
+    assert incident(import_line(REPORTED[0], FRESH, postmortem_due=PostmortemDue.NONE)).deadlines == ()
 
 
 def test_the_line_itself_may_say_what_is_owed():
     header = f"{REPORTED[0]},postmortem_required"
-    assert len(incident(one(header, f"{OLD},yes")).deadlines) == 2
-    assert incident(one(header, f"{FRESH},false", owed=Owed.ALL)).deadlines == ()
+    assert len(incident(import_line(header, f"{OLD},yes")).deadlines) == 2
+    assert incident(import_line(header, f"{FRESH},false", postmortem_due=PostmortemDue.ALL)).deadlines == ()
 
 
 def test_a_postmortem_that_is_whole_keeps_its_deadlines():
-    assert all(d.done_at for d in incident(one(*WHOLE)).deadlines)
-    assert not one(*WHOLE, owed=Owed.NONE).at_first
+    assert all(d.done_at for d in incident(import_line(*WHOLE)).deadlines)
+    assert not import_line(*WHOLE, postmortem_due=PostmortemDue.NONE).initial_events
 
 
 def test_a_postmortem_may_be_named():
-    past = one(
+    past = import_line(
         "key,detected_at,resolved_at,drafted_at,document", f"{OLD.replace('SEV-1,', '')},2026-10-02T00:00:00Z,pm/1.md"
     )
     assert [e.data for e in past.events if e.kind is K.POSTMORTEM_DRAFTED] == [{"document": "pm/1.md"}]
@@ -187,19 +190,19 @@ def test_a_postmortem_may_be_named():
 
 def test_a_commander_counts_from_the_acknowledgement_and_not_from_the_start():
     header, line = "key,detected_at,resolved_at,commander,acknowledged_at", f"{OLD.replace('SEV-1,', '')},Somebody"
-    past = one(header, f"{line},2026-10-01T09:10:00Z")
+    past = import_line(header, f"{line},2026-10-01T09:10:00Z")
     assert [(e.occurred_at.minute, e.data["name"]) for e in past.events if e.kind is K.ROLE_ASSIGNED] == [
         (10, "Somebody")
     ]
-    alone = one(header, f"{line},")
+    alone = import_line(header, f"{line},")
     assert Milestone.ACKNOWLEDGED not in incident(alone).milestones
-    assert "commander is left out" in alone.warnings[0]
-    machine = one(f"{header},acknowledged_by", f"{line},2026-10-01T09:10:00Z,automation")
+    assert "commander is ignored" in alone.warnings[0]
+    machine = import_line(f"{header},acknowledged_by", f"{line},2026-10-01T09:10:00Z,automation")
     assert not [e for e in machine.events if e.kind is K.ROLE_ASSIGNED]
 
 
 def test_a_note_goes_to_the_timeline():
-    past = one("key,detected_at,note", "1,2026-11-25T20:00:00Z,Disk was full")
+    past = import_line("key,detected_at,note", "1,2026-11-25T20:00:00Z,Disk was full")
     assert [e.data for e in past.events if e.kind is K.NOTE] == [{"text": "Disk was full"}]
 
 
@@ -214,36 +217,36 @@ def test_it_reads_actions():
         "resolved_at": "2026-10-01T10:00:00Z",
         "actions": actions,
     }
-    (past,) = read(json.dumps(line), zone=ZONE).pasts
+    (past,) = read(json.dumps(line), zone=ZONE).incidents
     found = incident(past).actions
     assert [(a.action_id, a.state, a.title) for a in found] == [
         ("A1", ActionState.OPEN, "Alert on it"),
         ("A2", ActionState.VERIFIED, ""),
     ]
     assert found[0].due_at.isoformat() == "2026-12-01T23:59:59+09:00"
-    assert told(past)["A1-opened"] == "2026-10-02T00:00:00"
-    assert told(past)["A2-opened"] == "2026-10-01T10:00:00"
+    assert event_times(past)["A1-opened"] == "2026-10-02T00:00:00"
+    assert event_times(past)["A2-opened"] == "2026-10-01T10:00:00"
 
 
 def test_it_reads_actions_in_a_cell():
-    past = one("key,detected_at,actions", '1,2026-11-25T20:00:00Z,"[{""action_id"": ""A1""}]"')
-    assert "A1-opened" in told(past)
+    past = import_line("key,detected_at,actions", '1,2026-11-25T20:00:00Z,"[{""action_id"": ""A1""}]"')
+    assert "A1-opened" in event_times(past)
 
 
 @pytest.mark.parametrize(
     ("actions", "why"),
     [
-        ('"[{]"', "is no valid JSON"),
+        ('"[{]"', "is not valid JSON"),
         ('"[1]"', "JSON array of objects"),
-        ('"[{}]"', "needs an action_id"),
-        ('"[{""action_id"": ""A""}, {""action_id"": ""A""}]"', "each once"),
-        ('"[{""action_id"": ""A"", ""due_at"": ""2026-12-01""}]"', "Give --timezone"),
+        ('"[{}]"', "requires a unique action_id"),
+        ('"[{""action_id"": ""A""}, {""action_id"": ""A""}]"', "unique action_id"),
+        ('"[{""action_id"": ""A"", ""due_at"": ""2026-12-01""}]"', "give --timezone"),
         ('"[{""action_id"": ""A"", ""due_at"": ""soon""}]"', "actions is not an RFC 3339 time"),
-        ('"[{""action_id"": ""A"", ""opened_at"": ""soon""}]"', "actions.opened_at is no time"),
+        ('"[{""action_id"": ""A"", ""opened_at"": ""soon""}]"', "actions.opened_at is not a time"),
     ],
 )
 def test_it_says_what_is_wrong_with_actions(actions, why):
-    assert why in bad("key,detected_at,actions", f"1,2026-11-25T20:00:00Z,{actions}")
+    assert why in error_of("key,detected_at,actions", f"1,2026-11-25T20:00:00Z,{actions}")
 
 
 @pytest.mark.parametrize(
@@ -252,22 +255,22 @@ def test_it_says_what_is_wrong_with_actions(actions, why):
         ("title,detected_at", "x,2026-10-01T09:00:00Z", "key is missing"),
         ("key,title", "1,x", "detected_at is missing"),
         ("key,detected_at,severity", "1,2026-10-01T09:00:00Z,critical", "--severity-map"),
-        ("key,detected_at,types", "1,2026-10-01T09:00:00Z,disk", "something else than execution"),
+        ("key,detected_at,types", "1,2026-10-01T09:00:00Z,disk", "should be among execution"),
         ("key,detected_at,labels", "1,2026-10-01T09:00:00Z,shop", "NAME=VALUE"),
-        ("key,detected_at,labels", '1,2026-10-01T09:00:00Z,"{x"', "labels is no valid JSON"),
+        ("key,detected_at,labels", '1,2026-10-01T09:00:00Z,"{x"', "labels is not valid JSON"),
         ("key,detected_at,labels", "1,2026-10-01T09:00:00Z," + ";".join(f"a{i}=b" for i in range(65)), "more than 64"),
-        ("key,detected_at,acknowledge_seconds", "1,2026-10-01T09:00:00Z,soon", "is no number of seconds"),
+        ("key,detected_at,acknowledge_seconds", "1,2026-10-01T09:00:00Z,soon", "is not a number of seconds"),
         ("key,detected_at,acknowledge_seconds", "1,2026-10-01T09:00:00Z,-1", "from 0 to ten years"),
-        ("key,detected_at,resolve_seconds", "1,2026-11-25T09:00:00Z,90000", "leads into the future"),
+        ("key,detected_at,resolve_seconds", "1,2026-11-25T09:00:00Z,90000", "ends in the future"),
         ("key,detected_at,source", "1,2026-10-01T09:00:00Z,My Tool", "source should be"),
         ("key,detected_at,source", "1,2026-10-01T09:00:00Z,prometheus", "source should be"),
         ("key,detected_at,postmortem_required", "1,2026-10-01T09:00:00Z,maybe", "true or false"),
         ("key,detected_at,title", "1,2026-10-01T09:00:00Z," + "x" * 501, "longer than 500"),
-        ("key,detected_at,title", "1,2026-10-01T09:00:00Z,x\x00y", "no database keeps"),
+        ("key,detected_at,title", "1,2026-10-01T09:00:00Z,x\x00y", "databases cannot store"),
     ],
 )
 def test_it_says_what_to_change(header, line, why):
-    assert why in bad(header, line)
+    assert why in error_of(header, line)
 
 
 @pytest.mark.parametrize(
@@ -276,37 +279,39 @@ def test_it_says_what_to_change(header, line, why):
         ({"key": "1", "detected_at": 1790000000}, "for numbers give --time-format"),
         ({"key": True, "detected_at": "2026-10-01T09:00:00Z"}, "key should be text"),
         ({"key": 10**30, "detected_at": "2026-10-01T09:00:00Z"}, "out of range"),
-        ({"key": "1", "detected_at": "2026-10-01T09:00:00Z", "types": [1]}, "a list of texts"),
+        ({"key": "1", "detected_at": "2026-10-01T09:00:00Z", "types": [1]}, "a list of strings"),
     ],
 )
 def test_it_says_what_to_change_in_json(line, why):
-    (found,) = read(json.dumps(line)).bad
+    (found,) = read(json.dumps(line)).errors
     assert why in found.detail
 
 
 def test_json_has_lists_objects_numbers_and_truth():
     line = {"key": 7, "detected_at": "2026-10-01T09:00:00Z", "types": ["data", "data"], "postmortem_required": True}
     line["labels"] = {"team": "shop", "n": 3, "no": ""}
-    (past,) = read(json.dumps(line)).pasts
+    (past,) = read(json.dumps(line)).incidents
     found = incident(past)
     assert (past.key, found.types, found.labels) == ("7", (IncidentType.DATA,), {"team": "shop", "n": "3"})
     assert found.deadlines
 
 
 def test_labels_may_be_json_in_a_cell():
-    assert incident(one("key,detected_at,labels", '1,2026-11-25T20:00:00Z,"{""a"": ""b""}"')).labels == {"a": "b"}
+    assert incident(import_line("key,detected_at,labels", '1,2026-11-25T20:00:00Z,"{""a"": ""b""}"')).labels == {
+        "a": "b"
+    }
 
 
 def test_a_negative_interval_is_told():
-    past = one("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T08:00:00Z")
+    past = import_line("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T08:00:00Z")
     assert past.warnings == ("resolve is negative and gives no sample",)
 
 
 def test_severities_are_mapped_in_any_case():
     line = ("key,detected_at,severity", "1,2026-11-25T20:00:00Z,Critical")
-    assert incident(one(*line, severities={"critical": Severity.SEV_2})).severity is Severity.SEV_2
+    assert incident(import_line(*line, severities={"critical": Severity.SEV_2})).severity is Severity.SEV_2
 
 
 def test_a_line_may_name_its_source():
-    assert one("key,detected_at,source", "1,2026-11-25T20:00:00Z,statuspage").source == "statuspage"
-    assert one("key,detected_at", "1,2026-11-25T20:00:00Z", source="lifecycle").source == "lifecycle"
+    assert import_line("key,detected_at,source", "1,2026-11-25T20:00:00Z,statuspage").source == "statuspage"
+    assert import_line("key,detected_at", "1,2026-11-25T20:00:00Z", source="lifecycle").source == "lifecycle"

@@ -12,8 +12,8 @@ from werkzeug.datastructures import MultiDict
 
 from service.evidence.sources.log_lines import parsed, time_of
 from service.evidence.verify import verify
+from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
-from service.history.importing.past import Reading
 from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
 from service.intake.signatures import BadSignature, Signing, check_grafana, check_pagerduty
 from service.intake.wire import PayloadError
@@ -29,7 +29,7 @@ from tests.builders import policy
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TOKYO = ZoneInfo("Asia/Tokyo")
-READING = lifecycle.Reading(zone=TOKYO, new_id=lambda: "new")
+READING = lifecycle.ImportOptions(zone=TOKYO, new_id=lambda: "new")
 SIGNING = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
 
 HISTORIES = {
@@ -60,7 +60,7 @@ def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
 
 
 def _pagerduty(raw: bytes) -> None:
-    pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.Reading(), NOW)
+    pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.ImportOptions(), NOW)
 
 
 def _history(form: Format) -> Callable[[bytes], object]:
@@ -70,8 +70,8 @@ def _history(form: Format) -> Callable[[bytes], object]:
         ("title[key=1]", "resolved_at"),
         ("note", "-"),
     )
-    plainly = Reading(policy=policy(), zone=TOKYO)
-    mapped = Reading(policy=policy(), zone=TOKYO, columns=columns, time_formats=("epoch", "%d/%m/%Y"), fold=True)
+    plainly = ImportOptions(policy=policy(), zone=TOKYO)
+    mapped = ImportOptions(policy=policy(), zone=TOKYO, columns=columns, time_formats=("epoch", "%d/%m/%Y"), fold=True)
     return lambda raw: [parse([("file", raw)], form, reading, NOW) for reading in (plainly, mapped)]
 
 
@@ -100,8 +100,8 @@ def _search(text: str) -> None:
 
 
 PARSERS = {
-    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, alertmanager.Reading(), NOW), (PayloadError,)),
-    "grafana": Parser(lambda raw: grafana.parse(raw, grafana.Reading(), NOW), (PayloadError,)),
+    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, alertmanager.ImportOptions(), NOW), (PayloadError,)),
+    "grafana": Parser(lambda raw: grafana.parse(raw, grafana.ImportOptions(), NOW), (PayloadError,)),
     "pagerduty": Parser(_pagerduty, (PayloadError,)),
     "alertmanager_events": Parser(lambda raw: alertmanager_events.parse(raw, NOW), (PayloadError,)),
     "lifecycle": Parser(lambda raw: lifecycle.parse_lifecycle(raw, READING, NOW), (PayloadError,)),

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from service.app import policy_of
 from service.cli import main
+from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
-from service.history.importing.past import Reading
-from service.history.recording import record_pasts
+from service.history.recording import record_incidents
 from service.metrics.collector import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.writer import Recorder
@@ -129,14 +129,14 @@ def _api(store, now):
 
 def _told_until(quarter, now, path):
     """Return a store to which only that was told which had happened by `now`."""
-    parsed = parse([("q", quarter.read_bytes())], Format.MTTX, Reading(policy=POLICY), NOW)
+    parsed = parse([("q", quarter.read_bytes())], Format.MTTX, ImportOptions(policy=POLICY), NOW)
     known = [
-        replace(past, events=tuple(e for e in past.events if e.occurred_at <= now), at_first=())
-        for past in parsed.pasts
+        replace(past, events=tuple(e for e in past.events if e.occurred_at <= now), initial_events=())
+        for past in parsed.incidents
     ]
     store = Store.open(f"sqlite:///{path}", POLICY)
     detected = [past for past in known if any(e.kind == "detected" for e in past.events)]
-    record_pasts(store, POLICY, detected, NOW, keep=lambda _: True)
+    record_incidents(store, POLICY, detected, NOW, keep=lambda _: True)
     return store
 
 

@@ -1,4 +1,4 @@
-"""The past, instant by instant: incidents change when something happened, and deadlines pass by the clock."""
+"""The past, instant by instant: incidents change when something happens, and deadlines pass with time."""
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +10,8 @@ from prometheus_client import Metric as Family
 from service.domain.incident import Incident
 from service.domain.policy import Policy
 from service.domain.totals import Increment, bounds
-from service.history.backfill.chronicle import Change, changes
-from service.history.backfill.standing import Totals, is_live, snapshot, turns_at
+from service.history.backfill.incident_states import ReplayedState, replayed_states
+from service.history.backfill.state_at import RunningTotals, is_live, snapshot_at, time_changes_at
 from service.history.backfill.windows import Windows
 from service.metrics.collector import Families
 from service.store import Store
@@ -20,16 +20,16 @@ _JUST_AFTER = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
-class _Life:
-    """One incident: the changes that lie ahead, and how it stands."""
+class _ReplayedIncident:
+    """One incident: its later states, latest first, and its current one."""
 
     began_at: datetime
-    ahead: list[Change] = field(default_factory=list)
+    ahead: list[ReplayedState] = field(default_factory=list)
     incident: Incident | None = None
 
 
 class Replay:
-    """Reads the store once, and then moves from instant to instant; incidents that were over long before are let go."""
+    """Reads the store once, and then moves from instant to instant; incidents that ended long before are dropped."""
 
     def __init__(
         self,
@@ -44,74 +44,74 @@ class Replay:
         self._families = Families(policy)
         self._cap = cap
         self._windows = Windows(policy, windows)
-        self._lives: dict[int, _Life] = {}
-        self._wakes: list[tuple[datetime, int]] = []
-        given: list[Increment] = []
-        over: list[Increment] = []
-        limits = bounds(policy)
+        self._replayed: dict[int, _ReplayedIncident] = {}
+        self._schedule: list[tuple[datetime, int]] = []
+        additions: list[Increment] = []
+        finished: list[Increment] = []
+        bucket_bounds = bounds(policy)
         horizon = since - max(windows.values())
-        for told in store.told():
-            found = changes(told, policy, limits, now)
-            if not found:
+        for stored in store.told():
+            states = replayed_states(stored, policy, bucket_bounds, now)
+            if not states:
                 continue
-            added = [one for change in found for one in change.added]
-            given += added
-            if found[-1].at <= horizon and not is_live(found[-1].incident):
-                over += added
+            added = [increment for state in states for increment in state.added]
+            additions += added
+            if states[-1].at <= horizon and not is_live(states[-1].incident):
+                finished += added
                 continue
-            self._lives[told.id] = _Life(found[0].at, found[::-1])
-            heapq.heappush(self._wakes, (found[0].at, told.id))
-        self._totals = Totals(store.snapshot(now, 0).totals, given)
-        self._totals.add(over)
+            self._replayed[stored.id] = _ReplayedIncident(states[0].at, states[::-1])
+            heapq.heappush(self._schedule, (states[0].at, stored.id))
+        self._totals = RunningTotals(store.snapshot(now, 0).totals, additions)
+        self._totals.add(finished)
         self._live: dict[int, Incident] = {}
         self._is_new = True
 
     def families(self, now: datetime) -> Iterator[Family]:
-        """Yield the families that may look otherwise than at the instant before; `now` never goes back."""
-        counted, moved, woken = self._advance(now)
-        if not woken and not self._is_new:
+        """Yield the families that may differ from those of the previous instant; `now` never goes back."""
+        totals_changed, windows_changed, any_changed = self._advance(now)
+        if not any_changed and not self._is_new:
             return
         statistics = self._windows.statistics()
         totals = self._totals.totals()
-        if counted or self._is_new:
+        if totals_changed or self._is_new:
             yield from self._families.totals(totals)
-        if moved or self._is_new:
+        if windows_changed or self._is_new:
             yield from self._families.indicators(statistics)
-        yield from self._families.standing(snapshot(list(self._live.values()), totals, now, self._cap), statistics)
+        yield from self._families.standing(snapshot_at(list(self._live.values()), totals, now, self._cap), statistics)
         self._is_new = False
 
     def _advance(self, now: datetime) -> tuple[bool, bool, bool]:
-        counted = moved = woken = False
-        while self._wakes and self._wakes[0][0] <= now:
-            _, incident_id = heapq.heappop(self._wakes)
-            life = self._lives[incident_id]
-            woken = True
-            while life.ahead and life.ahead[-1].at <= now:
-                change = life.ahead.pop()
-                life.incident = change.incident
-                self._totals.add(change.added)
-                counted = counted or bool(change.added)
-            moved = self._settle(incident_id, life, now) or moved
-        return counted, moved, woken
+        totals_changed = windows_changed = any_changed = False
+        while self._schedule and self._schedule[0][0] <= now:
+            _, incident_id = heapq.heappop(self._schedule)
+            replayed = self._replayed[incident_id]
+            any_changed = True
+            while replayed.ahead and replayed.ahead[-1].at <= now:
+                state = replayed.ahead.pop()
+                replayed.incident = state.incident
+                self._totals.add(state.added)
+                totals_changed = totals_changed or bool(state.added)
+            windows_changed = self._update(incident_id, replayed, now) or windows_changed
+        return totals_changed, windows_changed, any_changed
 
-    def _settle(self, incident_id: int, life: _Life, now: datetime) -> bool:
-        """Have an incident stand as it does at `now`, and wake it again when it will stand otherwise."""
-        incident = life.incident
-        assert incident is not None  # noqa: S101 - it wakes for the first time at its first change
+    def _update(self, incident_id: int, replayed: _ReplayedIncident, now: datetime) -> bool:
+        """Apply the state of an incident at `now`, and schedule its next change."""
+        incident = replayed.incident
+        assert incident is not None  # noqa: S101 - it is first scheduled at its first state
         if is_live(incident):
             self._live[incident_id] = incident
         else:
             self._live.pop(incident_id, None)
-        moved = self._windows.put(incident, life.began_at, now)
-        later = [at + _JUST_AFTER for at in turns_at(incident)]
-        later += self._windows.leaves_at(incident, life.began_at)
-        later += [life.ahead[-1].at] if life.ahead else []
-        wake_at = min((at for at in later if at > now), default=None)
-        if wake_at is not None:
-            heapq.heappush(self._wakes, (wake_at, incident_id))
+        windows_changed = self._windows.put(incident, replayed.began_at, now)
+        later = [at + _JUST_AFTER for at in time_changes_at(incident)]
+        later += self._windows.leaves_at(incident, replayed.began_at)
+        later += [replayed.ahead[-1].at] if replayed.ahead else []
+        next_at = min((at for at in later if at > now), default=None)
+        if next_at is not None:
+            heapq.heappush(self._schedule, (next_at, incident_id))
         elif incident_id not in self._live:
-            del self._lives[incident_id]
-        return moved
+            del self._replayed[incident_id]
+        return windows_changed
 
 
 def instants(since: datetime, until: datetime, step: timedelta) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""The statistics over windows while time goes by: only what an incident changes is computed again."""
+"""The statistics over windows as time passes: only what an incident changes is recomputed."""
 
 from bisect import bisect_left, insort
 from collections import Counter
@@ -18,8 +18,8 @@ _Key = tuple[str, Indicator, Severity | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Share:
-    """What one incident gives to the windows at some instant."""
+class _Contribution:
+    """What one incident contributes to the windows at some instant."""
 
     severity: Severity
     samples: Mapping[Indicator, float] = field(default_factory=dict)
@@ -33,13 +33,13 @@ class _Share:
 
 
 class Windows:
-    """The statistics of one instant; `put` moves an incident on, `statistics` says how all of them stand."""
+    """The statistics of one instant; `put` updates an incident, `statistics` returns those of all."""
 
     def __init__(self, policy: Policy, windows: Mapping[str, timedelta]) -> None:
         self._policy = policy
         self._windows = windows
         self._longest = max(windows.values())
-        self._shares: dict[int, _Share] = {}
+        self._contributions: dict[int, _Contribution] = {}
         self._samples: dict[_Key, list[float]] = {
             (name, indicator, severity): []
             for name in windows
@@ -56,21 +56,21 @@ class Windows:
         self._verified: Counter[str] = Counter()
 
     def put(self, incident: Incident, began_at: datetime, now: datetime) -> bool:
-        """Take an incident as it stands at `now`; says whether that changes anything."""
-        before, share = self._shares.get(incident.id), self._share(incident, began_at, now)
-        if share == before:
+        """Set the state of an incident at `now`; return whether that changes anything."""
+        before, contribution = self._contributions.get(incident.id), self._contribution(incident, began_at, now)
+        if contribution == before:
             return False
         if before is not None:
             self._count(before, -1)
-        self._count(share, 1)
-        if share.windows or share.verified:
-            self._shares[incident.id] = share
+        self._count(contribution, 1)
+        if contribution.windows or contribution.verified:
+            self._contributions[incident.id] = contribution
         else:
-            self._shares.pop(incident.id, None)
+            self._contributions.pop(incident.id, None)
         return True
 
     def leaves_at(self, incident: Incident, began_at: datetime) -> Iterable[datetime]:
-        """Return when time alone will change what it gives."""
+        """Return when time alone will change its contribution."""
         detected_at = incident.milestones.get(Milestone.DETECTED, began_at)
         yield from (detected_at + length for length in self._windows.values())
         if incident.outlived_at is not None:
@@ -78,7 +78,7 @@ class Windows:
         yield from (action.verified_at + self._longest for action in incident.actions if action.verified_at is not None)
 
     def statistics(self) -> Statistics:
-        """Return how all of it stands."""
+        """Return the statistics of all incidents."""
         for key in self._outdated:
             self._rows[key] = self._row(key)
         self._outdated.clear()
@@ -89,22 +89,22 @@ class Windows:
         done = Done(dict(self._verified), dict(self._failed))
         return Statistics(tables, dict(self._missing), dict(self._invalid), self._outlived, done, 0.0)
 
-    def _share(self, incident: Incident, began_at: datetime, now: datetime) -> _Share:
+    def _contribution(self, incident: Incident, began_at: datetime, now: datetime) -> _Contribution:
         dismissed = incident.phase is Phase.DISMISSED
         detected_at = incident.milestones.get(Milestone.DETECTED)
-        known_at = detected_at or began_at
+        detected_or_began_at = detected_at or began_at
         verified = tuple(
             action.action_type
             for action in incident.actions
             if action.verified_at is not None and action.verified_at > now - self._longest and not dismissed
         )
-        if dismissed or known_at <= now - self._longest:
-            return _Share(incident.severity, verified=verified)
+        if dismissed or detected_or_began_at <= now - self._longest:
+            return _Contribution(incident.severity, verified=verified)
         measured = measure(incident, self._policy)
-        within = tuple(name for name, length in self._windows.items() if known_at > now - length)
+        within = tuple(name for name, length in self._windows.items() if detected_or_began_at > now - length)
         resolved = incident.phase is Phase.RESOLVED
         late = any(deadline.overdue(now) for deadline in incident.deadlines)
-        return _Share(
+        return _Contribution(
             severity=incident.severity,
             samples={i: interval.total_seconds() for i, interval in measured.intervals.items()} if detected_at else {},
             windows=within,
@@ -121,27 +121,27 @@ class Windows:
             verified=verified,
         )
 
-    def _count(self, share: _Share, sign: int) -> None:
-        for name in share.windows:
-            for indicator, seconds in share.samples.items():
-                for severity in (None, share.severity):
+    def _count(self, contribution: _Contribution, sign: int) -> None:
+        for name in contribution.windows:
+            for indicator, seconds in contribution.samples.items():
+                for severity in (None, contribution.severity):
                     key = (name, indicator, severity)
                     samples = self._samples[key]
                     if sign > 0:
                         insort(samples, seconds)
                     else:
                         del samples[bisect_left(samples, seconds)]
-                    if indicator in share.kept:
-                        self._kept[key, share.kept[indicator]] += sign
+                    if indicator in contribution.kept:
+                        self._kept[key, contribution.kept[indicator]] += sign
                     self._outdated.add(key)
-        self._outlived += sign if share.outlived else 0
-        for m in share.missing:
+        self._outlived += sign if contribution.outlived else 0
+        for m in contribution.missing:
             self._missing[m] += sign
-        for i in share.invalid:
+        for i in contribution.invalid:
             self._invalid[i] += sign
-        for check in share.failed:
-            self._failed[share.severity, check] += sign
-        for action_type in share.verified:
+        for check in contribution.failed:
+            self._failed[contribution.severity, check] += sign
+        for action_type in contribution.verified:
             self._verified[action_type] += sign
 
     def _row(self, key: _Key) -> Row | None:

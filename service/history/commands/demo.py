@@ -1,4 +1,4 @@
-"""`mttx demo`: a quarter of incidents in a scratch database, served at once."""
+"""`mttx demo`: a quarter of made-up incidents in a temporary database, served at once."""
 
 import socket
 import sys
@@ -22,25 +22,25 @@ USUAL_PORT = 9877
 
 
 @click.command()
-@click.option("--seed", type=int, default=7, show_default=True, help="Another number is another quarter.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: 9877 if it is free, else another.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Another seed gives another quarter.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: 9877, or another port if that is taken.")
 @click.option(
-    "--keep", type=click.Path(file_okay=False, path_type=Path), help="A folder for the database, which stays."
+    "--keep", type=click.Path(file_okay=False, path_type=Path), help="Folder for the database, which is kept."
 )
 @click.option(
     "--export",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write its past as OpenMetrics into this folder, a file a day, and serve nothing.",
+    help="Write its past metrics to this folder as OpenMetrics, one file per day, and do not serve.",
 )
-@click.option("--no-serve", is_flag=True, help="Only make the database; needs --keep.")
+@click.option("--no-serve", is_flag=True, help="Only create the database; requires --keep.")
 def demo(seed: int, port: int | None, keep: Path | None, folder: Path | None, no_serve: bool) -> None:
-    """Look around: a quarter of incidents with open ones, running clocks and reports that are due.
+    """Try the service with a quarter of made-up incidents: open ones, running clocks, and reports that are due.
 
-    Reads no configuration and writes nothing but its own database, which is removed in the end.
+    Reads no configuration and writes only its own database, which is removed at the end.
     """
     if no_serve and keep is None:
-        raise click.UsageError("--no-serve needs --keep: what is made would be removed at once")
+        raise click.UsageError("--no-serve requires --keep: otherwise the database would be removed at once")
     with _home(keep) as home:
         settings = Settings(
             listen=f"127.0.0.1:{_free_port() if port is None else port}",
@@ -62,7 +62,7 @@ def _home(keep: Path | None) -> Iterator[Path]:
             yield Path(home)
         return
     if (keep / "demo.db").exists():
-        raise click.UsageError(f"{keep / 'demo.db'} is there already; remove it, or serve it with MTTX_DATABASE_URL")
+        raise click.UsageError(f"{keep / 'demo.db'} already exists; remove it, or serve it with MTTX_DATABASE_URL")
     keep.mkdir(parents=True, exist_ok=True)
     yield keep
 
@@ -99,11 +99,11 @@ def _serve(settings: Settings) -> None:
     exit_on_sigterm()
     base = f"http://{settings.listen}"
     click.echo(
-        f"  what is open and owed  {base}/\n"
+        f"  overview               {base}/\n"
         f"  all incidents          {base}/incidents\n"
         f"  metrics                {base}/metrics\n"
         f"  indicators             {base}/api/v1/indicators?window=30d\n"
-        "Ctrl-C ends it."
+        "Press Ctrl-C to stop."
     )
     sys.stdout.flush()
     with claim:
@@ -111,7 +111,7 @@ def _serve(settings: Settings) -> None:
 
 
 def _free_port() -> int:
-    """Return the usual port, or another where something listens there."""
+    """Return the usual port, or another if that is taken."""
     for port in (USUAL_PORT, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -120,4 +120,4 @@ def _free_port() -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise click.ClickException("no port of 127.0.0.1 is free")
+    raise click.ClickException("no free port on 127.0.0.1")

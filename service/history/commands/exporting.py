@@ -13,15 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.app import policy_of
 from service.history.backfill.export import Piece, export
+from service.history.backfill.openmetrics_writer import OpenMetricsWriter
 from service.history.backfill.replay import Replay, instants
-from service.history.backfill.sheet import Sheets
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 
 HEAD = timedelta(hours=3)
-"""What is younger may lie in Prometheus' head, which a block must not overlap."""
+"""More recent samples may be in Prometheus' head block, which other blocks must not overlap."""
 LONG = timedelta(days=2)
-"""One file longer than that is slow to read for promtool: it reads a file once for each block, of two hours each."""
+"""A longer file is slow for promtool, which reads it once for each block of two hours."""
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def write(
             store, policy, windows=settings.window_lengths, cap=settings.limits.series, since=since, now=now
         )
         with _progress(len(points)) as progress:
-            pieces = export(replay, Sheets(labels), points, by_day=folder is not None, progress=progress)
+            pieces = export(replay, OpenMetricsWriter(labels), points, by_day=folder is not None, progress=progress)
             files, size = _in_days(pieces, folder) if folder else _at_once(pieces, output)
     except StoreUnavailable as error:
         raise click.ClickException(str(error)) from error

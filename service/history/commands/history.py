@@ -1,4 +1,4 @@
-"""`mttx history`: incidents of the past into the database, and the past out of it into Prometheus."""
+"""`mttx history`: import past incidents, and export past metrics for Prometheus."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ import click
 
 from service.cli.output import print_json
 from service.cli.params import Duration, Instant, Pair, Zone, config_option, output_option
-from service.history.commands.options import reading_of, time_formats
+from service.history.commands.options import import_options, time_formats
+from service.history.importing.imported import HISTORY, PostmortemDue, Unresolved
 from service.history.importing.parsing import Format
-from service.history.importing.past import HISTORY, Owed, Unresolved
 from service.settings import load
 from service.settings.files import read_all, read_bytes
 
 
 @click.group()
 def history() -> None:
-    """Bring in incidents of the past, and write the metrics of the past for Prometheus."""
+    """Import past incidents, and export past metrics for Prometheus."""
 
 
 @history.command("import")
@@ -31,73 +31,77 @@ def history() -> None:
     type=click.Choice([form.value for form in Format]),
     default=Format.MTTX.value,
     show_default=True,
-    help="Whose names the files use; mttx: the columns of docs/history.md.",
+    help="The tool that exported the files; mttx: the columns in docs/history.md.",
 )
 @click.option(
     "--map",
     "columns",
     type=Pair("THEIRS=OURS", at_last=True),
     multiple=True,
-    help="Read a column of theirs, or a path into JSON, as one of ours, and only so; - leaves it out.",
+    help="Read a column, or a path into JSON, as one of our columns; - ignores it.",
 )
 @click.option(
-    "--mapping", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file with columns, severities."
+    "--mapping", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file with columns and severities."
 )
 @click.option(
     "--severity-map",
     "severities",
     type=Pair("THEIRS=OURS", at_last=True),
     multiple=True,
-    help="Such as critical=SEV-1.",
+    help="A severity mapping such as critical=SEV-1.",
 )
-@click.option("--timezone", "zone", type=Zone(), help="The zone of times without one; otherwise they are refused.")
+@click.option(
+    "--timezone", "zone", type=Zone(), help="The time zone of times without one, which are refused otherwise."
+)
 @click.option(
     "--time-format",
     "time_formats",
     multiple=True,
     callback=time_formats,
-    help="How times are written beside ISO 8601, as for strptime; or epoch, epoch-ms. Several are tried.",
+    help="A time format besides ISO 8601, as for strptime, or epoch or epoch-ms. Repeat it for several formats.",
 )
-@click.option("--fold", is_flag=True, help="Make one incident of all lines with the same key: a log of updates.")
-@click.option("--source", default=HISTORY, show_default=False, help="The system that the keys are from.")
-@click.option("--since", type=Instant(), help="Leave out what was detected earlier.")
-@click.option("--before", type=Instant(), help="Leave out what was detected then or later, as webhooks told of it.")
+@click.option("--fold", is_flag=True, help="Merge all lines with the same key into one incident: for a log of updates.")
+@click.option("--source", default=HISTORY, show_default=False, help="The system that the keys come from.")
+@click.option("--since", type=Instant(), help="Skip incidents detected before this.")
+@click.option(
+    "--before", type=Instant(), help="Skip incidents detected from this time on, which webhooks have reported."
+)
 @click.option(
     "--unresolved",
-    type=click.Choice([one.value for one in Unresolved]),
+    type=click.Choice([choice.value for choice in Unresolved]),
     default=Unresolved.STALE.value,
     show_default=True,
-    help="What an old incident without an end is: closed as stale, still open, or a mistake.",
+    help="What to do with an old incident without an end: close it as stale, leave it open, or refuse it.",
 )
 @click.option(
     "--owed",
-    type=click.Choice([one.value for one in Owed]),
-    default=Owed.AHEAD.value,
+    type=click.Choice([choice.value for choice in PostmortemDue]),
+    default=PostmortemDue.AHEAD.value,
     show_default=True,
-    help="Which postmortems are owed: those not due yet, all that are missing, or none.",
+    help="Which missing postmortems are required: those not due yet, all, or none.",
 )
-@click.option("--dry-run", is_flag=True, help="Do everything, and take it back.")
-@click.option("--skip-bad", is_flag=True, help="Import what is good, although some lines are bad.")
-@click.option("--annotate", is_flag=True, help="Have Grafana's annotations made for what is imported.")
+@click.option("--dry-run", is_flag=True, help="Run the import and roll it back.")
+@click.option("--skip-bad", is_flag=True, help="Import the valid lines even if others are faulty.")
+@click.option("--annotate", is_flag=True, help="Create Grafana annotations for imported incidents.")
 @output_option
 @config_option
-def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any) -> None:
-    """Import incidents of the past from CSV, JSON lines, or the exports of other tools.
+def import_(files: tuple[Path, ...], output: str, path: Path | None, **options: Any) -> None:
+    """Import past incidents from CSV, JSON lines, or the exports of other tools.
 
-    Stop the service first: the SQLite file is for one process alone. With PostgreSQL it may run. Nothing is imported
-    unless every line is good; the same file again changes nothing. Exit code 1: some lines are bad.
+    Stop the service first: only one process can use an SQLite file. With PostgreSQL it may run. Nothing is imported
+    unless every line is valid; importing the same file again changes nothing. Exit code 1: some lines are faulty.
     """
     from service.history.commands.importing import Import, show
 
     settings = load(path, os.environ)
-    reading = reading_of(settings, said)
-    task = Import(settings, Format(said["form"]), reading, datetime.now(UTC))
+    reading = import_options(settings, options)
+    task = Import(settings, Format(options["form"]), reading, datetime.now(UTC))
     report = task.run(
         _read(files),
-        (said["since"], said["before"]),
-        dry_run=said["dry_run"],
-        skip_bad=said["skip_bad"],
-        annotate=said["annotate"],
+        (options["since"], options["before"]),
+        dry_run=options["dry_run"],
+        skip_bad=options["skip_bad"],
+        annotate=options["annotate"],
         bar=sys.stderr.isatty() and output == "text",
     )
     if output == "json":
@@ -109,44 +113,50 @@ def import_(files: tuple[Path, ...], output: str, path: Path | None, **said: Any
 
 
 @history.command("export-openmetrics")
-@click.option("--from", "since", type=Instant(), required=True, help="A time with a zone, or an age such as 90d.")
-@click.option("--to", "until", type=Instant(), help="Three hours ago at the latest, which is the default.")
 @click.option(
-    "--step", type=Duration(whole_seconds=True), default="5m", show_default=True, help="From one sample to the next."
+    "--from", "since", type=Instant(), required=True, help="Start: a time with a zone, or an age such as 90d."
 )
-@click.option("--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="One file. Default: stdout.")
-@click.option("--by-day", "folder", type=click.Path(file_okay=False, path_type=Path), help="A folder; one file a day.")
+@click.option("--to", "until", type=Instant(), help="End. Default and latest possible: three hours ago.")
+@click.option(
+    "--step", type=Duration(whole_seconds=True), default="5m", show_default=True, help="Time between samples."
+)
+@click.option(
+    "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="A single file. Default: stdout."
+)
+@click.option(
+    "--by-day", "folder", type=click.Path(file_okay=False, path_type=Path), help="Target folder; one file per day."
+)
 @click.option(
     "--label",
     "labels",
     type=Pair(),
     multiple=True,
-    help="The labels that your scrape adds. Default: job=mttx and instance=<listen>.",
+    help="A label that your scrape adds. Default: job=mttx and instance=<listen>.",
 )
 @config_option
-def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None, **said: Any) -> None:
-    """Write the metrics of the past as they would have been scraped, for promtool; also beside the running service.
+def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None, **options: Any) -> None:
+    """Write past metrics as they would have been scraped, for promtool. The service may be running.
 
-    For more than a day or two take --by-day: promtool reads a whole file again for every block that it makes.
+    For more than a day or two use --by-day: promtool reads the whole file for every block that it creates.
     """
     from service.history.commands.exporting import HEAD, LONG, write
 
     settings = load(path, os.environ)
     now = datetime.now(UTC)
     latest = now - HEAD
-    since, until = said["since"], said["until"] or latest
+    since, until = options["since"], options["until"] or latest
     if until > latest:
         raise click.UsageError(
-            f"--to is at most {latest:%Y-%m-%dT%H:%MZ}: Prometheus holds the last three hours itself"
+            f"--to can be {latest:%Y-%m-%dT%H:%MZ} at the latest: Prometheus keeps the last three hours in memory"
         )
     if file and folder:
-        raise click.UsageError("--output or --by-day, not both")
+        raise click.UsageError("use either --output or --by-day")
     if folder is None and until - since > LONG:
-        click.echo("One file for so long a time is slow to read for promtool; --by-day makes one a day.", err=True)
-    if said["step"] > timedelta(minutes=5):
-        click.echo("Prometheus looks back five minutes: with a longer --step graphs have gaps.", err=True)
-    labels = dict(said["labels"]) or {"job": "mttx", "instance": settings.listen}
-    report = write(settings, (since, until), said["step"], labels, now, output=file, folder=folder)
+        click.echo("A single file of this length is slow for promtool; --by-day writes one per day.", err=True)
+    if options["step"] > timedelta(minutes=5):
+        click.echo("Prometheus looks back five minutes: with a longer --step, graphs have gaps.", err=True)
+    labels = dict(options["labels"]) or {"job": "mttx", "instance": settings.listen}
+    report = write(settings, (since, until), options["step"], labels, now, output=file, folder=folder)
     click.echo(
         f"{report['instants']:,} instants from {report['from']} to {report['to']} in {len(report['files']):,} files, "
         f"{report['bytes']:,} bytes; labels {', '.join(f'{k}={v}' for k, v in labels.items())}",
@@ -155,16 +165,16 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
 
 
 MOST_HISTORY = 256 * 1024 * 1024
-"""What one exported file may have."""
+"""The size limit of an imported file."""
 
 
 def _read(files: Iterable[Path]) -> list[tuple[str, bytes]]:
-    found = []
+    contents = []
     for file in files:
         try:
             is_stdin = str(file) == "-"
             content = read_all(sys.stdin.buffer, "-", MOST_HISTORY) if is_stdin else read_bytes(file, MOST_HISTORY)
-            found.append((str(file), content))
+            contents.append((str(file), content))
         except OSError as error:
             raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from error
-    return found
+    return contents

@@ -1,4 +1,4 @@
-"""One import: files are read, what is wrong with them is told, and the rest is recorded, or taken back."""
+"""One import: files are read, their errors reported, and the rest is recorded, or rolled back."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -12,16 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service.cli.output import print_line
 from service.delivery.configured import targets_of
 from service.domain.events import EventKind
+from service.history.importing.imported import ImportedIncident, ImportOptions, LineError
 from service.history.importing.parsing import Format, parse
-from service.history.importing.past import Bad, Past, Reading
-from service.history.recording import Recorded, record_pasts
+from service.history.recording import ImportResult, record_incidents
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 
 MOST_SHOWN = 50
-"""How many bad lines are shown to people; JSON has them all."""
+"""How many faulty lines are shown to people; JSON has all of them."""
 MOST_NAMED = 20
-"""How many ignored columns are named to people: an export of Jira has hundreds."""
+"""How many ignored columns are shown to people: an export of Jira has hundreds."""
 
 Between = tuple[datetime | None, datetime | None]
 
@@ -29,10 +29,10 @@ Between = tuple[datetime | None, datetime | None]
 class Import:
     """Imports files into the database of the settings."""
 
-    def __init__(self, settings: Settings, form: Format, reading: Reading, now: datetime) -> None:
+    def __init__(self, settings: Settings, form: Format, options: ImportOptions, now: datetime) -> None:
         self._settings = settings
         self._form = form
-        self._reading = reading
+        self._options = options
         self._now = now
 
     def run(
@@ -45,34 +45,39 @@ class Import:
         annotate: bool,
         bar: bool,
     ) -> dict[str, Any]:
-        """Return what became of it. Raises ClickException for a database that cannot be used."""
-        parsed = parse(files, self._form, self._reading, self._now)
-        wanted = [past for past in parsed.pasts if _is_between(past, between)]
+        """Return a report. Raises ClickException for a database that cannot be used."""
+        parsed = parse(files, self._form, self._options, self._now)
+        incidents = [incident for incident in parsed.incidents if _is_between(incident, between)]
 
-        def keep(done: Recorded) -> bool:
-            return not dry_run and (skip_bad or not (parsed.bad or done.refused))
+        def keep(result: ImportResult) -> bool:
+            return not dry_run and (skip_bad or not (parsed.errors or result.refused))
 
         targets = targets_of(self._settings) if annotate else ()
-        done = self._record(wanted, targets, keep, bar=bar)
-        warnings = [Bad(past.where, warning) for past in wanted for warning in past.warnings]
+        result = self._record(incidents, targets, keep, bar=bar)
+        warnings = [LineError(incident.where, warning) for incident in incidents for warning in incident.warnings]
         return {
             "dry_run": dry_run,
-            "written": keep(done),
-            "incidents": len(wanted),
-            "opened": done.opened,
-            "changed": done.changed,
-            "unchanged": done.known,
-            "events": done.events,
-            "left_out": len(parsed.pasts) - len(wanted),
-            "bad": [asdict(bad) for bad in (*parsed.bad, *done.refused)],
-            "warnings": [asdict(one) for one in (*warnings, *done.differences)],
-            "columns_not_read": list(parsed.unread),
+            "written": keep(result),
+            "incidents": len(incidents),
+            "opened": result.opened,
+            "changed": result.changed,
+            "unchanged": result.unchanged,
+            "events": result.events,
+            "left_out": len(parsed.incidents) - len(incidents),
+            "bad": [asdict(error) for error in (*parsed.errors, *result.refused)],
+            "warnings": [asdict(warning) for warning in (*warnings, *result.differences)],
+            "columns_not_read": list(parsed.ignored),
             "mappings_without_match": list(parsed.unmatched),
         }
 
     def _record(
-        self, pasts: Sequence[Past], targets: Sequence[str], keep: Callable[[Recorded], bool], *, bar: bool
-    ) -> Recorded:
+        self,
+        incidents: Sequence[ImportedIncident],
+        targets: Sequence[str],
+        keep: Callable[[ImportResult], bool],
+        *,
+        bar: bool,
+    ) -> ImportResult:
         progress = Progress(
             TextColumn("Importing"),
             BarColumn(),
@@ -82,47 +87,47 @@ class Import:
             disable=not bar,
         )
         try:
-            store = Store.open(self._settings.database, self._reading.policy, targets)
+            store = Store.open(self._settings.database, self._options.policy, targets)
         except StoreRefused as error:
-            raise click.ClickException(f"{error}; stop the service while history is imported") from error
+            raise click.ClickException(f"{error}; stop the service during the import") from error
         try:
             with progress:
-                task = progress.add_task("", total=len(pasts))
-                return record_pasts(
+                task = progress.add_task("", total=len(incidents))
+                return record_incidents(
                     store,
-                    self._reading.policy,
-                    pasts,
+                    self._options.policy,
+                    incidents,
                     self._now,
                     keep=keep,
                     progress=lambda number: progress.update(task, completed=number),
                 )
         except StoreUnavailable as error:
-            raise click.ClickException(f"{error}; nothing was imported, it is safe to try again") from error
+            raise click.ClickException(f"{error}; nothing was imported, and it is safe to try again") from error
         finally:
             store.close()
 
 
-def _is_between(past: Past, between: Between) -> bool:
-    detected_at = next(event.occurred_at for event in past.events if event.kind is EventKind.DETECTED)
+def _is_between(incident: ImportedIncident, between: Between) -> bool:
+    detected_at = next(event.occurred_at for event in incident.events if event.kind is EventKind.DETECTED)
     since, before = between
     return (since is None or detected_at >= since) and (before is None or detected_at < before)
 
 
 def show(report: dict[str, Any]) -> None:
-    """Tell people what became of it: the lines that are wrong on stderr, as other tools name a place in a file."""
+    """Print the report for people, faulty lines on stderr as FILE:LINE: MESSAGE."""
     for title, lines in (("", report["bad"]), ("warning: ", report["warnings"])):
         for line in lines[:MOST_SHOWN]:
             print_line(f"{line['where']}: {title}{line['detail']}", err=True)
         if len(lines) > MOST_SHOWN:
-            print_line(f"… and {len(lines) - MOST_SHOWN} more; --output json has them all", err=True)
+            print_line(f"… and {len(lines) - MOST_SHOWN} more; --output json shows all", err=True)
     if names := report["columns_not_read"]:
         more = f", … and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         print_line(f"ignored columns: {', '.join(names[:MOST_NAMED])}{more} (--map THEIRS=OURS)", err=True)
     for path in report["mappings_without_match"]:
-        print_line(f"warning: --map {path}: no line has it", err=True)
-    left_out = f", {report['left_out']:,} left out by --since or --before" if report["left_out"] else ""
+        print_line(f"warning: --map {path}: matches no line", err=True)
+    left_out = f", {report['left_out']:,} excluded by --since or --before" if report["left_out"] else ""
     counts = (
-        f"{report['opened']:,} new, {report['changed']:,} changed, {report['unchanged']:,} as they were{left_out}; "
+        f"{report['opened']:,} new, {report['changed']:,} changed, {report['unchanged']:,} unchanged{left_out}; "
         f"{report['events']:,} events"
     )
     if report["written"]:
@@ -133,4 +138,4 @@ def show(report: dict[str, Any]) -> None:
         others = (
             "the others were imported" if report["written"] else "nothing was imported (--skip-bad imports the others)"
         )
-        print_line(f"{len(report['bad']):,} lines are bad; {others}", err=True)
+        print_line(f"{len(report['bad']):,} faulty lines; {others}", err=True)

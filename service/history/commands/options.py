@@ -1,4 +1,4 @@
-"""Options of `mttx history`: what they accept, and how files are to be read by them."""
+"""The options of `mttx history import`, and what they mean for reading the files."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,9 @@ import click
 from service.app import policy_of
 from service.domain.policy import Severity
 from service.history.importing.columns import NAMES
-from service.history.importing.mapping import LEFT_OUT
+from service.history.importing.imported import ImportOptions, PostmortemDue, Unresolved
+from service.history.importing.mapping import IGNORED
 from service.history.importing.parsing import Format
-from service.history.importing.past import Owed, Reading, Unresolved
 from service.history.importing.paths import NoPath, parse_path
 from service.settings import Settings
 from service.settings.files import read_text
@@ -24,15 +24,13 @@ _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def time_formats(_: click.Context, __: click.Parameter, formats: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what is no format of a time."""
+    """Refuse what is not a time format."""
     for form in formats:
         if "%Z" in form:
-            msg = (
-                f"{form!r}: names of zones are ambiguous; write the name as it stands, such as UTC, and give --timezone"
-            )
+            msg = f"{form!r}: zone names are ambiguous; write the name literally, such as UTC, and give --timezone"
             raise click.BadParameter(msg)
         if form not in ("epoch", "epoch-ms") and not _is_format(form):
-            raise click.BadParameter(f"{form!r} is no format such as %d/%m/%Y %H:%M, epoch or epoch-ms")
+            raise click.BadParameter(f"{form!r} is not a format such as %d/%m/%Y %H:%M, epoch or epoch-ms")
     return formats
 
 
@@ -45,17 +43,17 @@ def _is_format(form: str) -> bool:
     return at.date() == sample.date()
 
 
-def reading_of(settings: Settings, options: Mapping[str, Any]) -> Reading:
-    """Return how files are to be read. Raises UsageError."""
+def import_options(settings: Settings, options: Mapping[str, Any]) -> ImportOptions:
+    """Return the options of an import. Raises UsageError."""
     mapping = _mapping(options["mapping"]) if options["mapping"] else {}
     columns = _columns(mapping.get("columns", {}), options["columns"])
     if not _SOURCE.fullmatch(options["source"]):
-        raise click.UsageError("--source should be lower case letters, digits and _")
+        raise click.UsageError("--source should be lower-case letters, digits and _")
     pairs = {**mapping.get("severities", {}), **dict(options["severities"])}
     severities = {name: Severity(to) for name, to in settings.severity_map.items() if to != IGNORE}
     if options["form"] in (Format.PAGERDUTY, Format.OPSGENIE):
         severities |= {name.lower(): Severity(to) for name, to in settings.pagerduty.priority_map.items()}
-    return Reading(
+    return ImportOptions(
         policy=policy_of(settings),
         zone=options["zone"],
         time_formats=options["time_formats"],
@@ -63,19 +61,19 @@ def reading_of(settings: Settings, options: Mapping[str, Any]) -> Reading:
         severities=severities | {name.lower(): _severity(str(to)) for name, to in pairs.items()},
         source=options["source"],
         unresolved=Unresolved(options["unresolved"]),
-        owed=Owed(options["owed"]),
+        postmortem_due=PostmortemDue(options["owed"]),
         fold=options["fold"],
     )
 
 
 def _columns(of_file: Mapping[str, Any], of_options: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return pairs of theirs and ours; a column that --map names is not what the file says it is."""
+    """Return pairs of theirs and ours; --map takes precedence over the mapping file."""
     options = tuple(of_options)
     named = {theirs for theirs, _ in options}
     pairs = [(theirs, ours) for theirs, value in of_file.items() if theirs not in named for ours in _listed(value)]
     for theirs, ours in (*pairs, *options):
-        if ours not in (*NAMES, LEFT_OUT):
-            raise click.UsageError(f"--map: {ours!r} is none of our columns: {', '.join(sorted(NAMES))}; or -")
+        if ours not in (*NAMES, IGNORED):
+            raise click.UsageError(f"--map: {ours!r} is not one of our columns: {', '.join(sorted(NAMES))}; or -")
         if "[" in theirs:
             try:
                 parse_path(theirs)
@@ -85,15 +83,15 @@ def _columns(of_file: Mapping[str, Any], of_options: Iterable[tuple[str, str]]) 
 
 
 def _listed(value: Any) -> list[str]:
-    """Return what a column means by the mapping file: one of ours, several in a list, or nothing."""
-    return [str(one) for one in (value if isinstance(value, list) else [LEFT_OUT if value is None else value])]
+    """Return what the mapping file maps a column to: one of ours, several in a list, or nothing."""
+    return [str(name) for name in (value if isinstance(value, list) else [IGNORED if value is None else value])]
 
 
-def _severity(said: str) -> Severity:
+def _severity(name: str) -> Severity:
     try:
-        return Severity(said.upper())
+        return Severity(name.upper())
     except ValueError:
-        raise click.UsageError(f"--severity-map: {said!r} should be one of {', '.join(Severity)}") from None
+        raise click.UsageError(f"--severity-map: {name!r} should be one of {', '.join(Severity)}") from None
 
 
 def _mapping(file: Path) -> dict[str, dict[str, Any]]:
@@ -102,7 +100,11 @@ def _mapping(file: Path) -> dict[str, dict[str, Any]]:
         read = parse_yaml(read_text(file))
     except (OSError, UnicodeDecodeError, NotYaml) as error:
         raise click.UsageError(f"cannot read --mapping {file}: {error}") from error
-    known = {"columns", "severities"}
-    if not isinstance(read, dict) or not set(read) <= known or not all(isinstance(one, dict) for one in read.values()):
+    sections = {"columns", "severities"}
+    if (
+        not isinstance(read, dict)
+        or not set(read) <= sections
+        or not all(isinstance(section, dict) for section in read.values())
+    ):
         raise click.UsageError(f"--mapping {file} should have columns: and severities:, each THEIRS: OURS")
     return {name: {str(theirs): ours for theirs, ours in pairs.items()} for name, pairs in read.items()}

@@ -1,4 +1,4 @@
-"""Telling a quarter to the recorder's rules, all of it in one transaction: seconds instead of minutes."""
+"""Records a quarter by the recorder's rules, all of it in one transaction: seconds instead of minutes."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from service.domain.events import EventKind
 from service.domain.policy import Policy
 from service.domain.totals import bounds
-from service.history.demo.quarter import INTO, SOURCE, Step
+from service.history.demo.quarter import INTO, SOURCE, DemoStep
 from service.recorder.apply import Application, Due, received_at, wanted
 from service.recorder.commands import AppendEvent, Command, Delivery, KeyedEvent, RecordAlerts, RecordEvents
 from service.recorder.settling import settle
@@ -16,41 +16,41 @@ from service.store import Store
 CHUNK = 200
 
 
-def play(store: Store, policy: Policy, steps: Sequence[Step]) -> int:
-    """Record the steps as if each had been told at its time; returns how many incidents there are."""
+def play(store: Store, policy: Policy, steps: Sequence[DemoStep]) -> int:
+    """Record the steps as if each had been reported at its time; return how many incidents there are."""
     ids: dict[int, int] = {}
-    limits = bounds(policy)
+    bucket_bounds = bounds(policy)
     with store.transaction() as transaction:
         for first in range(0, len(steps), CHUNK):
             chunk = steps[first : first + CHUNK]
             commands = [command for step in chunk if (command := _command(step, ids)) is not None]
-            settled = settle(transaction, policy, limits, received_at(commands))
+            settled = settle(transaction, policy, bucket_bounds, received_at(commands))
             ledger = transaction.load(wanted(commands, Due()), policy.reopen_window)
-            for one in settled:
-                ledger.count(one.added, one.incident_id, one.at)
-            application = Application(ledger, policy, limits, Due())
+            for settlement in settled:
+                ledger.count(settlement.added, settlement.incident_id, settlement.at)
+            application = Application(ledger, policy, bucket_bounds, Due())
             for step in chunk:
                 command = _command(step, ids)
-                assert command is not None  # noqa: S101 - the first step of each story opens it
+                assert command is not None  # noqa: S101 - the first step of each incident opens it
                 outcomes = application.apply(command)
-                ids.setdefault(step.story, outcomes[0].incident_id)
+                ids.setdefault(step.number, outcomes[0].incident_id)
             transaction.save(ledger)
     return len(ids)
 
 
-def _command(step: Step, ids: dict[int, int]) -> Command | None:
+def _command(step: DemoStep, ids: dict[int, int]) -> Command | None:
     """Return the command of a step; None for an event of an incident that this chunk has yet to open."""
     if step.alert is not None:
-        seen = step.alert.observation
-        said = {"fingerprint": seen.fingerprint, "status": "resolved" if seen.ends_at else "firing"}
-        return RecordAlerts((step.alert,), Delivery(seen.source, json.dumps(said).encode(), step.at))
+        report = step.alert.observation
+        body = {"fingerprint": report.fingerprint, "status": "resolved" if report.ends_at else "firing"}
+        return RecordAlerts((step.alert,), Delivery(report.source, json.dumps(body).encode(), step.at))
     assert step.event is not None  # noqa: S101 - a step has one of the two
-    if step.story in ids:
+    if step.number in ids:
         event = step.event
         if event.kind is EventKind.MERGED:
             event = replace(event, data={INTO: f"INC-{ids[event.data[INTO]]}"})
-        return AppendEvent(ids[step.story], event)
+        return AppendEvent(ids[step.number], event)
     if step.event.event_id.endswith("-1"):
-        keyed = KeyedEvent(f"{SOURCE}-{step.story}", step.event)
+        keyed = KeyedEvent(f"{SOURCE}-{step.number}", step.event)
         return RecordEvents((keyed,), Delivery(SOURCE, step.event.event_id.encode(), step.at))
     return None

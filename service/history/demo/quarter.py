@@ -1,7 +1,7 @@
-"""A quarter of incidents as they would have been told: alerts, acts of people, documents, each at its time.
+"""A quarter of incidents as they would have been reported: alerts, actions of people, documents, each at its time.
 
-The same seed gives the same quarter, relative to `now`, so that what is open has running clocks. Proportions are those
-that real teams show: a fifth never says that it recovered, and in a fifth recovery comes before the mitigation.
+The same seed gives the same quarter, relative to `now`, so that what is open has running clocks. Proportions are
+realistic: a fifth is never reported as recovered, and in a fifth the recovery comes before the mitigation.
 """
 
 from collections.abc import Iterator
@@ -19,37 +19,37 @@ SPAN = timedelta(days=91)
 INCIDENTS = 120
 SOURCE = "demo"
 INTO = "into"
-"""The key under which a merge names the story that absorbs it; which incident that is, whoever plays it knows."""
+"""The key of a merge's target, by its number here; its incident is known only once it is recorded."""
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _TO_DRAFT = {Severity.SEV_1: 9, Severity.SEV_2: 18, Severity.SEV_3: 36, Severity.SEV_4: 60}
 _TO_FINAL = {Severity.SEV_1: 34, Severity.SEV_2: 55, Severity.SEV_3: 90, Severity.SEV_4: 110}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What was told at `at` of one incident, by its number here: a notification of its alert, or an event."""
+class DemoStep:
+    """A report at `at` about one incident, by its number here: a notification of its alert, or an event."""
 
     at: datetime
-    story: int
+    number: int
     alert: Alert | None = None
     event: Event | None = None
 
 
-def quarter(now: datetime, seed: int = 7) -> list[Step]:
+def quarter(now: datetime, seed: int = 7) -> list[DemoStep]:
     """Return the steps in order of time; none lies after `now`."""
     dice = Random(seed)  # noqa: S311 - the same quarter each time is what it is for
     now = now.replace(microsecond=0)
     starts = sorted(now - SPAN + _DAY + (SPAN - 2 * _DAY) * dice.random() for _ in range(INCIDENTS))
-    steps: list[Step] = []
+    steps: list[DemoStep] = []
     for number, start in enumerate(starts):
-        steps += _Story(number, start.replace(microsecond=0), now, dice).steps()
-    for number, story in enumerate(_unfinished(now, dice), start=len(starts)):
-        steps += (Step(one.at, number, one.alert, one.event) for one in story)
-    return sorted((step for step in steps if step.at <= now), key=lambda step: (step.at, step.story))
+        steps += _DemoIncident(number, start.replace(microsecond=0), now, dice).steps()
+    for number, unfinished in enumerate(_unfinished(now, dice), start=len(starts)):
+        steps += (DemoStep(step.at, number, step.alert, step.event) for step in unfinished)
+    return sorted((step for step in steps if step.at <= now), key=lambda step: (step.at, step.number))
 
 
 @dataclass(slots=True)
-class _Story:
+class _DemoIncident:
     """One incident's life from its detection to its last action."""
 
     number: int
@@ -64,7 +64,7 @@ class _Story:
         self.trouble = self.dice.choice(TROUBLES)
         self.severity = self.dice.choice(self.trouble.severities)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[DemoStep]:
         """Yield the whole life."""
         dice = self.dice
         end = self.start + _MINUTE * min(900, dice.lognormvariate(4.0, 0.9))
@@ -86,10 +86,10 @@ class _Story:
             yield self.event(K.RESOLVED, end)
         yield from self._aftermath(end)
 
-    def _begin(self, by_alert: bool) -> Iterator[Step]:
-        onset = self.start - _MINUTE * self.dice.lognormvariate(1.0, 0.6) if self.dice.random() < 0.7 else None
+    def _begin(self, by_alert: bool) -> Iterator[DemoStep]:
+        started_at = self.start - _MINUTE * self.dice.lognormvariate(1.0, 0.6) if self.dice.random() < 0.7 else None
         if by_alert:
-            yield self.alert(None, onset)
+            yield self.alert(None, started_at)
             return
         yield self.event(
             K.DETECTED,
@@ -100,10 +100,10 @@ class _Story:
             domains=self.trouble.domains,
             labels={"service": self.trouble.service},
         )
-        if onset is not None:
-            yield self.event(K.STARTED, onset, told_at=self.start)
+        if started_at is not None:
+            yield self.event(K.STARTED, started_at, reported_at=self.start)
 
-    def _response(self, end: datetime) -> Iterator[Step]:
+    def _response(self, end: datetime) -> Iterator[DemoStep]:
         dice = self.dice
         acknowledged_at = self.start + min((end - self.start) * 0.8, _MINUTE * dice.lognormvariate(1.6, 0.8))
         if dice.random() < 0.88:
@@ -117,14 +117,14 @@ class _Story:
             at = end + 9 * _MINUTE if late else acknowledged_at + (end - acknowledged_at) * dice.uniform(0.2, 0.9)
             yield self.event(K.MITIGATED, at)
 
-    def _aftermath(self, end: datetime) -> Iterator[Step]:
+    def _aftermath(self, end: datetime) -> Iterator[DemoStep]:
         dice = self.dice
         drafted_at = self.start + _HOUR * _TO_DRAFT[self.severity] * dice.lognormvariate(-0.3, 0.45)
         finalized_at = self.start + _HOUR * _TO_FINAL[self.severity] * dice.lognormvariate(-0.25, 0.4)
         drafted_at, finalized_at = max(drafted_at, end + _HOUR), max(finalized_at, drafted_at + 2 * _HOUR, end + _DAY)
         document = {"document": f"postmortems/{self.start:%Y-%m-%d}-{self.trouble.service}.md"}
         if dice.random() < 0.06:
-            return  # nobody wrote it, and nobody has yet
+            return  # it was never written
         yield self.event(K.POSTMORTEM_DRAFTED, drafted_at, data=document)
         if dice.random() < 0.04:
             return
@@ -135,7 +135,7 @@ class _Story:
         for number, (kind, title) in enumerate(dice.sample(ACTIONS, dice.randint(0, 3)), start=1):
             yield from self._action(f"A{number}", kind, title, finalized_at)
 
-    def _action(self, action_id: str, kind: str, title: str, opened_at: datetime) -> Iterator[Step]:
+    def _action(self, action_id: str, kind: str, title: str, opened_at: datetime) -> Iterator[DemoStep]:
         dice = self.dice
         due_at = opened_at + _DAY * dice.choice((7, 14, 21, 30))
         data = {"action_id": action_id, "action_type": kind, "title": title, "due_at": due_at.isoformat()}
@@ -147,9 +147,9 @@ class _Story:
                 verified_at = completed_at + _DAY * dice.uniform(1, 10)
                 yield self.event(K.ACTION_VERIFIED, verified_at, data={"action_id": action_id})
 
-    # -- what is told ------------------------------------------------------------------------------------------------
+    # -- reports ---------------------------------------------------------------------------------------------------
 
-    def alert(self, ends_at: datetime | None, onset_at: datetime | None = None) -> Step:
+    def alert(self, ends_at: datetime | None, started_at: datetime | None = None) -> DemoStep:
         """Return the notification that the alert fires, or that it has ended."""
         name, service = self.trouble.alert, self.trouble.service
         labels = {
@@ -171,32 +171,32 @@ class _Story:
             severity=self.severity,
             labels=labels,
             annotations={"summary": f"{self.trouble.summary} ({service})"},
-            onset_at=onset_at,
+            onset_at=started_at,
         )
-        return Step((ends_at or self.start) + timedelta(seconds=10), self.number, alert=alert)
+        return DemoStep((ends_at or self.start) + timedelta(seconds=10), self.number, alert=alert)
 
-    def role(self, at: datetime, role: str, name: str) -> Step:
-        """Return that a role was given."""
+    def role(self, at: datetime, role: str, name: str) -> DemoStep:
+        """Return the assignment of a role."""
         return self.event(K.ROLE_ASSIGNED, at, data={"role": role, "name": name})
 
-    def event(self, kind: EventKind, at: datetime, *, told_at: datetime | None = None, **more: Any) -> Step:
-        """Return an event; it is told when it happens unless something else is said."""
+    def event(self, kind: EventKind, at: datetime, *, reported_at: datetime | None = None, **more: Any) -> DemoStep:
+        """Return an event; by default it is reported when it happens."""
         self.serial += 1
         at = at.replace(microsecond=0)
-        told = told_at or at
+        reported_at = reported_at or at
         name = f"{SOURCE}-{self.number}-{self.serial}"
-        event = Event(event_id=name, kind=kind, occurred_at=at, recorded_at=told, source=SOURCE, **more)
-        return Step(told, self.number, event=event)
+        event = Event(event_id=name, kind=kind, occurred_at=at, recorded_at=reported_at, source=SOURCE, **more)
+        return DemoStep(reported_at, self.number, event=event)
 
 
-def _unfinished(now: datetime, dice: Random) -> Iterator[list[Step]]:
-    """Yield what goes on at `now`: a clock of each kind runs, one is silent for days, and reports are due."""
+def _unfinished(now: datetime, dice: Random) -> Iterator[list[DemoStep]]:
+    """Yield open incidents at `now`: a clock of each kind runs, one has been silent for days, and reports are due."""
 
-    def begun(ago: timedelta, severity: Severity, which: int) -> _Story:
-        story = _Story(INCIDENTS + which, now - ago, now, dice)
-        story.trouble = next(t for t in TROUBLES[which:] + TROUBLES if severity in t.severities)
-        story.severity = severity
-        return story
+    def begun(ago: timedelta, severity: Severity, which: int) -> _DemoIncident:
+        incident = _DemoIncident(INCIDENTS + which, now - ago, now, dice)
+        incident.trouble = next(t for t in TROUBLES[which:] + TROUBLES if severity in t.severities)
+        incident.severity = severity
+        return incident
 
     worst = begun(26 * _MINUTE, Severity.SEV_1, 0)
     yield [
@@ -214,7 +214,7 @@ def _unfinished(now: datetime, dice: Random) -> Iterator[list[Step]]:
         contained.event(K.MITIGATED, contained.start + 50 * _MINUTE),
     ]
     yield [begun(5 * _HOUR, Severity.SEV_4, 11).alert(None)]
-    yield [begun(3 * _DAY, Severity.SEV_3, 8).alert(None)]  # silenced, and nobody tells that it is over
+    yield [begun(3 * _DAY, Severity.SEV_3, 8).alert(None)]  # silenced, and its end is never reported
     for ago, severity in ((10 * _HOUR, Severity.SEV_1), (22 * _HOUR, Severity.SEV_2), (30 * _HOUR, Severity.SEV_2)):
         owing = begun(ago, severity, 12)
         owing.number += int(ago / _HOUR)

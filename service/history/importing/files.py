@@ -1,4 +1,4 @@
-"""From the bytes of a file to its records: CSV with a header, a JSON object a line, or one JSON document."""
+"""From the bytes of a file to its records: CSV with a header, JSON lines, or one JSON document."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from service.history.importing import cells
-from service.history.importing.past import Bad, Record
+from service.history.importing.imported import LineError, Record
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError, read_json
 
@@ -30,13 +30,13 @@ _NAMES = (
     "records",
     "result",
 )
-"""The keys under which APIs put what they list: PagerDuty, Opsgenie, Grafana, Jira, GitHub, ServiceNow and others."""
+"""The keys of lists in API responses: PagerDuty, Opsgenie, Grafana, Jira, GitHub, ServiceNow and others."""
 
 
-def read_records(name: str, body: bytes) -> Iterator[Record | Bad]:
-    """Yield the records of a file, each with where it is; a line that cannot be read is yielded as bad.
+def read_records(name: str, body: bytes) -> Iterator[Record | LineError]:
+    """Yield the records of a file with their location; a line that cannot be read as a LineError.
 
-    Raises PayloadError where nothing can be read of the file as a whole.
+    Raises PayloadError if the file as a whole cannot be read.
     """
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
@@ -48,36 +48,36 @@ def read_records(name: str, body: bytes) -> Iterator[Record | Bad]:
     return _lines_of_json(name, body) if is_lines else _document(name, start)
 
 
-def _lines_of_json(name: str, body: bytes) -> Iterator[Record | Bad]:
+def _lines_of_json(name: str, body: bytes) -> Iterator[Record | LineError]:
     for number, line in enumerate(body.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not line.strip():
             continue
         where = f"{name}:{number}"
         try:
-            found: dict[str, Any] = read_json(_OBJECT, line)
-            yield Record(where, found)
+            fields: dict[str, Any] = read_json(_OBJECT, line)
+            yield Record(where, fields)
         except PayloadError as error:
-            yield Bad(where, error.detail)
+            yield LineError(where, error.detail)
 
 
-def _document(name: str, body: bytes) -> Iterator[Record | Bad]:
+def _document(name: str, body: bytes) -> Iterator[Record | LineError]:
     document = read_json(_DOCUMENT, body)
     pages = document if isinstance(document, list) else [document]
-    found = [one for page in pages for one in _listed(page)]
-    for number, one in enumerate(found, start=1):
+    listed = [element for page in pages for element in _listed(page)]
+    for number, element in enumerate(listed, start=1):
         where = f"{name}, record {number}"
-        yield Record(where, one) if isinstance(one, dict) else Bad(where, "is no JSON object")
+        yield Record(where, element) if isinstance(element, dict) else LineError(where, "is not a JSON object")
 
 
 def _listed(page: dict[str, Any]) -> list[Any]:
-    """Return what one answer of an API lists; an object that lists nothing is a record itself."""
+    """Return the elements of an API response; an object without a list is a record itself."""
     listed = [page[name] for name in _NAMES if isinstance(page.get(name), list | dict)]
     if not listed or "id" in page or "key" in page:
         return [page]
-    return [one for some in listed for one in (some if isinstance(some, list) else [some])]
+    return [element for value in listed for element in (value if isinstance(value, list) else [value])]
 
 
-def _lines_of_csv(name: str, body: bytes) -> Iterator[Record | Bad]:
+def _lines_of_csv(name: str, body: bytes) -> Iterator[Record | LineError]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,7 +92,7 @@ def _lines_of_csv(name: str, body: bytes) -> Iterator[Record | Bad]:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            yield Bad(where, f"is no CSV: {error}; quotes inside a quoted cell are written twice")
+            yield LineError(where, f"is not valid CSV: {error}; double the quotes inside a quoted cell")
             return
         if row is None:
             return
@@ -102,18 +102,18 @@ def _lines_of_csv(name: str, body: bytes) -> Iterator[Record | Bad]:
             yield _line(where, header, row)
 
 
-def _line(where: str, header: Sequence[str], row: Sequence[str]) -> Record | Bad:
-    """Read a line; a column that is there several times (Jira has one for each label) keeps all of its values."""
+def _line(where: str, header: Sequence[str], row: Sequence[str]) -> Record | LineError:
+    """Read a line; a repeated column (Jira has one for each label) keeps all of its values."""
     if len(row) > len(header):
-        detail = f"has {len(row)} cells, and the header names {len(header)}; quote cells that contain the delimiter"
-        return Bad(where, detail)
+        detail = f"has {len(row)} cells, but the header has {len(header)}; quote cells that contain the delimiter"
+        return LineError(where, detail)
     fields: dict[str, Any] = {}
     for name, cell in zip(header, row, strict=False):
         if name:
             fields[name] = (*cells.each(fields, name), cell) if name in fields else cell
-    return Record(where, {name: cells.given(fields, name) for name in fields})
+    return Record(where, {name: cells.cell(fields, name) for name in fields})
 
 
 def plain(name: str) -> str:
-    """Return the name of a column in the way in which formats compare them: `Created At (UTC)` is `created_at_utc`."""
+    """Return the name of a column normalized for comparison: `Created At (UTC)` is `created_at_utc`."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

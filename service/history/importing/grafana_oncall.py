@@ -1,13 +1,13 @@
 """Alert groups of Grafana OnCall, as its API lists them.
 
-Where the API says who acknowledged, nobody means that the source of the alerts did it: that is no person's response.
+An `acknowledged_by` of null means that the source of the alerts acknowledged: that is not a person's response.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.domain.recovery import ResolutionSource
-from service.history.importing.past import Record
+from service.history.importing.imported import Record
 from service.history.importing.paths import reach
 
 
@@ -17,22 +17,22 @@ def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
         yield Record(record.where, _row(record.fields)), ()
 
 
-def _row(told: Mapping[str, Any]) -> dict[str, Any]:
-    labels = _labels(told.get("labels"))
+def _row(group: Mapping[str, Any]) -> dict[str, Any]:
+    labels = _labels(group.get("labels"))
     row: dict[str, Any] = {
-        "key": told.get("id"),
-        "title": told.get("title") or "Untitled alert group",
+        "key": group.get("id"),
+        "title": group.get("title") or "Untitled alert group",
         "severity": labels.get("severity"),
-        "detected_at": told.get("created_at"),
-        "resolved_at": told.get("resolved_at"),
+        "detected_at": group.get("created_at"),
+        "resolved_at": group.get("resolved_at"),
         "labels": labels,
     }
-    row["acknowledged_at"] = told.get("acknowledged_at")
-    if "acknowledged_by" in told:
-        source = ResolutionSource.AUTOMATION if told["acknowledged_by"] is None else ResolutionSource.HUMAN
+    row["acknowledged_at"] = group.get("acknowledged_at")
+    if "acknowledged_by" in group:
+        source = ResolutionSource.AUTOMATION if group["acknowledged_by"] is None else ResolutionSource.HUMAN
         row["acknowledged_by"] = source.value
-    if "resolved_by" in told:
-        source = ResolutionSource.ALERTS if told["resolved_by"] is None else ResolutionSource.HUMAN
+    if "resolved_by" in group:
+        source = ResolutionSource.ALERTS if group["resolved_by"] is None else ResolutionSource.HUMAN
         row["resolved_by"] = source.value
     return row
 
@@ -40,7 +40,7 @@ def _row(told: Mapping[str, Any]) -> dict[str, Any]:
 def _labels(value: Any) -> dict[str, str]:
     """Read labels as an object, or as the list of keys and values with names that the API makes of them."""
     if isinstance(value, Mapping):
-        return {name: said for name, said in value.items() if isinstance(said, str)}
-    pairs = [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-    named = [(reach(one, "key.name"), reach(one, "value.name")) for one in pairs]
-    return {name: said for name, said in named if isinstance(name, str) and isinstance(said, str)}
+        return {name: content for name, content in value.items() if isinstance(content, str)}
+    pairs = [pair for pair in value if isinstance(pair, Mapping)] if isinstance(value, list) else []
+    named = [(reach(pair, "key.name"), reach(pair, "value.name")) for pair in pairs]
+    return {name: content for name, content in named if isinstance(name, str) and isinstance(content, str)}

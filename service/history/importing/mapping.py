@@ -1,17 +1,17 @@
-"""From a record with somebody else's names to a row in our columns, and from several lines to one incident."""
+"""From a record with another tool's names to a row in our columns, and from several lines to one incident."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.history.importing import cells
 from service.history.importing.columns import COLUMNS
-from service.history.importing.past import Record
+from service.history.importing.imported import Record
 from service.history.importing.paths import reach, without
 
-LEFT_OUT = "-"
-"""What a column of theirs is mapped to that nobody should read."""
+IGNORED = "-"
+"""What a column is mapped to in order to ignore it."""
 Mapped = Sequence[tuple[str, str]]
-"""Pairs of a path in their records and the name of one of our columns, or `LEFT_OUT`."""
+"""Pairs of a path in their records and the name of one of our columns, or `IGNORED`."""
 Row = tuple[Record, tuple[str, ...]]
 """A record in our columns, and the aliases of its incident."""
 
@@ -35,15 +35,15 @@ def mapped(original: Record, columns: Mapped, row: Record, *, same_names: bool) 
     values: dict[str, Any] = {}
     for theirs, ours in columns:
         value = reach(original.fields, theirs)
-        if ours != LEFT_OUT and cells.given(values, ours) is None and (value is not None or same_names):
+        if ours != IGNORED and cells.cell(values, ours) is None and (value is not None or same_names):
             values[ours] = value
     return Record(row.where, {**row.fields, **values})
 
 
 def folded(rows: Iterable[Row]) -> list[Row]:
-    """Make one row of those with the same source and key, at the place of the first.
+    """Merge the rows with the same source and key into one, in the place of the first.
 
-    Of texts the last counts, lists are put together, and of times all are kept: which one counts, their column says.
+    The last text counts, lists are joined, and all times are kept: their column decides which one counts.
     """
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
@@ -52,8 +52,8 @@ def folded(rows: Iterable[Row]) -> list[Row]:
 
 
 def _identity(record: Record) -> tuple[str, str, str]:
-    """Return source and key; a row without a key, which is bad, stays alone."""
-    source, key = (str(cells.given(record.fields, name) or "") for name in ("source", "key"))
+    """Return source and key; a row without a key, which is faulty, stays alone."""
+    source, key = (str(cells.cell(record.fields, name) or "") for name in ("source", "key"))
     return source, key, "" if key else record.where
 
 

@@ -1,7 +1,7 @@
 """Exports of Opsgenie's alerts, as JSON of the API or as CSV.
 
-`report.ackTime` and `report.closeTime` are milliseconds since `createdAt`. Never read is `updatedAt`, which every later
-edit moves: a closed alert without `closeTime` has no known end. Who acts for nobody is called `System`.
+`report.ackTime` and `report.closeTime` are milliseconds since `createdAt`. `updatedAt` is never read, since
+every later edit changes it: a closed alert without `closeTime` has no known end. `System` is not a person.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from service.domain.recovery import ResolutionSource
 from service.history.importing.files import plain
-from service.history.importing.past import Record
+from service.history.importing.imported import Record
 from service.history.importing.paths import reach
 
 _MACHINE = "system"
@@ -25,14 +25,14 @@ def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
         yield Record(record.where, _row(record.fields)), ()
 
 
-def _row(told: Mapping[str, Any]) -> dict[str, Any]:
-    by_name = {plain(name).replace("_", ""): value for name, value in told.items()}
+def _row(alert: Mapping[str, Any]) -> dict[str, Any]:
+    by_name = {plain(name).replace("_", ""): value for name, value in alert.items()}
 
     def get(*names: str) -> Any:
-        """Return what a name of the CSV, or a path of the JSON, leads to."""
-        found = [by_name.get(name.partition(".")[2].lower() or name.lower()) for name in names]
-        found += [reach(told, name) for name in names]
-        return next((value for value in found if value not in (None, "")), None)
+        """Return the first value of a CSV column or a JSON path."""
+        values = [by_name.get(name.partition(".")[2].lower() or name.lower()) for name in names]
+        values += [reach(alert, name) for name in names]
+        return next((value for value in values if value not in (None, "")), None)
 
     row: dict[str, Any] = {
         "key": get("id", "alertId"),
@@ -58,7 +58,7 @@ def _name(value: Any) -> str:
 
 
 def _seconds(milliseconds: Any) -> Any:
-    """Return seconds, or what was no number, so that it is refused as such; 0 stands for what never happened."""
+    """Return seconds, or a value that is not a number, which is refused later; 0 means that it never happened."""
     if milliseconds is None or isinstance(milliseconds, bool):
         return None
     try:
@@ -68,7 +68,7 @@ def _seconds(milliseconds: Any) -> Any:
 
 
 def _created(*values: Any) -> Any:
-    """Return the first that is a time: the CSV's milliseconds since 1970, or ISO 8601; else the first that is there."""
+    """Return the first that is a time, in milliseconds since 1970 or ISO 8601; else the first that is not None."""
     times = [_time(value) for value in values if value is not None]
     return next((time for time in times if isinstance(time, str) and _ISO.match(time)), next(iter(times), None))
 

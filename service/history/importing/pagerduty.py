@@ -1,7 +1,7 @@
 """Exports of PagerDuty: incidents and log entries of the REST API, raw incidents of the analytics, and their CSV.
 
-Never read is `updated_at`: every later edit moves it. An acknowledgement is the first log entry that a person made,
-`seconds_to_first_ack`, or `acknowledgements` while the incident is open; without one of these there is none.
+`updated_at` is never read, since every later edit changes it. An acknowledgement is the first log entry of a person,
+`seconds_to_first_ack`, or `acknowledgements` while the incident is open; otherwise there is none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from service.domain.recovery import ResolutionSource
 from service.history.importing.files import plain
-from service.history.importing.past import Record
+from service.history.importing.imported import Record
 from service.history.importing.paths import reach
 from service.intake.pagerduty import MERGED, PEOPLE
 
@@ -17,7 +17,7 @@ Fields = Mapping[str, Any]
 
 
 def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
-    """Yield the incidents in our columns with their aliases; log entries are joined to them, of whichever file."""
+    """Yield the incidents in our columns with their aliases; log entries may be in any of the files."""
     entries: dict[Any, list[Fields]] = {}
     incidents: list[Record] = []
     for record in records:
@@ -26,13 +26,13 @@ def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
         else:
             incidents.append(record)
     for record in incidents:
-        told = record.fields
-        if "service" in told or "first_trigger_log_entry" in told or "last_status_change_at" in told:
-            nested = told.get("log_entries")
-            mine = [e for e in nested if isinstance(e, Mapping)] if isinstance(nested, list) else []
-            yield _rest(record, [*mine, *entries.get(_id(told.get("id")), [])])
+        incident = record.fields
+        if "service" in incident or "first_trigger_log_entry" in incident or "last_status_change_at" in incident:
+            nested = incident.get("log_entries")
+            own = [e for e in nested if isinstance(e, Mapping)] if isinstance(nested, list) else []
+            yield _rest(record, [*own, *entries.get(_id(incident.get("id")), [])])
         else:
-            yield Record(record.where, _flat(told)), ()
+            yield Record(record.where, _flat(incident)), ()
 
 
 def _id(value: Any) -> str:
@@ -40,29 +40,29 @@ def _id(value: Any) -> str:
 
 
 def _rest(record: Record, entries: Sequence[Fields]) -> tuple[Record, tuple[str, ...]]:
-    told = record.fields
+    incident = record.fields
     row: dict[str, Any] = {
-        "key": told.get("id"),
-        "title": told.get("title") or told.get("summary"),
-        "severity": reach(told, "priority.summary") or reach(told, "priority.name"),
-        "detected_at": told.get("created_at"),
-        "labels": {"service": name} if isinstance(name := reach(told, "service.summary"), str) else {},
+        "key": incident.get("id"),
+        "title": incident.get("title") or incident.get("summary"),
+        "severity": reach(incident, "priority.summary") or reach(incident, "priority.name"),
+        "detected_at": incident.get("created_at"),
+        "labels": {"service": name} if isinstance(name := reach(incident, "service.summary"), str) else {},
     }
-    row |= _acknowledgement(told, entries)
-    if told.get("status", "resolved") == "resolved":
-        at, agent = _resolution(told, entries)
-        target = reach(told, "resolve_reason.incident.id")
-        if reach(told, "resolve_reason.type") == MERGED and target != told.get("id"):
-            row |= {"dismissed_at": at or told.get("created_at"), "merged_into": target}
+    row |= _acknowledgement(incident, entries)
+    if incident.get("status", "resolved") == "resolved":
+        at, agent = _resolution(incident, entries)
+        target = reach(incident, "resolve_reason.incident.id")
+        if reach(incident, "resolve_reason.type") == MERGED and target != incident.get("id"):
+            row |= {"dismissed_at": at or incident.get("created_at"), "merged_into": target}
         elif at is not None:
             row |= {"resolved_at": at, "resolved_by": _by(_is_person(agent))}
-    key = told.get("incident_key")
+    key = incident.get("incident_key")
     return Record(record.where, row), (key,) if isinstance(key, str) and 0 < len(key) <= 200 else ()
 
 
-def _acknowledgement(told: Fields, entries: Sequence[Fields]) -> dict[str, Any]:
+def _acknowledgement(incident: Fields, entries: Sequence[Fields]) -> dict[str, Any]:
     """Return the first acknowledgement by a person, else that of a machine, with who made it."""
-    listed = told.get("acknowledgements")
+    listed = incident.get("acknowledgements")
     acknowledgements = [e for e in listed if isinstance(e, Mapping)] if isinstance(listed, list) else []
     made = [(e.get("created_at"), e.get("agent")) for e in entries if _kind(e) == "acknowledge"]
     made += [(e.get("at"), e.get("acknowledger")) for e in acknowledgements]
@@ -70,23 +70,23 @@ def _acknowledgement(told: Fields, entries: Sequence[Fields]) -> dict[str, Any]:
     if not times:
         return {}
     by_person = any(person for _, person in times)
-    at = min(at for at, person in times if person is by_person)  # all are written alike, so that they sort as text
+    at = min(at for at, person in times if person is by_person)  # all have the same format, so that they sort as text
     source = ResolutionSource.HUMAN if by_person else ResolutionSource.AUTOMATION
     return {"acknowledged_at": at, "acknowledged_by": source.value}
 
 
-def _resolution(told: Fields, entries: Sequence[Fields]) -> tuple[Any, Any]:
-    """Return when it was resolved for the last time, and by whom; the status of what is resolved changes no more."""
+def _resolution(incident: Fields, entries: Sequence[Fields]) -> tuple[Any, Any]:
+    """Return when it was last resolved, and by whom; the status of a resolved incident does not change again."""
     resolved = [e for e in entries if _kind(e) == "resolve" and isinstance(e.get("created_at"), str)]
     if resolved:
         last = max(resolved, key=lambda e: str(e["created_at"]))
         return last["created_at"], last.get("agent")
-    return told.get("resolved_at") or told.get("last_status_change_at"), told.get("last_status_change_by")
+    return incident.get("resolved_at") or incident.get("last_status_change_at"), incident.get("last_status_change_by")
 
 
-def _flat(told: Fields) -> dict[str, Any]:
+def _flat(incident: Fields) -> dict[str, Any]:
     """Read a line of the CSV, or a raw incident of the analytics, whose columns have the same names or nearly so."""
-    by_name = {plain(name): value for name, value in told.items()}
+    by_name = {plain(name): value for name, value in incident.items()}
 
     def get(*names: str) -> Any:
         return next((by_name[name] for name in names if by_name.get(name) not in (None, "")), None)

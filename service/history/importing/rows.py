@@ -1,4 +1,4 @@
-"""From a line in our own columns to the events of one incident; docs/history.md says the same to people."""
+"""From a line in our own columns to the events of one incident, as docs/history.md describes."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,14 @@ from service.domain.recovery import ResolutionSource
 from service.history.importing import cells
 from service.history.importing.actions import read_actions
 from service.history.importing.columns import COLUMNS
-from service.history.importing.past import Owed, Past, Reading, Record, Unresolved, wrong
+from service.history.importing.imported import (
+    ImportedIncident,
+    ImportOptions,
+    PostmortemDue,
+    Record,
+    Unresolved,
+    column_error,
+)
 from service.history.importing.times import read_durations, read_times
 from service.intake.reasons import Source
 
@@ -35,41 +42,41 @@ _ACTORS = {
 _E = TypeVar("_E", bound=StrEnum)
 
 
-def read_row(record: Record, aliases: tuple[str, ...], reading: Reading, now: datetime) -> Past:
+def read_row(record: Record, aliases: tuple[str, ...], options: ImportOptions, now: datetime) -> ImportedIncident:
     """Read one incident. Raises PayloadError, with the column that is wrong and what to change."""
-    return _Row(record, aliases, reading, now).past()
+    return _Row(record, aliases, options, now).incident()
 
 
 class _Row:
-    """One line on its way."""
+    """One line while it is read."""
 
-    def __init__(self, record: Record, aliases: tuple[str, ...], reading: Reading, now: datetime) -> None:
+    def __init__(self, record: Record, aliases: tuple[str, ...], options: ImportOptions, now: datetime) -> None:
         self._where = record.where
         self._fields = record.fields
         self._aliases = aliases
-        self._reading = reading
+        self._options = options
         self._now = now
         self._warnings: list[str] = []
         self._source = self._read_source()
         self._key = cells.text(record.fields, "key", 150)
         if not self._key:
-            raise wrong("key", "is missing: what is the incident called? Map a column of yours with --map YOURS=key")
+            raise column_error("key", "is missing; map the column with the id of the incident: --map YOURS=key")
         self._merged_into = cells.text(record.fields, "merged_into", 150)
         if self._merged_into == self._key:
-            raise wrong("merged_into", "is the incident's own key; name the incident that goes on")
+            raise column_error("merged_into", "is the incident's own key; give that of the other incident")
         self._times = self._read_times()
 
-    def past(self) -> Past:
+    def incident(self) -> ImportedIncident:
         events = tuple(self._events())
-        incident = fold(0, events, (), self._reading.policy, self._now)
-        negative = measure(incident, self._reading.policy).invalid
+        incident = fold(0, events, (), self._options.policy, self._now)
+        negative = measure(incident, self._options.policy).invalid
         self._warnings += [f"{indicator.value} is negative and gives no sample" for indicator in negative]
-        return Past(
+        return ImportedIncident(
             where=self._where,
             source=self._source,
             key=self._key,
             events=events,
-            at_first=tuple(self._at_first(incident)),
+            initial_events=tuple(self._initial_events(incident)),
             aliases=self._aliases,
             warnings=tuple(dict.fromkeys(self._warnings)),
             merged_into=self._merged_into,
@@ -78,9 +85,9 @@ class _Row:
     # -- what the line says ------------------------------------------------------------------------------------------
 
     def _read_source(self) -> str:
-        source = cells.text(self._fields, "source", 32) or self._reading.source
+        source = cells.text(self._fields, "source", 32) or self._options.source
         if not _SOURCE.fullmatch(source) or source in _RESERVED:
-            raise wrong("source", "should be lower case letters, digits and _, and none of our own names")
+            raise column_error("source", "should be lower case letters, digits and _, and not a reserved name")
         return source
 
     def _read_times(self) -> dict[EventKind, datetime]:
@@ -88,23 +95,23 @@ class _Row:
             column.kind: at
             for column in COLUMNS
             if column.kind is not None
-            and (at := read_times(cells.each(self._fields, column.name), column, self._reading, self._now)) is not None
+            and (at := read_times(cells.each(self._fields, column.name), column, self._options, self._now)) is not None
         }
         detected_at = times.get(EventKind.DETECTED)
         if detected_at is None:
-            hint = "is missing: when was it noticed? Map a column of yours with --map YOURS=detected_at"
-            raise wrong("detected_at", hint)
+            hint = "is missing; map the column with the time of the detection: --map YOURS=detected_at"
+            raise column_error("detected_at", hint)
         for name, kind in (("acknowledge", EventKind.ACKNOWLEDGED), ("resolve", EventKind.RESOLVED)):
             longest = kind is EventKind.RESOLVED
             seconds = read_durations(cells.each(self._fields, f"{name}_seconds"), f"{name}_seconds", longest=longest)
             if seconds is not None and kind not in times:
                 times[kind] = detected_at + seconds
                 if times[kind] > self._now:
-                    raise wrong(f"{name}_seconds", "leads into the future")
+                    raise column_error(f"{name}_seconds", "ends in the future")
         return self._without_end(times) if self._merged_into else times
 
     def _without_end(self, times: dict[EventKind, datetime]) -> dict[EventKind, datetime]:
-        """Replace the end of an incident that was merged by the merge: its clocks go on in the other one."""
+        """Replace the end of a merged incident by the merge: its clocks continue in the other incident."""
         ends = [times.pop(kind) for kind in (EventKind.DISMISSED, EventKind.RESOLVED) if kind in times]
         return {**times, EventKind.MERGED: ends[0] if ends else max(times.values())}
 
@@ -115,13 +122,13 @@ class _Row:
             else:
                 data = self._data(kind)
                 is_machine = kind is EventKind.ACKNOWLEDGED and bool(data)
-                # an id of its own, so that a person's acknowledgement in a later file is not taken for the same
+                # an id of its own, so that a person's acknowledgement in a later file is another event
                 yield self._event(kind, at, name="acknowledged_automated" if is_machine else "", data=data)
         yield from self._commander()
         if note := cells.text(self._fields, "note", 4096):
             yield self._event(EventKind.NOTE, max(self._times.values()), data={"text": note})
         latest = max((at for kind, at in self._times.items() if kind is not EventKind.DISMISSED), default=self._now)
-        for kind, name, at, data in read_actions(self._fields, latest, self._reading, self._now):
+        for kind, name, at, data in read_actions(self._fields, latest, self._options, self._now):
             yield self._event(kind, at, name=name, data=data)
 
     def _about(self) -> dict[str, Any]:
@@ -134,22 +141,22 @@ class _Row:
         }
 
     def _severity(self) -> Severity | None:
-        said = cells.text(self._fields, "severity", 200)
-        if not said:
+        name = cells.text(self._fields, "severity", 200)
+        if not name:
             return None
-        mapped = self._reading.severities.get(said.lower())
-        if mapped is None and said.upper() in list(Severity):
-            mapped = Severity(said.upper())
+        mapped = self._options.severities.get(name.lower())
+        if mapped is None and name.upper() in list(Severity):
+            mapped = Severity(name.upper())
         if mapped is None:
-            raise wrong("severity", "is none of SEV-1 to SEV-4; say which it is with --severity-map YOURS=SEV-2")
+            raise column_error("severity", "is not one of SEV-1 to SEV-4; map it with --severity-map YOURS=SEV-2")
         return mapped
 
     def _members(self, name: str, kinds: type[_E]) -> tuple[_E, ...]:
-        known = {kind.value.lower(): kind for kind in kinds}
+        by_name = {kind.value.lower(): kind for kind in kinds}
         words = cells.words(self._fields, name)
-        if not all(word.lower() in known for word in words):
-            raise wrong(name, f"has something else than {', '.join(known.values())}")
-        return tuple(dict.fromkeys(known[word.lower()] for word in words))
+        if not all(word.lower() in by_name for word in words):
+            raise column_error(name, f"should be among {', '.join(by_name.values())}")
+        return tuple(dict.fromkeys(by_name[word.lower()] for word in words))
 
     def _data(self, kind: EventKind) -> dict[str, Any]:
         match kind:
@@ -166,12 +173,12 @@ class _Row:
                 return {}
 
     def _acknowledgement(self) -> dict[str, Any]:
-        """Return who acknowledged: a person, unless the line names a machine, which is nobody's response."""
+        """Return who acknowledged: a person, unless the line names a machine, which is not a response."""
         actor = self._actor("acknowledged_by")
         return {"automated": True} if actor in (ResolutionSource.AUTOMATION, ResolutionSource.ALERTS) else {}
 
     def _resolution(self) -> dict[str, Any]:
-        """Return who resolved it. A person's end counts as a first response, so that it is not taken for granted."""
+        """Return who resolved it. A resolution by a person is also a first response, so it is not the default."""
         match self._actor("resolved_by") or self._likely_resolver():
             case ResolutionSource.AUTOMATION:
                 return {"automated": True}
@@ -187,12 +194,12 @@ class _Row:
         return ResolutionSource.HUMAN if people else ResolutionSource.ALERTS
 
     def _actor(self, column: str) -> ResolutionSource | None:
-        """Read who did it; a name that is none of the words for machines is a person's."""
+        """Read who did it; a name that is not a word for a machine is a person's."""
         name = cells.name_of(self._fields, column).casefold().removesuffix("_reference")
         if not name:
             return None
         if name not in _ACTORS and (likely := get_close_matches(name, _ACTORS, 1, 0.8)):
-            self._warnings.append(f"{column} counts as a person's name; for a machine write {likely[0]}")
+            self._warnings.append(f"{column} is taken for a person's name; for a machine write {likely[0]}")
         return _ACTORS.get(name, ResolutionSource.HUMAN)
 
     def _commander(self) -> Iterator[Event]:
@@ -200,7 +207,7 @@ class _Row:
         if not name:
             return
         if EventKind.ACKNOWLEDGED not in self._times or self._acknowledgement():
-            self._warnings.append("commander is left out: without a person's acknowledged_at nobody knows since when")
+            self._warnings.append("commander is ignored: without a person's acknowledged_at it is unknown since when")
             return
         at = self._times[EventKind.ACKNOWLEDGED]
         yield self._event(EventKind.ROLE_ASSIGNED, at, data={"role": Role.COMMANDER.value, "name": name})
@@ -216,14 +223,14 @@ class _Row:
         )
 
     def _event_id(self, name: str) -> str:
-        """Name an event so that the same line again names the same; PagerDuty's detection as its webhook names it."""
+        """Return an id that the same line always has; PagerDuty's detection has that of its webhook."""
         if self._source == Source.PAGERDUTY and name == EventKind.DETECTED:
             return f"pagerduty-{self._key}"
         return f"{self._source}-{self._key}-{name}"
 
-    # -- what it does not say ----------------------------------------------------------------------------------------
+    # -- what the line does not say --------------------------------------------------------------------------------
 
-    def _at_first(self, incident: Incident) -> Iterator[Event]:
+    def _initial_events(self, incident: Incident) -> Iterator[Event]:
         if self._merged_into:
             return
         over = EventKind.RESOLVED in self._times or EventKind.DISMISSED in self._times
@@ -235,21 +242,23 @@ class _Row:
             yield self._event(EventKind.POSTMORTEM_CHECKED, self._times[EventKind.DETECTED], data=waived)
 
     def _stale_at(self) -> datetime | None:
-        if self._reading.unresolved is Unresolved.OPEN:
+        if self._options.unresolved is Unresolved.OPEN:
             return None
-        at = max(self._times.values()) + self._reading.policy.stale_after
+        at = max(self._times.values()) + self._options.policy.stale_after
         if at > self._now:
             return None
-        if self._reading.unresolved is Unresolved.REFUSE:
-            raise wrong("resolved_at", "is missing: when was it over? Or give --unresolved stale, or open")
+        if self._options.unresolved is Unresolved.REFUSE:
+            raise column_error("resolved_at", "is missing; add it, or give --unresolved stale or --unresolved open")
         return at
 
     def _is_waived(self, incident: Incident) -> bool:
-        """Say whether its postmortem is not owed: the line says so, or all that is missing was due before now."""
+        """Return whether its postmortem is waived: the line says so, or everything missing was due before now."""
         required = cells.truth(self._fields, "postmortem_required")
         if required is not None:
             return not required
         missing = [deadline for deadline in incident.deadlines if deadline.done_at is None]
-        if self._reading.owed is Owed.AHEAD and not all(deadline.overdue(self._now) for deadline in missing):
+        if self._options.postmortem_due is PostmortemDue.AHEAD and not all(
+            deadline.overdue(self._now) for deadline in missing
+        ):
             return False
-        return bool(missing) and self._reading.owed is not Owed.ALL
+        return bool(missing) and self._options.postmortem_due is not PostmortemDue.ALL

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from service.history.importing.columns import Column
-from service.history.importing.past import Reading, wrong
+from service.history.importing.columns import ImportColumn
+from service.history.importing.imported import ImportOptions, column_error
 from service.intake.wire import CLOCK_SKEW
 
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?"
@@ -16,31 +16,31 @@ _ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)[T ]({_CLOCK}) ?(Z|UTC|GMT|[+-]\d\d(?::?
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = {"epoch": 1.0, "epoch-ms": 0.001}
 _NOTHING = frozenset({"-", "?", "null", "none", "n/a", "na", "nan", "nat", "0000-00-00 00:00:00"})
-"""What tools write where there is no time."""
+"""What tools write for no time."""
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 LONGEST_SECONDS = 10 * 366 * 86400
 
 
-def read_times(values: Iterable[Any], column: Column, reading: Reading, now: datetime) -> datetime | None:
+def read_times(values: Iterable[Any], column: ImportColumn, options: ImportOptions, now: datetime) -> datetime | None:
     """Return the instant that counts: the earliest, or the latest for what ends the incident; None for nothing.
 
     Raises PayloadError, as `read_time`.
     """
-    instants = [read_time(value, column.name, reading, now) for value in values if not _is_nothing(value)]
+    instants = [read_time(value, column.name, options, now) for value in values if not _is_nothing(value)]
     return (max if column.ends else min)(instants, default=None)
 
 
-def read_time(value: Any, column: str, reading: Reading, now: datetime) -> datetime:
+def read_time(value: Any, column: str, options: ImportOptions, now: datetime) -> datetime:
     """Return the instant in UTC.
 
     Raises PayloadError for what is no time, has no zone while none is given, or lies before 1970 or in the future.
     """
-    at = _read(value, column, reading)
+    at = _read(value, column, options)
     if not _FIRST_YEAR < at.year < _LAST_YEAR:
-        raise wrong(column, f"lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
-    at = (at if at.tzinfo is not None else _in_zone(at, column, reading.zone)).astimezone(UTC)
+        raise column_error(column, f"is outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    at = (at if at.tzinfo is not None else _in_zone(at, column, options.zone)).astimezone(UTC)
     if at > now + CLOCK_SKEW:
-        raise wrong(column, "lies in the future; leave out what has not happened yet")
+        raise column_error(column, "is in the future; leave out what has not happened yet")
     return at
 
 
@@ -59,18 +59,20 @@ def read_seconds(value: Any, column: str) -> timedelta:
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise wrong(column, "is no number of seconds") from None
+        raise column_error(column, "is not a number of seconds") from None
     if not 0 <= seconds <= LONGEST_SECONDS:
-        raise wrong(column, "should be a number of seconds from 0 to ten years")
+        raise column_error(column, "should be a number of seconds from 0 to ten years")
     return timedelta(seconds=seconds)
 
 
-def _read(value: Any, column: str, reading: Reading) -> datetime:
+def _read(value: Any, column: str, options: ImportOptions) -> datetime:
     """Read a time in one of the formats that were given, else as ISO 8601."""
-    instants = {at for form in reading.time_formats if (at := _in_format(value, form)) is not None}
+    instants = {at for form in options.time_formats if (at := _in_format(value, form)) is not None}
     if len(instants) > 1:
-        raise wrong(column, "is another time in each --time-format; import with one of them, in a file of its own")
-    return instants.pop() if instants else _from_iso(value, column, reading)
+        raise column_error(
+            column, "matches several of --time-format with different results; import it with only one of them"
+        )
+    return instants.pop() if instants else _from_iso(value, column, options)
 
 
 def _in_format(value: Any, form: str) -> datetime | None:
@@ -82,25 +84,25 @@ def _in_format(value: Any, form: str) -> datetime | None:
         return None
 
 
-def _from_iso(value: Any, column: str, reading: Reading) -> datetime:
+def _from_iso(value: Any, column: str, options: ImportOptions) -> datetime:
     if isinstance(value, bool) or not isinstance(value, str):
-        raise wrong(column, "should be a time in quotes, such as 2026-11-23T18:04:05Z; for numbers give --time-format")
+        raise column_error(
+            column, "should be a time string such as 2026-11-23T18:04:05Z; for numbers give --time-format"
+        )
     match = _ISO.fullmatch(value.strip())
     if match is None and _DAY.fullmatch(value.strip()):
-        raise wrong(column, "is a day without a time of day, from which no duration can be counted; add the time")
-    if match is None and reading.time_formats:
-        raise wrong(
-            column, "is not written as --time-format says, nor as ISO 8601; give --time-format once more for it"
-        )
+        raise column_error(column, "is a day without a time, so durations cannot be measured; add the time")
+    if match is None and options.time_formats:
+        raise column_error(column, "matches neither --time-format nor ISO 8601; give another --time-format for it")
     if match is None:
-        hint = "is no time such as 2026-11-23T18:04:05Z or 2026-11-23 18:04; other ways of writing need --time-format"
-        raise wrong(column, hint)
+        hint = "is not a time such as 2026-11-23T18:04:05Z or 2026-11-23 18:04; other formats need --time-format"
+        raise column_error(column, hint)
     day, clock, zone = match.groups()
     zone = "Z" if zone and zone.upper() in ("Z", "UTC", "GMT") else zone or ""
     try:
         return datetime.fromisoformat(f"{day}T{clock}{zone}")
     except ValueError:
-        raise wrong(column, "is no time that exists") from None
+        raise column_error(column, "is not a valid time") from None
 
 
 def _from_epoch(value: Any, scale: float) -> datetime | None:
@@ -114,10 +116,10 @@ def _from_epoch(value: Any, scale: float) -> datetime | None:
 def _in_zone(at: datetime, column: str, zone: ZoneInfo | None) -> datetime:
     """Place a wall clock's time in a zone; what it showed twice or never, when clocks were changed, is refused."""
     if zone is None:
-        raise wrong(column, "has no time zone; append Z or an offset such as +09:00, or give --timezone")
+        raise column_error(column, "has no time zone; append Z or an offset such as +09:00, or give --timezone")
     early, late = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
     if early.utcoffset() == late.utcoffset():
         return early
     if early.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != at:
-        raise wrong(column, "is a time that no clock showed there: clocks were put forward; write it with an offset")
-    raise wrong(column, "is a time that clocks showed twice there: they were put back; write it with an offset")
+        raise column_error(column, "does not exist in this zone: clocks were put forward; add an offset")
+    raise column_error(column, "is ambiguous in this zone: clocks were put back; add an offset")

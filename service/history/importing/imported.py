@@ -1,4 +1,4 @@
-"""What an import knows of one incident, and how it may be read: the types that all formats share."""
+"""Imported incidents, and the options of an import: the types that all formats share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from service.intake.reasons import Failure
 from service.intake.wire import Fault, PayloadError
 
 HISTORY = "history"
-"""The source of what was imported from our own columns; a source has its own keys."""
+"""The source of incidents in our own columns; keys are unique within a source."""
 
 
 class Unresolved(StrEnum):
-    """What an incident without an end is taken for, once it was silent for as long as makes one stale."""
+    """What happens to an incident without an end that was silent for `stale_after`."""
 
     STALE = "stale"
     OPEN = "open"
     REFUSE = "refuse"
 
 
-class Owed(StrEnum):
-    """Which postmortems an import owes where the file does not say: those not yet due, all, or none."""
+class PostmortemDue(StrEnum):
+    """Which postmortems are required if the file does not say: those not due yet, all, or none."""
 
     AHEAD = "ahead"
     ALL = "all"
@@ -32,8 +32,8 @@ class Owed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How to read files. `zone` is that of times without one, None to refuse them; `time_formats` as for strptime.
+class ImportOptions:
+    """How files are read. `zone` is that of times without one, None to refuse them; `time_formats` as for strptime.
 
     `columns` are pairs of a column or path in the file and our name for it. `severities` has its keys in lower case.
     With `fold` all lines with the same key are one incident.
@@ -46,7 +46,7 @@ class Reading:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     source: str = HISTORY
     unresolved: Unresolved = Unresolved.STALE
-    owed: Owed = Owed.AHEAD
+    postmortem_due: PostmortemDue = PostmortemDue.AHEAD
     fold: bool = False
 
 
@@ -59,7 +59,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class ImportedIncident:
     """One incident of the past. `at_first` are events that count only where the import is the first to tell of it.
 
     `merged_into` is the key of the incident that it was merged into, "" for none.
@@ -69,20 +69,20 @@ class Past:
     source: str
     key: str
     events: tuple[Event, ...]
-    at_first: tuple[Event, ...] = ()
+    initial_events: tuple[Event, ...] = ()
     aliases: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     merged_into: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
-    """What is wrong with a line, and so what to change; the line is not imported."""
+class LineError:
+    """What is wrong with a line, and what to change; the line is not imported."""
 
     where: str
     detail: str
 
 
-def wrong(column: str, detail: str) -> PayloadError:
+def column_error(column: str, detail: str) -> PayloadError:
     """Return the error for one column of a line."""
     return PayloadError(Failure.INVALID_PAYLOAD, f"{column} {detail}", [Fault(column, detail)])

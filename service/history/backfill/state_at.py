@@ -1,4 +1,4 @@
-"""What stood open and owed at an instant of the past, as the store's snapshot says it of now."""
+"""What was open or owing at an instant of the past, in the form of the store's snapshot of now."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,36 +11,36 @@ from service.domain.totals import Increment, Total
 from service.store.snapshot import ActionDue, ActionUnverified, Snapshot, Watched, by_next_stage, by_turns
 
 
-class Totals:
-    """The running totals while time goes by. They end where the store's own stand now, and never fall.
+class RunningTotals:
+    """The running totals over time. They end at the store's own of now, and never fall.
 
-    `given` is all that incidents give from the beginning to now: what the store counted besides, of incidents that
-    were forgotten since or told otherwise, is there from the start.
+    `additions` are those of all incidents from the beginning to now: what the store counted besides, of incidents that
+    were pruned or changed since, is there from the start.
     """
 
-    def __init__(self, now: Iterable[Total], given: Iterable[Increment]) -> None:
+    def __init__(self, now: Iterable[Total], additions: Iterable[Increment]) -> None:
         self._counts: Counter[tuple[str, Severity, str, int]] = Counter()
         self._seconds: dict[tuple[str, Severity, str, int], float] = {}
         for total in now:
             key = (total.metric, total.severity, total.detail, total.le)
             self._counts[key] = total.count
             self._seconds[key] = total.seconds
-        for one in given:
-            self._add(one, -1)
+        for increment in additions:
+            self._add(increment, -1)
         self._seconds = {key: _near(seconds) for key, seconds in self._seconds.items()}
 
     def add(self, added: Iterable[Increment]) -> None:
-        """Count what an incident gives."""
-        for one in added:
-            self._add(one, 1)
+        """Add what an incident adds."""
+        for increment in added:
+            self._add(increment, 1)
 
-    def _add(self, one: Increment, sign: int) -> None:
-        key = (one.metric, one.severity, one.detail, one.le)
+    def _add(self, increment: Increment, sign: int) -> None:
+        key = (increment.metric, increment.severity, increment.detail, increment.le)
         self._counts[key] += sign
-        self._seconds[key] = self._seconds.get(key, 0.0) + sign * one.seconds
+        self._seconds[key] = self._seconds.get(key, 0.0) + sign * increment.seconds
 
     def totals(self) -> list[Total]:
-        """Return how they stand; what would be less than nothing is nothing."""
+        """Return the totals; none is below 0."""
         return [
             Total(*key, count=max(0, count), seconds=max(0.0, self._seconds.get(key, 0.0)))
             for key, count in self._counts.items()
@@ -52,23 +52,23 @@ def _near(seconds: float) -> float:
 
 
 def is_live(incident: Incident) -> bool:
-    """Say whether the incident is in any snapshot: open, or owing something."""
+    """Return whether the incident is in a snapshot: open, or owing something."""
     if incident.dismissed_at is not None:
         return False
     owes = any(deadline.done_at is None for deadline in incident.deadlines)
     return incident.is_open or owes or any(action.state is not ActionState.VERIFIED for action in incident.actions)
 
 
-def turns_at(incident: Incident) -> Iterable[datetime]:
-    """Return after which instants time alone changes how it stands: it is stale, or something is late."""
+def time_changes_at(incident: Incident) -> Iterable[datetime]:
+    """Yield the instants after which time alone changes its state: it becomes stale, or something overdue."""
     if incident.stale_at is not None:
         yield incident.stale_at
     yield from (deadline.due_at for deadline in incident.deadlines if deadline.done_at is None)
     yield from (action.due_at for action in incident.actions if action.due_at is not None)
 
 
-def snapshot(live: Sequence[Incident], totals: Sequence[Total], now: datetime, cap: int) -> Snapshot:
-    """Return it for the incidents that are live, with at most `cap` of each list."""
+def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime, cap: int) -> Snapshot:
+    """Return the snapshot of the live incidents, with at most `cap` entries in each list."""
     opened = [incident for incident in live if incident.stale_at is not None]
     opened.sort(key=lambda incident: (incident.stale_at, incident.id), reverse=True)
     owing = {stage: _owing(live, stage) for stage in Stage}
@@ -104,7 +104,7 @@ def snapshot(live: Sequence[Incident], totals: Sequence[Total], now: datetime, c
 
 def _owing(live: Sequence[Incident], stage: Stage) -> list[tuple[datetime, Incident]]:
     owing = [(due, incident) for incident in live if (due := _due(incident).get(stage)) is not None]
-    return sorted(owing, key=lambda one: (one[0], one[1].id))
+    return sorted(owing, key=lambda pair: (pair[0], pair[1].id))
 
 
 def _due(incident: Incident) -> Mapping[Stage, datetime]:

@@ -1,7 +1,6 @@
-"""Samples of many instants as OpenMetrics text: each series in one piece, as the format asks for.
+"""Writes samples of many instants as OpenMetrics text: each series in one piece, as the format requires.
 
-What does not change is held once, however many instants it lasts, so that memory grows with the changes and not with
-the instants.
+A value that does not change is held once, so that memory grows with the changes and not with the instants.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,33 +9,33 @@ from dataclasses import dataclass, field
 from prometheus_client import Metric as Family
 
 _AT = "\0"
-"""Stands for the instant in the text of a point; no label has it, for no database keeps it."""
+"""Stands for the instant in the text of a point; no label contains it, since no database stores it."""
 Point = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class _Sheet:
-    """One family: the text of each of its points from which instant on, None while it is absent."""
+class _FamilySamples:
+    """One family: for each point its text and the instant from which it applies; None while it is absent."""
 
     head: str
     points: dict[Point, list[tuple[int, str | None]]] = field(default_factory=dict)
 
 
-class Sheets:
-    """All families. `labels` are those that a scrape adds to every series."""
+class OpenMetricsWriter:
+    """Collects families and writes them; `labels` are those that a scrape adds to every series."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = dict(labels)
-        self._sheets: dict[str, _Sheet] = {}
+        self._families: dict[str, _FamilySamples] = {}
         self._names: dict[tuple[str, Point], str] = {}
 
     def put(self, family: Family, instant: int) -> None:
-        """Take a family as it is from the instant with this number on."""
+        """Set a family from the instant with this number on."""
         name = family.name
-        sheet = self._sheets.get(name)
+        sheet = self._families.get(name)
         if sheet is None:
             head = f"# HELP {name} {_escaped(family.documentation)}\n# TYPE {name} {family.type}\n"
-            sheet = self._sheets[name] = _Sheet(head)
+            sheet = self._families[name] = _FamilySamples(head)
         texts: dict[Point, str] = {}
         for sample in family.samples:
             labels = {key: str(value) for key, value in sample.labels.items()}
@@ -52,19 +51,19 @@ class Sheets:
                 runs.append((instant, text))
 
     def text(self, instants: Sequence[str], first: int) -> Iterator[str]:
-        """Yield the text of the instants from the one with number `first` on, and forget what is over by then.
+        """Yield the text of the instants from number `first` on, and drop what ended before.
 
         `instants` are those from `first` to the last that was put.
         """
         end = first + len(instants)
-        for sheet in self._sheets.values():
+        for sheet in self._families.values():
             head = sheet.head
             for point, runs in sheet.points.items():
                 for (begin, text), (until, _) in zip(runs, [*runs[1:], (end, None)], strict=True):
-                    some = instants[max(begin, first) - first : until - first]
-                    if text is not None and some:
+                    held = instants[max(begin, first) - first : until - first]
+                    if text is not None and held:
                         yield head
-                        yield from _lasting(text, some)
+                        yield from _at_each(text, held)
                         head = ""
                 sheet.points[point] = runs[-1:]
             sheet.points = {point: runs for point, runs in sheet.points.items() if runs[-1][1] is not None}
@@ -72,14 +71,14 @@ class Sheets:
 
     def _name(self, name: str, labels: Mapping[str, str]) -> str:
         key = (name, tuple(labels.values()))
-        known = self._names.get(key)
-        if known is None:
+        series = self._names.get(key)
+        if series is None:
             pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in {**self._labels, **labels}.items())
-            known = self._names[key] = f"{name}{{{pairs}}}" if pairs else name
-        return known
+            series = self._names[key] = f"{name}{{{pairs}}}" if pairs else name
+        return series
 
 
-def _lasting(text: str, instants: Sequence[str]) -> Iterator[str]:
+def _at_each(text: str, instants: Sequence[str]) -> Iterator[str]:
     """Yield a point at every instant."""
     head, *tails = text.split(_AT)
     if len(tails) == 1:
