@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.cli import main
-from service.evidence.timeline_table import TimelineRow, timeline_table
+from service.evidence.timeline_table import TimelineTableRow, timeline_table
 from service.logs import JsonFormatter, WorthReading
 from service.postmortems.finding_texts import as_text
 from service.postmortems.findings import Finding, FindingLevel
@@ -81,7 +81,9 @@ def test_no_text_hides_a_log_line_or_fills_the_log():
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_documents_and_findings_carry_none(hostile):
-    table = timeline_table(f"t{hostile}", [TimelineRow(at(0), "note", f"s{hostile}", f"text{hostile}")], TOKYO, at(0))
+    table = timeline_table(
+        f"t{hostile}", [TimelineTableRow(at(0), "note", f"s{hostile}", f"text{hostile}")], TOKYO, at(0)
+    )
     finding = Finding(1, 1, 2, "PM101", FindingLevel.ERROR, f"message{hostile}")
     for text in (table, as_text(f"p{hostile}", finding, f"line{hostile}"), one_line(hostile)):
         assert not obeyed(text.replace("\n", ""))

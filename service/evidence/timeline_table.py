@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineRow:
+class TimelineTableRow:
     """One line: `what` is the kind of event, `source` who reported it."""
 
     at: datetime
@@ -23,7 +23,7 @@ class TimelineRow:
     text: str = ""
 
 
-def timeline_table(title: str, rows: Iterable[TimelineRow], zone: ZoneInfo, detected_at: datetime | None) -> str:
+def timeline_table(title: str, rows: Iterable[TimelineTableRow], zone: ZoneInfo, detected_at: datetime | None) -> str:
     """Return the document; texts from outside are escaped, on one line, and shortened."""
     ordered = sorted(rows, key=lambda row: row.at)
     lines = [f"# {_cell(title)}", "", f"Times are UTC, with {zone.key} beside it. T0 is the detection.", ""]

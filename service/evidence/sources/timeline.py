@@ -10,7 +10,7 @@ from service.clients.delivery import DeliveryError
 from service.clients.grafana.annotations import MOST
 from service.domain.policy import Milestone
 from service.evidence.staging import SourceFailed, SourceFiles
-from service.evidence.timeline_table import TimelineRow, timeline_table
+from service.evidence.timeline_table import TimelineTableRow, timeline_table
 from service.evidence.window import EvidenceWindow
 
 _AUTHOR = ("login", "email", "avatarUrl", "userName")
@@ -52,7 +52,7 @@ class TimelineSource:
 
     def collect(self, window: EvidenceWindow, files: SourceFiles) -> None:
         """Write the incident, its bodies, the annotations, and one timeline of them all for people."""
-        rows: list[TimelineRow] = []
+        rows: list[TimelineTableRow] = []
         if self._incident_data is not None:
             timeline, address = self._incident_data.timeline, f"/api/v1/incidents/{window.incident_id}"
             _write_json(files, "incident.json", window.incident, address)
@@ -112,13 +112,13 @@ def _json(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace")
 
 
-def _timeline_rows(timeline: Mapping[str, Any]) -> Iterator[TimelineRow]:
+def _timeline_rows(timeline: Mapping[str, Any]) -> Iterator[TimelineTableRow]:
     for entry in timeline.get("entries", ()):
         at = datetime.fromisoformat(entry["at"])
         if event := entry.get("event"):
-            yield TimelineRow(at, str(event["kind"]), str(event["source"]), _event_text(event))
+            yield TimelineTableRow(at, str(event["kind"]), str(event["source"]), _event_text(event))
         elif alert := entry.get("alert"):
-            yield TimelineRow(at, str(entry["what"]), "alert", f"{alert['name']} ({alert['severity']})")
+            yield TimelineTableRow(at, str(entry["what"]), "alert", f"{alert['name']} ({alert['severity']})")
 
 
 def _event_text(event: Mapping[str, Any]) -> str:
@@ -130,12 +130,12 @@ def _event_text(event: Mapping[str, Any]) -> str:
     return "; ".join([*text, *fields, *plain])
 
 
-def _annotation_rows(annotations: Sequence[Mapping[str, Any]]) -> Iterator[TimelineRow]:
+def _annotation_rows(annotations: Sequence[Mapping[str, Any]]) -> Iterator[TimelineTableRow]:
     for annotation in annotations:
         begin, end = _instant(annotation["time"]), _instant(annotation.get("timeEnd") or annotation["time"])
         until = f" (until {_utc(end)})" if end > begin else ""
         tags = ", ".join(str(tag) for tag in annotation.get("tags") or ())
-        yield TimelineRow(begin, "annotation", "grafana", f"{annotation.get('text') or ''}{until} [{tags}]")
+        yield TimelineTableRow(begin, "annotation", "grafana", f"{annotation.get('text') or ''}{until} [{tags}]")
 
 
 def _instant(milliseconds: object) -> datetime:
