@@ -13,7 +13,7 @@ from service.domain.policy import WeeklyReview
 from service.render.conversation import OLD
 from service.render.message_facts import told
 from service.render.messages import Agenda, Line, Voice
-from service.store.board import ActionOwed, Board, Filter, Listed, ListPage, StageOwed
+from service.store.board import ActionOwed, Filter, IncidentPage, IncidentRow, Overview, StageOwed
 from service.store.outbox_rows import TEAM, Claim, Planned
 
 MOST_LINES = 20
@@ -26,10 +26,12 @@ _PASSED = bytes(16)
 class Boards(Protocol):
     """What the list is read from; every method raises `StoreUnavailable`."""
 
-    def board(self, *, now: datetime, until: datetime, limit: int) -> Board:
+    def overview(self, *, now: datetime, until: datetime, limit: int) -> Overview:
         """Return what is open and owed."""
 
-    def listing(self, wanted: Filter, *, now: datetime, before: int | None, after: int | None, limit: int) -> ListPage:
+    def listing(
+        self, wanted: Filter, *, now: datetime, before: int | None, after: int | None, limit: int
+    ) -> IncidentPage:
         """Return a page of incidents."""
 
 
@@ -67,7 +69,7 @@ class Review:
 
     def agenda(self, meeting_at: datetime, now: datetime) -> Agenda:
         """Return what the meeting is about, as of now."""
-        board = self.boards.board(now=now, until=meeting_at + _WEEK, limit=MOST_LINES)
+        board = self.boards.overview(now=now, until=meeting_at + _WEEK, limit=MOST_LINES)
         wanted = Filter(detected_since=meeting_at - _WEEK)
         week = self.boards.listing(wanted, now=now, before=None, after=None, limit=MOST_READ).lines
         more = {
@@ -95,7 +97,7 @@ class Review:
 Link = Callable[[str], str | None]
 
 
-def _incident(one: Listed, link: Link) -> Line:
+def _incident(one: IncidentRow, link: Link) -> Line:
     name = f"INC-{one.id}"
     return Line(name, told(one.title), one.severity.value, link(name))
 

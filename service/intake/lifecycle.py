@@ -67,7 +67,7 @@ class OpenBody(_About):
     event_id: ShortText | None = None
 
 
-_ONE: TypeAdapter[LifecycleEvent] = TypeAdapter(LifecycleEvent)
+_SINGLE: TypeAdapter[LifecycleEvent] = TypeAdapter(LifecycleEvent)
 _MANY: TypeAdapter[list[LifecycleEvent]] = TypeAdapter(Annotated[list[LifecycleEvent], Field(min_length=1)])
 _EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
 _OPENING: TypeAdapter[OpenBody] = TypeAdapter(OpenBody)
@@ -76,15 +76,15 @@ _OPENING: TypeAdapter[OpenBody] = TypeAdapter(OpenBody)
 def parse_lifecycle(body: bytes, reading: Reading, now: datetime) -> tuple[tuple[str, Event], ...]:
     """Read one event or an array of them, each with its incident key; all or none. Raises PayloadError."""
     if body.lstrip()[:1] != b"[":
-        one = read_json(_ONE, body)
-        return ((one.incident_key, _event(one, reading, now, Source.LIFECYCLE, one.incident_key)),)
-    many = read_json(_MANY, body)
-    if len(many) > reading.most_events:
-        detail = f"The array holds {len(many)} events, more than {reading.most_events}; send them in several."
+        event = read_json(_SINGLE, body)
+        return ((event.incident_key, _event(event, reading, now, Source.LIFECYCLE, event.incident_key)),)
+    events = read_json(_MANY, body)
+    if len(events) > reading.most_events:
+        detail = f"The array holds {len(events)} events, more than {reading.most_events}; send them in several."
         raise PayloadError(Failure.TOO_LARGE, detail)
     return tuple(
-        (one.incident_key, _event(one, reading, now, Source.LIFECYCLE, one.incident_key, index))
-        for index, one in enumerate(many)
+        (event.incident_key, _event(event, reading, now, Source.LIFECYCLE, event.incident_key, index))
+        for index, event in enumerate(events)
     )
 
 
@@ -98,52 +98,52 @@ def parse_opening(body: bytes, reading: Reading, now: datetime) -> tuple[Event, 
 
     Raises PayloadError. A repeat is known by the `event_id` of the first.
     """
-    told = read_json(_OPENING, body)
-    event_id = told.event_id or reading.new_id()
+    opening = read_json(_OPENING, body)
+    event_id = opening.event_id or reading.new_id()
     detected = Event(
         event_id=event_id,
         kind=EventKind.DETECTED,
-        occurred_at=_at(told.detected_at, reading, now, "detected_at"),
+        occurred_at=_at(opening.detected_at, reading, now, "detected_at"),
         recorded_at=now,
         source=Source.API.value,
-        title=told.title,
-        severity=told.severity,
-        types=tuple(told.types),
-        domains=tuple(told.domains),
-        labels=told.labels,
+        title=opening.title,
+        severity=opening.severity,
+        types=tuple(opening.types),
+        domains=tuple(opening.domains),
+        labels=opening.labels,
     )
-    if told.started_at is None:
+    if opening.started_at is None:
         return (detected,)
     started = Event(
         event_id=f"{event_id}:started",
         kind=EventKind.STARTED,
-        occurred_at=_at(told.started_at, reading, now, "started_at"),
+        occurred_at=_at(opening.started_at, reading, now, "started_at"),
         recorded_at=now,
         source=Source.API.value,
     )
     return (detected, started)
 
 
-def _event(told: EventBody, reading: Reading, now: datetime, source: Source, scope: str, *path: int) -> Event:
-    if told.kind is EventKind.SEVERITY_CHANGED and told.severity is None:
+def _event(body: EventBody, reading: Reading, now: datetime, source: Source, scope: str, *path: int) -> Event:
+    if body.kind is EventKind.SEVERITY_CHANGED and body.severity is None:
         raise invalid("is missing: which severity is it now?", *path, "severity")
-    data = check_data(told.kind, told.data, reading.zone, *path, "data")
-    if told.kind is EventKind.CORRECTED and "occurred_at" in data:
+    data = check_data(body.kind, body.data, reading.zone, *path, "data")
+    if body.kind is EventKind.CORRECTED and "occurred_at" in data:
         right = instant(data["occurred_at"], now, reading.clock_skew, *path, "data", "occurred_at")
         data["occurred_at"] = right.isoformat()
     return Event(
-        event_id=told.event_id or _event_id(told, reading, scope),
-        kind=told.kind,
-        occurred_at=_at(told.occurred_at, reading, now, *path, "occurred_at"),
+        event_id=body.event_id or _event_id(body, reading, scope),
+        kind=body.kind,
+        occurred_at=_at(body.occurred_at, reading, now, *path, "occurred_at"),
         recorded_at=now,
         source=source.value,
-        title=told.title,
-        severity=told.severity,
-        types=tuple(told.types),
-        domains=tuple(told.domains),
-        labels=told.labels,
+        title=body.title,
+        severity=body.severity,
+        types=tuple(body.types),
+        domains=tuple(body.domains),
+        labels=body.labels,
         data=data,
-        untimed=told.kind is EventKind.RESOLVED and told.occurred_at is None and not data.get("automated"),
+        untimed=body.kind is EventKind.RESOLVED and body.occurred_at is None and not data.get("automated"),
     )
 
 
@@ -151,12 +151,12 @@ def _at(text: str | None, reading: Reading, now: datetime, *path: str | int) -> 
     return now if text is None else instant(text, now, reading.clock_skew, *path)
 
 
-def _event_id(told: EventBody, reading: Reading, scope: str) -> str:
+def _event_id(body: EventBody, reading: Reading, scope: str) -> str:
     """Name an event whose sender did not: the same content at the same stated time is the same event.
 
     Without a stated time it is a new one, for the sender meant now.
     """
-    if told.occurred_at is None:
+    if body.occurred_at is None:
         return reading.new_id()
-    content = f"{scope}\n{told.model_dump_json(exclude={'event_id'})}"
+    content = f"{scope}\n{body.model_dump_json(exclude={'event_id'})}"
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -36,19 +36,19 @@ def check_present(header: Header, signing: Signing) -> None:
 
 def check_pagerduty(body: bytes, header: Header, signing: Signing) -> None:
     """Check `v1=<hex>`, several with commas between, any of which may be right. Raises BadSignature."""
-    given = [one.strip() for one in _header(header, signing.header).split(",")]
-    versioned = [one.removeprefix("v1=") for one in given if one.startswith("v1=")]
+    signatures = [signature.strip() for signature in _header(header, signing.header).split(",")]
+    versioned = [signature.removeprefix("v1=") for signature in signatures if signature.startswith("v1=")]
     _check(versioned, body, signing)
 
 
 def check_grafana(body: bytes, header: Header, signing: Signing, now: datetime) -> None:
     """Check the hex of the body, or of the time and the body where the time is signed. Raises BadSignature."""
-    given = [_header(header, signing.header).strip()]
+    signatures = [_header(header, signing.header).strip()]
     if signing.timestamp_header is None:
-        _check(given, body, signing)
+        _check(signatures, body, signing)
         return
     stamp = _header(header, signing.timestamp_header).strip()
-    _check(given, stamp.encode(errors="surrogatepass") + b":" + body, signing)
+    _check(signatures, stamp.encode(errors="surrogatepass") + b":" + body, signing)
     if not _SECONDS.fullmatch(stamp) or abs(int(stamp) - now.timestamp()) > signing.window.total_seconds():
         raise BadSignature(
             f"{signing.timestamp_header} is not within {signing.window.total_seconds():.0f} s of our clock: "
@@ -63,10 +63,11 @@ def _header(header: Header, name: str) -> str:
     return value
 
 
-def _check(given: Iterable[str], signed: bytes, signing: Signing) -> None:
+def _check(signatures: Iterable[str], signed: bytes, signing: Signing) -> None:
     expected = [hmac.new(secret, signed, "sha256").hexdigest() for secret in signing.secrets]
-    matches = [
-        hmac.compare_digest(one.encode(errors="surrogatepass"), right.encode()) for one in given for right in expected
-    ]
+    pairs = (
+        (signature.encode(errors="surrogatepass"), right.encode()) for signature in signatures for right in expected
+    )
+    matches = [hmac.compare_digest(signature, right) for signature, right in pairs]
     if not any(matches):
         raise BadSignature(f"The signature in {signing.header} is of another secret or another body.")

@@ -94,10 +94,10 @@ def read_json_in_parts(adapter: TypeAdapter[T], body: bytes) -> T:
 
 def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
     """Translate pydantic's error into ours, without the values that it found; `path` leads to what was validated."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    if found[0]["type"] == "json_invalid":
-        return PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {found[0]['msg']}")
-    faults = [Fault(to_pointer((*path, *one["loc"])), one["msg"]) for one in found[:_MOST_FAULTS]]
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    if errors[0]["type"] == "json_invalid":
+        return PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {errors[0]['msg']}")
+    faults = [Fault(to_pointer((*path, *error["loc"])), error["msg"]) for error in errors[:_MOST_FAULTS]]
     text = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
     return PayloadError(Failure.INVALID_PAYLOAD, text, faults)
 

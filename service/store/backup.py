@@ -83,9 +83,9 @@ def _check(path: Path) -> None:
     if not path.is_file():
         raise StoreRefused(f"there is no file {path}")
     with _failures(f"{path} is no sound database"), closing(_read_only(path)) as connection:
-        [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    if found != "ok":
-        raise StoreRefused(f"{path} is damaged: {found}")
+        [result] = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if result != "ok":
+        raise StoreRefused(f"{path} is damaged: {result}")
     engine = create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=NullPool)
     try:
         if not knows(engine):

@@ -34,7 +34,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class IncidentRow:
     """One incident as it stands; `due` holds the stages of the postmortem that are owed.
 
     `told_at`: when people heard of it last, where that was asked for.
@@ -53,10 +53,10 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class ListPage:
+class IncidentPage:
     """A page, newest first. `older` is the id to go on before, `newer` that to go back after, None at either end."""
 
-    lines: tuple[Listed, ...]
+    lines: tuple[IncidentRow, ...]
     older: int | None
     newer: int | None
 
@@ -65,7 +65,7 @@ class ListPage:
 class StageOwed:
     """A stage of a postmortem that is owed."""
 
-    incident: Listed
+    incident: IncidentRow
     stage: Stage
     due_at: datetime
 
@@ -80,10 +80,10 @@ class ActionOwed:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Overview:
     """What is open, the latest first, and what is owed until some instant, the most urgent first; counts are whole."""
 
-    open: tuple[Listed, ...]
+    open: tuple[IncidentRow, ...]
     open_count: int
     stages: tuple[StageOwed, ...]
     stages_count: int
@@ -92,51 +92,53 @@ class Board:
 
 
 def page_of(
-    connection: Connection, wanted: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
-) -> ListPage:
+    connection: Connection, filter_: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
+) -> IncidentPage:
     """Return a page by id, so that page ten thousand costs what the first does and nothing is skipped or repeated."""
     c = t.incidents.c
-    query = select(t.incidents).where(_LIVE, *_conditions(wanted, connection.dialect)).limit(limit + 1)
-    order = c.id + 0 if _is_narrow(wanted) else c.id
+    query = select(t.incidents).where(_LIVE, *_conditions(filter_, connection.dialect)).limit(limit + 1)
+    order = c.id + 0 if _is_narrow(filter_) else c.id
     if after is not None:
         rows = connection.execute(query.where(c.id > after).order_by(order)).all()
         more = len(rows) > limit
-        lines = tuple(_listed(row, now) for row in reversed(rows[:limit]))
-        return ListPage(lines, lines[-1].id if lines else None, lines[0].id if lines and more else None)
+        lines = tuple(_row(row, now) for row in reversed(rows[:limit]))
+        return IncidentPage(lines, lines[-1].id if lines else None, lines[0].id if lines and more else None)
     if before is not None:
         query = query.where(c.id < before)
     rows = connection.execute(query.order_by(order.desc())).all()
-    lines = tuple(_listed(row, now) for row in rows[:limit])
+    lines = tuple(_row(row, now) for row in rows[:limit])
     older = lines[-1].id if len(rows) > limit else None
-    return ListPage(lines, older, lines[0].id if lines and before is not None else None)
+    return IncidentPage(lines, older, lines[0].id if lines and before is not None else None)
 
 
-def _is_narrow(wanted: Filter) -> bool:
+def _is_narrow(filter_: Filter) -> bool:
     """Say whether an index finds few; a sum keeps databases from walking all incidents by id for the order's sake."""
-    return _is_open(wanted) or wanted.detected_since is not None
+    return _is_open(filter_) or filter_.detected_since is not None
 
 
-def _is_open(wanted: Filter) -> bool:
-    return bool(wanted.phases) and set(wanted.phases) <= set(OPEN_PHASES)
+def _is_open(filter_: Filter) -> bool:
+    return bool(filter_.phases) and set(filter_.phases) <= set(OPEN_PHASES)
 
 
-def _conditions(wanted: Filter, dialect: Dialect) -> list[ColumnElement[bool]]:
+def _conditions(filter_: Filter, dialect: Dialect) -> list[ColumnElement[bool]]:
     c = t.incidents.c
-    found: list[ColumnElement[bool]] = []
-    if wanted.phases:
-        found.append(c.phase.in_(list(wanted.phases)))
-    if _is_open(wanted):
-        found.append(c.stale_at.is_not(None))  # set while it is open: its index holds these alone
-    if wanted.severities:
-        found.append(c.severity.in_(list(wanted.severities)))
-    if wanted.types:
-        found.append(or_(*(("," + c.types + ",").contains(f",{one},", autoescape=True) for one in wanted.types)))
-    if wanted.detected_since is not None:
-        found.append(c.detected_at > wanted.detected_since)
-    if wanted.text:
-        said = _says(wanted.text, dialect)
-        found.append(said if wanted.number is None else or_(said, c.id == wanted.number))
-    return found
+    conditions: list[ColumnElement[bool]] = []
+    if filter_.phases:
+        conditions.append(c.phase.in_(list(filter_.phases)))
+    if _is_open(filter_):
+        conditions.append(c.stale_at.is_not(None))  # set while it is open: its index holds these alone
+    if filter_.severities:
+        conditions.append(c.severity.in_(list(filter_.severities)))
+    if filter_.types:
+        conditions.append(
+            or_(*(("," + c.types + ",").contains(f",{name},", autoescape=True) for name in filter_.types))
+        )
+    if filter_.detected_since is not None:
+        conditions.append(c.detected_at > filter_.detected_since)
+    if filter_.text:
+        events = _says(filter_.text, dialect)
+        conditions.append(events if filter_.number is None else or_(events, c.id == filter_.number))
+    return conditions
 
 
 def _says(text: str, dialect: Dialect) -> ColumnElement[bool]:
@@ -147,19 +149,19 @@ def _says(text: str, dialect: Dialect) -> ColumnElement[bool]:
     return title.icontains(text, autoescape=True)
 
 
-def read_board(connection: Connection, policy: Policy, now: datetime, until: datetime, limit: int) -> Board:
+def read_overview(connection: Connection, policy: Policy, now: datetime, until: datetime, limit: int) -> Overview:
     """Read what is open at `now`, and what is owed until `until`; at most `limit` of each are listed."""
     c = t.incidents.c
     running = c.stale_at.is_not(None)
     query = select(t.incidents).where(running).order_by(c.stale_at.desc(), c.id.desc()).limit(limit)
     rows = connection.execute(query).all()
     told_at = _told_at(connection, {row.id: row.opened_at for row in rows})
-    going_on = [replace(_listed(row, now), told_at=told_at[row.id]) for row in rows]
+    going_on = [replace(_row(row, now), told_at=told_at[row.id]) for row in rows]
     owed = [owed for stage in Stage for owed in _stages(connection, stage, now, until, limit)]
-    return Board(
-        open=tuple(sorted(going_on, key=lambda one: (one.severity, -one.id))),
+    return Overview(
+        open=tuple(sorted(going_on, key=lambda row: (row.severity, -row.id))),
         open_count=_count(connection, select(func.count()).where(running)),
-        stages=tuple(sorted(owed, key=lambda one: one.due_at)[:limit]),
+        stages=tuple(sorted(owed, key=lambda row: row.due_at)[:limit]),
         stages_count=sum(_count(connection, select(func.count()).where(due < until)) for due in list(_DUE.values())),
         actions=_actions(connection, policy, until, limit),
         actions_count=_count(connection, select(func.count()).select_from(t.actions).where(*_owed_until(until))),
@@ -180,7 +182,8 @@ def _told_at(connection: Connection, opened_at: dict[int, datetime]) -> dict[int
 def _stages(connection: Connection, stage: Stage, now: datetime, until: datetime, limit: int) -> list[StageOwed]:
     due_at = _DUE[stage]
     rows = connection.execute(select(t.incidents).where(due_at < until).order_by(due_at).limit(limit))
-    return [StageOwed(found := _listed(row, now), stage, found.due[stage]) for row in rows]
+    incidents = (_row(row, now) for row in rows)
+    return [StageOwed(incident, stage, incident.due[stage]) for incident in incidents]
 
 
 def _owed_until(until: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -209,9 +212,9 @@ def _count(connection: Connection, query: Select[Any]) -> int:
     return connection.scalar(query) or 0
 
 
-def _listed(row: Row[Any], now: datetime) -> Listed:
+def _row(row: Row[Any], now: datetime) -> IncidentRow:
     due = {Stage.DRAFT: row.draft_due_at, Stage.FINAL: row.final_due_at}
-    return Listed(
+    return IncidentRow(
         id=row.id,
         title=row.title,
         severity=Severity(row.severity),

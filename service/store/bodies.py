@@ -19,11 +19,11 @@ def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit
     root = select(t.incidents.c.merged_into).where(t.incidents.c.id == incident_id)
     root_id = connection.scalar(root) or incident_id
     family = select(t.incidents.c.id).where((t.incidents.c.id == root_id) | (t.incidents.c.merged_into == root_id))
-    told = select(t.events.c.delivery).where(t.events.c.incident_id.in_(family))
+    reported = select(t.events.c.delivery).where(t.events.c.incident_id.in_(family))
     fired = select(t.episodes.c.id).where(t.episodes.c.incident_id == root_id)
     seen = select(t.observations.c.delivery).where(t.observations.c.episode_id.in_(fired))
     c = t.deliveries.c
-    query = select(t.deliveries).where(c.digest.in_(union(told, seen))).order_by(c.first_received_at, c.digest)
+    query = select(t.deliveries).where(c.digest.in_(union(reported, seen))).order_by(c.first_received_at, c.digest)
     rows = connection.execute(query.offset(skip).limit(limit + 1)).all()
     bodies = tuple(
         RawBody(
@@ -52,10 +52,12 @@ def forget_bodies(connection: Connection, before: datetime) -> None:
 def last_heard(connection: Connection) -> dict[str, datetime]:
     """Return when each source that is remembered last sent something."""
     c = t.deliveries.c
-    heard: dict[str, datetime] = {}
+    last_received: dict[str, datetime] = {}
     source: str | None = ""
     while source is not None:  # from one source to the next by the index, however many deliveries there are
         source = connection.scalar(select(func.min(c.source)).where(c.source > source))
         if source is not None:
-            heard[source] = connection.scalars(select(func.max(c.last_received_at)).where(c.source == source)).one()
-    return heard
+            last_received[source] = connection.scalars(
+                select(func.max(c.last_received_at)).where(c.source == source)
+            ).one()
+    return last_received

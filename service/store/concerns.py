@@ -32,10 +32,10 @@ def read_concerns(connection: Connection, since: datetime, most: int = CHUNK) ->
     Those that were dismissed or merged into another are left out.
     """
     c = t.incidents.c
-    wanted = select(t.incidents).where(
+    query = select(t.incidents).where(
         c.merged_into.is_(None), c.dismissed_at.is_(None), or_(c.stale_at.is_not(None), c.detected_at >= since)
     )
-    rows = connection.execute(wanted.order_by(c.id.desc()).limit(most)).all()
+    rows = connection.execute(query.order_by(c.id.desc()).limit(most)).all()
     fired: dict[int, list[Episode]] = {row.id: [] for row in rows}
     for row in connection.execute(select(t.episodes).where(t.episodes.c.incident_id.in_(fired))):
         fired[row.incident_id].append(episode_of(row))
@@ -54,10 +54,10 @@ def read_concerns(connection: Connection, since: datetime, most: int = CHUNK) ->
 
 
 def _groups(connection: Connection, episode_ids: list[int]) -> dict[int, list[tuple[str, str]]]:
-    found: dict[int, list[tuple[str, str]]] = {}
+    groups: dict[int, list[tuple[str, str]]] = {}
     c = t.episode_groups.c
     for first in range(0, len(episode_ids), CHUNK):
-        some = select(c.episode_id, c.source, c.group_key).where(c.episode_id.in_(episode_ids[first : first + CHUNK]))
-        for row in connection.execute(some.order_by(c.source, c.group_key)):
-            found.setdefault(row.episode_id, []).append((row.source, row.group_key))
-    return found
+        query = select(c.episode_id, c.source, c.group_key).where(c.episode_id.in_(episode_ids[first : first + CHUNK]))
+        for row in connection.execute(query.order_by(c.source, c.group_key)):
+            groups.setdefault(row.episode_id, []).append((row.source, row.group_key))
+    return groups

@@ -31,12 +31,12 @@ def copy(source_url: str, target_url: str, progress: Progress) -> int:
             if not is_current(source):
                 raise StoreRefused("the source was written by another version; start this version's `mttx serve` once")
             migrate(target)
-            with writing(source).begin() as reading, writing(target).begin() as written:
-                _must_be_empty(written)
-                rows = sum(_copy_table(reading, written, table, progress) for table in metadata.sorted_tables)
-                _go_on_counting(written)
+            with writing(source).begin() as reading, writing(target).begin() as destination:
+                _must_be_empty(destination)
+                rows = sum(_copy_table(reading, destination, table, progress) for table in metadata.sorted_tables)
+                _go_on_counting(destination)
                 for table in metadata.sorted_tables:
-                    _compare(reading, written, table, progress)
+                    _compare(reading, destination, table, progress)
                 return rows
 
 
@@ -68,8 +68,8 @@ def _copy_table(source: Connection, target: Connection, table: Table, progress: 
 
 def _compare(source: Connection, target: Connection, table: Table, progress: Progress) -> None:
     with closing(_rows(source, table)) as here, closing(_rows(target, table)) as there:
-        for compared, (one, other) in enumerate(zip_longest(here, there), start=1):
-            if one is None or other is None or tuple(one) != tuple(other):
+        for compared, (row, copied) in enumerate(zip_longest(here, there), start=1):
+            if row is None or copied is None or tuple(row) != tuple(copied):
                 raise StoreRefused(f"a row of {table.name} is not the same after copying; the target was left empty")
             if compared % CHUNK == 0:
                 progress("compared", table.name, compared)

@@ -40,8 +40,8 @@ def page_of_postmortems(
     if before is not None:
         query = query.where(c.id < before)
     ids = list(connection.scalars(query.limit(limit + 1)))
-    found = (incident_record(connection, incident_id, policy) for incident_id in ids[:limit])
-    return RecordPage(tuple(record for record in found if record), ids[limit - 1] if len(ids) > limit else None)
+    records = (incident_record(connection, incident_id, policy) for incident_id in ids[:limit])
+    return RecordPage(tuple(record for record in records if record), ids[limit - 1] if len(ids) > limit else None)
 
 
 def _owing() -> CompoundSelect[Any]:

@@ -25,8 +25,8 @@ def incident_record(connection: Connection, incident_id: int, policy: Policy) ->
         )
     ).all()
     ids = [member.id for member in family]
-    told = select(t.events).where(t.events.c.incident_id.in_(ids)).order_by(t.events.c.id)
-    events = tuple(event_of(r) for r in connection.execute(told))
+    query = select(t.events).where(t.events.c.incident_id.in_(ids)).order_by(t.events.c.id)
+    events = tuple(event_of(r) for r in connection.execute(query))
     fired = select(t.episodes).where(t.episodes.c.incident_id == root_id).order_by(t.episodes.c.starts_at)
     episodes = tuple(episode_of(r) for r in connection.execute(fired))
     heard_at = max(member.heard_at for member in family)

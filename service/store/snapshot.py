@@ -159,10 +159,10 @@ def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recen
     c = t.incidents.c
     columns = {m: c[f"{m.value}_at"] for m in Milestone}
     more = or_(*(column.is_not(None) for milestone, column in columns.items() if milestone is not Milestone.DETECTED))
-    known = select(c.severity, c.phase, c.resolution_source, c.outlived_at, *columns.values())
-    known = known.where(_LIVE, c.phase != Phase.DISMISSED, more)
-    detected = known.where(c.detected_at > since)
-    undetected = known.where(c.detected_at.is_(None), c.opened_at > since)
+    query = select(c.severity, c.phase, c.resolution_source, c.outlived_at, *columns.values())
+    query = query.where(_LIVE, c.phase != Phase.DISMISSED, more)
+    detected = query.where(c.detected_at > since)
+    undetected = query.where(c.detected_at.is_(None), c.opened_at > since)
     for query in (detected, undetected):
         for severity, phase, source, outlived_at, *instants in connection.execution_options(yield_per=1000).execute(
             query

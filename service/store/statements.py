@@ -77,11 +77,11 @@ class Insert(Write):
         if dialect.name != "postgresql":
             super().run(connection, rows)
             return
-        for some in _portions(rows):
-            if len(some) not in self._many:
-                self._many[len(some)] = self._compile(dialect, list(some[0]), len(some))
-            compiled = self._many[len(some)]
-            values = {f"{name}_{i}": value for i, row in enumerate(some) for name, value in row.items()}
+        for portion in _portions(rows):
+            if len(portion) not in self._many:
+                self._many[len(portion)] = self._compile(dialect, list(portion[0]), len(portion))
+            compiled = self._many[len(portion)]
+            values = {f"{name}_{i}": value for i, row in enumerate(portion) for name, value in row.items()}
             with driver_errors(dialect):
                 connection.connection.cursor().execute(compiled.sql, compiled.bind(values))
 
@@ -158,8 +158,8 @@ class _Named:
         self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
         self._processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
 
-    def __call__(self, found: Sequence[Sequence[Any]]) -> list[Any]:
-        return [self._row._make(map(_processed, one, self._processors)) for one in found]
+    def __call__(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        return [self._row._make(map(_processed, row, self._processors)) for row in rows]
 
 
 def _processed(value: Any, process: Callable[[Any], Any] | None) -> Any:

@@ -12,7 +12,7 @@ from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
 from service.domain.totals import Counted
 from service.store import tables as t
-from service.store.board import Board, Filter, ListPage, page_of, read_board
+from service.store.board import Filter, IncidentPage, Overview, page_of, read_overview
 from service.store.bodies import forget_bodies, last_heard, page_of_bodies
 from service.store.concerns import Concern, read_concerns
 from service.store.done import Done, page_of_postmortems, read_done
@@ -36,6 +36,7 @@ from service.store.outbox import Outbox, mark
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
 from service.store.reading import incident_record, page_of_incidents
+from service.store.recorded import RecordedIncident, read_recorded
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.store.refolding import Shown, count_outdated, outdated, recover_peers
 from service.store.saving import save
@@ -43,7 +44,6 @@ from service.store.settling import Unsettled, mark_settled, unsettled
 from service.store.shared_time import SharedTime
 from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
-from service.store.told import Told, read_told
 from service.store.version import version_of
 
 _LAST_IDS = Read(
@@ -67,9 +67,9 @@ class Transaction:
         self._time = time
         self._next: dict[str, int] = {}
 
-    def load(self, wanted: Wanted, window: timedelta) -> Ledger:
+    def load(self, keys: Wanted, window: timedelta) -> Ledger:
         """Return a ledger of everything that `wanted` can touch."""
-        return load(self._connection, wanted, window, self._reserve)
+        return load(self._connection, keys, window, self._reserve)
 
     def save(self, ledger: Ledger) -> None:
         """Write everything that changed in the ledger, and have it shown where targets are configured."""
@@ -243,22 +243,22 @@ class Store:
             )
 
     def listing(
-        self, wanted: Filter, *, now: datetime, before: int | None = None, after: int | None = None, limit: int = 50
-    ) -> ListPage:
+        self, filter_: Filter, *, now: datetime, before: int | None = None, after: int | None = None, limit: int = 50
+    ) -> IncidentPage:
         """Return the incidents that are asked for, newest first, without those that were merged into another.
 
         Of the next older ones `before` an id, or of the next newer ones `after` it.
         """
         with self._read() as connection:
-            return page_of(connection, wanted, now, before=before, after=after, limit=limit)
+            return page_of(connection, filter_, now, before=before, after=after, limit=limit)
 
-    def board(self, *, now: datetime, until: datetime, limit: int) -> Board:
+    def overview(self, *, now: datetime, until: datetime, limit: int) -> Overview:
         """Return what is open at `now`, and the stages and actions that are owed until `until`, late or not yet.
 
         At most `limit` of each are listed; counts are whole.
         """
         with self._read() as connection:
-            return read_board(connection, self._policy, now, until, limit)
+            return read_overview(connection, self._policy, now, until, limit)
 
     def notices(self, since: datetime) -> Notices:
         """Return the tests received, and the severities not mapped, after `since`."""
@@ -304,10 +304,10 @@ class Store:
         with self._read() as connection:
             visit_recent(connection, since, visit)
 
-    def told(self) -> Iterator[Told]:
+    def recorded_incidents(self) -> Iterator[RecordedIncident]:
         """Yield all that was told of each incident, by id; what was merged is told of the one that absorbed it."""
         with translated(), self._engine.connect() as connection:
-            yield from read_told(connection)
+            yield from read_recorded(connection)
 
     def prunable(self, before: datetime) -> int:
         """Return how many incidents `prune` would forget, without those that they absorbed."""

@@ -34,6 +34,6 @@ def test_it_imports_and_exports_beside_a_running_service(service):
     finally:
         beside.close()
     assert service.open(event(K.DETECTED, 1)) == 22
-    told = {one.id: one for one in service.store.told()}
+    told = {one.id: one for one in service.store.recorded_incidents()}
     assert sorted(told) == list(range(1, 23))
     assert {e.kind for e in told[2].events} == {K.DETECTED, K.POSTMORTEM_CHECKED, K.RESOLVED}

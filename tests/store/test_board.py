@@ -90,7 +90,7 @@ def test_the_board_shows_what_is_open_and_owed(house, opened):
     )
     done = opened("Queue", 0, event(EventKind.RESOLVED, 9), action, severity=Severity.SEV_1)
     running = opened("Latency", 1, severity=Severity.SEV_2)
-    board = house.store.board(now=NOW, until=NOW + timedelta(days=1), limit=1)
+    board = house.store.overview(now=NOW, until=NOW + timedelta(days=1), limit=1)
     assert [one.id for one in board.open] == [running]
     assert board.open_count == 1
     assert [(one.incident.id, one.stage) for one in board.stages] == [(done, Stage.DRAFT)]
@@ -102,7 +102,7 @@ def test_the_board_shows_what_is_open_and_owed(house, opened):
 
 
 def test_the_board_of_an_empty_store_is_empty(house):
-    board = house.store.board(now=NOW, until=NOW, limit=5)
+    board = house.store.overview(now=NOW, until=NOW, limit=5)
     assert (board.open, board.stages, board.actions) == ((), (), ())
     assert (board.open_count, board.stages_count, board.actions_count) == (0, 0, 0)
 
@@ -113,5 +113,5 @@ def test_it_says_when_people_heard_of_what_is_open_last(house, opened):
         "told", 2, event(EventKind.NOTE, 9, data={"text": "looking"}), event(EventKind.NOTE, 12, data={"text": "wrong"})
     )
     house.recorder.submit(AppendEvent(told, event(EventKind.RETRACTED, 20, data={"event_id": "note-12"})))
-    board = house.store.board(now=NOW, until=NOW, limit=9)
+    board = house.store.overview(now=NOW, until=NOW, limit=9)
     assert {one.id: one.told_at for one in board.open} == {silent: at(1), told: at(9)}

@@ -14,7 +14,7 @@ from service.evidence.routes import EVIDENCE, add_routes
 from service.evidence.sources.timeline import TimelineSource
 from service.intake import alertmanager, lifecycle
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
-from service.store.board import Board, ListPage
+from service.store.board import IncidentPage, Overview
 from service.store.notices import Notices
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
 from service.web import Parts, install
@@ -62,8 +62,8 @@ class FakeStore:
     page: Page = field(default_factory=lambda: Page((), None))
     asked: dict = field(default_factory=dict)
     kept: dict = field(default_factory=dict)
-    listed: ListPage = field(default_factory=lambda: ListPage((), None, None))
-    owed: Board = field(default_factory=lambda: Board((), 0, (), 0, (), 0))
+    listed: IncidentPage = field(default_factory=lambda: IncidentPage((), None, None))
+    owed: Overview = field(default_factory=lambda: Overview((), 0, (), 0, (), 0))
     noticed: Notices = field(default_factory=Notices)
     down: bool = False
 
@@ -86,7 +86,7 @@ class FakeStore:
         self.asked = {"wanted": wanted, **asked}
         return self.listed
 
-    def board(self, **asked):
+    def overview(self, **asked):
         self.ping()
         self.asked = asked
         return self.owed

@@ -15,7 +15,7 @@ from service.domain.indicators import Row, Summary
 from service.domain.policy import Indicator, Severity, Stage, Statistic
 from service.recorder.commands import Conflict, UnknownIncident
 from service.settings.tokens import Token, digest
-from service.store.board import ActionOwed, Board, Listed, ListPage, StageOwed
+from service.store.board import ActionOwed, IncidentPage, IncidentRow, Overview, StageOwed
 from service.store.notices import Notices
 from service.web.pages import assets, targets
 from service.web.pages.story import web_link
@@ -62,7 +62,7 @@ def listed(number, **fields):
         "opened_at": NOW - DAY,
         "stale": False,
     }
-    return Listed(id=number, **{**values, **fields})
+    return IncidentRow(id=number, **{**values, **fields})
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -133,7 +133,7 @@ def test_the_first_page_shows_targets_clocks_and_what_is_owed():
     )
     action = Action(action_id="A-1", title="Guard it", owner="team", due_at=NOW - DAY)
     late = listed(2, title="Late", due={Stage.DRAFT: NOW - DAY}, milestones={}, stale=True)
-    world.store.owed = Board(
+    world.store.owed = Overview(
         (listed(1), late), 9, (StageOwed(late, Stage.DRAFT, NOW - DAY),), 1, (ActionOwed(2, "Late", action),), 1
     )
     page = text(world.get("/?window=7d"))
@@ -171,7 +171,7 @@ def test_a_trend_is_against_the_longer_window(now, was, trend):
 def test_the_list_keeps_what_was_asked_for_while_paging(world):
     resolved = listed(4, phase=Phase.RESOLVED, milestones={"detected": NOW - DAY, "resolved": NOW})
     odd = listed(3, phase=Phase.RESOLVED, milestones={}, stale=True)
-    world.store.listed = ListPage((listed(5), resolved, odd), 3, 5)
+    world.store.listed = IncidentPage((listed(5), resolved, odd), 3, 5)
     page = text(world.get("/incidents?q=queue&severity=SEV-1&severity=x&type=data&state=open&window=30d&before=9"))
     assert "before=3&amp;state=open&amp;severity=SEV-1&amp;type=data&amp;window=30d&amp;q=queue" in page
     assert "after=5&amp;" in page

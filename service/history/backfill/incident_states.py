@@ -14,7 +14,7 @@ from service.domain.history import effective
 from service.domain.incident import Incident, fold
 from service.domain.policy import Policy
 from service.domain.totals import Counted, Increment, increments
-from service.store.told import Told
+from service.store.recorded import RecordedIncident
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class ReplayedState:
     added: tuple[Increment, ...]
 
 
-def replayed_states(stored: Told, policy: Policy, bucket_bounds: Sequence[int], now: datetime) -> list[ReplayedState]:
+def replayed_states(
+    stored: RecordedIncident, policy: Policy, bucket_bounds: Sequence[int], now: datetime
+) -> list[ReplayedState]:
     """Return the states of one incident in order of time; none if all of it was retracted.
 
     It begins with its detection: what is earlier was reported with it, since nobody knew of the incident before. The
@@ -79,7 +81,7 @@ def _as_of(episode: Episode, at: datetime) -> Episode:
     return replace(episode, ends_at=None, stale=False, end_unknown=False)
 
 
-def _last_seen(stored: Told, at: datetime, stale_after: timedelta) -> Iterator[datetime]:
+def _last_seen(stored: RecordedIncident, at: datetime, stale_after: timedelta) -> Iterator[datetime]:
     """Yield when the alerts that fire at an instant were last reported: at their end, or before an assumed one."""
     for episode in stored.episodes:
         if episode.starts_at <= at and (episode.ends_at is None or episode.ends_at > at):

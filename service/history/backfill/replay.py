@@ -50,7 +50,7 @@ class Replay:
         finished: list[Increment] = []
         bucket_bounds = bounds(policy)
         horizon = since - max(windows.values())
-        for stored in store.told():
+        for stored in store.recorded_incidents():
             states = replayed_states(stored, policy, bucket_bounds, now)
             if not states:
                 continue

@@ -9,7 +9,7 @@ from flask import Request, Response
 from service.domain.clocks import Due, due_next
 from service.domain.policy import Policy
 from service.intake.severities import NO_SEVERITY
-from service.store.board import Listed
+from service.store.board import IncidentRow
 from service.web.pages import targets
 from service.web.pages.drawing import Pages
 from service.web.parts import Parts
@@ -30,7 +30,7 @@ def show(parts: Parts, drawn: Pages, request: Request) -> Response:
     asked = request.args.get("window", "")
     window = asked if asked in parts.windows else targets.default_window(parts.windows)
     against = targets.longer(window, parts.windows)
-    board = parts.store.board(now=now, until=now + SOON, limit=MOST)
+    board = parts.store.overview(now=now, until=now + SOON, limit=MOST)
     standings = targets.standings(policy, parts.indicators, window, against, now)
     return drawn.page(
         request,
@@ -65,5 +65,5 @@ def _notices(parts: Parts, now: datetime) -> dict[str, Any]:
     }
 
 
-def _due(row: Listed, policy: Policy) -> tuple[Due, ...]:
+def _due(row: IncidentRow, policy: Policy) -> tuple[Due, ...]:
     return due_next(row.milestones, row.due, row.severity, policy, row.told_at or row.opened_at)

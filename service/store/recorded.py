@@ -14,7 +14,7 @@ from service.store.loading import CHUNK, episode_of, event_of
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RecordedIncident:
     """One incident with everything that was told of it, and of those that were merged into it."""
 
     id: int
@@ -23,7 +23,7 @@ class Told:
     episodes: tuple[Episode, ...]
 
 
-def read_told(connection: Connection) -> Iterator[Told]:
+def read_recorded(connection: Connection) -> Iterator[RecordedIncident]:
     """Yield all incidents but those that were merged into another, by id."""
     c = t.incidents.c
     last = 0
@@ -33,25 +33,25 @@ def read_told(connection: Connection) -> Iterator[Told]:
         if not ids:
             return
         last = ids[-1]
-        yield from _told(connection, ids)
+        yield from _read_incidents(connection, ids)
 
 
-def _told(connection: Connection, ids: list[int]) -> Iterator[Told]:
+def _read_incidents(connection: Connection, ids: list[int]) -> Iterator[RecordedIncident]:
     c = t.incidents.c
-    family = select(c.id, c.merged_into, c.heard_at).where(or_(c.id.in_(ids), c.merged_into.in_(ids)))
+    members = select(c.id, c.merged_into, c.heard_at).where(or_(c.id.in_(ids), c.merged_into.in_(ids)))
     root_of: dict[int, int] = {}
-    heard: dict[int, datetime] = {}
-    for row in connection.execute(family):
-        root = row.merged_into or row.id
-        root_of[row.id] = root
-        heard[root] = max(heard.get(root, row.heard_at), row.heard_at)
+    last_heard_at: dict[int, datetime] = {}
+    for row in connection.execute(members):
+        target = row.merged_into or row.id
+        root_of[row.id] = target
+        last_heard_at[target] = max(last_heard_at.get(target, row.heard_at), row.heard_at)
     events: dict[int, list[Event]] = defaultdict(list)
-    told = select(t.events).where(t.events.c.incident_id.in_(root_of)).order_by(t.events.c.id)
-    for event in connection.execute(told):
+    query = select(t.events).where(t.events.c.incident_id.in_(root_of)).order_by(t.events.c.id)
+    for event in connection.execute(query):
         events[root_of[event.incident_id]].append(event_of(event))
     episodes: dict[int, list[Episode]] = defaultdict(list)
-    fired = select(t.episodes).where(t.episodes.c.incident_id.in_(ids)).order_by(t.episodes.c.id)
-    for episode in connection.execute(fired):
+    episode_query = select(t.episodes).where(t.episodes.c.incident_id.in_(ids)).order_by(t.episodes.c.id)
+    for episode in connection.execute(episode_query):
         episodes[episode.incident_id].append(episode_of(episode))
-    for root in ids:
-        yield Told(root, heard[root], tuple(events[root]), tuple(episodes[root]))
+    for target in ids:
+        yield RecordedIncident(target, last_heard_at[target], tuple(events[target]), tuple(episodes[target]))
