@@ -71,7 +71,7 @@ MAYBE_EMPTY = {
     ("mttx-overview", "Missing data"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Webhooks failed, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Alerts ignored, by reason"): ZEROS_ARE_LEFT_OUT,
-    ("mttx-exporter", "Commits and store errors"): ZEROS_ARE_LEFT_OUT,
+    ("mttx-exporter", "Commits and database errors"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Outbox: pending and rejected"): NOTHING_IS_DELIVERED,
     ("mttx-exporter", "Outbox: oldest message"): NOTHING_IS_DELIVERED,
     ("mttx-exporter", "Outbox: deliveries and failures"): NOTHING_IS_DELIVERED,
