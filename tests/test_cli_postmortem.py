@@ -95,12 +95,12 @@ def metric(address, name, **labels):
 def soon(address, name, value, **labels):
     """Ask until the metric has the value: statistics that were dear to compute are kept for a moment."""
     patience = time.monotonic() + 30
-    while (told := metric(address, name, **labels)) != value and time.monotonic() < patience:
+    while (sample := metric(address, name, **labels)) != value and time.monotonic() < patience:
         time.sleep(0.1)
-    return told
+    return sample
 
 
-def told(address):
+def recorded(address):
     return requests.get(f"{address}/api/v1/incidents/INC-1", timeout=10).json()
 
 
@@ -130,16 +130,16 @@ def test_a_whole_round(address, mttx, incident):
     git("init", at=70)
     commit(path, at=71)
     assert "does not count as Draft yet" in mttx("postmortem", "sync", path)
-    assert told(address)["milestones"]["drafted"] is None
-    assert not any(event["kind"].startswith(("postmortem", "action")) for event in told(address)["events"])
+    assert recorded(address)["milestones"]["drafted"] is None
+    assert not any(event["kind"].startswith(("postmortem", "action")) for event in recorded(address)["events"])
 
     path.write_text(filled_in(text, r"^[123]\."))
     mttx("postmortem", "lint", path)
     commit(path, at=75)
     assert "postmortem_drafted" in mttx("postmortem", "sync", path, "--dry-run")
-    assert told(address)["milestones"]["drafted"] is None
+    assert recorded(address)["milestones"]["drafted"] is None
     mttx("postmortem", "sync", path)
-    assert datetime.fromisoformat(told(address)["milestones"]["drafted"]) == STARTED + timedelta(minutes=75)
+    assert datetime.fromisoformat(recorded(address)["milestones"]["drafted"]) == STARTED + timedelta(minutes=75)
     of_draft = {"incident_severity": "SEV-2", "stage": "draft"}
     assert metric(address, "mttx_postmortem_lead_time_seconds_count", **of_draft) == 1
     assert metric(address, "mttx_postmortem_lead_time_seconds_sum", **of_draft) == 75 * 60
@@ -149,19 +149,19 @@ def test_a_whole_round(address, mttx, incident):
     path.write_text(filled(text))
     commit(path, at=150)
     mttx("postmortem", "sync", path)
-    assert datetime.fromisoformat(told(address)["milestones"]["finalized"]) == STARTED + timedelta(minutes=150)
-    (action,) = told(address)["actions"]
+    assert datetime.fromisoformat(recorded(address)["milestones"]["finalized"]) == STARTED + timedelta(minutes=150)
+    (action,) = recorded(address)["actions"]
     assert (action["action_id"], action["state"]) == ("A-01", "completed")
     assert metric(address, "mttx_actions_unverified") == 1
 
-    before = told(address)
+    before = recorded(address)
     assert "sent 0 events" in mttx("postmortem", "sync", path)
-    assert told(address) == before
+    assert recorded(address) == before
 
     path.write_text(path.read_text().replace("| completed", "| verified"))
     commit(path, at=160)
     mttx("postmortem", "sync", path)
-    assert told(address)["actions"][0]["state"] == "verified"
+    assert recorded(address)["actions"][0]["state"] == "verified"
     assert soon(address, "mttx_actions_verified", 1) == 1
 
     (shown,) = json.loads(mttx("postmortem", "status", "--all", "--output", "json"))["postmortems"]
@@ -195,28 +195,28 @@ def test_the_way_of_a_document(mttx, incident, address, *, template, language, c
     assert "PM405" in mttx("postmortem", "lint", path, code=1)
     commit(path, at=71)
     assert "does not count as Draft yet" in mttx("postmortem", "sync", path)
-    assert told(address)["milestones"]["drafted"] is None
+    assert recorded(address)["milestones"]["drafted"] is None
 
     path.write_text(filled_in(skeleton, r"^[123]\."))
     mttx("postmortem", "lint", path, "--strict")
     commit(path, at=75)
     mttx("postmortem", "sync", path)
-    assert told(address)["milestones"]["drafted"] is not None
-    assert told(address)["milestones"]["finalized"] is None
+    assert recorded(address)["milestones"]["drafted"] is not None
+    assert recorded(address)["milestones"]["finalized"] is None
 
     final = filled_in(path.read_text()).replace("**Status:** Draft", "**Status:** Final")
     path.write_text(final.replace("| A-01 |", "| [A-01](https://git.example.com/issues/1) |"))
     mttx("postmortem", "lint", path)
     commit(path, at=150)
     mttx("postmortem", "sync", path)
-    assert told(address)["milestones"]["finalized"] is not None
-    assert [action["state"] for action in told(address)["actions"]] == ["open"]
+    assert recorded(address)["milestones"]["finalized"] is not None
+    assert [action["state"] for action in recorded(address)["actions"]] == ["open"]
 
     path.write_text(re.sub(r"\| (open|未着手) \|", f"| verified {STARTED:%Y-%m-%d} |", path.read_text()))
     mttx("postmortem", "lint", path)
     commit(path, at=160)
     mttx("postmortem", "sync", path)
-    assert [action["state"] for action in told(address)["actions"]] == ["verified"]
+    assert [action["state"] for action in recorded(address)["actions"]] == ["verified"]
 
 
 @pytest.mark.parametrize("address", ["Europe/Berlin"], indirect=True)
@@ -239,13 +239,13 @@ def test_a_folder_without_documents_is_a_mistake_unless_it_is_meant(mttx, tmp_pa
 def test_the_check_says_which_configuration_it_read(mttx, monkeypatch):
     Path("PM-20260302-x.md").write_text("# Postmortem\n")
     Path("team.yml").write_text("postmortems: {disabled_rules: [PM104]}\n")
-    said = CliRunner().invoke(main, ["postmortem", "lint", "."])
-    assert "no mttx.yml in this folder" in said.stderr
-    assert "PM104" in said.stdout
+    result = CliRunner().invoke(main, ["postmortem", "lint", "."])
+    assert "no mttx.yml in this folder" in result.stderr
+    assert "PM104" in result.stdout
     monkeypatch.setenv("MTTX_CONFIG", "team.yml")
-    said = CliRunner().invoke(main, ["postmortem", "lint", "."])
-    assert "team.yml" in said.stderr
-    assert "PM104" not in said.stdout
+    result = CliRunner().invoke(main, ["postmortem", "lint", "."])
+    assert "team.yml" in result.stderr
+    assert "PM104" not in result.stdout
 
 
 RECIPES = (Path(__file__).parents[1] / "docs/postmortems.md").read_text(encoding="utf-8")
@@ -306,9 +306,9 @@ def test_it_lints_in_every_format_and_fails_where_something_is_wrong(mttx):
 def test_it_says_what_it_cannot_read(mttx):
     Path("PM-1.md").write_bytes(b"\xff\xfe\x00")
     Path("PM-2.md").write_bytes(b"#" * (8 * 1024 * 1024 + 1))
-    found = mttx("postmortem", "lint", ".", code=1)
-    assert "not UTF-8" in found
-    assert "larger than 8 MB" in found
+    output = mttx("postmortem", "lint", ".", code=1)
+    assert "not UTF-8" in output
+    assert "larger than 8 MB" in output
     assert "cannot be read" in mttx("postmortem", "sync", "PM-1.md", code=1)
 
 
@@ -321,7 +321,7 @@ def test_it_dates_now_what_git_does_not_know(mttx, incident, address):
     path = Path(mttx("postmortem", "new", incident, "--dir", ".", "--lang", "en").strip())
     path.write_text(filled_in(path.read_text()))
     assert "is not in git" in mttx("postmortem", "sync", path)
-    assert told(address)["milestones"]["drafted"] is not None
+    assert recorded(address)["milestones"]["drafted"] is not None
 
 
 def test_it_says_that_a_document_names_no_incident(mttx):

@@ -66,10 +66,10 @@ def blame(documents: list[Document]) -> Rate:
     counts: Counter[tuple[bool, bool]] = Counter()
     for document in documents:
         labels = {comment.line for comment in document.comments if comment.text.strip() == "blame"}
-        found = {finding.line for finding in check_safety(document, TERMS) if finding.rule_id == "PM603"}
+        lines = {finding.line for finding in check_safety(document, TERMS) if finding.rule_id == "PM603"}
         for number, line in enumerate(document.lines, start=1):
             if line.startswith(("- ", "| ")):
-                counts[number in found, number in labels] += 1
+                counts[number in lines, number in labels] += 1
     return rate(counts)
 
 

@@ -55,8 +55,8 @@ def test_it_judges_a_draft_without_calling_it_wrong():
 
 
 def test_a_warning_fails_only_where_it_is_strict():
-    found = findings(edited("§4.2", "担当者のミスが原因"))
-    assert [finding.level for finding in found] == [FindingLevel.WARNING]
-    assert (failed(found, strict=False), failed(found, strict=True)) == (False, True)
+    reported = findings(edited("§4.2", "担当者のミスが原因"))
+    assert [finding.level for finding in reported] == [FindingLevel.WARNING]
+    assert (failed(reported, strict=False), failed(reported, strict=True)) == (False, True)
     assert failed([unreadable("not UTF-8")], strict=False)
     assert not failed([], strict=True)

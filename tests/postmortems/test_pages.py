@@ -25,7 +25,6 @@ def test_every_rule_has_a_page_with_the_same_headings(rule):
     text = re.sub("```.*?```", "an example of some length, in a block", page(rule), flags=re.DOTALL)
     assert text.startswith(f"# {rule.id} — {rule.title}\n\nLevel: {rule.level}\n\n## What\n")
     assert re.findall("^## (.*)$", text, re.MULTILINE) == HEADINGS
-    assert all(len(part.strip()) > 30 for part in text.split("\n## ")[1:])
     switch = page(rule).split("## How to disable it")[1]
     assert (f"PM{rule.id[2:]}: " in switch) is (rule not in ALWAYS_ON)
 

@@ -24,15 +24,15 @@ def history(*versions):
     return [Version(at, document(text)) for at, text in versions]
 
 
-def known(**changes):
+def recorded(**changes):
     return RecordedIncident(**{"milestones": {}, "actions": {}, "checks": {}, **changes})
 
 
 def planned(versions, of=None, checks=None):
-    return plan(versions, of or known(), checks or {}, context(), NOW)
+    return plan(versions, of or recorded(), checks or {}, context(), NOW)
 
 
-def told(made, *kinds):
+def dated(made, *kinds):
     return [(r.kind, r.occurred_at) for r in made.events if not kinds or r.kind in kinds]
 
 
@@ -52,29 +52,29 @@ def test_it_dates_stages_by_the_commits_that_reached_them():
     made = planned(
         history((day(12), NO_STATUS), (day(13), DRAFT), (day(14), DRAFT), (day(15), FINAL), (day(20), FINAL))
     )
-    stages = told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED)
+    stages = dated(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED)
     assert stages == [(K.POSTMORTEM_DRAFTED, day(13)), (K.POSTMORTEM_FINALIZED, day(15))]
     assert made.events[0].data == {"document": "PM-20250812-do-latency.md"}
 
 
 def test_it_is_final_since_it_was_made_so_for_the_last_time():
     made = planned(history((day(13), FINAL), (day(14), DRAFT), (day(15), FINAL)))
-    assert (K.POSTMORTEM_FINALIZED, day(15)) in told(made)
+    assert (K.POSTMORTEM_FINALIZED, day(15)) in dated(made)
 
 
 def test_it_shows_a_status_that_went_back():
     for versions, of in (
-        (history((day(13), FINAL), (day(14), DRAFT)), known()),
-        (history((None, DRAFT)), known(milestones={Milestone.FINALIZED: day(13)})),
+        (history((day(13), FINAL), (day(14), DRAFT)), recorded()),
+        (history((None, DRAFT)), recorded(milestones={Milestone.FINALIZED: day(13)})),
     ):
         made = planned(versions, of)
-        assert K.POSTMORTEM_FINALIZED not in dict(told(made))
+        assert K.POSTMORTEM_FINALIZED not in dict(dated(made))
         assert made.notices == ("the status went back from Final to Draft; retract the event if it never was final",)
 
 
 def test_it_reaches_nothing_without_a_status():
     made = planned(history((day(13), DRAFT), (day(14), NO_STATUS)))
-    assert told(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED) == []
+    assert dated(made, K.POSTMORTEM_DRAFTED, K.POSTMORTEM_FINALIZED) == []
     assert made.notices == ("the status is not one of Draft, In Review, Final: no stage is recorded",)
 
 
@@ -91,38 +91,38 @@ def test_a_skeleton_reports_nothing_and_says_what_it_lacks(text):
 
 def test_the_draft_is_dated_by_the_version_that_is_filled_in():
     made = planned(history((day(12), SKELETON), (day(13), edited("Draft", "In Review", DRAFT)), (day(14), DRAFT)))
-    assert told(made, K.POSTMORTEM_DRAFTED) == [(K.POSTMORTEM_DRAFTED, day(13))]
+    assert dated(made, K.POSTMORTEM_DRAFTED) == [(K.POSTMORTEM_DRAFTED, day(13))]
 
 
 def test_a_final_version_has_nothing_left_to_fill_in():
     left = edited("負荷試験のゲートがなかった", "{ゲート}")
     made = planned(history((day(13), DRAFT), (day(14), left)))
-    assert told(made, K.POSTMORTEM_FINALIZED) == []
+    assert dated(made, K.POSTMORTEM_FINALIZED) == []
     assert "{ゲート}" in made.notices[0]
     later = planned(history((day(13), DRAFT), (day(14), left), (day(15), FINAL)))
-    assert told(later, K.POSTMORTEM_FINALIZED) == [(K.POSTMORTEM_FINALIZED, day(15))]
+    assert dated(later, K.POSTMORTEM_FINALIZED) == [(K.POSTMORTEM_FINALIZED, day(15))]
 
 
 def test_a_placeholder_that_the_lint_accepts_with_a_reason_holds_nothing_up():
     excused = SKELETON + "<!-- mttx-disable-file PM405: a quotation -->\n"
-    assert told(planned(history((day(13), excused))), K.POSTMORTEM_DRAFTED) == [(K.POSTMORTEM_DRAFTED, day(13))]
+    assert dated(planned(history((day(13), excused))), K.POSTMORTEM_DRAFTED) == [(K.POSTMORTEM_DRAFTED, day(13))]
 
 
 def test_what_was_a_draft_once_goes_on_reporting_its_actions():
     made = planned(history((day(13), DRAFT), (day(14), SKELETON)))
-    assert told(made, K.POSTMORTEM_DRAFTED, K.ACTION_OPENED)
+    assert dated(made, K.POSTMORTEM_DRAFTED, K.ACTION_OPENED)
     assert "{何が起きたか}" in made.notices[0]
 
 
 def test_it_dates_a_document_without_a_history_now_and_once():
     made = planned(history((None, DRAFT)))
     assert (made.events[0].occurred_at, made.events[0].event_id) == (None, "postmortem:drafted:0")
-    again = planned(history((None, DRAFT)), known(milestones={Milestone.DRAFTED: day(13)}))
-    assert told(again, K.POSTMORTEM_DRAFTED) == []
+    again = planned(history((None, DRAFT)), recorded(milestones={Milestone.DRAFTED: day(13)}))
+    assert dated(again, K.POSTMORTEM_DRAFTED) == []
 
 
 def test_it_can_be_final_again_after_the_event_was_retracted():
-    of = known(event_ids=frozenset({"postmortem:finalized:0"}))
+    of = recorded(event_ids=frozenset({"postmortem:finalized:0"}))
     assert "postmortem:finalized:1" in {r.event_id for r in planned(history((None, FINAL)), of).events}
 
 
@@ -189,12 +189,14 @@ def test_it_tells_of_an_action_without_a_history_only_what_is_new():
         verification="契約テストが通る",
         due_at=datetime(2025, 8, 22, 14, 59, 59, tzinfo=UTC),
     )
-    assert of_a02(planned(history((None, FINAL)), known(actions={"A-02": row}))) == {}
-    assert of_a02(planned(history((None, state("完了"))), known(actions={"A-02": row}))) == {K.ACTION_COMPLETED: None}
+    assert of_a02(planned(history((None, FINAL)), recorded(actions={"A-02": row}))) == {}
+    assert of_a02(planned(history((None, state("完了"))), recorded(actions={"A-02": row}))) == {
+        K.ACTION_COMPLETED: None
+    }
     other = Action(action_id="A-02", title="別の対策")
-    assert of_a02(planned(history((None, FINAL)), known(actions={"A-02": other}))) == {K.ACTION_OPENED: None}
+    assert of_a02(planned(history((None, FINAL)), recorded(actions={"A-02": other}))) == {K.ACTION_OPENED: None}
     done = Action(action_id="A-02", state=ActionState.VERIFIED)
-    assert K.ACTION_COMPLETED not in of_a02(planned(history((None, state("完了"))), known(actions={"A-02": done})))
+    assert K.ACTION_COMPLETED not in of_a02(planned(history((None, state("完了"))), recorded(actions={"A-02": done})))
 
 
 def test_it_dates_a_day_that_is_not_over_now():
@@ -203,7 +205,7 @@ def test_it_dates_a_day_that_is_not_over_now():
 
 
 def test_it_shows_actions_that_went_back_or_are_gone():
-    of = known(
+    of = recorded(
         actions={
             "A-01": Action(action_id="A-01", state=ActionState.VERIFIED),
             "A-02": Action(action_id="A-02", state=ActionState.COMPLETED),
@@ -226,13 +228,13 @@ def test_it_takes_the_first_of_two_rows_with_the_same_id():
 
 
 def test_it_tells_of_checks_that_stand_otherwise_than_is_known():
-    of = known(checks={Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.PENDING})
-    found = {Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.NOT_NEEDED}
-    (report,) = [r for r in planned(history((day(13), DRAFT)), of, found).events if r.kind is K.POSTMORTEM_CHECKED]
-    assert report.data == {"document": "PM-20250812-do-latency.md", "checks": {"adr": "not_needed"}}
-    assert report.occurred_at is None
-    same = known(checks=found)
-    assert K.POSTMORTEM_CHECKED not in dict(told(planned(history((day(13), DRAFT)), same, found)))
+    of = recorded(checks={Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.PENDING})
+    states = {Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.NOT_NEEDED}
+    (event,) = [e for e in planned(history((day(13), DRAFT)), of, states).events if e.kind is K.POSTMORTEM_CHECKED]
+    assert event.data == {"document": "PM-20250812-do-latency.md", "checks": {"adr": "not_needed"}}
+    assert event.occurred_at is None
+    same = recorded(checks=states)
+    assert K.POSTMORTEM_CHECKED not in dict(dated(planned(history((day(13), DRAFT)), same, states)))
 
 
 # --- again ----------------------------------------------------------------------------------------------------------
@@ -241,7 +243,7 @@ def test_it_tells_of_checks_that_stand_otherwise_than_is_known():
 def test_it_sends_nothing_that_was_sent_before():
     versions = history((day(13), DRAFT), (day(15), FINAL), (day(20), state("完了 2025-08-19")))
     first = planned(versions)
-    of = known(event_ids=frozenset(r.event_id for r in first.events))
+    of = recorded(event_ids=frozenset(r.event_id for r in first.events))
     assert len(first.events) == 6
     assert planned(versions, of).events == ()
 

@@ -170,9 +170,9 @@ def test_it_knows_when_there_is_nothing_to_say():
 
 
 def test_it_reads_the_timeline():
-    found = entries(document(), context())
-    assert [(entry.at - T0) // timedelta(minutes=1) for entry in found] == [-5, 0, 5, 80, 1080, 4200]
-    assert [min(entry.topics, default=None) for entry in found][1:] == list(Topic)[:3] + list(Topic)[3:]
+    timeline = entries(document(), context())
+    assert [(entry.at - T0) // timedelta(minutes=1) for entry in timeline] == [-5, 0, 5, 80, 1080, 4200]
+    assert [min(entry.topics, default=None) for entry in timeline][1:] == list(Topic)[:3] + list(Topic)[3:]
 
 
 def test_it_reads_a_timeline_that_is_a_table():

@@ -158,7 +158,7 @@ def test_it_asks_for_the_documents_that_belong_to_a_final_one():
 
 
 @pytest.mark.parametrize(
-    ("said", "changed", "found"),
+    ("adr", "changed", "rules"),
     [
         ("要", frozenset({"docs/adrs/0012-pool.md"}), []),
         ("要", frozenset({"docs/pool.md"}), ["PM702"]),
@@ -168,9 +168,9 @@ def test_it_asks_for_the_documents_that_belong_to_a_final_one():
         ("no", None, []),
     ],
 )
-def test_it_asks_for_a_decision_record_where_one_is_needed(said, changed, found):
-    text = edited("**ADR:** 不要", f"**ADR:** {said}")
-    assert [rule for rule, _ in broken(text, changed=changed, documents=())] == found
+def test_it_asks_for_a_decision_record_where_one_is_needed(adr, changed, rules):
+    text = edited("**ADR:** 不要", f"**ADR:** {adr}")
+    assert [rule for rule, _ in broken(text, changed=changed, documents=())] == rules
 
 
 def test_it_says_that_a_draft_is_late_when_it_should_be_final():
@@ -302,9 +302,9 @@ def test_it_points_once_to_the_header_if_a_whole_column_lacks_the_other_zone():
 
 
 def test_advice_fails_no_check():
-    found = findings(edited("抑制: ", "旗を下ろす: "))
-    assert [f.rule_id for f in found] == ["PM304"]
-    assert not failed(found, strict=True)
+    reported = findings(edited("抑制: ", "旗を下ろす: "))
+    assert [f.rule_id for f in reported] == ["PM304"]
+    assert not failed(reported, strict=True)
 
 
 def test_a_team_has_words_of_its_own():
@@ -350,8 +350,8 @@ def test_it_underlines_what_a_finding_is_about():
 
 
 def test_it_points_at_the_columns():
-    (found,) = findings(edited("§4.2", "連絡先 taro@corp.co.jp です"))
-    assert (found.column, found.end_column) == (23, 38)
+    (finding,) = findings(edited("§4.2", "連絡先 taro@corp.co.jp です"))
+    assert (finding.column, finding.end_column) == (23, 38)
 
 
 def test_it_says_what_is_missing_when_there_was_no_containment():

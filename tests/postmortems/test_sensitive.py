@@ -1,4 +1,4 @@
-"""Secrets and personal data: what is found, what is left alone, and what is left after redaction."""
+"""Secrets and personal data: what is detected, what is left alone, and what is left after redaction."""
 
 import pytest
 
@@ -99,27 +99,27 @@ HARMLESS = [
 
 @pytest.mark.parametrize(("text", "name"), SECRETS)
 def test_it_finds_secrets_by_their_shape(text, name):
-    (found,) = find_sensitive(f"前 {text} 後")
-    assert (found.kind, found.name, found.start, found.end) == (SensitiveKind.SECRET, name, 2, 2 + len(text))
+    (value,) = find_sensitive(f"前 {text} 後")
+    assert (value.kind, value.name, value.start, value.end) == (SensitiveKind.SECRET, name, 2, 2 + len(text))
 
 
 @pytest.mark.parametrize(("text", "secret", "name"), IN_CONTEXT)
 def test_it_finds_secrets_by_what_stands_beside_them(text, secret, name):
-    (found,) = find_sensitive(text)
-    assert (found.kind, found.name, text[found.start : found.end]) == (SensitiveKind.SECRET, name, secret)
+    (value,) = find_sensitive(text)
+    assert (value.kind, value.name, text[value.start : value.end]) == (SensitiveKind.SECRET, name, secret)
 
 
 @pytest.mark.parametrize(("text", "name"), PERSONAL)
 def test_it_finds_personal_data(text, name):
-    (found,) = find_sensitive(f"連絡先: {text} です")
-    assert (found.kind, found.name, found.end - found.start) == (SensitiveKind.PERSONAL, name, len(text))
+    (value,) = find_sensitive(f"連絡先: {text} です")
+    assert (value.kind, value.name, value.end - value.start) == (SensitiveKind.PERSONAL, name, len(text))
 
 
 @pytest.mark.parametrize("text", MY_NUMBERS)
 def test_it_finds_the_number_of_a_citizen(text):
-    (found,) = find_sensitive(text)
-    assert (found.kind, found.name) == (SensitiveKind.PERSONAL, "My Number")
-    assert sum(map(str.isdigit, text[found.start : found.end])) == 12
+    (value,) = find_sensitive(text)
+    assert (value.kind, value.name) == (SensitiveKind.PERSONAL, "My Number")
+    assert sum(map(str.isdigit, text[value.start : value.end])) == 12
 
 
 @pytest.mark.parametrize("text", HARMLESS)
@@ -128,13 +128,13 @@ def test_it_leaves_alone_what_tells_nothing(text):
 
 
 def test_it_takes_the_more_specific_of_two():
-    (found,) = find_sensitive("token=ghp_abcdefghijklmnopqrstuvwxyz0123456789")
-    assert found.name == "GitHub token"
+    (value,) = find_sensitive("token=ghp_abcdefghijklmnopqrstuvwxyz0123456789")
+    assert value.name == "GitHub token"
 
 
 def test_it_finds_several_in_order():
-    found = find_sensitive("taro@corp.co.jp\n090-1234-5678, jiro@corp.co.jp")
-    assert [one.name for one in found] == ["mail address", "phone number", "mail address"]
+    values = find_sensitive("taro@corp.co.jp\n090-1234-5678, jiro@corp.co.jp")
+    assert [value.name for value in values] == ["mail address", "phone number", "mail address"]
 
 
 def test_it_redacts():

@@ -1,4 +1,4 @@
-"""The document of an incident: filled in from the record, safe from what people and alerts said, clean as a draft."""
+"""The document of an incident: filled in from the record, with the texts of people and alerts escaped, clean as a draft."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -94,13 +94,13 @@ BARE = {
 ARCHIVES = (EvidenceFact("evidence-INC-7.zip", "0a" * 32, T0), EvidenceFact("second`|.zip", "0b" * 32, T0))
 
 
-@pytest.mark.parametrize(("language", "said"), [("ja", "証跡アーカイブ"), ("en", "Evidence archive")])
-def test_it_names_the_archives_that_were_collected(language, said):
+@pytest.mark.parametrize(("language", "label"), [("ja", "証跡アーカイブ"), ("en", "Evidence archive")])
+def test_it_names_the_archives_that_were_collected(language, label):
     text, _ = made(language, evidence=ARCHIVES)
-    lines = [line for line in text.splitlines() if said in line]
+    lines = [line for line in text.splitlines() if label in line]
     assert [("0a" * 32 in line, "0b" * 32 in line) for line in lines] == [(True, False), (False, True)]
     assert "`evidence-INC-7.zip`" in lines[0]
-    assert said not in made(language)[0]
+    assert label not in made(language)[0]
 
 
 def template(language):
@@ -174,8 +174,8 @@ def test_the_second_template_has_the_words_of_the_standard_section_by_section(la
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_is_not_final_as_it_is(language):
     text, name = made(language)
-    found = {rule for rule, _, _ in findings(text.replace("**Status:** Draft", "**Status:** Final"), name)}
-    assert {"PM402", "PM405"} <= found
+    rules = {rule for rule, _, _ in findings(text.replace("**Status:** Draft", "**Status:** Final"), name)}
+    assert {"PM402", "PM405"} <= rules
 
 
 OF_THE_STANDARD = {
@@ -289,15 +289,15 @@ def test_it_fills_in_templates_of_your_own():
 
 
 @pytest.mark.parametrize(
-    ("own", "said"),
+    ("own", "message"),
     [
         ("a\n{% if %}", "line 2: "),
         ("{{ facts.nothing }}", "has no attribute 'nothing'"),
         ("{{ facts.__class__.__mro__ }}", "unsafe"),
     ],
 )
-def test_it_says_what_is_wrong_with_a_template(own, said):
-    with pytest.raises(BadTemplate, match=said):
+def test_it_says_what_is_wrong_with_a_template(own, message):
+    with pytest.raises(BadTemplate, match=message):
         fill(own, facts(), {})
 
 

@@ -45,7 +45,7 @@ def test_it_counts_the_first_of_two_that_open():
 
 
 @pytest.mark.parametrize(
-    ("comment", "said"),
+    ("comment", "message"),
     [
         ("mttx-disable-line PM603", "add a reason"),
         ("mttx-disable-line PM603:  ", "add a reason"),
@@ -55,12 +55,12 @@ def test_it_counts_the_first_of_two_that_open():
         ("mttx-off PM603: x", "write mttx-disable-line"),
     ],
 )
-def test_it_refuses_a_comment_without_a_reason_or_a_rule(comment, said):
+def test_it_refuses_a_comment_without_a_reason_or_a_rule(comment, message):
     text = f"{FINAL}{BLAME} <!-- {comment} -->\n"
-    found = findings(text)
-    assert [finding.rule_id for finding in found] == ["PM603", "PM902"]
-    assert said in found[1].message
-    assert found[1].line == line_of(text, comment)
+    reported = findings(text)
+    assert [finding.rule_id for finding in reported] == ["PM603", "PM902"]
+    assert message in reported[1].message
+    assert reported[1].line == line_of(text, comment)
 
 
 def test_it_tells_of_what_switches_nothing_off():
@@ -74,5 +74,5 @@ def test_it_does_not_take_code_for_a_comment():
 
 
 def test_it_reads_so_many_comments_and_no_more():
-    found = after(*["<!-- mttx-disable-file PM603: x -->"] * (MOST + 5), BLAME)
-    assert found == ["PM902"]
+    rules = after(*["<!-- mttx-disable-file PM603: x -->"] * (MOST + 5), BLAME)
+    assert rules == ["PM902"]

@@ -52,7 +52,7 @@ def test_it_reads_instants(text, instants):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("2025-08-12 06:50 UTC", [TimeFault.NO_LOCAL]),
         ("2025-08-12 15:50 JST", [TimeFault.NO_UTC]),
@@ -71,8 +71,8 @@ def test_it_reads_instants(text, instants):
         ("0001-01-01 06:50 UTC", [TimeFault.IMPOSSIBLE]),
     ],
 )
-def test_it_says_what_is_wrong(text, found):
-    assert faults(text) == found
+def test_it_says_what_is_wrong(text, expected):
+    assert faults(text) == expected
 
 
 def test_it_tells_the_right_local_time():

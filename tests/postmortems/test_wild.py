@@ -1,4 +1,4 @@
-"""Documents as they are found in the wild, and documents that mean harm: never a crash, never a hang."""
+"""Documents from the wild, and documents that mean harm: never a crash, never a hang."""
 
 import time
 
@@ -106,8 +106,8 @@ def test_a_template_that_nobody_filled_in():
 - T0 検知: ...
 - T+5m 抑制: `global_trading_pause=true`
 """
-    found = {rule for rule, _ in broken(template)}
-    assert {"PM101", "PM104", "PM105", "PM201", "PM301", "PM304"} <= found
+    rules = {rule for rule, _ in broken(template)}
+    assert {"PM101", "PM104", "PM105", "PM201", "PM301", "PM304"} <= rules
 
 
 # --- those that mean harm -------------------------------------------------------------------------------------------
