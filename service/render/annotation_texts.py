@@ -54,7 +54,7 @@ def region_text(
 ) -> str:
     """Tell of the whole incident; `mark` comes first where something has to be said about the annotation itself."""
     if mark is None and incident.dismissed_at is not None:
-        mark = "Dismissed: no incident"
+        mark = "Dismissed as a false alarm"
     lines = [f"<b>{escape(mark)}</b>"] if mark else []
     lines += [_head(incident, names), f"Phase: {incident.phase.value}"]
     if incident.types:

@@ -91,7 +91,7 @@ def test_it_marks_what_was_dismissed(site):
     site.deliver()
     (row,) = site.grafana.regions()
     assert "state:dismissed" in row["tags"]
-    assert row["text"].startswith("<b>Dismissed: no incident</b>")
+    assert row["text"].startswith("<b>Dismissed as a false alarm</b>")
 
 
 def test_it_hides_the_point_of_an_event_that_was_retracted(site):

@@ -238,7 +238,7 @@ def test_it_links_to_nothing_that_is_no_address(document):
 
 def test_it_marks_what_was_dismissed():
     drawn = region(event(EventKind.DETECTED), event(EventKind.DISMISSED, 1))
-    assert drawn.text.startswith("<b>Dismissed: no incident</b>")
+    assert drawn.text.startswith("<b>Dismissed as a false alarm</b>")
     assert "state:dismissed" in drawn.tags
 
 
