@@ -96,7 +96,7 @@ def _archive(raw: bytes) -> None:
 
 def _search(text: str) -> None:
     given = MultiDict([tuple(part.split("=", 1)) for part in text.split("&") if "=" in part])
-    search_of(given, ["7d"]).wanted({}, NOW) if not given.get("window") else search_of(given, [])
+    search_of(given, ["7d"]).filter({}, NOW) if not given.get("window") else search_of(given, [])
 
 
 PARSERS = {
