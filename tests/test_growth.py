@@ -219,12 +219,14 @@ def test_a_large_incident_takes_one_more_alert_as_a_small_one_does(tmp_path):
     assert large < 3 * small, f"{1000 * large:.1f} ms instead of {1000 * small:.1f} ms"
 
 
-def test_a_webhook_of_many_events_takes_as_long_as_they_are(tmp_path):
+@pytest.mark.parametrize("many", ["retractions", "recoveries"])
+def test_a_webhook_of_many_events_takes_as_long_as_they_are(tmp_path, many):
     house = House(tmp_path / "events.db")
     sent = itertools.count()
+    tell = {"retractions": retractions, "recoveries": recoveries}[many]
 
     def make(size):
-        return lambda: RecordEvents(tuple(retractions(size, f"k{next(sent)}")), delivery(source="lifecycle"))
+        return lambda: RecordEvents(tuple(tell(size, f"k{next(sent)}")), delivery(source="lifecycle"))
 
     assert_linear(lambda command: house.recorder._commit([_Ticket(command())]), make, 200)
     house.close()
@@ -235,3 +237,8 @@ def retractions(size, key):
     yield KeyedEvent(key, event(K.DETECTED, event_id="r0"))
     for n in range(1, size):
         yield KeyedEvent(key, event(K.RETRACTED, n, event_id=f"r{n}", data={"event_id": f"r{n - 1}"}))
+
+
+def recoveries(size, key):
+    for n in range(size):
+        yield KeyedEvent(key, event(K.RESOLVED, n, untimed=True))

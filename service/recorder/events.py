@@ -166,8 +166,8 @@ class EventRecording:
         return bool(entry.episodes or self._ledger.family(entry))
 
     def _check_known_end(self, entry: Entry) -> None:
-        if not self._has_begun(entry):
-            return
+        if not self._ledger.has_unknown_end(entry):
+            return  # known or not over yet; a fold for each of many events would take the square of their number
         incident = self._incidents.fold(entry)
         if incident.over_at is not None and Milestone.RESOLVED not in incident.milestones:
             msg = (

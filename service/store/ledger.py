@@ -276,6 +276,12 @@ class Ledger:
             self.entries[episode.incident_id].episodes.add(episode.id)
         self.episodes[episode.id] = episode
 
+    def has_unknown_end(self, entry: Entry) -> bool:
+        """Say whether nobody knows when one of the incident's firings ended."""
+        if entry.partial and entry.firings is not None:
+            return entry.firings.end_unknown > 0
+        return any(self.episodes[e].end_unknown for e in entry.episodes)
+
     def _add_up(self, before: Episode | None, episode: Episode) -> None:
         """Keep what the firings of an incident add up to right, where not all of them are here."""
         left = before is not None and before.incident_id != episode.incident_id
