@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -219,14 +220,21 @@ def test_a_large_incident_takes_one_more_alert_as_a_small_one_does(tmp_path):
     assert large < 3 * small, f"{1000 * large:.1f} ms instead of {1000 * small:.1f} ms"
 
 
-@pytest.mark.parametrize("many", ["retractions", "recoveries"])
+@pytest.mark.parametrize("many", ["retractions", "recoveries", "recoveries of alerts"])
 def test_a_webhook_of_many_events_takes_as_long_as_they_are(tmp_path, many):
     house = House(tmp_path / "events.db")
     sent = itertools.count()
-    tell = {"retractions": retractions, "recoveries": recoveries}[many]
+    tell = retractions if many == "retractions" else recoveries
+
+    def new_command(size):
+        key = f"k{next(sent)}"
+        if many == "recoveries of alerts":
+            house.send(replace(alert(0, fingerprint=key, group=key), aliases=(key,)))
+        return RecordEvents(tuple(tell(size, key)), delivery(source="lifecycle"))
 
     def make(size):
-        return lambda: RecordEvents(tuple(tell(size, f"k{next(sent)}")), delivery(source="lifecycle"))
+        commands = [new_command(size) for _ in range(3 * RUNS)]
+        return commands.pop
 
     assert_linear(lambda command: house.recorder._commit([_Ticket(command())]), make, 200)
     house.close()
@@ -241,4 +249,4 @@ def retractions(size, key):
 
 def recoveries(size, key):
     for n in range(size):
-        yield KeyedEvent(key, event(K.RESOLVED, n, untimed=True))
+        yield KeyedEvent(key, event(K.RESOLVED, n, untimed=True), (key,))

@@ -31,6 +31,11 @@ class Correlation:
                 return known
         return None
 
+    def is_joined(self, entry: Entry, aliases: Iterable[str]) -> bool:
+        """Say whether the incident has all of these names already, so that `join` has nothing to do."""
+        known = map(self._known, aliases)
+        return all(one is not None and one.id == entry.id for one in known)
+
     def join(self, entry: Entry, aliases: Iterable[str], delivery: Delivery) -> Entry:
         """Make one of the incident and those that have its names; the later merges into the earlier, which is returned.
 

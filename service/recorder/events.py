@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from service.domain.events import Event, EventKind
 from service.domain.history import ABOUT_EVENTS
@@ -42,6 +43,7 @@ class EventRecording:
         self._grouping = grouping
         self._correlation = correlation
         self._key_merges = KeyMerges(ledger, incidents)
+        self._waiting: dict[int, datetime] = {}  # the incidents to be grouped anew, and when the last event came
 
     def record_keyed(self, events: Sequence[KeyedEvent], delivery: Delivery) -> tuple[Outcome, ...]:
         """Record events by the sender's own keys; an unknown key opens an incident, unless others told of it."""
@@ -51,13 +53,20 @@ class EventRecording:
         for keyed in events:
             key = (delivery.source, keyed.incident_key)
             if key not in ledger.keys:
+                self._regroup_waiting()
                 known = self._correlation.find(keyed.aliases, keyed.event.occurred_at)
                 entry = known or ledger.open(keyed.event.recorded_at)
                 ledger.keys[key] = ledger.new_keys[key] = entry.id
             sent_to = self._incidents.existing(ledger.keys[key])
-            entry, created = self.add(sent_to, keyed.event, digest)
-            self._correlation.join(entry, keyed.aliases, delivery)
+            if not self._may_wait(sent_to, keyed.event):
+                self._regroup_waiting()
+                sent_to = self._incidents.existing(sent_to.id)
+            entry, created = self.add(sent_to, keyed.event, digest, wait=True)
+            if not self._correlation.is_joined(entry, keyed.aliases):
+                self._regroup_waiting()
+                self._correlation.join(self._incidents.existing(entry.id), keyed.aliases, delivery)
             added.append((sent_to, keyed.event, created))
+        self._regroup_waiting()
         self._incidents.recompute(delivery.received_at)
         return tuple(
             self._incidents.outcome(self._holder(sent_to, event), created=created) for sent_to, event, created in added
@@ -86,8 +95,30 @@ class EventRecording:
                 outcomes.append(self.append(incident_id, event))
         return tuple(outcomes)
 
-    def add(self, entry: Entry, event: Event, digest: bytes | None = None) -> tuple[Entry, bool]:
-        """Append an event unless it is here already; returns the incident it counts for, and whether it was new."""
+    def _may_wait(self, sent_to: Entry, event: Event) -> bool:
+        """Say whether an event can be added before what those ahead of it changed is grouped anew.
+
+        Grouping after each of many events of one incident would take the square of their number.
+        """
+        if not self._waiting:
+            return True
+        looks = (
+            event.kind is EventKind.MERGED
+            or "milestone" in event.data
+            or (event.kind is EventKind.RESOLVED and event.untimed and self._ledger.has_unknown_end(sent_to))
+        )
+        return sent_to.id in self._waiting and not looks
+
+    def _regroup_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for incident_id, now in waiting.items():
+            self._grouping.regroup_incident(self._incidents.existing(incident_id), now)
+
+    def add(self, entry: Entry, event: Event, digest: bytes | None = None, *, wait: bool = False) -> tuple[Entry, bool]:
+        """Append an event unless it is here already; returns the incident it counts for, and whether it was new.
+
+        `wait`: where it may change which firings are one incident, they are grouped anew by `_regroup_waiting`.
+        """
         if known := self._named(entry, event.event_id):
             holder, earlier = known
             if earlier.kind is not event.kind:
@@ -109,6 +140,9 @@ class EventRecording:
         self._ledger.append(target, replace(event, sent_to=entry.id), digest)
         if event.kind is EventKind.MERGED:
             target = self._merge(entry, event)
+        elif wait and event.kind in REGROUPING:
+            self._waiting[target.id] = event.recorded_at
+            return target, True
         return self._regrouped(target, event), True
 
     def _sent_to(self, entry: Entry) -> list[tuple[Entry, Event]]:
