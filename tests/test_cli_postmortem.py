@@ -177,7 +177,7 @@ ZONES = ("Asia/Tokyo", "Europe/Berlin", "America/New_York")
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("template", ["standard", "noctria"])
 @pytest.mark.parametrize("address", ZONES, indirect=True)
-def test_the_way_of_a_document(mttx, incident, address, *, template, language, configured, request):
+def test_the_life_of_a_document(mttx, incident, address, *, template, language, configured, request):
     """New, refused as a draft, filled in, the draft, the final version, its action verified; on any machine."""
     zone = request.node.callspec.params["address"]
     if configured:
@@ -269,7 +269,7 @@ def test_the_recipes_work_as_they_are_printed(mttx):
         mttx(*[word for word in range_here.split()[1:] if word != "--strict"])
 
 
-def test_it_says_when_nothing_is_owed(mttx):
+def test_status_says_that_nothing_is_left(mttx):
     assert mttx("postmortem", "status").startswith("No postmortems have work left.")
 
 
@@ -286,7 +286,7 @@ def test_it_never_overwrites_a_document(mttx, incident):
     assert path.read_text() == "mine"
 
 
-def test_it_uses_a_template_of_ones_own_and_says_what_is_wrong_with_it(mttx, incident):
+def test_it_uses_a_custom_template_and_reports_its_errors(mttx, incident):
     Path("own.j2").write_text("# {{ facts.title }}\n")
     assert Path(mttx("postmortem", "new", incident, "--dir", "own", "--template", "own.j2").strip()).read_text() == (
         "# Checkout errors\n"
@@ -312,7 +312,7 @@ def test_it_says_what_it_cannot_read(mttx):
     assert "cannot be read" in mttx("postmortem", "sync", "PM-1.md", code=1)
 
 
-def test_it_refuses_a_rule_that_is_not_there(mttx):
+def test_it_refuses_an_unknown_rule(mttx):
     Path("PM-1.md").write_text("# x\n")
     mttx("postmortem", "lint", "PM-1.md", "--disable", "PM000", code=2)
 
@@ -342,7 +342,7 @@ def test_it_looks_at_what_was_changed_with_the_document(mttx, incident):
     mttx("postmortem", "lint", path, "--changed-with", "nonsense...HEAD", code=2)
 
 
-def test_many_documents_show_how_far_the_check_is(tmp_path):
+def test_many_documents_have_a_progress_bar(tmp_path):
     for number in range(25):
         (tmp_path / f"PM-20250812-{number}.md").write_text(FINAL, encoding="utf-8")
     terminal, end = os.openpty()

@@ -76,7 +76,7 @@ def test_it_reviews_on_mondays_in_the_zone_that_people_read():
     assert settings.review_zone == ZoneInfo("Europe/Berlin")
 
 
-def test_it_says_windows_as_their_label_does():
+def test_windows_are_named_like_their_label():
     assert load(None, {}).window_lengths == {"7d": 7 * 24 * HOURS, "30d": 30 * 24 * HOURS, "90d": 90 * 24 * HOURS}
 
 
@@ -99,7 +99,7 @@ def test_it_reads_the_file_that_the_environment_names(tmp_path):
     assert load(None, {"MTTX_CONFIG": str(tmp_path / "other.yml")}).threads == 3
 
 
-def test_it_reads_mttx_yml_beside_it_where_there_is_one():
+def test_it_reads_mttx_yml_in_the_working_directory():
     Path("mttx.yml").write_text("threads: 3")
     assert load(None, {}).threads == 3
 
@@ -113,7 +113,7 @@ def test_it_refuses_to_start_without_a_file_that_was_named():
     "text",
     ["", "# nothing yet\n", "log:\nlimits:\n", "targets:\ndeadlines:\nseverity_map:\nindicators:\n  resolve:\n"],
 )
-def test_it_takes_what_is_named_without_being_said_as_not_given(text):
+def test_it_ignores_empty_sections(text):
     assert configured(text) == Settings()
 
 
@@ -203,11 +203,11 @@ def test_it_sets_one_deadline_from_the_environment():
     assert settings.deadlines.sev_4.final is None
 
 
-def test_it_goes_on_where_the_file_names_a_section_without_saying_anything():
+def test_the_environment_sets_keys_of_an_empty_section():
     assert configured("log:\n", MTTX_LOG_ACCESS="true").log.access is True
 
 
-def test_it_tells_of_nonsense_in_the_file_though_the_environment_is_right():
+def test_it_reports_an_invalid_section_in_spite_of_a_valid_variable():
     assert refused("log: 3", MTTX_LOG_ACCESS="true") == ["log is 3: should be keys and values"]
 
 
@@ -290,7 +290,7 @@ def test_it_prints_no_password_of_an_address():
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-def test_it_tells_of_everything_that_is_wrong_at_once():
+def test_it_reports_all_problems_at_once():
     problems = refused("threads: many\nlog: {levl: info}\nreopen_windw: 15m\n", MTTX_LOG_LEVEL="loud")
     assert sorted(problems) == [
         "log.level (MTTX_LOG_LEVEL) is 'loud': should be debug, info, warning or error",
@@ -381,7 +381,7 @@ def test_it_refuses_a_file_that_is_no_text():
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9877", ":9877", "[::]:9877", "10.0.0.1:80", "mttx.example.com:80"])
-def test_it_refuses_to_serve_everybody_without_tokens(listen):
+def test_it_requires_tokens_beyond_loopback(listen):
     (problem,) = refused(f"listen: '{listen}'")
     assert problem.startswith("listen is ")
     assert "set tokens_file" in problem
@@ -392,7 +392,7 @@ def test_it_serves_its_own_machine_without_tokens(listen):
     assert configured(f"listen: '{listen}'").is_loopback
 
 
-def test_it_serves_everybody_with_tokens():
+def test_it_listens_on_every_address_with_tokens():
     settings = configured("listen: ':9877'\ntokens_file: tokens.yml")
     assert (settings.listen, settings.host, settings.port) == ("0.0.0.0:9877", "0.0.0.0", 9877)
 
@@ -495,7 +495,7 @@ def test_it_writes_hours_as_the_standard_does():
 
 
 @given(st.text())
-def test_it_fails_on_no_text_but_with_its_own_error(text):
+def test_invalid_yaml_raises_only_not_yaml(text):
     try:
         parse_yaml(text)
     except NotYaml as error:
@@ -550,7 +550,7 @@ def test_it_finds_no_token_for_anything_else(presented):
     assert find_token(tokens_of(entry()), presented) is None
 
 
-def test_it_opens_to_nobody_where_there_are_no_tokens():
+def test_nothing_is_valid_without_tokens():
     assert find_token((), "") is None
 
 
@@ -602,7 +602,7 @@ def test_it_compares_digests_only():
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
-def test_it_sends_nothing_unless_it_is_told_where_to():
+def test_it_sends_nothing_without_a_destination():
     settings = load(None, {})
     assert (settings.slack.is_used, settings.webhook.is_used) == (False, False)
 
@@ -632,7 +632,7 @@ def test_it_owes_updates_as_the_standard_says():
         ("updates: {SEV-1: 0s}", "updates.SEV-1"),
     ],
 )
-def test_it_says_what_is_wrong_with_messages_and_tells_no_secret(text, message):
+def test_it_reports_problems_of_messages_without_secrets(text, message):
     [problem] = refused(text)
     assert message in problem
     assert "secret" not in problem

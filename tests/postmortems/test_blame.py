@@ -51,10 +51,10 @@ FAIR = [
 
 
 @pytest.mark.parametrize("text", BLAMING)
-def test_it_hears_blame(text):
+def test_it_reports_blame(text):
     assert list(blaming(text))
 
 
 @pytest.mark.parametrize("text", FAIR)
-def test_it_hears_none_where_a_system_is_described(text):
+def test_it_accepts_the_description_of_a_system(text):
     assert not list(blaming(text))

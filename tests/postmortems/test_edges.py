@@ -24,12 +24,12 @@ def test_a_phone_number_has_nine_to_fifteen_digits():
     assert not _is_phone(match("1234-5678"))
 
 
-def test_a_token_with_a_point_is_told_from_a_name():
+def test_a_token_with_a_point_is_not_a_name():
     assert _is_mixed(match("s.aB3dE5fG7hJ9kL1mN3pQ5rS7"))
     assert not _is_mixed(match("s.aaaaaaaaaaaaaaaaaaaaaaaa"))
 
 
-def test_an_offset_of_a_day_or_more_is_none():
+def test_an_offset_of_a_day_or_more_is_invalid():
     assert _from_utc("UTC+25") is None
     assert _from_utc("UTC+9") == timedelta(hours=9)
 

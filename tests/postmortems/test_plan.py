@@ -129,7 +129,7 @@ def test_it_can_be_final_again_after_the_event_was_retracted():
 # --- actions --------------------------------------------------------------------------------------------------------
 
 
-def test_it_tells_of_each_action_since_it_says_what_it_says():
+def test_it_dates_each_action_by_its_last_change():
     earlier = edited("2025-08-22", "2025-08-21")
     made = planned(history((day(13), earlier), (day(14), FINAL), (day(15), FINAL)))
     opened = {r.data["action_id"]: r for r in made.events if r.kind is K.ACTION_OPENED}
@@ -144,7 +144,7 @@ def test_it_tells_of_each_action_since_it_says_what_it_says():
     }
 
 
-def test_it_tells_of_nothing_that_is_still_to_be_filled_in():
+def test_it_sends_no_placeholders():
     text = edited("| キャンセル条件の強化 | Do | 2025-08-22", "| キャンセル条件の強化 | {Owner} | {YYYY-MM-DD}")
     made = planned(history((day(13), text)))
     assert made.events[-1].data.keys() == {"action_id", "title", "action_type", "verification"}
@@ -169,7 +169,7 @@ def test_it_tells_of_nothing_that_is_still_to_be_filled_in():
         ),
     ],
 )
-def test_it_tells_when_an_action_got_further(text, events):
+def test_it_dates_the_progress_of_an_action(text, events):
     made = of_a02(planned(history((day(13), FINAL), (day(20), state(text)))))
     assert made.pop(K.ACTION_OPENED) == day(13)
     assert made == events
@@ -180,7 +180,7 @@ def test_it_remembers_that_a_verified_action_was_completed_before():
     assert made == {K.ACTION_OPENED: day(13), K.ACTION_COMPLETED: day(20), K.ACTION_VERIFIED: day(21)}
 
 
-def test_it_tells_of_an_action_without_a_history_only_what_is_new():
+def test_without_history_it_sends_only_what_changed_in_an_action():
     row = Action(
         action_id="A-02",
         title="キャンセル条件の強化",
@@ -227,7 +227,7 @@ def test_it_takes_the_first_of_two_rows_with_the_same_id():
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 
-def test_it_tells_of_checks_that_stand_otherwise_than_is_known():
+def test_it_sends_the_checks_whose_state_changed():
     of = recorded(checks={Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.PENDING})
     states = {Check.EVIDENCE: CheckState.PASSED, Check.ADR: CheckState.NOT_NEEDED}
     (event,) = [e for e in planned(history((day(13), DRAFT)), of, states).events if e.kind is K.POSTMORTEM_CHECKED]

@@ -199,7 +199,7 @@ def test_it_begins_with_the_first_entry_where_there_is_no_window():
     assert began_at(made, context()) == T0
 
 
-def test_it_leaves_times_in_the_story_alone():
+def test_it_ignores_times_in_free_text():
     text = edited("検知: `DoLatencyHigh`", "検知: 09:15 のデプロイの後")
     assert entries(document(text), context())[1].times.faults == ()
     made = read("x.md", "## タイムライン\n- 検知: 2025-08-12 06:50 UTC / 15:50 JST\n")

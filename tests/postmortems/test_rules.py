@@ -137,7 +137,7 @@ def test_it_asks_for_at_least_one_action():
     assert broken(text) == [("PM501", line_of(text, "| ID |"))]
 
 
-def test_it_lets_a_cause_be_told_in_more_than_the_three_aspects():
+def test_a_root_cause_may_have_more_than_the_three_aspects():
     assert broken(edited("- **環境**", "- 図を参照\n- **環境**")) == []
 
 
@@ -145,7 +145,7 @@ def test_it_leaves_chapters_of_your_own_alone():
     assert broken(edited("## 7.", "## 経緯\n\n## 7.")) == []
 
 
-def test_it_asks_nothing_of_evidence_that_is_empty_but_that_it_is_there():
+def test_empty_evidence_is_reported_once():
     text = FINAL.split("- メトリクス: ")[0] + "\n## 9. 学び\n- なし\n"
     assert broken(text) == [("PM203", line_of(text, "## 8."))]
 
@@ -214,7 +214,7 @@ def test_a_draft_has_its_summary_timeline_and_impact_filled_in(old, new):
     assert broken(text) == [("PM405", line_of(text, new))]
 
 
-def test_braces_of_paths_and_queries_are_no_placeholders():
+def test_braces_of_paths_and_queries_are_not_placeholders():
     text = edited("一部の注文が遅延した", "/v1/orders/{id} と up{job} と {a}.log が遅延した", DRAFT)
     assert broken(text) == []
 
@@ -363,7 +363,7 @@ def test_it_does_not_count_rules_that_are_disabled():
     assert broken(edited("§4.2", "担当者のミスが原因"), disabled=frozenset({"PM603"})) == []
 
 
-def test_it_tells_of_so_many_findings_of_a_rule_and_no_more():
+def test_it_limits_the_findings_of_a_rule():
     assert len(broken(FINAL + "- 担当者のミス\n" * 500)) == 100
 
 

@@ -123,7 +123,7 @@ def test_it_finds_the_number_of_a_citizen(text):
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_it_leaves_alone_what_tells_nothing(text):
+def test_it_accepts_values_that_reveal_nothing(text):
     assert find_sensitive(text) == []
 
 

@@ -259,7 +259,7 @@ def test_it_fills_in_what_is_recorded():
         assert line in text.split("\n")
 
 
-def test_it_leaves_what_nobody_told_to_people():
+def test_it_leaves_placeholders_for_what_is_not_recorded():
     text, _ = made(**{**BARE, "milestones": {Milestone.DETECTED: T0}, "timeline": (Moment(T0, "detected"),)})
     for line in (
         "**Date/Window:** 2025-08-12 22:45 UTC / 2025-08-13 07:45 JST – 継続中  ",
@@ -271,7 +271,7 @@ def test_it_leaves_what_nobody_told_to_people():
         assert line in text.split("\n")
 
 
-def test_it_keeps_what_was_said_from_being_markdown():
+def test_it_escapes_markdown():
     text, _ = made(title=HOSTILE)
     assert text.split("\n")[0] == (
         r"# Postmortem — Orders \| \<b>late\</b> \<!-- mttx-disable-file PM601: x --> \`x\` \*y\* \_z\_ \[a\](b)"

@@ -25,16 +25,16 @@ def after(*lines):
         [BLAME, "<!-- mttx-disable-file PM603: 顧客の言葉 -->"],
     ],
 )
-def test_it_switches_a_rule_off(lines):
+def test_it_disables_a_rule(lines):
     assert after(*lines) == []
 
 
-def test_it_switches_several_rules_off():
+def test_it_disables_several_rules():
     text = f"{BLAME} taro@corp.co.jp <!-- mttx-disable-line PM603, PM602: 例 -->"
     assert after(text) == []
 
 
-def test_it_switches_off_no_more_than_the_stretch():
+def test_it_disables_a_rule_only_in_its_range():
     lines = ["<!-- mttx-disable PM603: 引用 -->", BLAME, "<!-- mttx-enable PM603 -->", BLAME]
     assert after(*lines) == ["PM603"]
 
@@ -63,7 +63,7 @@ def test_it_refuses_a_comment_without_a_reason_or_a_rule(comment, message):
     assert reported[1].line == line_of(text, comment)
 
 
-def test_it_tells_of_what_switches_nothing_off():
+def test_it_reports_unused_suppressions():
     assert after("<!-- mttx-disable-next-line PM603: x -->", "- 良い") == ["PM903"]
     assert after("<!-- mttx-enable PM603 -->") == []
 
@@ -73,6 +73,6 @@ def test_it_does_not_take_code_for_a_comment():
     assert after(*lines) == ["PM603"]
 
 
-def test_it_reads_so_many_comments_and_no_more():
+def test_it_limits_the_suppression_comments():
     rules = after(*["<!-- mttx-disable-file PM603: x -->"] * (MOST + 5), BLAME)
     assert rules == ["PM902"]
