@@ -30,7 +30,7 @@ from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
 from service.metrics.process_counters import ProcessCounters
-from service.polling.configured import inquiry_of
+from service.polling.configured import poller_of
 from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     delivered = [DeliveryCollector(deliveries)] if targets else []
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
-    inquiry = inquiry_of(settings, store, recorder, reading_of(settings), now)
+    poller = poller_of(settings, store, recorder, reading_of(settings), now)
     upkeep = Upkeep(recorder, store, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
     app = Flask("mttx-exporter", static_folder=None)
     web.install(
@@ -114,10 +114,10 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     for dispatcher in dispatchers:
         dispatcher.start()
-    inquiry.start()
+    poller.start()
 
     def shut_down() -> None:
-        inquiry.stop()
+        poller.stop()
         for dispatcher in dispatchers:
             dispatcher.stop()
         upkeep.stop()

@@ -1,1 +1,1 @@
-"""What we ask by ourselves, outside every request: when it began, whether somebody saw it, whether it still goes on."""
+"""What is polled from Prometheus and Alertmanager, outside every request: starts, silences, ends, missed alerts."""

@@ -1,4 +1,4 @@
-"""From the configuration to what is asked."""
+"""From the configuration to the polls."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,50 +8,51 @@ from service.clients.json_api import JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.domain.silences import People
 from service.intake.alertmanager import Reading
-from service.polling.gaps import Gaps, Heard
-from service.polling.loop import Inquiry, Step
-from service.polling.news import News
-from service.polling.onset import Onsets
-from service.polling.parts import Recorder
-from service.polling.silences import Silences
+from service.polling.gaps import GapPoll
+from service.polling.poller import Poll, Poller
+from service.polling.quiet_incidents import QuietIncidentPoll
+from service.polling.silences import SilencePoll
+from service.polling.start_times import StartTimePoll
+from service.recorder.writer import Recorder
 from service.settings import Settings
+from service.store import Store
 
 QUIET = timedelta(hours=1)
-"""How long nothing is heard of an open incident before somebody is asked; less where it would be stale before that."""
+"""How long an open incident goes without a report before it is polled; less if it would be stale before that."""
 PAUSE = 4
-"""How many rounds may be missing before it is a gap."""
+"""How many rounds may be missed before it is a gap."""
 
 
-def inquiry_of(
-    settings: Settings, store: Heard, recorder: Recorder, reading: Reading, clock: Callable[[], datetime]
-) -> Inquiry:
-    """Return the thread, not started yet; without addresses to ask it has nothing to do."""
-    steps: list[Step] = []
+def poller_of(
+    settings: Settings, store: Store, recorder: Recorder, reading: Reading, clock: Callable[[], datetime]
+) -> Poller:
+    """Return the poller, not started yet; without configured addresses it has nothing to do."""
+    polls: list[Poll] = []
     prometheus, alertmanagers = prometheus_of(settings), alertmanagers_of(settings)
     interval, reconcile = settings.inquiry.interval, settings.reconcile
     if prometheus is not None and reconcile.gaps:
         pause = PAUSE * interval
         times = {"longest_pause": pause, "patience": reconcile.patience, "lookback": reconcile.lookback}
-        steps.append(Gaps(prometheus, alertmanagers, store, recorder, reading, **times))
+        polls.append(GapPoll(prometheus, alertmanagers, store, recorder, reading, **times))
     if prometheus is not None:
         onset = settings.onset
-        steps.append(Onsets(prometheus, store, recorder, query=onset.query, lookback=onset.lookback))
+        polls.append(StartTimePoll(prometheus, store, recorder, query=onset.query, lookback=onset.lookback))
     if alertmanagers:
-        quiet = min(QUIET, settings.stale_after / 2)
-        steps.append(News(alertmanagers, prometheus, store, recorder, quiet=quiet, lookback=reconcile.lookback))
+        quiet_times = {"quiet": min(QUIET, settings.stale_after / 2), "lookback": reconcile.lookback}
+        polls.append(QuietIncidentPoll(alertmanagers, prometheus, store, recorder, **quiet_times))
     if alertmanagers and (people := people_of(settings)):
-        steps.append(Silences(alertmanagers, store, recorder, people))
-    return Inquiry(steps, clock, interval)
+        polls.append(SilencePoll(alertmanagers, store, recorder, people))
+    return Poller(polls, clock, interval)
 
 
 def people_of(settings: Settings) -> People | None:
-    """Return whose silences acknowledge; None: nobody's."""
+    """Return whose silences count as acknowledgements; None: nobody's."""
     keys = settings.silences
     return People(authors=keys.authors, machines=keys.machines) if keys.acknowledge else None
 
 
 def prometheus_of(settings: Settings) -> PrometheusApi | None:
-    """Return the client of the Prometheus that is configured."""
+    """Return the client of the configured Prometheus, if any."""
     keys = settings.prometheus
     if keys.url is None:
         return None
@@ -60,7 +61,7 @@ def prometheus_of(settings: Settings) -> PrometheusApi | None:
 
 
 def alertmanagers_of(settings: Settings) -> list[AlertmanagerApi]:
-    """Return a client for each Alertmanager that is configured."""
+    """Return a client for each configured Alertmanager."""
     keys = settings.alertmanager
     token = keys.token.get_secret_value() if keys.token else None
     return [AlertmanagerApi(JsonApi(url, token=token, ca_file=keys.ca_file, timeout=keys.timeout)) for url in keys.urls]

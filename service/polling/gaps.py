@@ -1,16 +1,15 @@
-"""After a gap in which nobody could have told us: read from Prometheus, once, what fired and resolved meanwhile.
+"""After a gap in which no notification could arrive: read from Prometheus, once, what fired and resolved meanwhile.
 
-Each round in which news could reach us leaves its time in the store. A longer pause between two of them is a gap,
-whether this service was down or every Alertmanager.
+Each round in which notifications could arrive stores its time. A longer pause between two rounds is a gap, whether this
+service was down or every Alertmanager.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from service.clients.alertmanager import AlertmanagerAlert
+from service.clients.alertmanager import AlertmanagerApi
 from service.clients.json_api import RequestFailed
-from service.clients.prometheus import Series
+from service.clients.prometheus import PrometheusApi
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.silences import Silence
@@ -18,52 +17,27 @@ from service.intake.alertmanager import UNNAMED, Reading, ignored
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Source
 from service.intake.severities import map_severity
-from service.polling.firings import SELECTOR, Firing, firings
-from service.polling.news import RECONCILED, ended, evidence, of_episode
-from service.polling.parts import Concerns, Recorder, tell
+from service.polling.firing_intervals import SELECTOR, FiringInterval, firing_intervals, is_series_of
+from service.polling.quiet_incidents import RECONCILED, ended, evidence
+from service.polling.recording import record_event
 from service.recorder.commands import Delivery, RecordAlerts
+from service.recorder.writer import Recorder
+from service.store import Store
 
 MARGIN = timedelta(minutes=10)
-"""How long before the gap is read as well, so that what began there is not taken for new."""
+"""How long before the gap is read as well, so that what started then is not taken for new."""
 
 
-class Alertmanager(Protocol):
-    """What is asked. Raises RequestFailed."""
+class GapPoll:
+    """Detects gaps and fills them, `patience` after their end: Alertmanager may report everything itself."""
 
-    def alerts(self) -> list[AlertmanagerAlert]:
-        """Return the alerts that fire now."""
-
-    def silences(self) -> list[Silence]:
-        """Return its silences, also those that have ended."""
-
-
-class Prometheus(Protocol):
-    """What is asked. Raises RequestFailed."""
-
-    def samples(self, selector: str, begin: datetime, end: datetime) -> list[Series]:
-        """Return the samples of a selector as they were written."""
-
-    def external_labels(self) -> Mapping[str, str]:
-        """Return the labels that Prometheus adds to every alert it sends."""
-
-
-class Heard(Concerns, Protocol):
-    """What is read of the store. Raises StoreUnavailable."""
-
-    def last_heard(self) -> Mapping[str, datetime]:
-        """Return when each source was heard last."""
-
-
-class Gaps:
-    """Finds gaps and fills them. Alertmanager gets `patience` first: it may tell everything itself."""
-
-    name = "gaps"
+    name: str = "gaps"
 
     def __init__(
         self,
-        prometheus: Prometheus,
-        alertmanagers: Sequence[Alertmanager],
-        store: Heard,
+        prometheus: PrometheusApi,
+        alertmanagers: Sequence[AlertmanagerApi],
+        store: Store,
         recorder: Recorder,
         reading: Reading,
         *,
@@ -81,8 +55,8 @@ class Gaps:
         self._lookback = lookback
         self._gap: tuple[datetime, datetime] | None = None
 
-    def step(self, now: datetime) -> None:
-        """Note that news can reach us; behind a gap, and once Alertmanager had its time, read what is missing."""
+    def run(self, now: datetime) -> None:
+        """Record that notifications can arrive; after a gap, and `patience`, read what is missing."""
         self._reach_alertmanager()
         if self._gap is None:
             before = self._store.last_heard().get(RECONCILED)
@@ -97,7 +71,7 @@ class Gaps:
         self._recorder.submit(RecordAlerts((), Delivery(RECONCILED, b"", now)))
 
     def _reach_alertmanager(self) -> None:
-        """Return where one answers, or none is configured. Raises RequestFailed."""
+        """Return if one Alertmanager answers, or none is configured. Raises RequestFailed."""
         failure: RequestFailed | None = None
         for alertmanager in self._alertmanagers:
             try:
@@ -110,24 +84,24 @@ class Gaps:
             raise failure
 
     def _fill(self, begin: datetime, now: datetime) -> None:
-        over = [
-            f
-            for f in firings(self._prometheus.samples(SELECTOR, begin - MARGIN, now), now)
-            if f.ends_at is not None and f.ends_at > begin
+        ended_intervals = [
+            interval
+            for interval in firing_intervals(self._prometheus.samples(SELECTOR, begin - MARGIN, now), now)
+            if interval.ends_at is not None and interval.ends_at > begin
         ]
-        if not over:
+        if not ended_intervals:
             return
         external = self._prometheus.external_labels()
-        silences = [s for one in self._alertmanagers for s in one.silences()]
-        known = [e for c in self._store.concerns(begin - MARGIN - self._lookback) for e in c.episodes]
-        for firing in over:
-            if same := _same(firing, known):
-                if same.ends_at is None:
-                    self._record(ended(same, firing.ends_at or now), now)
-            elif firing.starts_at >= begin and not _silenced(firing, silences):
-                self._open(firing, {**external, **firing.labels}, now)
+        silences = [s for alertmanager in self._alertmanagers for s in alertmanager.silences()]
+        recorded = [e for c in self._store.concerns(begin - MARGIN - self._lookback) for e in c.episodes]
+        for interval in ended_intervals:
+            if episode := _episode_of(interval, recorded):
+                if episode.ends_at is None:
+                    self._record(ended(episode, interval.ends_at or now), now)
+            elif interval.starts_at >= begin and not _silenced(interval, silences):
+                self._open(interval, {**external, **interval.labels}, now)
 
-    def _open(self, firing: Firing, labels: Mapping[str, str], now: datetime) -> None:
+    def _open(self, interval: FiringInterval, labels: Mapping[str, str], now: datetime) -> None:
         severity = map_severity(labels, self._reading.severities).severity
         if severity is None or ignored(labels, self._reading):
             return
@@ -137,8 +111,8 @@ class Gaps:
                 source=Source.ALERTMANAGER.value,
                 fingerprint=fingerprint(labels),
                 group_key=f"{RECONCILED}:{name}",
-                starts_at=firing.starts_at,
-                ends_at=firing.ends_at,
+                starts_at=interval.starts_at,
+                ends_at=interval.ends_at,
             ),
             name=name,
             severity=severity,
@@ -146,7 +120,7 @@ class Gaps:
             annotations={},
         )
         for incident_id in self._record(alert, now):
-            tell(self._recorder, incident_id, reconciled(alert, now))
+            record_event(self._recorder, incident_id, reconciled(alert, now))
 
     def _record(self, alert: Alert, now: datetime) -> list[int]:
         outcomes = self._recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
@@ -154,30 +128,30 @@ class Gaps:
 
 
 def reconciled(alert: Alert, now: datetime) -> Event:
-    """Return the note that says where an incident comes from that nobody told us of."""
-    seen = alert.observation
+    """Return the note about the origin of an incident without a notification."""
+    report = alert.observation
     return Event(
-        event_id=f"reconciled-{seen.fingerprint}-{seen.starts_at.isoformat()}",
+        event_id=f"reconciled-{report.fingerprint}-{report.starts_at.isoformat()}",
         kind=EventKind.NOTE,
-        occurred_at=seen.starts_at,
+        occurred_at=report.starts_at,
         recorded_at=now,
         source=RECONCILED,
-        data={"text": f"{alert.name} was read from Prometheus afterwards: no notification of it came."},
+        data={"text": f"{alert.name} was read from Prometheus afterwards: no notification arrived."},
     )
 
 
-def _same(firing: Firing, known: Iterable[Episode]) -> Episode | None:
-    """Return the firing that we were told of; the alert's own start may lie a moment beside the first sample."""
-    for episode in known:
-        begins_before = firing.ends_at is None or episode.starts_at <= firing.ends_at
-        ends_behind = episode.ends_at is None or episode.ends_at >= firing.starts_at
-        if begins_before and ends_behind and of_episode(firing.labels, episode):
+def _episode_of(interval: FiringInterval, episodes: Iterable[Episode]) -> Episode | None:
+    """Return the recorded episode that overlaps; its start may differ from the first sample by a moment."""
+    for episode in episodes:
+        starts_before = interval.ends_at is None or episode.starts_at <= interval.ends_at
+        ends_after = episode.ends_at is None or episode.ends_at >= interval.starts_at
+        if starts_before and ends_after and is_series_of(interval.labels, episode.labels):
             return episode
     return None
 
 
-def _silenced(firing: Firing, silences: Iterable[Silence]) -> bool:
-    """Say whether nobody would have been notified of it anyway."""
-    if firing.ends_at is None:
+def _silenced(interval: FiringInterval, silences: Iterable[Silence]) -> bool:
+    """Return whether a silence would have suppressed its notification."""
+    if interval.ends_at is None:
         return False
-    return any(s.matches(firing.labels) and s.covers(firing.starts_at, firing.ends_at) for s in silences)
+    return any(s.matches(interval.labels) and s.covers(interval.starts_at, interval.ends_at) for s in silences)

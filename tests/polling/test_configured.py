@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.policy import Severity
 from service.intake.alertmanager import Reading
-from service.polling.configured import inquiry_of
+from service.polling.configured import poller_of
 from service.settings import Settings, SettingsError, load
 from service.web.configured import sources_of
 from tests.builders import at
@@ -15,24 +15,27 @@ from tests.polling.fakes import FakeRecorder, FakeStore
 PROMETHEUS, ALERTMANAGER = "http://prometheus.example:9090", "http://alertmanager.example:9093"
 
 
-def steps(**keys):
-    asking = inquiry_of(Settings(**keys), FakeStore(), FakeRecorder(), Reading(), lambda: at(0))
-    return [step.name for step in asking._steps]
+def polls(**keys):
+    poller = poller_of(Settings(**keys), FakeStore(), FakeRecorder(), Reading(), lambda: at(0))
+    return [poll.name for poll in poller._polls]
 
 
 @pytest.mark.parametrize(
     ("keys", "names"),
     [
         ({}, []),
-        ({"prometheus": {"url": PROMETHEUS}}, ["onset"]),
-        ({"prometheus": {"url": PROMETHEUS, "token": "x"}, "reconcile": {"gaps": True}}, ["gaps", "onset"]),
-        ({"alertmanager": {"urls": [ALERTMANAGER], "token": "x"}}, ["news"]),
-        ({"alertmanager": {"urls": [ALERTMANAGER]}, "silences": {"acknowledge": True}}, ["news", "silences"]),
+        ({"prometheus": {"url": PROMETHEUS}}, ["start times"]),
+        ({"prometheus": {"url": PROMETHEUS, "token": "x"}, "reconcile": {"gaps": True}}, ["gaps", "start times"]),
+        ({"alertmanager": {"urls": [ALERTMANAGER], "token": "x"}}, ["quiet incidents"]),
+        (
+            {"alertmanager": {"urls": [ALERTMANAGER]}, "silences": {"acknowledge": True}},
+            ["quiet incidents", "silences"],
+        ),
         ({"silences": {"acknowledge": True}}, []),
     ],
 )
 def test_it_asks_what_it_has_addresses_for(keys, names):
-    assert steps(**keys) == names
+    assert polls(**keys) == names
 
 
 @pytest.mark.parametrize(

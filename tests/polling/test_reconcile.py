@@ -10,8 +10,8 @@ from service.clients.prometheus import Series
 from service.domain.events import EventKind
 from service.domain.silences import Matcher, Silence
 from service.intake.alertmanager import Reading
-from service.polling.gaps import Gaps
-from service.polling.news import News
+from service.polling.gaps import GapPoll
+from service.polling.quiet_incidents import QuietIncidentPoll
 from tests.builders import alert, at, event
 from tests.house import House
 from tests.polling.fakes import FakePrometheus
@@ -46,9 +46,9 @@ class Scene(House):
         asks = (self.prometheus, [self.alertmanager], self.store, self.recorder)
         lookback = timedelta(days=1)
         times = {"longest_pause": 2 * MINUTE, "patience": 10 * MINUTE, "lookback": lookback}
-        self.gaps = Gaps(*asks, Reading(), **times)
+        self.gaps = GapPoll(*asks, Reading(), **times)
         heard = (asks[0], asks[2], asks[3])
-        self.news = News(asks[1], *heard, quiet=60 * MINUTE, lookback=lookback)
+        self.news = QuietIncidentPoll(asks[1], *heard, quiet=60 * MINUTE, lookback=lookback)
 
     def fired(self, first, last, **labels):
         minutes = [first + n / 4 for n in range(round((last - first) * 4))]
@@ -57,7 +57,7 @@ class Scene(House):
 
     def rounds(self, begin, end):
         for minutes in range(begin, end):
-            self.gaps.step(at(minutes))
+            self.gaps.run(at(minutes))
 
     def asked(self):
         return len(self.prometheus.asked)
@@ -166,7 +166,7 @@ def test_it_is_a_gap_where_no_alertmanager_could_tell_us(scene):
     scene.alertmanager.down = True
     for minutes in range(5, 40):
         with pytest.raises(RequestFailed):
-            scene.gaps.step(at(minutes))
+            scene.gaps.run(at(minutes))
     scene.alertmanager.down = False
     scene.fired(20, 30)
     scene.rounds(40, 60)
@@ -179,7 +179,7 @@ def test_it_reads_the_gap_later_where_prometheus_does_not_answer(scene):
     scene.prometheus.down = True
     scene.rounds(60, 70)
     with pytest.raises(RequestFailed):
-        scene.gaps.step(at(70))
+        scene.gaps.run(at(70))
     scene.prometheus.down = False
     scene.again()
     scene.rounds(71, 90)
@@ -199,9 +199,9 @@ def test_it_reads_no_more_than_the_lookback(scene):
 def test_what_alertmanager_still_knows_is_heard_again(scene):
     scene.send(alert(0), received=0)
     scene.alertmanager.firing = ["f1"]
-    scene.news.step(at(59))
+    scene.news.run(at(59))
     assert scene.get(1).incident.heard_at == at(0)
-    scene.news.step(at(61))
+    scene.news.run(at(61))
     assert scene.get(1).incident.heard_at == at(61)
     assert scene.intervals() == [(0, None)]
 
@@ -209,7 +209,7 @@ def test_what_alertmanager_still_knows_is_heard_again(scene):
 def test_what_alertmanager_knows_no_more_ends_when_prometheus_says(scene):
     scene.send(alert(0, labels={"severity": "critical"}), received=0)
     scene.fired(0, 20)
-    scene.news.step(at(61))
+    scene.news.run(at(61))
     assert scene.intervals() == [(0, 20)]
     assert scene.get(1).incident.resolution_source == "alerts"
 
@@ -217,14 +217,14 @@ def test_what_alertmanager_knows_no_more_ends_when_prometheus_says(scene):
 def test_what_prometheus_still_fires_is_heard_again(scene):
     scene.send(alert(0, labels={"severity": "critical"}), received=0)
     scene.fired(0, 61)
-    scene.news.step(at(61))
+    scene.news.run(at(61))
     assert scene.intervals() == [(0, None)]
     assert scene.get(1).incident.heard_at == at(61)
 
 
 def test_what_nobody_knows_is_left_to_become_stale(scene):
     scene.send(alert(0), received=0)
-    scene.news.step(at(61))
+    scene.news.run(at(61))
     assert scene.intervals() == [(0, None)]
     assert scene.get(1).incident.heard_at == at(0)
 
@@ -234,11 +234,11 @@ def test_it_takes_nothing_for_over_while_an_alertmanager_is_down(scene):
     scene.fired(0, 20)
     scene.alertmanager.down = True
     with pytest.raises(RequestFailed):
-        scene.news.step(at(61))
+        scene.news.run(at(61))
     assert scene.intervals() == [(0, None)]
 
 
 def test_it_asks_nobody_where_there_was_news(scene):
     scene.open(event(EventKind.DETECTED))
     scene.alertmanager.down = True
-    scene.news.step(at(600))
+    scene.news.run(at(600))

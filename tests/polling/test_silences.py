@@ -7,7 +7,7 @@ import pytest
 from service.clients.json_api import RequestFailed
 from service.domain.policy import Milestone
 from service.domain.silences import Matcher, People, Silence
-from service.polling.silences import Silences
+from service.polling.silences import SilencePoll
 from tests.builders import at
 from tests.polling.fakes import FakeRecorder, FakeStore, concern, firing
 
@@ -30,7 +30,7 @@ def silence(minutes=3, number="s1"):
 def looked(*alertmanagers, held=None):
     recorder = FakeRecorder()
     people = People(authors=re.compile("."))
-    Silences(alertmanagers, FakeStore((held or concern(),)), recorder, people).step(at(9))
+    SilencePoll(alertmanagers, FakeStore((held or concern(),)), recorder, people).run(at(9))
     return recorder.commands
 
 

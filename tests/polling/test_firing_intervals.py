@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from service.clients.prometheus import Series
-from service.polling.firings import Firing, firings
+from service.polling.firing_intervals import FiringInterval, firing_intervals
 from tests.builders import at
 
 LABELS = {"alertname": "X"}
@@ -14,20 +14,20 @@ def series(*minutes, **labels):
 
 
 def test_a_firing_ends_with_the_first_evaluation_that_does_not_have_it():
-    assert firings([series(0, 1, 2)], at(60)) == [Firing(LABELS, at(0), at(3))]
+    assert firing_intervals([series(0, 1, 2)], at(60)) == [FiringInterval(LABELS, at(0), at(3))]
 
 
 def test_it_goes_on_where_the_next_sample_may_still_come():
-    assert firings([series(0, 1, 2)], at(5)) == [Firing(LABELS, at(0), None)]
-    assert firings([series(0, 1, 2)], at(5.1)) == [Firing(LABELS, at(0), at(3))]
+    assert firing_intervals([series(0, 1, 2)], at(5)) == [FiringInterval(LABELS, at(0), None)]
+    assert firing_intervals([series(0, 1, 2)], at(5.1)) == [FiringInterval(LABELS, at(0), at(3))]
 
 
 def test_samples_far_apart_are_two_firings():
-    found = firings([series(0, 1, 20, 21)], at(60))
+    found = firing_intervals([series(0, 1, 20, 21)], at(60))
     assert [(f.starts_at, f.ends_at) for f in found] == [(at(0), at(2)), (at(20), at(22))]
 
 
 def test_a_single_sample_lasts_as_long_as_others_are_apart():
-    found = firings([series(9), series(0, 0.25, 0.5, pod="a")], at(60))
+    found = firing_intervals([series(9), series(0, 0.25, 0.5, pod="a")], at(60))
     assert [f.ends_at for f in found] == [at(0.75), at(9.25)]
-    assert firings([series(9)], at(60))[0].ends_at == at(9) + timedelta(minutes=1)
+    assert firing_intervals([series(9)], at(60))[0].ends_at == at(9) + timedelta(minutes=1)

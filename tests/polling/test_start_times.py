@@ -6,7 +6,7 @@ from service.clients.json_api import RequestFailed
 from service.clients.prometheus import PrometheusAlert
 from service.domain.events import EventKind
 from service.domain.policy import Milestone
-from service.polling.onset import Onsets
+from service.polling.start_times import StartTimePoll
 from service.recorder.commands import AppendEvent
 from tests.builders import at, event
 from tests.house import House
@@ -21,10 +21,10 @@ class Scene:
         self.prometheus = FakePrometheus(**answers)
         self.recorder, self.store = FakeRecorder(), FakeStore(held or (concern(),))
         lookback = at(1440) - at(0)
-        self.onsets = Onsets(self.prometheus, self.store, self.recorder, query=query, lookback=lookback)
+        self.onsets = StartTimePoll(self.prometheus, self.store, self.recorder, query=query, lookback=lookback)
 
     def step(self, minutes=1):
-        self.onsets.step(at(minutes))
+        self.onsets.run(at(minutes))
         return [(c.incident_id, c.event.occurred_at) for c in self.recorder.commands]
 
 

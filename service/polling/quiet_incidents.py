@@ -1,0 +1,110 @@
+"""Open incidents without recent reports: Alertmanager knows whether the alert is firing, Prometheus when it ended.
+
+What neither knows is left to become stale.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from service.clients.alertmanager import AlertmanagerApi
+from service.clients.prometheus import PrometheusApi, quoted
+from service.domain.episodes import Episode
+from service.domain.events import Alert, Observation
+from service.intake.reasons import Source
+from service.polling.firing_intervals import firing_intervals, is_series_of
+from service.recorder.commands import Delivery, RecordAlerts
+from service.recorder.writer import Recorder
+from service.store import Store
+from service.store.concerns import Concern
+
+RECONCILED = "reconciled"
+"""The source of what was polled, as evidence and in notes."""
+MARGIN = timedelta(minutes=1)
+
+
+class QuietIncidentPoll:
+    """Asks about the alerts of open incidents without a report for `quiet`."""
+
+    name: str = "quiet incidents"
+
+    def __init__(
+        self,
+        alertmanagers: Sequence[AlertmanagerApi],
+        prometheus: PrometheusApi | None,
+        store: Store,
+        recorder: Recorder,
+        *,
+        quiet: timedelta,
+        lookback: timedelta,
+    ) -> None:
+        self._alertmanagers = alertmanagers
+        self._prometheus = prometheus
+        self._store = store
+        self._recorder = recorder
+        self._quiet = quiet
+        self._lookback = lookback
+
+    def run(self, now: datetime) -> None:
+        """Refresh the alerts that are still firing, end those that are not."""
+        quiet = [(c, e) for c in self._store.concerns(now) if now - c.heard_at >= self._quiet for e in _open(c)]
+        if not quiet:
+            return
+        firing = {alert.fingerprint for alertmanager in self._alertmanagers for alert in alertmanager.alerts()}
+        for incident, episode in quiet:
+            if episode.fingerprint in firing:
+                self._record(still_firing(incident, episode), now)
+            elif self._prometheus is not None:
+                self._record_end(self._prometheus, incident, episode, now)
+
+    def _record_end(self, prometheus: PrometheusApi, incident: Concern, episode: Episode, now: datetime) -> None:
+        """Ask Prometheus for the end; nothing is recorded about an alert that it does not know."""
+        name = quoted(episode.labels.get("alertname", ""))
+        begin = max(episode.starts_at - MARGIN, now - self._lookback)
+        series = prometheus.samples(f'ALERTS{{alertname={name},alertstate="firing"}}', begin, now)
+        intervals = [i for i in firing_intervals(series, now) if is_series_of(i.labels, episode.labels)]
+        if any(interval.ends_at is None for interval in intervals):
+            self._record(still_firing(incident, episode), now)
+        elif intervals:
+            self._record(ended(episode, max(i.ends_at for i in intervals if i.ends_at is not None)), now)
+
+    def _record(self, alert: Alert, now: datetime) -> None:
+        self._recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
+
+
+def still_firing(incident: Concern, episode: Episode) -> Alert:
+    """Return the alert as it was reported before: a repeat only changes when it was last reported."""
+    groups = incident.groups.get(episode.id) or ((episode.source, ""),)
+    return _alert(episode, groups[0][1], episode.starts_at, None)
+
+
+def ended(episode: Episode, at: datetime) -> Alert:
+    """Return the end of an episode, in all its groups."""
+    return _alert(episode, "", max(at, episode.starts_at), max(at, episode.starts_at))
+
+
+def evidence(alert: Alert, now: datetime) -> Delivery:
+    """Return what is stored as the body of a report that was polled."""
+    report = alert.observation
+    until = report.ends_at.isoformat() if report.ends_at else "still firing"
+    return Delivery(RECONCILED, f"{report.fingerprint} {report.starts_at.isoformat()} {until}".encode(), now)
+
+
+def _alert(episode: Episode, group_key: str, starts_at: datetime, ends_at: datetime | None) -> Alert:
+    return Alert(
+        observation=Observation(
+            source=episode.source,
+            fingerprint=episode.fingerprint,
+            group_key=group_key,
+            starts_at=starts_at,
+            ends_at=ends_at,
+        ),
+        name=episode.name,
+        severity=episode.severity,
+        labels=episode.labels,
+        annotations=episode.annotations,
+        generator_url=episode.generator_url,
+    )
+
+
+def _open(incident: Concern) -> list[Episode]:
+    return [e for e in incident.episodes if e.source == Source.ALERTMANAGER and e.ends_at is None]
