@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from service.provisioning.shipped import shipped
+from service.provisioning.bundled import bundled
 
 EACH = pytest.mark.parametrize(
     ("command", "kind", "one"),
@@ -28,7 +28,7 @@ def test_it_writes_every_shipped_file_as_it_is(tmp_path, command, kind, one):
     code, _ = run(command, "export", "--dir", "a/b")
     assert code == 0
     suffix = one[one.index(".") :]
-    ours = {path.name: path.read_bytes() for path in shipped(kind).iterdir() if path.name.endswith(suffix)}
+    ours = {path.name: path.read_bytes() for path in bundled(kind).iterdir() if path.name.endswith(suffix)}
     assert {path.name: path.read_bytes() for path in (tmp_path / "a/b").iterdir()} == ours
     assert one in ours
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.provisioning.shipped import shipped
+from service.provisioning.bundled import bundled
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -31,13 +31,13 @@ def wheel(tmp_path_factory):
 
 
 def test_it_finds_the_rules_of_a_checkout():
-    assert "postmortems.yml" in names(shipped("alert_rules"))
+    assert "postmortems.yml" in names(bundled("alert_rules"))
 
 
 def test_it_says_what_to_do_where_there_are_none(monkeypatch, tmp_path):
-    monkeypatch.setattr("service.provisioning.shipped.files", lambda package: tmp_path / package)
+    monkeypatch.setattr("service.provisioning.bundled.files", lambda package: tmp_path / package)
     with pytest.raises(FileNotFoundError, match="has no dashboards; install"):
-        shipped("dashboards")
+        bundled("dashboards")
 
 
 @pytest.mark.parametrize("kind", ["dashboards", "alert_rules"])
@@ -50,7 +50,7 @@ def test_it_ships_every_file_in_the_wheel(wheel, kind):
 
 def test_it_finds_the_files_of_an_unpacked_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    script = "from service.provisioning.shipped import shipped; print(shipped('alert_rules') / 'postmortems.yml')"
+    script = "from service.provisioning.bundled import bundled; print(bundled('alert_rules') / 'postmortems.yml')"
     found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert Path(found.stdout.strip()) == tmp_path / "service" / "shipped" / "alert_rules" / "postmortems.yml"
 

@@ -10,7 +10,7 @@ import click
 
 from service.cli.output import print_json, print_line
 from service.cli.params import output_option
-from service.provisioning.shipped import Kind, shipped
+from service.provisioning.bundled import BundledKind, bundled
 
 
 class FileState(StrEnum):
@@ -80,7 +80,7 @@ def export_rules(ctx: click.Context, folder: Path, force: bool, output: str) -> 
     ctx.exit(_export("alert_rules", ".yml", folder, force=force, output=output))
 
 
-def _export(kind: Kind, suffix: str, folder: Path, *, force: bool, output: str) -> int:
+def _export(kind: BundledKind, suffix: str, folder: Path, *, force: bool, output: str) -> int:
     """Write the files with a suffix, print what became of each, and return the exit code."""
     try:
         files = list(_export_files(kind, suffix, folder, force=force))
@@ -97,10 +97,10 @@ def _export(kind: Kind, suffix: str, folder: Path, *, force: bool, output: str) 
     return 1 if kept else 0
 
 
-def _export_files(kind: Kind, suffix: str, folder: Path, *, force: bool) -> Iterator[ExportedFile]:
+def _export_files(kind: BundledKind, suffix: str, folder: Path, *, force: bool) -> Iterator[ExportedFile]:
     folder.mkdir(parents=True, exist_ok=True)
-    bundled = (file for file in shipped(kind).iterdir() if file.name.endswith(suffix))
-    for source in sorted(bundled, key=lambda file: file.name):
+    source_files = (file for file in bundled(kind).iterdir() if file.name.endswith(suffix))
+    for source in sorted(source_files, key=lambda file: file.name):
         target, content = folder / source.name, source.read_bytes()
         state = _state(target, content, force=force)
         if state in (FileState.WRITTEN, FileState.OVERWRITTEN):

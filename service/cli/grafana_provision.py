@@ -8,9 +8,9 @@ import click
 from service.clients.grafana.access import Rights
 from service.clients.grafana.connection import Connection
 from service.clients.grafana.dashboards import AlreadyExists, Dashboards
-from service.provisioning.carrying_out import Provisioning
-from service.provisioning.dashboards import Action, Step, models, plan
-from service.provisioning.shipped import shipped
+from service.provisioning.bundled import bundled
+from service.provisioning.dashboards import DashboardAction, PlannedDashboard, models, plan
+from service.provisioning.provisioner import Provisioner
 from service.settings.grafana import GrafanaSettings
 
 _HIDDEN = "is there already, and the token may not see it: give the service account rights to it, or delete it"
@@ -24,24 +24,24 @@ class Run:
         self._grafana = grafana
         self._dashboards = Dashboards(connection)
         self._rights = Rights(connection)
-        self.steps = list(plan(models(shipped("dashboards")), self._dashboards, force=force))
+        self.steps = list(plan(models(bundled("dashboards")), self._dashboards, force=force))
         has_folder = self._dashboards.folder(grafana.folder_uid) is not None
-        self._makes_folder = not has_folder and any(step.action is Action.CREATE for step in self.steps)
+        self._makes_folder = not has_folder and any(step.action is DashboardAction.CREATE for step in self.steps)
         self.refused: dict[str, str] = {}
 
     def carry_out(self) -> None:
         """Make the folder and save the dashboards; `refused` has those that could not be saved, and why."""
-        run = Provisioning(self._dashboards, self._rights, self._grafana.folder_uid, _say, time.sleep)
+        run = Provisioner(self._dashboards, self._rights, self._grafana.folder_uid, _say, time.sleep)
         if self._makes_folder:
             self._make_folder(run)
-        run.carry_out(self.steps)
-        why = {step.uid: _HIDDEN if step.action is Action.CREATE else _MEANWHILE for step in self.steps}
+        run.apply(self.steps)
+        why = {step.uid: _HIDDEN if step.action is DashboardAction.CREATE else _MEANWHILE for step in self.steps}
         self.refused = {uid: f"{why[uid]}; {reason}" for uid, reason in run.refused.items()}
 
     @property
     def is_complete(self) -> bool:
         """Say whether every dashboard is, or would be, as shipped."""
-        return not self.refused and all(step.action is not Action.REFUSE for step in self.steps)
+        return not self.refused and all(step.action is not DashboardAction.REFUSE for step in self.steps)
 
     @property
     def folder(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Run:
         """Return what scripts are told."""
         return {"folder": self.folder, "dashboards": [self._described(step) for step in self.steps]}
 
-    def _described(self, step: Step) -> dict[str, Any]:
+    def _described(self, step: PlannedDashboard) -> dict[str, Any]:
         described: dict[str, Any] = {"uid": step.uid, "title": step.title, "state": step.state, "action": step.action}
         if step.edited is not None:
             described["edited"] = {
@@ -64,7 +64,7 @@ class Run:
             described["refused"] = self.refused[step.uid]
         return described
 
-    def _make_folder(self, run: Provisioning) -> None:
+    def _make_folder(self, run: Provisioner) -> None:
         where = self._grafana
         try:
             run.make_folder(where.folder)

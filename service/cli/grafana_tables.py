@@ -8,20 +8,20 @@ import click
 
 from service.cli.output import print_line
 from service.printable import printable
-from service.provisioning.checks import Check
-from service.provisioning.dashboards import Action, Step
+from service.provisioning.checks import AccessCheck
+from service.provisioning.dashboards import DashboardAction, PlannedDashboard
 
 _SIGNS = {True: ("ok", "green"), False: ("no", "red"), None: ("--", "yellow")}
 _RESULTS = {
-    Action.CREATE: ("created", "would be created"),
-    Action.UPDATE: ("updated", "would be updated"),
-    Action.OVERWRITE: ("overwritten", "would be overwritten"),
-    Action.NOTHING: ("up to date", "up to date"),
-    Action.REFUSE: ("left as it is", "would be left as it is"),
+    DashboardAction.CREATE: ("created", "would be created"),
+    DashboardAction.UPDATE: ("updated", "would be updated"),
+    DashboardAction.OVERWRITE: ("overwritten", "would be overwritten"),
+    DashboardAction.NOTHING: ("up to date", "up to date"),
+    DashboardAction.REFUSE: ("left as it is", "would be left as it is"),
 }
 
 
-def print_checks(url: str, results: Iterable[Check]) -> None:
+def print_checks(url: str, results: Iterable[AccessCheck]) -> None:
     """Print one line for each check."""
     print_line(f"Grafana at {url}")
     for result in results:
@@ -30,18 +30,23 @@ def print_checks(url: str, results: Iterable[Check]) -> None:
 
 
 def print_steps(
-    steps: Iterable[Step], folder: Mapping[str, str], refused: Mapping[str, str], zone: ZoneInfo, *, dry_run: bool
+    steps: Iterable[PlannedDashboard],
+    folder: Mapping[str, str],
+    refused: Mapping[str, str],
+    zone: ZoneInfo,
+    *,
+    dry_run: bool,
 ) -> None:
     """Print one line for the folder and one for each dashboard; `zone` is that of times."""
-    folder_state = _RESULTS[Action.CREATE][dry_run] if folder["action"] == "create" else "exists"
+    folder_state = _RESULTS[DashboardAction.CREATE][dry_run] if folder["action"] == "create" else "exists"
     print_line(f"folder     {folder['uid']:<18} {folder_state:<24} {folder['title']}")
     for step in steps:
-        reason = refused.get(step.uid) or (_reason(step, zone) if step.action is Action.REFUSE else "")
+        reason = refused.get(step.uid) or (_reason(step, zone) if step.action is DashboardAction.REFUSE else "")
         state = "not saved" if step.uid in refused else _RESULTS[step.action][dry_run]
         print_line(f"dashboard  {step.uid:<18} {state:<24} {step.title}{f' ({reason})' if reason else ''}")
 
 
-def _reason(step: Step, zone: ZoneInfo) -> str:
+def _reason(step: PlannedDashboard, zone: ZoneInfo) -> str:
     if step.edited is None:
         return "comes from Grafana's file provisioning"
     at = f" at {step.edited.at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}" if step.edited.at else ""

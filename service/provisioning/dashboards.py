@@ -1,7 +1,7 @@
-"""Bringing the shipped dashboards into Grafana, and never over what somebody made of them.
+"""Planning which bundled dashboards to save in Grafana, without overwriting edited ones.
 
-What we save carries the digest of its content as the message of its version. A dashboard whose latest version carries
-no such message was edited, or is somebody else's. `carrying_out` does what is planned here.
+What we save has the digest of its content in the message of its version. A dashboard whose latest version has no such
+message was edited, or is not ours. `provisioner` applies the plan.
 """
 
 import json
@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
 from importlib.resources.abc import Traversable
-from typing import Any, Protocol
+from typing import Any
 
-from service.clients.grafana.dashboards import StoredDashboard
+from service.clients.grafana.dashboards import Dashboards, StoredDashboard
 
 _MESSAGE = re.compile(r"mttx-exporter provision ([0-9a-f]{16})\b")
-_GRAFANAS_OWN = ("id", "version", "iteration", "gnetId")
+_SET_BY_GRAFANA = ("id", "version", "iteration", "gnetId")
 
 
-class State(StrEnum):
-    """How a dashboard in Grafana compares to the shipped one."""
+class DashboardState(StrEnum):
+    """How a dashboard in Grafana compares to the bundled one."""
 
     MISSING = "missing"
     CURRENT = "current"
@@ -30,7 +30,7 @@ class State(StrEnum):
     FROM_FILE = "from file"
 
 
-class Action(StrEnum):
+class DashboardAction(StrEnum):
     """What is done about it."""
 
     CREATE = "create"
@@ -40,38 +40,22 @@ class Action(StrEnum):
     REFUSE = "refuse"
 
 
-class Dashboards(Protocol):
-    """Grafana's dashboards; every method raises `DeliveryError`."""
-
-    def folder(self, uid: str) -> str | None:
-        """Return the title of a folder."""
-
-    def make_folder(self, uid: str, title: str) -> None:
-        """Create a folder."""
-
-    def dashboard(self, uid: str) -> StoredDashboard | None:
-        """Return a dashboard."""
-
-    def save(self, model: Mapping[str, Any], folder_uid: str, message: str, *, overwrite: bool) -> None:
-        """Create or change a dashboard."""
-
-
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """Who edited a dashboard (Grafana's login), and when, where Grafana says it."""
+class LastEdit:
+    """Who last edited a dashboard (Grafana's login), and when, if Grafana reports it."""
 
     by: str
     at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One dashboard: how it stands and what is to be done. `found` is what Grafana has."""
+class PlannedDashboard:
+    """One dashboard: its state and what to do. `current` is what Grafana has."""
 
     model: Mapping[str, Any]
-    state: State
-    action: Action
-    found: StoredDashboard | None
+    state: DashboardState
+    action: DashboardAction
+    current: StoredDashboard | None
 
     @property
     def uid(self) -> str:
@@ -84,79 +68,80 @@ class Step:
         return str(self.model["title"])
 
     @property
-    def edited(self) -> Edit | None:
-        """Who edited it last, and when; None where nobody did."""
-        if self.state is not State.EDITED or self.found is None:
+    def edited(self) -> LastEdit | None:
+        """Who edited it last, and when; None if it was not edited."""
+        if self.state is not DashboardState.EDITED or self.current is None:
             return None
-        return Edit(self.found.updated_by or "somebody", _instant(self.found.updated_at))
+        return LastEdit(self.current.updated_by or "somebody", _instant(self.current.updated_at))
 
 
 def models(folder: Traversable) -> list[dict[str, Any]]:
-    """Read the shipped dashboards, in the order of their names."""
+    """Read the bundled dashboards, in the order of their names."""
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".json")), key=lambda f: f.name)
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
-def plan(shipped: Iterable[Mapping[str, Any]], dashboards: Dashboards, *, force: bool) -> Iterator[Step]:
+def plan(bundled: Iterable[Mapping[str, Any]], dashboards: Dashboards, *, force: bool) -> Iterator[PlannedDashboard]:
     """Compare each dashboard with what Grafana has; nothing is changed."""
-    for model in shipped:
-        found = dashboards.dashboard(str(model["uid"]))
-        state = state_of(model, found)
-        yield Step(model, state, _action(state, force=force), found)
+    for model in bundled:
+        current = dashboards.dashboard(str(model["uid"]))
+        state = state_of(model, current)
+        yield PlannedDashboard(model, state, _action(state, force=force), current)
 
 
-def save(step: Step, dashboards: Dashboards, folder_uid: str) -> None:
-    """Save one dashboard where its step says so; one that somebody moved to another folder stays there.
+def save(planned: PlannedDashboard, dashboards: Dashboards, folder_uid: str) -> None:
+    """Create or update one dashboard as planned; one that was moved to another folder stays there.
 
-    Raises `DeliveryError`, and `Taken` where somebody else was faster.
+    Raises `DeliveryError`, and `AlreadyExists` if it was saved by somebody else meanwhile.
     """
-    if step.action in (Action.NOTHING, Action.REFUSE):
+    if planned.action in (DashboardAction.NOTHING, DashboardAction.REFUSE):
         return
-    known = {"id": None} if step.found is None else {"id": step.found.model.get("id"), "version": step.found.version}
+    current = planned.current
+    identity = {"id": None} if current is None else {"id": current.model.get("id"), "version": current.version}
     dashboards.save(
-        {**step.model, **known},
-        folder_uid if step.found is None else step.found.folder_uid,
-        f"mttx-exporter provision {digest_of(step.model)}",
-        overwrite=step.action is Action.OVERWRITE,
+        {**planned.model, **identity},
+        folder_uid if current is None else current.folder_uid,
+        f"mttx-exporter provision {digest_of(planned.model)}",
+        overwrite=planned.action is DashboardAction.OVERWRITE,
     )
 
 
-def state_of(model: Mapping[str, Any], found: StoredDashboard | None) -> State:
-    """Say how a dashboard in Grafana compares to the shipped one."""
-    if found is None:
-        return State.MISSING
-    saved = _MESSAGE.search(found.message or "")
-    if (saved and saved[1] == digest_of(model)) or digest_of(found.model) == digest_of(model):
-        return State.CURRENT
-    if found.from_file:
-        return State.FROM_FILE
-    return State.OUTDATED if saved else State.EDITED
+def state_of(model: Mapping[str, Any], current: StoredDashboard | None) -> DashboardState:
+    """Return how a dashboard in Grafana compares to the bundled one."""
+    if current is None:
+        return DashboardState.MISSING
+    saved = _MESSAGE.search(current.message or "")
+    if (saved and saved[1] == digest_of(model)) or digest_of(current.model) == digest_of(model):
+        return DashboardState.CURRENT
+    if current.from_file:
+        return DashboardState.FROM_FILE
+    return DashboardState.OUTDATED if saved else DashboardState.EDITED
 
 
 def digest_of(model: Mapping[str, Any]) -> str:
-    """Return sixteen hexadecimal digits that name the content, without what Grafana adds."""
-    content = {key: value for key, value in model.items() if key not in _GRAFANAS_OWN}
+    """Return sixteen hexadecimal digits of the content, without what Grafana adds."""
+    content = {key: value for key, value in model.items() if key not in _SET_BY_GRAFANA}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _instant(written: str) -> datetime | None:
+def _instant(text: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(written)
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
     return at.astimezone(UTC) if at.tzinfo and at.year > 1 else None
 
 
-def _action(state: State, *, force: bool) -> Action:
+def _action(state: DashboardState, *, force: bool) -> DashboardAction:
     match state:
-        case State.MISSING:
-            return Action.CREATE
-        case State.CURRENT:
-            return Action.NOTHING
-        case State.OUTDATED:
-            return Action.UPDATE
-        case State.EDITED:
-            return Action.OVERWRITE if force else Action.REFUSE
-        case State.FROM_FILE:
-            return Action.REFUSE
+        case DashboardState.MISSING:
+            return DashboardAction.CREATE
+        case DashboardState.CURRENT:
+            return DashboardAction.NOTHING
+        case DashboardState.OUTDATED:
+            return DashboardAction.UPDATE
+        case DashboardState.EDITED:
+            return DashboardAction.OVERWRITE if force else DashboardAction.REFUSE
+        case DashboardState.FROM_FILE:
+            return DashboardAction.REFUSE

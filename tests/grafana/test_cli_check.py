@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
+from service.provisioning.bundled import bundled
 from service.provisioning.dashboards import models
-from service.provisioning.shipped import shipped
 from tests.grafana.loopback import TOKEN, Grafana
 
 UIDS = ["mttx-exporter", "mttx-overview", "mttx-postmortems", "mttx-timeline"]
@@ -63,7 +63,7 @@ def test_it_says_what_is_true_on_an_empty_server_and_afterwards(run, grafana):
     """An Editor holds no right to save a dashboard until it makes the folder."""
     code, output = run(grafana.url, "check")
     assert code == 0
-    assert "not there yet; `mttx grafana provision` may make it" in output
+    assert "does not exist yet; `mttx grafana provision` may create it" in output
     assert grafana.folders == {}
     run(grafana.url, "provision")
     code, output = run(grafana.url, "check")
@@ -119,7 +119,7 @@ def test_it_does_not_mind_what_it_does_not_need(run, grafana):
     grafana.faults = lambda asked, when: 403 if asked.path == "/api/datasources" else None
     code, output = run(grafana.url, "check")
     assert code == 0
-    assert "--  data source   not allowed to look" in output
+    assert "--  data source   not permitted to list data sources" in output
 
 
 def test_it_tells_scripts_too(run, grafana):
@@ -187,7 +187,7 @@ def test_it_never_overwrites_what_somebody_edited_unless_it_is_forced(run, grafa
 def test_it_brings_its_own_older_dashboards_up_to_date_where_they_are(run, grafana):
     """Saved by an earlier version of the program, and moved by somebody to a folder of theirs."""
     grafana.folders["theirs"] = "Theirs"
-    old = {**models(shipped("dashboards"))[0], "title": "old"}
+    old = {**models(bundled("dashboards"))[0], "title": "old"}
     grafana.save_dashboard(old, "theirs", "mttx-exporter provision 0123456789abcdef")
     code, output = run(grafana.url, "provision")
     assert code == 0
@@ -199,7 +199,7 @@ def test_it_brings_its_own_older_dashboards_up_to_date_where_they_are(run, grafa
 def test_it_updates_what_nobody_edited_when_what_is_shipped_changes(run, grafana, monkeypatch):
     """Its first version counts too: Grafana's list of versions hides what that one was saved with."""
     run(grafana.url, "provision")
-    changed = [{**model, "title": f"{model['title']} 2"} for model in models(shipped("dashboards"))]
+    changed = [{**model, "title": f"{model['title']} 2"} for model in models(bundled("dashboards"))]
     monkeypatch.setattr("service.cli.grafana_provision.models", lambda folder: changed)
     for code, word in [run(grafana.url, "provision"), run(grafana.url, "provision")]:
         assert code == 0, word
@@ -242,7 +242,7 @@ def test_it_says_that_a_folder_or_dashboard_is_there_that_it_may_not_see(run, gr
 
 
 def test_it_takes_an_import_by_hand_for_up_to_date(run, grafana):
-    for model in models(shipped("dashboards")):
+    for model in models(bundled("dashboards")):
         grafana.save_dashboard(model, "", "")
     code, output = run(grafana.url, "provision")
     assert (code, output.count("up to date")) == (0, 4)
@@ -251,7 +251,7 @@ def test_it_takes_an_import_by_hand_for_up_to_date(run, grafana):
 
 def test_it_leaves_file_provisioning_alone(run, grafana):
     grafana.folders["mttx"] = "Incident response"
-    old = {**models(shipped("dashboards"))[0], "title": "old"}
+    old = {**models(bundled("dashboards"))[0], "title": "old"}
     grafana.save_dashboard(old, "mttx", "", provisioned=True)
     code, output = run(grafana.url, "provision", "--force")
     assert code == 1

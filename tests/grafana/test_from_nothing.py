@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
+from service.provisioning.bundled import bundled
 from service.provisioning.dashboards import models
-from service.provisioning.shipped import shipped
 from tests.delivery.serving import eventually, metrics, serving
 from tests.grafana.accounts import PASSWORD, GrafanaWithAccounts
 from tests.grafana.loopback import KINDS
@@ -117,7 +117,7 @@ def test_it_provisions_an_empty_grafana_with_its_own_token_at_the_first_try(graf
 def test_it_updates_the_dashboards_of_an_earlier_release(grafana, mttx, monkeypatch):
     mttx("bootstrap", "--admin-password-file", "password")
     mttx("provision")
-    later = [{**model, "description": "of a later release"} for model in models(shipped("dashboards"))]
+    later = [{**model, "description": "of a later release"} for model in models(bundled("dashboards"))]
     monkeypatch.setattr("service.cli.grafana_provision.models", lambda folder: later)
     assert {one["action"] for one in mttx("provision")["dashboards"]} == {"update"}
     saved = [one["versions"][-1]["data"]["description"] for one in grafana.dashboards.values()]

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from service.clients.delivery import DeliveryError
 from service.clients.grafana.connection import Connection
-from service.clients.grafana.failures import Rejected
+from service.clients.grafana.failures import RequestRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Rights:
         try:
             with self._connection.client() as api:
                 api.client.POST("/annotations", json={"text": ""})
-        except Rejected:
+        except RequestRejected:
             return True
         except DeliveryError as error:
             if error.permanent:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.clients.grafana.connection import Connection
-from service.clients.grafana.failures import Rejected
+from service.clients.grafana.failures import RequestRejected
 
 _CONFLICTS = (409, 412)
 """Grafana's status if a folder or dashboard with that title or uid already exists."""
@@ -48,7 +48,7 @@ class Dashboards:
         try:
             with self._connection.client() as api:
                 api.folder.create_folder(title, uid)
-        except Rejected as error:
+        except RequestRejected as error:
             if error.status in _CONFLICTS:
                 raise AlreadyExists(str(error)) from error
             raise
@@ -80,7 +80,7 @@ class Dashboards:
         try:
             with self._connection.client() as api:
                 api.dashboard.update_dashboard(body)
-        except Rejected as error:
+        except RequestRejected as error:
             if error.status in _CONFLICTS:
                 raise AlreadyExists(str(error)) from error
             raise

@@ -24,7 +24,7 @@ class Forbidden(DeliveryError):
     """The token may not do it, or may not see whether the thing exists."""
 
 
-class Rejected(DeliveryError):
+class RequestRejected(DeliveryError):
     """Grafana rejected the request; the text has its reason."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -68,7 +68,7 @@ class ErrorResponse:
             case 408:
                 return timed_out(self.url)
             case _ if 400 <= self.status < 500 and self.message is not None:
-                return Rejected(self.status, self.message)
+                return RequestRejected(self.status, self.message)
             case _ if self.status >= 500:
                 return self._failed()
             case _:
