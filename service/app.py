@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     process = ProcessCollector(counters, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
     deliveries = DeliveryTally(targets, list(Reason))
     outbox = (
-        [OutboxCollector(targets, lambda target: store.outbox.waiting(target, store.time.of(now())))] if targets else []
+        [OutboxCollector(targets, lambda target: store.outbox.backlog(target, store.time.of(now())))] if targets else []
     )
     delivered = [DeliveryCollector(deliveries)] if targets else []
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)

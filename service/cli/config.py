@@ -85,10 +85,10 @@ def _try_database(settings: Settings) -> None:
 
 
 def _try_templates(settings: Settings) -> None:
-    from service.delivery.messages_configured import SLACK, voice_of
+    from service.delivery.messages_configured import SLACK, templates_of
 
     if settings.messages.templates:
-        voice_of(SLACK, settings)
+        templates_of(SLACK, settings)
 
 
 @config.command()

@@ -87,20 +87,20 @@ class Resync:
             busy = self._dispatcher.step()
             if busy and time.monotonic() - counted < COUNT_EVERY:
                 continue
-            before, left, counted = left, self._store.outbox.waiting(GRAFANA, _now()).pending, time.monotonic()
+            before, left, counted = left, self._store.outbox.backlog(GRAFANA, _now()).pending, time.monotonic()
             moved = counted if left != before else moved
             bar.update(task, completed=self._delivered, total=self._delivered + left)
             if not busy and left:
                 time.sleep(WAIT_SECONDS)
 
     def _gives_up(self, moved: float) -> bool:
-        trouble = self._dispatcher.trouble
+        trouble = self._dispatcher.last_error
         refused = trouble is not None and trouble.permanent
         return refused or self._dispatcher.failures >= MOST_FAILURES or time.monotonic() - moved > STALLED_SECONDS
 
     def _result(self, incidents: int) -> dict[str, Any]:
-        waiting = self._store.outbox.waiting(GRAFANA, _now())
-        trouble: DeliveryError | None = self._dispatcher.trouble
+        waiting = self._store.outbox.backlog(GRAFANA, _now())
+        trouble: DeliveryError | None = self._dispatcher.last_error
         return {
             "incidents": incidents,
             "delivered": self._delivered,

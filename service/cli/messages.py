@@ -32,23 +32,23 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
     """
     from service.app import policy_of
     from service.clients.delivery import DeliveryError
-    from service.delivery.messages_configured import voice_of
+    from service.delivery.message_builder import MessageBuilder
+    from service.delivery.messages_configured import templates_of
     from service.delivery.preview import preview
-    from service.delivery.speech import Speech
     from service.store import Store, StoreRefused, StoreUnavailable
 
     settings = load(path, os.environ)
-    speech = Speech(voice_of(target, settings, language), policy_of(settings), settings.public_url)
+    builder = MessageBuilder(templates_of(target, settings, language), policy_of(settings), settings.public_url)
     number = int(incident_id.removeprefix("INC-"))
     try:
         store = Store.beside(settings.database, policy_of(settings))
     except StoreRefused as error:
         raise click.ClickException(str(error)) from error
     try:
-        story = store.outbox.story(target, number)
-        if story is None:
+        incident = store.outbox.incident(target, number)
+        if incident is None:
             raise click.ClickException(f"there is no incident {incident_id}")
-        messages = list(preview(story, number, speech, datetime.now(UTC)))
+        messages = list(preview(incident, number, builder, datetime.now(UTC)))
     except (StoreUnavailable, DeliveryError) as error:
         raise click.ClickException(str(error)) from error
     finally:
@@ -70,13 +70,13 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
     """Check each receiver and Slack's bot token; exit code 1 on a failure. Nothing is sent."""
     from service.delivery.configured import targets_of
-    from service.delivery.messages_configured import voice_of
+    from service.delivery.messages_configured import templates_of
 
     settings = load(path, os.environ)
     receivers = [target for target in targets_of(settings) if target in ("slack", "webhook")]
     results = []
     for receiver in receivers:
-        voice_of(receiver, settings)
+        templates_of(receiver, settings)
         detail, ok = _check(receiver, settings)
         results.append({"receiver": receiver, "ok": ok, "detail": detail})
     if output == "json":

@@ -1,1 +1,1 @@
-"""From the outbox to other systems: one thread that claims, delivers and settles, in steps small enough to stop."""
+"""From the outbox to other systems: one thread per receiver that claims, delivers and completes rows."""

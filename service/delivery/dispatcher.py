@@ -1,7 +1,7 @@
-"""The loop that empties the outbox of one target. Its network I/O happens outside every transaction.
+"""The loop that delivers the outbox of one receiver. Its network I/O happens outside every transaction.
 
-It writes for itself, not through the recorder: two short transactions for a whole batch, in line with the recorder's
-own (`Store`), so that a webhook waits for one fsync at most, however slow the far side is.
+It does not write through the recorder: two short transactions for a whole batch, serialised with the recorder's own
+(`Store`), so that a webhook waits for one fsync at most, however slow the receiver is.
 """
 
 import logging
@@ -11,43 +11,44 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from service.clients.delivery import DeliveryError, Reason
-from service.delivery.patience import wait_after
-from service.delivery.target import LeaseLost, Queue, Tally, Target
+from service.delivery.backoff import backoff
+from service.delivery.receiver import DeliveryCounters, LeaseLost, Receiver
 from service.store import StoreUnavailable
-from service.store.outbox_rows import Claim, Delivered, Planned, Postponed, Result, Stopped
+from service.store.outbox import Outbox
+from service.store.outbox_rows import Claim, Delivered, PlannedRow, Postponed, Result, Stopped
 
 log = logging.getLogger(__name__)
 
-BATCH = 16
-"""How many claims share their two transactions; all of different incidents, since each incident goes in order."""
+BATCH_SIZE = 16
+"""How many claims share their two transactions; all of different incidents, since those of each go in order."""
 BATCH_TIME = timedelta(seconds=2)
-"""After which a batch begins nothing new, so that a slow target does not hold rows that others could deliver."""
+"""After which a batch starts nothing new, so that a slow receiver does not hold rows that others could deliver."""
 PROBE = timedelta(minutes=5)
-"""How often a target that refuses us is asked again: somebody may have given the token its rights."""
+"""How often a receiver that refuses us is tried again: the token may have been granted its permissions."""
 MOST_ATTEMPTS = 12
-"""After so many failures (about 25 minutes) of one delivery alone it rests, where others get through meanwhile."""
-MEANWHILE = timedelta(minutes=30)
+"""After so many failures (about 25 minutes) a delivery is stopped, if others succeed meanwhile."""
+RECENT = timedelta(minutes=30)
 IDLE_SECONDS = 1.0
-SET_BACK = timedelta(seconds=1)
-"""A clock that is behind itself by more than this was set back: what waits for an instant would wait for hours."""
+CLOCK_TOLERANCE = timedelta(seconds=1)
+"""A clock that goes back by more than this was set back: what waits for an instant would wait for hours."""
 _RANDOM = SystemRandom().random
 STOP_SECONDS = 3.0
-"""How long a stop waits for what is under way; what it does not see the end of is looked up at the next start."""
+"""How long a stop waits for the delivery under way; one with an unknown result is searched for after the next start."""
 
 
 class Dispatcher:
-    """Delivers what waits for one target. `step` says whether it found work; `start` runs steps in a thread.
+    """Delivers the rows of one receiver. `step` returns whether there was work; `start` runs steps in a thread.
 
-    `lease` is how long a claim may take at the most; `random` gives numbers from 0 to 1; `prepare` is called once,
-    before the first step of the thread; `credential` returns what we get in with, or raises OSError: where the target
-    has refused it, another one is tried at once.
+    `lease` is the longest that a claim may take; `random` returns numbers from 0 to 1; `prepare` is called once, before
+    the first step of the thread; `credential` returns the current credential, or raises OSError: if the receiver has
+    refused one, another is tried at once.
     """
 
     def __init__(
         self,
-        queue: Queue,
-        target: Target,
-        tally: Tally,
+        outbox: Outbox,
+        receiver: Receiver,
+        counters: DeliveryCounters,
         clock: Callable[[], datetime],
         *,
         lease: timedelta,
@@ -55,69 +56,70 @@ class Dispatcher:
         prepare: Callable[[datetime], None] = lambda _: None,
         credential: Callable[[], object] = lambda: None,
     ) -> None:
-        self._queue = queue
-        self._target = target
-        self._tally = tally
+        self._outbox = outbox
+        self._receiver = receiver
+        self._counters = counters
         self._clock = clock
         self._lease = lease
         self._random = random
         self._prepare = prepare
         self._credential = credential
-        self._used: object = None  # the credential as it was when the last step began
-        self._delivered_at: datetime | None = None
+        self._used_credential: object = None  # the credential at the start of the last step
+        self._last_delivery_at: datetime | None = None
         self._failures = 0
         self._paused_until: datetime | None = None
-        self._last: datetime | None = None  # the time of the last step
+        self._last_step_at: datetime | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"dispatcher-{target.name}", daemon=True)
-        self.trouble: DeliveryError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"dispatcher-{receiver.name}", daemon=True)
+        self.last_error: DeliveryError | None = None
 
     def start(self) -> None:
-        """Try again what was given up, and deliver until `stop`."""
+        """Retry stopped rows, and deliver until `stop`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the delivery under way, or without it where it takes too long."""
+        """Stop after the delivery under way, or without it if it takes too long."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
         if not self._thread.is_alive():
-            self._target.close()
+            self._receiver.close()
 
     def step(self) -> bool:
-        """Deliver what is due, at most one batch; False where nothing was, or the target rests. Raises
-        `StoreUnavailable`.
+        """Deliver what is due, at most one batch; False if nothing is, or the receiver is paused.
+
+        Raises `StoreUnavailable`.
         """
         now = self._clock()
-        if self._last is not None and now < self._last - SET_BACK:
-            log.warning("%s: the clock was set back from %s; trying all again", self._target.name, self._last)
-            self._queue.resume(self._target.name, now)
+        if self._last_step_at is not None and now < self._last_step_at - CLOCK_TOLERANCE:
+            log.warning("%s: the clock was set back from %s; retrying all", self._receiver.name, self._last_step_at)
+            self._outbox.resume(self._receiver.name, now)
             self._paused_until = None
-        self._last = now
-        if self._rests(now):
+        self._last_step_at = now
+        if self._is_paused(now):
             return False
-        claims = self._queue.claim(self._target.name, now, self._lease, 1 if self._failures else BATCH)
+        claims = self._outbox.claim(self._receiver.name, now, self._lease, 1 if self._failures else BATCH_SIZE)
         if not claims:
             return False
         results: list[Result] = []
         try:
             for claim in claims:
-                results.append(self._work_on(claim, now))
+                results.append(self._process(claim, now))
         except StoreUnavailable:
-            self._queue.settle(results, self._clock())
+            self._outbox.complete(results, self._clock())
             raise
-        self._queue.settle(results, self._clock())
+        self._outbox.complete(results, self._clock())
         return True
 
-    def _rests(self, now: datetime) -> bool:
-        """Say whether it is too early to ask the target again; after a refusal another credential is tried at once."""
-        before, self._used = self._used, self._current_credential()
+    def _is_paused(self, now: datetime) -> bool:
+        """Return whether it is too early for another attempt; after a refusal a new credential is tried at once."""
+        before, self._used_credential = self._used_credential, self._current_credential()
         if self._paused_until is None or now >= self._paused_until:
             return False
-        if self.trouble is None or not self.trouble.permanent or self._used == before:
+        if self.last_error is None or not self.last_error.permanent or self._used_credential == before:
             return True
-        log.info("%s: there is another credential; trying again", self._target.name)
-        self._queue.resume(self._target.name, now)
+        log.info("%s: the credential changed; retrying", self._receiver.name)
+        self._outbox.resume(self._receiver.name, now)
         self._paused_until = None
         return False
 
@@ -129,66 +131,70 @@ class Dispatcher:
 
     @property
     def failures(self) -> int:
-        """How many failures that concern the whole target came one after the other; `trouble` is the last of them."""
+        """How many failures of the whole receiver came in a row; `last_error` is the last of them."""
         return self._failures
 
-    def _work_on(self, claim: Claim, began: datetime) -> Result:
-        """Deliver one claim, unless the batch is over; what nobody foresaw costs this claim its turn and no other."""
+    def _process(self, claim: Claim, started_at: datetime) -> Result:
+        """Deliver one claim, unless the batch is over; an unexpected error postpones this claim only."""
         now = self._clock()
         paused = self._paused_until is not None and now < self._paused_until
-        over = not -SET_BACK <= now - began <= BATCH_TIME
+        over = not -CLOCK_TOLERANCE <= now - started_at <= BATCH_TIME
         if paused or self._stop.is_set() or over:
-            return Postponed(claim, now, begun=False)
+            return Postponed(claim, now, attempted=False)
         try:
             return self._deliver(claim, now)
         except StoreUnavailable:
             raise
         except Exception as error:
-            log.exception("%s: a delivery failed", self._target.name, extra={"incident": f"INC-{claim.incident_id}"})
+            log.exception(
+                "%s: unexpected error in a delivery",
+                self._receiver.name,
+                extra={"incident": f"INC-{claim.incident_id}"},
+            )
             return self._failed(claim, DeliveryError(Reason.UNEXPECTED, repr(error)), ())
 
     def _deliver(self, claim: Claim, now: datetime) -> Result:
-        story = self._queue.story(self._target.name, claim.incident_id)
+        incident = self._outbox.incident(self._receiver.name, claim.incident_id)
         try:
-            plan = self._target.plan(claim, story, now)
+            plan = self._receiver.plan(claim, incident, now)
         except DeliveryError as error:
             return self._failed(claim, error, ())
         if plan.not_before is not None and plan.not_before > now:
-            return Postponed(claim, plan.not_before, begun=False)
+            return Postponed(claim, plan.not_before, attempted=False)
         if plan.send is None or plan.digest == claim.digest:
             return Delivered(claim, claim.remote_id, plan.digest, plan.planned)
         try:
-            remote_id = plan.send(lambda: self._clock() < claim.until)
+            remote_id = plan.send(lambda: self._clock() < claim.lease_until)
         except LeaseLost:
             return Postponed(claim, self._clock())
         except DeliveryError as error:
             return self._failed(claim, error, plan.planned)
-        self._failures, self._paused_until, self.trouble, self._delivered_at = 0, None, None, now
-        self._tally.delivered(self._target.name)
+        self._failures, self._paused_until, self.last_error, self._last_delivery_at = 0, None, None, now
+        self._counters.delivered(self._receiver.name)
         return Delivered(claim, remote_id, plan.digest, plan.planned)
 
-    def _failed(self, claim: Claim, error: DeliveryError, planned: Sequence[Planned]) -> Result:
+    def _failed(self, claim: Claim, error: DeliveryError, planned: Sequence[PlannedRow]) -> Result:
         now = self._clock()
-        self._tally.failed(self._target.name, error.reason)
+        self._counters.failed(self._receiver.name, error.reason)
         log.warning(
-            "%s: %s", self._target.name, error, extra={"reason": error.reason, "incident": f"INC-{claim.incident_id}"}
+            "%s: %s", self._receiver.name, error, extra={"reason": error.reason, "incident": f"INC-{claim.incident_id}"}
         )
         if not error.everything and error.permanent:
             return Stopped(claim, error.reason, planned)
         if not error.everything:
-            if self._keeps_failing(claim, now):
-                log.error("%s: given up after %d attempts: %s", self._target.name, claim.attempts + 1, error)
+            if self._fails_alone(claim, now):
+                log.error("%s: stopped after %d attempts: %s", self._receiver.name, claim.attempts + 1, error)
                 return Stopped(claim, error.reason, planned)
-            return Postponed(claim, now + wait_after(claim.attempts + 1, error.retry_after, self._random))
+            return Postponed(claim, now + backoff(claim.attempts + 1, error.retry_after, self._random))
         self._failures += 1
-        self.trouble = error
-        wait = PROBE if error.permanent else wait_after(self._failures, error.retry_after, self._random)
+        self.last_error = error
+        wait = PROBE if error.permanent else backoff(self._failures, error.retry_after, self._random)
         self._paused_until = now + wait
         return Postponed(claim, self._paused_until)
 
-    def _keeps_failing(self, claim: Claim, now: datetime) -> bool:
-        """Say whether a delivery fails by itself: again and again, while others get through."""
-        others = self._delivered_at is not None and now - self._delivered_at <= MEANWHILE
+    def _fails_alone(self, claim: Claim, now: datetime) -> bool:
+        """Return whether a delivery keeps failing while others succeed."""
+        others = self._last_delivery_at is not None and now - self._last_delivery_at <= RECENT
         return others and claim.attempts + 1 >= MOST_ATTEMPTS
 
     # -- the thread --------------------------------------------------------------------------------------------------
@@ -199,13 +205,13 @@ class Dispatcher:
             busy = False
             try:
                 if not resumed:
-                    self._queue.resume(self._target.name, self._clock())
+                    self._outbox.resume(self._receiver.name, self._clock())
                     self._prepare(self._clock())
                     resumed = True
                 busy = self.step()
             except StoreUnavailable as error:
-                log.warning("%s waits: %s", self._target.name, error)
-            except Exception:  # the loop outlives what nobody foresaw; its claims come back when their lease is over
-                log.exception("%s waits", self._target.name)
+                log.warning("%s: deliveries are waiting: %s", self._receiver.name, error)
+            except Exception:  # the loop survives unexpected errors; claims come back when their lease ends
+                log.exception("%s: unexpected error", self._receiver.name)
             if not busy:
                 self._stop.wait(IDLE_SECONDS)

@@ -1,8 +1,7 @@
-"""Incidents as conversations: which messages each needs, and how to say each once, in order.
+"""Incidents as threads: which messages each needs, and how to post each once, in order.
 
-The row of the incident's mark sends nothing: it finds what is to be said next and which reminders to set. A message
-that goes out finds the one after it. A reminder is a row for later; when its time has come it looks whether it still
-counts.
+The incident's own row sends nothing: it plans the next message and the reminders. A message that goes out plans the one
+after it. A reminder is a row for later; when its time has come, it is sent if it is still relevant.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,132 +9,144 @@ from datetime import datetime
 from functools import partial
 
 from service.clients.chat import NO_MESSAGE_ID, Chat, ChatMessage
-from service.delivery.reminding import standing_reminders
-from service.delivery.review import Review
-from service.delivery.speech import Place, Speech, digest_of, name_of, say_once
-from service.delivery.target import Plan
+from service.delivery.message_builder import MessageBuilder, ReplyTo, digest_of, item_of, post_once
+from service.delivery.receiver import DeliveryPlan
+from service.delivery.reminders import pending_reminders
+from service.delivery.review import ReviewMessages
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
-from service.render.conversation import Kind, Said, Saying, Talk
-from service.render.subject import REGION, Subject
-from service.store.outbox_rows import OWED, TEAM, Claim, Planned
-from service.store.stories import Known, Story
+from service.render.item_keys import INCIDENT_ITEM
+from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
+from service.store.outbox_incidents import OutboxIncident, OutboxRow
+from service.store.outbox_rows import EXISTING_ITEM, TEAM_WIDE, Claim, PlannedRow
 
-UNSAID = bytes(16)
-"""The digest of what needed no words."""
+NO_MESSAGE = bytes(16)
+"""The digest of what needed no message."""
 
 
-class MessageTarget:
-    """Says things in one chat, about incidents of `severities`."""
+class MessageReceiver:
+    """Posts messages to one chat, about incidents of `severities`."""
+
+    name: str
 
     def __init__(
         self,
         name: str,
         chat: Chat,
-        speech: Speech,
-        review: Review,
+        builder: MessageBuilder,
+        review: ReviewMessages,
         severities: frozenset[Severity] = frozenset(Severity),
     ) -> None:
         self.name = name
         self._chat = chat
-        self._speech = speech
+        self._builder = builder
         self._review = review
         self._severities = severities
-        self.close: Callable[[], None] = chat.close
 
-    def plan(self, claim: Claim, story: Story | None, now: datetime) -> Plan:
-        """Say what a row is to become. Raises `DeliveryError` where a template cannot be filled in."""
-        if claim.incident_id == TEAM:
+    def close(self) -> None:
+        """Close the connections."""
+        self._chat.close()
+
+    def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
+        """Return what to do about a row. Raises `DeliveryError` if a template cannot be rendered."""
+        if claim.incident_id == TEAM_WIDE:
             return self._review.plan(self._chat, claim, now)
-        if story is None:
-            return Plan(UNSAID)
-        talk = talk_of(story, claim.incident_id)
-        known = [one for one in story.known if one.incident_id == claim.incident_id]
-        if claim.item in (REGION, OWED):
-            return Plan(UNSAID, tuple(self._wanted(talk, known, now, owed_only=claim.item == OWED)))
-        if claim.digest is not None and not self._is_first(claim):
-            return Plan(claim.digest)
-        saying = Saying.of(claim.item)
-        return self._plan_saying(claim, talk, saying, now) if saying else self._plan_reminder(claim, talk, now)
+        if incident is None:
+            return DeliveryPlan(NO_MESSAGE)
+        thread = thread_of(incident, claim.incident_id)
+        if claim.item in (INCIDENT_ITEM, EXISTING_ITEM):
+            rows = [row for row in incident.rows if row.key.incident_id == claim.incident_id]
+            planned = self._planned(thread, rows, now, is_existing=claim.item == EXISTING_ITEM)
+            return DeliveryPlan(NO_MESSAGE, tuple(planned))
+        key = MessageKey.parse(claim.item)
+        if claim.digest is not None and not self._is_editable(claim, key):
+            return DeliveryPlan(claim.digest)
+        return self._plan_message(claim, thread, key, now) if key else self._plan_reminder(claim, thread, now)
 
-    # -- what is wanted ----------------------------------------------------------------------------------------------
+    # -- which rows --------------------------------------------------------------------------------------------------
 
-    def _wanted(self, talk: Talk, known: Sequence[Known], now: datetime, *, owed_only: bool) -> Iterator[Planned]:
-        """Yield the first message where it is out of date, the next one, and the reminders that are not set yet.
+    def _planned(
+        self, thread: Thread, rows: Sequence[OutboxRow], now: datetime, *, is_existing: bool
+    ) -> Iterator[PlannedRow]:
+        """Yield the first message if it is out of date, the next one, and the reminders that have no row yet.
 
-        `owed_only`: the incident was there before anybody was to be told; if it is over, only what it owes is news.
+        `is_existing`: the incident is older than its target; if it is over, only what is outstanding is announced.
         """
-        if self._is_outdated(talk, known):
-            yield Planned(talk.owner, talk.said[0].saying.name)
-        heard_of = bool(talk.said) or talk.subject.incident.severity in self._severities
-        over = owed_only and not talk.said and not talk.subject.incident.is_open
-        following = talk.next(now) if heard_of and not over else None
-        if following is not None:
-            yield Planned(talk.owner, following.name)
-        names = {one.item for one in known}
-        for reminder in self._reminders(talk, now):
-            if name_of(reminder) not in names:
-                yield Planned(talk.owner, name_of(reminder), at=reminder.at)
+        incident = thread.history.incident
+        if self._is_outdated(thread, rows):
+            yield PlannedRow(thread.incident_id, thread.messages[0].key.item)
+        is_announced = bool(thread.messages) or incident.severity in self._severities
+        is_past = is_existing and not thread.messages and not incident.is_open
+        key = thread.next(now) if is_announced and not is_past else None
+        if key is not None:
+            yield PlannedRow(thread.incident_id, key.item)
+        items = {row.key.item for row in rows}
+        for reminder in self._reminders(thread, now):
+            if item_of(reminder) not in items:
+                yield PlannedRow(thread.incident_id, item_of(reminder), at=reminder.at)
 
-    def _is_outdated(self, talk: Talk, known: Sequence[Known]) -> bool:
-        if not self._chat.edits or not talk.said:
+    def _is_outdated(self, thread: Thread, rows: Sequence[OutboxRow]) -> bool:
+        if not self._chat.edits or not thread.messages:
             return False
-        first = talk.said[0]
-        if first.saying.kind is not Kind.FIRST or not first.sent or first.waits:
+        first = thread.messages[0]
+        if first.key.kind is not MessageKind.FIRST or not first.was_sent or first.is_pending:
             return False
-        before = next(one.digest for one in known if one.item == first.saying.name)
-        return before != digest_of(self._speech.first(talk))
+        digest = next(row.digest for row in rows if row.key.item == first.key.item)
+        return digest != digest_of(self._builder.first(thread))
 
-    def _reminders(self, talk: Talk, now: datetime) -> list[Reminder]:
-        wanted = talk.subject.incident.severity in self._severities
-        return standing_reminders(talk, self._speech.policy, now) if wanted else []
+    def _reminders(self, thread: Thread, now: datetime) -> list[Reminder]:
+        is_announced = thread.history.incident.severity in self._severities
+        return pending_reminders(thread, self._builder.policy, now) if is_announced else []
 
-    # -- what is said ------------------------------------------------------------------------------------------------
+    # -- what each sends ---------------------------------------------------------------------------------------------
 
-    def _is_first(self, claim: Claim) -> bool:
-        """Say whether it is a first message that can be brought up to date."""
-        saying = Saying.of(claim.item)
-        is_first = saying is not None and saying.kind is Kind.FIRST
+    def _is_editable(self, claim: Claim, key: MessageKey | None) -> bool:
+        """Return whether it is a first message that was sent and can be edited."""
+        is_first = key is not None and key.kind is MessageKind.FIRST
         return is_first and self._chat.edits and claim.remote_id is not None
 
-    def _plan_saying(self, claim: Claim, talk: Talk, saying: Saying, now: datetime) -> Plan:
-        if self._is_first(claim):
-            first = self._speech.first(talk)
-            return Plan(digest_of(first), _after(talk, saying, now), partial(self._edit, claim, first))
-        if not talk.stands(saying, now):
-            return Plan(UNSAID, _after(talk, saying, now, sent=False))
-        message = self._speech.first(talk) if saying.kind is Kind.FIRST else self._speech.next(talk, saying)
-        send = partial(say_once, self._chat, claim, message, self._place(talk, talk.subject.opened_at[talk.owner]))
-        return Plan(digest_of(message), _after(talk, saying, now), send)
+    def _plan_message(self, claim: Claim, thread: Thread, key: MessageKey, now: datetime) -> DeliveryPlan:
+        if self._is_editable(claim, key):
+            first = self._builder.first(thread)
+            return DeliveryPlan(digest_of(first), _after(thread, key, now), partial(self._edit, claim, first))
+        if not thread.is_relevant(key, now):
+            return DeliveryPlan(NO_MESSAGE, _after(thread, key, now, sent=False))
+        is_first = key.kind is MessageKind.FIRST
+        message = self._builder.first(thread) if is_first else self._builder.following(thread, key)
+        reply_to = self._reply_to(thread, thread.history.opened_at[thread.incident_id])
+        send = partial(post_once, self._chat, claim, message, reply_to)
+        return DeliveryPlan(digest_of(message), _after(thread, key, now), send)
 
-    def _plan_reminder(self, claim: Claim, talk: Talk, now: datetime) -> Plan:
-        reminder = next((one for one in self._reminders(talk, now) if name_of(one) == claim.item), None)
-        if reminder is None:  # it says nothing as things are, which may change until its time has come
-            return Plan(UNSAID, not_before=claim.not_before)
-        message = self._speech.reminder(talk, reminder)
-        send = partial(say_once, self._chat, claim, message, self._place(talk, reminder.at))
-        return Plan(digest_of(message), (), send, not_before=reminder.at)
+    def _plan_reminder(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
+        reminder = next((r for r in self._reminders(thread, now) if item_of(r) == claim.item), None)
+        if reminder is None:  # not relevant as things are, which may change before its time has come
+            return DeliveryPlan(NO_MESSAGE, not_before=claim.not_before)
+        message = self._builder.reminder(thread, reminder)
+        send = partial(post_once, self._chat, claim, message, self._reply_to(thread, reminder.at))
+        return DeliveryPlan(digest_of(message), (), send, not_before=reminder.at)
 
-    def _place(self, talk: Talk, since: datetime) -> Place:
-        return Place(talk.begun_as if self._chat.edits else None, since)
+    def _reply_to(self, thread: Thread, since: datetime) -> ReplyTo:
+        return ReplyTo(thread.root_id if self._chat.edits else None, since)
 
-    def _edit(self, claim: Claim, message: ChatMessage, still_ours: Callable[[], bool]) -> int | None:  # noqa: ARG002
+    def _edit(self, claim: Claim, message: ChatMessage, is_still_claimed: Callable[[], bool]) -> int | None:  # noqa: ARG002
         if claim.remote_id is not None:
             self._chat.edit(claim.remote_id, message)
         return claim.remote_id
 
 
-def talk_of(story: Story, incident_id: int) -> Talk:
-    """Return the conversation about an incident, as the rows of the outbox tell it."""
-    subject = Subject(incident=story.incident, told=story.told, episodes=story.episodes, opened_at=story.opened_at)
-    known = [one for one in story.known if one.incident_id == incident_id]
-    said = [Said(saying, one.remote_id, one.waits) for one in known if (saying := Saying.of(one.item))]
-    return Talk(subject, incident_id, sorted(said, key=lambda one: one.saying.number))
+def thread_of(incident: OutboxIncident, incident_id: int) -> Thread:
+    """Return the thread about an incident, by the rows of the outbox."""
+    messages = [
+        ThreadMessage(key, row.remote_id, row.is_pending)
+        for row in incident.rows
+        if row.key.incident_id == incident_id and (key := MessageKey.parse(row.key.item))
+    ]
+    return Thread(incident.history, incident_id, sorted(messages, key=lambda message: message.key.number))
 
 
-def _after(talk: Talk, saying: Saying, now: datetime, *, sent: bool = True) -> tuple[Planned, ...]:
-    """Return what comes after a message that is said, or passed over, now."""
-    this = Said(saying, NO_MESSAGE_ID if sent else None)
-    said = [this if one.saying == saying else one for one in talk.said]
-    following = Talk(talk.subject, talk.owner, said).next(now)
-    return (Planned(talk.owner, following.name),) if following else ()
+def _after(thread: Thread, key: MessageKey, now: datetime, *, sent: bool = True) -> tuple[PlannedRow, ...]:
+    """Return the row of the message that follows one that is sent, or skipped, now."""
+    this = ThreadMessage(key, NO_MESSAGE_ID if sent else None)
+    messages = [this if message.key == key else message for message in thread.messages]
+    following = Thread(thread.history, thread.incident_id, messages).next(now)
+    return (PlannedRow(thread.incident_id, following.item),) if following else ()

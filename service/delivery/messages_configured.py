@@ -1,4 +1,4 @@
-"""From the configuration to a chat, its words, and what is said there."""
+"""From the configuration to a chat, its templates and its messages."""
 
 from importlib.resources import files
 
@@ -7,42 +7,47 @@ from service.clients.chat import Chat
 from service.clients.json_sender import JsonSender
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import Webhook
-from service.delivery.messages import MessageTarget
-from service.delivery.review import Boards, Review
-from service.delivery.speech import Speech
+from service.delivery.message_builder import MessageBuilder
+from service.delivery.messages import MessageReceiver
+from service.delivery.review import ReviewMessages
 from service.domain.policy import Policy, Severity, WeeklyReview
-from service.render.filling import BadTemplate
-from service.render.messages import PARTS, Dialect, Voice
+from service.render.messages import PARTS, Markup, MessageTemplates
+from service.render.templating import BadTemplate
 from service.settings import Problem, Settings, SettingsError
 from service.settings.files import read_text
+from service.store import Store
 
 SLACK = "slack"
 WEBHOOK = "webhook"
-_DIALECTS = {
-    SLACK: Dialect(slack.escape, slack.link),
-    WEBHOOK: Dialect(lambda text: text, lambda name, url: f"{name} {url}"),
+_MARKUPS = {
+    SLACK: Markup(slack.escape, slack.link),
+    WEBHOOK: Markup(lambda text: text, lambda name, url: f"{name} {url}"),
 }
 
 
-def message_target(name: str, settings: Settings, boards: Boards, policy: Policy) -> tuple[MessageTarget, Review]:
-    """Return what is said in `SLACK` or to `WEBHOOK`, and the list for the weekly review. Raises SettingsError."""
-    voice = voice_of(name, settings)
-    wanted = settings.messages
+def message_receiver(
+    name: str, settings: Settings, store: Store, policy: Policy
+) -> tuple[MessageReceiver, ReviewMessages]:
+    """Return the receiver `SLACK` or `WEBHOOK`, and its messages for the weekly review. Raises SettingsError."""
+    templates = templates_of(name, settings)
+    messages = settings.messages
     meets = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
-    review = Review(voice, boards, meets if wanted.weekly_review else None, wanted.review_lead, settings.public_url)
-    severities = frozenset(Severity(severity) for severity in wanted.severities)
-    speech = Speech(voice, policy, settings.public_url)
-    return MessageTarget(name, _chat(name, settings), speech, review, severities), review
+    review = ReviewMessages(
+        templates, store, meets if messages.weekly_review else None, messages.review_lead, settings.public_url
+    )
+    severities = frozenset(Severity(severity) for severity in messages.severities)
+    builder = MessageBuilder(templates, policy, settings.public_url)
+    return MessageReceiver(name, _chat(name, settings), builder, review, severities), review
 
 
-def voice_of(name: str, settings: Settings, language: str | None = None) -> Voice:
-    """Return how messages are written there. Raises SettingsError for templates of the team's that are none."""
-    wanted = settings.messages
-    templates = {part: _template(settings, part, language or wanted.language) for part in PARTS}
+def templates_of(name: str, settings: Settings, language: str | None = None) -> MessageTemplates:
+    """Return the templates of a receiver. Raises SettingsError for faulty templates of the team."""
+    messages = settings.messages
+    sources = {part: _template(settings, part, language or messages.language) for part in PARTS}
     try:
-        return Voice(templates, settings.display_timezone, _DIALECTS[name])
+        return MessageTemplates(sources, settings.display_timezone, _MARKUPS[name])
     except BadTemplate as error:
-        raise SettingsError([Problem("messages.templates", str(error), str(wanted.templates))]) from error
+        raise SettingsError([Problem("messages.templates", str(error), str(messages.templates))]) from error
 
 
 def _template(settings: Settings, part: str, language: str) -> str:

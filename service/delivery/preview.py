@@ -1,14 +1,14 @@
-"""What is going to be said of an incident, without saying it."""
+"""The messages that would be sent about an incident, without sending any."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.delivery.messages import talk_of
-from service.delivery.reminding import standing_reminders
-from service.delivery.speech import Speech
-from service.render.conversation import Kind
-from service.store.stories import Story
+from service.delivery.message_builder import MessageBuilder
+from service.delivery.messages import thread_of
+from service.delivery.reminders import pending_reminders
+from service.render.thread import MessageKind
+from service.store.outbox_incidents import OutboxIncident
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,15 @@ class Preview:
     text: str
 
 
-def preview(story: Story, incident_id: int, speech: Speech, now: datetime) -> Iterator[Preview]:
-    """Yield the first message as it stands, the one that comes next, and the reminders, in the order of their times.
+def preview(incident: OutboxIncident, incident_id: int, builder: MessageBuilder, now: datetime) -> Iterator[Preview]:
+    """Yield the first message as of now, the next one, and the reminders, in the order of their times.
 
-    Raises `DeliveryError` where a template cannot be filled in.
+    Raises `DeliveryError` if a template cannot be rendered.
     """
-    talk = talk_of(story, incident_id)
-    yield Preview("as it stands", None, speech.first(talk).text)
-    following = talk.next(now)
-    if following is not None and following.kind is not Kind.FIRST:
-        yield Preview(following.kind.value, None, speech.next(talk, following).text)
-    for reminder in standing_reminders(talk, speech.policy, now):
-        yield Preview(reminder.level.value, reminder.at, speech.reminder(talk, reminder).text)
+    thread = thread_of(incident, incident_id)
+    yield Preview("as it stands", None, builder.first(thread).text)
+    key = thread.next(now)
+    if key is not None and key.kind is not MessageKind.FIRST:
+        yield Preview(key.kind.value, None, builder.following(thread, key).text)
+    for reminder in pending_reminders(thread, builder.policy, now):
+        yield Preview(reminder.level.value, reminder.at, builder.reminder(thread, reminder).text)

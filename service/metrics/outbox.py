@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from service.metrics.catalogue import BY_NAME, Kind
 from service.store import StoreUnavailable
-from service.store.outbox_rows import Waiting
+from service.store.outbox_rows import Backlog
 
 
 class DeliveryTally:
@@ -58,7 +58,7 @@ class DeliveryCollector(Collector):
 class OutboxCollector(Collector):
     """The outbox of every target that is configured; nothing where the store does not answer."""
 
-    def __init__(self, targets: Collection[str], waiting: Callable[[str], Waiting]) -> None:
+    def __init__(self, targets: Collection[str], waiting: Callable[[str], Backlog]) -> None:
         self._targets = targets
         self._waiting = waiting
         self.whole = False

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from service.domain.durations import duration
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Severity, Stage
 from service.postmortems.sensitive import redact
-from service.render.filling import compiled, filled
 from service.render.lines import one_line
+from service.render.templating import compile_template, render_template
 from service.render.timeline import Moment, both, offset, span
 
 LONGEST_SLUG = 40
@@ -122,7 +122,7 @@ def fill(template: str, facts: PostmortemFacts, parents: Mapping[str, str]) -> s
 
     `parents` are the templates that it may extend, by name. Raises `BadTemplate`.
     """
-    return filled(compiled(template, _escaped, _filters(facts), parents=parents), facts=facts)
+    return render_template(compile_template(template, _escaped, _filters(facts), parents=parents), facts=facts)
 
 
 def _filters(facts: PostmortemFacts) -> dict[str, Any]:

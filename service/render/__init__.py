@@ -1,1 +1,1 @@
-"""From what is recorded to text for people. Pure: no clock, no I/O, no logging, no settings lookup."""
+"""From incidents to text for people. Pure: no clock, no I/O, no logging, no settings lookup."""

@@ -1,6 +1,6 @@
-"""The text of an annotation: the little HTML that Grafana's tooltips show, with everything of other people escaped.
+"""The text of an annotation: the subset of HTML that Grafana's tooltips show, with all text from outside escaped.
 
-Names of people are replaced by what they do: an annotation is seen by everybody, for years.
+People's names are replaced by their roles: everybody sees annotations, for years.
 """
 
 import re
@@ -33,26 +33,24 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How people see it: the zone of their clocks, and the address of this service, None where nobody said it."""
+    """The display time zone, and the public URL of this service, None if it is not configured."""
 
     zone: ZoneInfo
     public_url: str | None = None
 
 
-def names_of(told: Iterable[tuple[int, Event]], incident: Incident) -> dict[str, str]:
-    """Map the name of everybody who is known to take part to what they do, the longest name first."""
+def names_of(events: Iterable[tuple[int, Event]], incident: Incident) -> dict[str, str]:
+    """Map the names of all participants to their roles, the longest name first."""
     names = {action.owner: "owner" for action in incident.actions}
-    for _, event in told:
+    for _, event in events:
         if event.kind is EventKind.ROLE_ASSIGNED:
             names[str(event.data.get("name", ""))] = str(event.data.get("role", "responder"))
-    found = {name.strip(): role for name, role in names.items() if len(name.strip()) > 1}
-    return dict(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
+    stripped = {name.strip(): role for name, role in names.items() if len(name.strip()) > 1}
+    return dict(sorted(stripped.items(), key=lambda pair: (-len(pair[0]), pair[0])))
 
 
-def region_text(
-    incident: Incident, standing: Sequence[Event], view: View, names: Names, mark: str | None = None
-) -> str:
-    """Tell of the whole incident; `mark` comes first where something has to be said about the annotation itself."""
+def region_text(incident: Incident, events: Sequence[Event], view: View, names: Names, mark: str | None = None) -> str:
+    """Return the text of the whole incident; `mark`, about the annotation itself, comes first."""
     if mark is None and incident.dismissed_at is not None:
         mark = "Dismissed as a false alarm"
     lines = [f"<b>{escape(mark)}</b>"] if mark else []
@@ -60,12 +58,12 @@ def region_text(
     if incident.types:
         lines.append(f"Type: {', '.join(incident.types)}")
     lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
-    links = [("Incident", _page(incident, view)), ("Postmortem", document_url(standing))]
+    links = [("Incident", _page(incident, view)), ("Postmortem", document_url(events))]
     return _joined([*lines, _links(links)])
 
 
 def point_text(incident: Incident, event: Event, view: View, names: Names) -> str:
-    """Tell of one action."""
+    """Return the text of one event."""
     heading = _HEADINGS[event.kind]
     if event.kind is EventKind.SEVERITY_CHANGED and event.severity is not None:
         heading = f"{heading} to {event.severity.value}"
@@ -91,13 +89,13 @@ def _in_order(incident: Incident) -> list[tuple[Milestone, datetime]]:
 
 
 def _clock(at: datetime, view: View) -> str:
-    """Write an instant in UTC and on the clocks of those who read it."""
-    there = at.astimezone(view.zone)
-    return escape(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({there:%Y-%m-%d %H:%M:%S %Z})")
+    """Write an instant in UTC and in the display zone."""
+    local = at.astimezone(view.zone)
+    return escape(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({local:%Y-%m-%d %H:%M:%S %Z})")
 
 
 def _safe(text: str, longest: int, names: Names) -> str:
-    """Return a text of other people's as one line of HTML that means nothing but itself, without people's names."""
+    """Return a text from outside as one line of escaped HTML, without people's names."""
     line = one_line(text)
     for name, role in names.items():
         line = _anywhere(name).sub(f"[{role}]", line)
@@ -105,19 +103,19 @@ def _safe(text: str, longest: int, names: Names) -> str:
 
 
 def _anywhere(name: str) -> re.Pattern[str]:
-    """Find a name, as a word where its script has words."""
+    """Return the pattern of a name, as a whole word if its script has words."""
     bounds = (r"(?<!\w)", r"(?!\w)") if name.isascii() else ("", "")
     return re.compile(bounds[0] + re.escape(name) + bounds[1], re.IGNORECASE)
 
 
 def flags_of(event: Event) -> list[str]:
-    """Return what was switched, such as `pause=true`: numbers, yes and no; other data may name people."""
-    switched = [
+    """Return the event's numbers and booleans, such as `pause=true`; other data may name people."""
+    flags = [
         f"{key}={str(value).lower()}"
         for key, value in sorted(event.data.items())
         if key != "important" and isinstance(value, bool | int | float)
     ]
-    return switched[:_MOST_FLAGS]
+    return flags[:_MOST_FLAGS]
 
 
 def _page(incident: Incident, view: View) -> str | None:
@@ -125,9 +123,9 @@ def _page(incident: Incident, view: View) -> str | None:
 
 
 def document_url(events: Iterable[Event]) -> str | None:
-    """Return the address of the latest document; a path in a repository is no address."""
-    named = [str(e.data["document"]) for e in events if e.kind in OF_DOCUMENTS and e.data.get("document")]
-    return next((url for url in reversed(named) if url.startswith(("https://", "http://"))), None)
+    """Return the URL of the latest document, None if it is a path in a repository."""
+    documents = [str(e.data["document"]) for e in events if e.kind in OF_DOCUMENTS and e.data.get("document")]
+    return next((url for url in reversed(documents) if url.startswith(("https://", "http://"))), None)
 
 
 def _links(links: Iterable[tuple[str, str | None]]) -> str:

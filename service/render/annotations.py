@@ -1,6 +1,6 @@
-"""What an incident looks like in Grafana: one region for the incident, one point for each important action.
+"""The annotations of an incident: one region for the incident, one point for each important event.
 
-Everything is computed from the incident as it stands, so that drawing it again changes nothing.
+They are a function of the incident's current state, so that computing them again changes nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,21 @@ from hashlib import blake2b
 from service.domain.episodes import fired_again
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident, Phase
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Milestone, Severity
 from service.render.annotation_texts import View, names_of, point_text, region_text
-from service.render.subject import REGION, Item, Subject, key_of
+from service.render.item_keys import INCIDENT_ITEM, ItemKey, unique_key
 
 TAG = "mttx"
-"""What dashboards ask for: every annotation of the organisation that is to be seen carries it."""
+"""The tag that dashboards query: every visible annotation of the organisation carries it."""
 COPY_TAG = "mttx-copy"
-"""Instead of `TAG` on what is tied to a dashboard: it shows there by itself, and a dashboard that asks for `TAG` must
-not show the incident twice."""
+"""Instead of `TAG` on annotations of a dashboard: they show there anyway, and a dashboard that queries `TAG` must not
+show the incident twice."""
 RETIRED_TAG = "mttx-retired"
-"""Instead of `TAG` on what counts no longer: it is kept, and no dashboard asks for it."""
+"""Instead of `TAG` on annotations that are no longer valid: they are kept, and no dashboard queries it."""
 KEY_TAG = "mttx-item"
-"""Names one annotation among all of all installations. Grafana's tags are `key:value`, with one colon, each part at
-most 100 characters long, all together at most 500 (Grafana `pkg/services/tag/model.go`)."""
+"""Identifies an annotation among those of all installations. Grafana's tags are `key:value`, with one colon, each part
+at most 100 characters long, all together at most 500 (Grafana `pkg/services/tag/model.go`)."""
 
 POINT = "point:"
 _ACTIONS = {
@@ -42,12 +43,12 @@ VOCABULARY = (
     *(f"sev:{severity.value.removeprefix('SEV-')}" for severity in Severity),
     *(f"type:{kind.value}" for kind in IncidentType),
 )
-"""Every tag that an annotation may be given after it was made, but for that of an incident it moves to."""
+"""Every tag that an annotation may get after its creation, except that of an incident that it moves to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What Grafana is to show. Both instants are the same for a point; `key` finds it again; `retired`: hide it."""
+    """What Grafana should show. A point ends where it starts; `key` identifies it; `retired`: it is hidden."""
 
     starts_at: datetime
     ends_at: datetime
@@ -58,49 +59,51 @@ class Annotation:
 
     @property
     def digest(self) -> bytes:
-        """Sixteen bytes that differ where anything of it differs."""
+        """Sixteen bytes that differ if anything differs."""
         return blake2b(repr((self.starts_at, self.ends_at, self.text, self.tags)).encode(), digest_size=16).digest()
 
 
-def draw(subject: Subject, places: Sequence[str], view: View, now: datetime) -> dict[Item, Annotation]:
-    """Return every annotation that the incident is to have, its region first; `places` are the dashboards besides "".
+def annotations_of(
+    history: IncidentHistory, dashboard_uids: Sequence[str], view: View, now: datetime
+) -> dict[ItemKey, Annotation]:
+    """Return every annotation that the incident should have, its region first; each once more for each dashboard.
 
     Nothing ends later than `now`: Grafana would draw a region without an end.
     """
-    drawn: dict[Item, Annotation] = {}
-    for place in ("", *places):
-        item = Item(subject.incident.id, REGION, place)
-        drawn[item] = _region(subject, item, view, now)
-    for owner, event in subject.told:
-        current = subject.as_it_counts(event)
+    annotations: dict[ItemKey, Annotation] = {}
+    for dashboard_uid in ("", *dashboard_uids):
+        key = ItemKey(history.incident.id, INCIDENT_ITEM, dashboard_uid)
+        annotations[key] = _region(history, key, view, now)
+    for incident_id, event in history.events:
+        current = history.effective(event)
         if current is not None and is_important(current):
-            for place in ("", *places):
-                item = Item(owner, POINT + event.event_id, place)
-                drawn[item] = _point(subject, item, current, view)
-    return drawn
+            for dashboard_uid in ("", *dashboard_uids):
+                key = ItemKey(incident_id, POINT + event.event_id, dashboard_uid)
+                annotations[key] = _point(history, key, current, view)
+    return annotations
 
 
-def retire(subject: Subject, item: Item, view: View) -> Annotation:
-    """Return what becomes of an annotation that is to be seen no longer: merged, withdrawn, or on no dashboard."""
-    incident = subject.incident
-    told = next((e for o, e in subject.told if o == item.incident_id and POINT + e.event_id == item.name), None)
-    at = told.occurred_at if told else incident.deadlines_from
-    merged = item.incident_id != incident.id and item.name == REGION
+def retired_annotation(history: IncidentHistory, key: ItemKey, view: View) -> Annotation:
+    """Return the hidden form of an annotation that was merged, withdrawn, or belongs to no dashboard any more."""
+    incident = history.incident
+    events = (event for incident_id, event in history.events if incident_id == key.incident_id)
+    at = next((e.occurred_at for e in events if POINT + e.event_id == key.item), incident.deadlines_from)
+    merged = key.incident_id != incident.id and key.item == INCIDENT_ITEM
     why = f"Merged into INC-{incident.id}" if merged else "Withdrawn"
-    key = key_of(subject, item)
-    tags = (RETIRED_TAG, f"incident:INC-{item.incident_id}", f"{KEY_TAG}:{key}")
-    text = region_text(incident, subject.standing, view, names_of(subject.told, incident), why)
-    return Annotation(at, at, text, tags, key, retired=True)
+    unique = unique_key(history, key)
+    tags = (RETIRED_TAG, f"incident:INC-{key.incident_id}", f"{KEY_TAG}:{unique}")
+    text = region_text(incident, history.effective_events, view, names_of(history.events, incident), why)
+    return Annotation(at, at, text, tags, unique, retired=True)
 
 
 def duplicate(of: Annotation) -> Annotation:
-    """Return what becomes of a second copy of an annotation: a retired one that nobody finds again by its key."""
+    """Return the hidden form of a second copy of an annotation, without its key."""
     tags = (RETIRED_TAG, *(tag for tag in of.tags if tag.startswith("incident:")))
     return replace(of, ends_at=of.starts_at, text=f"<b>Duplicate</b><br>{of.text}", tags=tags, retired=True)
 
 
 def tag_carrier(tags: Iterable[str], at: datetime) -> Annotation:
-    """Return an annotation whose making makes these tags and the whole vocabulary; no dashboard asks for it."""
+    """Return an annotation that creates these tags and the whole vocabulary; no dashboard queries it."""
     text = (
         "<b>Tags of mttx-exporter</b><br>Leave it here: before 10.1, Grafana on SQLite cannot make a tag when it "
         "changes an annotation."
@@ -109,48 +112,47 @@ def tag_carrier(tags: Iterable[str], at: datetime) -> Annotation:
 
 
 def is_important(event: Event) -> bool:
-    """Say whether an event gets a point of its own; a note does when it is flagged."""
+    """Return whether an event gets a point of its own; a note does if it is flagged as important."""
     if event.kind is EventKind.NOTE:
         return event.data.get("important") is True
     return event.kind in _ACTIONS and (event.kind is not EventKind.SEVERITY_CHANGED or event.severity is not None)
 
 
-def _region(subject: Subject, item: Item, view: View, now: datetime) -> Annotation:
-    incident = subject.incident
+def _region(history: IncidentHistory, key: ItemKey, view: View, now: datetime) -> Annotation:
+    incident = history.incident
     starts_at = incident.deadlines_from
-    end = _ends_at(subject)
+    end = _ends_at(history)
     ends_at = end if end is not None and starts_at < end <= now else starts_at
-    key = key_of(subject, item)
-    tags = _tags(incident, item, "incident", key)
-    text = region_text(incident, subject.standing, view, names_of(subject.told, incident))
-    return Annotation(starts_at, ends_at, text, tags, key)
+    unique = unique_key(history, key)
+    text = region_text(incident, history.effective_events, view, names_of(history.events, incident))
+    return Annotation(starts_at, ends_at, text, _tags(incident, key, "incident", unique), unique)
 
 
-def _point(subject: Subject, item: Item, event: Event, view: View) -> Annotation:
-    incident = subject.incident
-    key = key_of(subject, item)
-    text = point_text(incident, event, view, names_of(subject.told, incident))
-    return Annotation(event.occurred_at, event.occurred_at, text, _tags(incident, item, _ACTIONS[event.kind], key), key)
+def _point(history: IncidentHistory, key: ItemKey, event: Event, view: View) -> Annotation:
+    incident, at = history.incident, event.occurred_at
+    unique = unique_key(history, key)
+    text = point_text(incident, event, view, names_of(history.events, incident))
+    return Annotation(at, at, text, _tags(incident, key, _ACTIONS[event.kind], unique), unique)
 
 
-def _tags(incident: Incident, item: Item, what: str, key: str) -> tuple[str, ...]:
+def _tags(incident: Incident, key: ItemKey, what: str, unique: str) -> tuple[str, ...]:
     return (
-        COPY_TAG if item.place else TAG,
+        COPY_TAG if key.dashboard_uid else TAG,
         f"incident:INC-{incident.id}",
         f"sev:{incident.severity.value.removeprefix('SEV-')}",
         *(f"type:{kind.value}" for kind in incident.types),
         f"what:{what}",
         f"state:{'open' if incident.is_open else incident.phase.value}",
-        f"{KEY_TAG}:{key}",
+        f"{KEY_TAG}:{unique}",
     )
 
 
-def _ends_at(subject: Subject) -> datetime | None:
-    """Find the end of the region: the recovery; while it is open again, the last time it was seen to go on."""
-    incident = subject.incident
+def _ends_at(history: IncidentHistory) -> datetime | None:
+    """Return the end of the region: the recovery; while it is open again, the last time it reopened or fired again."""
+    incident = history.incident
     if incident.dismissed_at is not None:
         return incident.milestones.get(Milestone.RESOLVED, incident.dismissed_at)
     if not incident.is_open:
         return incident.over_at
-    reopened = [e.occurred_at for e in subject.standing if e.kind is EventKind.REOPENED]
-    return max([*reopened, *fired_again(subject.episodes)], default=None)
+    reopened = [e.occurred_at for e in history.effective_events if e.kind is EventKind.REOPENED]
+    return max([*reopened, *fired_again(history.episodes)], default=None)

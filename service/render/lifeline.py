@@ -1,6 +1,6 @@
-"""The picture of an incident's life: milestones on a line, intervals as bars against their targets. Pure geometry.
+"""The lifeline of an incident: milestones on a line, intervals as bars against their targets. Geometry only.
 
-All lengths are in the units of the picture, which is `WIDTH` wide; whoever draws it writes the words.
+All lengths are in the units of the picture, which is `WIDTH` wide; the caller adds the labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SHOWN = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A milestone at `x`; `row` keeps the words of neighbours apart, `anchor` keeps them inside the picture."""
+    """A milestone at `x`; `row` keeps its label apart from its neighbours', `anchor` keeps it inside the picture."""
 
     milestone: Milestone
     at: datetime
@@ -31,25 +31,25 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An interval from `x` on. `limit_x` is where its target ends, None where it has none or lies outside."""
+    """An interval that starts at `x`. `limit_x` is where its target ends, None if it has none or that lies outside."""
 
     indicator: Indicator
     x: int
     width: int
-    took: timedelta
+    duration: timedelta
     target: timedelta | None
     limit_x: int | None
     running: bool
 
     @property
     def late(self) -> bool:
-        """Say whether the interval is longer than its target."""
-        return self.target is not None and self.took > self.target
+        """Whether the interval is longer than its target."""
+        return self.target is not None and self.duration > self.target
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
-    """A stretch in which an alert fired."""
+class AlertBar:
+    """A period in which an alert was firing."""
 
     name: str
     x: int
@@ -63,7 +63,7 @@ class Lifeline:
 
     points: tuple[Point, ...]
     bars: tuple[Bar, ...]
-    firings: tuple[Firing, ...]
+    firings: tuple[AlertBar, ...]
     ticks: tuple[tuple[datetime, int], ...]
     rows: int
 
@@ -75,10 +75,10 @@ def lifeline(
     resolve_from: Milestone,
     now: datetime | None,
 ) -> Lifeline | None:
-    """Lay it out; `now` is given while the incident is open, and what has not ended then goes on until `now`.
+    """Lay it out; None without a single milestone to draw. `now` is set while the incident is open: what has not ended
+    extends to it.
 
-    Postmortem milestones come days later and would press the rest together, so that they are left out. None without a
-    single milestone to draw.
+    Postmortem milestones come days later and would squeeze the rest, so that they are left out.
     """
     shown: dict[Milestone, datetime] = {
         m: at for m, at in milestones.items() if m not in (Milestone.DRAFTED, Milestone.FINALIZED)
@@ -95,7 +95,7 @@ def lifeline(
         points=points,
         bars=tuple(_bars(shown, targets, resolve_from, now, scale)),
         firings=tuple(
-            Firing(name, x := scale.x(start), max(3, scale.x(stop or end) - x), stop is None)
+            AlertBar(name, x := scale.x(start), max(3, scale.x(stop or end) - x), stop is None)
             for name, start, stop in firings
             if start <= end and (stop is None or stop >= begin)
         ),
@@ -116,16 +116,16 @@ class _Scale:
 
 def _points(milestones: Mapping[Milestone, datetime], scale: _Scale) -> tuple[Point, ...]:
     order = list(Milestone)
-    placed: list[Point] = []
-    reach: list[int] = []  # how far each row is written
+    points: list[Point] = []
+    reach: list[int] = []  # where the labels of each row end
     for milestone, at in sorted(milestones.items(), key=lambda pair: (pair[1], order.index(pair[0]))):
         x = scale.x(at)
         anchor = "start" if x < LEFT + _APART else "end" if x > RIGHT - _APART else "middle"
         first = x if anchor == "start" else x - _APART if anchor == "end" else x - _APART // 2
         row = next((i for i, taken in enumerate(reach) if taken <= first), len(reach))
         reach[row : row + 1] = [first + _APART]
-        placed.append(Point(milestone, at, x, row, anchor))
-    return tuple(placed)
+        points.append(Point(milestone, at, x, row, anchor))
+    return tuple(points)
 
 
 def _bars(
@@ -135,20 +135,20 @@ def _bars(
     now: datetime | None,
     scale: _Scale,
 ) -> list[Bar]:
-    found: list[Bar] = []
+    bars: list[Bar] = []
     for indicator in SHOWN:
         begin, end = BOUNDS[indicator]
         begin = resolve_from if indicator is Indicator.RESOLVE else begin
-        began, ended = milestones.get(begin), milestones.get(end) or now
-        if began is None or ended is None or ended < began:
+        started_at, ended = milestones.get(begin), milestones.get(end) or now
+        if started_at is None or ended is None or ended < started_at:
             continue
         target = targets.get(indicator)
-        limit = began + target if target else None
+        limit = started_at + target if target else None
         limit_x = scale.x(limit) if limit and limit <= scale.end else None
-        x = scale.x(began)
+        x = scale.x(started_at)
         running = end not in milestones
-        found.append(Bar(indicator, x, max(2, scale.x(ended) - x), ended - began, target, limit_x, running))
-    return found
+        bars.append(Bar(indicator, x, max(2, scale.x(ended) - x), ended - started_at, target, limit_x, running))
+    return bars
 
 
 def _ticks(begin: datetime, end: datetime, scale: _Scale) -> tuple[tuple[datetime, int], ...]:

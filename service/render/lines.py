@@ -1,4 +1,4 @@
-"""Texts of other people as one line: nothing in it that moves, hides or turns what stands beside it."""
+"""Text from outside as one line, without characters that move, hide or reverse the text beside it."""
 
 import re
 
@@ -12,5 +12,5 @@ def one_line(text: str) -> str:
 
 
 def shortened(line: str, longest: int) -> str:
-    """Cut a line, and show that something is missing."""
+    """Truncate a line, marking the cut with an ellipsis."""
     return line if len(line) <= longest else line[: longest - 1] + "…"

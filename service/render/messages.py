@@ -1,4 +1,4 @@
-"""What is said of an incident in a chat: first report, updates, the end, reminders, and the list for the weekly review.
+"""The messages about an incident: first report, updates, the end, reminders, and the list for the weekly review.
 
 The words are in Jinja templates (`templates/message-*.j2`; the standard, section 7); teams may bring their own. Nothing
 depends on the time of rendering, so that the same state always gives the same text.
@@ -15,30 +15,30 @@ from service.domain.actions import Action
 from service.domain.durations import parts
 from service.domain.policy import Severity, Stage
 from service.domain.reminders import Reminder
-from service.render.filling import compiled, filled
+from service.render.templating import compile_template, render_template
 from service.render.timeline import both, span
 
 PARTS = ("report", "update", "over", "reminder", "review")
-"""The templates that there are, each in every language."""
+"""The templates, each in every language."""
 
 
-class Ready(str):
-    """Text that is written as the chat reads it, and is not escaped again."""
+class EscapedText(str):
+    """Text in the chat's markup, which is not escaped again."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a chat writes: `escape` makes a text mean nothing but itself, `link` shows an address under a name."""
+class Markup:
+    """The markup of a chat: `escape` makes text literal, `link` renders a link with a name."""
 
     escape: Callable[[str], str]
     link: Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """Something that people have not heard of. `kind` is that of the event; `text` is what was said with it."""
+class Update:
+    """An event that was not announced yet. `kind` is that of the event; `text` comes from its data."""
 
     at: datetime
     kind: str
@@ -46,8 +46,8 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """A stage of the postmortem; `within` is the time allowed, None where it is due at the weekly review."""
+class PostmortemStage:
+    """A stage of the postmortem; `within` is the time allowed, None if it is due at the weekly review."""
 
     stage: Stage
     due_at: datetime
@@ -56,12 +56,11 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a message about an incident can tell, each text in one line. `kind` says which message it is; `state` is the
-    incident's phase, or merged.
+class MessageFacts:
+    """What a message about an incident can contain, each text on one line. `kind` is that of the message; `state` is
+    the incident's phase, or `merged`.
 
-    `began_at` is the detection, or the start where nobody detected; `before` is the severity that was told last, where
-    it was another.
+    `began_at` is the detection, or the start if there was none; `before` is the last announced severity if it differs.
     """
 
     incident: str
@@ -76,21 +75,21 @@ class Facts:
     before: Severity | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     done: tuple[str, ...] = ()
-    news: tuple[News, ...] = ()
+    news: tuple[Update, ...] = ()
     unshown: int = 0
     updates_every: timedelta | None = None
     next_update_at: datetime | None = None
-    owed: tuple[Owed, ...] = ()
+    owed: tuple[PostmortemStage, ...] = ()
     document: str | None = None
     reminder: Reminder | None = None
     action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One thing on the list of the weekly review; `due_at` None where nothing is due.
+class ReviewLine:
+    """One line of the weekly review; `due_at` None if nothing is due.
 
-    `at_review`: the review itself is what is due, and `mttx incident review` records it.
+    `at_review`: it is due at the review itself, which `mttx incident review` records.
     """
 
     incident: str
@@ -106,59 +105,59 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """What the weekly review is about: incidents since the last one, what is open, what is owed until then.
+    """The agenda of the weekly review: incidents since the last one, what is open, and what is due by the next.
 
     `more` counts what did not fit, by the name of the list.
     """
 
     meeting_at: datetime
-    incidents: tuple[Line, ...] = ()
-    open: tuple[Line, ...] = ()
-    stages: tuple[Line, ...] = ()
-    actions: tuple[Line, ...] = ()
+    incidents: tuple[ReviewLine, ...] = ()
+    open: tuple[ReviewLine, ...] = ()
+    stages: tuple[ReviewLine, ...] = ()
+    actions: tuple[ReviewLine, ...] = ()
     more: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def to_review(self) -> tuple[str, ...]:
-        """The incidents that are done once the review has discussed them."""
+        """The incidents whose postmortem is complete once the review has discussed it."""
         return tuple(dict.fromkeys(line.incident for line in self.stages if line.at_review))
 
     @property
     def is_empty(self) -> bool:
-        """Say whether there is nothing to talk about."""
+        """Whether there is nothing to discuss."""
         return not (self.incidents or self.open or self.stages or self.actions)
 
 
-class Voice:
-    """Writes messages: `templates` by the name of the part, in one language. Raises `BadTemplate` where one is none."""
+class MessageTemplates:
+    """Renders messages: `templates` by the name of the part, in one language. Raises `BadTemplate` for a faulty one."""
 
-    def __init__(self, templates: Mapping[str, str], zone: ZoneInfo, dialect: Dialect) -> None:
-        escape, filters = _escaping(dialect), _filters(zone, dialect)
-        self._templates = {part: compiled(templates[part], escape, filters, f"{part}.txt.j2") for part in PARTS}
+    def __init__(self, templates: Mapping[str, str], zone: ZoneInfo, markup: Markup) -> None:
+        escape, filters = _escape_with(markup), _filters(zone, markup)
+        self._templates = {part: compile_template(templates[part], escape, filters, f"{part}.txt.j2") for part in PARTS}
 
-    def say(self, part: str, facts: Facts) -> str:
+    def render(self, part: str, facts: MessageFacts) -> str:
         """Return the text of a message about an incident. Raises `BadTemplate`."""
-        return _without_gaps(filled(self._templates[part], facts=facts))
+        return _without_blank_lines(render_template(self._templates[part], facts=facts))
 
     def review(self, agenda: Agenda) -> str:
         """Return the list for the weekly review. Raises `BadTemplate`."""
-        return _without_gaps(filled(self._templates["review"], agenda=agenda))
+        return _without_blank_lines(render_template(self._templates["review"], agenda=agenda))
 
 
-def _escaping(dialect: Dialect) -> Callable[[Any], Any]:
+def _escape_with(markup: Markup) -> Callable[[Any], Any]:
     def escape(value: Any) -> Any:
-        if isinstance(value, Ready) or not isinstance(value, str):
+        if isinstance(value, EscapedText) or not isinstance(value, str):
             return value
-        return dialect.escape(value)
+        return markup.escape(value)
 
     return escape
 
 
-def _filters(zone: ZoneInfo, dialect: Dialect) -> dict[str, Callable[..., Any]]:
-    def at(instant: datetime, known: date | datetime | None = None) -> str:
-        """Write an instant in both zones, without its day where that is known."""
+def _filters(zone: ZoneInfo, markup: Markup) -> dict[str, Callable[..., Any]]:
+    def at(instant: datetime, day_shown: date | datetime | None = None) -> str:
+        """Write an instant in both zones, without its day if that is `day_shown`."""
         text = both(instant, zone)
-        day = known.astimezone(instant.tzinfo).date() if isinstance(known, datetime) else known
+        day = day_shown.astimezone(instant.tzinfo).date() if isinstance(day_shown, datetime) else day_shown
         return text.split(" ", 1)[1] if day == instant.date() else text
 
     def duration(length: timedelta, units: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -166,7 +165,7 @@ def _filters(zone: ZoneInfo, dialect: Dialect) -> dict[str, Callable[..., Any]]:
         return "".join(f"{number}{units.get(unit, unit)}" for number, unit in parts(length))
 
     def link(name: str, url: str | None) -> str:
-        return Ready(dialect.link(name, url)) if url else name
+        return EscapedText(markup.link(name, url)) if url else name
 
     return {
         "at": at,
@@ -176,5 +175,5 @@ def _filters(zone: ZoneInfo, dialect: Dialect) -> dict[str, Callable[..., Any]]:
     }
 
 
-def _without_gaps(text: str) -> str:
+def _without_blank_lines(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())

@@ -9,7 +9,7 @@ from service.domain.durations import duration
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of a timeline. `kind` is that of an event or `alert`; `text` is what people or alerts said."""
+    """One entry of a timeline. `kind` is that of an event or `alert`; `text` is that of a person or an alert."""
 
     at: datetime
     kind: str
@@ -17,7 +17,7 @@ class Moment:
 
 
 def both(at: datetime, zone: ZoneInfo) -> str:
-    """Write an instant in both zones; the local date is there only where it is another: 06:50 UTC / 15:50 JST."""
+    """Write an instant in both zones, with the local date only if it differs: 06:50 UTC / 15:50 JST."""
     universal, local = at.astimezone(UTC), at.astimezone(zone)
     if zone.key == "UTC":
         return f"{universal:%Y-%m-%d %H:%M} UTC"
@@ -26,19 +26,19 @@ def both(at: datetime, zone: ZoneInfo) -> str:
 
 
 def span(begin: datetime, end: datetime | None, going_on: str, zone: ZoneInfo) -> str:
-    """Write a stretch of time in both zones; `going_on` stands for an end that is not there yet."""
+    """Write a period in both zones; `going_on` stands in for an end that has not come."""
     return f"{both(begin, zone)} – {both(end, zone) if end else going_on}"
 
 
 def zone_name(local: datetime) -> str:
-    """Return what a zone is called at a time: JST, or its offset such as -03:00 where it has no name."""
+    """Return the abbreviation of a zone at a time, such as JST, or its offset, such as -03:00, if it has none."""
     name = local.tzname() or ""
     digits = f"{local:%z}"
     return name if name.isalpha() else f"{digits[:3]}:{digits[3:5]}"
 
 
 def offset(at: datetime, detected_at: datetime | None) -> str:
-    """Write how long after the detection something was: T0, T+5m, T-3m, T+18h; nothing where that is unknown."""
+    """Write the offset from the detection: T0, T+5m, T-3m, T+18h; "" if that is unknown."""
     if detected_at is None:
         return ""
     length = at.replace(second=0, microsecond=0) - detected_at.replace(second=0, microsecond=0)

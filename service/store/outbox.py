@@ -1,9 +1,9 @@
-"""The outbox: what is to be shown elsewhere, kept until the far side has it.
+"""The outbox: what is to be delivered to other systems, kept until the receiver has it.
 
-A row says what is wanted, not what to do: whoever delivers it reads the incident as it stands then, so that ten changes
-are one delivery and a repeat is none. An incident is marked in the transaction that changes it (`mark`); its other rows
-are found when that mark is worked on. A row may be planned for later, such as a reminder for when something is due:
-until then it holds up nothing and does not count as waiting.
+A row names an item, not its content: the incident is read when the row is delivered, so that ten changes are one
+delivery and a repeat is none. An incident is enqueued in the transaction that changes it (`enqueue`); its other rows
+are planned when that row is delivered. A row may be planned for later, such as a reminder for when something is due:
+until then it holds up nothing and does not count as pending.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -17,40 +17,40 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.domain.actions import ActionState
 from service.domain.policy import Policy
+from service.render.item_keys import INCIDENT_ITEM
 from service.store import tables as t
+from service.store.outbox_incidents import OutboxIncident, read_outbox_incident
 from service.store.outbox_rows import (
-    OWED,
-    REGION,
+    EXISTING_ITEM,
+    Backlog,
     Claim,
     Delivered,
-    Planned,
+    PlannedRow,
     Postponed,
     Result,
     Stopped,
-    Waiting,
 )
-from service.store.stories import Story, read_story
 
 RESYNC_CHUNK = 500
 LONGEST_LEASE = timedelta(minutes=15)
-"""Whatever the timeouts of another replica are, its lease ends sooner."""
+"""No replica's lease is longer, whatever its timeouts."""
 _o = t.outbox.c
 _PENDING = and_(_o.wanted > _o.delivered, _o.failure.is_(None))
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Begins a transaction; leaving it commits."""
-_FORGOTTEN = {"remote_id": None, "digest": None, "failure": None}
+_NOTHING_DELIVERED = {"remote_id": None, "digest": None, "failure": None}
 
 
-def mark(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:
-    """Have these incidents shown anew; part of the transaction that changes them."""
-    rows = [_row(target, Planned(i, REGION), now) for target in targets for i in sorted(incident_ids)]
-    _want(connection, rows)
+def enqueue(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:
+    """Enqueue these incidents, within the transaction that changes them."""
+    rows = [_row(target, PlannedRow(i, INCIDENT_ITEM), now) for target in targets for i in sorted(incident_ids)]
+    _upsert(connection, rows)
 
 
 class Outbox:
     """The queue of every target. Safe to use from many threads, processes and replicas.
 
-    `read` and `write` begin transactions, all of them short. Every method raises `StoreUnavailable`.
+    `read` and `write` begin short transactions. Every method raises `StoreUnavailable`.
     """
 
     def __init__(self, read: Begin, write: Begin, policy: Policy) -> None:
@@ -58,16 +58,16 @@ class Outbox:
         self._write = write
         self._policy = policy
 
-    def story(self, target: str, incident_id: int) -> Story | None:
-        """Return what there is to tell of an incident; None: there is no such incident."""
+    def incident(self, target: str, incident_id: int) -> OutboxIncident | None:
+        """Return an incident with its history and rows; None if there is no such incident."""
         with self._read() as connection:
-            return read_story(connection, target, incident_id, self._policy)
+            return read_outbox_incident(connection, target, incident_id, self._policy)
 
     def claim(self, target: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
-        """Take up to `limit` rows that are due and nobody else works on, of each incident only its earliest.
+        """Lease up to `limit` rows that are due and not leased, of each incident only its earliest.
 
-        Who does not settle a claim before its lease ends loses it to the next; so does whose lease ends later than any
-        that is taken now could, since a clock was wrong then. Nothing is written where nothing is due.
+        A claim that is not completed before its lease ends is lost to the next; so is one whose lease ends later than
+        any taken now could, since a clock was wrong then. If nothing is due, nothing is written.
         """
         free = _free(now, now + max(lease, LONGEST_LEASE))
         due = and_(_o.target == target, _PENDING, _o.next_attempt_at <= now, free, ~_behind_another(now))
@@ -82,73 +82,73 @@ class Outbox:
             rows = connection.execute(select(t.outbox).where(_o.id.in_(ready), _o.leased_by == name).order_by(_o.id))
             return [_claim(row) for row in rows]
 
-    def settle(self, results: Sequence[Result], now: datetime) -> None:
-        """Write what became of claims, all in one transaction.
+    def complete(self, results: Sequence[Result], now: datetime) -> None:
+        """Record the results of claims, in one transaction.
 
-        A claim that was lost meanwhile changes nothing, save that a delivery under it puts the row in doubt: the next
-        one looks at what is over there.
+        A claim that was lost meanwhile changes nothing, except that a delivery under it puts the row in doubt: the next
+        delivery looks for it at the receiver first.
         """
         with self._write() as connection:
             for result in sorted(results, key=lambda r: r.claim.row_id):
-                ours = update(t.outbox).where(_o.id == result.claim.row_id, _o.leased_by == result.claim.lease)
-                settled = connection.execute(ours.values(_outcome(result, now)))
-                if not settled.rowcount and isinstance(result, Delivered):
-                    _doubt(connection, result.claim.row_id, now)
+                ours = update(t.outbox).where(_o.id == result.claim.row_id, _o.leased_by == result.claim.leased_by)
+                updated = connection.execute(ours.values(_outcome(result, now)))
+                if not updated.rowcount and isinstance(result, Delivered):
+                    _verify_again(connection, result.claim.row_id, now)
                 if not isinstance(result, Postponed):
                     in_doubt = min(result.claim.attempts, 1)
-                    _want(connection, [_row(result.claim.target, one, now, in_doubt) for one in result.planned])
+                    _upsert(connection, [_row(result.claim.target, row, now, in_doubt) for row in result.planned])
 
-    def waiting(self, target: str, now: datetime) -> Waiting:
-        """Count what waits; what is planned for later does not."""
+    def backlog(self, target: str, now: datetime) -> Backlog:
+        """Return the pending rows, without those planned for later."""
         waits = and_(_o.target == target, _PENDING, ~_later(_o, now))
         pending = select(func.count(), func.min(_o.pending_since)).where(waits)
         stopped = select(func.count()).where(_o.target == target, _o.failure.is_not(None))
         later = select(func.min(_o.not_before)).where(_o.target == target, _PENDING, _o.not_before > now)
         with self._read() as connection:
             count, oldest = connection.execute(pending).one()
-            return Waiting(count, oldest, connection.scalar(stopped) or 0, connection.scalar(later))
+            return Backlog(count, oldest, connection.scalar(stopped) or 0, connection.scalar(later))
 
     def resume(self, target: str, now: datetime) -> None:
-        """Try again what was given up, and at once what waits for its next attempt; what is for later stays so."""
+        """Retry stopped rows, and retry at once what waits for its next attempt; rows for later stay so."""
         rows = update(t.outbox).where(_o.target == target)
         with self._write() as connection:
             connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
             waits = and_(_PENDING, _o.next_attempt_at > now, ~_later(_o, now))
             connection.execute(rows.where(waits).values(next_attempt_at=now))
 
-    def enlist(self, target: str, planned: Sequence[Planned], now: datetime) -> None:
-        """Mark what is open or owes something, which may have come before the target was configured, or under other
-        rules; and want `planned` besides.
+    def enqueue_existing(self, target: str, planned: Sequence[PlannedRow], now: datetime) -> None:
+        """Enqueue all that is open or has something outstanding, which may be older than the target or its rules; and
+        `planned` besides.
         """
         c, a = t.incidents.c, t.actions.c
-        owes = or_(c.stale_at.is_not(None), c.draft_due_at.is_not(None), c.final_due_at.is_not(None))
-        acts = select(a.incident_id).where(a.state == ActionState.OPEN)
+        outstanding = or_(c.stale_at.is_not(None), c.draft_due_at.is_not(None), c.final_due_at.is_not(None))
+        with_actions = select(a.incident_id).where(a.state == ActionState.OPEN)
         with self._write() as connection:
-            ids = connection.scalars(select(c.id).where(owes).union(acts).order_by(c.id)).all()
+            ids = connection.scalars(select(c.id).where(outstanding).union(with_actions).order_by(c.id)).all()
             for first in range(0, len(ids), RESYNC_CHUNK):
-                some = ids[first : first + RESYNC_CHUNK]
-                _want(connection, [_row(target, Planned(i, OWED), now) for i in some])
-            _want(connection, [_row(target, one, now) for one in planned])
+                chunk = ids[first : first + RESYNC_CHUNK]
+                _upsert(connection, [_row(target, PlannedRow(i, EXISTING_ITEM), now) for i in chunk])
+            _upsert(connection, [_row(target, row, now) for row in planned])
 
     def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
-        """Have everything shown anew, as if nothing were known of what is over there; yields how many incidents so far.
+        """Enqueue everything as if nothing had ever been delivered; yields how many incidents so far.
 
-        It counts as one attempt, so that a row with more was being delivered, or had failed, when it was marked.
+        It counts as one attempt, so that a row with more was being delivered, or had failed, when it was enqueued.
 
-        `since`: only incidents that are open or began at or after it. Memory does not grow with their number.
+        `since`: only incidents that are open or started at or after it. Memory does not grow with their number.
         """
         c, last, done = t.incidents.c, 0, 0
-        chosen = select(c.id).order_by(c.id).limit(RESYNC_CHUNK)
+        query = select(c.id).order_by(c.id).limit(RESYNC_CHUNK)
         if since is not None:
-            chosen = chosen.where(or_(c.deadlines_from >= since, c.stale_at.is_not(None)))
+            query = query.where(or_(c.deadlines_from >= since, c.stale_at.is_not(None)))
         while True:
             with self._write() as connection:
-                ids = connection.scalars(chosen.where(c.id > last)).all()
+                ids = connection.scalars(query.where(c.id > last)).all()
                 if not ids:
                     return
-                theirs = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
-                connection.execute(theirs.values(**_FORGOTTEN, attempts=_o.attempts + 1, next_attempt_at=now))
-                _want(connection, [_row(target, Planned(i, REGION), now, attempts=1) for i in ids])
+                rows = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
+                connection.execute(rows.values(**_NOTHING_DELIVERED, attempts=_o.attempts + 1, next_attempt_at=now))
+                _upsert(connection, [_row(target, PlannedRow(i, INCIDENT_ITEM), now, attempts=1) for i in ids])
             last, done = ids[-1], done + len(ids)
             yield done
 
@@ -158,12 +158,12 @@ def _free(now: datetime, latest: datetime) -> Any:
 
 
 def _later(columns: Any, now: datetime) -> Any:
-    """Whether a row is for later than `now`."""
+    """Return the condition that a row is for later than `now`."""
     return and_(columns.not_before.is_not(None), columns.not_before > now)
 
 
 def _behind_another(now: datetime) -> Any:
-    """Whether an earlier row of the same incident has to go out first."""
+    """Return the condition that an earlier row of the same incident has to go out first."""
     other = t.outbox.alias()
     pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None), ~_later(other.c, now))
     same = and_(other.c.target == _o.target, other.c.incident_id == _o.incident_id, other.c.id < _o.id)
@@ -176,14 +176,14 @@ def _claim(row: Any) -> Claim:
         target=row.target,
         incident_id=row.incident_id,
         item=row.item,
-        place=row.place,
+        dashboard_uid=row.place,
         generation=row.wanted,
         digest=row.digest,
         remote_id=row.remote_id,
         attempts=row.attempts - 1,
         not_before=row.not_before,
-        lease=row.leased_by,
-        until=row.lease_until,
+        leased_by=row.leased_by,
+        lease_until=row.lease_until,
     )
 
 
@@ -195,34 +195,34 @@ def _outcome(result: Result, now: datetime) -> dict[str, Any]:
             return values | done | {"pending_since": now, "next_attempt_at": now}
         case Stopped(_, reason):
             return values | {"failure": reason}
-        case Postponed(claim, at, begun):
-            return values | {"next_attempt_at": at} | ({} if begun else {"attempts": claim.attempts})
+        case Postponed(claim, at, attempted):
+            return values | {"next_attempt_at": at} | ({} if attempted else {"attempts": claim.attempts})
 
 
-def _doubt(connection: Connection, row_id: int, now: datetime) -> None:
+def _verify_again(connection: Connection, row_id: int, now: datetime) -> None:
     again = {"wanted": _o.wanted + 1, "attempts": _o.attempts + 1, "remote_id": None, "digest": None}
     waits = {"pending_since": now, "next_attempt_at": now}
     connection.execute(update(t.outbox).where(_o.id == row_id).values(again | waits))
 
 
-def _row(target: str, one: Planned, now: datetime, attempts: int = 0) -> dict[str, Any]:
-    at = max(one.at or now, now)
+def _row(target: str, planned: PlannedRow, now: datetime, attempts: int = 0) -> dict[str, Any]:
+    at = max(planned.at or now, now)
     return {
         "target": target,
-        "incident_id": one.incident_id,
-        "item": one.item,
-        "place": one.place,
+        "incident_id": planned.incident_id,
+        "item": planned.item,
+        "place": planned.dashboard_uid,
         "wanted": 1,
         "delivered": 0,
         "attempts": attempts,
         "pending_since": at,
         "next_attempt_at": at,
-        "not_before": one.at,
+        "not_before": planned.at,
     }
 
 
-def _want(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, or count one more change of those that are here; what waits keeps its place and its next attempt."""
+def _upsert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, or count one more change of existing ones; pending rows keep their place and next attempt."""
     if not rows:
         return
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

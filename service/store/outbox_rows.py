@@ -1,84 +1,83 @@
-"""What the outbox hands out and takes back: rows to be delivered, and what became of them."""
+"""What the outbox hands out and takes back: rows to deliver, and the results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-REGION = "region"
-"""The item that stands for the whole incident: it is marked when anything changes, and goes out before all others."""
-OWED = "owed"
-"""The item that stands for an incident which was there before its target; it is marked when the service starts."""
-TEAM = 0
-"""Instead of an incident's id on rows that concern no single incident."""
+EXISTING_ITEM = "owed"
+"""The item that stands for an incident older than its target; it is enqueued when the service starts."""
+TEAM_WIDE = 0
+"""Instead of an incident's id, on rows that concern no single incident."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A row to be delivered, ours until `until`. `attempts`: deliveries begun before, which may have got through.
+    """A row to deliver, leased to `leased_by` until `lease_until`.
 
-    `not_before` is set where the row is for later.
+    `attempts` counts the deliveries begun before, which may have succeeded. `not_before` is set if the row was planned
+    for later.
     """
 
     row_id: int
     target: str
     incident_id: int
     item: str
-    place: str
+    dashboard_uid: str
     generation: int
     digest: bytes | None
     remote_id: int | None
     attempts: int
     not_before: datetime | None
-    lease: str
-    until: datetime
+    leased_by: str
+    lease_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A row that is wanted, or wanted anew; `at`: not before then."""
+class PlannedRow:
+    """A row to enqueue; `at`: not to be delivered before then."""
 
     incident_id: int
     item: str
-    place: str = ""
+    dashboard_uid: str = ""
     at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The far side has it. `planned`: the rows that the incident needs besides."""
+    """The receiver has it. `planned`: further rows that the incident needs."""
 
     claim: Claim
     remote_id: int | None
     digest: bytes
-    planned: Sequence[Planned] = ()
+    planned: Sequence[PlannedRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The far side will never take it as it is; the row rests until it changes or somebody resumes it."""
+    """The receiver will never accept it as it is; the row rests until it changes or `resume` is called."""
 
     claim: Claim
     reason: str
-    planned: Sequence[Planned] = ()
+    planned: Sequence[PlannedRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """It is to be tried again at `at`; `begun` False: nothing was tried, and the next attempt is the same one."""
+    """To be tried again at `at`; `attempted` False: nothing was sent, so that the attempt does not count."""
 
     claim: Claim
     at: datetime
-    begun: bool = True
+    attempted: bool = True
 
 
 Result = Delivered | Stopped | Postponed
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """How a target stands: rows pending, since when the oldest of them waits, and rows that were given up.
+class Backlog:
+    """What a target has outstanding: pending rows, how long the oldest has been pending, and rows that were given up.
 
-    `next_at` is when the next row that is for later will be pending.
+    `next_at` is when the next row planned for later becomes pending.
     """
 
     pending: int

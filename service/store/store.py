@@ -32,7 +32,7 @@ from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.notices import Notices, read_notices
-from service.store.outbox import Outbox, mark
+from service.store.outbox import Outbox, enqueue
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
 from service.store.reading import incident_record, page_of_incidents
@@ -76,9 +76,9 @@ class Transaction:
         save(self._connection, ledger)
         if self._targets and ledger.touched_at is not None:
             at = self._time.of(ledger.touched_at)
-            mark(self._connection, self._targets, ledger.touched - ledger.quiet, at)
+            enqueue(self._connection, self._targets, ledger.touched - ledger.quiet, at)
             drawn = [target for target in self._targets if target in DRAWN]
-            mark(self._connection, drawn, ledger.redrawn, at)
+            enqueue(self._connection, drawn, ledger.redrawn, at)
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""

@@ -13,7 +13,7 @@ from tests.grafana.loopback import TOKEN
 from tests.house import House
 
 
-class Tally:
+class Counters:
     """Counts what a dispatcher tells."""
 
     def __init__(self):
@@ -36,14 +36,16 @@ class Site(House):
         self.store = Store.open(self.url, self.policy, ("grafana",) if grafana else ())
         self.recorder = Recorder(self.store, self.policy)
         self.now = at(600)
-        self.tally = Tally()
+        self.counters = Counters()
         self.grafana = grafana
         where = {"url": grafana.url if grafana else None, "token": TOKEN, "timeout": "1s"} | keys
         self.settings = Settings.model_validate({"public_url": "https://mttx.example.com", "grafana": where})
         self._dispatchers = []
 
-    def dispatcher(self, queue=None, clock=None) -> Dispatcher:
-        made = grafana_dispatcher(self.settings, queue or self.store.outbox, self.tally, clock or (lambda: self.now))
+    def dispatcher(self, outbox=None, clock=None) -> Dispatcher:
+        made = grafana_dispatcher(
+            self.settings, outbox or self.store.outbox, self.counters, clock or (lambda: self.now)
+        )
         made._random = lambda: 1.0
         self._dispatchers.append(made)
         return made
@@ -59,7 +61,7 @@ class Site(House):
         raise AssertionError(f"still waiting: {self.waiting()} {self.outbox()}")
 
     def waiting(self):
-        return self.store.outbox.waiting("grafana", self.now)
+        return self.store.outbox.backlog("grafana", self.now)
 
     def outbox(self):
         """Return the rows as (incident, item, place)."""

@@ -201,7 +201,7 @@ def test_it_never_puts_the_copy_for_an_unknown_dashboard_anywhere_else(open_site
     site.deliver()
     assert len(site.grafana.annotations.rows) == 1
     assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
-    assert site.tally.failures == {"rejected": 1}
+    assert site.counters.failures == {"rejected": 1}
 
 
 def test_it_goes_on_where_the_token_may_not_write_on_one_dashboard(open_site):

@@ -13,7 +13,7 @@ from tests.delivery import victim
 
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload([victim.__name__])  # each is a process of its own, and imports nothing anew
-STEPS = [f"{when}-{call}" for call in ("claim", "story", "settle") for when in ("before", "after")]
+STEPS = [f"{when}-{call}" for call in ("claim", "incident", "complete") for when in ("before", "after")]
 
 
 def start(site, step="never"):
@@ -113,6 +113,6 @@ def test_it_makes_one_of_each_after_kills_in_a_row(site):
     """Every attempt dies right after Grafana took it."""
     prepare(site, known=False)
     for _ in range(3):
-        assert killed(start(site, "before-settle"))
+        assert killed(start(site, "before-complete"))
         site.now = site.now.replace(day=site.now.day + 1)
     all_is_well(site)

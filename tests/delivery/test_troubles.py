@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.delivery.dispatcher import BATCH, MOST_ATTEMPTS, PROBE
-from service.delivery.patience import LONGEST, wait_after
+from service.delivery.backoff import LONGEST, backoff
+from service.delivery.dispatcher import BATCH_SIZE, MOST_ATTEMPTS, PROBE
 from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.store import StoreUnavailable
@@ -86,7 +86,7 @@ def test_it_tries_again_after_what_may_pass(site, outcome, method):
     assert site.waiting().stopped == 0
     site.deliver(dispatcher)
     assert site.spans() == [("INC-1", "incident", 0, 42)]
-    assert sum(site.tally.failures.values()) <= 1
+    assert sum(site.counters.failures.values()) <= 1
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "unauthorized"), (403, "forbidden")])
@@ -100,16 +100,16 @@ def test_it_stops_asking_where_it_is_not_let_in_and_delivers_all_once_it_is(site
     site.now += PROBE - timedelta(seconds=1)
     assert not dispatcher.step()
     assert len(site.grafana.asked) == asked == 1
-    assert site.tally.failures == {reason: 1}
+    assert site.counters.failures == {reason: 1}
     assert site.waiting().pending == 5
-    assert dispatcher.trouble.permanent
+    assert dispatcher.last_error.permanent
     site.now += timedelta(seconds=1)
     assert dispatcher.step()
     assert len(site.grafana.asked) == 2
     site.grafana.work_again()
     site.deliver(dispatcher)
     assert len(site.spans()) == 5
-    assert dispatcher.trouble is None
+    assert dispatcher.last_error is None
 
 
 def test_it_takes_a_renewed_token_from_its_file(open_site, tmp_path):
@@ -119,7 +119,7 @@ def test_it_takes_a_renewed_token_from_its_file(open_site, tmp_path):
     site.send(alert(0))
     dispatcher = site.dispatcher()
     dispatcher.step()
-    assert site.tally.failures == {"unauthorized": 1}
+    assert site.counters.failures == {"unauthorized": 1}
     assert not dispatcher.step()
     file.write_text(TOKEN + "\n")
     assert dispatcher.step()  # at once, not at the next probe
@@ -145,8 +145,8 @@ def test_it_stops_where_the_token_was_deleted(site):
     assert dispatcher.step()
     assert not dispatcher.step()
     assert len(site.grafana.asked) == 1
-    assert site.tally.failures == {"unauthorized": 1}
-    assert "mttx grafana bootstrap" in str(dispatcher.trouble)
+    assert site.counters.failures == {"unauthorized": 1}
+    assert "mttx grafana bootstrap" in str(dispatcher.last_error)
 
 
 def test_it_says_which_role_a_viewer_lacks(site):
@@ -154,8 +154,8 @@ def test_it_says_which_role_a_viewer_lacks(site):
     site.send(alert(0))
     dispatcher = site.dispatcher()
     dispatcher.step()
-    assert site.tally.failures == {"forbidden": 1}
-    assert "give the service account the role Editor" in str(dispatcher.trouble)
+    assert site.counters.failures == {"forbidden": 1}
+    assert "give the service account the role Editor" in str(dispatcher.last_error)
 
 
 def test_it_stops_where_the_token_cannot_be_read(open_site, tmp_path):
@@ -163,8 +163,8 @@ def test_it_stops_where_the_token_cannot_be_read(open_site, tmp_path):
     site.send(alert(0))
     dispatcher = site.dispatcher()
     dispatcher.step()
-    assert site.tally.failures == {"unauthorized": 1}
-    assert "No such file" in str(dispatcher.trouble)
+    assert site.counters.failures == {"unauthorized": 1}
+    assert "No such file" in str(dispatcher.last_error)
 
 
 def test_it_leaves_alone_what_grafana_refuses_and_goes_on_with_the_rest(site):
@@ -175,7 +175,7 @@ def test_it_leaves_alone_what_grafana_refuses_and_goes_on_with_the_rest(site):
     site.deliver()
     assert [span[0] for span in site.spans()] == ["INC-1", "INC-3"]
     assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
-    assert site.tally.failures == {"rejected": 1}
+    assert site.counters.failures == {"rejected": 1}
 
 
 def test_it_offers_what_was_refused_again_when_it_has_changed(site):
@@ -212,15 +212,15 @@ def test_it_comes_back_when_grafana_says(site, status):
 
 
 def test_it_waits_longer_each_time_up_to_five_minutes_and_never_gives_up():
-    waits = [wait_after(failures, None, lambda: 1.0).total_seconds() for failures in range(1, 12)]
+    waits = [backoff(failures, None, lambda: 1.0).total_seconds() for failures in range(1, 12)]
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
-    assert wait_after(10_000, None, lambda: 0.0) == LONGEST / 2
-    assert wait_after(1, timedelta(minutes=9), lambda: 1.0) == timedelta(minutes=9)
+    assert backoff(10_000, None, lambda: 0.0) == LONGEST / 2
+    assert backoff(1, timedelta(minutes=9), lambda: 1.0) == timedelta(minutes=9)
 
 
 def test_it_lets_one_delivery_find_out_whether_grafana_is_back(site):
     site.grafana.fail_while("drop")
-    groups(site, BATCH * 2)
+    groups(site, BATCH_SIZE * 2)
     dispatcher = site.dispatcher()
     for _ in range(10):
         dispatcher.step()
@@ -232,11 +232,11 @@ def test_it_is_not_held_up_by_one_incident_that_grafana_fails_on(site):
     """An old database may choke on an emoji: 500, again and again."""
     site.open(event(EventKind.DETECTED, 0, title="💥"))
     site.grafana.faults = lambda asked, when: 500 if b"ud83d" in asked.body else None
-    groups(site, BATCH + 3)
+    groups(site, BATCH_SIZE + 3)
     dispatcher = site.dispatcher()
     for _ in range(4):
         dispatcher.step()
-    assert len(site.spans()) == BATCH + 3
+    assert len(site.spans()) == BATCH_SIZE + 3
     assert site.waiting().pending == 1
 
 
@@ -251,7 +251,7 @@ def test_it_rests_with_one_incident_that_grafana_fails_on_again_and_again(site, 
         dispatcher.step()
         site.now += LONGEST
     assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
-    assert site.tally.failures == {"server_error": MOST_ATTEMPTS}
+    assert site.counters.failures == {"server_error": MOST_ATTEMPTS}
     assert "given up after 12 attempts" in caplog.text
     assert "failed with 500 on PATCH /api/annotations/1" in caplog.text
     site.grafana.work_again()
@@ -296,7 +296,7 @@ def test_it_has_tags_made_once_where_grafana_cannot_make_one_during_an_update(si
     site.tell(2, EventKind.DISMISSED, 71)
     site.deliver(site.dispatcher())  # another process
     assert len(site.spans()) == 4
-    assert sum(site.tally.failures.values()) == 0
+    assert sum(site.counters.failures.values()) == 0
     holders = [row for row in site.grafana.annotations.rows.values() if row["text"].startswith("<b>Tags of")]
     assert len(holders) == (1 if site.grafana.release < (10, 1) else 0)
 
@@ -424,16 +424,16 @@ def test_it_gives_back_what_it_does_not_get_to(site):
 def test_it_survives_what_nobody_foresaw(site, monkeypatch, caplog):
     groups(site, 3)
     dispatcher = site.dispatcher()
-    plan = dispatcher._target.plan
-    monkeypatch.setattr(dispatcher._target, "plan", lambda c, s, n: 1 / 0 if c.incident_id == 2 else plan(c, s, n))
+    plan = dispatcher._receiver.plan
+    monkeypatch.setattr(dispatcher._receiver, "plan", lambda c, s, n: 1 / 0 if c.incident_id == 2 else plan(c, s, n))
     dispatcher.step()
     assert [span[0] for span in site.spans()] == ["INC-1", "INC-3"]
-    assert site.tally.failures == {"unexpected": 1}
+    assert site.counters.failures == {"unexpected": 1}
 
 
 def test_it_settles_what_it_did_before_the_store_failed(site, monkeypatch):
     groups(site, 3)
-    story, asked = site.store.outbox.story, []
+    story, asked = site.store.outbox.incident, []
 
     def failing(target, incident_id):
         asked.append(incident_id)
@@ -441,7 +441,7 @@ def test_it_settles_what_it_did_before_the_store_failed(site, monkeypatch):
             raise StoreUnavailable("the disk is gone")
         return story(target, incident_id)
 
-    monkeypatch.setattr(site.store.outbox, "story", failing)
+    monkeypatch.setattr(site.store.outbox, "incident", failing)
     with pytest.raises(StoreUnavailable):
         site.dispatcher().step()
     assert site.waiting().pending == 1

@@ -1,6 +1,6 @@
 """A dispatcher in a process of its own that is killed at one step: `main(database, grafana, now, step)`.
 
-`step` is `before-` or `after-` and `claim`, `story` or `settle`; at another one it delivers what there is, unless
+`step` is `before-` or `after-` and `claim`, `incident` or `complete`; at another one it delivers what there is, unless
 somebody else kills it.
 """
 
@@ -12,7 +12,7 @@ from service.delivery.configured import grafana_dispatcher
 from service.settings import Settings
 from service.store import Store
 from tests.builders import policy
-from tests.delivery.site import Tally
+from tests.delivery.site import Counters
 from tests.grafana.loopback import TOKEN
 
 
@@ -41,6 +41,6 @@ def main(database, url, now, step):
     store = Store.beside(database, policy())
     settings = Settings.model_validate({"grafana": {"url": url, "token": TOKEN}})
     clock = datetime.fromisoformat(now)
-    dispatcher = grafana_dispatcher(settings, Dying(store.outbox, step), Tally(), lambda: clock)
+    dispatcher = grafana_dispatcher(settings, Dying(store.outbox, step), Counters(), lambda: clock)
     while dispatcher.step():
         pass

@@ -157,7 +157,7 @@ def test_it_says_what_is_left_where_grafana_does_not_let_it_in(site):
 
 
 def test_it_gives_up_where_grafana_is_down(site, monkeypatch):
-    monkeypatch.setattr("service.delivery.patience.FIRST", timedelta(milliseconds=1))
+    monkeypatch.setattr("service.delivery.backoff.FIRST", timedelta(milliseconds=1))
     ten(site)
     site.grafana.fail_while("drop")
     code, told = resync(site)

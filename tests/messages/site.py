@@ -8,7 +8,7 @@ from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
 from tests.builders import at
-from tests.delivery.site import Tally
+from tests.delivery.site import Counters
 from tests.house import House, minutes
 from tests.messages.loopback import CHANNEL, HOOK, TOKEN
 
@@ -36,7 +36,7 @@ class Site(House):
         self.store = Store.open(url, self.policy, (self.target,) if target is None else target)
         self.recorder = Recorder(self.store, self.policy)
         self.now = at(0)
-        self.tally = Tally()
+        self.counters = Counters()
         self._dispatchers = []
 
     def send(self, *alerts, received=None):
@@ -44,12 +44,12 @@ class Site(House):
         told = [t for one in alerts for t in (one.observation.starts_at, one.observation.ends_at) if t is not None]
         return super().send(*alerts, received=minutes(max(told)) if received is None else received)
 
-    def dispatcher(self, queue=None):
+    def dispatcher(self, outbox=None):
         made = message_dispatcher(
-            self.target, self.settings, self.store, self.policy, tally=self.tally, clock=lambda: self.now
+            self.target, self.settings, self.store, self.policy, counters=self.counters, clock=lambda: self.now
         )
-        if queue is not None:
-            made._queue = queue
+        if outbox is not None:
+            made._outbox = outbox
         made._random = lambda: 1.0
         self._dispatchers.append(made)
         return made
@@ -73,7 +73,7 @@ class Site(House):
         raise AssertionError(f"still waiting: {self.waiting()} {self.items()}")
 
     def waiting(self):
-        return self.store.outbox.waiting(self.target, self.now)
+        return self.store.outbox.backlog(self.target, self.now)
 
     def items(self):
         return [tuple(row) for row in self.rows("SELECT incident_id, item, wanted - delivered FROM outbox ORDER BY id")]

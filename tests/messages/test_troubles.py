@@ -141,7 +141,7 @@ def test_it_leaves_alone_what_is_refused_and_goes_on_with_the_rest(open_site, wa
     refused = site.open(detected(title="refused"))
     site.slack.fail_once(outcome)
     site.deliver(1)
-    assert (site.waiting().stopped, site.tally.failures) == (1, {"rejected": 1})
+    assert (site.waiting().stopped, site.counters.failures) == (1, {"rejected": 1})
     site.open(detected(2, title="taken"))
     site.tell(refused, K.NOTE, 3, data={"text": "more"})
     site.deliver(4)
@@ -172,7 +172,7 @@ def test_it_asks_every_five_minutes_where_it_is_not_let_in(open_site, way, outco
         site.now = at(minutes)
         while dispatcher.step():
             pass
-    assert site.tally.failures == {reason: 3}
+    assert site.counters.failures == {reason: 3}
     site.slack.work_again()
     site.deliver(20, dispatcher)
     assert len(site.slack.said()) == 3
@@ -189,7 +189,7 @@ def test_it_uses_a_corrected_token_at_once(site, tmp_path):
     dispatcher = site.dispatcher()
     while dispatcher.step():
         pass
-    assert (site.slack.said(), site.tally.failures) == ([], {"unauthorized": 1})
+    assert (site.slack.said(), site.counters.failures) == ([], {"unauthorized": 1})
     file.write_text(TOKEN)
     assert dispatcher.step()
     assert len(site.slack.said()) == 1
@@ -228,17 +228,17 @@ def test_it_says_once_what_a_killed_dispatcher_had_said(site):
     site.tell(number, K.NOTE, 2, data={"text": "rerouted"})
     site.now = at(2)
     dying = site.dispatcher()
-    settle = site.store.outbox.settle
+    settle = site.store.outbox.complete
     planned = iter([settle])
 
     def die(results, now):
         next(planned)(results, now)
 
-    site.store.outbox.settle = die
+    site.store.outbox.complete = die
     dying.step()
     with pytest.raises(StopIteration):
         dying.step()
-    site.store.outbox.settle = settle
+    site.store.outbox.complete = settle
     site.deliver(9)
     [(_, answers)] = site.slack.channel()
     assert [text.splitlines()[1] for text in answers if "rerouted" in text] == [

@@ -41,7 +41,7 @@ class World(House):
         )
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
         process = ProcessCollector(self.counters, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
-        waiting = lambda target: self.store.outbox.waiting(target, at(self.minutes))  # noqa: E731 - the same
+        waiting = lambda target: self.store.outbox.backlog(target, at(self.minutes))  # noqa: E731 - the same
         outbox, deliveries = OutboxCollector(TARGETS, waiting), DeliveryCollector(DeliveryTally(TARGETS, ["permanent"]))
         self.registry = registry([self.incidents, process, outbox, deliveries])
         own = registry([process, deliveries])

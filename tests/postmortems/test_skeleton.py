@@ -23,7 +23,7 @@ from service.postmortems.skeleton import (
     file_name,
     fill,
 )
-from service.render.filling import BadTemplate
+from service.render.templating import BadTemplate
 from service.render.timeline import Moment, both
 from tests.postmortems.documents import filled_in
 

@@ -11,32 +11,33 @@ from hypothesis import strategies as st
 
 from service.domain.events import EventKind, Role
 from service.domain.incident import fold
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Severity
 from service.render.annotation_texts import LONGEST_NOTE, LONGEST_TITLE, View
-from service.render.annotations import draw, duplicate, retire
-from service.render.subject import REGION, Item, Subject, key_of
+from service.render.annotations import annotations_of, duplicate, retired_annotation
+from service.render.item_keys import INCIDENT_ITEM, ItemKey, unique_key
 from tests.builders import T0, at, episode, event, policy
 
 VIEW = View(ZoneInfo("Asia/Tokyo"), "https://mttx.example.com")
 NOW = at(10_000)
-WHOLE = Item(7, REGION)
+WHOLE = ItemKey(7, INCIDENT_ITEM)
 
 
-def subject(*events, episodes=(), absorbed=()):
+def history(*events, episodes=(), absorbed=()):
     """Return INC-7 with these events; `absorbed`: events that INC-9 brought along."""
     told = [*((7, e) for e in events), *((9, e) for e in absorbed)]
     incident = fold(7, [e for _, e in told], episodes, policy(), T0)
-    return Subject(incident=incident, told=told, episodes=episodes, opened_at={7: T0, 9: at(5)})
+    return IncidentHistory(incident=incident, events=told, episodes=episodes, opened_at={7: T0, 9: at(5)})
 
 
 def region(*events, episodes=(), view=VIEW, now=NOW):
-    return draw(subject(*events, episodes=episodes), (), view, now)[WHOLE]
+    return annotations_of(history(*events, episodes=episodes), (), view, now)[WHOLE]
 
 
 def point(told, *events, view=VIEW):
     """Return the point of one event."""
-    drawn = draw(subject(event(EventKind.DETECTED), *events, told), (), view, NOW)
-    return drawn[Item(7, f"point:{told.event_id}")]
+    drawn = annotations_of(history(event(EventKind.DETECTED), *events, told), (), view, NOW)
+    return drawn[ItemKey(7, f"point:{told.event_id}")]
 
 
 def span(annotation):
@@ -121,16 +122,18 @@ def test_it_keeps_within_what_grafana_takes():
 
 
 def test_it_gives_a_copy_on_a_dashboard_no_tag_that_other_dashboards_ask_for():
-    drawn = draw(subject(event(EventKind.DETECTED), event(EventKind.ACKNOWLEDGED, 1)), ("abc",), VIEW, NOW)
-    copies = [annotation for item, annotation in drawn.items() if item.place == "abc"]
+    drawn = annotations_of(history(event(EventKind.DETECTED), event(EventKind.ACKNOWLEDGED, 1)), ("abc",), VIEW, NOW)
+    copies = [annotation for key, annotation in drawn.items() if key.dashboard_uid == "abc"]
     assert [annotation.tags[0] for annotation in copies] == ["mttx-copy", "mttx-copy"]
     assert len({annotation.key for annotation in drawn.values()}) == 4
 
 
 def test_it_has_a_key_that_no_other_installation_gives():
-    here = subject(event(EventKind.DETECTED))
-    there = Subject(incident=here.incident, told=here.told, episodes=(), opened_at={7: T0 + timedelta(microseconds=1)})
-    assert key_of(here, WHOLE) != key_of(there, WHOLE)
+    here = history(event(EventKind.DETECTED))
+    there = IncidentHistory(
+        incident=here.incident, events=here.events, episodes=(), opened_at={7: T0 + timedelta(microseconds=1)}
+    )
+    assert unique_key(here, WHOLE) != unique_key(there, WHOLE)
 
 
 # --- points ---------------------------------------------------------------------------------------------------------
@@ -164,7 +167,7 @@ def test_it_draws_important_actions(told, what, heading):
     ],
 )
 def test_it_draws_nothing_else(told):
-    assert list(draw(subject(event(EventKind.DETECTED), told), (), VIEW, NOW)) == [WHOLE]
+    assert list(annotations_of(history(event(EventKind.DETECTED), told), (), VIEW, NOW)) == [WHOLE]
 
 
 def test_it_shows_what_was_switched():
@@ -176,15 +179,15 @@ def test_it_shows_what_was_switched():
 
 def test_it_draws_the_points_of_an_incident_that_was_merged_into_it():
     told = event(EventKind.ACKNOWLEDGED, 6)
-    drawn = draw(subject(event(EventKind.DETECTED), absorbed=[told]), (), VIEW, NOW)
-    assert "incident:INC-7" in drawn[Item(9, f"point:{told.event_id}")].tags
+    drawn = annotations_of(history(event(EventKind.DETECTED), absorbed=[told]), (), VIEW, NOW)
+    assert "incident:INC-7" in drawn[ItemKey(9, f"point:{told.event_id}")].tags
 
 
 # --- what is hidden -------------------------------------------------------------------------------------------------
 
 
 def test_it_hides_the_region_of_a_merged_incident():
-    hidden = retire(subject(event(EventKind.DETECTED)), Item(9, REGION), VIEW)
+    hidden = retired_annotation(history(event(EventKind.DETECTED)), ItemKey(9, INCIDENT_ITEM), VIEW)
     assert hidden.tags[:2] == ("mttx-retired", "incident:INC-9")
     assert hidden.text.startswith("<b>Merged into INC-7</b>")
     assert hidden.retired
@@ -192,7 +195,7 @@ def test_it_hides_the_region_of_a_merged_incident():
 
 def test_it_hides_a_withdrawn_point_where_it_was():
     told = event(EventKind.ACKNOWLEDGED, 6)
-    hidden = retire(subject(event(EventKind.DETECTED), told), Item(7, f"point:{told.event_id}"), VIEW)
+    hidden = retired_annotation(history(event(EventKind.DETECTED), told), ItemKey(7, f"point:{told.event_id}"), VIEW)
     assert span(hidden) == [6, 6]
     assert hidden.text.startswith("<b>Withdrawn</b>")
 
@@ -279,7 +282,7 @@ def test_it_puts_roles_in_the_place_of_names():
 def test_it_is_html_of_ours_and_nothing_else_whatever_people_write(title, name, note):
     told = event(EventKind.NOTE, 3, data={"text": note, "important": True})
     named = event(EventKind.ROLE_ASSIGNED, 1, data={"role": "commander", "name": name})
-    drawn = draw(subject(event(EventKind.DETECTED, title=title or "-"), named, told), (), VIEW, NOW)
+    drawn = annotations_of(history(event(EventKind.DETECTED, title=title or "-"), named, told), (), VIEW, NOW)
     for annotation in drawn.values():
         assert annotation.text
         assert len(annotation.text) < 8000
@@ -297,8 +300,8 @@ def test_it_draws_the_same_in_whatever_order_it_was_told(order):
         event(EventKind.REOPENED, 12),
         event(EventKind.RESOLVED, 15),
     ]
-    drawn = draw(subject(*events), (), VIEW, NOW)
-    assert draw(subject(*(events[i] for i in order)), (), VIEW, NOW) == drawn
+    drawn = annotations_of(history(*events), (), VIEW, NOW)
+    assert annotations_of(history(*(events[i] for i in order)), (), VIEW, NOW) == drawn
 
 
 def test_it_knows_by_its_digest_whether_anything_changed():
@@ -320,4 +323,4 @@ def test_it_never_names_who_recorded_an_event():
         event(EventKind.DISMISSED, 3, data={"reason": "a game day"}, recorded_by="release-bot"),
     ]
     for number in range(1, len(events) + 1):
-        assert "release-bot" not in repr(draw(subject(*events[:number]), (), VIEW, NOW))
+        assert "release-bot" not in repr(annotations_of(history(*events[:number]), (), VIEW, NOW))

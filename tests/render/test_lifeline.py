@@ -36,7 +36,7 @@ def test_an_interval_goes_on_until_now_while_the_incident_is_open():
     picture = drawn({M.DETECTED: at(0)}, {Indicator.RESOLVE: 5 * MINUTE}, now=at(10))
     bars = {bar.indicator: bar for bar in picture.bars}
     assert bars[Indicator.RESOLVE].running
-    assert bars[Indicator.RESOLVE].took == 10 * MINUTE
+    assert bars[Indicator.RESOLVE].duration == 10 * MINUTE
     assert bars[Indicator.RESOLVE].late
     assert bars[Indicator.RESOLVE].limit_x == (LEFT + RIGHT) // 2
 

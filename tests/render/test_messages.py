@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from service.domain.events import EventKind as K
 from service.domain.incident import fold
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
 from service.domain.reminders import reminders
-from service.render.conversation import Kind, Said, Saying, Talk
-from service.render.filling import BadTemplate
-from service.render.message_facts import facts_of, state_of
-from service.render.messages import PARTS, Agenda, Dialect, Line, Voice
-from service.render.subject import Subject
+from service.render.message_facts import facts_of, first_message_facts
+from service.render.messages import PARTS, Agenda, Markup, MessageTemplates, ReviewLine
+from service.render.templating import BadTemplate
+from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
 from tests.builders import at, event, policy
 
-MARKED = Dialect(lambda text: text.replace("<", "&lt;"), lambda name, url: f"<{url}|{name}>")
+MARKED = Markup(lambda text: text.replace("<", "&lt;"), lambda name, url: f"<{url}|{name}>")
 RULES = policy(updates={Severity.SEV_2: timedelta(minutes=30)})
 
 
@@ -28,13 +28,13 @@ def templates(language="en"):
     return {part: folder.joinpath(f"message-{part}.{language}.txt.j2").read_text("utf-8") for part in PARTS}
 
 
-def voice(language="en", zone="Asia/Tokyo", **own):
-    return Voice(templates(language) | own, ZoneInfo(zone), MARKED)
+def rendering(language="en", zone="Asia/Tokyo", **own):
+    return MessageTemplates(templates(language) | own, ZoneInfo(zone), MARKED)
 
 
-def talk(*events, said=(), shift=timedelta(0), severity=Severity.SEV_2, title="Checkout fails"):
-    told = [event(K.DETECTED, title=title, severity=severity), *events]
-    told = [
+def thread(*events, messages=(), shift=timedelta(0), severity=Severity.SEV_2, title="Checkout fails"):
+    events = [event(K.DETECTED, title=title, severity=severity), *events]
+    events = [
         event(
             e.kind,
             occurred_at=e.occurred_at + shift,
@@ -45,26 +45,28 @@ def talk(*events, said=(), shift=timedelta(0), severity=Severity.SEV_2, title="C
             data=e.data,
             recorded_by="release-bot",
         )
-        for e in told
+        for e in events
     ]
-    incident = fold(1, told, (), RULES, at(0) + shift)
-    return Talk(
-        Subject(incident=incident, told=[(1, e) for e in told], episodes=(), opened_at={1: at(0) + shift}), 1, said
+    incident = fold(1, events, (), RULES, at(0) + shift)
+    return Thread(
+        IncidentHistory(incident=incident, events=[(1, e) for e in events], episodes=(), opened_at={1: at(0) + shift}),
+        1,
+        messages,
     )
 
 
-def update(one, kind=Kind.UPDATE):
-    last = one.subject.told[-1][1].event_id
-    return facts_of(one, Saying(2, kind, one.subject.incident.severity, last), RULES, None)
+def update(one, kind=MessageKind.UPDATE):
+    last = one.history.events[-1][1].event_id
+    return facts_of(one, MessageKey(2, kind, one.history.incident.severity, last), RULES, None)
 
 
-FIRST = (Said(Saying(1, Kind.FIRST, Severity.SEV_2, "detected-0"), 0),)
+FIRST = (ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_2, "detected-0"), 0),)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("severity", list(Severity))
 def test_it_has_words_for_every_message(language, severity):
-    told = [
+    events = [
         event(K.ACKNOWLEDGED, 1),
         event(K.ROLE_ASSIGNED, 2, data={"role": "comms", "name": "Ren"}),
         event(K.SEVERITY_CHANGED, 3, severity=severity),
@@ -75,40 +77,45 @@ def test_it_has_words_for_every_message(language, severity):
         event(K.POSTMORTEM_DRAFTED, 6, data={"document": "docs/PM-1.md"}),
         event(K.ACTION_OPENED, 7, data={"action_id": "A-01", "due_at": at(99).isoformat()}),
     ]
-    speaks = voice(language)
-    for kind in Kind:
-        part = {Kind.FIRST: "report", Kind.OVER: "over", Kind.DISMISSED: "over", Kind.MERGED: "over"}.get(
-            kind, "update"
-        )
-        one = talk(*told, said=FIRST)
-        assert speaks.say(part, update(one, kind))
-        assert speaks.say("report", state_of(one, RULES, "https://mttx.example.com"))
-    for reminder in reminders(talk(*told).subject.incident, at(30)):
-        one = talk(*told)
-        assert speaks.say(
+    speaks = rendering(language)
+    for kind in MessageKind:
+        part = {
+            MessageKind.FIRST: "report",
+            MessageKind.OVER: "over",
+            MessageKind.DISMISSED: "over",
+            MessageKind.MERGED: "over",
+        }.get(kind, "update")
+        one = thread(*events, messages=FIRST)
+        assert speaks.render(part, update(one, kind))
+        assert speaks.render("report", first_message_facts(one, RULES, "https://mttx.example.com"))
+    for reminder in reminders(thread(*events).history.incident, at(30)):
+        one = thread(*events)
+        assert speaks.render(
             "reminder",
             facts_of(
                 one,
-                Saying(2, Kind.AFTER, severity),
+                MessageKey(2, MessageKind.AFTERWARDS, severity),
                 policy(updates={s: timedelta(1) for s in Severity}),
                 None,
                 reminder,
             ),
         )
     for over in (event(K.RESOLVED, 9), event(K.DISMISSED, 9)):
-        assert speaks.say("report", state_of(talk(over), RULES, None))
+        assert speaks.render("report", first_message_facts(thread(over), RULES, None))
 
 
 @pytest.mark.parametrize("kind", [K.ACKNOWLEDGED, K.NOTE, K.MITIGATED, K.RESOLVED, K.DISMISSED])
 def test_it_never_names_who_recorded_an_event(kind):
     """Every event of these talks was recorded by release-bot."""
-    one = talk(event(kind, 4, data={"text": "n", "important": True}))
-    assert "release-bot" not in voice().say("update", update(one)) + voice().say("report", state_of(one, RULES, None))
+    one = thread(event(kind, 4, data={"text": "n", "important": True}))
+    assert "release-bot" not in rendering().render("update", update(one)) + rendering().render(
+        "report", first_message_facts(one, RULES, None)
+    )
 
 
 def test_the_same_state_gives_the_same_words():
-    one = talk(event(K.NOTE, 4, data={"text": "n"}), said=FIRST)
-    assert voice().say("update", update(one)) == voice().say("update", update(one))
+    one = thread(event(K.NOTE, 4, data={"text": "n"}), messages=FIRST)
+    assert rendering().render("update", update(one)) == rendering().render("update", update(one))
 
 
 @pytest.mark.parametrize(
@@ -143,43 +150,43 @@ def test_the_same_state_gives_the_same_words():
     ],
 )
 def test_its_clocks_are_right_over_midnight_and_when_they_change(zone, begin, shown):
-    one = talk(event(K.RESOLVED, 30), said=FIRST, shift=begin - at(0))
-    text = voice(zone=zone).say("over", update(one, Kind.OVER))
+    one = thread(event(K.RESOLVED, 30), messages=FIRST, shift=begin - at(0))
+    text = rendering(zone=zone).render("over", update(one, MessageKind.OVER))
     [window] = [line for line in text.splitlines() if line.startswith("Window")]
     assert shown in window
     assert window.endswith("(30m)")
 
 
 def test_it_names_the_day_of_what_happened_on_another():
-    one = talk(
-        event(K.NOTE, 5, data={"text": "same day"}), event(K.NOTE, 20 * 60, data={"text": "next day"}), said=FIRST
+    one = thread(
+        event(K.NOTE, 5, data={"text": "same day"}), event(K.NOTE, 20 * 60, data={"text": "next day"}), messages=FIRST
     )
-    text = voice().say("update", update(one))
+    text = rendering().render("update", update(one))
     assert "• 09:05 UTC / 18:05 JST Note: same day" in text
     assert "• 2026-03-03 05:00 UTC / 14:00 JST Note: next day" in text
 
 
 def test_it_says_when_the_next_word_is_owed():
-    one = talk(event(K.NOTE, 5, data={"text": "n"}), said=FIRST)
-    assert "Next update by 09:35 UTC / 18:35 JST" in voice().say("update", update(one))
+    one = thread(event(K.NOTE, 5, data={"text": "n"}), messages=FIRST)
+    assert "Next update by 09:35 UTC / 18:35 JST" in rendering().render("update", update(one))
 
 
 def test_it_owes_a_near_miss_to_the_weekly_review():
-    text = voice().say("report", state_of(talk(severity=Severity.SEV_4), RULES, None))
+    text = rendering().render("report", first_message_facts(thread(severity=Severity.SEV_4), RULES, None))
     assert "Postmortem: final version due at the weekly review, by 2026-03-09 01:00 UTC / 10:00 JST" in text
     assert "Updates every" not in text
 
 
 def test_it_writes_durations_in_the_language_of_the_message():
-    text = voice("ja").say("report", state_of(talk(), RULES, None))
+    text = rendering("ja").render("report", first_message_facts(thread(), RULES, None))
     assert "24時間以内" in text
-    assert "24h" in voice("en").say("report", state_of(talk(), RULES, None))
+    assert "24h" in rendering("en").render("report", first_message_facts(thread(), RULES, None))
 
 
 def test_a_team_brings_its_own_words():
-    own = voice(report="{{ facts.incident | link(facts.url) }} {{ facts.title }}\n\n{{ facts.began_at | at }}")
-    facts = state_of(talk(title="a < b"), RULES, "https://mttx.example.com")
-    assert own.say("report", facts) == (
+    own = rendering(report="{{ facts.incident | link(facts.url) }} {{ facts.title }}\n\n{{ facts.began_at | at }}")
+    facts = first_message_facts(thread(title="a < b"), RULES, "https://mttx.example.com")
+    assert own.render("report", facts) == (
         "<https://mttx.example.com/incidents/INC-1|INC-1> a &lt; b\n2026-03-02 09:00 UTC / 18:00 JST"
     )
 
@@ -187,7 +194,7 @@ def test_a_team_brings_its_own_words():
 @pytest.mark.parametrize("wrong", ["{% if %}", "{{ facts.title"])
 def test_what_is_no_template_is_refused_at_once(wrong):
     with pytest.raises(BadTemplate, match="line 1"):
-        voice(report=wrong)
+        rendering(report=wrong)
 
 
 @pytest.mark.parametrize(
@@ -196,24 +203,24 @@ def test_what_is_no_template_is_refused_at_once(wrong):
 )
 def test_what_cannot_be_filled_in_is_told(wrong):
     with pytest.raises(BadTemplate, match=r"report\.txt\.j2: "):
-        voice(report=wrong).say("report", state_of(talk(), RULES, None))
+        rendering(report=wrong).render("report", first_message_facts(thread(), RULES, None))
 
 
 def test_an_agenda_is_empty_where_there_is_nothing():
     assert Agenda(at(0)).is_empty
-    assert not Agenda(at(0), open=(Line("INC-1", "x", "SEV-1"),)).is_empty
-    assert voice("ja").review(
-        Agenda(at(0), actions=(Line("INC-1", "x", "", due_at=at(1), action="A-1"),), more={"actions": 2})
+    assert not Agenda(at(0), open=(ReviewLine("INC-1", "x", "SEV-1"),)).is_empty
+    assert rendering("ja").review(
+        Agenda(at(0), actions=(ReviewLine("INC-1", "x", "", due_at=at(1), action="A-1"),), more={"actions": 2})
     )
 
 
-SPEAKS = voice()
+SPEAKS = rendering()
 
 
 @settings(deadline=None)  # the first template of a process takes long to be filled in
 @given(st.text(max_size=300))
 def test_no_text_of_other_people_breaks_a_line_or_out_of_its_place(text):
-    told = event(K.NOTE, 5, data={"text": text})
-    written = SPEAKS.say("update", update(talk(told, said=FIRST, title=text or "x")))
+    events = event(K.NOTE, 5, data={"text": text})
+    written = SPEAKS.render("update", update(thread(events, messages=FIRST, title=text or "x")))
     assert "<" not in written
     assert len(written.splitlines()) <= 5

@@ -30,9 +30,9 @@ def filled(new_database):
         house.tell(number, K.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "failed"}})
         house.hook(("jira-42", event(K.DETECTED, 2)))
         with house.store.transaction() as transaction:
-            from service.store.outbox import mark
+            from service.store.outbox import enqueue
 
-            mark(transaction._connection, ["grafana"], [number], event(K.DETECTED, 1).recorded_at)
+            enqueue(transaction._connection, ["grafana"], [number], event(K.DETECTED, 1).recorded_at)
         house.close()
         return url
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from service.store import Store, StoreRefused
-from service.store.outbox import mark
-from service.store.outbox_rows import Delivered, Planned, Postponed, Stopped
+from service.store.outbox import enqueue
+from service.store.outbox_rows import Delivered, PlannedRow, Postponed, Stopped
 from tests.builders import at, policy
 
 NOW = at(0)
@@ -21,7 +21,7 @@ def store(open_store):
 
 def want(store, *incident_ids, minutes=0):
     with store._write() as connection:
-        mark(connection, ["grafana"], incident_ids, at(minutes))
+        enqueue(connection, ["grafana"], incident_ids, at(minutes))
 
 
 def claim(store, minutes=0, limit=10):
@@ -41,15 +41,15 @@ def test_it_gives_nothing_out_twice_before_the_lease_is_over(store):
     assert claim(store, minutes=2) == []
     (second,) = claim(store, minutes=2.1)
     assert (first.attempts, second.attempts) == (0, 1)
-    assert first.lease != second.lease
+    assert first.leased_by != second.leased_by
 
 
 def test_it_keeps_the_order_of_each_incident(store):
     want(store, 1, 2)
-    points = tuple(Planned(1, f"point:{n}", "") for n in range(2))
+    points = tuple(PlannedRow(1, f"point:{n}", "") for n in range(2))
     mine, other = claim(store)
     assert claim(store) == []
-    store.outbox.settle([Delivered(mine, 7, DIGEST, points), Postponed(other, at(5))], NOW)
+    store.outbox.complete([Delivered(mine, 7, DIGEST, points), Postponed(other, at(5))], NOW)
     assert [c.item for c in claim(store, minutes=1)] == ["point:0"]
     want(store, 1)
     assert [c.incident_id for c in claim(store, minutes=10)] == [
@@ -63,15 +63,15 @@ def test_it_counts_every_change_and_delivers_once(store):
         want(store, 1, minutes=minutes)
     (one,) = claim(store, minutes=5)
     assert one.generation == 5
-    assert store.outbox.waiting("grafana", at(60)).oldest == at(0)
+    assert store.outbox.backlog("grafana", at(60)).oldest == at(0)
 
 
 def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
     want(store, 1)
     (one,) = claim(store)
     want(store, 1, minutes=1)
-    store.outbox.settle([Delivered(one, 7, DIGEST)], at(2))
-    assert store.outbox.waiting("grafana", at(60)).pending == 1
+    store.outbox.complete([Delivered(one, 7, DIGEST)], at(2))
+    assert store.outbox.backlog("grafana", at(60)).pending == 1
     (again,) = claim(store, minutes=3)
     assert (again.remote_id, again.digest, again.attempts) == (7, DIGEST, 0)
 
@@ -79,7 +79,7 @@ def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
 def test_it_does_not_count_an_attempt_that_was_not_begun(store):
     want(store, 1)
     (one,) = claim(store)
-    store.outbox.settle([Postponed(one, NOW, begun=False)], NOW)
+    store.outbox.complete([Postponed(one, NOW, attempted=False)], NOW)
     assert claim(store)[0].attempts == 0
 
 
@@ -87,17 +87,17 @@ def test_it_hears_nothing_from_who_lost_a_claim_but_that_something_was_made(stor
     want(store, 1, 2)
     late = claim(store)
     now = claim(store, minutes=3)
-    store.outbox.settle([Delivered(now[0], 7, DIGEST), Stopped(now[1], "rejected")], at(3))
-    store.outbox.settle([Delivered(late[0], 8, DIGEST), Postponed(late[1], at(9))], at(4))
+    store.outbox.complete([Delivered(now[0], 7, DIGEST), Stopped(now[1], "rejected")], at(3))
+    store.outbox.complete([Delivered(late[0], 8, DIGEST), Postponed(late[1], at(9))], at(4))
     (doubtful,) = claim(store, minutes=5)
     assert (doubtful.incident_id, doubtful.remote_id, doubtful.attempts) == (1, None, 1)
-    assert store.outbox.waiting("grafana", at(60)).stopped == 1
+    assert store.outbox.backlog("grafana", at(60)).stopped == 1
 
 
 def test_it_lets_what_was_refused_rest_until_it_changes_or_is_resumed(store):
     want(store, 1, 2)
-    store.outbox.settle([Stopped(c, "rejected") for c in claim(store)], NOW)
-    assert (store.outbox.waiting("grafana", at(60)).pending, store.outbox.waiting("grafana", at(60)).stopped) == (0, 2)
+    store.outbox.complete([Stopped(c, "rejected") for c in claim(store)], NOW)
+    assert (store.outbox.backlog("grafana", at(60)).pending, store.outbox.backlog("grafana", at(60)).stopped) == (0, 2)
     want(store, 1, minutes=1)
     assert [c.incident_id for c in claim(store, minutes=1)] == [1]
     store.outbox.resume("grafana", at(5))
@@ -106,7 +106,7 @@ def test_it_lets_what_was_refused_rest_until_it_changes_or_is_resumed(store):
 
 def test_it_tries_at_once_what_waits_when_it_is_resumed(store):
     want(store, 1)
-    store.outbox.settle([Postponed(c, at(60)) for c in claim(store)], NOW)
+    store.outbox.complete([Postponed(c, at(60)) for c in claim(store)], NOW)
     want(store, 1, minutes=1)
     assert claim(store, minutes=2) == []
     store.outbox.resume("grafana", at(2))
@@ -117,12 +117,12 @@ def test_it_looks_for_the_points_too_where_it_was_in_doubt_about_the_region(stor
     want(store, 1)
     claim(store)
     (again,) = claim(store, minutes=3)
-    store.outbox.settle([Delivered(again, 7, DIGEST, (Planned(1, "point:a", ""),))], at(3))
+    store.outbox.complete([Delivered(again, 7, DIGEST, (PlannedRow(1, "point:a", ""),))], at(3))
     assert claim(store, minutes=4)[0].attempts == 1
 
 
 def test_it_knows_no_story_of_an_incident_that_is_not_there(store):
-    assert store.outbox.story("grafana", 99) is None
+    assert store.outbox.incident("grafana", 99) is None
 
 
 def test_a_store_beside_another_sees_the_same_outbox(database_url, store):
@@ -142,11 +142,11 @@ def test_a_store_beside_refuses_what_is_no_database(database_url, store, tmp_pat
 def test_it_keeps_a_row_for_later_until_its_time_and_holds_nothing_up_with_it(store):
     want(store, 1)
     (region,) = claim(store)
-    planned = (Planned(1, "remind:x", at=at(30)), Planned(1, "say:1"))
-    store.outbox.settle([Delivered(region, 7, DIGEST, planned)], NOW)
+    planned = (PlannedRow(1, "remind:x", at=at(30)), PlannedRow(1, "say:1"))
+    store.outbox.complete([Delivered(region, 7, DIGEST, planned)], NOW)
     assert [c.item for c in claim(store, minutes=1)] == ["say:1"]
-    assert store.outbox.waiting("grafana", at(29)).pending == 1
-    assert store.outbox.waiting("grafana", at(30)).pending == 2
+    assert store.outbox.backlog("grafana", at(29)).pending == 1
+    assert store.outbox.backlog("grafana", at(30)).pending == 2
     want(store, 1, minutes=31)
     assert [c.item for c in claim(store, minutes=40)] == ["region"]
 
@@ -154,7 +154,7 @@ def test_it_keeps_a_row_for_later_until_its_time_and_holds_nothing_up_with_it(st
 def test_it_leaves_rows_for_later_where_they_are_when_it_is_resumed(store):
     want(store, 1)
     (region,) = claim(store)
-    store.outbox.settle([Delivered(region, 7, DIGEST, (Planned(1, "remind:x", at=at(30)),))], NOW)
+    store.outbox.complete([Delivered(region, 7, DIGEST, (PlannedRow(1, "remind:x", at=at(30)),))], NOW)
     store.outbox.resume("grafana", at(5))
     assert claim(store, minutes=29) == []
     assert [(c.item, c.not_before) for c in claim(store, minutes=30)] == [("remind:x", at(30))]
@@ -163,7 +163,7 @@ def test_it_leaves_rows_for_later_where_they_are_when_it_is_resumed(store):
 def test_it_counts_what_was_marked_by_a_clock_that_was_ahead(store):
     """Nothing of it is for later: it waits, and goes out once the clock is right and the outbox is resumed."""
     want(store, 1, minutes=300)
-    assert store.outbox.waiting("grafana", at(5)).pending == 1
+    assert store.outbox.backlog("grafana", at(5)).pending == 1
     store.outbox.resume("grafana", at(5))
     assert len(claim(store, minutes=5)) == 1
 
@@ -181,6 +181,6 @@ def test_it_enlists_what_is_open_or_owed_and_what_is_planned_besides(house):
     done = house.open(event(K.DETECTED, severity=Severity.SEV_2), event(K.RESOLVED, 5))
     house.tell(done, K.POSTMORTEM_FINALIZED, 6)
     for _ in range(2):
-        house.store.outbox.enlist("slack", [Planned(0, "review:1", at=at(99))], at(10))
+        house.store.outbox.enqueue_existing("slack", [PlannedRow(0, "review:1", at=at(99))], at(10))
     rows = house.rows("SELECT incident_id, item FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [(open_one, "owed"), (owing, "owed"), (acting, "owed"), (0, "review:1")]

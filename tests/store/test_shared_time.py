@@ -101,5 +101,5 @@ def test_what_a_replica_marks_is_due_by_the_time_of_all(new_database):
     recorder.submit(RecordAlerts((alert(0),), delivery(0)))
     recorder.close()
     now = datetime.now(UTC)
-    assert abs(store.outbox.waiting("grafana", now).oldest - now) < timedelta(minutes=1)
+    assert abs(store.outbox.backlog("grafana", now).oldest - now) < timedelta(minutes=1)
     store.close()

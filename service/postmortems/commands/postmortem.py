@@ -67,7 +67,7 @@ def new(
     from service.postmortems.commands.documents import template_of, write
     from service.postmortems.commands.service_data import facts_of, service_policy
     from service.postmortems.skeleton import file_name, fill
-    from service.render.filling import BadTemplate
+    from service.render.templating import BadTemplate
 
     loaded, client = read(Settings, path, os.environ), connect()
     timeline = client.get(f"{INCIDENTS}/{incident_id}/timeline")

@@ -1,0 +1,116 @@
+"""Building messages, and posting each exactly once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from service.clients.chat import Chat, ChatMessage
+from service.clients.delivery import DeliveryError, Reason
+from service.delivery.receiver import LeaseLost
+from service.domain.policy import Policy
+from service.domain.reminders import Level, Reminder
+from service.render.item_keys import ItemKey, unique_key
+from service.render.message_facts import facts_of, first_message_facts
+from service.render.messages import MessageFacts, MessageTemplates
+from service.render.templating import BadTemplate
+from service.render.thread import MessageKey, MessageKind, Thread
+from service.store.outbox_rows import Claim
+
+_TEMPLATES = {MessageKind.OVER: "over", MessageKind.DISMISSED: "over", MessageKind.MERGED: "over"}
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How much earlier than we think a message may have been posted: clocks differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBuilder:
+    """Builds messages about incidents. Raises a permanent `DeliveryError` if a template cannot be rendered."""
+
+    templates: MessageTemplates
+    policy: Policy
+    public_url: str | None = None
+
+    def first(self, thread: Thread) -> ChatMessage:
+        """Return the first message as it should be now."""
+        facts = first_message_facts(thread, self.policy, self.public_url)
+        item = thread.messages[0].key.item if thread.messages else ""
+        return self._build("report", thread, item, facts)
+
+    def following(self, thread: Thread, key: MessageKey) -> ChatMessage:
+        """Return any other message of the thread."""
+        facts = facts_of(thread, key, self.policy, self.public_url)
+        template = _TEMPLATES.get(key.kind, "update")
+        return self._build(template, thread, key.item, facts, broadcast=key.kind is MessageKind.OVER)
+
+    def reminder(self, thread: Thread, reminder: Reminder) -> ChatMessage:
+        """Return a reminder."""
+        key = MessageKey(len(thread.messages) + 1, MessageKind.AFTERWARDS, thread.history.incident.severity)
+        facts = facts_of(thread, key, self.policy, self.public_url, reminder)
+        broadcast = reminder.level is not Level.UPDATE_DUE
+        return self._build("reminder", thread, item_of(reminder), facts, broadcast=broadcast)
+
+    def _build(
+        self, template: str, thread: Thread, item: str, facts: MessageFacts, *, broadcast: bool = False
+    ) -> ChatMessage:
+        text = rendered(lambda: self.templates.render(template, facts))
+        key = unique_key(thread.history, ItemKey(thread.incident_id, item))
+        return ChatMessage(key, text, _payload(facts), broadcast)
+
+
+def item_of(reminder: Reminder) -> str:
+    """Return the item of a reminder's row: one for each level and due instant."""
+    return f"remind:{reminder.level}:{int(reminder.due_at.timestamp() * 1000)}:{reminder.action_id}"
+
+
+def rendered(render: Callable[[], str]) -> str:
+    """Return what `render` does. Raises a permanent `DeliveryError` if a team's template cannot be rendered."""
+    try:
+        return render()
+    except BadTemplate as error:
+        raise DeliveryError(Reason.REJECTED, f"a template of messages.templates: {error}", permanent=True) from error
+
+
+def digest_of(message: ChatMessage) -> bytes:
+    """Return sixteen bytes that differ if people would see a difference."""
+    return blake2b(message.text.encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Where a message is posted: as a reply to `thread`, None for the channel itself; not before `since`."""
+
+    thread: int | None
+    since: datetime
+
+
+def post_once(
+    chat: Chat, claim: Claim, message: ChatMessage, reply_to: ReplyTo, is_still_claimed: Callable[[], bool]
+) -> int:
+    """Post a message and return its id. After an attempt with an unknown result it is searched for first."""
+    if claim.attempts:
+        message_id = chat.find(message.key, reply_to.thread, reply_to.since - _CLOCK_TOLERANCE)
+        if message_id is not None:
+            chat.edit(message_id, message)
+            return message_id
+    if not is_still_claimed():
+        raise LeaseLost
+    return chat.post(message, reply_to.thread)
+
+
+def _payload(facts: MessageFacts) -> dict[str, Any]:
+    """Return the content for programs."""
+    incident = {
+        "id": facts.incident,
+        "title": facts.title,
+        "severity": facts.severity.value,
+        "state": facts.state,
+        "url": facts.url,
+        "began_at": facts.began_at.isoformat(),
+        "ended_at": facts.ended_at.isoformat() if facts.ended_at else None,
+    }
+    if facts.reminder is None:
+        return {"kind": str(facts.kind), "incident": incident}
+    reminder = {"level": facts.reminder.level.value, "due_at": facts.reminder.due_at.isoformat()}
+    action = {"action_id": facts.reminder.action_id} if facts.reminder.action_id else {}
+    return {"kind": "reminder", "incident": incident, "reminder": reminder | action}

@@ -1,0 +1,49 @@
+"""What the dispatcher needs of a receiver of deliveries; each receiver is a module beside this one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from service.store.outbox_incidents import OutboxIncident
+from service.store.outbox_rows import Claim, PlannedRow
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPlan:
+    """What to do about a claim. `digest` is that of its content; `planned` are further rows that the incident needs.
+
+    `send` delivers it and returns its id at the receiver; before it creates anything it asks whether the claim is still
+    held. None: there is nothing to send. `not_before`: it is not due until then.
+    """
+
+    digest: bytes
+    planned: Sequence[PlannedRow] = ()
+    send: Callable[[Callable[[], bool]], int | None] | None = None
+    not_before: datetime | None = None
+
+
+class LeaseLost(Exception):
+    """The claim ran out before anything was created; another process may have taken it."""
+
+
+class Receiver(Protocol):
+    """A system to deliver to."""
+
+    name: str
+
+    def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
+        """Return what to do about a claim, without any request; `incident` None: it concerns no single incident."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class DeliveryCounters(Protocol):
+    """Counts this process's deliveries."""
+
+    def delivered(self, target: str) -> None:
+        """Count a delivery."""
+
+    def failed(self, target: str, reason: str) -> None:
+        """Count a failure."""

@@ -1,0 +1,175 @@
+"""The thread about an incident: which message comes next, given the incident now and the messages so far.
+
+A message covers all updates since the one before, so that after an outage there is one message, not ten. The messages
+so far are in the names of the outbox's rows; nothing else remembers them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from service.domain.events import Event, EventKind
+from service.domain.incident_history import IncidentHistory
+from service.domain.policy import Severity
+from service.domain.updates import is_update
+
+OLD = timedelta(days=3)
+"""What is older is no longer announced for the first time, and no reminder of it goes out any more."""
+_PREFIX = "say"
+
+
+class MessageKind(StrEnum):
+    """What a message is about: the first report, updates, or the end in some way."""
+
+    FIRST = "first"
+    UPDATE = "update"
+    OVER = "over"
+    DISMISSED = "dismissed"
+    MERGED = "merged"
+    REOPENED = "again"
+    AFTERWARDS = "after"
+
+
+_WHILE_OPEN = (MessageKind.FIRST, MessageKind.UPDATE, MessageKind.REOPENED)
+_EXPRESSED_BY_THE_KIND = (EventKind.RESOLVED, EventKind.DISMISSED, EventKind.REOPENED)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """The key of a message in its thread: its number, the severity that it states, and the id of the last event that it
+    covers, "" if there was none.
+    """
+
+    number: int
+    kind: MessageKind
+    severity: Severity
+    last_event_id: str = ""
+
+    @property
+    def item(self) -> str:
+        """The item of its row in the outbox."""
+        return f"{_PREFIX}:{self.number}:{self.kind}:{self.severity}:{self.last_event_id}"
+
+    @classmethod
+    def parse(cls, item: str) -> "MessageKey | None":
+        """Parse it from its item, None if that is something else."""
+        if not item.startswith(f"{_PREFIX}:"):
+            return None
+        _, number, kind, severity, last_event_id = item.split(":", 4)
+        return cls(int(number), MessageKind(kind), Severity(severity), last_event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMessage:
+    """A message that was planned, and its id in the chat, None if it was never sent.
+
+    `is_pending`: it is still to be delivered.
+    """
+
+    key: MessageKey
+    message_id: int | None
+    is_pending: bool = False
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether people have seen it."""
+        return self.message_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The thread about the incident `incident_id`, which may have been merged into that of the history."""
+
+    history: IncidentHistory
+    incident_id: int
+    messages: Sequence[ThreadMessage]
+
+    @property
+    def root_id(self) -> int | None:
+        """The id of the first message that was sent, if any."""
+        return next((message.message_id for message in self.messages if message.was_sent), None)
+
+    def next(self, now: datetime) -> MessageKey | None:
+        """Return the key of the next message; None while one is pending, and if there is nothing to announce."""
+        if any(message.is_pending for message in self.messages):
+            return None
+        kind = self._kind(now)
+        if kind is None:
+            return None
+        return self._key(len(self.messages) + 1, kind, self.history.incident.severity)
+
+    def updates(self, key: MessageKey) -> tuple[Event, ...]:
+        """Return the updates that no message before `key` covers, as corrected, in the order of recording."""
+        before = [message.key for message in self.messages if message.key.number < key.number]
+        events = self._events()
+        begin = _index_after(events, before[-1].last_event_id) if before else 0
+        covered = events[begin : max(begin, _index_after(events, key.last_event_id))]
+        effective = [self.history.effective(event) for event in covered if is_update(event)]
+        return tuple(e for e in effective if e is not None and e.kind not in _EXPRESSED_BY_THE_KIND)
+
+    def is_relevant(self, key: MessageKey, now: datetime) -> bool:
+        """Return whether a message that was never sent is still worth sending.
+
+        It is not if it reports the start of what is over by now, if later messages were sent (a chat may have rejected
+        it), or if the incident has long been over.
+        """
+        overtaken = any(message.was_sent for message in self.messages if message.key.number > key.number)
+        too_late = key.kind is MessageKind.FIRST and self._ending() is not None
+        return not overtaken and not too_late and not self._is_old(now, *(e.recorded_at for e in self._events()))
+
+    def _kind(self, now: datetime) -> MessageKind | None:
+        last, ending = (self.messages[-1].key if self.messages else None), self._ending()
+        if last is None:
+            return self._opening(ending, now)
+        if last.kind in _WHILE_OPEN:
+            if ending is None:
+                return MessageKind.UPDATE if self._has_updates(last) else None
+            return ending if ending is MessageKind.OVER or self._was_sent() else None
+        if ending is None:
+            return MessageKind.REOPENED
+        if ending is MessageKind.OVER:
+            if last.kind is MessageKind.DISMISSED:
+                return MessageKind.OVER
+            return MessageKind.AFTERWARDS if self._has_updates(last) else None
+        return ending if ending is MessageKind.DISMISSED and last.kind is not ending and self._was_sent() else None
+
+    def _opening(self, ending: MessageKind | None, now: datetime) -> MessageKind | None:
+        if ending is None:
+            return MessageKind.FIRST if now - self.history.opened_at[self.incident_id] < OLD else None
+        return MessageKind.OVER if ending is MessageKind.OVER and not self._is_old(now) else None
+
+    def _is_old(self, now: datetime, *recorded_at: datetime) -> bool:
+        """Return whether the incident has long been over, and nothing was recorded recently either."""
+        over_at = self.history.incident.over_at
+        if over_at is None or self._ending() is not MessageKind.OVER:
+            return False
+        return now - max([over_at, *recorded_at]) >= OLD
+
+    def _ending(self) -> MessageKind | None:
+        incident = self.history.incident
+        if incident.id != self.incident_id:
+            return MessageKind.MERGED
+        if incident.dismissed_at is not None:
+            return MessageKind.DISMISSED
+        return None if incident.is_open else MessageKind.OVER
+
+    def _was_sent(self) -> bool:
+        return any(message.was_sent for message in self.messages)
+
+    def _has_updates(self, last: MessageKey) -> bool:
+        following = self._key(last.number + 1, last.kind, last.severity)
+        return bool(self.updates(following)) or self.history.incident.severity is not last.severity
+
+    def _key(self, number: int, kind: MessageKind, severity: Severity) -> MessageKey:
+        events = self._events()
+        return MessageKey(number, kind, severity, events[-1].event_id if events else "")
+
+    def _events(self) -> list[Event]:
+        """Return the events that were sent to this incident, in the order of recording; merged ones have theirs."""
+        return [event for incident_id, event in self.history.events if incident_id == self.incident_id]
+
+
+def _index_after(events: Sequence[Event], event_id: str) -> int:
+    """Return the index after an event, 0 if there is no such event."""
+    return next((i + 1 for i in reversed(range(len(events))) if events[i].event_id == event_id), 0)
