@@ -252,7 +252,7 @@ def test_it_rests_with_one_incident_that_grafana_fails_on_again_and_again(site, 
         site.now += LONGEST
     assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
     assert site.counters.failures == {"server_error": MOST_ATTEMPTS}
-    assert "given up after 12 attempts" in caplog.text
+    assert "stopped after 12 attempts" in caplog.text
     assert "failed with 500 on PATCH /api/annotations/1" in caplog.text
     site.grafana.work_again()
     site.tell(1, EventKind.ACKNOWLEDGED, 3)

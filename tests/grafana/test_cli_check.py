@@ -214,7 +214,7 @@ def test_it_waits_for_rights_that_grafana_has_cached(run, grafana, monkeypatch):
     code, output = run(grafana.url, "provision")
     assert code == 0
     assert len(waits) > 1
-    assert output.count("Grafana caches rights for up to a minute") == 1
+    assert output.count("Grafana caches permissions for up to a minute") == 1
     assert sorted(grafana.dashboards) == UIDS
 
 
