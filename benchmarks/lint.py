@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.plan import SyncPlan
+from benchmarks.plan import Plan
 from benchmarks.report import DocumentSection, Figure, Line, Target
 from service.postmortems.reading import read
 from tests.postmortems.documents import FINAL
@@ -14,7 +14,7 @@ from tests.postmortems.documents import FINAL
 FEW = 100
 
 
-def measure(plan: SyncPlan) -> list[DocumentSection]:
+def measure(plan: Plan) -> list[DocumentSection]:
     """Check many and few documents with the command, and only parse them in this process, in turns."""
     folder = plan.folder / "documents"
     many = _documents(folder / "many", plan.documents)
