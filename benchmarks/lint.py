@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.plan import Plan
-from benchmarks.report import DocumentSection, Figure, Line, Target
+from benchmarks.report import Figure, Line, Section, Target
 from service.postmortems.reading import read
 from tests.postmortems.documents import FINAL
 
 FEW = 100
 
 
-def measure(plan: Plan) -> list[DocumentSection]:
+def measure(plan: Plan) -> list[Section]:
     """Check many and few documents with the command, and only parse them in this process, in turns."""
     folder = plan.folder / "documents"
     many = _documents(folder / "many", plan.documents)
@@ -32,7 +32,7 @@ def measure(plan: Plan) -> list[DocumentSection]:
         for turn in turns[first:] + turns[:first]:
             turn()
     return [
-        DocumentSection(
+        Section(
             f"mttx postmortem lint, {plan.documents:,} final documents of {len(FINAL.encode()):,} bytes",
             [
                 Line(
