@@ -5,13 +5,17 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli.output import print_json, print_line
 from service.cli.params import Duration, IncidentId, Instant, config_option, output_option
 from service.settings import Settings, load
+
+if TYPE_CHECKING:
+    from service.evidence.collecting import Collected
+    from service.evidence.commands.request import EvidenceRequest
 
 ALLOW_VERBATIM = click.option(
     "--allow-verbatim", is_flag=True, help="Include files marked as verbatim, unredacted, with any secrets in them."
@@ -58,7 +62,7 @@ def collect(
     Exit code 1 if there is no archive, or if a source failed and the archive is incomplete; the output and the manifest
     say what is missing.
     """
-    from service.evidence.commands.request import EvidenceRequest, open_request
+    from service.evidence.commands.request import open_request
     from service.evidence.commands.tables import as_json, print_collected
     from service.evidence.window import NoWindow
 
@@ -66,7 +70,7 @@ def collect(
         raise click.UsageError("give an incident such as INC-7, or a time window with --from (and --to)")
     settings, now = load(path, os.environ), datetime.now(UTC)
     try:
-        request: EvidenceRequest = open_request(incident_id, settings, now, margin=margin, begin=begin, end=end)
+        request = open_request(incident_id, settings, now, margin=margin, begin=begin, end=end)
     except NoWindow as error:
         raise click.UsageError(str(error)) from error
     target = out or Path(f"evidence-{incident_id or f'{request.window.start:%Y%m%dT%H%M%SZ}'}.zip")
@@ -102,14 +106,14 @@ def check(
     Exit code 1 if a configured source fails, or if none of the sources that the standard requires is configured.
     """
     from service.domain.checks import is_evidence
-    from service.evidence.commands.request import EvidenceRequest, open_request
+    from service.evidence.commands.request import open_request
     from service.evidence.commands.tables import as_json, print_missing
     from service.evidence.window import NoWindow
 
     settings, now = load(path, os.environ), datetime.now(UTC)
     start = begin or (now - timedelta(hours=1) if incident_id is None else None)
     try:
-        request: EvidenceRequest = open_request(incident_id, settings, now, margin=None, begin=start, end=None)
+        request = open_request(incident_id, settings, now, margin=None, begin=start, end=None)
     except NoWindow as error:
         raise click.UsageError(str(error)) from error
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-check-") as folder:
@@ -124,7 +128,9 @@ def check(
     ctx.exit(0 if passes else 1)
 
 
-def _collect(request: Any, settings: Settings, target: Path, *, allow_verbatim: bool, show: bool) -> Any:
+def _collect(
+    request: "EvidenceRequest", settings: Settings, target: Path, *, allow_verbatim: bool, show: bool
+) -> "Collected":
     """Collect and show the progress. Raises ClickException."""
     from service.evidence import collecting
     from service.evidence.commands.tables import show_progress
