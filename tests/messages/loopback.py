@@ -55,19 +55,19 @@ class Slack:
         self.faults = lambda asked, when: None
 
     def calls(self, method):
-        return [json.loads(one.body) for one in self.asked if one.path.endswith(method)]
+        return [json.loads(message.body) for message in self.asked if message.path.endswith(method)]
 
     def channel(self):
-        """Return what stands in the channel: (text, [answers])."""
-        heads = [ts for ts, one in self.messages.items() if not one.get("thread_ts")]
+        """Return the channel: (text, [replies])."""
+        heads = [ts for ts, message in self.messages.items() if not message.get("thread_ts")]
         return [(self.messages[ts]["text"], self.answers(ts)) for ts in heads]
 
     def answers(self, ts):
-        return [one["text"] for one in self.messages.values() if one.get("thread_ts") == ts]
+        return [message["text"] for message in self.messages.values() if message.get("thread_ts") == ts]
 
-    def said(self):
-        """Return the first line of everything, in the order in which it was said first."""
-        return [one["text"].splitlines()[0] for one in (*self.messages.values(), *self.hooked)]
+    def texts(self):
+        """Return the first line of everything, in the order of posting."""
+        return [message["text"].splitlines()[0] for message in (*self.messages.values(), *self.hooked)]
 
     # -- the API -----------------------------------------------------------------------------------------------------
 
@@ -81,10 +81,10 @@ class Slack:
                 return 202, {"taken": True}
             if asked.headers.get("authorization") != f"Bearer {TOKEN}":
                 return 200, {"ok": False, "error": "invalid_auth"}
-            given = {name: values[0] for name, values in parse_qs(url.query).items()}
-            given |= json.loads(asked.body) if asked.body else {}
+            arguments = {name: values[0] for name, values in parse_qs(url.query).items()}
+            arguments |= json.loads(asked.body) if asked.body else {}
             handle = getattr(self, "_" + url.path.removeprefix("/api/").replace(".", "_"), None)
-            return 200, handle(given) if handle else {"ok": False, "error": "unknown_method"}
+            return 200, handle(arguments) if handle else {"ok": False, "error": "unknown_method"}
 
     def _hook(self, path, body):
         if path != HOOK:
@@ -94,45 +94,49 @@ class Slack:
         self.hooked.append(body)
         return 200, "ok"
 
-    def _chat_postMessage(self, given):  # noqa: N802 - Slack's name
-        if given["channel"] != CHANNEL:
+    def _chat_postMessage(self, arguments):  # noqa: N802 - Slack's name
+        if arguments["channel"] != CHANNEL:
             return {"ok": False, "error": "channel_not_found"}
-        if not given.get("text"):
+        if not arguments.get("text"):
             return {"ok": False, "error": "no_text"}
-        if len(given["text"]) > 40_000:
+        if len(arguments["text"]) > 40_000:
             return {"ok": False, "error": "msg_too_long"}
         self.now += 1
         ts = f"{self.now:.6f}"
-        self.messages[ts] = {**given, "ts": ts}
+        self.messages[ts] = {**arguments, "ts": ts}
         return {"ok": True, "channel": CHANNEL, "ts": ts}
 
-    def _chat_update(self, given):
-        if given["ts"] not in self.messages:
+    def _chat_update(self, arguments):
+        if arguments["ts"] not in self.messages:
             return {"ok": False, "error": "message_not_found"}
-        self.messages[given["ts"]]["text"] = given["text"]
-        return {"ok": True, "channel": CHANNEL, "ts": given["ts"]}
+        self.messages[arguments["ts"]]["text"] = arguments["text"]
+        return {"ok": True, "channel": CHANNEL, "ts": arguments["ts"]}
 
-    def _conversations_history(self, given):
+    def _conversations_history(self, arguments):
         if "channels:history" not in self.scopes:
             return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
-        found = [one for one in self.messages.values() if not one.get("thread_ts")]
-        return self._page([one for one in found if float(one["ts"]) > float(given["oldest"])][::-1], given)
+        messages = [message for message in self.messages.values() if not message.get("thread_ts")]
+        return self._page(
+            [message for message in messages if float(message["ts"]) > float(arguments["oldest"])][::-1], arguments
+        )
 
-    def _conversations_replies(self, given):
+    def _conversations_replies(self, arguments):
         if "channels:history" not in self.scopes:
             return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
-        if given["ts"] not in self.messages:
+        if arguments["ts"] not in self.messages:
             return {"ok": False, "error": "thread_not_found"}
-        found = [one for ts, one in self.messages.items() if given["ts"] in (ts, one.get("thread_ts"))]
-        return self._page(found, given)
+        messages = [
+            message for ts, message in self.messages.items() if arguments["ts"] in (ts, message.get("thread_ts"))
+        ]
+        return self._page(messages, arguments)
 
-    def _page(self, found, given):
-        begin, limit = int(given.get("cursor", 0)), min(int(given["limit"]), 2)
-        shown = [{k: v for k, v in one.items() if k != "metadata"} for one in found[begin : begin + limit]]
-        if given.get("include_all_metadata") == "true":
-            shown = found[begin : begin + limit]
-        more = str(begin + limit) if len(found) > begin + limit else ""
+    def _page(self, messages, arguments):
+        begin, limit = int(arguments.get("cursor", 0)), min(int(arguments["limit"]), 2)
+        shown = [{k: v for k, v in message.items() if k != "metadata"} for message in messages[begin : begin + limit]]
+        if arguments.get("include_all_metadata") == "true":
+            shown = messages[begin : begin + limit]
+        more = str(begin + limit) if len(messages) > begin + limit else ""
         return {"ok": True, "messages": shown, "response_metadata": {"next_cursor": more}}
 
-    def _auth_test(self, given):
+    def _auth_test(self, arguments):
         return {"ok": True, "user": "mttx", "team": "Example"}

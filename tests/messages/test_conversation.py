@@ -56,7 +56,7 @@ def test_it_tells_without_threads_where_there_are_none(open_site):
     site.deliver(5)
     site.tell(number, K.RESOLVED, 40)
     site.deliver(41)
-    assert site.slack.said() == [
+    assert site.slack.texts() == [
         "[SEV-2] Incident detected — Checkout fails",
         "[SEV-2] Update — Checkout fails",
         "[RESOLVED] Checkout fails (SEV-2)",
@@ -115,7 +115,7 @@ def test_it_tells_of_an_alert_that_makes_it_worse(site):
 def test_it_tells_once_of_what_was_over_before_anybody_was_told(any_site):
     any_site.send(alert(0, 2))
     any_site.deliver(3)
-    assert any_site.slack.said() == ["[RESOLVED] CheckoutErrors (SEV-2)"]
+    assert any_site.slack.texts() == ["[RESOLVED] CheckoutErrors (SEV-2)"]
 
 
 def test_it_tells_of_an_end_and_of_what_goes_on_again(site):
@@ -151,8 +151,8 @@ def test_it_says_that_an_incident_was_none_and_is_quiet_from_then_on(any_site):
     any_site.tell(number, K.NOTE, 7, data={"text": "it was a test"})
     for days in range(1, 9):
         any_site.deliver(days * 24 * 60)
-    assert any_site.slack.said()[-1] == "[DISMISSED] Checkout fails (SEV-2)"
-    assert len(any_site.slack.said()) == 2
+    assert any_site.slack.texts()[-1] == "[DISMISSED] Checkout fails (SEV-2)"
+    assert len(any_site.slack.texts()) == 2
 
 
 def test_it_never_speaks_of_what_was_dismissed_before_anybody_was_told(any_site):
@@ -259,7 +259,7 @@ def test_it_tells_nobody_of_old_incidents_once_it_is_configured(open_site, slack
     site = open_site()
     dispatcher = site.start()
     site.deliver(60, dispatcher)
-    assert site.slack.said() == ["[SEV-2] Incident detected — still open", "[UPDATE DUE] still open (SEV-2)"]
+    assert site.slack.texts() == ["[SEV-2] Incident detected — still open", "[UPDATE DUE] still open (SEV-2)"]
 
 
 def test_it_reports_nothing_that_has_been_open_for_days_but_reminds_of_it(open_site):
@@ -269,7 +269,7 @@ def test_it_reports_nothing_that_has_been_open_for_days_but_reminds_of_it(open_s
     site = open_site(updates={"SEV-2": None})
     dispatcher = site.start()
     site.deliver(timedelta(days=3, hours=2).total_seconds() / 60, dispatcher)
-    assert site.slack.said() == [
+    assert site.slack.texts() == [
         "[DRAFT OVERDUE] Checkout fails (SEV-2)",
         "[FINAL VERSION OVERDUE] Checkout fails (SEV-2)",
     ]

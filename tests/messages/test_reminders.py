@@ -15,7 +15,7 @@ def detected(minutes=0, severity=Severity.SEV_2, **fields):
 
 
 def reminders(site):
-    return [line for line in site.slack.said() if "DUE" in line]
+    return [line for line in site.slack.texts() if "DUE" in line]
 
 
 def pass_hours(site, first, last, dispatcher=None):
@@ -74,17 +74,17 @@ def test_it_goes_on_after_the_resolution_until_the_postmortem_is_final(site):
         "[DRAFT OVERDUE] Checkout fails (SEV-2)",
         "[FINAL VERSION DUE SOON] Checkout fails (SEV-2)",
     ]
-    assert reminders(site)[:1] + [line for line in site.slack.said() if "OVERDUE" in line or "FINAL" in line] == said
+    assert reminders(site)[:1] + [line for line in site.slack.texts() if "OVERDUE" in line or "FINAL" in line] == said
     site.tell(number, K.POSTMORTEM_FINALIZED, 71 * HOUR)
     pass_hours(site, 71, 100)
-    assert not any("FINAL VERSION OVERDUE" in line for line in site.slack.said())
+    assert not any("FINAL VERSION OVERDUE" in line for line in site.slack.texts())
 
 
 @pytest.mark.parametrize(("hours", "heard"), [(17, 0), (18, 1)])
 def test_it_says_that_a_draft_is_due_soon_when_a_quarter_of_the_time_is_left(site, hours, heard):
     site.tell(site.open(detected()), K.RESOLVED, 1)
     site.deliver(hours * HOUR)
-    assert sum("DRAFT DUE SOON" in line for line in site.slack.said()) == heard
+    assert sum("DRAFT DUE SOON" in line for line in site.slack.texts()) == heard
 
 
 def test_it_reminds_of_an_action_that_is_overdue_and_of_its_owner(site):
@@ -107,7 +107,7 @@ def test_it_moves_with_the_deadline_when_the_severity_changes(site):
     site.deliver(10)
     site.tell(number, K.SEVERITY_CHANGED, 6 * HOUR, severity=Severity.SEV_1)
     pass_hours(site, 6, 47)
-    heard = [line for line in site.slack.said() if "DRAFT" in line]
+    heard = [line for line in site.slack.texts() if "DRAFT" in line]
     assert heard == ["[DRAFT DUE SOON] Checkout fails (SEV-1)", "[DRAFT OVERDUE] Checkout fails (SEV-1)"]
 
 
@@ -115,7 +115,7 @@ def test_it_says_that_something_is_late_and_not_that_it_will_be(open_site):
     site = open_site()
     site.tell(site.open(detected()), K.RESOLVED, 1)
     site.deliver(25 * HOUR)
-    assert [line for line in site.slack.said() if "DRAFT" in line] == ["[DRAFT OVERDUE] Checkout fails (SEV-2)"]
+    assert [line for line in site.slack.texts() if "DRAFT" in line] == ["[DRAFT OVERDUE] Checkout fails (SEV-2)"]
 
 
 def test_it_remembers_over_a_restart_what_it_said_and_what_it_has_to_say(open_site):
@@ -125,7 +125,7 @@ def test_it_remembers_over_a_restart_what_it_said_and_what_it_has_to_say(open_si
     site.close()
     again = open_site()
     pass_hours(again, 18, 25, again.start())
-    heard = [line for line in again.slack.said() if "DRAFT" in line]
+    heard = [line for line in again.slack.texts() if "DRAFT" in line]
     assert heard == ["[DRAFT DUE SOON] Checkout fails (SEV-2)", "[DRAFT OVERDUE] Checkout fails (SEV-2)"]
 
 
@@ -136,7 +136,7 @@ def test_it_sets_reminders_for_what_was_there_before_it_was_configured(open_site
     site = open_site()
     dispatcher = site.start()
     pass_hours(site, 1, 25, dispatcher)
-    assert site.slack.said() == ["[DRAFT DUE SOON] Checkout fails (SEV-2)", "[DRAFT OVERDUE] Checkout fails (SEV-2)"]
+    assert site.slack.texts() == ["[DRAFT DUE SOON] Checkout fails (SEV-2)", "[DRAFT OVERDUE] Checkout fails (SEV-2)"]
 
 
 def test_it_keeps_to_new_deadlines_once_it_is_started_with_them(open_site):
@@ -157,14 +157,14 @@ def test_it_never_reminds_of_what_was_due_days_ago(open_site):
     site.close()
     late = open_site()
     late.deliver(30 * DAY, late.start())
-    assert [line for line in late.slack.said() if "DUE" in line] == []
+    assert [line for line in late.slack.texts() if "DUE" in line] == []
 
 
 def test_it_does_not_remind_of_what_was_late_when_it_was_recorded(site):
     number = site.open(detected(recorded_at=at(40 * HOUR)), event(K.RESOLVED, 5, recorded_at=at(40 * HOUR)))
     pass_hours(site, 40, 80)
     assert number == 1
-    heard = [line for line in site.slack.said() if "DUE" in line]
+    heard = [line for line in site.slack.texts() if "DUE" in line]
     assert heard == [
         "[FINAL VERSION DUE SOON] Checkout fails (SEV-2)",
         "[FINAL VERSION OVERDUE] Checkout fails (SEV-2)",
@@ -194,7 +194,7 @@ def test_it_holds_nothing_up_with_a_reminder_for_later(site):
     site.deliver(1)
     site.tell(number, K.NOTE, 2, data={"text": "looking"})
     site.deliver(2)
-    assert len(site.slack.said()) == 2
+    assert len(site.slack.texts()) == 2
 
 
 def test_it_does_not_remind_early_when_the_clock_goes_back(site):
@@ -218,7 +218,7 @@ def test_it_reminds_of_a_deadline_that_moved_there_and_back(open_site):
     again.deliver(40, again.start())  # every reminder comes up
     again.tell(number, K.SEVERITY_CHANGED, 50, severity=Severity.SEV_2)
     pass_hours(again, 1, 25)
-    assert [line for line in again.slack.said() if "DRAFT OVERDUE" in line] == [
+    assert [line for line in again.slack.texts() if "DRAFT OVERDUE" in line] == [
         "[DRAFT OVERDUE] Checkout fails (SEV-2)"
     ]
 
@@ -227,7 +227,7 @@ def test_it_reminds_of_what_the_weekly_review_asks_for(site):
     """A near miss on Monday morning is due at the next review, a week later."""
     site.tell(site.open(detected(severity=Severity.SEV_4)), K.RESOLVED, 1)
     pass_hours(site, 1, 7 * 24)
-    heard = [line for line in site.slack.said() if "FINAL" in line]
+    heard = [line for line in site.slack.texts() if "FINAL" in line]
     assert heard == [
         "[FINAL VERSION DUE SOON] Checkout fails (SEV-4)",
         "[FINAL VERSION OVERDUE] Checkout fails (SEV-4)",

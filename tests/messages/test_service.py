@@ -21,7 +21,7 @@ def test_it_says_what_a_webhook_told(serve, slack):
     send(client)
     eventually(lambda: len(slack.messages) == 1)
     eventually(lambda: metrics(client)['mttx_outbox_pending{target="slack"}'] == 0)
-    assert slack.said()[0].startswith("[SEV-1] ")
+    assert slack.texts()[0].startswith("[SEV-1] ")
 
 
 def test_it_says_it_in_every_place_that_is_configured(serve, slack):

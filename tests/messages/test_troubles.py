@@ -32,18 +32,18 @@ def test_it_says_nothing_while_it_cannot_and_everything_in_order_afterwards(any_
         any_site.tell(number, K.NOTE, minutes, data={"text": f"note {minutes}"})
         while dispatcher.step():
             pass
-    assert any_site.slack.said() == []
+    assert any_site.slack.texts() == []
     any_site.slack.work_again()
     any_site.deliver(15, dispatcher)
     any_site.tell(number, K.RESOLVED, 20)
     any_site.deliver(21, dispatcher)
-    assert any_site.slack.said()[-1] == "[RESOLVED] Checkout fails (SEV-2)"
+    assert any_site.slack.texts()[-1] == "[RESOLVED] Checkout fails (SEV-2)"
     whole = "\n".join(one["text"] for one in (*any_site.slack.messages.values(), *any_site.slack.hooked))
     told = [line.rpartition(": ")[2] for line in whole.splitlines() if line.startswith("•")]
     assert told == sorted(set(told))
     edited = bool(any_site.slack.messages)
     assert (
-        any_site.slack.said()[0]
+        any_site.slack.texts()[0]
         == ("[RESOLVED] Resolved" if edited else "[SEV-2] Incident detected") + " — Checkout fails"
     )
 
@@ -58,7 +58,7 @@ def test_it_tells_only_of_the_end_of_what_came_and_went_while_it_could_not_speak
     any_site.tell(number, K.RESOLVED, 9)
     any_site.slack.work_again()
     any_site.deliver(15, dispatcher)
-    assert any_site.slack.said() == ["[RESOLVED] Checkout fails (SEV-2)"]
+    assert any_site.slack.texts() == ["[RESOLVED] Checkout fails (SEV-2)"]
     whole = [one["text"] for one in (*any_site.slack.messages.values(), *any_site.slack.hooked)]
     assert "rerouted" in whole[0]
 
@@ -85,7 +85,7 @@ def test_a_bot_finds_what_it_said_behind_what_others_said(site):
     for n in range(9):
         site.slack._chat_postMessage({"channel": "C0123456789", "text": f"chatter {n}"})
     site.deliver(5, dispatcher)
-    assert len([line for line in site.slack.said() if "Incident detected" in line]) == 1
+    assert len([line for line in site.slack.texts() if "Incident detected" in line]) == 1
 
 
 def test_a_bot_that_may_not_look_says_it_again_rather_than_not_at_all(site):
@@ -93,7 +93,7 @@ def test_a_bot_that_may_not_look_says_it_again_rather_than_not_at_all(site):
     site.slack.fail_once("drop", "after", "postMessage")
     site.open(detected())
     site.deliver(1)
-    assert [line[:8] for line in site.slack.said()] == ["[SEV-2] "] * 2
+    assert [line[:8] for line in site.slack.texts()] == ["[SEV-2] "] * 2
 
 
 def test_a_webhook_says_it_again_rather_than_not_at_all(open_site):
@@ -101,7 +101,7 @@ def test_a_webhook_says_it_again_rather_than_not_at_all(open_site):
     site.slack.fail_once("drop", "after")
     site.open(detected())
     site.deliver(1)
-    assert len(site.slack.said()) == 2
+    assert len(site.slack.texts()) == 2
 
 
 def test_programs_know_a_second_copy_by_its_id(open_site):
@@ -124,7 +124,7 @@ def test_it_comes_back_when_slack_says(any_site):
     assert not dispatcher.step()
     any_site.now = at(1) + timedelta(seconds=31)
     any_site.deliver(None, dispatcher)
-    assert len(any_site.slack.said()) == 1
+    assert len(any_site.slack.texts()) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_it_leaves_alone_what_is_refused_and_goes_on_with_the_rest(open_site, wa
     site.open(detected(2, title="taken"))
     site.tell(refused, K.NOTE, 3, data={"text": "more"})
     site.deliver(4)
-    assert len(site.slack.said()) == 2
+    assert len(site.slack.texts()) == 2
     assert site.waiting().stopped == 1
 
 
@@ -175,7 +175,7 @@ def test_it_asks_every_five_minutes_where_it_is_not_let_in(open_site, way, outco
     assert site.counters.failures == {reason: 3}
     site.slack.work_again()
     site.deliver(20, dispatcher)
-    assert len(site.slack.said()) == 3
+    assert len(site.slack.texts()) == 3
     assert site.waiting().stopped == 0
 
 
@@ -189,10 +189,10 @@ def test_it_uses_a_corrected_token_at_once(site, tmp_path):
     dispatcher = site.dispatcher()
     while dispatcher.step():
         pass
-    assert (site.slack.said(), site.counters.failures) == ([], {"unauthorized": 1})
+    assert (site.slack.texts(), site.counters.failures) == ([], {"unauthorized": 1})
     file.write_text(TOKEN)
     assert dispatcher.step()
-    assert len(site.slack.said()) == 1
+    assert len(site.slack.texts()) == 1
 
 
 @pytest.mark.parametrize("word", ["message_not_found", "cant_update_message", "edit_window_closed"])
@@ -218,7 +218,7 @@ def test_two_dispatchers_say_everything_once(site):
     while site.waiting().pending:
         first.step()
         second.step()
-    assert sorted(site.slack.said()) == [f"[RESOLVED] Incident {n} (SEV-2)" for n in range(8)]
+    assert sorted(site.slack.texts()) == [f"[RESOLVED] Incident {n} (SEV-2)" for n in range(8)]
 
 
 def test_it_says_once_what_a_killed_dispatcher_had_said(site):
@@ -258,7 +258,7 @@ def test_it_stops_at_a_template_that_cannot_be_filled_in_and_says_so(open_site, 
     assert "nothing_of_the_kind" in caplog.text
     site.tell(number, K.RESOLVED, 4)
     site.deliver(5)
-    assert site.slack.said()[-1] == "[RESOLVED] Checkout fails (SEV-2)"
+    assert site.slack.texts()[-1] == "[RESOLVED] Checkout fails (SEV-2)"
 
 
 def test_no_log_tells_a_secret(open_site, caplog):

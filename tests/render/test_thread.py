@@ -1,4 +1,4 @@
-"""Which message comes next, given the incident and what was said."""
+"""Which message comes next, given the incident and the messages so far."""
 
 import pytest
 from hypothesis import given
@@ -63,46 +63,46 @@ DISMISSED = event(K.DISMISSED, 10)
         ),
     ],
 )
-def test_it_says_next_what_people_do_not_know(happened, before, following):
+def test_the_next_message_covers_what_was_not_announced(happened, before, following):
     found = thread(*happened, sent=sent(*before)).next(at(30))
     assert (found.kind if found else None) == following
 
 
-def test_it_says_of_an_absorbed_incident_where_it_goes_on():
+def test_it_announces_into_which_incident_one_was_merged():
     assert thread(number=2, sent=sent(MessageKind.FIRST)).next(at(30)).kind is MessageKind.MERGED
     assert thread(number=2).next(at(30)) is None
     assert thread(number=2, sent=sent(MessageKind.FIRST, MessageKind.OVER)).next(at(30)) is None
 
 
-def test_it_waits_until_what_is_planned_was_said():
+def test_it_waits_for_a_pending_message():
     waiting = [ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_2), None, is_pending=True)]
     assert thread(NOTE, sent=waiting).next(at(30)) is None
 
 
-def test_nobody_hears_of_the_end_of_what_nobody_heard_of():
+def test_it_announces_no_dismissal_of_what_was_never_announced():
     passed_over = sent(MessageKind.FIRST, message_id=None)
     assert thread(DISMISSED, sent=passed_over).next(at(30)) is None
     assert thread(OVER, sent=passed_over).next(at(30)).kind is MessageKind.OVER
 
 
-def test_it_begins_no_conversation_about_what_is_old():
+def test_it_starts_no_thread_about_an_old_incident():
     assert thread().next(at(0) + OLD) is None
     assert thread(OVER).next(at(9) + OLD) is None
 
 
-def test_it_says_that_the_severity_is_another():
+def test_it_announces_a_changed_severity():
     before = [ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_3, "detected-0"), SEEN)]
     assert thread(sent=before).next(at(30)).kind is MessageKind.UPDATE
 
 
-def test_a_first_message_says_nothing_any_more_once_it_is_over():
+def test_a_first_message_is_irrelevant_once_the_incident_is_over():
     first = MessageKey(1, MessageKind.FIRST, Severity.SEV_2)
     assert thread().is_relevant(first, at(30))
     assert not thread(OVER).is_relevant(first, at(30))
     assert thread(OVER).is_relevant(MessageKey(1, MessageKind.OVER, Severity.SEV_2), at(30))
 
 
-def test_what_was_refused_is_not_said_behind_what_came_later_or_when_it_is_long_over():
+def test_a_rejected_message_is_irrelevant_after_later_ones_or_long_after_the_end():
     update = MessageKey(2, MessageKind.UPDATE, Severity.SEV_2)
     later = ThreadMessage(MessageKey(3, MessageKind.OVER, Severity.SEV_2), SEEN)
     assert thread(OVER, sent=[ThreadMessage(update, None)]).is_relevant(update, at(30))
@@ -110,7 +110,7 @@ def test_what_was_refused_is_not_said_behind_what_came_later_or_when_it_is_long_
     assert not thread(OVER, sent=[ThreadMessage(update, None)]).is_relevant(update, at(9) + OLD)
 
 
-def test_it_knows_the_message_that_people_saw_first():
+def test_the_root_is_the_first_message_that_was_sent():
     messages = [
         *sent(MessageKind.FIRST, message_id=None),
         ThreadMessage(MessageKey(2, MessageKind.OVER, Severity.SEV_2), 7),
@@ -119,7 +119,7 @@ def test_it_knows_the_message_that_people_saw_first():
     assert thread().root_id is None
 
 
-def test_what_is_no_message_has_no_saying():
+def test_other_items_have_no_message_key():
     assert MessageKey.parse("region") is None
     assert MessageKey.parse("remind:draft-soon:1:") is None
 
@@ -130,14 +130,14 @@ def test_what_is_no_message_has_no_saying():
     severity=st.sampled_from(Severity),
     last_event_id=st.text(),
 )
-def test_a_message_is_known_by_the_name_of_its_row(number, kind, severity, last_event_id):
+def test_a_message_key_is_parsed_from_its_item(number, kind, severity, last_event_id):
     key = MessageKey(number, kind, severity, last_event_id)
     assert MessageKey.parse(key.item) == key
 
 
 @given(st.lists(st.sampled_from(["note", "deliver", "resolve", "reopen"]), max_size=25))
-def test_every_note_is_told_once_and_in_order_whenever_messages_go_out(steps):
-    """Whatever happens between: all that was noted is told exactly once, in the order in which it was noted."""
+def test_every_note_is_announced_once_and_in_order(steps):
+    """Whatever happens in between, all notes are announced exactly once, in the order of recording."""
     events, messages, heard, noted, over = [], [], [], [], False
     for n, step in enumerate([*steps, "note", "deliver"], 1):
         match step:
