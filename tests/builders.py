@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Statistic, Target, WeeklyReview
+from service.domain.senders import named_alias, named_source
 from service.recorder.commands import Delivery
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -64,9 +65,10 @@ def observation(
     group: str = "g1",
     stale: bool = False,
     peer: str = "",
+    sender: str = "",
 ) -> Observation:
     return Observation(
-        source="alertmanager",
+        source=named_source("alertmanager", sender),
         fingerprint=fingerprint,
         group_key=group,
         starts_at=at(starts),
@@ -103,16 +105,19 @@ def alert(
     severity: Severity = Severity.SEV_2,
     onset: float | None = None,
     peer: str = "",
+    sender: str = "",
+    aliases: tuple[str, ...] = (),
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> Alert:
     return Alert(
-        observation=observation(starts, ends, fingerprint=fingerprint, group=group, peer=peer),
+        observation=observation(starts, ends, fingerprint=fingerprint, group=group, peer=peer, sender=sender),
         name="CheckoutErrors",
         severity=severity,
         labels={"alertname": "CheckoutErrors", **(labels or {})},
         annotations=annotations or {},
         onset_at=None if onset is None else at(onset),
+        aliases=tuple(named_alias(alias, sender) for alias in aliases),
     )
 
 

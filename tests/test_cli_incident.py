@@ -301,6 +301,15 @@ def test_it_shows_an_incident(service, monkeypatch):
     assert "\x1b" not in output
 
 
+def test_it_shows_which_sender_an_alert_is_of(service, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    named = record(episodes=(episode(0, 30, source="alertmanager@eu"), episode(1, 30, id=2)))
+    told = json.loads(timeline(named, 1, policy(), TOKYO).model_dump_json())
+    service.get(f"{INCIDENTS}/INC-1/timeline", json=told)
+    lines = [line for line in run("show", "INC-1").splitlines() if "firing" in line]
+    assert ["alertmanager@eu" in line for line in lines] == [True, False]
+
+
 def test_it_shows_who_did_it_and_what_it_changed(service, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     corrected = {"milestone": "detected", "occurred_at": at(-2).isoformat()}

@@ -529,8 +529,8 @@ def tokens_of(text):
     return load_tokens(path)
 
 
-def entry(name="alertmanager", token=SECRET, scopes="[ingest]"):
-    return f"- {{name: {name}, token: '{token}', scopes: {scopes}}}\n"
+def entry(name="alertmanager", token=SECRET, scopes="[ingest]", more=""):
+    return f"- {{name: {name}, token: '{token}', scopes: {scopes}{more}}}\n"
 
 
 def test_it_keeps_the_name_the_scopes_and_no_token():
@@ -538,6 +538,18 @@ def test_it_keeps_the_name_the_scopes_and_no_token():
     assert (token.name, token.scopes) == ("alertmanager", {"ingest", "read"})
     assert SECRET not in repr(token)
     assert SECRET.encode() not in token.digest
+
+
+def test_a_token_may_name_the_sender_whose_webhooks_carry_it():
+    named, unnamed = tokens_of(entry("eu", more=", sender: eu-1") + entry("other", SECRET + "2"))
+    assert (named.sender, unnamed.sender) == ("eu-1", "")
+
+
+def test_it_asks_the_alertmanagers_of_one_sender():
+    assert Settings().alertmanager.sender is None
+    assert configured("alertmanager: {sender: eu}").alertmanager.sender == "eu"
+    with pytest.raises(SettingsError, match=r"alertmanager\.sender is 'EU': should consist of 1 to 40 characters"):
+        configured("alertmanager: {sender: EU}")
 
 
 def test_it_finds_the_token_that_is_presented():
@@ -576,6 +588,9 @@ def test_nothing_is_valid_without_tokens():
         (entry(scopes="[admin]"), "one or more of ingest, write, read"),
         (entry(scopes="read"), "one or more of ingest, write, read"),
         (entry(scopes="[[read]]"), "one or more of ingest, write, read"),
+        (entry(more=", sender: EU"), "entry 1: sender should consist of 1 to 40 characters from a-z, 0-9 and -"),
+        (entry(more=", sender: ''"), "sender should consist of 1 to 40"),
+        (entry(more=", sender: 7"), "sender should consist of 1 to 40"),
         (entry() + entry(token=SECRET + "2"), "entry 2: the name alertmanager is used twice"),
         (entry() + entry("other"), "entry 2: has the same token"),
         (f"- {{name: a, tokn: {SECRET}, token: {SECRET}, scopes: [read]}}", "has 1 unknown key;"),

@@ -9,6 +9,7 @@ import click
 
 from service.cli.output import local_time, print_line, print_table
 from service.domain.durations import duration
+from service.domain.senders import sender_of
 
 Json = Mapping[str, Any]
 _DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id", "reason")
@@ -94,7 +95,10 @@ def _corrections(incident: Json) -> list[Json]:
 def _description(entry: Json, zone: ZoneInfo) -> str:
     event = entry["event"]
     if event is None:
-        return f"{entry['alert']['name']} {entry['what'].removeprefix('alert_')}"
+        alert = entry["alert"]
+        source = alert.get("source", "")
+        state = f"{alert['name']} {entry['what'].removeprefix('alert_')}"
+        return f"{state} · {source}" if sender_of(source) else state
     data, change = event["data"], event.get("change")
     keys = [key for key in _DETAILS if data.get(key) and not (change and key == "name")]
     words = [str(data[key]) for key in keys] + ([_change(event, zone)] if change else [])

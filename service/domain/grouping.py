@@ -119,21 +119,27 @@ Joined = Mapping[int, datetime]
 """The incidents into which people merged others, each with when they did: what had begun by then stays together."""
 
 
-def connected(groups: Sequence[Sequence[Sequence[Episode]]], window: timedelta, joined: Joined) -> list[list[Episode]]:
+def connected(
+    groups: Sequence[Sequence[Sequence[Episode]]], window: timedelta, joined: Joined, senders: Sequence[str] = ()
+) -> list[list[Episode]]:
     """Join the clusters of several alert groups that are one incident, earliest first.
 
     They share an episode (it was seen in both groups), or belong to one incident already, because people merged them or
-    other sources call them by one name, and lie no further apart than `window`. The clusters of one group stay apart
-    otherwise.
+    other sources call them by one name, and lie no further apart than `window`. Only groups of one sender have names in
+    common; `senders` are those of the groups, where there are several. The clusters of one group stay apart otherwise.
     """
+    senders = senders or [""] * len(groups)
     components: dict[int, dict[int, Episode]] = {}
     for cluster in (cluster for clusters in groups for cluster in clusters):
         _join(components, cluster)
     for number, clusters in enumerate(groups):
         for cluster in clusters:
             incidents = {e.incident_id for e in cluster} - {UNASSIGNED}
-            for other in (other for later in groups[number + 1 :] for other in later):
+            later = zip(groups[number + 1 :], senders[number + 1 :], strict=True)
+            for other, sender in ((other, sender) for others, sender in later for other in others):
                 shared = incidents & {e.incident_id for e in other}
+                if sender != senders[number]:
+                    shared &= joined.keys()
                 begun = max(_begin(cluster), _begin(other))
                 if any(begun <= joined.get(i, begun) for i in shared) and _touch(cluster, other, window):
                     _join(components, [*cluster, *other])

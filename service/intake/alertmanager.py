@@ -74,17 +74,19 @@ class Payload(BaseModel):
 _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
 
 
-def parse(body: bytes, reading: Reading, now: datetime) -> Notification:
+def parse(body: bytes, reading: Reading, now: datetime, sender: str = "") -> Notification:
     """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
 
+    `sender` is the name of an independent sender, whose groups and alerts are not those of others.
     Of an alert that is ignored anyway only the shape is checked. The status of each alert decides, never the group's.
     Nothing is inferred from alerts that are not there.
     """
-    return notification(read_version(body, "4", _wrong_version), reading, now, Source.ALERTMANAGER, ignored)
+    payload = read_version(body, "4", _wrong_version)
+    return notification(payload, reading, now, Source.ALERTMANAGER, ignored, sender=sender)
 
 
 def notification(
-    payload: Payload, reading: Reading, now: datetime, source: Source, is_ignored: Ignoring
+    payload: Payload, reading: Reading, now: datetime, source: Source, is_ignored: Ignoring, *, sender: str
 ) -> Notification:
     """Return the content of a body of this shape, whichever version it is.
 
@@ -94,7 +96,7 @@ def notification(
     if total > reading.most_alerts:
         detail = f"has {total} alerts, more than {reading.most_alerts}; set max_alerts in webhook_configs"
         raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
-    reader = AlertReader(reading, now, Sender(source, payload.group_key, payload.peer), is_ignored)
+    reader = AlertReader(reading, now, Sender(source, payload.group_key, payload.peer, sender), is_ignored)
     for index, alert in enumerate(payload.alerts):
         reader.read(index, alert)
     if len(reader.rejected) == total:

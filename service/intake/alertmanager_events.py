@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
+from service.domain.senders import named_source
 from service.domain.silences import Matcher, Silence, made_at
 from service.intake.alertmanager import UNNAMED
 from service.intake.reasons import Failure, Source
@@ -101,10 +102,11 @@ _ARRAY: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 _SILENCES = ("silenceCreated", "silenceUpdated", "silenceMutedAlert")
 
 
-def parse(body: bytes, now: datetime, most_events: int = 1000) -> Told:
+def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "") -> Told:
     """Read one event or an array of them. Raises PayloadError where there is none.
 
-    An event that cannot be read costs none of the others: Alertmanager drops a batch that is refused.
+    `sender` as in `alertmanager.parse`. An event that cannot be read costs none of the others: Alertmanager drops a
+    batch that is refused.
     """
     values = _values(body)
     if len(values) > most_events:
@@ -113,7 +115,7 @@ def parse(body: bytes, now: datetime, most_events: int = 1000) -> Told:
     events = list(_readable(iter(values), lambda value: _event(*value), unreadable))
     if values and not events:
         raise unreadable[0]
-    ends = tuple(_readable(_resolved(events), lambda told: _end(told, now), unreadable))
+    ends = tuple(_readable(_resolved(events), lambda told: _end(told, now, sender), unreadable))
     silences = {s.id: s for s in _readable(_silenced(events), lambda told: _silence(told, now), unreadable)}
     return Told(total=len(values), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
 
@@ -147,7 +149,7 @@ def _silenced(events: Sequence[RecorderEvent]) -> Iterator[Any]:
     return (event.data[kind] for event in events for kind in _SILENCES if kind in event.data)
 
 
-def _end(told: Any, now: datetime) -> Alert:
+def _end(told: Any, now: datetime, sender: str) -> Alert:
     """Return the end of a firing. Its start is not taken: an alert that nobody was notified of is no incident."""
     read: _Resolved = checked(_Resolved, told, "alertResolved")
     details = read.alert.details
@@ -158,7 +160,7 @@ def _end(told: Any, now: datetime) -> Alert:
     labels = details.labels.mapping()
     return Alert(
         observation=Observation(
-            source=Source.ALERTMANAGER.value,
+            source=named_source(Source.ALERTMANAGER.value, sender),
             fingerprint=f"{number:016x}",
             group_key=NO_GROUP,
             starts_at=at,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
+from service.domain.senders import named_alias, named_source
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Failure, Ignored, Rejected, Source
 from service.intake.severities import SeverityRules, map_severity
@@ -91,6 +92,7 @@ class AlertFault:
 class UnmappedAlert:
     """An alert whose severity no rule names; `severity` is the label's value, empty where there is no label."""
 
+    source: str
     severity: str
     fingerprint: str
     alertname: str
@@ -101,11 +103,15 @@ Ignoring = Callable[[Mapping[str, str], Reading], Ignored | None]
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Where a notification comes from: its source, the alert group, and which peer of a cluster sent it."""
+    """Where a notification comes from: its source, the alert group, and which peer of a cluster sent it.
+
+    `name` is that of an independent sender, empty where it has none.
+    """
 
     source: Source
     group_key: str
     peer: str
+    name: str = ""
 
 
 class AlertReader:
@@ -119,6 +125,7 @@ class AlertReader:
         self._reading = reading
         self._now = now
         self._sender = sender
+        self._source = named_source(sender.source.value, sender.name)
         self._bounded_key = _bounded_key(sender.group_key)
         self._is_ignored = is_ignored
         self.recorded: list[Alert] = []
@@ -152,7 +159,8 @@ class AlertReader:
         if mapped.unmapped is not None:
             severity = mapped.unmapped[:LONGEST_QUOTE]
             name = payload.name[:LONGEST_QUOTE]
-            self.unmapped.append(UnmappedAlert(severity=severity, fingerprint=payload.identity, alertname=name))
+            alert = UnmappedAlert(source=self._source, severity=severity, fingerprint=payload.identity, alertname=name)
+            self.unmapped.append(alert)
 
     def _alert(self, payload: PayloadAlert, severity: Severity, index: int) -> Alert:
         self._step = Rejected.TOO_MANY_LABELS
@@ -165,7 +173,10 @@ class AlertReader:
             annotations=_bounded_texts(payload.annotations or {}, self._reading.most_text),
             generator_url=payload.generator_url or "",
             onset_at=self._started_at(payload, index),
-            aliases=_aliases(self._sender.group_key, payload.labels, self._reading),
+            aliases=tuple(
+                named_alias(alias, self._sender.name)
+                for alias in _aliases(self._sender.group_key, payload.labels, self._reading)
+            ),
         )
 
     def _observation(self, payload: PayloadAlert, index: int) -> Observation:
@@ -173,7 +184,7 @@ class AlertReader:
         starts_at = instant(payload.starts_at, self._now, self._reading.clock_skew, "alerts", index, "startsAt")
         ends_at = self._ends_at(payload, starts_at, index) if payload.status == "resolved" else None
         return Observation(
-            source=self._sender.source.value,
+            source=self._source,
             fingerprint=payload.identity,
             group_key=self._bounded_key,
             starts_at=starts_at,

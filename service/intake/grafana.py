@@ -26,17 +26,18 @@ class GrafanaPayload(alertmanager.Payload):
     """What is read of Grafana's notification: the same as of Alertmanager's."""
 
 
-def parse(body: bytes, reading: Reading, now: datetime) -> Notification:
+def parse(body: bytes, reading: Reading, now: datetime, sender: str = "") -> Notification:
     """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
 
     The alert that a contact point's Test button sends is `Ignored.TEST`. A resolved alert whose start equals its end
-    tells the end alone (`Observation.is_end_only`).
+    tells the end alone (`Observation.is_end_only`). `sender` as in `alertmanager.parse`.
     """
 
     def is_ignored(labels: Mapping[str, str], alerts: alertmanager.Reading) -> Ignored | None:
         return alertmanager.ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, reading)
 
-    return notification(read_version(body, "1", _wrong_version), reading.alerts, now, Source.GRAFANA, is_ignored)
+    payload = read_version(body, "1", _wrong_version)
+    return notification(payload, reading.alerts, now, Source.GRAFANA, is_ignored, sender=sender)
 
 
 def _is_test(labels: Mapping[str, str]) -> Ignored | None:

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from service.clients.alertmanager import AlertmanagerApi
 from service.clients.json_api import JsonApi
 from service.clients.prometheus import PrometheusApi
+from service.domain.senders import named_source
 from service.domain.silences import People
 from service.intake.alertmanager import Reading
+from service.intake.reasons import Source
 from service.polling.gaps import GapPoll
 from service.polling.poller import Poll, Poller
 from service.polling.quiet_incidents import QuietIncidentPoll
@@ -30,18 +32,21 @@ def poller_of(
     polls: list[Poll] = []
     prometheus, alertmanagers = prometheus_of(settings), alertmanagers_of(settings)
     interval, reconcile = settings.inquiry.interval, settings.reconcile
+    source = named_source(Source.ALERTMANAGER.value, settings.alertmanager.sender or "")
     if prometheus is not None and reconcile.gaps:
         pause = PAUSE * interval
         times = {"longest_pause": pause, "patience": reconcile.patience, "lookback": reconcile.lookback}
-        polls.append(GapPoll(prometheus, alertmanagers, store, recorder, reading, **times))
+        polls.append(GapPoll(prometheus, alertmanagers, store, recorder, reading, source=source, **times))
     if prometheus is not None:
         onset = settings.onset
-        polls.append(StartTimePoll(prometheus, store, recorder, query=onset.query, lookback=onset.lookback))
+        polls.append(
+            StartTimePoll(prometheus, store, recorder, query=onset.query, lookback=onset.lookback, source=source)
+        )
     if alertmanagers:
         quiet_times = {"quiet": min(QUIET, settings.stale_after / 2), "lookback": reconcile.lookback}
-        polls.append(QuietIncidentPoll(alertmanagers, prometheus, store, recorder, **quiet_times))
+        polls.append(QuietIncidentPoll(alertmanagers, prometheus, store, recorder, source=source, **quiet_times))
     if alertmanagers and (people := people_of(settings)):
-        polls.append(SilencePoll(alertmanagers, store, recorder, people))
+        polls.append(SilencePoll(alertmanagers, store, recorder, people, source=source))
     return Poller(polls, clock, interval)
 
 

@@ -12,6 +12,7 @@ from service.clients.json_api import RequestFailed
 from service.clients.prometheus import PrometheusApi
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
+from service.domain.senders import sender_of
 from service.domain.silences import Silence
 from service.intake.alertmanager import UNNAMED, Reading, ignored
 from service.intake.fingerprints import fingerprint
@@ -44,6 +45,7 @@ class GapPoll:
         longest_pause: timedelta,
         patience: timedelta,
         lookback: timedelta,
+        source: str = Source.ALERTMANAGER.value,
     ) -> None:
         self._prometheus = prometheus
         self._alertmanagers = alertmanagers
@@ -53,6 +55,7 @@ class GapPoll:
         self._longest_pause = longest_pause
         self._patience = patience
         self._lookback = lookback
+        self._source = source
         self._gap: tuple[datetime, datetime] | None = None
 
     def run(self, now: datetime) -> None:
@@ -94,6 +97,7 @@ class GapPoll:
         external = self._prometheus.external_labels()
         silences = [s for alertmanager in self._alertmanagers for s in alertmanager.silences()]
         recorded = [e for c in self._store.concerns(begin - MARGIN - self._lookback) for e in c.episodes]
+        recorded = [e for e in recorded if sender_of(e.source) == sender_of(self._source)]
         for interval in ended_intervals:
             if episode := _episode_of(interval, recorded):
                 if episode.ends_at is None:
@@ -108,7 +112,7 @@ class GapPoll:
         name = labels.get("alertname") or UNNAMED
         alert = Alert(
             observation=Observation(
-                source=Source.ALERTMANAGER.value,
+                source=self._source,
                 fingerprint=fingerprint(labels),
                 group_key=f"{RECONCILED}:{name}",
                 starts_at=interval.starts_at,

@@ -36,6 +36,7 @@ class QuietIncidentPoll:
         *,
         quiet: timedelta,
         lookback: timedelta,
+        source: str = Source.ALERTMANAGER.value,
     ) -> None:
         self._alertmanagers = alertmanagers
         self._prometheus = prometheus
@@ -43,10 +44,11 @@ class QuietIncidentPoll:
         self._recorder = recorder
         self._quiet = quiet
         self._lookback = lookback
+        self._source = source
 
     def run(self, now: datetime) -> None:
         """Refresh the alerts that are still firing, end those that are not."""
-        quiet = [(c, e) for c in self._store.concerns(now) if now - c.heard_at >= self._quiet for e in _open(c)]
+        quiet = [(c, e) for c in self._store.concerns(now) if now - c.heard_at >= self._quiet for e in self._open(c)]
         if not quiet:
             return
         firing = {alert.fingerprint for alertmanager in self._alertmanagers for alert in alertmanager.alerts()}
@@ -55,6 +57,9 @@ class QuietIncidentPoll:
                 self._record(still_firing(incident, episode), now)
             elif self._prometheus is not None:
                 self._record_end(self._prometheus, incident, episode, now)
+
+    def _open(self, incident: Concern) -> list[Episode]:
+        return [e for e in incident.episodes if e.source == self._source and e.ends_at is None]
 
     def _record_end(self, prometheus: PrometheusApi, incident: Concern, episode: Episode, now: datetime) -> None:
         """Ask Prometheus for the end; nothing is recorded about an alert that it does not know."""
@@ -104,7 +109,3 @@ def _alert(episode: Episode, group_key: str, starts_at: datetime, ends_at: datet
         annotations=episode.annotations,
         generator_url=episode.generator_url,
     )
-
-
-def _open(incident: Concern) -> list[Episode]:
-    return [e for e in incident.episodes if e.source == Source.ALERTMANAGER and e.ends_at is None]

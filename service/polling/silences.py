@@ -24,18 +24,26 @@ class SilencePoll:
     name: str = "silences"
 
     def __init__(
-        self, alertmanagers: Sequence[AlertmanagerApi], store: Store, recorder: Recorder, people: People
+        self,
+        alertmanagers: Sequence[AlertmanagerApi],
+        store: Store,
+        recorder: Recorder,
+        people: People,
+        *,
+        source: str = Source.ALERTMANAGER.value,
     ) -> None:
         self._alertmanagers = alertmanagers
         self._store = store
         self._recorder = recorder
         self._people = people
+        self._source = source
 
     def run(self, now: datetime) -> None:
         """Poll if an alert of Alertmanager is not acknowledged yet."""
-        unacknowledged = [c for c in self._store.concerns(now - RECENT) if _is_unacknowledged(c)]
+        unacknowledged = [c for c in self._store.concerns(now - RECENT) if _is_unacknowledged(c, self._source)]
         if unacknowledged:
-            for incident_id, event in acknowledgements(self._read(), unacknowledged, self._people, now):
+            events = acknowledgements(self._read(), unacknowledged, self._people, now, source=self._source)
+            for incident_id, event in events:
                 record_event(self._recorder, incident_id, event)
 
     def _read(self) -> list[Silence]:
@@ -49,18 +57,20 @@ def acknowledgements(
     people: People,
     now: datetime,
     *,
+    source: str = Source.ALERTMANAGER.value,
     recorded_by: str | None = None,
 ) -> Iterator[tuple[int, Event]]:
     """Yield each incident's first silence by a person, if it is earlier than its acknowledgement, as an event.
 
-    `recorded_by` is the name of the token that the silences were sent with.
+    `source` is that of the alerts that the silences may be about; `recorded_by` the name of the token that the silences
+    were sent with.
     """
     for incident in incidents:
-        episodes = [e for e in incident.episodes if e.source == Source.ALERTMANAGER]
+        episodes = [e for e in incident.episodes if e.source == source]
         silence = acknowledged_by(silences, episodes, people)
         acknowledged_at = incident.milestones.get(Milestone.ACKNOWLEDGED)
         if silence is not None and (acknowledged_at is None or silence.made_at < acknowledged_at):
-            yield incident.id, replace(acknowledged(silence, now), recorded_by=recorded_by)
+            yield incident.id, replace(acknowledged(silence, now), source=source, recorded_by=recorded_by)
 
 
 def acknowledged(silence: Silence, now: datetime) -> Event:
@@ -75,7 +85,5 @@ def acknowledged(silence: Silence, now: datetime) -> Event:
     )
 
 
-def _is_unacknowledged(incident: Concern) -> bool:
-    return Milestone.ACKNOWLEDGED not in incident.milestones and any(
-        e.source == Source.ALERTMANAGER for e in incident.episodes
-    )
+def _is_unacknowledged(incident: Concern, source: str) -> bool:
+    return Milestone.ACKNOWLEDGED not in incident.milestones and any(e.source == source for e in incident.episodes)

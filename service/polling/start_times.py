@@ -29,19 +29,27 @@ class StartTimePoll:
     name: str = "start times"
 
     def __init__(
-        self, prometheus: PrometheusApi, store: Store, recorder: Recorder, *, query: str | None, lookback: timedelta
+        self,
+        prometheus: PrometheusApi,
+        store: Store,
+        recorder: Recorder,
+        *,
+        query: str | None,
+        lookback: timedelta,
+        source: str = Source.ALERTMANAGER.value,
     ) -> None:
         self._prometheus = prometheus
         self._store = store
         self._recorder = recorder
         self._query = query
         self._lookback = lookback
+        self._source = source
         self._asked: dict[int, tuple[int, datetime]] = {}
 
     def run(self, now: datetime) -> None:
         """Ask about every episode that is due."""
         concerns = self._store.concerns(now - self._lookback)
-        mine = [(c.id, e) for c in concerns for e in c.episodes if e.source == Source.ALERTMANAGER]
+        mine = [(c.id, e) for c in concerns for e in c.episodes if e.source == self._source]
         self._asked = {e.id: self._asked[e.id] for _, e in mine if e.id in self._asked}
         due = [(incident_id, episode) for incident_id, episode in mine if self._is_due(episode, now)]
         active = self._prometheus.active_alerts() if due and self._query is None else []

@@ -1,17 +1,18 @@
 """Taking in alerts: what was reported becomes episodes, and the episodes of an alert group become incidents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from service.domain.episodes import UNASSIGNED, AlertReport, Episode, Span, spans
+from service.domain.episodes import UNASSIGNED, AlertReport, Episode, Span
 from service.domain.events import Alert, Observation
 from service.domain.policy import Policy
+from service.domain.senders import plain_source, spans_by_source
 from service.recorder.commands import Delivery, Outcome
 from service.recorder.correlation import Correlation
 from service.recorder.grouping import Grouping
 from service.recorder.incidents import Incidents
-from service.store.ledger import AlertKey, Ledger, StoredReport
+from service.store.ledger import AlertKey, GroupKey, Ledger, StoredReport, alert_key
 
 HEARD_EVERY = timedelta(minutes=1)
 """Repeats of a notification refresh `heard_at` at most this often: they come in hundreds, and staleness is hours."""
@@ -41,7 +42,7 @@ class AlertRecording:
         changed: list[int] = []
         for alert in alerts:
             if self._add_report(alert, now, digest):
-                changed += self.rebuild_episodes(_key(alert.observation), alert)
+                changed += self.rebuild_episodes(alert_key(alert.observation), alert)
         self._grouping.begun.clear()
         self.regroup(changed, now)
         self._correlate(alerts, delivery)
@@ -56,11 +57,12 @@ class AlertRecording:
         return tuple(self._incidents.outcome(ledger.entries[i]) for i in sorted(touched))
 
     def _stored(self, alert: Alert) -> StoredReport:
-        return self._ledger.reports[_key(alert.observation)][alert.observation]
+        return self._ledger.reports[alert_key(alert.observation)][alert.observation]
 
     def regroup(self, episode_ids: Sequence[int], now: datetime) -> None:
-        """Group what was rebuilt."""
-        self._grouping.regroup_episodes(episode_ids, now)
+        """Group what was rebuilt, and what is left of the incidents that episodes were dropped from."""
+        left = [e.id for i in self._fused for e in self._ledger.episodes_of(self._incidents.existing(i))]
+        self._grouping.regroup_episodes([*episode_ids, *left], now)
         for incident_id, episode_id in self._fused.items():
             if episode_id in self._ledger.episodes:
                 self._grouping.merge_fused(incident_id, episode_id, now)
@@ -78,7 +80,8 @@ class AlertRecording:
         """Add a report or note that it came again; says whether the episodes of the alert may be others now.
 
         When a firing was last received matters only behind an end of the same sender, which it may take back, or an
-        assumed one; of an end it always does, for it may come behind such a firing.
+        assumed one; of an end it always does, for it may come behind such a firing. An end that came with another name
+        may be one of this firing once that sender adopts it.
         """
         ledger, seen = self._ledger, alert.observation
         stored = ledger.report(seen)
@@ -100,28 +103,30 @@ class AlertRecording:
 
     def _follows_end(self, firing: Observation, stored: StoredReport) -> bool:
         return any(
-            other.episode_id == stored.episode_id
+            (other.episode_id == stored.episode_id or seen.source != firing.source)
             and seen.ends_at is not None
             and (seen.stale or seen.peer == firing.peer)
-            for seen, other in self._ledger.reports[_key(firing)].items()
+            for seen, other in self._ledger.reports[alert_key(firing)].items()
         )
 
     def rebuild_episodes(self, key: AlertKey, alert: Alert | None = None) -> list[int]:
         """Compute the episodes of one alert from all its reports; returns those that changed, or that `alert` is of.
 
-        An episode keeps its id as long as one of its reports is the same; one that turned out to be part of another is
-        dropped. What an episode says of itself besides its times is that of the first alert that was received.
+        An episode keeps its id as long as one of its firing's reports, and the sender, is the same; one that turned out
+        to be part of another is dropped. What an episode says of itself besides its times is that of the first alert
+        that was received.
         """
         ledger = self._ledger
         reports = ledger.reports_of(key)
         before = {r.observation: ledger.reports[key][r.observation].episode_id for r in reports}
-        computed = spans(reports, self._window)
+        computed = spans_by_source(reports, self._window)
         placed: dict[Observation, int] = {}
         changed: list[int] = []
-        for span in computed:
+        for source, span in computed:
             observations = [r.observation for r in span.reports]
-            known = sorted({before[o] for o in observations} - set(placed.values()) - {UNASSIGNED})
-            episode = self._episode(known[0] if known else None, span, alert, before)
+            candidates = {before[o] for o in observations if not o.is_end_only} - set(placed.values()) - {UNASSIGNED}
+            known = min((e for e in candidates if _may_become(ledger.episodes[e].source, source)), default=None)
+            episode = replace(self._episode(known, span, alert, before), source=source)
             placed.update(dict.fromkeys(observations, episode.id))
             is_mine = alert is not None and alert.observation in observations
             if ledger.episodes.get(episode.id) != episode:
@@ -132,12 +137,23 @@ class AlertRecording:
         for report in reports:
             ledger.place(report.observation, placed.get(report.observation, UNASSIGNED))
         gone = {e for e in before.values() if e in ledger.episodes} - set(placed.values())
+        self._leave_groups(placed, set(before.values()) - gone - {UNASSIGNED})
         for episode_id in sorted(gone):
             successor = next(placed[o] for o, e in before.items() if e == episode_id and o in placed)
             if (incident_id := ledger.episodes[episode_id].incident_id) != UNASSIGNED:
                 self._fused[incident_id] = successor
             ledger.drop(episode_id)
         return changed
+
+    def _leave_groups(self, placed: Mapping[Observation, int], episode_ids: Set[int]) -> None:
+        """Take episodes out of the groups in which only reports were seen that belong to another one now."""
+        seen_in: dict[int, set[GroupKey]] = {e: set() for e in episode_ids}
+        for observation, episode_id in placed.items():
+            if episode_id in seen_in and not observation.is_end_only:
+                seen_in[episode_id].add((observation.source, observation.group_key))
+        for episode_id, groups in seen_in.items():
+            if left := self._ledger.groups_of.get(episode_id, set()) - groups:
+                self._ledger.leave_groups(episode_id, left)
 
     def _episode(self, known: int | None, span: Span, alert: Alert | None, before: dict[Observation, int]) -> Episode:
         """Return the episode of a span; `known` is the id of the one that it was before."""
@@ -177,5 +193,6 @@ def _first_episode(episode_id: int, alert: Alert) -> Episode:
     )
 
 
-def _key(observation: Observation) -> AlertKey:
-    return observation.source, observation.fingerprint
+def _may_become(source: str, other: str) -> bool:
+    """Say whether an episode of one source may go on as one of another: only a name may come or go."""
+    return source == other or plain_source(source) in (source, other)

@@ -27,7 +27,7 @@ from service.recorder.incidents import Incidents
 from service.recorder.key_merges import into_key_of
 from service.recorder.refolding import Refolding
 from service.recorder.stale import StaleClosing
-from service.store.ledger import ALIAS, Ledger, Wanted
+from service.store.ledger import ALIAS, Ledger, Wanted, alert_key
 from service.store.refolding import Shown
 from service.store.store import Transaction
 
@@ -111,8 +111,8 @@ def wanted(commands: Iterable[Command], due: Due) -> Wanted:
     return Wanted(
         incidents=incidents,
         keys=keys,
-        alerts={(o.source, o.fingerprint) for o in seen},
-        ended={(o.source, o.fingerprint) for o in seen if o.is_end_only},
+        alerts={alert_key(o) for o in seen},
+        ended={alert_key(o) for o in seen if o.is_end_only},
         groups={(o.source, o.group_key) for o in seen},
         since=min([*(o.starts_at for o in seen), *onsets], default=None),
         neighbours=not kinds.isdisjoint(REGROUPING) or bool(due.outdated),

@@ -13,6 +13,7 @@ from service.domain.events import Event, EventKind
 from service.domain.grouping import Joined, Part, assign, clusters, connected, distribute
 from service.domain.history import effective
 from service.domain.policy import Policy
+from service.domain.senders import sender_of
 from service.recorder.incidents import OURSELVES, Incidents
 from service.recorder.large_groups import LargeGroups
 from service.store.ledger import Entry, GroupKey, Incomplete, Ledger
@@ -71,13 +72,13 @@ class Grouping:
         incident_ids = set(before.values()) - {UNASSIGNED}
         families = {i: self._family(self._incidents.existing(i)) for i in incident_ids}
         histories = {i: effective(event for _, event in family) for i, family in families.items()}
-        groups = {g for e in members for g in ledger.groups_of.get(e, ())}
+        groups = sorted({g for e in members for g in ledger.groups_of.get(e, ())})
         by_group = [
-            clusters((ledger.episodes[e] for e in ledger.groups[group]), histories, self._window)
-            for group in sorted(groups)
+            clusters((ledger.episodes[e] for e in ledger.groups[group]), histories, self._window) for group in groups
         ]
+        senders = [sender_of(source) for source, _ in groups]
         joined = self._joined_by_people(incident_ids)
-        parts = connected(by_group, self._window, joined)
+        parts = connected(by_group, self._window, joined, senders)
         self._apply(parts, joined, now)
         self._distribute(before, parts, families, now)
 

@@ -35,8 +35,9 @@ class LargeGroups:
             return {}
         groups = {g for e in changed for g in ledger.groups_of.get(e, ())}
         anchors = {g: self._anchor(g, frozenset(changed), certain) for g in groups}
+        left = {episode_id for _, episode_id in ledger.left_groups}
         homes: dict[int, Entry] = {}
-        for episode_id in changed:
+        for episode_id in (e for e in changed if e not in left):
             around = {g: anchors[g] for g in ledger.groups_of.get(episode_id, ())}
             incident_ids = {a.incident_id if a else UNASSIGNED for a in around.values()}
             incident_ids |= {ledger.episodes[episode_id].incident_id} - {UNASSIGNED}

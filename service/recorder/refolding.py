@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from service.domain.incident import Incident
+from service.domain.senders import plain_source
 from service.recorder.alerts import AlertRecording
 from service.recorder.commands import Outcome
 from service.recorder.incidents import Incidents
@@ -24,7 +25,8 @@ class Refolding:
         ledger = self._ledger
         touched_before = set(ledger.touched)
         episodes = [e.id for i in stored for e in ledger.episodes_of(ledger.entries[i])]
-        keys = dict.fromkeys((ledger.episodes[e].source, ledger.episodes[e].fingerprint) for e in episodes)
+        refolded = (ledger.episodes[e] for e in episodes)
+        keys = dict.fromkeys((plain_source(e.source), e.fingerprint) for e in refolded)
         for key in keys:
             episodes += self._alerts.rebuild_episodes(key)
         self._alerts.regroup(episodes, now)

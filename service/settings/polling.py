@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from service.settings.durations import PositiveDuration
 from service.settings.placeholders import checked_query
 from service.settings.section import SettingsSection
+from service.settings.values import SenderName
 
 
 def _api_url(url: str) -> str:
@@ -55,6 +56,11 @@ class AlertmanagerSettings(SettingsSection):
 
     urls: tuple[ApiUrl, ...] = Field(
         (), description="URLs of all Alertmanagers of the cluster. Without them Alertmanager is not polled."
+    )
+    sender: SenderName | None = Field(
+        None,
+        description="Sender whose alerts are looked up in these Alertmanagers and in Prometheus: the value of `sender` "
+        "in their notifications. null: alerts without a sender.",
     )
     token: SecretStr | None = Field(None, description="Bearer token for the API of Alertmanager.")
     ca_file: Path | None = Field(

@@ -10,23 +10,25 @@ from typing import Any, Literal, get_args
 
 from service.settings.errors import Problem, SettingsError
 from service.settings.sources import read_text
-from service.settings.values import SHORTEST
+from service.settings.values import SENDER, SENDER_ADVICE, SHORTEST
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 Scope = Literal["ingest", "write", "read"]
 _SCOPES = get_args(Scope)
 _KEYS = ("name", "token", "scopes")
+_OPTIONAL = ("sender",)
 _SENDABLE = re.compile(r"[!-~]+")  # valid in a header, and safe to edit in a file
 _SHAPE = "should be a list of entries such as {name: alertmanager, token: …, scopes: [ingest]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token: its name, its scopes, and the SHA-256 of its text."""
+    """One token: its name, its scopes, the SHA-256 of its text, and the sender that uses it."""
 
     name: str
     scopes: frozenset[Scope]
     digest: bytes = field(repr=False)
+    sender: str = ""
 
     def matches(self, presented: str) -> bool:
         """Return, in constant time, whether this is the token."""
@@ -60,7 +62,7 @@ def load_tokens(path: Path) -> tuple[Token, ...]:
     ]
     if problems:
         raise SettingsError(problems)
-    tokens = tuple(Token(e["name"], frozenset(e["scopes"]), digest(e["token"])) for e in entries)
+    tokens = tuple(Token(e["name"], frozenset(e["scopes"]), digest(e["token"]), e.get("sender", "")) for e in entries)
     problems = [Problem(f"{path}, entry {number}", advice) for number, advice in _repeated(tokens)]
     if problems:
         raise SettingsError(problems)
@@ -74,12 +76,16 @@ def _faults(entry: Any) -> Iterator[str]:
     for key in _KEYS:
         if key not in entry:
             yield f"has no {key}"
-    if unknown := [str(key) for key in entry if key not in _KEYS]:
-        yield f"has {len(unknown)} unknown key{'s' if len(unknown) > 1 else ''}; known are name, token and scopes"
+    if unknown := [str(key) for key in entry if key not in (*_KEYS, *_OPTIONAL)]:
+        s = "s" if len(unknown) > 1 else ""
+        yield f"has {len(unknown)} unknown key{s}; known are name, token, scopes and sender"
     if not isinstance(entry.get("name", ""), str) or not entry.get("name", "-").strip():
         yield "name should be a string that says who uses the token"
     yield from _token_faults(entry.get("token", "x" * SHORTEST))
     yield from _scope_faults(entry.get("scopes", _SCOPES))
+    sender = entry.get("sender", "-")
+    if not isinstance(sender, str) or not re.fullmatch(SENDER, sender):
+        yield f"sender {SENDER_ADVICE}"
 
 
 def _token_faults(token: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, StringConstraints
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.settings.durations import LONGEST, Window, format_duration, parse_duration
@@ -22,6 +22,9 @@ DueRule = timedelta | Literal["weekly_review"]
 
 SHORTEST = 16
 """The minimum length of a token or a secret, in characters."""
+SENDER = "[a-z0-9-]{1,40}"
+"""The name of an independent sender. Together with its source it fits into a database column."""
+SENDER_ADVICE = "should consist of 1 to 40 characters from a-z, 0-9 and -, such as eu or tenant-7"
 
 
 def _zone(name: object) -> ZoneInfo:
@@ -106,9 +109,16 @@ def _spaced(windows: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
     return tuple(sorted(windows))
 
 
+def _sender(name: str) -> str:
+    if not re.fullmatch(SENDER, name):
+        raise ValueError(SENDER_ADVICE)
+    return name
+
+
 Zone = Annotated[ZoneInfo, PlainValidator(_zone), PlainSerializer(str, return_type=str)]
 Clock = Annotated[time, PlainValidator(_clock), PlainSerializer(lambda at: f"{at:%H:%M}", return_type=str)]
 Due = Annotated[DueRule, PlainValidator(_due), PlainSerializer(write_due, return_type=str)]
+SenderName = Annotated[str, AfterValidator(_sender), WithJsonSchema({"type": "string", "pattern": f"^{SENDER}$"})]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Address = Annotated[str, AfterValidator(_address)]

@@ -14,6 +14,7 @@ from service.domain.events import Event, Observation
 from service.domain.firings import Firings
 from service.domain.history import ABOUT_EVENTS
 from service.domain.incident import Incident
+from service.domain.senders import plain_source
 from service.domain.totals import Counted, Increment
 
 
@@ -46,13 +47,18 @@ class Entry:
 
 
 AlertKey = tuple[str, str]
-"""Source and fingerprint."""
+"""Source, without its sender, and fingerprint: what several senders report of it is computed together."""
 GroupKey = tuple[str, str]
 """Source and group key."""
 IncidentKey = tuple[str, str]
 """Source and the sender's key."""
 ALIAS = "alias"
 """The source of keys that several sources share; such a key moves on to the latest incident that has it."""
+
+
+def alert_key(observation: Observation) -> AlertKey:
+    """Return which alert an observation is of."""
+    return plain_source(observation.source), observation.fingerprint
 
 
 class EventIndex:
@@ -144,6 +150,7 @@ class Ledger:
         self.holders: dict[int, set[int]] = {}
         """The incidents that have events which were sent to others, by those."""
         self.new_groups: set[tuple[GroupKey, int]] = set()
+        self.left_groups: set[tuple[GroupKey, int]] = set()
         self.bodies: dict[bytes, RawBody] = {}
         self.totals: Counter[tuple[str, str, str, int]] = Counter()
         self.seconds: dict[tuple[str, str, str, int], float] = {}
@@ -318,7 +325,7 @@ class Ledger:
         """Append a report; `place` says later which episode it belongs to."""
         seen = report.observation
         stored = StoredReport(report.first_received, report.last_received, report.onset_at)
-        self.reports.setdefault((seen.source, seen.fingerprint), {})[seen] = stored
+        self.reports.setdefault(alert_key(seen), {})[seen] = stored
         self.new_reports[seen] = delivery
 
     def reports_of(self, key: AlertKey) -> list[AlertReport]:
@@ -335,7 +342,7 @@ class Ledger:
 
     def report(self, observation: Observation) -> StoredReport | None:
         """Return what is stored of an observation, None where it was not made before."""
-        return self.reports.get((observation.source, observation.fingerprint), {}).get(observation)
+        return self.reports.get(alert_key(observation), {}).get(observation)
 
     def change_report(self, observation: Observation) -> None:
         """Have a report written again."""
@@ -344,18 +351,34 @@ class Ledger:
 
     def place(self, observation: Observation, episode_id: int) -> None:
         """Say which episode a report belongs to (0: it waits), and so which groups the episode was seen in."""
-        stored = self.reports[observation.source, observation.fingerprint][observation]
+        stored = self.reports[alert_key(observation)][observation]
         if stored.episode_id != episode_id:
             stored.episode_id = episode_id
             self.change_report(observation)
-        if not observation.group_key or not episode_id:
-            return  # an end that came without its group, or before its firing
+        if observation.is_end_only or not observation.group_key or not episode_id:
+            return  # an end alone ends a firing in whatever groups that was seen, and puts it into no other
         group = (observation.source, observation.group_key)
         members = self.groups.setdefault(group, set())
         if episode_id not in members:
             members.add(episode_id)
             self.groups_of.setdefault(episode_id, set()).add(group)
-            self.new_groups.add((group, episode_id))
+            self._change_groups(self.new_groups, self.left_groups, (group, episode_id))
+
+    def leave_groups(self, episode_id: int, groups: Iterable[GroupKey]) -> None:
+        """Say that an episode was not seen in these groups after all."""
+        for group in groups:
+            self.groups[group].discard(episode_id)
+            self.groups_of[episode_id].discard(group)
+            self._change_groups(self.left_groups, self.new_groups, (group, episode_id))
+
+    @staticmethod
+    def _change_groups(
+        done: set[tuple[GroupKey, int]], undone: set[tuple[GroupKey, int]], member: tuple[GroupKey, int]
+    ) -> None:
+        if member in undone:
+            undone.discard(member)
+        else:
+            done.add(member)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
@@ -378,7 +401,8 @@ class Ledger:
 class Wanted:
     """What a batch of commands needs to see. `since` is the earliest start among its observations.
 
-    Of incidents and groups of very many firings only some are loaded, unless `all` are wanted.
+    Of incidents and groups of very many firings only some are loaded, unless `all` are wanted. Of the alerts the
+    reports of every sender are loaded: those that `groups` name, and those that are stored.
 
     `ended` are the alerts of which an end was reported without its start (`Observation.is_end_only`).
     `neighbours`: also the incidents that the named ones may be joined with, of the same alert groups. `reports`: also

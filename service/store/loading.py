@@ -13,9 +13,10 @@ from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Observation
 from service.domain.firings import Firings
 from service.domain.policy import Domain, IncidentType, Severity
+from service.domain.senders import plain_source
 from service.domain.totals import Counted
 from service.store import tables as t
-from service.store.ledger import Entry, GroupKey, Ledger, StoredReport, Wanted
+from service.store.ledger import Entry, GroupKey, Ledger, StoredReport, Wanted, alert_key
 from service.store.statements import Read, among
 from service.store.types import NEVER
 
@@ -43,11 +44,18 @@ def _load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Ca
     ledger = Ledger(reserve)
     episode_ids: set[int] = set()
     if wanted.since is not None:
-        _load_reports(connection, wanted, wanted.since - window, ledger)
+        reporting = {source for source, _ in wanted.groups}
+        sources = {row.source for row in _SOURCES.rows(connection)} | reporting
+        since = wanted.since - window
+        _load_reports(connection, wanted, sources, since, ledger)
+        adoptable = _adoptable_since(ledger, sources, reporting, window)
+        if adoptable is not None and adoptable < since:
+            since = adoptable
+            _load_reports(connection, wanted, sources, since, ledger)
         stored = [(o, r.episode_id) for reports in ledger.reports.values() for o, r in reports.items()]
         groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in stored)}
         episode_ids = {e for _, e in stored} | _load_groups(
-            connection, groups, wanted.since - window, ledger, None if wanted.all else ledger.MANY
+            connection, groups, since, ledger, None if wanted.all else ledger.MANY
         )
     for source, keys in _by_source(wanted.keys).items():
         for row in _KEYS.among(connection, keys, source=source):
@@ -64,10 +72,19 @@ def _load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Ca
     return ledger
 
 
+def _sources(_: Dialect) -> Select[tuple[str]]:
+    """Return the sources of all reports, those of named senders too, in as many steps through an index as there are."""
+    seen = t.observations.c.source
+    first = select(func.min(seen).label("source")).cte("sources", recursive=True)
+    following = select(func.min(seen)).where(seen > first.c.source).correlate(first).scalar_subquery()
+    every = first.union_all(select(following).where(first.c.source.is_not(None)))
+    return select(every.c.source).where(every.c.source.is_not(None))
+
+
 def _told_since(dialect: Dialect) -> Select[tuple[int]]:
     """Return the firings that ended before `since` and of which an end after it was told as well: it comes again."""
     return select(t.observations.c.episode_id).where(
-        t.observations.c.source == bindparam("source"),
+        among(t.observations.c.source, dialect, "sources"),
         among(t.observations.c.fingerprint, dialect),
         t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
     )
@@ -79,7 +96,7 @@ def _known(dialect: Dialect) -> Select[Any]:
         select(t.observations)
         .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
         .where(
-            t.episodes.c.source == bindparam("source"),
+            among(t.episodes.c.source, dialect, "sources"),
             among(t.episodes.c.fingerprint, dialect),
             or_(
                 t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
@@ -92,7 +109,7 @@ def _known(dialect: Dialect) -> Select[Any]:
 def _waiting(dialect: Dialect) -> Select[Any]:
     """Return the ends that came before their firing (`Observation.is_end_only`); they have no episode yet."""
     return select(t.observations).where(
-        t.observations.c.source == bindparam("source"),
+        among(t.observations.c.source, dialect, "sources"),
         among(t.observations.c.fingerprint, dialect),
         t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
         t.observations.c.episode_id == 0,
@@ -115,7 +132,7 @@ def _begun_last(dialect: Dialect) -> Select[Any]:
         select(t.observations)
         .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
         .where(
-            t.episodes.c.source == bindparam("source"),
+            among(t.episodes.c.source, dialect, "sources"),
             among(t.episodes.c.fingerprint, dialect),
             t.episodes.c.starts_at == latest,
         )
@@ -123,6 +140,7 @@ def _begun_last(dialect: Dialect) -> Select[Any]:
 
 
 _BEGUN_LAST = Read(_begun_last)
+_SOURCES = Read(_sources)
 _REPORTS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
 _GROUP_EPISODES = Read(
     lambda dialect: (
@@ -209,19 +227,38 @@ _MEMBERSHIPS = Read(
 )
 
 
-def _load_reports(connection: Connection, wanted: Wanted, since: datetime, ledger: Ledger) -> None:
+def _load_reports(
+    connection: Connection, wanted: Wanted, sources: Collection[str], since: datetime, ledger: Ledger
+) -> None:
     """Load the reports of the episodes that may go on since then, and of those that an onset may lie next to.
 
     Where a sender says that an alert ended and not since when it fired, that may be whatever began last.
     """
-    for source, fingerprints in _by_source(wanted.alerts).items():
-        _add_reports(_REPORTS.among(connection, fingerprints, source=source, since=since), ledger)
-    for source, fingerprints in _by_source(wanted.ended).items():
-        _add_reports(_BEGUN_LAST.among(connection, fingerprints, source=source, since=since), ledger)
+    for read, alerts in ((_REPORTS, wanted.alerts), (_BEGUN_LAST, wanted.ended)):
+        for plain, fingerprints in _by_source(alerts).items():
+            mine = [source for source in sources if plain_source(source) == plain]
+            _add_reports(read.among(connection, fingerprints, sources=mine, since=since), ledger)
     reports = (report for key in wanted.alerts for report in ledger.reports.get(key, {}).values())
     onset_at = min((report.onset_at for report in reports if report.onset_at is not None), default=since)
     if onset_at < since:
-        _load_reports(connection, wanted, onset_at, ledger)
+        _load_reports(connection, wanted, sources, onset_at, ledger)
+
+
+def _adoptable_since(
+    ledger: Ledger, sources: Collection[str], reporting: Collection[str], window: timedelta
+) -> datetime | None:
+    """Return since when other firings matter where one without a sender, stored or reported now, may be adopted.
+
+    The episode then goes on from the earliest start of its reports, in the groups of both.
+    """
+    named = {plain_source(source) for source in sources if source != plain_source(source)}
+    starts = [
+        seen.starts_at
+        for (plain, _), reports in ledger.reports.items()
+        if plain in named and (plain in reporting or any(seen.source == plain for seen in reports))
+        for seen in reports
+    ]
+    return min(starts) - window if starts else None
 
 
 def _load_reports_of(connection: Connection, episode_ids: Collection[int], ledger: Ledger) -> None:
@@ -230,9 +267,9 @@ def _load_reports_of(connection: Connection, episode_ids: Collection[int], ledge
 
 def _add_reports(rows: Iterable[Row[Any]], ledger: Ledger) -> None:
     for row in rows:
-        reports = ledger.reports.setdefault((row.source, row.fingerprint), {})
+        seen = observation_of(row)
         stored = StoredReport(row.recorded_at, row.last_received_at, row.onset_at, row.episode_id)
-        reports.setdefault(observation_of(row), stored)
+        ledger.reports.setdefault(alert_key(seen), {}).setdefault(seen, stored)
 
 
 def _load_neighbours(connection: Connection, ledger: Ledger, window: timedelta) -> None:

@@ -10,7 +10,7 @@ from service.domain.episodes import Episode
 from service.domain.events import Observation
 from service.domain.incident import Incident
 from service.domain.policy import Milestone, Stage
-from service.store.ledger import ALIAS, Entry, Ledger, NewEvent
+from service.store.ledger import ALIAS, Entry, Ledger, NewEvent, alert_key
 from service.store.statements import Rows
 
 Row = dict[str, Any]
@@ -83,6 +83,7 @@ def episode_update(one: Episode) -> Row:
     return {
         "b_id": one.id,
         "incident_id": one.incident_id,
+        "source": one.source,
         "starts_at": one.starts_at,
         "ends_at": one.ends_at,
         "stale": one.stale,
@@ -96,6 +97,15 @@ def memberships(ledger: Ledger) -> Rows:
     return [
         {"source": source, "group_key": key, "episode_id": e, "ends_at": ledger.episodes[e].ends_at}
         for (source, key), e in sorted(ledger.new_groups)
+    ]
+
+
+def left_memberships(ledger: Ledger) -> Rows:
+    """Return the parameters by which the memberships that are over are found."""
+    return [
+        {"b_source": source, "b_group_key": key, "b_episode_id": e}
+        for (source, key), e in sorted(ledger.left_groups)
+        if e not in ledger.dropped_episodes
     ]
 
 
@@ -119,7 +129,7 @@ def _identified(seen: Observation) -> Row:
 
 
 def _received(ledger: Ledger, seen: Observation) -> Row:
-    stored = ledger.reports[seen.source, seen.fingerprint][seen]
+    stored = ledger.reports[alert_key(seen)][seen]
     return {
         "episode_id": stored.episode_id,
         "recorded_at": stored.first_received,

@@ -45,6 +45,10 @@ _UPDATE_MEMBERSHIP = Write(lambda _: update(t.episode_groups).where(t.episode_gr
 _DELETE_MEMBERSHIPS = Write(
     lambda _: delete(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id"))
 )
+_SAME_MEMBERSHIP = tuple(
+    t.episode_groups.c[name] == bindparam(f"b_{name}") for name in ("source", "group_key", "episode_id")
+)
+_DELETE_MEMBERSHIP = Write(lambda _: delete(t.episode_groups).where(*_SAME_MEMBERSHIP))
 _SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in rows.IDENTITY)
 _INSERT_OBSERVATION = Insert(lambda _: insert(t.observations))
 _UPDATE_OBSERVATION = Write(lambda _: update(t.observations).where(*_SAME_OBSERVATION))
@@ -70,6 +74,7 @@ def _save_episodes(connection: Connection, ledger: Ledger) -> None:
     changed.sort(key=lambda e: (e.ends_at is None, e.id))
     _UPDATE_EPISODE.run(connection, [rows.episode_update(e) for e in changed])
     _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
+    _DELETE_MEMBERSHIP.run(connection, rows.left_memberships(ledger))
     _INSERT_EPISODE.run(connection, [rows.episode(ledger.episodes[i]) for i in sorted(ledger.new_episodes)])
     _INSERT_MEMBERSHIP.run(connection, rows.memberships(ledger))
     _UPDATE_OBSERVATION.run(connection, rows.observation_updates(ledger))

@@ -34,11 +34,11 @@ Rows = Sequence[Mapping[str, Any]]
 Query = Select[Any] | CompoundSelect[Any]
 
 
-def among(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[bool]:
-    """Return the condition that a column is one of the parameter `values`: one list, however long, one statement."""
+def among(column: ColumnElement[Any], dialect: Dialect, values: str = "values") -> ColumnElement[bool]:
+    """Return the condition that a column is one of a parameter's values: one list, however long, one statement."""
     if dialect.name == "postgresql":
-        return column == any_(bindparam("values", type_=ARRAY(column.type)))
-    listed = func.json_each(bindparam("values", type_=JsonList())).table_valued("value")
+        return column == any_(bindparam(values, type_=ARRAY(column.type)))
+    listed = func.json_each(bindparam(values, type_=JsonList())).table_valued("value")
     return column.in_(select(listed.c.value))
 
 

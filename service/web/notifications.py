@@ -71,7 +71,7 @@ def _notes(notification: Notification, delivery: Delivery) -> Iterator[Delivery]
     if notification.ignored.get(Ignored.TEST):
         yield Delivery(TEST, delivery.body, delivery.received_at)
     for alert in notification.unmapped:
-        body = unmapped_body(delivery.source, alert.fingerprint, alert.severity)
+        body = unmapped_body(alert.source, alert.fingerprint, alert.severity)
         yield Delivery(UNMAPPED, body, delivery.received_at)
 
 

@@ -23,6 +23,7 @@ from service.web import bodies, policy, postmortems, shapes
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.operation import Operation
 from service.web.problems import MEDIA_TYPE, ProblemShape
+from service.web.senders import SenderQuery
 from service.web.timeline import Timeline
 
 _REF = "#/components/schemas/{model}"
@@ -43,6 +44,7 @@ def _of_grafana(method: str) -> Operation:
         summary="Take in a notification of Grafana-managed alerts (webhook version 1)",
         scope="ingest",
         body=grafana.GrafanaPayload,
+        query=SenderQuery,
         answer=shapes.AlertsReceipt,
         errors=_WRITING,
     )
@@ -67,6 +69,7 @@ OPERATIONS = (
         summary="Take in a notification of Alertmanager (webhook version 4)",
         scope="ingest",
         body=alertmanager.Payload,
+        query=SenderQuery,
         answer=shapes.AlertsReceipt,
         errors=_WRITING,
     ),
@@ -78,6 +81,7 @@ OPERATIONS = (
         summary="Take in one lifecycle event, or an array of them, by the sender's own incident key",
         scope="ingest",
         body=lifecycle.LifecycleEvent,
+        query=SenderQuery,
         or_array=True,
         answer=shapes.EventsReceipt,
         errors=(*_WRITING, 404, 409),
@@ -88,6 +92,7 @@ OPERATIONS = (
         summary="Take in an event of PagerDuty (webhook version 3)",
         scope="ingest",
         body=PagerDutyPayload,
+        query=SenderQuery,
         answer=shapes.EventsReceipt,
         ok=(200, 202),
         errors=_WRITING,
@@ -98,6 +103,7 @@ OPERATIONS = (
         summary="Take in events of Alertmanager's event recorder, one or an array of them",
         scope="ingest",
         body=RecorderEvent,
+        query=SenderQuery,
         or_array=True,
         answer=shapes.EventsReceipt,
         errors=_WRITING,

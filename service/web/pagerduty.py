@@ -5,6 +5,7 @@ So, once it is known that PagerDuty speaks, only what may pass later is an error
 
 from flask import Blueprint, Response, request
 
+from service.domain.senders import named_alias
 from service.intake.pagerduty import Message, WireEvent, read_envelope, read_message
 from service.intake.reasons import Failure, Source
 from service.intake.signatures import check_pagerduty
@@ -12,6 +13,7 @@ from service.intake.wire import PayloadError
 from service.recorder.commands import Delivery, KeyedEvent, Outcome, RecordEvents, Refused
 from service.web.edge import attributed, received, received_signed
 from service.web.parts import Parts
+from service.web.senders import sender_of_webhook
 from service.web.shapes import EventsReceipt, TouchedIncident
 
 
@@ -27,19 +29,25 @@ def blueprint(parts: Parts) -> Blueprint:
             body = received(request, parts, "ingest")
         else:
             body = received_signed(request, parts, signing, lambda body, header: check_pagerduty(body, header, signing))
-        now = parts.clock()
+        now, sender = parts.clock(), sender_of_webhook(request)
         envelope = read_envelope(body)
         parts.counters.heard(bp.name, now)
-        return _answer(*_recorded(envelope, Delivery(bp.name, body, now), parts))
+        return _answer(*_recorded(envelope, Delivery(bp.name, body, now), parts, sender))
 
     return bp
 
 
-def _recorded(envelope: WireEvent, delivery: Delivery, parts: Parts) -> tuple[Message | None, tuple[Outcome, ...]]:
-    """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped."""
+def _recorded(
+    envelope: WireEvent, delivery: Delivery, parts: Parts, sender: str
+) -> tuple[Message | None, tuple[Outcome, ...]]:
+    """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped.
+
+    `sender` is the one whose alerts PagerDuty was notified of.
+    """
     try:
         message = read_message(envelope, parts.sources.pagerduty, delivery.received_at)
-        events = tuple(KeyedEvent(message.incident_key, attributed(event), message.aliases) for event in message.events)
+        aliases = tuple(named_alias(alias, sender) for alias in message.aliases)
+        events = tuple(KeyedEvent(message.incident_key, attributed(event), aliases) for event in message.events)
         return message, parts.recorder.submit(RecordEvents(events, delivery)) if events else ()
     except PayloadError as error:
         parts.counters.failure(delivery.source, error.reason.value)

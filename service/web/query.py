@@ -21,5 +21,6 @@ def parsed(request: Request, model: type[Query], several: tuple[str, ...] = ()) 
         return model.model_validate(values_by_name)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False, include_context=False)
-        text = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in errors)
+        problems = ((".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")) for error in errors)
+        text = "; ".join(f"{name}: {message}" for name, message in problems)
         raise PayloadError(Failure.INVALID_PAYLOAD, f"The query cannot be read. {text}") from None

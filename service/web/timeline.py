@@ -26,9 +26,10 @@ class What(StrEnum):
 
 
 class AlertReference(BaseModel):
-    """Which alert an entry tells of."""
+    """Which alert an entry tells of; `source` names its sender too, where there are several: alertmanager@eu."""
 
     name: str
+    source: str
     fingerprint: str
     severity: Severity
 
@@ -81,7 +82,9 @@ def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneI
 def _shape(subject: Event | Episode, changed: Mapping[str, Change]) -> EventShape | AlertReference:
     if isinstance(subject, Event):
         return EventShape.of(subject, changed.get(subject.event_id))
-    return AlertReference(name=subject.name, fingerprint=subject.fingerprint, severity=subject.severity)
+    return AlertReference(
+        name=subject.name, source=subject.source, fingerprint=subject.fingerprint, severity=subject.severity
+    )
 
 
 def _entry(

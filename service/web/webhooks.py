@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
+from service.domain.senders import named_alias
 from service.intake import alertmanager, grafana, lifecycle
 from service.intake.alertmanager import shared_name
 from service.intake.reasons import Source
@@ -11,6 +12,7 @@ from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
 from service.web.edge import attributed, received, received_signed
 from service.web.notifications import NewSeverities, record
 from service.web.parts import Parts
+from service.web.senders import sender_of_webhook
 from service.web.shapes import EventsReceipt, TouchedIncident
 
 
@@ -23,7 +25,7 @@ def alertmanager_blueprint(parts: Parts) -> Blueprint:
     def take_alerts() -> Response:
         parts.counters.request(bp.name)
         body, now = received(request, parts, "ingest"), parts.clock()
-        notification = alertmanager.parse(body, parts.alerts, now)
+        notification = alertmanager.parse(body, parts.alerts, now, sender_of_webhook(request))
         return _json(record(notification, Delivery(bp.name, body, now), parts, severities))
 
     return bp
@@ -44,7 +46,7 @@ def grafana_blueprint(parts: Parts) -> Blueprint:
             body = received_signed(
                 request, parts, signing, lambda body, header: check_grafana(body, header, signing, now)
             )
-        notification = grafana.parse(body, parts.sources.grafana, now)
+        notification = grafana.parse(body, parts.sources.grafana, now, sender_of_webhook(request))
         return _json(record(notification, Delivery(bp.name, body, now), parts, severities))
 
     return bp
@@ -60,8 +62,15 @@ def lifecycle_blueprint(parts: Parts) -> Blueprint:
         body = received(request, parts, "ingest")
         now = parts.clock()
         parsed = lifecycle.parse_lifecycle(body, parts.events, now)
-        label = parts.alerts.correlation_label
-        events = tuple(KeyedEvent(key, attributed(event), shared_name(event.labels, label)) for key, event in parsed)
+        label, sender = parts.alerts.correlation_label, sender_of_webhook(request)
+        events = tuple(
+            KeyedEvent(
+                key,
+                attributed(event),
+                tuple(named_alias(alias, sender) for alias in shared_name(event.labels, label)),
+            )
+            for key, event in parsed
+        )
         outcomes = parts.recorder.submit(RecordEvents(events, Delivery(Source.LIFECYCLE.value, body, now)))
         parts.counters.heard(Source.LIFECYCLE.value, now)
         repeated = sum(not outcome.created for outcome in outcomes)

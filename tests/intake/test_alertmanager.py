@@ -217,7 +217,9 @@ def test_a_severity_that_is_not_mapped_opens_an_incident_all_the_same(labels, se
     raw = body([{"labels": {"alertname": "A", **labels}}])
     notification = read(raw)
     assert [alert.severity for alert in notification.alerts] == [Severity.SEV_4]
-    assert notification.unmapped == (UnmappedAlert(severity=severity, fingerprint="f0", alertname="A"),)
+    assert notification.unmapped == (
+        UnmappedAlert(source="alertmanager", severity=severity, fingerprint="f0", alertname="A"),
+    )
     ignoring = read(raw, severities=SeverityRules(unmapped=None))
     assert (ignoring.alerts, ignoring.ignored) == ((), {Ignored.SEVERITY: 1})
     assert ignoring.unmapped == notification.unmapped

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.policy import Severity
+from service.intake.alerts import Reading as AlertReading
 from service.intake.grafana import Reading, parse
 from service.intake.reasons import Failure, Ignored
+from service.intake.severities import SeverityRules
 from service.intake.wire import PayloadError
 from tests.intake.test_alertmanager import BODIES, JSON
 
@@ -74,6 +76,9 @@ def test_an_alert_without_a_severity_opens_an_incident():
     notification = parse(good("without_severity"), Reading(), NOW)
     assert [alert.severity for alert in notification.alerts] == [Severity.SEV_4]
     assert [alert.severity for alert in notification.unmapped] == [""]
+    rules = SeverityRules(by_name={"": Severity.SEV_3}, unmapped=None)
+    mapped = parse(good("without_severity"), Reading(alerts=AlertReading(severities=rules)), NOW)
+    assert ([alert.severity for alert in mapped.alerts], mapped.unmapped) == ([Severity.SEV_3], ())
 
 
 def test_it_ignores_what_it_ignores_of_every_sender():

@@ -38,6 +38,15 @@ def test_it_asks_what_it_has_addresses_for(keys, names):
     assert polls(**keys) == names
 
 
+def test_all_that_is_asked_is_about_the_sender_of_alertmanager():
+    keys = {"prometheus": {"url": PROMETHEUS}, "reconcile": {"gaps": True}, "silences": {"acknowledge": True}}
+    named = Settings(alertmanager={"urls": [ALERTMANAGER], "sender": "eu"}, **keys)
+    poller = poller_of(named, FakeStore(), FakeRecorder(), Reading(), lambda: at(0))
+    assert {poll.name: poll._source for poll in poller._polls} == dict.fromkeys(
+        ("gaps", "start times", "quiet incidents", "silences"), "alertmanager@eu"
+    )
+
+
 @pytest.mark.parametrize(
     "environ",
     [

@@ -38,6 +38,7 @@ class Scene(House):
 
     def __init__(self, path):
         super().__init__(path)
+        self.source = "alertmanager"
         self.prometheus, self.alertmanager = FakePrometheus(), FakeAlertmanager()
         self.again()
 
@@ -46,9 +47,9 @@ class Scene(House):
         asks = (self.prometheus, [self.alertmanager], self.store, self.recorder)
         lookback = timedelta(days=1)
         times = {"longest_pause": 2 * MINUTE, "patience": 10 * MINUTE, "lookback": lookback}
-        self.gaps = GapPoll(*asks, Reading(), **times)
+        self.gaps = GapPoll(*asks, Reading(), source=self.source, **times)
         heard = (asks[0], asks[2], asks[3])
-        self.news = QuietIncidentPoll(asks[1], *heard, quiet=60 * MINUTE, lookback=lookback)
+        self.news = QuietIncidentPoll(asks[1], *heard, quiet=60 * MINUTE, lookback=lookback, source=self.source)
 
     def fired(self, first, last, **labels):
         minutes = [first + n / 4 for n in range(round((last - first) * 4))]
@@ -83,6 +84,30 @@ def test_it_opens_what_fired_and_resolved_while_nobody_listened_once(scene):
     assert note.source == "reconciled"
     assert scene.get(1).incident.title == "CheckoutErrors"
     assert scene.asked() == 1
+
+
+def test_a_gap_is_filled_with_what_the_sender_that_is_asked_did_not_tell(scene):
+    """The same alert of another cluster, at the same time, was reported."""
+    scene.source = "alertmanager@eu"
+    scene.again()
+    scene.send(alert(20, 25, labels={"severity": "critical"}, sender="us"))
+    scene.rounds(0, 5)
+    scene.fired(20, 30)
+    scene.again()
+    scene.rounds(60, 90)
+    assert scene.intervals() == [(20, 25), (20, 30)]
+    assert [e.source for e in scene.get(2).episodes] == ["alertmanager@eu"]
+
+
+def test_it_ends_the_alerts_of_the_sender_that_is_asked(scene):
+    scene.source = "alertmanager@eu"
+    scene.again()
+    for sender in ("us", "eu"):
+        scene.send(alert(0, labels={"severity": "critical"}, sender=sender), received=1)
+    scene.fired(0, 30)
+    scene.news.run(at(90))
+    assert scene.intervals() == [(0, 30), (0, None)]
+    assert [e.ends_at for e in scene.get(1).episodes] == [None]
 
 
 def test_it_reads_nothing_where_there_was_no_gap(scene):

@@ -27,11 +27,19 @@ def silence(minutes=3, number="s1"):
     return Silence(id=number, made_at=at(minutes), author="sam", sets=((Matcher("service", "checkout"),),))
 
 
-def looked(*alertmanagers, held=None):
+def looked(*alertmanagers, held=None, **options):
     recorder = FakeRecorder()
     people = People(authors=re.compile("."))
-    SilencePoll(alertmanagers, FakeStore((held or concern(),)), recorder, people).run(at(9))
+    SilencePoll(alertmanagers, FakeStore((held or concern(),)), recorder, people, **options).run(at(9))
     return recorder.commands
+
+
+def test_it_looks_at_the_alerts_of_one_sender():
+    of_eu = concern(firing(source="alertmanager@eu"))
+    (command,) = looked(FakeAlertmanager(silence()), held=of_eu, source="alertmanager@eu")
+    assert command.event.source == "alertmanager@eu"
+    assert looked(FakeAlertmanager(silence()), held=of_eu) == []
+    assert looked(FakeAlertmanager(silence()), source="alertmanager@eu") == []
 
 
 def test_it_acknowledges_at_the_time_the_silence_was_made_and_names_nobody():

@@ -17,11 +17,13 @@ LABELS = {"alertname": "CheckoutErrors", "service": "checkout"}
 
 
 class Scene:
-    def __init__(self, *held, query=None, **answers):
+    def __init__(self, *held, query=None, source="alertmanager", **answers):
         self.prometheus = FakePrometheus(**answers)
         self.recorder, self.store = FakeRecorder(), FakeStore(held or (concern(),))
         lookback = at(1440) - at(0)
-        self.onsets = StartTimePoll(self.prometheus, self.store, self.recorder, query=query, lookback=lookback)
+        self.onsets = StartTimePoll(
+            self.prometheus, self.store, self.recorder, query=query, lookback=lookback, source=source
+        )
 
     def step(self, minutes=1):
         self.onsets.run(at(minutes))
@@ -39,6 +41,13 @@ def test_it_records_since_when_the_condition_held():
     assert isinstance(command, AppendEvent)
     assert (command.event.kind, command.event.source) == ("started", "prometheus")
     assert scene.prometheus.asked[-1] == (SELECTOR, at(0))
+
+
+def test_it_asks_of_the_alerts_of_one_sender():
+    of_eu = concern(firing(source="alertmanager@eu"))
+    assert Scene(of_eu, source="alertmanager@eu", series=series(-5)).step() == [(1, at(-5))]
+    assert Scene(of_eu, series=series(-5)).step() == []
+    assert Scene(concern(), source="alertmanager@eu", series=series(-5)).step() == []
 
 
 def test_it_takes_the_exact_time_while_the_alert_is_active():

@@ -100,6 +100,11 @@ class Alertmanager(Server):
             *(f"{name}={value}" for name, value in flags.items()),
         ]
 
+    def reload(self):
+        """Have it read its configuration as it is now."""
+        self.command()
+        request("POST", f"{self.url}/-/reload").expect(200)
+
     def api(self, method, path, body=None):
         answer = request(method, f"{self.url}/api/v2{path}", body).expect(200)
         return answer.json() if answer.body else None

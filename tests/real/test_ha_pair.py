@@ -16,9 +16,9 @@ QUICK = ["--cluster.settle-timeout=3s"]
 LATE_GOSSIP = ["--cluster.gossip-interval=10m", "--cluster.pushpull-interval=10m", "--cluster.probe-interval=10m"]
 
 
-def start_pair(start, home, exporter, flags):
+def start_pair(start, home, exporter, flags, query=""):
     pair = alertmanager_pair(
-        home, exporter.webhook, {"repeat_interval": "1h"}, [*QUICK, "--cluster.peer-timeout=1s", *flags]
+        home, exporter.webhook + query, {"repeat_interval": "1h"}, [*QUICK, "--cluster.peer-timeout=1s", *flags]
     )
     for alertmanager in pair:
         start(alertmanager)

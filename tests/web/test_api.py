@@ -342,7 +342,12 @@ def test_it_tells_what_happened_in_order(real):
     ]
     _, firing, note, _ = shown["entries"]
     assert (firing["at"], firing["local"]) == ("2026-03-02T09:00:00Z", "2026-03-02T18:00:00+09:00")
-    assert firing["alert"] == {"name": "CheckoutErrors", "fingerprint": "f1", "severity": "SEV-2"}
+    assert firing["alert"] == {
+        "name": "CheckoutErrors",
+        "source": "alertmanager",
+        "fingerprint": "f1",
+        "severity": "SEV-2",
+    }
     assert (note["event"]["data"], note["alert"]) == ({"text": "rolled back"}, None)
 
 
