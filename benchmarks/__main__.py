@@ -30,7 +30,7 @@ PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "size": size.measure,
 }
 OPTIONAL = ("replicas", "alerta", "size")
-"""Parts that need PostgreSQL, and something installed: they run only where they are asked for."""
+"""Services that need PostgreSQL, and something installed: they run only where they are asked for."""
 
 
 @click.command()

@@ -21,7 +21,7 @@ from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
 from service.store import tables as t
-from service.store.types import NEVER, End, Instant
+from service.store.types import NEVER, End, InstantColumn
 
 BASE = 1_000
 SPAN = timedelta(days=5 * 365)
@@ -83,7 +83,7 @@ def _copy(table: Any) -> str:
 
 def _value(column: Any) -> str:
     name = column.name
-    if isinstance(column.type, Instant):
+    if isinstance(column.type, InstantColumn):
         return f"{name} + k * :stride"
     if isinstance(column.type, End):
         return f"CASE {name} WHEN {NEVER} THEN {name} ELSE {name} + k * :stride END"

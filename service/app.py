@@ -37,8 +37,8 @@ from service.recorder.writer import Recorder
 from service.settings import Settings, load, load_tokens
 from service.store import Store
 from service.web.configured import sources_of
-from service.web.parts import Parts
 from service.web.rate import Rate
+from service.web.services import Services
 
 UPKEEP_SECONDS = 10.0
 
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         list(Source),
         list(Failure),
         list(Ignored),
-        _last_heard(store),
+        _last_received(store),
         alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
         reject_reasons=list(Rejected),
     )
@@ -83,22 +83,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     delivered = [DeliveryCollector(deliveries)] if targets else []
     dispatchers = dispatchers_of(settings, store, policy, deliveries, shared_now)
-    poller = poller_of(settings, store, recorder, reading_of(settings), now)
+    poller = poller_of(settings, store, recorder, parse_options_of(settings), now)
     upkeep = Upkeep(recorder, store, lambda at: _due(settings, at), now, UPKEEP_SECONDS)
     app = Flask("mttx-exporter", static_folder=None)
     web.install(
         app,
-        Parts(
+        Services(
             recorder=recorder,
             store=store,
             indicators=measuring.table,
             exposition=Exposition([incidents, *outbox], registry([process, *delivered]), store.version, now),
             counters=counters,
             clock=now,
-            alerts=reading_of(settings),
-            sources=sources_of(settings, reading_of(settings)),
-            extensions=tuple(routes.extension(settings, now) for routes in companions.parts("routes")),
-            events=lifecycle.Reading(
+            alerts=parse_options_of(settings),
+            sources=sources_of(settings, parse_options_of(settings)),
+            extensions=tuple(routes.extension(settings, now) for routes in companions.modules("routes")),
+            events=lifecycle.EventParseOptions(
                 zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
             ),
             policy=policy,
@@ -129,9 +129,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _last_heard(store: Store) -> dict[str, datetime]:
+def _last_received(store: Store) -> dict[str, datetime]:
     """Return when each webhook was heard last; what we noted of our own rounds is none."""
-    return {source: at for source, at in store.last_heard().items() if source in set(Source)}
+    return {source: at for source, at in store.last_received().items() if source in set(Source)}
 
 
 def _due(settings: Settings, at: datetime) -> Iterable[Command]:
@@ -188,9 +188,9 @@ def _severity(name: str) -> Severity | None:
     return None if name == "ignore" else Severity(name)
 
 
-def reading_of(settings: Settings) -> alertmanager.Reading:
+def parse_options_of(settings: Settings) -> alertmanager.AlertParseOptions:
     """Return how alerts are read."""
-    return alertmanager.Reading(
+    return alertmanager.AlertParseOptions(
         severities=severity_rules_of(settings),
         ignore_label=settings.ignore.label,
         ignored_alertnames=settings.ignore.alertnames,

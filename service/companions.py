@@ -17,7 +17,7 @@ def is_installed(companion: str) -> bool:
     return all(find_spec(f"service.{name}") is not None for name in (companion, *COMPANIONS[companion]))
 
 
-def parts(name: str) -> Iterator[ModuleType]:
+def modules(name: str) -> Iterator[ModuleType]:
     """Import the module of that name of every companion that is there and has one."""
     for companion in filter(is_installed, COMPANIONS):
         module = f"service.{companion}.{name}"

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from service import app as composition
-from service.app import create_app, now, policy_of, reading_of
+from service.app import create_app, now, parse_options_of, policy_of
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic, Target
 from service.metrics.catalogue import BY_NAME, METRICS
 from service.recorder.commands import CloseStale, PruneDeliveries, Settle
@@ -215,7 +215,7 @@ def test_it_reads_alerts_as_configured():
             "limits": {"alerts": 7, "labels": 3},
         }
     )
-    made = reading_of(settings)
+    made = parse_options_of(settings)
     assert made.severities.by_name["page"] is Severity.SEV_1
     assert made.severities.by_name["warning"] is None
     assert (made.severities.label, made.most_alerts, made.most_labels) == ("prio", 7, 3)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.intake.alertmanager import Reading
-from service.intake.grafana import Reading as GrafanaReading
-from service.web.parts import Sources
+from service.intake.alertmanager import AlertParseOptions
+from service.intake.grafana import GrafanaParseOptions
+from service.web.services import Sources
 from tests.house import House
 from tests.web.fakes import World
 
@@ -29,9 +29,9 @@ def service(tmp_path):
     def start(story):
         house = House(tmp_path / "mttx.db")
         houses.append(house)
-        reading = Reading(by_group_key=True, **story.get("settings", {}))
+        reading = AlertParseOptions(by_group_key=True, **story.get("settings", {}))
         now = datetime.fromisoformat(story["now"])
-        sources = Sources(grafana=GrafanaReading(alerts=reading))
+        sources = Sources(grafana=GrafanaParseOptions(alerts=reading))
         world = World(recorder=house.recorder, store=house.store, alerts=reading, sources=sources, clock=lambda: now)
         return world.client, house
 

@@ -89,7 +89,7 @@ def events(count, kind="note"):
     return json.dumps(told).encode()
 
 
-ALERTS = alertmanager.Reading(most_alerts=10**6, most_labels=10**6, most_text=10**7)
+ALERTS = alertmanager.AlertParseOptions(most_alerts=10**6, most_labels=10**6, most_text=10**7)
 EVENTS = reading(most_events=10**6)
 PARSERS = {
     "alertmanager, alerts": (lambda body: alertmanager.parse(body, ALERTS, NOW), notification, 300),
@@ -103,7 +103,11 @@ PARSERS = {
         lambda n: notification(text=n),
         50_000,
     ),
-    "grafana, alerts": (lambda body: grafana.parse(body, grafana.Reading(alerts=ALERTS), NOW), notification, 300),
+    "grafana, alerts": (
+        lambda body: grafana.parse(body, grafana.GrafanaParseOptions(alerts=ALERTS), NOW),
+        notification,
+        300,
+    ),
     "pagerduty, keys": (pagerduty.read_envelope, keys, 1000),
     "event recorder": (
         lambda body: alertmanager_events.parse(body, NOW, 10**6),

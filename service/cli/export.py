@@ -16,7 +16,7 @@ from service.provisioning.bundled import BundledKind, bundled
 class FileState(StrEnum):
     """What became of one file."""
 
-    WRITTEN = "written"
+    CREATED = "written"
     UP_TO_DATE = "up to date"
     KEPT = "kept, it differs"
     OVERWRITTEN = "overwritten"
@@ -103,14 +103,14 @@ def _export_files(kind: BundledKind, suffix: str, folder: Path, *, force: bool) 
     for source in sorted(source_files, key=lambda file: file.name):
         target, content = folder / source.name, source.read_bytes()
         state = _state(target, content, force=force)
-        if state in (FileState.WRITTEN, FileState.OVERWRITTEN):
+        if state in (FileState.CREATED, FileState.OVERWRITTEN):
             target.write_bytes(content)
         yield ExportedFile(target, state)
 
 
 def _state(target: Path, content: bytes, *, force: bool) -> FileState:
     if not target.exists():
-        return FileState.WRITTEN
+        return FileState.CREATED
     if target.read_bytes() == content:
         return FileState.UP_TO_DATE
     return FileState.OVERWRITTEN if force else FileState.KEPT

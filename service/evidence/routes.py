@@ -29,8 +29,8 @@ from service.web.bodies import BODIES_AT_ONCE, INCIDENTS
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
 from service.web.operation import Operation
-from service.web.parts import Extension, Occupied, Parts
 from service.web.query import parsed
+from service.web.services import Extension, Occupied, Services
 from service.web.timeline import timeline
 
 NOTE_SOURCE = "evidence"
@@ -60,33 +60,34 @@ EVIDENCE = Operation(
 def extension(settings: Settings, clock: Callable[[], datetime]) -> Extension:
     """Return the part of the API that this companion adds."""
     collector = EvidenceCollector(settings, clock)
-    return Extension(lambda bp, parts: add_routes(bp, parts, collector), (EVIDENCE,))
+    return Extension(lambda bp, services: add_routes(bp, services, collector), (EVIDENCE,))
 
 
-def add_routes(bp: Blueprint, parts: Parts, collector: EvidenceCollector) -> None:
+def add_routes(bp: Blueprint, services: Services, collector: EvidenceCollector) -> None:
     """Add the route to the API's blueprint, under which it is counted."""
     collecting = threading.Lock()
 
     @bp.post(f"{INCIDENTS}/<incident_id>/evidence", strict_slashes=False)
     def collect_evidence(incident_id: str) -> Response:
-        received(request, parts, "write")
+        received(request, services, "write")
         number = incident_number(incident_id)
-        record, query = incident_record(parts, number), parsed(request, EvidenceParameters)
+        record, query = incident_record(services, number), parsed(request, EvidenceParameters)
         if not collecting.acquire(blocking=False):
             raise Occupied("Evidence is being collected for another request")
         try:
-            return _collect(parts, collector, number, record, query)
+            return _collect(services, collector, number, record, query)
         finally:
             collecting.release()
 
 
 def _collect(
-    parts: Parts, collector: EvidenceCollector, number: int, record: IncidentRecord, query: EvidenceParameters
+    services: Services, collector: EvidenceCollector, number: int, record: IncidentRecord, query: EvidenceParameters
 ) -> Response:
     """Collect, record the archive, and return it. Its file is already unlinked: it is gone when it was read."""
-    window = _window(parts, collector.margin, number, record, query)
+    window = _window(services, collector.margin, number, record, query)
     incident_data = IncidentData(
-        timeline(record, number, parts.policy, parts.zone).model_dump(mode="json"), lambda: _bodies(parts, number)
+        timeline(record, number, services.policy, services.zone).model_dump(mode="json"),
+        lambda: _bodies(services, number),
     )
     name = f"evidence-{shapes.public_id(number)}.zip"
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-") as folder:
@@ -96,7 +97,7 @@ def _collect(
             raise StoreUnavailable(str(error)) from error
         file = collected.path.open("rb")
     try:
-        parts.recorder.submit(AppendEvent(number, attributed(_note(collected, parts.clock()))))
+        services.recorder.submit(AppendEvent(number, attributed(_note(collected, services.clock()))))
     except BaseException:
         file.close()
         raise
@@ -118,22 +119,22 @@ def _streamed(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _window(
-    parts: Parts, usual_margin: timedelta, number: int, record: IncidentRecord, query: EvidenceParameters
+    services: Services, usual_margin: timedelta, number: int, record: IncidentRecord, query: EvidenceParameters
 ) -> EvidenceWindow:
-    now = parts.clock()
-    incident = shapes.detail(record, number, parts.policy, now).model_dump(mode="json")
+    now = services.clock()
+    incident = shapes.detail(record, number, services.policy, now).model_dump(mode="json")
     margin = usual_margin if query.margin is None else query.margin
     try:
-        return incident_window(incident, parts.zone, now, margin=margin, begin=query.from_, end=query.to)
+        return incident_window(incident, services.zone, now, margin=margin, begin=query.from_, end=query.to)
     except NoWindow as error:
         raise PayloadError(Failure.INVALID_PAYLOAD, f"The query is invalid: {error}") from error
 
 
-def _bodies(parts: Parts, number: int) -> Iterator[WebhookBody]:
+def _bodies(services: Services, number: int) -> Iterator[WebhookBody]:
     skip: int | None = 0
     while skip is not None:
         try:
-            page = parts.store.bodies(number, skip=skip, limit=BODIES_AT_ONCE)
+            page = services.store.bodies(number, skip=skip, limit=BODIES_AT_ONCE)
         except StoreUnavailable as error:
             raise SourceFailed(f"the database is unavailable: {error}") from error
         for raw in page.bodies:

@@ -18,7 +18,7 @@ from service.recorder.events import EventRecording
 from service.recorder.grouping import Grouping
 from service.recorder.incidents import Incidents
 from service.store import Store
-from service.store.ledger import ALIAS, Entry, Ledger, Wanted
+from service.store.batch import ALIAS, Batch, BatchKeys, IncidentState
 from service.store.store import Transaction
 
 CHUNK = 200
@@ -71,17 +71,17 @@ class _RollBack(Exception):
 def _record(
     transaction: Transaction, policy: Policy, incidents: Sequence[ImportedIncident], now: datetime, result: ImportResult
 ) -> None:
-    """Record a chunk; a refused incident leaves the ledger half changed, so that the chunk is repeated without it."""
+    """Record a chunk; a refused incident leaves the batch half changed, so that the chunk is repeated without it."""
     remaining = list(incidents)
     while remaining:
-        keys = Wanted(
+        keys = BatchKeys(
             keys={(incident.source, incident.key) for incident in remaining}
             | {(incident.source, incident.merged_into) for incident in remaining if incident.merged_into}
             | {(ALIAS, a) for incident in remaining for a in incident.aliases},
             neighbours=True,
         )
-        ledger = transaction.load(keys, policy.reopen_window)
-        recording = _Recording(ledger, policy, now)
+        batch = transaction.load(keys, policy.reopen_window)
+        recording = _Recording(batch, policy, now)
         for incident in remaining:
             try:
                 recording.record(incident)
@@ -90,7 +90,7 @@ def _record(
                 remaining.remove(incident)
                 break
         else:
-            transaction.save(ledger)
+            transaction.save(batch)
             result.opened += recording.result.opened
             result.changed += recording.result.changed
             result.unchanged += recording.result.unchanged
@@ -100,21 +100,21 @@ def _record(
 
 
 class _Recording:
-    """Records into one ledger."""
+    """Records into one batch."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, now: datetime) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, policy: Policy, now: datetime) -> None:
+        self._batch = batch
         self._now = now
-        self._incidents = Incidents(ledger, policy, bounds(policy))
-        grouping = Grouping(ledger, self._incidents, policy)
-        self._correlation = Correlation(ledger, self._incidents, grouping, policy.reopen_window)
-        self._events = EventRecording(ledger, self._incidents, grouping, self._correlation)
+        self._incidents = Incidents(batch, policy, bounds(policy))
+        grouping = Grouping(batch, self._incidents, policy)
+        self._correlation = Correlation(batch, self._incidents, grouping, policy.reopen_window)
+        self._events = EventRecording(batch, self._incidents, grouping, self._correlation)
         self.result = ImportResult()
 
     def record(self, incident: ImportedIncident) -> None:
         """Record one incident. Raises `Refused`."""
         entry, is_new = self._entry(incident)
-        recorded = {event.event_id: event for event in self._ledger.family(entry)}
+        recorded = {event.event_id: event for event in self._batch.family(entry)}
         imported = (*incident.events, *incident.initial_events) if is_new else incident.events
         events = [new for event in imported if (new := self._new_event(event, recorded, incident)) is not None]
         detected_at = next(e.occurred_at for e in incident.events if e.kind is EventKind.DETECTED)
@@ -136,18 +136,18 @@ class _Recording:
         else:
             self.result.unchanged += 1
 
-    def _entry(self, incident: ImportedIncident) -> tuple[Entry, bool]:
-        ledger, key = self._ledger, (incident.source, incident.key)
-        if key in ledger.keys:
-            return self._incidents.existing(ledger.keys[key]), False
+    def _entry(self, incident: ImportedIncident) -> tuple[IncidentState, bool]:
+        batch, key = self._batch, (incident.source, incident.key)
+        if key in batch.keys:
+            return self._incidents.existing(batch.keys[key]), False
         at = min(event.occurred_at for event in incident.events)
         entry = self._correlation.find(incident.aliases, at)
         is_new = entry is None
-        entry = entry or ledger.open(self._now)
-        ledger.keys[key] = ledger.new_keys[key] = entry.id
+        entry = entry or batch.open(self._now)
+        batch.keys[key] = batch.new_keys[key] = entry.id
         return entry, is_new
 
-    def _retract_dismissal(self, entry: Entry, incident: ImportedIncident, recorded: dict[str, Event]) -> None:
+    def _retract_dismissal(self, entry: IncidentState, incident: ImportedIncident, recorded: dict[str, Event]) -> None:
         """Retract the dismissal that an earlier release recorded for a merge: it would dismiss the target as well."""
         dismissal = f"{incident.source}-{incident.key}-dismissed"
         retraction = f"{dismissal}-retracted"

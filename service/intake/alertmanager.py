@@ -15,10 +15,10 @@ from service.domain.events import LONGEST_PEER, Alert
 from service.intake.alerts import (
     UNNAMED,
     AlertFault,
+    AlertParseOptions,
     AlertReader,
     Ignoring,
     PayloadAlert,
-    Reading,
     Sender,
     UnmappedAlert,
     ignored,
@@ -27,7 +27,7 @@ from service.intake.alerts import (
 from service.intake.reasons import Failure, Ignored, Source
 from service.intake.wire import PayloadError, read_json_in_parts
 
-__all__ = ["UNNAMED", "Notification", "Payload", "Reading", "ignored", "notification", "parse", "shared_name"]
+__all__ = ["UNNAMED", "AlertParseOptions", "Notification", "Payload", "ignored", "notification", "parse", "shared_name"]
 
 MOST_TRUNCATED = 10**9
 """Alerts that a sender may say it left out. A counter that no float holds would fail every scrape from then on."""
@@ -74,7 +74,7 @@ class Payload(BaseModel):
 _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
 
 
-def parse(body: bytes, reading: Reading, now: datetime, sender: str = "") -> Notification:
+def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = "") -> Notification:
     """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
 
     `sender` is the name of an independent sender, whose groups and alerts are not those of others.
@@ -82,21 +82,21 @@ def parse(body: bytes, reading: Reading, now: datetime, sender: str = "") -> Not
     Nothing is inferred from alerts that are not there.
     """
     payload = read_version(body, "4", _wrong_version)
-    return notification(payload, reading, now, Source.ALERTMANAGER, ignored, sender=sender)
+    return notification(payload, options, now, Source.ALERTMANAGER, ignored, sender=sender)
 
 
 def notification(
-    payload: Payload, reading: Reading, now: datetime, source: Source, is_ignored: Ignoring, *, sender: str
+    payload: Payload, options: AlertParseOptions, now: datetime, source: Source, is_ignored: Ignoring, *, sender: str
 ) -> Notification:
     """Return the content of a body of this shape, whichever version it is.
 
     Raises PayloadError where there are too many alerts, and where none can be read: then with the faults of all.
     """
     total = len(payload.alerts)
-    if total > reading.most_alerts:
-        detail = f"has {total} alerts, more than {reading.most_alerts}; set max_alerts in webhook_configs"
+    if total > options.most_alerts:
+        detail = f"has {total} alerts, more than {options.most_alerts}; set max_alerts in webhook_configs"
         raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
-    reader = AlertReader(reading, now, Sender(source, payload.group_key, payload.peer, sender), is_ignored)
+    reader = AlertReader(options, now, Sender(source, payload.group_key, payload.peer, sender), is_ignored)
     for index, alert in enumerate(payload.alerts):
         reader.read(index, alert)
     if len(reader.rejected) == total:

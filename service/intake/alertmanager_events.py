@@ -30,7 +30,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class RecordedEvents:
     """What one body says. `unreadable` has the errors of events that would be of interest; the others count."""
 
     total: int
@@ -39,49 +39,49 @@ class Told:
     unreadable: tuple[PayloadError, ...] = ()
 
 
-class _Wire(BaseModel):
+class _RecorderModel(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class RecorderEvent(_Wire):
+class RecorderEvent(_RecorderModel):
     """One event; `data` has one key, which names what happened."""
 
     data: dict[str, Any]
 
 
-class _Pair(_Wire):
+class _Pair(_RecorderModel):
     key: str
     value: str = ""
 
 
-class _Labels(_Wire):
+class _Labels(_RecorderModel):
     labels: list[_Pair] = []
 
     def mapping(self) -> dict[str, str]:
         return {pair.key: pair.value for pair in self.labels}
 
 
-class _Details(_Wire):
+class _Details(_RecorderModel):
     fingerprint: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
     labels: _Labels = _Labels()
     ends_at: str = Field(alias="endsAt")
 
 
-class _Grouped(_Wire):
+class _Grouped(_RecorderModel):
     details: _Details
 
 
-class _Resolved(_Wire):
+class _Resolved(_RecorderModel):
     alert: _Grouped
 
 
-class _Matcher(_Wire):
+class _Matcher(_RecorderModel):
     type: Literal["TYPE_EQUAL", "TYPE_NOT_EQUAL", "TYPE_REGEXP", "TYPE_NOT_REGEXP"]
     name: str
     pattern: str = ""
 
 
-class _Matchers(_Wire):
+class _Matchers(_RecorderModel):
     matchers: list[_Matcher] = []
 
 
@@ -93,7 +93,7 @@ class _Silence(_Matchers):
     sets: list[_Matchers] = Field(default=[], alias="matcherSets")
 
 
-class _Silenced(_Wire):
+class _Silenced(_RecorderModel):
     silence: _Silence
 
 
@@ -102,7 +102,7 @@ _ARRAY: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 _SILENCES = ("silenceCreated", "silenceUpdated", "silenceMutedAlert")
 
 
-def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "") -> Told:
+def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "") -> RecordedEvents:
     """Read one event or an array of them. Raises PayloadError where there is none.
 
     `sender` as in `alertmanager.parse`. An event that cannot be read costs none of the others: Alertmanager drops a
@@ -115,9 +115,9 @@ def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "")
     events = list(_readable(iter(values), lambda value: _event(*value), unreadable))
     if values and not events:
         raise unreadable[0]
-    ends = tuple(_readable(_resolved(events), lambda told: _end(told, now, sender), unreadable))
-    silences = {s.id: s for s in _readable(_silenced(events), lambda told: _silence(told, now), unreadable)}
-    return Told(total=len(values), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
+    ends = tuple(_readable(_resolved(events), lambda value: _end(value, now, sender), unreadable))
+    silences = {s.id: s for s in _readable(_silenced(events), lambda value: _silence(value, now), unreadable)}
+    return RecordedEvents(total=len(values), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
 
 
 def _values(body: bytes) -> list[tuple[Any, tuple[int, ...]]]:
@@ -133,10 +133,10 @@ def _event(value: Any, path: tuple[int, ...]) -> RecorderEvent:
     return event
 
 
-def _readable(told: Iterator[Any], read: Callable[[Any], T], unreadable: list[PayloadError]) -> Iterator[T]:
-    for one in told:
+def _readable(values: Iterator[Any], read: Callable[[Any], T], unreadable: list[PayloadError]) -> Iterator[T]:
+    for value in values:
         try:
-            yield read(one)
+            yield read(value)
         except PayloadError as error:
             unreadable.append(error)
 
@@ -149,10 +149,10 @@ def _silenced(events: Sequence[RecorderEvent]) -> Iterator[Any]:
     return (event.data[kind] for event in events for kind in _SILENCES if kind in event.data)
 
 
-def _end(told: Any, now: datetime, sender: str) -> Alert:
+def _end(value: Any, now: datetime, sender: str) -> Alert:
     """Return the end of a firing. Its start is not taken: an alert that nobody was notified of is no incident."""
-    read: _Resolved = checked(_Resolved, told, "alertResolved")
-    details = read.alert.details
+    resolved: _Resolved = checked(_Resolved, value, "alertResolved")
+    details = resolved.alert.details
     at = instant(details.ends_at, now, CLOCK_SKEW, "alertResolved", "alert", "details", "endsAt")
     number = int(details.fingerprint)
     if number >= 2**64:
@@ -173,16 +173,18 @@ def _end(told: Any, now: datetime, sender: str) -> Alert:
     )
 
 
-def _silence(told: Any, now: datetime) -> Silence:
-    read: _Silence = checked(_Silenced, told, "silence").silence
-    updated_at = instant(read.updated_at, now, CLOCK_SKEW, "silence", "updatedAt")
-    starts_at = _planned(read.starts_at, updated_at, now)
-    sets = read.sets or [_Matchers(matchers=read.matchers)]
+def _silence(value: Any, now: datetime) -> Silence:
+    silence: _Silence = checked(_Silenced, value, "silence").silence
+    updated_at = instant(silence.updated_at, now, CLOCK_SKEW, "silence", "updatedAt")
+    starts_at = _planned(silence.starts_at, updated_at, now)
+    sets = silence.sets or [_Matchers(matchers=silence.matchers)]
     return Silence(
-        id=read.id,
+        id=silence.id,
         made_at=made_at(starts_at, updated_at).astimezone(UTC),
-        author=read.created_by,
-        sets=tuple(tuple(Matcher(m.name, m.pattern, *_TYPES[m.type]) for m in one.matchers) for one in sets),
+        author=silence.created_by,
+        sets=tuple(
+            tuple(Matcher(m.name, m.pattern, *_TYPES[m.type]) for m in matcher_set.matchers) for matcher_set in sets
+        ),
     )
 
 

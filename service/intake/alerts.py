@@ -33,7 +33,7 @@ IGNORED_ALERTNAMES = (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class AlertParseOptions:
     """How to read alerts: which become incidents, of what severity, and how large a notification may be.
 
     A pattern of `ignored_alertnames` is searched for, so that it anchors itself where it means the whole name. More
@@ -98,7 +98,7 @@ class UnmappedAlert:
     alertname: str
 
 
-Ignoring = Callable[[Mapping[str, str], Reading], Ignored | None]
+Ignoring = Callable[[Mapping[str, str], AlertParseOptions], Ignored | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ class AlertReader:
     `started_at`. An alert of `unmapped` is recorded, or ignored, as `SeverityRules.unmapped` says.
     """
 
-    def __init__(self, reading: Reading, now: datetime, sender: Sender, is_ignored: Ignoring) -> None:
-        self._reading = reading
+    def __init__(self, options: AlertParseOptions, now: datetime, sender: Sender, is_ignored: Ignoring) -> None:
+        self._options = options
         self._now = now
         self._sender = sender
         self._source = named_source(sender.source.value, sender.name)
@@ -148,10 +148,10 @@ class AlertReader:
             self.errors.append(error)
 
     def _sort(self, payload: PayloadAlert, index: int) -> None:
-        if reason := self._is_ignored(payload.labels, self._reading):
+        if reason := self._is_ignored(payload.labels, self._options):
             self.ignored[reason] += 1
             return
-        mapped = map_severity(payload.labels, self._reading.severities)
+        mapped = map_severity(payload.labels, self._options.severities)
         if mapped.severity is None:
             self.ignored[Ignored.SEVERITY] += 1
         else:
@@ -164,24 +164,24 @@ class AlertReader:
 
     def _alert(self, payload: PayloadAlert, severity: Severity, index: int) -> Alert:
         self._step = Rejected.TOO_MANY_LABELS
-        _check_size(payload, self._reading, index)
+        _check_size(payload, self._options, index)
         return Alert(
             observation=self._observation(payload, index),
-            name=_cut(payload.name, self._reading.most_text),
+            name=_cut(payload.name, self._options.most_text),
             severity=severity,
-            labels=_bounded_texts(payload.labels, self._reading.most_text),
-            annotations=_bounded_texts(payload.annotations or {}, self._reading.most_text),
+            labels=_bounded_texts(payload.labels, self._options.most_text),
+            annotations=_bounded_texts(payload.annotations or {}, self._options.most_text),
             generator_url=payload.generator_url or "",
             onset_at=self._started_at(payload, index),
             aliases=tuple(
                 named_alias(alias, self._sender.name)
-                for alias in _aliases(self._sender.group_key, payload.labels, self._reading)
+                for alias in _aliases(self._sender.group_key, payload.labels, self._options)
             ),
         )
 
     def _observation(self, payload: PayloadAlert, index: int) -> Observation:
         self._step = Rejected.INVALID_START
-        starts_at = instant(payload.starts_at, self._now, self._reading.clock_skew, "alerts", index, "startsAt")
+        starts_at = instant(payload.starts_at, self._now, self._options.clock_skew, "alerts", index, "startsAt")
         ends_at = self._ends_at(payload, starts_at, index) if payload.status == "resolved" else None
         return Observation(
             source=self._source,
@@ -198,7 +198,7 @@ class AlertReader:
         path = ("alerts", index, "endsAt")
         if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
             raise invalid("is missing though the alert is resolved", *path)
-        ends_at = instant(payload.ends_at, self._now, self._reading.clock_skew, *path)
+        ends_at = instant(payload.ends_at, self._now, self._options.clock_skew, *path)
         if ends_at < starts_at:
             self._step = Rejected.END_BEFORE_START
             raise invalid("lies before startsAt", *path)
@@ -207,7 +207,7 @@ class AlertReader:
     def _started_at(self, payload: PayloadAlert, index: int) -> datetime | None:
         """Read `started_at` from the annotations, else from the labels. It is never guessed."""
         texts = ((payload.annotations or {}).get(STARTED_AT), payload.labels.get(STARTED_AT))
-        started_at, error = readable_started_at(texts, self._now, self._reading.clock_skew)
+        started_at, error = readable_started_at(texts, self._now, self._options.clock_skew)
         if error is not None:
             raw = {"fingerprint": payload.identity, "labels": payload.labels}
             self.warnings.append(_fault(raw, index, STARTED_AT, error.detail))
@@ -238,10 +238,10 @@ def _fault(alert: Any, index: int, reason: str, detail: str) -> AlertFault:
     )
 
 
-def _check_size(payload: PayloadAlert, reading: Reading, index: int) -> None:
+def _check_size(payload: PayloadAlert, options: AlertParseOptions, index: int) -> None:
     for name, texts in (("labels", payload.labels), ("annotations", payload.annotations or {})):
-        if len(texts) > reading.most_labels:
-            detail = f"has {len(texts)} entries, more than {reading.most_labels} (`limits.labels`)"
+        if len(texts) > options.most_labels:
+            detail = f"has {len(texts)} entries, more than {options.most_labels} (`limits.labels`)"
             raise invalid(detail, "alerts", index, name)
 
 
@@ -262,19 +262,19 @@ def _bounded_key(group_key: str) -> str:
     return f"{group_key[: LONGEST_KEY - 65]}#{sha256(group_key.encode()).hexdigest()}"
 
 
-def ignored(labels: Mapping[str, str], reading: Reading) -> Ignored | None:
+def ignored(labels: Mapping[str, str], options: AlertParseOptions) -> Ignored | None:
     """Say why an alert never becomes an incident, None where nothing is against it."""
-    if labels.get(reading.ignore_label, "").lower() == "true":
+    if labels.get(options.ignore_label, "").lower() == "true":
         return Ignored.IGNORE_LABEL
     name = labels.get("alertname", "")
-    if any(pattern.search(name) for pattern in reading.ignored_alertnames):
+    if any(pattern.search(name) for pattern in options.ignored_alertnames):
         return Ignored.ALERTNAME
     return None
 
 
-def _aliases(group_key: str, labels: Mapping[str, str], reading: Reading) -> tuple[str, ...]:
-    of_group = (sha256(group_key.encode()).hexdigest(),) if reading.by_group_key else ()
-    return (*of_group, *shared_name(labels, reading.correlation_label))
+def _aliases(group_key: str, labels: Mapping[str, str], options: AlertParseOptions) -> tuple[str, ...]:
+    of_group = (sha256(group_key.encode()).hexdigest(),) if options.by_group_key else ()
+    return (*of_group, *shared_name(labels, options.correlation_label))
 
 
 def shared_name(labels: Mapping[str, str], label: str | None) -> tuple[str, ...]:

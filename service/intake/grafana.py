@@ -14,10 +14,10 @@ from service.intake.wire import PayloadError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class GrafanaParseOptions:
     """How to read Grafana's alerts: as all others; and whether a rule without data, or with an error, is one."""
 
-    alerts: alertmanager.Reading = field(default_factory=alertmanager.Reading)
+    alerts: alertmanager.AlertParseOptions = field(default_factory=alertmanager.AlertParseOptions)
     no_data: bool = False
     error: bool = False
 
@@ -26,18 +26,18 @@ class GrafanaPayload(alertmanager.Payload):
     """What is read of Grafana's notification: the same as of Alertmanager's."""
 
 
-def parse(body: bytes, reading: Reading, now: datetime, sender: str = "") -> Notification:
+def parse(body: bytes, options: GrafanaParseOptions, now: datetime, sender: str = "") -> Notification:
     """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
 
     The alert that a contact point's Test button sends is `Ignored.TEST`. A resolved alert whose start equals its end
     tells the end alone (`Observation.is_end_only`). `sender` as in `alertmanager.parse`.
     """
 
-    def is_ignored(labels: Mapping[str, str], alerts: alertmanager.Reading) -> Ignored | None:
-        return alertmanager.ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, reading)
+    def is_ignored(labels: Mapping[str, str], alerts: alertmanager.AlertParseOptions) -> Ignored | None:
+        return alertmanager.ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, options)
 
     payload = read_version(body, "1", _wrong_version)
-    return notification(payload, reading.alerts, now, Source.GRAFANA, is_ignored, sender=sender)
+    return notification(payload, options.alerts, now, Source.GRAFANA, is_ignored, sender=sender)
 
 
 def _is_test(labels: Mapping[str, str]) -> Ignored | None:
@@ -46,18 +46,18 @@ def _is_test(labels: Mapping[str, str]) -> Ignored | None:
     return Ignored.TEST if is_test else None
 
 
-def _pseudo(labels: Mapping[str, str], reading: Reading) -> Ignored | None:
+def _pseudo(labels: Mapping[str, str], options: GrafanaParseOptions) -> Ignored | None:
     match labels.get("alertname"):
-        case "DatasourceNoData" if not reading.no_data:
+        case "DatasourceNoData" if not options.no_data:
             return Ignored.NO_DATA
-        case "DatasourceError" if not reading.error:
+        case "DatasourceError" if not options.error:
             return Ignored.ERROR
         case _:
             return None
 
 
-def _wrong_version(told: object) -> PayloadError:
-    if told == "4":
+def _wrong_version(version: object) -> PayloadError:
+    if version == "4":
         text = 'This is Alertmanager\'s webhook body (version "4"). It goes to /webhooks/alertmanager.'
     else:
         text = (

@@ -24,7 +24,7 @@ Labels = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class EventParseOptions:
     """How to read events: `zone` is that of dates without a time, `new_id` names an event whose sender did not."""
 
     zone: ZoneInfo
@@ -73,37 +73,37 @@ _EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
 _OPENING: TypeAdapter[OpenBody] = TypeAdapter(OpenBody)
 
 
-def parse_lifecycle(body: bytes, reading: Reading, now: datetime) -> tuple[tuple[str, Event], ...]:
+def parse_lifecycle(body: bytes, options: EventParseOptions, now: datetime) -> tuple[tuple[str, Event], ...]:
     """Read one event or an array of them, each with its incident key; all or none. Raises PayloadError."""
     if body.lstrip()[:1] != b"[":
         event = read_json(_SINGLE, body)
-        return ((event.incident_key, _event(event, reading, now, Source.LIFECYCLE, event.incident_key)),)
+        return ((event.incident_key, _event(event, options, now, Source.LIFECYCLE, event.incident_key)),)
     events = read_json(_MANY, body)
-    if len(events) > reading.most_events:
-        detail = f"The array holds {len(events)} events, more than {reading.most_events}; send them in several."
+    if len(events) > options.most_events:
+        detail = f"The array holds {len(events)} events, more than {options.most_events}; send them in several."
         raise PayloadError(Failure.TOO_LARGE, detail)
     return tuple(
-        (event.incident_key, _event(event, reading, now, Source.LIFECYCLE, event.incident_key, index))
+        (event.incident_key, _event(event, options, now, Source.LIFECYCLE, event.incident_key, index))
         for index, event in enumerate(events)
     )
 
 
-def parse_event(body: bytes, reading: Reading, now: datetime) -> Event:
+def parse_event(body: bytes, options: EventParseOptions, now: datetime) -> Event:
     """Read one event of an incident that the request names. Raises PayloadError."""
-    return _event(read_json(_EVENT, body), reading, now, Source.API, "")
+    return _event(read_json(_EVENT, body), options, now, Source.API, "")
 
 
-def parse_opening(body: bytes, reading: Reading, now: datetime) -> tuple[Event, ...]:
+def parse_opening(body: bytes, options: EventParseOptions, now: datetime) -> tuple[Event, ...]:
     """Read an incident that a person opens into its first events: detected, and started where that is known.
 
     Raises PayloadError. A repeat is known by the `event_id` of the first.
     """
     opening = read_json(_OPENING, body)
-    event_id = opening.event_id or reading.new_id()
+    event_id = opening.event_id or options.new_id()
     detected = Event(
         event_id=event_id,
         kind=EventKind.DETECTED,
-        occurred_at=_at(opening.detected_at, reading, now, "detected_at"),
+        occurred_at=_at(opening.detected_at, options, now, "detected_at"),
         recorded_at=now,
         source=Source.API.value,
         title=opening.title,
@@ -117,24 +117,24 @@ def parse_opening(body: bytes, reading: Reading, now: datetime) -> tuple[Event, 
     started = Event(
         event_id=f"{event_id}:started",
         kind=EventKind.STARTED,
-        occurred_at=_at(opening.started_at, reading, now, "started_at"),
+        occurred_at=_at(opening.started_at, options, now, "started_at"),
         recorded_at=now,
         source=Source.API.value,
     )
     return (detected, started)
 
 
-def _event(body: EventBody, reading: Reading, now: datetime, source: Source, scope: str, *path: int) -> Event:
+def _event(body: EventBody, options: EventParseOptions, now: datetime, source: Source, scope: str, *path: int) -> Event:
     if body.kind is EventKind.SEVERITY_CHANGED and body.severity is None:
         raise invalid("is missing: which severity is it now?", *path, "severity")
-    data = check_data(body.kind, body.data, reading.zone, *path, "data")
+    data = check_data(body.kind, body.data, options.zone, *path, "data")
     if body.kind is EventKind.CORRECTED and "occurred_at" in data:
-        right = instant(data["occurred_at"], now, reading.clock_skew, *path, "data", "occurred_at")
+        right = instant(data["occurred_at"], now, options.clock_skew, *path, "data", "occurred_at")
         data["occurred_at"] = right.isoformat()
     return Event(
-        event_id=body.event_id or _event_id(body, reading, scope),
+        event_id=body.event_id or _event_id(body, options, scope),
         kind=body.kind,
-        occurred_at=_at(body.occurred_at, reading, now, *path, "occurred_at"),
+        occurred_at=_at(body.occurred_at, options, now, *path, "occurred_at"),
         recorded_at=now,
         source=source.value,
         title=body.title,
@@ -147,16 +147,16 @@ def _event(body: EventBody, reading: Reading, now: datetime, source: Source, sco
     )
 
 
-def _at(text: str | None, reading: Reading, now: datetime, *path: str | int) -> datetime:
-    return now if text is None else instant(text, now, reading.clock_skew, *path)
+def _at(text: str | None, options: EventParseOptions, now: datetime, *path: str | int) -> datetime:
+    return now if text is None else instant(text, now, options.clock_skew, *path)
 
 
-def _event_id(body: EventBody, reading: Reading, scope: str) -> str:
+def _event_id(body: EventBody, options: EventParseOptions, scope: str) -> str:
     """Name an event whose sender did not: the same content at the same stated time is the same event.
 
     Without a stated time it is a new one, for the sender meant now.
     """
     if body.occurred_at is None:
-        return reading.new_id()
+        return options.new_id()
     content = f"{scope}\n{body.model_dump_json(exclude={'event_id'})}"
     return hashlib.sha256(content.encode()).hexdigest()[:32]

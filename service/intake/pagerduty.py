@@ -32,7 +32,7 @@ LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class PagerDutyParseOptions:
     """How to read PagerDuty's incidents: `priority_map` and `role_map` have their keys in lower case."""
 
     priority_map: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
@@ -65,11 +65,11 @@ OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
 """A text that may be missing; another type counts as missing, since nothing depends on it."""
 
 
-class _Wire(BaseModel):
+class _PagerDutyModel(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Reference(_Wire):
+class Reference(_PagerDutyModel):
     """Somebody or something of PagerDuty's."""
 
     id: OptionalText = None
@@ -80,13 +80,13 @@ class Reference(_Wire):
 OptionalReference = Annotated[Reference | None, BeforeValidator(_object_or_none)]
 
 
-class IncidentReference(_Wire):
+class IncidentReference(_PagerDutyModel):
     """The incident that a note or a role belongs to."""
 
     id: ShortText
 
 
-class WireEvent(_Wire):
+class WireEvent(_PagerDutyModel):
     """What is common to all events; `data` depends on `event_type`, `agent` is null where no person did it."""
 
     id: OptionalText = None
@@ -96,20 +96,20 @@ class WireEvent(_Wire):
     data: dict[str, Any] = {}
 
 
-class PagerDutyPayload(_Wire):
+class PagerDutyPayload(_PagerDutyModel):
     """One event, as PagerDuty's version 3 webhooks carry it."""
 
     event: WireEvent
 
 
-class ResolveReason(_Wire):
+class ResolveReason(_PagerDutyModel):
     """Why it was resolved, where that was no ordinary resolution; `incident` is the one it was merged into."""
 
     type: OptionalText = None
     incident: OptionalReference = None
 
 
-class WireIncident(_Wire):
+class WireIncident(_PagerDutyModel):
     """What is read of an incident."""
 
     id: ShortText
@@ -120,14 +120,14 @@ class WireIncident(_Wire):
     resolve_reason: Annotated[ResolveReason | None, BeforeValidator(_object_or_none)] = None
 
 
-class WireNote(_Wire):
+class WireNote(_PagerDutyModel):
     """A note that somebody wrote."""
 
     incident: IncidentReference
     content: OptionalText = None
 
 
-class WireAssignment(_Wire):
+class WireAssignment(_PagerDutyModel):
     """Who has a role now; nobody where it was taken away."""
 
     incident: IncidentReference
@@ -135,7 +135,7 @@ class WireAssignment(_Wire):
     assignee: OptionalReference = None
 
 
-class WireAssignments(_Wire):
+class WireAssignments(_PagerDutyModel):
     """Every assignment that one event is about."""
 
     assignments: list[WireAssignment] = Field(alias="incident_role_assignments", min_length=1)
@@ -179,20 +179,20 @@ def _as_other_version(body: bytes) -> PayloadError | None:
     return PayloadError(Failure.WRONG_VERSION, detail)
 
 
-def read_message(payload: WireEvent, reading: Reading, now: datetime) -> Message:
+def read_message(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
     """Read an event. Raises PayloadError for one of interest whose id, time or incident cannot be read."""
     if kind := _OF_INCIDENTS.get(payload.event_type):
-        return _of_incident(payload, kind, reading, now)
+        return _of_incident(payload, kind, options, now)
     if payload.event_type == "incident.annotated":
-        return _of_note(payload, reading, now)
+        return _of_note(payload, options, now)
     if payload.event_type == "incident.role.assigned":
-        return _of_roles(payload, reading, now)
+        return _of_roles(payload, options, now)
     return Message(event_type=payload.event_type)
 
 
-def _of_incident(payload: WireEvent, kind: EventKind, reading: Reading, now: datetime) -> Message:
+def _of_incident(payload: WireEvent, kind: EventKind, options: PagerDutyParseOptions, now: datetime) -> Message:
     incident: WireIncident = checked(WireIncident, payload.data, "event", "data")
-    severity = _severity(incident, reading)
+    severity = _severity(incident, options)
     if kind is EventKind.SEVERITY_CHANGED and severity is None:
         return Message(event_type=payload.event_type, incident_key=incident.id)
     kind, data = _kind_and_data(payload, kind, incident)
@@ -200,7 +200,7 @@ def _of_incident(payload: WireEvent, kind: EventKind, reading: Reading, now: dat
         payload,
         kind,
         incident.id,
-        reading,
+        options,
         now,
         data=data,
         created_at=incident.created_at if kind is EventKind.DETECTED else None,
@@ -210,7 +210,7 @@ def _of_incident(payload: WireEvent, kind: EventKind, reading: Reading, now: dat
     return Message(
         event_type=payload.event_type,
         incident_key=incident.id,
-        events=(event,) if kind is EventKind.DETECTED else (*_opened(incident, reading, now), event),
+        events=(event,) if kind is EventKind.DETECTED else (*_opened(incident, options, now), event),
         aliases=(incident.incident_key,) if incident.incident_key else (),
     )
 
@@ -238,14 +238,14 @@ def _merge(incident: WireIncident) -> tuple[EventKind, dict[str, Any]] | None:
     return EventKind.MERGED, {INTO_KEY: target, "text": f"PagerDuty: merged into {target}"}
 
 
-def _opened(incident: WireIncident, reading: Reading, now: datetime) -> tuple[Event, ...]:
+def _opened(incident: WireIncident, options: PagerDutyParseOptions, now: datetime) -> tuple[Event, ...]:
     """Return the detection, which every event of an incident carries: `incident.triggered` may be lost."""
     if incident.created_at is None:
         return ()
     detected = Event(
         event_id=f"pagerduty-{incident.id}",
         kind=EventKind.DETECTED,
-        occurred_at=instant(incident.created_at, now, reading.clock_skew, "event", "data", "created_at"),
+        occurred_at=instant(incident.created_at, now, options.clock_skew, "event", "data", "created_at"),
         recorded_at=now,
         source=Source.PAGERDUTY.value,
         data={INCIDENT_KEY: incident.id},
@@ -253,16 +253,16 @@ def _opened(incident: WireIncident, reading: Reading, now: datetime) -> tuple[Ev
     return (detected,)
 
 
-def _of_note(payload: WireEvent, reading: Reading, now: datetime) -> Message:
+def _of_note(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
     note: WireNote = checked(WireNote, payload.data, "event", "data")
     content = (note.content or "").strip()[:LONGEST_NOTE]
     events = (
-        (_event(payload, EventKind.NOTE, note.incident.id, reading, now, data={"text": content}),) if content else ()
+        (_event(payload, EventKind.NOTE, note.incident.id, options, now, data={"text": content}),) if content else ()
     )
     return Message(event_type=payload.event_type, incident_key=note.incident.id, events=events)
 
 
-def _of_roles(payload: WireEvent, reading: Reading, now: datetime) -> Message:
+def _of_roles(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
     """Take over the assignments of roles that we have too; those of one event are all of one incident."""
     wire: WireAssignments = checked(WireAssignments, payload.data, "event", "data")
     key = wire.assignments[0].incident.id
@@ -274,13 +274,13 @@ def _of_roles(payload: WireEvent, reading: Reading, now: datetime) -> Message:
             payload,
             EventKind.ROLE_ASSIGNED,
             key,
-            reading,
+            options,
             now,
             data={"role": role.value, "name": name[:200], **automated},
             part=index,
         )
         for index, assignment in enumerate(wire.assignments)
-        if (role := reading.role_map.get((assignment.role.summary or "").casefold()))
+        if (role := options.role_map.get((assignment.role.summary or "").casefold()))
         and (name := (assignment.assignee.summary or assignment.assignee.id) if assignment.assignee else None)
     )
     return Message(event_type=payload.event_type, incident_key=key, events=events)
@@ -290,7 +290,7 @@ def _event(
     payload: WireEvent,
     kind: EventKind,
     incident_key: str,
-    reading: Reading,
+    options: PagerDutyParseOptions,
     now: datetime,
     *,
     data: Mapping[str, Any],
@@ -308,7 +308,7 @@ def _event(
     return Event(
         event_id=f"pagerduty-{payload.id}" + (f"-{part}" if part else ""),
         kind=kind,
-        occurred_at=instant(at, now, reading.clock_skew, *path),
+        occurred_at=instant(at, now, options.clock_skew, *path),
         recorded_at=now,
         source=Source.PAGERDUTY.value,
         title=title,
@@ -317,9 +317,9 @@ def _event(
     )
 
 
-def _severity(incident: WireIncident, reading: Reading) -> Severity | None:
+def _severity(incident: WireIncident, options: PagerDutyParseOptions) -> Severity | None:
     name = incident.priority.summary if incident.priority is not None else None
-    return reading.priority_map.get((name or "").casefold())
+    return options.priority_map.get((name or "").casefold())
 
 
 def _is_person(agent: Reference | None) -> bool:

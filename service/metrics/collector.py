@@ -261,7 +261,7 @@ def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]
 
 
-class Stats(Protocol):
+class CommitStats(Protocol):
     """What the recorder says of itself."""
 
     commits: int
@@ -275,7 +275,7 @@ class ProcessCollector(Collector):
     def __init__(
         self,
         counters: ProcessCounters,
-        stats: Stats,
+        stats: CommitStats,
         queue_length: Callable[[], int],
         incidents: IncidentCollector,
         version: str,
@@ -294,7 +294,7 @@ class ProcessCollector(Collector):
         """Yield the families."""
         for name, counts in self._counters.counters().items():
             yield _family(name, counts)
-        last_seen = self._counters.last_heard()
+        last_seen = self._counters.last_received()
         yield _family(
             "mttx_last_webhook_timestamp_seconds", (((s,), at.timestamp()) for s, at in sorted(last_seen.items()))
         )

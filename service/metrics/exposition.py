@@ -185,16 +185,16 @@ class Exposition:
 
     def _rest(self, content_type: str, encode: Encode) -> bytes:
         """Return what the process knows of itself; what is as it was the last time is not written anew."""
-        written: dict[str, tuple[Sequence[Sample], bytes]] = {}
+        texts: dict[str, tuple[Sequence[Sample], bytes]] = {}
         before = self._written.get(content_type, {})
         for family in self._own.collect():
-            known = before.get(family.name)
-            if known is None or known[0] != family.samples:
-                known = family.samples, encode(_Collected([family])).removesuffix(_END)
-            written[family.name] = known
-        self._written[content_type] = written
+            samples_and_text = before.get(family.name)
+            if samples_and_text is None or samples_and_text[0] != family.samples:
+                samples_and_text = family.samples, encode(_Collected([family])).removesuffix(_END)
+            texts[family.name] = samples_and_text
+        self._written[content_type] = texts
         end = encode(_Collected())
-        return b"".join((*(text for _, text in written.values()), end))
+        return b"".join((*(text for _, text in texts.values()), end))
 
     def _current(self, asked_at: float) -> _Reading:
         """Return the reading that was made since somebody asked, or still holds, or a new one."""

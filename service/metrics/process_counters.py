@@ -18,7 +18,7 @@ class ProcessCounters:
         sources: Collection[str],
         failure_reasons: Collection[str],
         ignore_reasons: Collection[str],
-        heard: Mapping[str, datetime],
+        last_received: Mapping[str, datetime],
         *,
         alert_sources: Collection[str] = (),
         reject_reasons: Collection[str] = (),
@@ -31,7 +31,7 @@ class ProcessCounters:
         self._unmapped: Counter[str] = Counter(dict.fromkeys(alert_sources, 0))
         self._started_at_unreadable: Counter[str] = Counter(dict.fromkeys(alert_sources, 0))
         self._truncated: Counter[str] = Counter(dict.fromkeys(sources, 0))
-        self._heard: dict[str, datetime] = dict(heard)
+        self._last_received: dict[str, datetime] = dict(last_received)
 
     def request(self, source: str) -> None:
         """Count a webhook request."""
@@ -68,10 +68,10 @@ class ProcessCounters:
         with self._lock:
             self._truncated[source] += count
 
-    def heard(self, source: str, at: datetime) -> None:
+    def received(self, source: str, at: datetime) -> None:
         """Remember that a source sent something that was accepted."""
         with self._lock:
-            self._heard[source] = max(at, self._heard.get(source, at))
+            self._last_received[source] = max(at, self._last_received.get(source, at))
 
     def counters(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
         """Return all counts by metric and label values."""
@@ -86,7 +86,7 @@ class ProcessCounters:
                 "mttx_alerts_truncated_total": [((s,), n) for s, n in self._truncated.items()],
             }
 
-    def last_heard(self) -> dict[str, datetime]:
+    def last_received(self) -> dict[str, datetime]:
         """Return when each source was last heard."""
         with self._lock:
-            return dict(self._heard)
+            return dict(self._last_received)

@@ -8,7 +8,7 @@ from service.clients.json_api import JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.domain.senders import named_source
 from service.domain.silences import People
-from service.intake.alertmanager import Reading
+from service.intake.alertmanager import AlertParseOptions
 from service.intake.reasons import Source
 from service.polling.gaps import GapPoll
 from service.polling.poller import Poll, Poller
@@ -26,7 +26,7 @@ PAUSE = 4
 
 
 def poller_of(
-    settings: Settings, store: Store, recorder: Recorder, reading: Reading, clock: Callable[[], datetime]
+    settings: Settings, store: Store, recorder: Recorder, options: AlertParseOptions, clock: Callable[[], datetime]
 ) -> Poller:
     """Return the poller, not started yet; without configured addresses it has nothing to do."""
     polls: list[Poll] = []
@@ -36,7 +36,7 @@ def poller_of(
     if prometheus is not None and reconcile.gaps:
         pause = PAUSE * interval
         times = {"longest_pause": pause, "patience": reconcile.patience, "lookback": reconcile.lookback}
-        polls.append(GapPoll(prometheus, alertmanagers, store, recorder, reading, source=source, **times))
+        polls.append(GapPoll(prometheus, alertmanagers, store, recorder, options, source=source, **times))
     if prometheus is not None:
         onset = settings.onset
         polls.append(

@@ -14,7 +14,7 @@ from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.senders import sender_of
 from service.domain.silences import Silence
-from service.intake.alertmanager import UNNAMED, Reading, ignored
+from service.intake.alertmanager import UNNAMED, AlertParseOptions, ignored
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Source
 from service.intake.severities import map_severity
@@ -40,7 +40,7 @@ class GapPoll:
         alertmanagers: Sequence[AlertmanagerApi],
         store: Store,
         recorder: Recorder,
-        reading: Reading,
+        options: AlertParseOptions,
         *,
         longest_pause: timedelta,
         patience: timedelta,
@@ -51,7 +51,7 @@ class GapPoll:
         self._alertmanagers = alertmanagers
         self._store = store
         self._recorder = recorder
-        self._reading = reading
+        self._options = options
         self._longest_pause = longest_pause
         self._patience = patience
         self._lookback = lookback
@@ -62,7 +62,7 @@ class GapPoll:
         """Record that notifications can arrive; after a gap, and `patience`, read what is missing."""
         self._reach_alertmanager()
         if self._gap is None:
-            before = self._store.last_heard().get(RECONCILED)
+            before = self._store.last_received().get(RECONCILED)
             if before is not None and now - before > self._longest_pause:
                 self._gap = (max(before, now - self._lookback), now)
         if self._gap is not None:
@@ -106,8 +106,8 @@ class GapPoll:
                 self._open(interval, {**external, **interval.labels}, now)
 
     def _open(self, interval: FiringInterval, labels: Mapping[str, str], now: datetime) -> None:
-        severity = map_severity(labels, self._reading.severities).severity
-        if severity is None or ignored(labels, self._reading):
+        severity = map_severity(labels, self._options.severities).severity
+        if severity is None or ignored(labels, self._options):
             return
         name = labels.get("alertname") or UNNAMED
         alert = Alert(

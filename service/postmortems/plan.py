@@ -36,7 +36,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedIncident:
+class PostmortemRecord:
     """The incident as recorded by the service."""
 
     event_ids: frozenset[str] = frozenset()
@@ -65,7 +65,7 @@ class SyncPlan:
 
 def plan(
     versions: Sequence[Version],
-    recorded: RecordedIncident,
+    recorded: PostmortemRecord,
     checks: Mapping[Check, CheckState],
     context: LintContext,
     now: datetime,
@@ -84,7 +84,7 @@ def plan(
 
 class _Planner:
     def __init__(
-        self, versions: Sequence[Version], recorded: RecordedIncident, context: LintContext, now: datetime
+        self, versions: Sequence[Version], recorded: PostmortemRecord, context: LintContext, now: datetime
     ) -> None:
         self._versions = versions
         self._recorded = recorded

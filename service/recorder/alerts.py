@@ -12,19 +12,19 @@ from service.recorder.commands import Delivery, Outcome
 from service.recorder.correlation import Correlation
 from service.recorder.grouping import Grouping
 from service.recorder.incidents import Incidents
-from service.store.ledger import AlertKey, GroupKey, Ledger, StoredReport, alert_key
+from service.store.batch import AlertKey, Batch, GroupKey, StoredReport, alert_key
 
 HEARD_EVERY = timedelta(minutes=1)
 """Repeats of a notification refresh `heard_at` at most this often: they come in hundreds, and staleness is hours."""
 
 
 class AlertRecording:
-    """Records the alerts of notifications in one ledger."""
+    """Records the alerts of notifications in one batch."""
 
     def __init__(
-        self, ledger: Ledger, incidents: Incidents, policy: Policy, grouping: Grouping, correlation: Correlation
+        self, batch: Batch, incidents: Incidents, policy: Policy, grouping: Grouping, correlation: Correlation
     ) -> None:
-        self._ledger = ledger
+        self._batch = batch
         self._incidents = incidents
         self._window = policy.reopen_window
         self._grouping = grouping
@@ -36,7 +36,7 @@ class AlertRecording:
 
         Answers an outcome for each incident that the alerts belong to, and for each that was split off.
         """
-        ledger = self._ledger
+        batch = self._batch
         digest = self._incidents.keep(delivery)
         now = delivery.received_at
         changed: list[int] = []
@@ -46,35 +46,35 @@ class AlertRecording:
         self._grouping.begun.clear()
         self.regroup(changed, now)
         self._correlate(alerts, delivery)
-        episodes = (ledger.episodes.get(self._stored(a).episode_id) for a in alerts)
+        episodes = (batch.episodes.get(self._stored(a).episode_id) for a in alerts)
         touched = {self._incidents.existing(e.incident_id).id for e in episodes if e is not None}
         for incident_id in touched:
-            entry = ledger.entries[incident_id]
+            entry = batch.entries[incident_id]
             if now - entry.heard_at >= HEARD_EVERY:
-                ledger.touch(entry, now)
+                batch.touch(entry, now)
         self._incidents.recompute(now)
         touched |= {self._incidents.existing(i).id for i in self._grouping.begun}
-        return tuple(self._incidents.outcome(ledger.entries[i]) for i in sorted(touched))
+        return tuple(self._incidents.outcome(batch.entries[i]) for i in sorted(touched))
 
     def _stored(self, alert: Alert) -> StoredReport:
-        return self._ledger.reports[alert_key(alert.observation)][alert.observation]
+        return self._batch.reports[alert_key(alert.observation)][alert.observation]
 
     def regroup(self, episode_ids: Sequence[int], now: datetime) -> None:
         """Group what was rebuilt, and what is left of the incidents that episodes were dropped from."""
-        left = [e.id for i in self._fused for e in self._ledger.episodes_of(self._incidents.existing(i))]
+        left = [e.id for i in self._fused for e in self._batch.episodes_of(self._incidents.existing(i))]
         self._grouping.regroup_episodes([*episode_ids, *left], now)
         for incident_id, episode_id in self._fused.items():
-            if episode_id in self._ledger.episodes:
+            if episode_id in self._batch.episodes:
                 self._grouping.merge_fused(incident_id, episode_id, now)
         self._fused.clear()
 
     def _correlate(self, alerts: Sequence[Alert], delivery: Delivery) -> None:
         """Join the incidents with those that other sources report under the names that the alerts carry."""
-        ledger = self._ledger
+        batch = self._batch
         for alert in alerts:
-            episode = ledger.episodes.get(self._stored(alert).episode_id) if alert.aliases else None
+            episode = batch.episodes.get(self._stored(alert).episode_id) if alert.aliases else None
             if episode is not None:
-                self._correlation.join(ledger.entries[episode.incident_id], alert.aliases, delivery)
+                self._correlation.join(batch.entries[episode.incident_id], alert.aliases, delivery)
 
     def _add_report(self, alert: Alert, received_at: datetime, digest: bytes) -> bool:
         """Add a report or note that it came again; says whether the episodes of the alert may be others now.
@@ -83,13 +83,13 @@ class AlertRecording:
         assumed one; of an end it always does, for it may come behind such a firing. An end that came with another name
         may be one of this firing once that sender adopts it.
         """
-        ledger, seen = self._ledger, alert.observation
-        stored = ledger.report(seen)
+        batch, seen = self._batch, alert.observation
+        stored = batch.report(seen)
         if stored is None:
             report = AlertReport(
                 observation=seen, first_received=received_at, last_received=received_at, onset_at=alert.onset_at
             )
-            ledger.add_report(report, digest)
+            batch.add_report(report, digest)
             return True
         is_earlier_onset = alert.onset_at is not None and (stored.onset_at is None or alert.onset_at < stored.onset_at)
         is_later = received_at > stored.last_received and (seen.ends_at is not None or self._follows_end(seen, stored))
@@ -98,7 +98,7 @@ class AlertRecording:
         if is_later:
             stored.last_received = received_at
         if is_earlier_onset or is_later:
-            ledger.change_report(seen)
+            batch.change_report(seen)
         return is_earlier_onset or is_later
 
     def _follows_end(self, firing: Observation, stored: StoredReport) -> bool:
@@ -106,7 +106,7 @@ class AlertRecording:
             (other.episode_id == stored.episode_id or seen.source != firing.source)
             and seen.ends_at is not None
             and (seen.stale or seen.peer == firing.peer)
-            for seen, other in self._ledger.reports[alert_key(firing)].items()
+            for seen, other in self._batch.reports[alert_key(firing)].items()
         )
 
     def rebuild_episodes(self, key: AlertKey, alert: Alert | None = None) -> list[int]:
@@ -116,33 +116,33 @@ class AlertRecording:
         to be part of another is dropped. What an episode says of itself besides its times is that of the first alert
         that was received.
         """
-        ledger = self._ledger
-        reports = ledger.reports_of(key)
-        before = {r.observation: ledger.reports[key][r.observation].episode_id for r in reports}
+        batch = self._batch
+        reports = batch.reports_of(key)
+        before = {r.observation: batch.reports[key][r.observation].episode_id for r in reports}
         computed = spans_by_source(reports, self._window)
         placed: dict[Observation, int] = {}
         changed: list[int] = []
         for source, span in computed:
             observations = [r.observation for r in span.reports]
             candidates = {before[o] for o in observations if not o.is_end_only} - set(placed.values()) - {UNASSIGNED}
-            known = min((e for e in candidates if _may_become(ledger.episodes[e].source, source)), default=None)
-            episode = replace(self._episode(known, span, alert, before), source=source)
+            episode_ids = min((e for e in candidates if _may_become(batch.episodes[e].source, source)), default=None)
+            episode = replace(self._episode(episode_ids, span, alert, before), source=source)
             placed.update(dict.fromkeys(observations, episode.id))
             is_mine = alert is not None and alert.observation in observations
-            if ledger.episodes.get(episode.id) != episode:
-                ledger.put(episode)
+            if batch.episodes.get(episode.id) != episode:
+                batch.put(episode)
                 changed.append(episode.id)
             elif is_mine:
                 changed.append(episode.id)
         for report in reports:
-            ledger.place(report.observation, placed.get(report.observation, UNASSIGNED))
-        gone = {e for e in before.values() if e in ledger.episodes} - set(placed.values())
+            batch.place(report.observation, placed.get(report.observation, UNASSIGNED))
+        gone = {e for e in before.values() if e in batch.episodes} - set(placed.values())
         self._leave_groups(placed, set(before.values()) - gone - {UNASSIGNED})
         for episode_id in sorted(gone):
             successor = next(placed[o] for o, e in before.items() if e == episode_id and o in placed)
-            if (incident_id := ledger.episodes[episode_id].incident_id) != UNASSIGNED:
+            if (incident_id := batch.episodes[episode_id].incident_id) != UNASSIGNED:
                 self._fused[incident_id] = successor
-            ledger.drop(episode_id)
+            batch.drop(episode_id)
         return changed
 
     def _leave_groups(self, placed: Mapping[Observation, int], episode_ids: Set[int]) -> None:
@@ -152,21 +152,23 @@ class AlertRecording:
             if episode_id in seen_in and not observation.is_end_only:
                 seen_in[episode_id].add((observation.source, observation.group_key))
         for episode_id, groups in seen_in.items():
-            if left := self._ledger.groups_of.get(episode_id, set()) - groups:
-                self._ledger.leave_groups(episode_id, left)
+            if left := self._batch.groups_of.get(episode_id, set()) - groups:
+                self._batch.leave_groups(episode_id, left)
 
-    def _episode(self, known: int | None, span: Span, alert: Alert | None, before: dict[Observation, int]) -> Episode:
+    def _episode(
+        self, episode_id: int | None, span: Span, alert: Alert | None, before: dict[Observation, int]
+    ) -> Episode:
         """Return the episode of a span; `known` is the id of the one that it was before."""
         observations = {r.observation for r in span.reports}
         earlier = next((e for r in span.reports if (e := before[r.observation])), None)
-        if known is not None:
-            episode = self._ledger.episodes[known]
+        if episode_id is not None:
+            episode = self._batch.episodes[episode_id]
         elif earlier is not None and (alert is None or alert.observation not in observations):
-            copy = self._ledger.episodes[earlier]
-            episode = replace(copy, id=self._ledger.next_episode_id(), incident_id=UNASSIGNED)
+            copy = self._batch.episodes[earlier]
+            episode = replace(copy, id=self._batch.next_episode_id(), incident_id=UNASSIGNED)
         else:
             assert alert is not None  # noqa: S101 - what was never in an episode has just been reported
-            episode = _first_episode(self._ledger.next_episode_id(), alert)
+            episode = _first_episode(self._batch.next_episode_id(), alert)
         return replace(
             episode,
             starts_at=span.starts_at,

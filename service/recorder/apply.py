@@ -1,4 +1,4 @@
-"""What each command does to a ledger. The rules themselves are in `service.domain`; here they meet what is stored."""
+"""What each command does to a batch. The rules themselves are in `service.domain`; here they meet what is stored."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,22 +27,22 @@ from service.recorder.incidents import Incidents
 from service.recorder.key_merges import into_key_of
 from service.recorder.refolding import Refolding
 from service.recorder.stale import StaleClosing
-from service.store.ledger import ALIAS, Ledger, Wanted, alert_key
+from service.store.batch import ALIAS, Batch, BatchKeys, alert_key
 from service.store.refolding import Shown
 from service.store.store import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueIncidents:
     """The incidents that `CloseStale` and `Refold` are about; of the latter as they are stored."""
 
     stale: Sequence[int] = ()
     outdated: Mapping[int, Shown] = field(default_factory=dict)
 
 
-def look_up(transaction: Transaction, commands: Iterable[Command]) -> Due:
+def look_up(transaction: Transaction, commands: Iterable[Command]) -> DueIncidents:
     """Find out what commands are about that name no incident, and carry out those that concern none."""
-    due = Due()
+    due = DueIncidents()
     for command in commands:
         match command:
             case CloseStale(now):
@@ -77,8 +77,8 @@ def _received_at(command: Command) -> datetime | None:
             assert_never(command)
 
 
-def wanted(commands: Iterable[Command], due: Due) -> Wanted:
-    """Say what the ledger must hold for these commands."""
+def keys_of(commands: Iterable[Command], due: DueIncidents) -> BatchKeys:
+    """Say what the batch must hold for these commands."""
     incidents: set[int] = set(due.outdated)
     keys: set[tuple[str, str]] = set()
     seen: list[Observation] = []
@@ -108,7 +108,7 @@ def wanted(commands: Iterable[Command], due: Due) -> Wanted:
                 pass
             case _:
                 assert_never(command)
-    return Wanted(
+    return BatchKeys(
         incidents=incidents,
         keys=keys,
         alerts={alert_key(o) for o in seen},
@@ -125,22 +125,22 @@ def _mentioned(events: Iterable[Event]) -> set[int]:
 
 
 class Application:
-    """Applies commands to one ledger under one policy; `limits` are the bounds of the histograms."""
+    """Applies commands to one batch under one policy; `limits` are the bounds of the histograms."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, limits: Sequence[int], due: Due) -> None:
+    def __init__(self, batch: Batch, policy: Policy, limits: Sequence[int], due: DueIncidents) -> None:
         self._due = due
-        self._incidents = Incidents(ledger, policy, limits)
-        grouping = Grouping(ledger, self._incidents, policy)
-        correlation = Correlation(ledger, self._incidents, grouping, policy.reopen_window)
-        self._alerts = AlertRecording(ledger, self._incidents, policy, grouping, correlation)
-        self._events = EventRecording(ledger, self._incidents, grouping, correlation)
-        self._stale = StaleClosing(ledger, self._incidents)
-        self._refolding = Refolding(ledger, self._incidents, self._alerts)
+        self._incidents = Incidents(batch, policy, limits)
+        grouping = Grouping(batch, self._incidents, policy)
+        correlation = Correlation(batch, self._incidents, grouping, policy.reopen_window)
+        self._alerts = AlertRecording(batch, self._incidents, policy, grouping, correlation)
+        self._events = EventRecording(batch, self._incidents, grouping, correlation)
+        self._stale = StaleClosing(batch, self._incidents)
+        self._refolding = Refolding(batch, self._incidents, self._alerts)
 
     def apply(self, command: Command) -> tuple[Outcome, ...]:
         """Apply one command and compute the incidents it touched.
 
-        Raises a `Refused`; the ledger may be half changed then and must be thrown away.
+        Raises a `Refused`; the batch may be half changed then and must be thrown away.
         """
         if (now := _received_at(command)) is not None:
             self._incidents.settle(now)

@@ -11,65 +11,65 @@ from service.domain.policy import Milestone
 from service.recorder.commands import Delivery
 from service.recorder.grouping import Grouping
 from service.recorder.incidents import Incidents
-from service.store.ledger import ALIAS, Entry, Ledger
+from service.store.batch import ALIAS, Batch, IncidentState
 
 
 class Correlation:
-    """Finds and joins the incidents of one ledger that share a name and lie no more than `window` apart."""
+    """Finds and joins the incidents of one batch that share a name and lie no more than `window` apart."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, grouping: Grouping, window: timedelta) -> None:
+    def __init__(self, batch: Batch, incidents: Incidents, grouping: Grouping, window: timedelta) -> None:
         self._grouping = grouping
-        self._ledger = ledger
+        self._batch = batch
         self._incidents = incidents
         self._window = window
 
-    def find(self, aliases: Iterable[str], at: datetime) -> Entry | None:
+    def find(self, aliases: Iterable[str], at: datetime) -> IncidentState | None:
         """Return the incident that another source calls by one of these names and that goes on at `at`."""
         for alias in aliases:
-            known = self._known(alias)
-            if known is not None and self._touch((at, at), self._interval(known)):
-                return known
+            incident = self._holder_of(alias)
+            if incident is not None and self._touch((at, at), self._interval(incident)):
+                return incident
         return None
 
-    def is_joined(self, entry: Entry, aliases: Iterable[str]) -> bool:
+    def is_joined(self, entry: IncidentState, aliases: Iterable[str]) -> bool:
         """Say whether the incident has all of these names already, so that `join` has nothing to do."""
-        known = map(self._known, aliases)
-        return all(one is not None and one.id == entry.id for one in known)
+        holders = map(self._holder_of, aliases)
+        return all(holder is not None and holder.id == entry.id for holder in holders)
 
-    def join(self, entry: Entry, aliases: Iterable[str], delivery: Delivery) -> Entry:
+    def join(self, entry: IncidentState, aliases: Iterable[str], delivery: Delivery) -> IncidentState:
         """Make one of the incident and those that have its names; the later merges into the earlier, which is returned.
 
         A name is free for the next incident once the interval of the one that has it is over.
         """
         for alias in aliases:
-            known = self._known(alias)
-            if known is None:
+            holder = self._holder_of(alias)
+            if holder is None:
                 self._name(alias, entry)
-            elif known.id != entry.id:
-                if self._touch(self._interval(entry), self._interval(known)):
-                    into, absorbed = sorted((entry, known), key=lambda e: e.id)
+            elif holder.id != entry.id:
+                if self._touch(self._interval(entry), self._interval(holder)):
+                    into, absorbed = sorted((entry, holder), key=lambda e: e.id)
                     self._incidents.absorb_by_overlap(absorbed, into, delivery.received_at)
                     self._grouping.regroup_incident(into, delivery.received_at)
                     entry = into
                     self._name(alias, entry)
-                elif self._interval(known)[0] < self._interval(entry)[0]:
+                elif self._interval(holder)[0] < self._interval(entry)[0]:
                     self._name(alias, entry)
         return entry
 
-    def _known(self, alias: str) -> Entry | None:
-        incident_id = self._ledger.keys.get((ALIAS, alias))
-        return None if incident_id is None else self._ledger.root(incident_id)
+    def _holder_of(self, alias: str) -> IncidentState | None:
+        incident_id = self._batch.keys.get((ALIAS, alias))
+        return None if incident_id is None else self._batch.root(incident_id)
 
-    def _name(self, alias: str, entry: Entry) -> None:
-        self._ledger.keys[ALIAS, alias] = self._ledger.aliases[alias] = entry.id
+    def _name(self, alias: str, entry: IncidentState) -> None:
+        self._batch.keys[ALIAS, alias] = self._batch.aliases[alias] = entry.id
 
-    def _interval(self, entry: Entry) -> tuple[datetime, datetime | None]:
+    def _interval(self, entry: IncidentState) -> tuple[datetime, datetime | None]:
         incident = self._incidents.fold(entry)
         begin = incident.milestones.get(Milestone.DETECTED, incident.deadlines_from)
         return begin, incident.dismissed_at or incident.over_at
 
-    def _touch(self, one: tuple[datetime, datetime | None], other: tuple[datetime, datetime | None]) -> bool:
-        (begin, end), (other_begin, other_end) = one, other
+    def _touch(self, interval: tuple[datetime, datetime | None], other: tuple[datetime, datetime | None]) -> bool:
+        (begin, end), (other_begin, other_end) = interval, other
         return (end is None or other_begin <= end + self._window) and (
             other_end is None or begin <= other_end + self._window
         )

@@ -15,7 +15,7 @@ from service.recorder.correlation import Correlation
 from service.recorder.grouping import REGROUPING, Grouping
 from service.recorder.incidents import Incidents
 from service.recorder.key_merges import KeyMerges, into_key_of
-from service.store.ledger import Entry, Ledger
+from service.store.batch import Batch, IncidentState
 
 MOST_CORRECTIONS = 1000
 """How many events of an incident may correct or retract others; each look at the incident weighs all of them."""
@@ -35,29 +35,29 @@ def target_of(merged: Event) -> int:
 
 
 class EventRecording:
-    """Records events in one ledger. Raises `Conflict` and `UnknownIncident`."""
+    """Records events in one batch. Raises `Conflict` and `UnknownIncident`."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, grouping: Grouping, correlation: Correlation) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, incidents: Incidents, grouping: Grouping, correlation: Correlation) -> None:
+        self._batch = batch
         self._incidents = incidents
         self._grouping = grouping
         self._correlation = correlation
-        self._key_merges = KeyMerges(ledger, incidents)
+        self._key_merges = KeyMerges(batch, incidents)
         self._waiting: dict[int, datetime] = {}  # the incidents to be grouped anew, and when the last event came
 
     def record_keyed(self, events: Sequence[KeyedEvent], delivery: Delivery) -> tuple[Outcome, ...]:
         """Record events by the sender's own keys; an unknown key opens an incident, unless others told of it."""
-        ledger = self._ledger
+        batch = self._batch
         digest = self._incidents.keep(delivery)
-        added: list[tuple[Entry, Event, bool]] = []
+        added: list[tuple[IncidentState, Event, bool]] = []
         for keyed in events:
             key = (delivery.source, keyed.incident_key)
-            if key not in ledger.keys:
+            if key not in batch.keys:
                 self._regroup_waiting()
-                known = self._correlation.find(keyed.aliases, keyed.event.occurred_at)
-                entry = known or ledger.open(keyed.event.recorded_at)
-                ledger.keys[key] = ledger.new_keys[key] = entry.id
-            sent_to = self._incidents.existing(ledger.keys[key])
+                correlated = self._correlation.find(keyed.aliases, keyed.event.occurred_at)
+                entry = correlated or batch.open(keyed.event.recorded_at)
+                batch.keys[key] = batch.new_keys[key] = entry.id
+            sent_to = self._incidents.existing(batch.keys[key])
             if not self._may_wait(sent_to, keyed.event):
                 self._regroup_waiting()
                 sent_to = self._incidents.existing(sent_to.id)
@@ -74,9 +74,9 @@ class EventRecording:
 
     def open(self, events: Sequence[Event]) -> Outcome:
         """Open an incident by hand."""
-        entry = self._ledger.open(events[0].recorded_at)
+        entry = self._batch.open(events[0].recorded_at)
         for event in events:
-            self._ledger.append(entry, event)
+            self._batch.append(entry, event)
         self._incidents.recompute(events[0].recorded_at)
         return self._incidents.outcome(entry)
 
@@ -91,11 +91,11 @@ class EventRecording:
         """Add events that only set a milestone, without those that the state of their incident does not allow."""
         outcomes: list[Outcome] = []
         for incident_id, event in events:
-            with suppress(Refused):  # raised before anything of it is in the ledger
+            with suppress(Refused):  # raised before anything of it is in the batch
                 outcomes.append(self.append(incident_id, event))
         return tuple(outcomes)
 
-    def _may_wait(self, sent_to: Entry, event: Event) -> bool:
+    def _may_wait(self, sent_to: IncidentState, event: Event) -> bool:
         """Say whether an event can be added before what those ahead of it changed is grouped anew.
 
         Grouping after each of many events of one incident would take the square of their number.
@@ -105,7 +105,7 @@ class EventRecording:
         looks = (
             event.kind is EventKind.MERGED
             or "milestone" in event.data
-            or (event.kind is EventKind.RESOLVED and event.untimed and self._ledger.has_unknown_end(sent_to))
+            or (event.kind is EventKind.RESOLVED and event.untimed and self._batch.has_unknown_end(sent_to))
         )
         return sent_to.id in self._waiting and not looks
 
@@ -114,13 +114,15 @@ class EventRecording:
         for incident_id, now in waiting.items():
             self._grouping.regroup_incident(self._incidents.existing(incident_id), now)
 
-    def add(self, entry: Entry, event: Event, digest: bytes | None = None, *, wait: bool = False) -> tuple[Entry, bool]:
+    def add(
+        self, entry: IncidentState, event: Event, digest: bytes | None = None, *, wait: bool = False
+    ) -> tuple[IncidentState, bool]:
         """Append an event unless it is here already; returns the incident it counts for, and whether it was new.
 
         `wait`: where it may change which firings are one incident, they are grouped anew by `_regroup_waiting`.
         """
-        if known := self._named(entry, event.event_id):
-            holder, earlier = known
+        if named := self._named(entry, event.event_id):
+            holder, earlier = named
             if earlier.kind is not event.kind:
                 msg = f"event_id {event.event_id!r} names a {earlier.kind} event already; give a new event its own id"
                 raise Conflict(msg)
@@ -128,7 +130,7 @@ class EventRecording:
         if into_key_of(event):
             return self._regrouped(self._key_merges.merge(entry, event, digest), event), True
         target = entry
-        if event.kind in ABOUT_EVENTS and self._ledger.count_corrections(entry) >= MOST_CORRECTIONS:
+        if event.kind in ABOUT_EVENTS and self._batch.count_corrections(entry) >= MOST_CORRECTIONS:
             msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, as many as one may have"
             raise Conflict(msg)
         if event.kind in ABOUT_EVENTS and "event_id" in event.data:
@@ -137,7 +139,7 @@ class EventRecording:
             self._check_milestone(entry, event)
         elif event.kind is EventKind.RESOLVED and event.untimed:
             self._check_known_end(entry)
-        self._ledger.append(target, replace(event, sent_to=entry.id), digest)
+        self._batch.append(target, replace(event, sent_to=entry.id), digest)
         if event.kind is EventKind.MERGED:
             target = self._merge(entry, event)
         elif wait and event.kind in REGROUPING:
@@ -145,32 +147,32 @@ class EventRecording:
             return target, True
         return self._regrouped(target, event), True
 
-    def _sent_to(self, entry: Entry) -> list[tuple[Entry, Event]]:
+    def _sent_to(self, entry: IncidentState) -> list[tuple[IncidentState, Event]]:
         """Return the events of an incident, and those that were sent to it and count elsewhere by now."""
-        elsewhere = [(self._incidents.existing(holder.id), e) for holder, e in self._ledger.sent_elsewhere(entry)]
-        return [(entry, e) for e in self._ledger.family(entry)] + elsewhere
+        elsewhere = [(self._incidents.existing(holder.id), e) for holder, e in self._batch.sent_elsewhere(entry)]
+        return [(entry, e) for e in self._batch.family(entry)] + elsewhere
 
-    def _holder(self, sent_to: Entry, event: Event) -> Entry:
+    def _holder(self, sent_to: IncidentState, event: Event) -> IncidentState:
         """Return the incident for which an event counts that was sent to `sent_to`."""
         entry = self._incidents.existing(sent_to.id)
-        known = self._named(entry, event.event_id)
-        return known[0] if known else entry
+        named = self._named(entry, event.event_id)
+        return named[0] if named else entry
 
-    def _named(self, entry: Entry, event_id: str) -> tuple[Entry, Event] | None:
+    def _named(self, entry: IncidentState, event_id: str) -> tuple[IncidentState, Event] | None:
         """Return an event of an incident, or one that was sent to it, and the incident for which it counts by now."""
-        known = self._ledger.event_named(entry, event_id)
-        return known and (self._incidents.existing(known[0].id), known[1])
+        named = self._batch.event_named(entry, event_id)
+        return named and (self._incidents.existing(named[0].id), named[1])
 
-    def _regrouped(self, entry: Entry, event: Event) -> Entry:
+    def _regrouped(self, entry: IncidentState, event: Event) -> IncidentState:
         if event.kind in REGROUPING:
             self._grouping.regroup_incident(entry, event.recorded_at)
         return self._incidents.existing(entry.id)
 
-    def _subject(self, entry: Entry, event: Event) -> Entry:
+    def _subject(self, entry: IncidentState, event: Event) -> IncidentState:
         """Return the incident that has the event which is corrected or retracted; it must be there."""
         about = event.data["event_id"]
-        if known := self._named(entry, about):
-            holder, other = known
+        if named := self._named(entry, about):
+            holder, other = named
             if event.kind is EventKind.RETRACTED and other.kind is EventKind.MERGED:
                 msg = (
                     f"{about!r} is a merge, and a merge cannot be undone; "
@@ -185,7 +187,7 @@ class EventRecording:
         msg = f"INC-{entry.id} has no event {about!r}; its events are: {', '.join(ids) or 'none'}{more}{hint}"
         raise Conflict(msg)
 
-    def _check_milestone(self, entry: Entry, event: Event) -> None:
+    def _check_milestone(self, entry: IncidentState, event: Event) -> None:
         milestone = Milestone(event.data["milestone"])
         kind = _KIND_OF.get(milestone)
         if kind is None:
@@ -195,12 +197,12 @@ class EventRecording:
             msg = f"nobody reported {milestone.value!r} of INC-{entry.id} yet; send a `{kind.value}` event"
             raise Conflict(msg)
 
-    def _has_begun(self, entry: Entry) -> bool:
+    def _has_begun(self, entry: IncidentState) -> bool:
         """Say whether anything is known of an incident: a key may have been opened by the event at hand."""
-        return bool(entry.episodes or self._ledger.family(entry))
+        return bool(entry.episodes or self._batch.family(entry))
 
-    def _check_known_end(self, entry: Entry) -> None:
-        if not self._ledger.has_unknown_end(entry):
+    def _check_known_end(self, entry: IncidentState) -> None:
+        if not self._batch.has_unknown_end(entry):
             return  # known or not over yet; a fold for each of many events would take the square of their number
         incident = self._incidents.fold(entry)
         if incident.over_at is not None and Milestone.RESOLVED not in incident.milestones:
@@ -210,7 +212,7 @@ class EventRecording:
             )
             raise Conflict(msg)
 
-    def _merge(self, entry: Entry, event: Event) -> Entry:
+    def _merge(self, entry: IncidentState, event: Event) -> IncidentState:
         into = self._incidents.existing(target_of(event))
         if self._incidents.fold(entry).dismissed_at is not None:
             msg = f"INC-{entry.id} is dismissed, and so would be what it is merged into; send reopened first"

@@ -16,7 +16,7 @@ from service.domain.policy import Policy
 from service.domain.senders import sender_of
 from service.recorder.incidents import OURSELVES, Incidents
 from service.recorder.large_groups import LargeGroups
-from service.store.ledger import Entry, GroupKey, Incomplete, Ledger
+from service.store.batch import Batch, GroupKey, IncidentState, Incomplete
 
 REGROUPING = frozenset(
     {
@@ -31,50 +31,50 @@ REGROUPING = frozenset(
 """The kinds of events that may change which firings are one incident."""
 
 
-Family = list[tuple[Entry, Event]]
+Family = list[tuple[IncidentState, Event]]
 """The events of an incident and of those it absorbed, each with the one of them that has it."""
 
 
 class Grouping:
-    """Groups the episodes of one ledger into incidents."""
+    """Groups the episodes of one batch into incidents."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, policy: Policy) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, incidents: Incidents, policy: Policy) -> None:
+        self._batch = batch
         self._incidents = incidents
         self._window = policy.reopen_window
-        self._large = LargeGroups(ledger, policy.reopen_window)
+        self._large = LargeGroups(batch, policy.reopen_window)
         self.begun: set[int] = set()
         """The incidents that began; whoever wants to know clears it first."""
 
-    def regroup_incident(self, entry: Entry, now: datetime) -> None:
+    def regroup_incident(self, entry: IncidentState, now: datetime) -> None:
         """Group anew what belongs to an incident."""
-        self.regroup_episodes([e.id for e in self._ledger.episodes_of(entry)], now)
+        self.regroup_episodes([e.id for e in self._batch.episodes_of(entry)], now)
 
     def regroup_episodes(self, episode_ids: Collection[int], now: datetime) -> None:
         """Group anew the episodes of the alert groups that these were seen in."""
         if not episode_ids:
             return
-        ledger = self._ledger
-        changed = [e for e in dict.fromkeys(episode_ids) if e in ledger.episodes]
+        batch = self._batch
+        changed = [e for e in dict.fromkeys(episode_ids) if e in batch.episodes]
         homes = self._large.homes(changed)
         for episode_id, home in homes.items():
             self._move(episode_id, home, now)
         self._regroup([e for e in changed if e not in homes], now)
         for episode_id in changed:
-            ledger.grouped.pop(episode_id, None)
-            if episode_id in ledger.changed_episodes or episode_id in ledger.new_episodes:
-                ledger.touch(self._incidents.existing(ledger.episodes[episode_id].incident_id), now)
+            batch.grouped.pop(episode_id, None)
+            if episode_id in batch.changed_episodes or episode_id in batch.new_episodes:
+                batch.touch(self._incidents.existing(batch.episodes[episode_id].incident_id), now)
 
     def _regroup(self, changed: Collection[int], now: datetime) -> None:
-        ledger = self._ledger
-        members = self._members({g for e in changed for g in ledger.groups_of.get(e, ())})
-        before = {e: ledger.episodes[e].incident_id for e in {*members, *changed}}
+        batch = self._batch
+        members = self._members({g for e in changed for g in batch.groups_of.get(e, ())})
+        before = {e: batch.episodes[e].incident_id for e in {*members, *changed}}
         incident_ids = set(before.values()) - {UNASSIGNED}
         families = {i: self._family(self._incidents.existing(i)) for i in incident_ids}
         histories = {i: effective(event for _, event in family) for i, family in families.items()}
-        groups = sorted({g for e in members for g in ledger.groups_of.get(e, ())})
+        groups = sorted({g for e in members for g in batch.groups_of.get(e, ())})
         by_group = [
-            clusters((ledger.episodes[e] for e in ledger.groups[group]), histories, self._window) for group in groups
+            clusters((batch.episodes[e] for e in batch.groups[group]), histories, self._window) for group in groups
         ]
         senders = [sender_of(source) for source, _ in groups]
         joined = self._joined_by_people(incident_ids)
@@ -88,98 +88,98 @@ class Grouping:
         Unless other alerts of its own keep the two apart; those that people joined it with do not.
         """
         entry = self._incidents.existing(incident_id)
-        episode = self._ledger.episodes[episode_id]
+        episode = self._batch.episodes[episode_id]
         joined_at = self._joined_by_people({entry.id}).get(entry.id)
         if not entry.episodes or (joined_at is not None and episode.starts_at <= joined_at):
             lower, higher = sorted((entry, self._incidents.existing(episode.incident_id)), key=lambda e: e.id)
             self._incidents.absorb_by_overlap(higher, lower, now)
         else:
-            self._ledger.touch(entry, now)
+            self._batch.touch(entry, now)
 
     def _members(self, groups: Set[GroupKey]) -> set[int]:
         """Return the episodes of the groups, and of all that share an episode or an incident with them.
 
         Raises `Incomplete` where they are not all here.
         """
-        ledger = self._ledger
+        batch = self._batch
         members: set[int] = set()
         reached: set[GroupKey] = set()
         ahead = set(groups)
         while ahead:
-            if not ahead.isdisjoint(ledger.cut):
+            if not ahead.isdisjoint(batch.cut):
                 raise Incomplete
             reached |= ahead
-            members |= {e for group in ahead for e in ledger.groups[group]}
-            incidents = {ledger.episodes[e].incident_id for e in members} - {UNASSIGNED}
-            members |= {e.id for i in incidents for e in ledger.episodes_of(self._incidents.existing(i))}
-            ahead = {g for e in members for g in ledger.groups_of.get(e, ())} - reached
+            members |= {e for group in ahead for e in batch.groups[group]}
+            incidents = {batch.episodes[e].incident_id for e in members} - {UNASSIGNED}
+            members |= {e.id for i in incidents for e in batch.episodes_of(self._incidents.existing(i))}
+            ahead = {g for e in members for g in batch.groups_of.get(e, ())} - reached
         return members
 
-    def _family(self, entry: Entry) -> Family:
-        ledger = self._ledger
-        members = [entry, *(ledger.entries[i] for i in sorted(entry.absorbed))]
+    def _family(self, entry: IncidentState) -> Family:
+        batch = self._batch
+        members = [entry, *(batch.entries[i] for i in sorted(entry.absorbed))]
         return [(member, event) for member in members for event in member.events]
 
     def _apply(self, parts: list[list[Episode]], joined: Joined, now: datetime) -> None:
         """Put each part into its incident."""
         assignment = assign(parts, joined)
         for absorbed, into in assignment.merges.items():
-            self._incidents.absorb_by_overlap(self._ledger.entries[absorbed], self._incidents.existing(into), now)
+            self._incidents.absorb_by_overlap(self._batch.entries[absorbed], self._incidents.existing(into), now)
         for episode_id, incident_id in assignment.kept.items():
             self._move(episode_id, self._incidents.existing(incident_id), now)
         for episode_ids in assignment.fresh:
-            entry = self._ledger.open(now)
+            entry = self._batch.open(now)
             self.begun.add(entry.id)
             for episode_id in episode_ids:
                 self._move(episode_id, entry, now)
 
-    def _move(self, episode_id: int, entry: Entry, now: datetime) -> None:
-        ledger = self._ledger
-        episode = ledger.episodes[episode_id]
+    def _move(self, episode_id: int, entry: IncidentState, now: datetime) -> None:
+        batch = self._batch
+        episode = batch.episodes[episode_id]
         if episode.incident_id == entry.id:
             return
         if episode.incident_id != UNASSIGNED:
-            ledger.touch(ledger.entries[episode.incident_id], now)
-        ledger.put(replace(episode, incident_id=entry.id))
-        ledger.touch(entry, now)
+            batch.touch(batch.entries[episode.incident_id], now)
+        batch.put(replace(episode, incident_id=entry.id))
+        batch.touch(entry, now)
 
     def _distribute(
         self, before: Mapping[int, int], parts: list[list[Episode]], families: Mapping[int, Family], now: datetime
     ) -> None:
         """Move the events of incidents that turned out to be several to the parts that they are about."""
-        ledger = self._ledger
+        batch = self._batch
         starts: dict[int, list[datetime]] = {}
         for part in parts:
-            incident_id = ledger.episodes[part[0].id].incident_id
+            incident_id = batch.episodes[part[0].id].incident_id
             starts.setdefault(incident_id, []).extend(e.starts_at for e in part)
         spread: dict[int, set[int]] = {}
         for episode_id, incident_id in before.items():
-            if incident_id != UNASSIGNED and episode_id in ledger.episodes:
-                spread.setdefault(incident_id, set()).add(ledger.episodes[episode_id].incident_id)
+            if incident_id != UNASSIGNED and episode_id in batch.episodes:
+                spread.setdefault(incident_id, set()).add(batch.episodes[episode_id].incident_id)
         for home, incident_ids in sorted(spread.items()):
             if len(incident_ids) > 1:
                 ordered = [Part(i, tuple(sorted(starts[i]))) for i in incident_ids]
                 ordered.sort(key=lambda part: (part.starts[0], part.incident_id))
                 self._move_events(families[home], self._incidents.existing(home), ordered, now)
 
-    def _move_events(self, family: Family, home: Entry, parts: list[Part], now: datetime) -> None:
-        ledger = self._ledger
+    def _move_events(self, family: Family, home: IncidentState, parts: list[Part], now: datetime) -> None:
+        batch = self._batch
         owners = {id(event): owner for owner, event in family}
         for incident_id, events in distribute([event for _, event in family], home.id, parts).items():
-            target = ledger.entries[incident_id]
+            target = batch.entries[incident_id]
             for event in events:
                 owner = owners[id(event)]
                 if self._incidents.existing(owner.id) is not target:
-                    ledger.move_event(event, owner, target)
-                    ledger.touch(target, now)
-                    ledger.touch(self._incidents.existing(owner.id), now)
+                    batch.move_event(event, owner, target)
+                    batch.touch(target, now)
+                    batch.touch(self._incidents.existing(owner.id), now)
 
     def _joined_by_people(self, incident_ids: Set[int]) -> Joined:
         merges = [
             (i, max(event.occurred_at, event.recorded_at))
             for i in incident_ids
             for absorbed in self._incidents.existing(i).absorbed
-            for event in self._ledger.entries[absorbed].events
+            for event in self._batch.entries[absorbed].events
             if event.kind is EventKind.MERGED and event.source != OURSELVES
         ]
         return dict(sorted(merges, key=lambda merge: merge[1]))

@@ -13,42 +13,42 @@ from service.domain.incident import Incident, fold
 from service.domain.policy import Policy
 from service.domain.totals import Counted, increments
 from service.recorder.commands import Delivery, Outcome, UnknownIncident
-from service.store.ledger import Entry, Ledger, RawBody
+from service.store.batch import Batch, IncidentState, ReceivedBody
 
 OURSELVES = "mttx"
 """The source of the events that the exporter itself records; nobody else may use it."""
 
 
 class Incidents:
-    """The incidents of one ledger, computed under one policy; `limits` are the bounds of the histograms."""
+    """The incidents of one batch, computed under one policy; `limits` are the bounds of the histograms."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, limits: Sequence[int]) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, policy: Policy, limits: Sequence[int]) -> None:
+        self._batch = batch
         self._policy = policy
         self._limits = limits
-        self._unsettled = {e.id: e.settled_at for e in ledger.entries.values() if e.settled_at is not None}
+        self._unsettled = {e.id: e.settled_at for e in batch.entries.values() if e.settled_at is not None}
 
-    def existing(self, incident_id: int) -> Entry:
+    def existing(self, incident_id: int) -> IncidentState:
         """Return the incident, or the one that absorbed it. Raises `UnknownIncident`."""
-        entry = self._ledger.root(incident_id)
+        entry = self._batch.root(incident_id)
         if entry is None:
             msg = f"there is no incident INC-{incident_id}"
             raise UnknownIncident(msg)
         return entry
 
-    def absorb(self, absorbed: Entry, into: Entry) -> None:
+    def absorb(self, absorbed: IncidentState, into: IncidentState) -> None:
         """Merge one incident into another: the episodes move, the events are read together from now on."""
-        ledger = self._ledger
-        for entry in [absorbed, *(ledger.entries[i] for i in sorted(absorbed.absorbed))]:
+        batch = self._batch
+        for entry in [absorbed, *(batch.entries[i] for i in sorted(absorbed.absorbed))]:
             entry.merged_into = into.id
             into.absorbed.add(entry.id)
-            ledger.touch(entry, entry.heard_at)
+            batch.touch(entry, entry.heard_at)
         absorbed.absorbed = set()
-        for episode in ledger.episodes_of(absorbed):
-            ledger.put(replace(episode, incident_id=into.id))
-        ledger.touch(into, absorbed.heard_at)
+        for episode in batch.episodes_of(absorbed):
+            batch.put(replace(episode, incident_id=into.id))
+        batch.touch(into, absorbed.heard_at)
 
-    def absorb_by_overlap(self, absorbed: Entry, into: Entry, now: datetime) -> None:
+    def absorb_by_overlap(self, absorbed: IncidentState, into: IncidentState, now: datetime) -> None:
         """Merge what turned out to be one incident, and record that in its history."""
         if absorbed.id == into.id or absorbed.merged_into is not None:
             return
@@ -60,58 +60,58 @@ class Incidents:
             source=OURSELVES,
             data={"into": f"INC-{into.id}"},
         )
-        self._ledger.append(absorbed, merged)
+        self._batch.append(absorbed, merged)
         self.absorb(absorbed, into)
 
     def keep(self, delivery: Delivery) -> bytes:
         """Keep the raw body; returns the digest by which events and observations point to it."""
         digest = blake2b(delivery.source.encode() + b"\0" + delivery.body, digest_size=16).digest()
-        self._ledger.keep(digest, RawBody(delivery.source, delivery.body, delivery.received_at))
+        self._batch.keep(digest, ReceivedBody(delivery.source, delivery.body, delivery.received_at))
         return digest
 
     def recompute(self, now: datetime) -> None:
         """Compute every incident touched since the last time, and add what it newly gives to the running totals."""
-        ledger = self._ledger
-        for entry in ledger.take_outdated():
+        batch = self._batch
+        for entry in batch.take_outdated():
             incident = self.fold(entry)
             if entry.merged_into is None:
                 added, entry.counted = increments(incident, entry.counted, self._policy, self._limits, now)
-                ledger.count(added, entry.id, entry.heard_at)
+                batch.count(added, entry.id, entry.heard_at)
             self._wait_for(entry, incident)
 
     def settle(self, now: datetime) -> None:
         """Take the samples of what is final by `now`, before what comes then is applied."""
-        ledger = self._ledger
+        batch = self._batch
         for incident_id in [i for i, at in self._unsettled.items() if at <= now]:
             del self._unsettled[incident_id]
-            entry = ledger.entries[incident_id]
+            entry = batch.entries[incident_id]
             if entry.merged_into is None:
                 added, entry.counted = increments(self.fold(entry), entry.counted, self._policy, self._limits, now)
-                ledger.count(added, entry.id, entry.heard_at)
-                if entry.id not in ledger.touched:
-                    ledger.compute(entry, now)
-                    ledger.quiet.add(entry.id)
+                batch.count(added, entry.id, entry.heard_at)
+                if entry.id not in batch.touched:
+                    batch.compute(entry, now)
+                    batch.quiet.add(entry.id)
 
-    def _wait_for(self, entry: Entry, incident: Incident) -> None:
+    def _wait_for(self, entry: IncidentState, incident: Incident) -> None:
         self._unsettled.pop(entry.id, None)
         if incident.settled_at is not None and Counted.SETTLED not in entry.counted and entry.merged_into is None:
             self._unsettled[entry.id] = incident.settled_at
 
-    def fold(self, entry: Entry) -> Incident:
+    def fold(self, entry: IncidentState) -> Incident:
         """Compute one incident from its events and episodes."""
-        events = self._ledger.family(entry)
+        events = self._batch.family(entry)
         entry.incident = fold(entry.id, events, self._episodes(entry, events), self._policy, entry.heard_at)
         return entry.incident
 
-    def _episodes(self, entry: Entry, events: Sequence[Event]) -> Sequence[Episode]:
+    def _episodes(self, entry: IncidentState, events: Sequence[Event]) -> Sequence[Episode]:
         """Return the episodes, or what stands for them; what very many add up to is kept with the incident."""
         if entry.partial and entry.firings is not None and suffices(effective(events)):
             return entry.firings.stand_ins()
-        episodes = self._ledger.episodes_of(entry)
-        entry.firings = add_up(episodes) if len(episodes) > self._ledger.MANY else None
+        episodes = self._batch.episodes_of(entry)
+        entry.firings = add_up(episodes) if len(episodes) > self._batch.MANY else None
         return episodes
 
-    def outcome(self, entry: Entry, *, created: bool = True) -> Outcome:
+    def outcome(self, entry: IncidentState, *, created: bool = True) -> Outcome:
         """Say what became of an incident."""
         incident = entry.incident or self.fold(entry)
         return Outcome(entry.id, incident.phase, created)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from service.domain.events import INTO_KEY, Event, EventKind
 from service.recorder.incidents import Incidents
-from service.store.ledger import Entry, Ledger
+from service.store.batch import Batch, IncidentState
 
 
 def into_key_of(event: Event) -> str:
@@ -14,26 +14,26 @@ def into_key_of(event: Event) -> str:
 
 
 class KeyMerges:
-    """Merges incidents of one ledger."""
+    """Merges incidents of one batch."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, incidents: Incidents) -> None:
+        self._batch = batch
         self._incidents = incidents
 
-    def merge(self, entry: Entry, event: Event, digest: bytes | None = None) -> Entry:
+    def merge(self, entry: IncidentState, event: Event, digest: bytes | None = None) -> IncidentState:
         """Append the event and return the incident that it counts for.
 
         An incident that nobody reported yet gets this one's number: its events will be recorded here, and until the
         first of them the fold counts this one as dismissed.
         """
         key = (event.source, into_key_of(event))
-        if key not in self._ledger.keys:
-            self._ledger.keys[key] = self._ledger.new_keys[key] = entry.id
-            self._ledger.append(entry, event, digest)
+        if key not in self._batch.keys:
+            self._batch.keys[key] = self._batch.new_keys[key] = entry.id
+            self._batch.append(entry, event, digest)
             return entry
-        into = self._incidents.existing(self._ledger.keys[key])
-        known = replace(event, data={**event.data, "into": f"INC-{into.id}"})
-        self._ledger.append(entry, known, digest)
+        into = self._incidents.existing(self._batch.keys[key])
+        merged = replace(event, data={**event.data, "into": f"INC-{into.id}"})
+        self._batch.append(entry, merged, digest)
         if into.id != entry.id:
             self._incidents.absorb(entry, into)
         return into

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from service.domain.episodes import UNASSIGNED, Episode
 from service.domain.firings import suffices
 from service.domain.history import effective
-from service.store.ledger import Entry, GroupKey, Ledger
+from service.store.batch import Batch, GroupKey, IncidentState
 
 
 class LargeGroups:
@@ -20,53 +20,53 @@ class LargeGroups:
     earlier: firings of other groups may hang on it, which other sources call by the same name (`connected`).
     """
 
-    def __init__(self, ledger: Ledger, window: timedelta) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, window: timedelta) -> None:
+        self._batch = batch
         self._window = window
 
-    def homes(self, changed: Collection[int]) -> dict[int, Entry]:
+    def homes(self, changed: Collection[int]) -> dict[int, IncidentState]:
         """Return the incidents of those of the changed episodes of which it is certain, by the episode.
 
         Only where not all firings of the incident are here: otherwise there is nothing to be saved.
         """
-        ledger = self._ledger
-        certain = {i for i, e in ledger.entries.items() if e.partial and suffices(effective(ledger.family(e)))}
+        batch = self._batch
+        certain = {i for i, e in batch.entries.items() if e.partial and suffices(effective(batch.family(e)))}
         if not certain:
             return {}
-        groups = {g for e in changed for g in ledger.groups_of.get(e, ())}
+        groups = {g for e in changed for g in batch.groups_of.get(e, ())}
         anchors = {g: self._anchor(g, frozenset(changed), certain) for g in groups}
-        left = {episode_id for _, episode_id in ledger.left_groups}
-        homes: dict[int, Entry] = {}
+        left = {episode_id for _, episode_id in batch.left_groups}
+        homes: dict[int, IncidentState] = {}
         for episode_id in (e for e in changed if e not in left):
-            around = {g: anchors[g] for g in ledger.groups_of.get(episode_id, ())}
+            around = {g: anchors[g] for g in batch.groups_of.get(episode_id, ())}
             incident_ids = {a.incident_id if a else UNASSIGNED for a in around.values()}
-            incident_ids |= {ledger.episodes[episode_id].incident_id} - {UNASSIGNED}
+            incident_ids |= {batch.episodes[episode_id].incident_id} - {UNASSIGNED}
             held = all(a and self._holds(a, episode_id, g) for g, a in around.items())
             if held and len(incident_ids) == 1:
-                homes[episode_id] = ledger.entries[incident_ids.pop()]
+                homes[episode_id] = batch.entries[incident_ids.pop()]
         return homes
 
     def _anchor(self, group: GroupKey, changed: frozenset[int], certain: Set[int]) -> Episode | None:
         """Return the anchor of a group: of several the one that starts first, in the incidents that it may be in."""
-        ledger = self._ledger
-        members = ledger.groups[group]
-        if group in ledger.cut and len(members & changed) >= ledger.SAMPLE:
+        batch = self._batch
+        members = batch.groups[group]
+        if group in batch.cut and len(members & changed) >= batch.SAMPLE:
             return None  # the one that ends last may not be here
-        others = [ledger.episodes[e] for e in members - changed]
+        others = [batch.episodes[e] for e in members - changed]
         last = max(map(_end, others), default=None)
         anchors = (e for e in others if _end(e) == last and e.incident_id in certain)
         return min(anchors, key=lambda e: e.starts_at, default=None)
 
     def _holds(self, anchor: Episode, episode_id: int, group: GroupKey) -> bool:
         """Say whether the anchor holds the episode in the incident as that is now, and as it was grouped before."""
-        now = self._ledger.episodes[episode_id]
-        before = self._ledger.grouped.get(episode_id, now) or now
+        now = self._batch.episodes[episode_id]
+        before = self._batch.grouped.get(episode_id, now) or now
         if anchor.ends_at is not None and _end(now) < _end(before):
             return False
         starts = (before.starts_at, now.starts_at)
         if anchor.starts_at <= min(starts) and self._reaches(anchor, max(starts)):
             return True
-        is_new = (group, episode_id) in self._ledger.new_groups
+        is_new = (group, episode_id) in self._batch.new_groups
         return not is_new and len(set(starts)) == 1 and all(self._reaches(e, anchor.starts_at) for e in (before, now))
 
     def _reaches(self, episode: Episode, instant: datetime) -> bool:

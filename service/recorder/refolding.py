@@ -8,38 +8,38 @@ from service.domain.senders import plain_source
 from service.recorder.alerts import AlertRecording
 from service.recorder.commands import Outcome
 from service.recorder.incidents import Incidents
-from service.store.ledger import Ledger
+from service.store.batch import Batch
 from service.store.refolding import Shown
 
 
 class Refolding:
-    """Computes incidents anew in one ledger. Nobody is sent a message of it; what is drawn of them is drawn anew."""
+    """Computes incidents anew in one batch. Nobody is sent a message of it; what is drawn of them is drawn anew."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, alerts: AlertRecording) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, incidents: Incidents, alerts: AlertRecording) -> None:
+        self._batch = batch
         self._incidents = incidents
         self._alerts = alerts
 
     def refold(self, stored: Mapping[int, Shown], now: datetime) -> tuple[Outcome, ...]:
         """Compute the incidents anew from all that was reported of them; answers an outcome for each that changed."""
-        ledger = self._ledger
-        touched_before = set(ledger.touched)
-        episodes = [e.id for i in stored for e in ledger.episodes_of(ledger.entries[i])]
-        refolded = (ledger.episodes[e] for e in episodes)
+        batch = self._batch
+        touched_before = set(batch.touched)
+        episodes = [e.id for i in stored for e in batch.episodes_of(batch.entries[i])]
+        refolded = (batch.episodes[e] for e in episodes)
         keys = dict.fromkeys((plain_source(e.source), e.fingerprint) for e in refolded)
         for key in keys:
             episodes += self._alerts.rebuild_episodes(key)
         self._alerts.regroup(episodes, now)
         for incident_id in stored:
-            entry = ledger.entries[incident_id]
+            entry = batch.entries[incident_id]
             entry.refold = False
-            ledger.compute(entry, now)
+            batch.compute(entry, now)
         self._incidents.recompute(now)
-        touched = ledger.touched - touched_before
-        changed = [i for i in sorted(touched) if _shown(ledger.entries[i].incident) != stored.get(i)]
-        ledger.quiet |= touched
-        ledger.redrawn.update(changed)
-        return tuple(self._incidents.outcome(ledger.entries[i]) for i in changed)
+        touched = batch.touched - touched_before
+        changed = [i for i in sorted(touched) if _shown(batch.entries[i].incident) != stored.get(i)]
+        batch.quiet |= touched
+        batch.redrawn.update(changed)
+        return tuple(self._incidents.outcome(batch.entries[i]) for i in changed)
 
 
 def _shown(incident: Incident | None) -> Shown | None:

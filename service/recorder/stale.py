@@ -8,14 +8,14 @@ from service.domain.events import Event, EventKind, Observation
 from service.domain.recovery import ResolutionSource
 from service.recorder.commands import Outcome
 from service.recorder.incidents import OURSELVES, Incidents
-from service.store.ledger import Ledger
+from service.store.batch import Batch
 
 
 class StaleClosing:
-    """Closes stale incidents in one ledger; `AlertRecording` takes it back where an alert is heard again."""
+    """Closes stale incidents in one batch; `AlertRecording` takes it back where an alert is heard again."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents) -> None:
-        self._ledger = ledger
+    def __init__(self, batch: Batch, incidents: Incidents) -> None:
+        self._batch = batch
         self._incidents = incidents
 
     def close(self, incident_id: int, now: datetime) -> Outcome | None:
@@ -23,12 +23,12 @@ class StaleClosing:
 
         None where a command that came ahead in the same batch spoke of the incident, or ended it.
         """
-        ledger = self._ledger
+        batch = self._batch
         entry = self._incidents.existing(incident_id)
         at = self._incidents.fold(entry).stale_at
         if at is None or at >= now:
             return None
-        for episode in ledger.episodes_of(entry):
+        for episode in batch.episodes_of(entry):
             if episode.ends_at is None:
                 self._assume_end(episode, max(at, episode.starts_at), now)
         event = Event(
@@ -39,13 +39,13 @@ class StaleClosing:
             source=OURSELVES,
             data={"resolution_source": ResolutionSource.STALE.value},
         )
-        ledger.append(entry, event)
+        batch.append(entry, event)
         self._incidents.recompute(now)
         return self._incidents.outcome(entry)
 
     def _assume_end(self, episode: Episode, at: datetime, now: datetime) -> None:
-        ledger = self._ledger
-        for source, group_key in sorted(ledger.groups_of[episode.id]):
+        batch = self._batch
+        for source, group_key in sorted(batch.groups_of[episode.id]):
             ended = Observation(
                 source=source,
                 fingerprint=episode.fingerprint,
@@ -54,6 +54,6 @@ class StaleClosing:
                 ends_at=at,
                 stale=True,
             )
-            ledger.add_report(AlertReport(observation=ended, first_received=now, last_received=now), None)
-            ledger.place(ended, episode.id)
-        ledger.put(replace(episode, ends_at=at, stale=True))
+            batch.add_report(AlertReport(observation=ended, first_received=now, last_received=now), None)
+            batch.place(ended, episode.id)
+        batch.put(replace(episode, ends_at=at, stale=True))

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from service.domain.policy import Policy
 from service.domain.totals import bounds
-from service.recorder.apply import Application, look_up, received_at, wanted
+from service.recorder.apply import Application, keys_of, look_up, received_at
 from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Refused, Settle
 from service.recorder.settling import settle
 from service.store import Store, StoreRejected, StoreUnavailable
-from service.store.ledger import Incomplete
+from service.store.batch import Incomplete
 
 BATCH = 64
 """The most commands in one transaction: enough to share an fsync, few enough to answer soon."""
@@ -144,16 +144,16 @@ class Recorder:
     # -- the writer's own thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while batch := self._take():
+        while tickets := self._take():
             self._began = time.monotonic()
             try:
-                self._record(batch)
+                self._record(tickets)
             except BaseException as error:  # this thread has to go on, and nobody may wait for what never comes
                 log.critical("the recorder broke, and goes on", exc_info=True)
-                _fail(batch, error)
+                _fail(tickets, error)
             self._began = None
-            self._company = min(BATCH, len(batch) + len(self._queue))
-            for ticket in batch:
+            self._company = min(BATCH, len(tickets) + len(self._queue))
+            for ticket in tickets:
                 ticket.landed.release()
 
     def _take(self) -> list[_Ticket]:
@@ -175,38 +175,38 @@ class Recorder:
         while len(self._queue) < self._company and not self._closing and (left := end - time.monotonic()) > 0:
             self._arrived.wait(left)
 
-    def _record(self, batch: Sequence[_Ticket]) -> None:
-        """Commit a batch; where it fails because of one of them, each is tried on its own."""
+    def _record(self, tickets: Sequence[_Ticket]) -> None:
+        """Commit a tickets; where it fails because of one of them, each is tried on its own."""
         try:
-            self._commit(batch)
+            self._commit(tickets)
         except Exception as error:
             for_all = isinstance(error, StoreUnavailable) and not isinstance(error, StoreRejected)
-            if len(batch) > 1 and not for_all:
-                for ticket in batch:
+            if len(tickets) > 1 and not for_all:
+                for ticket in tickets:
                     self._record([ticket])
                 return
             self.stats.errors += 1
             self._failed_at = time.monotonic() if isinstance(error, StoreUnavailable) and for_all else self._failed_at
             log.error("commit failed: %s", error if isinstance(error, StoreUnavailable) else repr(error))
-            for ticket in batch:
+            for ticket in tickets:
                 ticket.error = ticket.error or error
 
-    def _commit(self, batch: Sequence[_Ticket]) -> None:
-        """Apply and commit all commands but those that are refused; a refusal starts the batch again without it."""
-        standing = [ticket for ticket in batch if ticket.error is None]
+    def _commit(self, tickets: Sequence[_Ticket]) -> None:
+        """Apply and commit all commands but those that are refused; a refusal starts the tickets again without it."""
+        standing = [ticket for ticket in tickets if ticket.error is None]
         while standing:
             refused = self._attempt(standing)
             if refused is None:
                 return
             standing.remove(refused)
 
-    def _attempt(self, batch: Sequence[_Ticket]) -> _Ticket | None:
+    def _attempt(self, tickets: Sequence[_Ticket]) -> _Ticket | None:
         try:
-            return self._transact(batch)
+            return self._transact(tickets)
         except Incomplete:
-            return self._transact(batch, everything=True)
+            return self._transact(tickets, everything=True)
 
-    def _transact(self, batch: Sequence[_Ticket], *, everything: bool = False) -> _Ticket | None:
+    def _transact(self, tickets: Sequence[_Ticket], *, everything: bool = False) -> _Ticket | None:
         """Apply a batch in one transaction; `everything`: with all firings of incidents of very many.
 
         Answers which ticket is refused, and None where all is committed. Raises `Incomplete`.
@@ -214,43 +214,43 @@ class Recorder:
         began = time.perf_counter()
         try:
             with self._store.transaction() as transaction:
-                commands = [ticket.command for ticket in batch]
+                commands = [ticket.command for ticket in tickets]
                 settled = settle(transaction, self._policy, self._bounds, received_at(commands))
                 due = look_up(transaction, commands)
-                ledger = transaction.load(replace(wanted(commands, due), all=everything), self._policy.reopen_window)
-                for one in settled:
-                    ledger.count(one.added, one.incident_id, one.at)
-                application = Application(ledger, self._policy, self._bounds, due)
-                for ticket in batch:
+                batch = transaction.load(replace(keys_of(commands, due), all=everything), self._policy.reopen_window)
+                for sample in settled:
+                    batch.count(sample.added, sample.incident_id, sample.at)
+                application = Application(batch, self._policy, self._bounds, due)
+                for ticket in tickets:
                     try:
                         ticket.outcomes = application.apply(ticket.command)
                     except Refused as error:
                         ticket.error = error
                         raise _StartAgain(ticket) from error
-                transaction.save(ledger)
+                transaction.save(batch)
         except _StartAgain as again:
             return again.without
-        self._committed(batch)
+        self._committed(tickets)
         self.stats.commits += 1
         self.stats.commit_seconds += time.perf_counter() - began
         return None
 
-    def _committed(self, batch: Sequence[_Ticket]) -> None:
+    def _committed(self, tickets: Sequence[_Ticket]) -> None:
         """Note what is durable; that nothing was to be done says nothing of a disk that is full."""
-        for ticket in batch:
+        for ticket in tickets:
             ticket.committed = True
-        if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in batch):
+        if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in tickets):
             self._failed_at = None
 
 
-def _fail(batch: Sequence[_Ticket], error: BaseException) -> None:
-    for ticket in batch:
+def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
+    for ticket in tickets:
         if not ticket.committed:
             ticket.error = ticket.error or RuntimeError(f"the recorder broke: {type(error).__name__}")
 
 
 class _StartAgain(Exception):
-    """Rolls the transaction back, since a refused command may have left its ledger half changed."""
+    """Rolls the transaction back, since a refused command may have left its batch half changed."""
 
     def __init__(self, without: _Ticket) -> None:
         super().__init__()

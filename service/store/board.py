@@ -171,8 +171,8 @@ def read_overview(connection: Connection, policy: Policy, now: datetime, until: 
 def _told_at(connection: Connection, opened_at: dict[int, datetime]) -> dict[int, datetime]:
     """Return when people heard of these incidents last."""
     events, episodes = defaultdict(list), defaultdict(list)
-    said = select(t.events).where(t.events.c.incident_id.in_(opened_at)).order_by(t.events.c.id)
-    for row in connection.execute(said):
+    query = select(t.events).where(t.events.c.incident_id.in_(opened_at)).order_by(t.events.c.id)
+    for row in connection.execute(query):
         events[row.incident_id].append(event_of(row))
     for row in connection.execute(select(t.episodes).where(t.episodes.c.incident_id.in_(opened_at))):
         episodes[row.incident_id].append(episode_of(row))

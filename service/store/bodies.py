@@ -49,7 +49,7 @@ def forget_bodies(connection: Connection, before: datetime) -> None:
             forgotten = connection.execute(delete(t.deliveries).where(c.digest.in_(old))).rowcount
 
 
-def last_heard(connection: Connection) -> dict[str, datetime]:
+def last_received(connection: Connection) -> dict[str, datetime]:
     """Return when each source that is remembered last sent something."""
     c = t.deliveries.c
     last_received: dict[str, datetime] = {}

@@ -1,4 +1,4 @@
-"""Filling a ledger: what a batch of commands needs, in a fixed number of queries however many commands there are."""
+"""Filling a batch: what a batch of commands needs, in a fixed number of queries however many commands there are."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Set
@@ -16,7 +16,7 @@ from service.domain.policy import Domain, IncidentType, Severity
 from service.domain.senders import plain_source
 from service.domain.totals import Counted
 from service.store import tables as t
-from service.store.ledger import Entry, GroupKey, Ledger, StoredReport, Wanted, alert_key
+from service.store.batch import Batch, BatchKeys, GroupKey, IncidentState, StoredReport, alert_key
 from service.store.statements import Read, among
 from service.store.types import NEVER
 
@@ -25,51 +25,51 @@ CHUNK = 500
 """How many values one IN list carries; engines limit the variables of a statement."""
 
 
-def load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Callable[[str], int]) -> Ledger:
-    """Return a ledger with everything that the wanted alerts, groups, keys and incidents can touch.
+def load(connection: Connection, batch_keys: BatchKeys, window: timedelta, reserve: Callable[[str], int]) -> Batch:
+    """Return a batch with everything that the wanted alerts, groups, keys and incidents can touch.
 
-    Of incidents and groups of more than `Ledger.MANY` firings it holds some (`Entry.partial`, `Ledger.cut`), unless
-    all of them are wanted, or others are grouped anew beside them.
+    Of incidents and groups of more than `Batch.MANY` firings it holds some (`IncidentState.partial`, `Batch.cut`),
+    unless all of them are wanted, or others are grouped anew beside them.
 
     `window` is the reopen window: an episode of a group that ended longer than that before `wanted.since` cannot be
     joined any more.
     """
-    ledger = _load(connection, wanted, window, reserve)
-    if wanted.neighbours and (ledger.cut or any(entry.partial for entry in ledger.entries.values())):
-        return _load(connection, replace(wanted, all=True), window, reserve)
-    return ledger
+    batch = _load(connection, batch_keys, window, reserve)
+    if batch_keys.neighbours and (batch.cut or any(entry.partial for entry in batch.entries.values())):
+        return _load(connection, replace(batch_keys, all=True), window, reserve)
+    return batch
 
 
-def _load(connection: Connection, wanted: Wanted, window: timedelta, reserve: Callable[[str], int]) -> Ledger:
-    ledger = Ledger(reserve)
+def _load(connection: Connection, batch_keys: BatchKeys, window: timedelta, reserve: Callable[[str], int]) -> Batch:
+    batch = Batch(reserve)
     episode_ids: set[int] = set()
-    if wanted.since is not None:
-        reporting = {source for source, _ in wanted.groups}
+    if batch_keys.since is not None:
+        reporting = {source for source, _ in batch_keys.groups}
         sources = {row.source for row in _SOURCES.rows(connection)} | reporting
-        since = wanted.since - window
-        _load_reports(connection, wanted, sources, since, ledger)
-        adoptable = _adoptable_since(ledger, sources, reporting, window)
+        since = batch_keys.since - window
+        _load_reports(connection, batch_keys, sources, since, batch)
+        adoptable = _adoptable_since(batch, sources, reporting, window)
         if adoptable is not None and adoptable < since:
             since = adoptable
-            _load_reports(connection, wanted, sources, since, ledger)
-        stored = [(o, r.episode_id) for reports in ledger.reports.values() for o, r in reports.items()]
-        groups = {*wanted.groups, *((o.source, o.group_key) for o, _ in stored)}
+            _load_reports(connection, batch_keys, sources, since, batch)
+        stored = [(o, r.episode_id) for reports in batch.reports.values() for o, r in reports.items()]
+        groups = {*batch_keys.groups, *((o.source, o.group_key) for o, _ in stored)}
         episode_ids = {e for _, e in stored} | _load_groups(
-            connection, groups, since, ledger, None if wanted.all else ledger.MANY
+            connection, groups, since, batch, None if batch_keys.all else batch.MANY
         )
-    for source, keys in _by_source(wanted.keys).items():
+    for source, keys in _by_source(batch_keys.keys).items():
         for row in _KEYS.among(connection, keys, source=source):
-            ledger.keys[source, row.incident_key] = row.incident_id
-    incident_ids = {*wanted.incidents, *ledger.keys.values()}
+            batch.keys[source, row.incident_key] = row.incident_id
+    incident_ids = {*batch_keys.incidents, *batch.keys.values()}
     incident_ids |= {row.incident_id for row in _INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
-    _load_incidents(connection, incident_ids, ledger, None if wanted.all else episode_ids)
-    if wanted.reports:
-        _load_reports_of(connection, ledger.episodes, ledger)
-    if wanted.neighbours:
-        _load_neighbours(connection, ledger, window)
-    if wanted.reports:
-        _load_reports_of(connection, ledger.episodes, ledger)
-    return ledger
+    _load_incidents(connection, incident_ids, batch, None if batch_keys.all else episode_ids)
+    if batch_keys.reports:
+        _load_reports_of(connection, batch.episodes, batch)
+    if batch_keys.neighbours:
+        _load_neighbours(connection, batch, window)
+    if batch_keys.reports:
+        _load_reports_of(connection, batch.episodes, batch)
+    return batch
 
 
 def _sources(_: Dialect) -> Select[tuple[str]]:
@@ -90,7 +90,7 @@ def _told_since(dialect: Dialect) -> Select[tuple[int]]:
     )
 
 
-def _known(dialect: Dialect) -> Select[Any]:
+def _going_on(dialect: Dialect) -> Select[Any]:
     """Return the observations of the firings that may go on, or of which more was told."""
     return (
         select(t.observations)
@@ -141,7 +141,7 @@ def _begun_last(dialect: Dialect) -> Select[Any]:
 
 _BEGUN_LAST = Read(_begun_last)
 _SOURCES = Read(_sources)
-_REPORTS = Read(lambda dialect: union_all(_known(dialect), _waiting(dialect)))
+_REPORTS = Read(lambda dialect: union_all(_going_on(dialect), _waiting(dialect)))
 _GROUP_EPISODES = Read(
     lambda dialect: (
         select(t.episode_groups.c.episode_id)
@@ -228,24 +228,24 @@ _MEMBERSHIPS = Read(
 
 
 def _load_reports(
-    connection: Connection, wanted: Wanted, sources: Collection[str], since: datetime, ledger: Ledger
+    connection: Connection, batch_keys: BatchKeys, sources: Collection[str], since: datetime, batch: Batch
 ) -> None:
     """Load the reports of the episodes that may go on since then, and of those that an onset may lie next to.
 
     Where a sender says that an alert ended and not since when it fired, that may be whatever began last.
     """
-    for read, alerts in ((_REPORTS, wanted.alerts), (_BEGUN_LAST, wanted.ended)):
+    for read, alerts in ((_REPORTS, batch_keys.alerts), (_BEGUN_LAST, batch_keys.ended)):
         for plain, fingerprints in _by_source(alerts).items():
             mine = [source for source in sources if plain_source(source) == plain]
-            _add_reports(read.among(connection, fingerprints, sources=mine, since=since), ledger)
-    reports = (report for key in wanted.alerts for report in ledger.reports.get(key, {}).values())
+            _add_reports(read.among(connection, fingerprints, sources=mine, since=since), batch)
+    reports = (report for key in batch_keys.alerts for report in batch.reports.get(key, {}).values())
     onset_at = min((report.onset_at for report in reports if report.onset_at is not None), default=since)
     if onset_at < since:
-        _load_reports(connection, wanted, sources, onset_at, ledger)
+        _load_reports(connection, batch_keys, sources, onset_at, batch)
 
 
 def _adoptable_since(
-    ledger: Ledger, sources: Collection[str], reporting: Collection[str], window: timedelta
+    batch: Batch, sources: Collection[str], reporting: Collection[str], window: timedelta
 ) -> datetime | None:
     """Return since when other firings matter where one without a sender, stored or reported now, may be adopted.
 
@@ -254,78 +254,78 @@ def _adoptable_since(
     named = {plain_source(source) for source in sources if source != plain_source(source)}
     starts = [
         seen.starts_at
-        for (plain, _), reports in ledger.reports.items()
+        for (plain, _), reports in batch.reports.items()
         if plain in named and (plain in reporting or any(seen.source == plain for seen in reports))
         for seen in reports
     ]
     return min(starts) - window if starts else None
 
 
-def _load_reports_of(connection: Connection, episode_ids: Collection[int], ledger: Ledger) -> None:
-    _add_reports(_REPORTS_OF.among(connection, episode_ids), ledger)
+def _load_reports_of(connection: Connection, episode_ids: Collection[int], batch: Batch) -> None:
+    _add_reports(_REPORTS_OF.among(connection, episode_ids), batch)
 
 
-def _add_reports(rows: Iterable[Row[Any]], ledger: Ledger) -> None:
+def _add_reports(rows: Iterable[Row[Any]], batch: Batch) -> None:
     for row in rows:
         seen = observation_of(row)
         stored = StoredReport(row.recorded_at, row.last_received_at, row.onset_at, row.episode_id)
-        ledger.reports.setdefault(alert_key(seen), {}).setdefault(seen, stored)
+        batch.reports.setdefault(alert_key(seen), {}).setdefault(seen, stored)
 
 
-def _load_neighbours(connection: Connection, ledger: Ledger, window: timedelta) -> None:
+def _load_neighbours(connection: Connection, batch: Batch, window: timedelta) -> None:
     """Load the incidents whose episodes lie near those that are loaded, in the same alert groups."""
-    ends = [e.ends_at for e in ledger.episodes.values()]
-    ends += [o.ends_at or o.starts_at for reports in ledger.reports.values() for o in reports]
+    ends = [e.ends_at for e in batch.episodes.values()]
+    ends += [o.ends_at or o.starts_at for reports in batch.reports.values() for o in reports]
     if not ends:
         return
-    since = min(e.starts_at for e in ledger.episodes.values()) - window
+    since = min(e.starts_at for e in batch.episodes.values()) - window
     until = None if None in ends else max(at for at in ends if at is not None) + window
     near = {
         row.episode_id: row.incident_id
-        for source, keys in _by_source(ledger.groups).items()
+        for source, keys in _by_source(batch.groups).items()
         for row in _NEAR_EPISODES.among(connection, keys, source=source, since=since, until=until)
     }
-    incident_ids = {incident_id for episode_id, incident_id in near.items() if episode_id not in ledger.episodes}
-    _load_incidents(connection, incident_ids, ledger)
+    incident_ids = {incident_id for episode_id, incident_id in near.items() if episode_id not in batch.episodes}
+    _load_incidents(connection, incident_ids, batch)
 
 
 def _load_groups(
-    connection: Connection, groups: Collection[tuple[str, str]], since: datetime, ledger: Ledger, many: int | None
+    connection: Connection, groups: Collection[tuple[str, str]], since: datetime, batch: Batch, many: int | None
 ) -> set[int]:
     """Return the episodes of groups since then; where that is more than `many`, they are looked at one by one."""
     most = NEVER if many is None else many + 1
-    found: set[int] = set()
+    episode_ids: set[int] = set()
     for source, keys in _by_source(groups).items():
         rows = _GROUP_EPISODES.among(connection, keys, source=source, since=since, most=most)
         if len(rows) < most:
-            found.update(row.episode_id for row in rows)
+            episode_ids.update(row.episode_id for row in rows)
         else:
-            found.update(e for key in keys for e in _sample(connection, (source, key), since, ledger, most))
-    return found
+            episode_ids.update(e for key in keys for e in _sample(connection, (source, key), since, batch, most))
+    return episode_ids
 
 
-def _sample(connection: Connection, group: GroupKey, since: datetime, ledger: Ledger, most: int) -> list[int]:
+def _sample(connection: Connection, group: GroupKey, since: datetime, batch: Batch, most: int) -> list[int]:
     """Return the episodes of a group since then, or some of them where there are as many as `most`."""
     named = {"source": group[0], "group_key": group[1]}
     last = [row.episode_id for row in _LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
     if len(last) < most:
         return last
-    ledger.cut.add(group)
-    going_on = _OPEN_OF_GROUP.rows(connection, **named, most=ledger.SAMPLE)
-    return [*last[: ledger.SAMPLE], *(row.episode_id for row in going_on)]
+    batch.cut.add(group)
+    going_on = _OPEN_OF_GROUP.rows(connection, **named, most=batch.SAMPLE)
+    return [*last[: batch.SAMPLE], *(row.episode_id for row in going_on)]
 
 
 def _load_incidents(
-    connection: Connection, incident_ids: Collection[int], ledger: Ledger, some: Set[int] | None = None
+    connection: Connection, incident_ids: Collection[int], batch: Batch, only: Set[int] | None = None
 ) -> None:
     """Load incidents with all that belongs to them: those they absorbed, or the one that absorbed them.
 
     Of those with very many firings only `some`, unless that is None.
     """
-    roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)} - ledger.entries.keys()
-    added: dict[int, Entry] = {}
+    roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)} - batch.entries.keys()
+    added: dict[int, IncidentState] = {}
     for row in _FAMILIES.among(connection, roots):
-        added[row.id] = Entry(
+        added[row.id] = IncidentState(
             id=row.id,
             opened_at=row.opened_at,
             heard_at=row.heard_at,
@@ -334,32 +334,32 @@ def _load_incidents(
             settled_at=None if row.counted & Counted.SETTLED else row.settled_at,
             merged_into=row.merged_into,
             firings=_FIRINGS.validate_python(row.firings) if row.firings else None,
-            partial=bool(row.firings) and some is not None,
+            partial=bool(row.firings) and only is not None,
         )
-    ledger.entries |= added
+    batch.entries |= added
     for entry in added.values():
         if entry.merged_into is not None:
-            ledger.entries[entry.merged_into].absorbed.add(entry.id)
+            batch.entries[entry.merged_into].absorbed.add(entry.id)
     for row in _EVENTS.among(connection, added):
-        ledger.entries[row.incident_id].events.append(event_of(row))
+        batch.entries[row.incident_id].events.append(event_of(row))
         if row.sent_to != row.incident_id:
-            ledger.holders.setdefault(row.sent_to, set()).add(row.incident_id)
+            batch.holders.setdefault(row.sent_to, set()).add(row.incident_id)
     episode_ids = set()
     whole = [entry.id for entry in added.values() if not entry.partial]
     rows = _EPISODES.among(connection, whole)
-    if some and len(whole) < len(added):
-        rows += [row for row in _SOME_EPISODES.among(connection, some) if row.incident_id in added]
+    if only and len(whole) < len(added):
+        rows += [row for row in _SOME_EPISODES.among(connection, only) if row.incident_id in added]
     for row in rows:
-        ledger.episodes[row.id] = episode_of(row)
-        ledger.entries[row.incident_id].episodes.add(row.id)
+        batch.episodes[row.id] = episode_of(row)
+        batch.entries[row.incident_id].episodes.add(row.id)
         episode_ids.add(row.id)
     for row in _MEMBERSHIPS.among(connection, episode_ids):
         group = (row.source, row.group_key)
-        ledger.groups.setdefault(group, set()).add(row.episode_id)
-        ledger.groups_of.setdefault(row.episode_id, set()).add(group)
-    holders = {row.incident_id for row in _HOLDERS.among(connection, added)} - ledger.entries.keys()
+        batch.groups.setdefault(group, set()).add(row.episode_id)
+        batch.groups_of.setdefault(row.episode_id, set()).add(group)
+    holders = {row.incident_id for row in _HOLDERS.among(connection, added)} - batch.entries.keys()
     if holders:
-        _load_incidents(connection, holders, ledger, some)
+        _load_incidents(connection, holders, batch, only)
 
 
 def _by_source(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

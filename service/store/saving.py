@@ -1,4 +1,4 @@
-"""Writing a ledger back: every table once, all rows of a kind in one statement. What is in them, `rows` says."""
+"""Writing a batch back: every table once, all rows of a kind in one statement. What is in them, `rows` says."""
 
 from typing import Any
 
@@ -8,31 +8,31 @@ from sqlalchemy.sql import dml
 
 from service.store import rows
 from service.store import tables as t
-from service.store.ledger import Ledger
+from service.store.batch import Batch
 from service.store.statements import Insert, Write
 
 
-def save(connection: Connection, ledger: Ledger) -> None:
-    """Write everything that changed in the ledger. The caller commits.
+def save(connection: Connection, batch: Batch) -> None:
+    """Write everything that changed in the batch. The caller commits.
 
     Actions and failed checks of an incident are written anew, those before them deleted.
     """
-    touched = [ledger.entries[i] for i in sorted(ledger.touched)]
+    touched = [batch.entries[i] for i in sorted(batch.touched)]
     told_before = [{"b_id": e.id} for e in touched if (e.events or e.absorbed) and not e.is_new]
     _INSERT_INCIDENT.run(connection, [rows.incident(e) for e in touched if e.is_new])
     _UPDATE_INCIDENT.run(connection, [rows.incident_update(e) for e in touched if not e.is_new])
-    _save_episodes(connection, ledger)
-    _INSERT_OBSERVATION.run(connection, rows.observations(ledger))
-    _INSERT_EVENT.run(connection, [rows.event(new) for new in ledger.new_events])
-    _MOVE_EVENT.run(connection, rows.moved_events(ledger))
-    _INSERT_KEY.run(connection, rows.keys(ledger))
-    _UPSERT_ALIAS.run(connection, rows.aliases(ledger))
+    _save_episodes(connection, batch)
+    _INSERT_OBSERVATION.run(connection, rows.observations(batch))
+    _INSERT_EVENT.run(connection, [rows.event(new) for new in batch.new_events])
+    _MOVE_EVENT.run(connection, rows.moved_events(batch))
+    _INSERT_KEY.run(connection, rows.keys(batch))
+    _UPSERT_ALIAS.run(connection, rows.aliases(batch))
     _DELETE_ACTIONS.run(connection, told_before)
     _INSERT_ACTION.run(connection, rows.actions(touched))
     _DELETE_CHECKS.run(connection, told_before)
     _INSERT_CHECK.run(connection, rows.checks(touched))
-    _UPSERT_DELIVERY.run(connection, rows.deliveries(ledger))
-    _UPSERT_TOTAL.run(connection, rows.totals(ledger))
+    _UPSERT_DELIVERY.run(connection, rows.deliveries(batch))
+    _UPSERT_TOTAL.run(connection, rows.totals(batch))
 
 
 _INSERT_INCIDENT = Insert(lambda _: insert(t.incidents))
@@ -65,19 +65,19 @@ _INSERT_CHECK = Insert(lambda _: insert(t.failed_checks))
 _DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")))
 
 
-def _save_episodes(connection: Connection, ledger: Ledger) -> None:
+def _save_episodes(connection: Connection, batch: Batch) -> None:
     """Write the episodes; what ended goes first, so that the one open episode of an alert can take its place."""
-    dropped = [{"b_id": i} for i in sorted(ledger.dropped_episodes)]
+    dropped = [{"b_id": i} for i in sorted(batch.dropped_episodes)]
     _DELETE_MEMBERSHIPS.run(connection, dropped)
     _DELETE_EPISODE.run(connection, dropped)
-    changed = [ledger.episodes[i] for i in ledger.changed_episodes - ledger.new_episodes]
+    changed = [batch.episodes[i] for i in batch.changed_episodes - batch.new_episodes]
     changed.sort(key=lambda e: (e.ends_at is None, e.id))
     _UPDATE_EPISODE.run(connection, [rows.episode_update(e) for e in changed])
     _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
-    _DELETE_MEMBERSHIP.run(connection, rows.left_memberships(ledger))
-    _INSERT_EPISODE.run(connection, [rows.episode(ledger.episodes[i]) for i in sorted(ledger.new_episodes)])
-    _INSERT_MEMBERSHIP.run(connection, rows.memberships(ledger))
-    _UPDATE_OBSERVATION.run(connection, rows.observation_updates(ledger))
+    _DELETE_MEMBERSHIP.run(connection, rows.left_memberships(batch))
+    _INSERT_EPISODE.run(connection, [rows.episode(batch.episodes[i]) for i in sorted(batch.new_episodes)])
+    _INSERT_MEMBERSHIP.run(connection, rows.memberships(batch))
+    _UPDATE_OBSERVATION.run(connection, rows.observation_updates(batch))
 
 
 def _insert_for(dialect: Dialect) -> Any:
@@ -86,31 +86,31 @@ def _insert_for(dialect: Dialect) -> Any:
 
 def _upsert_delivery(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.deliveries)
-    known = t.deliveries.c
+    stored = t.deliveries.c
     statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[known.digest],
-        set_={"times": known.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
+        index_elements=[stored.digest],
+        set_={"times": stored.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
     )
     return statement
 
 
 def _upsert_alias(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.incident_keys)
-    known = t.incident_keys.c
+    stored = t.incident_keys.c
     statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[known.source, known.incident_key], set_={"incident_id": new.excluded.incident_id}
+        index_elements=[stored.source, stored.incident_key], set_={"incident_id": new.excluded.incident_id}
     )
     return statement
 
 
 def _upsert_total(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.totals)
-    known = t.totals.c
+    stored = t.totals.c
     statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[known.metric, known.severity, known.detail, known.le],
+        index_elements=[stored.metric, stored.severity, stored.detail, stored.le],
         set_={
-            "number": known.number + new.excluded.number,
-            "seconds": known.seconds + new.excluded.seconds,
+            "number": stored.number + new.excluded.number,
+            "seconds": stored.seconds + new.excluded.seconds,
             "exemplar_incident": new.excluded.exemplar_incident,
             "exemplar_seconds": new.excluded.exemplar_seconds,
             "exemplar_at": new.excluded.exemplar_at,

@@ -12,8 +12,9 @@ from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
 from service.domain.totals import Counted
 from service.store import tables as t
+from service.store.batch import Batch, BatchKeys
 from service.store.board import Filter, IncidentPage, Overview, page_of, read_overview
-from service.store.bodies import forget_bodies, last_heard, page_of_bodies
+from service.store.bodies import forget_bodies, last_received, page_of_bodies
 from service.store.concerns import Concern, read_concerns
 from service.store.done import Done, page_of_postmortems, read_done
 from service.store.engine import (
@@ -27,7 +28,6 @@ from service.store.engine import (
     translated,
     writing,
 )
-from service.store.ledger import Ledger, Wanted
 from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
@@ -67,18 +67,18 @@ class Transaction:
         self._time = time
         self._next: dict[str, int] = {}
 
-    def load(self, keys: Wanted, window: timedelta) -> Ledger:
-        """Return a ledger of everything that `wanted` can touch."""
+    def load(self, keys: BatchKeys, window: timedelta) -> Batch:
+        """Return a batch of everything that `wanted` can touch."""
         return load(self._connection, keys, window, self._reserve)
 
-    def save(self, ledger: Ledger) -> None:
-        """Write everything that changed in the ledger, and have it shown where targets are configured."""
-        save(self._connection, ledger)
-        if self._targets and ledger.touched_at is not None:
-            at = self._time.of(ledger.touched_at)
-            enqueue(self._connection, self._targets, ledger.touched - ledger.quiet, at)
+    def save(self, batch: Batch) -> None:
+        """Write everything that changed in the batch, and have it shown where targets are configured."""
+        save(self._connection, batch)
+        if self._targets and batch.touched_at is not None:
+            at = self._time.of(batch.touched_at)
+            enqueue(self._connection, self._targets, batch.touched - batch.quiet, at)
             drawn = [target for target in self._targets if target in DRAWN]
-            enqueue(self._connection, drawn, ledger.redrawn, at)
+            enqueue(self._connection, drawn, batch.redrawn, at)
 
     def stale_incidents(self, now: datetime) -> list[int]:
         """Return the ids of the open incidents that nothing was heard of for too long."""
@@ -332,7 +332,7 @@ class Store:
         with self._read() as connection:
             return count_outdated(connection)
 
-    def last_heard(self) -> dict[str, datetime]:
+    def last_received(self) -> dict[str, datetime]:
         """Return when each source that is remembered last sent something."""
         with self._read() as connection:
-            return last_heard(connection)
+            return last_received(connection)

@@ -51,7 +51,7 @@ class Stored(TypeDecorator[T]):
         return self.read
 
 
-class Instant(Stored[datetime]):
+class InstantColumn(Stored[datetime]):
     """An aware datetime as microseconds since 1970."""
 
     impl = BigInteger

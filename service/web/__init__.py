@@ -14,34 +14,34 @@ from service.web import (
     webhooks,
 )
 from service.web.pages import assets
-from service.web.parts import Parts
+from service.web.services import Services
 
-__all__ = ["Parts", "install"]
+__all__ = ["Services", "install"]
 
 
-def install(app: Flask, parts: Parts) -> None:
+def install(app: Flask, services: Services) -> None:
     """Put every route, hook and error handler on the application. Only a form of a page is answered with a redirect.
 
     Alertmanager follows a redirect with a GET (or not at all), so that paths are taken with or without a slash at the
     end, and double slashes are not tidied up.
     """
     app.url_map.merge_slashes = False
-    app.extensions["mttx.admission"] = edge.admission(parts)
-    on_the_api = api.blueprint(parts)
-    for extension in parts.extensions:
-        extension.add_routes(on_the_api, parts)
+    app.extensions["mttx.admission"] = edge.admission(services)
+    on_the_api = api.blueprint(services)
+    for extension in services.extensions:
+        extension.add_routes(on_the_api, services)
     for blueprint in (
-        edge.blueprint(parts),
-        problems.blueprint(parts.counters),
-        webhooks.alertmanager_blueprint(parts),
-        webhooks.grafana_blueprint(parts),
-        webhooks.lifecycle_blueprint(parts),
-        pagerduty.blueprint(parts),
-        alertmanager_events.blueprint(parts),
+        edge.blueprint(services),
+        problems.blueprint(services.counters),
+        webhooks.alertmanager_blueprint(services),
+        webhooks.grafana_blueprint(services),
+        webhooks.lifecycle_blueprint(services),
+        pagerduty.blueprint(services),
+        alertmanager_events.blueprint(services),
         on_the_api,
-        probes.blueprint(parts),
-        pages.blueprint(parts),
+        probes.blueprint(services),
+        pages.blueprint(services),
         assets.blueprint(),
-        openapi.blueprint([operation for extension in parts.extensions for operation in extension.operations]),
+        openapi.blueprint([operation for extension in services.extensions for operation in extension.operations]),
     ):
         app.register_blueprint(blueprint)

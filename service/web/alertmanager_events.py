@@ -4,45 +4,45 @@ from flask import Blueprint, Response, request
 
 from service.domain.events import Event
 from service.domain.senders import named_source
-from service.intake.alertmanager_events import Told, parse
+from service.intake.alertmanager_events import RecordedEvents, parse
 from service.intake.reasons import Source
 from service.polling.silences import RECENT, acknowledgements
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.web.edge import received, token_name
-from service.web.parts import Parts
 from service.web.senders import sender_of_webhook
+from service.web.services import Services
 from service.web.shapes import EventsReceipt, TouchedIncident
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(services: Services) -> Blueprint:
     """Return the webhook of the event recorder."""
     bp = Blueprint(Source.ALERTMANAGER_EVENTS.value, __name__)
 
     @bp.post("/webhooks/alertmanager-events", strict_slashes=False)
     def take_events() -> Response:
-        parts.counters.request(bp.name)
-        body, now = received(request, parts, "ingest"), parts.clock()
+        services.counters.request(bp.name)
+        body, now = received(request, services, "ingest"), services.clock()
         sender = sender_of_webhook(request)
-        batch = parse(body, now, parts.alerts.most_alerts, sender)
-        outcomes = _record(batch, Delivery(bp.name, body, now), parts, sender)
+        batch = parse(body, now, services.alerts.most_alerts, sender)
+        outcomes = _record(batch, Delivery(bp.name, body, now), services, sender)
         for error in batch.unreadable:
-            parts.counters.failure(bp.name, error.reason.value)
-        parts.counters.heard(bp.name, now)
+            services.counters.failure(bp.name, error.reason.value)
+        services.counters.received(bp.name, now)
         receipt = EventsReceipt(incidents=TouchedIncident.of(outcomes), events=batch.total, repeated=0)
         return Response(receipt.model_dump_json(), mimetype="application/json")
 
     return bp
 
 
-def _record(batch: Told, delivery: Delivery, parts: Parts, sender: str) -> tuple[Outcome, ...]:
+def _record(batch: RecordedEvents, delivery: Delivery, services: Services, sender: str) -> tuple[Outcome, ...]:
     """Record the ends and the silences that acknowledge, all in one command. The store is read for the silences."""
     acts: tuple[tuple[int, Event], ...] = ()
-    people, now = parts.sources.people, delivery.received_at
+    people, now = services.sources.people, delivery.received_at
     if batch.silences and people is not None:
-        concerns = parts.store.concerns(now - RECENT)
+        concerns = services.store.concerns(now - RECENT)
         source = named_source(Source.ALERTMANAGER.value, sender)
         events = acknowledgements(batch.silences, concerns, people, now, source=source, recorded_by=token_name())
         acts = tuple(events)
     if not batch.ends and not acts:
         return ()
-    return parts.recorder.submit(RecordAlerts(batch.ends, delivery, events=acts))
+    return services.recorder.submit(RecordAlerts(batch.ends, delivery, events=acts))

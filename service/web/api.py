@@ -17,8 +17,8 @@ from service.web import bodies, policy, postmortems, shapes
 from service.web.auth import authorize
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
-from service.web.parts import Parts
 from service.web.query import parsed
+from service.web.services import Services
 from service.web.timeline import timeline
 
 INCIDENTS = "/api/v1/incidents"
@@ -55,20 +55,20 @@ class IndicatorQuery(BaseModel):
     window: str = "30d"
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(services: Services) -> Blueprint:
     """Return the API's routes."""
     bp = Blueprint(Source.API.value, __name__)
 
     @bp.before_request
     def count() -> None:
-        parts.counters.request(Source.API.value)
+        services.counters.request(Source.API.value)
 
     @bp.get(INCIDENTS, strict_slashes=False)
     def list_incidents() -> Response:
-        authorize(request, parts.tokens, "read")
+        authorize(request, services.tokens, "read")
         query = parsed(request, IncidentQuery, several=("phase", "severity"))
-        page = parts.store.incidents(
-            now=parts.clock(),
+        page = services.store.incidents(
+            now=services.clock(),
             phases=query.phase,
             severities=query.severity,
             open_only=query.open,
@@ -80,60 +80,60 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
-        body, now = received(request, parts, "write"), parts.clock()
-        events = tuple(attributed(event) for event in lifecycle.parse_opening(body, parts.events, now))
+        body, now = received(request, services, "write"), services.clock()
+        events = tuple(attributed(event) for event in lifecycle.parse_opening(body, services.events, now))
         key = events[0].event_id  # so that a repeat finds the incident that the first one opened
         opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
-        outcome = parts.recorder.submit(opening)[0]
-        answer = _incident(parts, outcome.incident_id, now, 201 if outcome.created else 200)
+        outcome = services.recorder.submit(opening)[0]
+        answer = _incident(services, outcome.incident_id, now, 201 if outcome.created else 200)
         answer.headers["Location"] = f"{INCIDENTS}/{shapes.public_id(outcome.incident_id)}"
-        parts.counters.heard(Source.API.value, now)
+        services.counters.received(Source.API.value, now)
         return answer
 
     @bp.get(f"{INCIDENTS}/<incident_id>", strict_slashes=False)
     def show_incident(incident_id: str) -> Response:
-        authorize(request, parts.tokens, "read")
-        return _incident(parts, incident_number(incident_id), parts.clock(), 200)
+        authorize(request, services.tokens, "read")
+        return _incident(services, incident_number(incident_id), services.clock(), 200)
 
     @bp.get(f"{INCIDENTS}/<incident_id>/timeline", strict_slashes=False)
     def show_timeline(incident_id: str) -> Response:
-        authorize(request, parts.tokens, "read")
+        authorize(request, services.tokens, "read")
         number = incident_number(incident_id)
-        return _json(timeline(incident_record(parts, number), number, parts.policy, parts.zone))
+        return _json(timeline(incident_record(services, number), number, services.policy, services.zone))
 
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:
-        body, now, number = received(request, parts, "write"), parts.clock(), incident_number(incident_id)
-        event = attributed(lifecycle.parse_event(body, parts.events, now))
-        (outcome,) = parts.recorder.submit(AppendEvent(number, event))
-        parts.counters.heard(Source.API.value, now)
-        return _incident(parts, number, now, 201 if outcome.created else 200)
+        body, now, number = received(request, services, "write"), services.clock(), incident_number(incident_id)
+        event = attributed(lifecycle.parse_event(body, services.events, now))
+        (outcome,) = services.recorder.submit(AppendEvent(number, event))
+        services.counters.received(Source.API.value, now)
+        return _incident(services, number, now, 201 if outcome.created else 200)
 
-    bodies.add_routes(bp, parts)
+    bodies.add_routes(bp, services)
 
     @bp.get(POSTMORTEMS, strict_slashes=False)
     def list_postmortems() -> Response:
-        authorize(request, parts.tokens, "read")
-        query, now = parsed(request, PostmortemQuery), parts.clock()
-        page = parts.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
-        statuses = [postmortems.status(record, parts.policy, now) for record in page.records]
+        authorize(request, services.tokens, "read")
+        query, now = parsed(request, PostmortemQuery), services.clock()
+        page = services.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
+        statuses = [postmortems.status(record, services.policy, now) for record in page.records]
         return _json(postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, page.next_before)))
 
     @bp.get("/api/v1/indicators", strict_slashes=False)
     def show_indicators() -> Response:
-        authorize(request, parts.tokens, "read")
+        authorize(request, services.tokens, "read")
         window = parsed(request, IndicatorQuery).window
-        rows = parts.indicators(window, parts.clock())
+        rows = services.indicators(window, services.clock())
         if rows is None:
             raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
         return _json(shapes.IndicatorTable(window=window, indicators=[shapes.indicator_row(row) for row in rows]))
 
-    policy.add_routes(bp, parts)
+    policy.add_routes(bp, services)
     return bp
 
 
-def _incident(parts: Parts, number: int, now: datetime, status: int) -> Response:
-    return _json(shapes.detail(incident_record(parts, number), number, parts.policy, now), status)
+def _incident(services: Services, number: int, now: datetime, status: int) -> Response:
+    return _json(shapes.detail(incident_record(services, number), number, services.policy, now), status)
 
 
 def _next(path: str, query: BaseModel, before: int | None) -> str | None:

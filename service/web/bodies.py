@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.store.records import RawBody
 from service.web.auth import authorize
 from service.web.lookup import incident_number, incident_record
-from service.web.parts import Parts
 from service.web.query import parsed
+from service.web.services import Services
 
 INCIDENTS = "/api/v1/incidents"
 BODIES_AT_ONCE = 20
@@ -43,16 +43,16 @@ class BodyList(BaseModel):
     next: str | None
 
 
-def add_routes(bp: Blueprint, parts: Parts) -> None:
+def add_routes(bp: Blueprint, services: Services) -> None:
     """Add the route to the API's blueprint."""
 
     @bp.get(f"{INCIDENTS}/<incident_id>/bodies", strict_slashes=False)
     def list_bodies(incident_id: str) -> Response:
-        authorize(request, parts.tokens, "read")
+        authorize(request, services.tokens, "read")
         number = incident_number(incident_id)
-        incident_record(parts, number)
+        incident_record(services, number)
         query = parsed(request, BodyQuery)
-        page = parts.store.bodies(number, skip=query.cursor, limit=query.limit)
+        page = services.store.bodies(number, skip=query.cursor, limit=query.limit)
         path = f"{INCIDENTS}/{incident_id}/bodies?limit={query.limit}&cursor={page.next_skip}"
         bodies = BodyList(bodies=[_shape(body) for body in page.bodies], next=path if page.next_skip else None)
         return Response(bodies.model_dump_json(), mimetype="application/json")

@@ -6,18 +6,18 @@ from service.intake.signatures import Signing
 from service.polling.configured import people_of
 from service.settings import Settings
 from service.settings.inbound import secrets_of
-from service.web.parts import Sources
+from service.web.services import Sources
 
 
-def sources_of(settings: Settings, alerts: alertmanager.Reading) -> Sources:
+def sources_of(settings: Settings, alerts: alertmanager.AlertParseOptions) -> Sources:
     """Return what is configured; `alerts` is how alerts of any sender are read."""
     from_grafana = settings.grafana_alerts
     return Sources(
-        grafana=grafana.Reading(
+        grafana=grafana.GrafanaParseOptions(
             alerts=alerts, no_data=from_grafana.no_data == "incident", error=from_grafana.error == "incident"
         ),
         grafana_signing=_grafana_signing(settings),
-        pagerduty=pagerduty.Reading(
+        pagerduty=pagerduty.PagerDutyParseOptions(
             priority_map={name: Severity(severity) for name, severity in settings.pagerduty.priority_map.items()}
         ),
         pagerduty_signing=_pagerduty_signing(settings),

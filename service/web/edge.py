@@ -15,8 +15,8 @@ from service.intake.signatures import BadSignature, Header, Signing, check_prese
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_host, check_origin
-from service.web.parts import Parts
 from service.web.rate import FREE, Limiter, TooOften, sender_of
+from service.web.services import Services
 
 REFUSAL = "mttx.refusal"
 ARRIVED = "mttx.arrived"
@@ -30,10 +30,10 @@ class IncompleteBody(Exception):
     """The body of a request did not arrive in time, or not as long as it was announced."""
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(services: Services) -> Blueprint:
     """Return the hooks around every request of the application."""
     bp = Blueprint("edge", __name__)
-    limiter = Limiter(parts.rate) if parts.rate else None
+    limiter = Limiter(services.rate) if services.rate else None
 
     @bp.before_app_request
     def name_the_request() -> None:
@@ -43,20 +43,20 @@ def blueprint(parts: Parts) -> Blueprint:
     @bp.before_app_request
     def refuse_what_nobody_may_ask() -> None:
         try:
-            _check(request, parts)
+            _check(request, services)
         except Exception:
             if request.blueprint in _SOURCES:
-                parts.counters.request(request.blueprint)
+                services.counters.request(request.blueprint)
             raise
 
     @bp.before_app_request
     def bound_the_rate() -> None:
         if limiter is not None and request.blueprint not in FREE:
             try:
-                limiter.check(sender_of(request, parts.tokens))
+                limiter.check(sender_of(request, services.tokens))
             except TooOften:
                 if request.blueprint in _SOURCES:
-                    parts.counters.request(request.blueprint)
+                    services.counters.request(request.blueprint)
                 raise
 
     @bp.after_app_request
@@ -70,23 +70,23 @@ def blueprint(parts: Parts) -> Blueprint:
     return bp
 
 
-def _check(request: Request, parts: Parts) -> None:
+def _check(request: Request, services: Services) -> None:
     """Raise what the front refuses a request with; without tokens every request has to be addressed to loopback."""
     refusal = request.environ.get(REFUSAL)
     if refusal is not None:
         raise refusal
-    if not parts.tokens:
+    if not services.tokens:
         check_host(request)
 
 
-def received(request: Request, parts: Parts, scope: Scope) -> bytes:
+def received(request: Request, services: Services, scope: Scope) -> bytes:
     """Return the body of a request that may write: authenticated first, then bounded, then read.
 
     Raises Denied, UnsupportedMediaType, or PayloadError (`too_large`) before more than the limit is read; a body sent
     in chunks without a length is bounded as well.
     """
-    g.token = authorize(request, parts.tokens, scope)
-    return _bounded(request, parts)
+    g.token = authorize(request, services.tokens, scope)
+    return _bounded(request, services)
 
 
 def token_name() -> str | None:
@@ -100,21 +100,23 @@ def attributed(event: Event) -> Event:
     return replace(event, recorded_by=token_name())
 
 
-def received_signed(request: Request, parts: Parts, signing: Signing, check: Callable[[bytes, Header], None]) -> bytes:
+def received_signed(
+    request: Request, services: Services, signing: Signing, check: Callable[[bytes, Header], None]
+) -> bytes:
     """Return the body of a request that `check` finds to be signed; no token is needed then. Raises as `received`.
 
     What has no signature at all is refused before its body is read.
     """
     _check_signed(request, lambda header: check_present(header, signing))
-    body = _bounded(request, parts)
+    body = _bounded(request, services)
     _check_signed(request, lambda header: check(body, header))
     return body
 
 
-def _bounded(request: Request, parts: Parts) -> bytes:
+def _bounded(request: Request, services: Services) -> bytes:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not understood here.")
-    most = parts.most_bytes
+    most = services.most_bytes
     if (request.content_length or 0) <= most:
         request.max_content_length = most + 1  # werkzeug cuts a body in chunks off at its limit and says nothing
         body = request.get_data(cache=False)
@@ -128,29 +130,29 @@ def too_large(most: int) -> PayloadError:
     return PayloadError(Failure.TOO_LARGE, f"The body is larger than {most} bytes (`limits.body_bytes`).")
 
 
-def admission(parts: Parts) -> Callable[[dict[str, Any]], None]:
+def admission(services: Services) -> Callable[[dict[str, Any]], None]:
     """Return what decides by its headers whether the body of a POST or PUT is worth reading.
 
     The function takes the WSGI environment and raises Denied. The routes check all of it again, and more, so that they
     need no front.
     """
-    signed = {f"/webhooks/{name}": signing for name, signing in _signings(parts) if signing is not None}
+    signed = {f"/webhooks/{name}": signing for name, signing in _signings(services) if signing is not None}
 
     def admit(environ: dict[str, Any]) -> None:
         sender = Request(environ)
         path = sender.path.rstrip("/")
-        if not parts.tokens:
+        if not services.tokens:
             check_host(sender)
         if path in signed:
             _check_signed(sender, lambda header: check_present(header, signed[path]))
         else:
-            authorize(sender, parts.tokens, "ingest" if path.startswith("/webhooks/") else "write")
+            authorize(sender, services.tokens, "ingest" if path.startswith("/webhooks/") else "write")
 
     return admit
 
 
-def _signings(parts: Parts) -> list[tuple[str, Signing | None]]:
-    return [("grafana", parts.sources.grafana_signing), ("pagerduty", parts.sources.pagerduty_signing)]
+def _signings(services: Services) -> list[tuple[str, Signing | None]]:
+    return [("grafana", services.sources.grafana_signing), ("pagerduty", services.sources.pagerduty_signing)]
 
 
 def _check_signed(request: Request, check: Callable[[Header], None]) -> None:

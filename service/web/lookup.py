@@ -5,7 +5,7 @@ import re
 from service.intake.event_data import INCIDENT_ID
 from service.recorder.commands import UnknownIncident
 from service.store.records import IncidentRecord
-from service.web.parts import Parts
+from service.web.services import Services
 from service.web.shapes import public_id
 
 _ID = re.compile(INCIDENT_ID)
@@ -18,9 +18,9 @@ def incident_number(incident_id: str) -> int:
     return int(incident_id.removeprefix("INC-"))
 
 
-def incident_record(parts: Parts, number: int) -> IncidentRecord:
+def incident_record(services: Services, number: int) -> IncidentRecord:
     """Return the incident, of a merged one that which absorbed it. Raises `UnknownIncident`, `StoreUnavailable`."""
-    record = parts.store.incident(number)
+    record = services.store.incident(number)
     if record is None:
         raise UnknownIncident(f"There is no incident {public_id(number)}.")
     return record

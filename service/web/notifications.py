@@ -11,7 +11,7 @@ from service.intake.reasons import Ignored
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.store.notices import TEST, UNMAPPED, unmapped_body
-from service.web.parts import Parts
+from service.web.services import Services
 from service.web.shapes import AlertFaultShape, AlertsReceipt, TouchedIncident
 
 MOST_SEVERITIES = 1000
@@ -36,20 +36,22 @@ class NewSeverities:
             _LOG.warning("alert %r: %s; see severity_map", alert.alertname, what, extra={"source": source})
 
 
-def record(notification: Notification, delivery: Delivery, parts: Parts, severities: NewSeverities) -> AlertsReceipt:
+def record(
+    notification: Notification, delivery: Delivery, services: Services, severities: NewSeverities
+) -> AlertsReceipt:
     """Record a notification, count its alerts, and return the answer.
 
     Raises PayloadError (`future`) once the other alerts are recorded, if the time of one lies ahead: it is to be sent
     again, and the others are known by then.
     """
-    outcomes = _submit(notification, delivery, parts)
-    _count(notification, delivery.source, parts.counters)
+    outcomes = _submit(notification, delivery, services)
+    _count(notification, delivery.source, services.counters)
     severities.log(notification.unmapped, delivery.source)
     for fault in notification.warnings:
         _LOG.warning("alert %r: %s", fault.alertname, fault.detail, extra={"source": delivery.source})
     if notification.retry is not None:
         raise notification.retry
-    parts.counters.heard(delivery.source, delivery.received_at)
+    services.counters.received(delivery.source, delivery.received_at)
     return AlertsReceipt(
         incidents=TouchedIncident.of(outcomes),
         alerts=notification.total,
@@ -59,12 +61,12 @@ def record(notification: Notification, delivery: Delivery, parts: Parts, severit
     )
 
 
-def _submit(notification: Notification, delivery: Delivery, parts: Parts) -> tuple[Outcome, ...]:
+def _submit(notification: Notification, delivery: Delivery, services: Services) -> tuple[Outcome, ...]:
     """Commit; a notification of which nothing is recorded or noted is not worth one."""
     notes = tuple(_notes(notification, delivery))
     if notification.alerts:
-        return parts.recorder.submit(RecordAlerts(notification.alerts, delivery, notes))
-    return parts.recorder.submit(RecordAlerts((), notes[0], notes[1:])) if notes else ()
+        return services.recorder.submit(RecordAlerts(notification.alerts, delivery, notes))
+    return services.recorder.submit(RecordAlerts((), notes[0], notes[1:])) if notes else ()
 
 
 def _notes(notification: Notification, delivery: Delivery) -> Iterator[Delivery]:

@@ -12,47 +12,49 @@ from service.intake.signatures import check_pagerduty
 from service.intake.wire import PayloadError
 from service.recorder.commands import Delivery, KeyedEvent, Outcome, RecordEvents, Refused
 from service.web.edge import attributed, received, received_signed
-from service.web.parts import Parts
 from service.web.senders import sender_of_webhook
+from service.web.services import Services
 from service.web.shapes import EventsReceipt, TouchedIncident
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(services: Services) -> Blueprint:
     """Return the webhook of PagerDuty."""
     bp = Blueprint(Source.PAGERDUTY.value, __name__)
-    signing = parts.sources.pagerduty_signing
+    signing = services.sources.pagerduty_signing
 
     @bp.post("/webhooks/pagerduty", strict_slashes=False)
     def take_event() -> Response:
-        parts.counters.request(bp.name)
+        services.counters.request(bp.name)
         if signing is None:
-            body = received(request, parts, "ingest")
+            body = received(request, services, "ingest")
         else:
-            body = received_signed(request, parts, signing, lambda body, header: check_pagerduty(body, header, signing))
-        now, sender = parts.clock(), sender_of_webhook(request)
+            body = received_signed(
+                request, services, signing, lambda body, header: check_pagerduty(body, header, signing)
+            )
+        now, sender = services.clock(), sender_of_webhook(request)
         envelope = read_envelope(body)
-        parts.counters.heard(bp.name, now)
-        return _answer(*_recorded(envelope, Delivery(bp.name, body, now), parts, sender))
+        services.counters.received(bp.name, now)
+        return _answer(*_recorded(envelope, Delivery(bp.name, body, now), services, sender))
 
     return bp
 
 
 def _recorded(
-    envelope: WireEvent, delivery: Delivery, parts: Parts, sender: str
+    envelope: WireEvent, delivery: Delivery, services: Services, sender: str
 ) -> tuple[Message | None, tuple[Outcome, ...]]:
     """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped.
 
     `sender` is the one whose alerts PagerDuty was notified of.
     """
     try:
-        message = read_message(envelope, parts.sources.pagerduty, delivery.received_at)
+        message = read_message(envelope, services.sources.pagerduty, delivery.received_at)
         aliases = tuple(named_alias(alias, sender) for alias in message.aliases)
         events = tuple(KeyedEvent(message.incident_key, attributed(event), aliases) for event in message.events)
-        return message, parts.recorder.submit(RecordEvents(events, delivery)) if events else ()
+        return message, services.recorder.submit(RecordEvents(events, delivery)) if events else ()
     except PayloadError as error:
-        parts.counters.failure(delivery.source, error.reason.value)
+        services.counters.failure(delivery.source, error.reason.value)
     except Refused:
-        parts.counters.failure(delivery.source, Failure.CONFLICT.value)
+        services.counters.failure(delivery.source, Failure.CONFLICT.value)
     return None, ()
 
 

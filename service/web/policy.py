@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from service.domain.policy import DueRule, Indicator, Milestone, Policy, Severity, Stage, Statistic, WeeklyReview
 from service.web.auth import authorize
-from service.web.parts import Parts
+from service.web.services import Services
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 AtReview = Literal["weekly_review"]
@@ -41,13 +41,13 @@ class PolicyShape(BaseModel):
     weekly_review: WeeklyReviewShape | None
 
 
-def add_routes(bp: Blueprint, parts: Parts) -> None:
+def add_routes(bp: Blueprint, services: Services) -> None:
     """Add the route to the API's blueprint."""
 
     @bp.get("/api/v1/policy", strict_slashes=False)
     def show_policy() -> Response:
-        authorize(request, parts.tokens, "read")
-        shape = policy_shape(parts.policy, parts.zone)
+        authorize(request, services.tokens, "read")
+        shape = policy_shape(services.policy, services.zone)
         return Response(shape.model_dump_json(), mimetype="application/json")
 
 

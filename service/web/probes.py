@@ -5,34 +5,34 @@ from flask import Blueprint, Response, request
 from service.recorder.commands import Busy
 from service.web.auth import authorize
 from service.web.edge import ARRIVED
-from service.web.parts import Parts
+from service.web.services import Services
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(services: Services) -> Blueprint:
     """Return the probes and /metrics; they are open unless `metrics_auth` asks for a token."""
     bp = Blueprint("probes", __name__)
 
     @bp.before_request
     def check() -> None:
-        if parts.metrics_auth:
-            authorize(request, parts.tokens, "read")
+        if services.metrics_auth:
+            authorize(request, services.tokens, "read")
 
     @bp.get("/-/healthy", strict_slashes=False)
     def healthy() -> Response:
-        if not parts.recorder.alive:
+        if not services.recorder.alive:
             raise Busy("The writer has stopped, or is about to.")
         return Response("healthy\n", mimetype="text/plain")
 
     @bp.get("/-/ready", strict_slashes=False)
     def ready() -> Response:
-        parts.recorder.check_ready()
-        parts.store.ping()
+        services.recorder.check_ready()
+        services.store.ping()
         return Response("ready\n", mimetype="text/plain")
 
     @bp.get("/metrics", strict_slashes=False)
     def scrape() -> Response:
         accept, encoding = request.headers.get("Accept"), request.headers.get("Accept-Encoding")
-        body, headers = parts.exposition(accept, encoding, request.environ.get(ARRIVED))
+        body, headers = services.exposition(accept, encoding, request.environ.get(ARRIVED))
         return Response(body, headers=headers)
 
     return bp

@@ -16,8 +16,8 @@ from service.printable import printable
 from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied
 from service.web.edge import IncompleteBody
-from service.web.parts import Occupied
 from service.web.rate import TooOften
+from service.web.services import Occupied
 
 LONGEST_LOGGED = 300
 MEDIA_TYPE = "application/problem+json"

@@ -60,7 +60,7 @@ def test_a_time_that_the_file_corrects_is_corrected(house):
 def test_no_source_was_heard_of_because_of_an_import(house):
     """`mttx_last_webhook_timestamp_seconds` tells whether webhooks come; an import of PagerDuty's export is none."""
     take(house, (PAYLOADS / "pagerduty_incidents.json").read_bytes(), form=Format.PAGERDUTY)
-    assert house.store.last_heard() == {}
+    assert house.store.last_received() == {}
 
 
 def test_what_people_corrected_since_stays(house):

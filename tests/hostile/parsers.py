@@ -29,7 +29,7 @@ from tests.builders import policy
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TOKYO = ZoneInfo("Asia/Tokyo")
-READING = lifecycle.Reading(zone=TOKYO, new_id=lambda: "new")
+READING = lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: "new")
 SIGNING = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
 
 HISTORIES = {
@@ -60,7 +60,7 @@ def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
 
 
 def _pagerduty(raw: bytes) -> None:
-    pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.Reading(), NOW)
+    pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.PagerDutyParseOptions(), NOW)
 
 
 def _history(form: Format) -> Callable[[bytes], object]:
@@ -100,8 +100,8 @@ def _search(text: str) -> None:
 
 
 PARSERS = {
-    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, alertmanager.Reading(), NOW), (PayloadError,)),
-    "grafana": Parser(lambda raw: grafana.parse(raw, grafana.Reading(), NOW), (PayloadError,)),
+    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, alertmanager.AlertParseOptions(), NOW), (PayloadError,)),
+    "grafana": Parser(lambda raw: grafana.parse(raw, grafana.GrafanaParseOptions(), NOW), (PayloadError,)),
     "pagerduty": Parser(_pagerduty, (PayloadError,)),
     "alertmanager_events": Parser(lambda raw: alertmanager_events.parse(raw, NOW), (PayloadError,)),
     "lifecycle": Parser(lambda raw: lifecycle.parse_lifecycle(raw, READING, NOW), (PayloadError,)),

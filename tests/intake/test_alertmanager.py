@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.app import severity_rules_of
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
-from service.intake.alertmanager import UNNAMED, Reading, parse
+from service.intake.alertmanager import UNNAMED, AlertParseOptions, parse
 from service.intake.alerts import UnmappedAlert
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Failure, Ignored, Rejected
@@ -41,7 +41,7 @@ def body(alerts=({},), **top):
 
 
 def read(raw, **reading):
-    return parse(raw, Reading(**reading), NOW)
+    return parse(raw, AlertParseOptions(**reading), NOW)
 
 
 def the_alert(raw, **reading):
@@ -504,7 +504,7 @@ BODIES = st.fixed_dictionaries(
 
 def only_payload_errors(raw):
     with suppress(PayloadError):
-        parse(raw, Reading(), NOW)
+        parse(raw, AlertParseOptions(), NOW)
 
 
 @settings(deadline=None)  # the machine may be busy

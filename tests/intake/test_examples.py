@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from service.intake.event_data import MODELS
-from service.intake.lifecycle import Reading, parse_event, parse_lifecycle, parse_opening
+from service.intake.lifecycle import EventParseOptions, parse_event, parse_lifecycle, parse_opening
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
 NUMBERS = count()
-READING = Reading(zone=ZoneInfo("Asia/Tokyo"), new_id=lambda: f"new-{next(NUMBERS)}")
+READING = EventParseOptions(zone=ZoneInfo("Asia/Tokyo"), new_id=lambda: f"new-{next(NUMBERS)}")
 
 
 def sent(page):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.policy import Severity
-from service.intake.alerts import Reading as AlertReading
-from service.intake.grafana import Reading, parse
+from service.intake.alerts import AlertParseOptions
+from service.intake.grafana import GrafanaParseOptions, parse
 from service.intake.reasons import Failure, Ignored
 from service.intake.severities import SeverityRules
 from service.intake.wire import PayloadError
@@ -27,13 +27,13 @@ def good(name):
 
 def refusal(raw):
     with pytest.raises(PayloadError) as caught:
-        parse(raw, Reading(), NOW)
+        parse(raw, GrafanaParseOptions(), NOW)
     return caught.value
 
 
 @pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.json")), ids=lambda path: path.stem)
 def test_it_reads_every_good_body(path):
-    told = parse(path.read_bytes(), Reading(), NOW)
+    told = parse(path.read_bytes(), GrafanaParseOptions(), NOW)
     assert len(told.alerts) + sum(told.ignored.values()) == told.total
 
 
@@ -43,7 +43,7 @@ def test_it_refuses_every_bad_body_for_its_reason(path):
 
 
 def test_it_reads_an_alert_as_alertmanagers_but_of_another_source():
-    (alert,) = parse(good("firing"), Reading(), NOW).alerts
+    (alert,) = parse(good("firing"), GrafanaParseOptions(), NOW).alerts
     assert alert.observation.source == "grafana"
     assert alert.observation.starts_at == datetime(2021, 10, 12, 7, 51, 3, 157076, tzinfo=UTC)
     assert alert.severity is Severity.SEV_2
@@ -51,40 +51,40 @@ def test_it_reads_an_alert_as_alertmanagers_but_of_another_source():
 
 
 def test_it_takes_a_start_that_equals_the_end_for_an_end_alone():
-    (told,) = parse(good("resolved_start_is_end"), Reading(), NOW).alerts
+    (told,) = parse(good("resolved_start_is_end"), GrafanaParseOptions(), NOW).alerts
     assert told.observation.is_end_only
-    (told,) = parse(good("resolved"), Reading(), NOW).alerts
+    (told,) = parse(good("resolved"), GrafanaParseOptions(), NOW).alerts
     assert not told.observation.is_end_only
 
 
 @pytest.mark.parametrize(("name", "reason"), [("no_data", Ignored.NO_DATA), ("error", Ignored.ERROR)])
 def test_it_ignores_pseudo_alerts_unless_they_are_incidents(name, reason):
-    assert parse(good(name), Reading(), NOW).ignored == {reason: 1}
-    assert len(parse(good(name), Reading(**{reason.value: True}), NOW).alerts) == 1
+    assert parse(good(name), GrafanaParseOptions(), NOW).ignored == {reason: 1}
+    assert len(parse(good(name), GrafanaParseOptions(**{reason.value: True}), NOW).alerts) == 1
 
 
 def test_it_takes_the_alert_of_the_test_button_for_a_test():
-    notification = parse(good("test_button"), Reading(), NOW)
+    notification = parse(good("test_button"), GrafanaParseOptions(), NOW)
     assert (notification.ignored, notification.alerts) == ({Ignored.TEST: 1}, ())
     body = json.loads(good("test_button"))
     body["alerts"][0]["labels"]["grafana_folder"] = "Checkout"
-    assert len(parse(json.dumps(body).encode(), Reading(), NOW).alerts) == 1
+    assert len(parse(json.dumps(body).encode(), GrafanaParseOptions(), NOW).alerts) == 1
 
 
 def test_an_alert_without_a_severity_opens_an_incident():
     """As all bodies are that people who did not read this far send."""
-    notification = parse(good("without_severity"), Reading(), NOW)
+    notification = parse(good("without_severity"), GrafanaParseOptions(), NOW)
     assert [alert.severity for alert in notification.alerts] == [Severity.SEV_4]
     assert [alert.severity for alert in notification.unmapped] == [""]
     rules = SeverityRules(by_name={"": Severity.SEV_3}, unmapped=None)
-    mapped = parse(good("without_severity"), Reading(alerts=AlertReading(severities=rules)), NOW)
+    mapped = parse(good("without_severity"), GrafanaParseOptions(alerts=AlertParseOptions(severities=rules)), NOW)
     assert ([alert.severity for alert in mapped.alerts], mapped.unmapped) == ([Severity.SEV_3], ())
 
 
 def test_it_ignores_what_it_ignores_of_every_sender():
     told = json.loads(good("no_data"))
     told["alerts"][0]["labels"]["mttx_ignore"] = "true"
-    assert parse(json.dumps(told).encode(), Reading(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
+    assert parse(json.dumps(told).encode(), GrafanaParseOptions(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
 
 
 def test_it_says_where_a_wrong_body_goes():
@@ -98,4 +98,4 @@ def test_it_says_where_a_wrong_body_goes():
 @given(st.binary() | (JSON | BODIES).map(lambda value: json.dumps(value).encode()))
 def test_it_raises_nothing_but_its_own_error(raw):
     with suppress(PayloadError):
-        parse(raw.replace(b'"4"', b'"1"'), Reading(), NOW)
+        parse(raw.replace(b'"4"', b'"1"'), GrafanaParseOptions(), NOW)

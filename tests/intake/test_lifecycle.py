@@ -15,7 +15,7 @@ from service.domain.events import Event, EventKind
 from service.domain.incident import fold
 from service.domain.policy import Domain, IncidentType, Severity
 from service.intake.event_data import MOST_DATA_BYTES, MOST_LINE, MOST_TEXT
-from service.intake.lifecycle import Reading, parse_event, parse_lifecycle, parse_opening
+from service.intake.lifecycle import EventParseOptions, parse_event, parse_lifecycle, parse_opening
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from tests.builders import policy
@@ -26,7 +26,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 
 def reading(**changes):
     numbers = itertools.count(1)
-    return Reading(**{"zone": TOKYO, "new_id": lambda: f"new-{next(numbers)}", **changes})
+    return EventParseOptions(**{"zone": TOKYO, "new_id": lambda: f"new-{next(numbers)}", **changes})
 
 
 def event(kind="acknowledged", /, **fields):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.policy import Severity
-from service.intake.pagerduty import Reading, read_envelope, read_message
+from service.intake.pagerduty import PagerDutyParseOptions, read_envelope, read_message
 from service.intake.wire import PayloadError
 from tests.intake.test_alertmanager import JSON, TIMES
 
@@ -23,7 +23,7 @@ def good(name):
 
 
 def read(raw, **reading):
-    return read_message(read_envelope(raw), Reading(**reading), NOW)
+    return read_message(read_envelope(raw), PagerDutyParseOptions(**reading), NOW)
 
 
 def the_event(name, **reading):

@@ -53,10 +53,10 @@ def test_it_counts_from_many_threads():
 
 def test_it_remembers_the_latest_word_of_each_source_and_those_of_before():
     counted = counters(a=at(5))
-    counted.heard("a", at(3))
-    counted.heard("b", at(1))
-    counted.heard("b", at(9))
-    assert counted.last_heard() == {"a": at(5), "b": at(9)}
+    counted.received("a", at(3))
+    counted.received("b", at(1))
+    counted.received("b", at(9))
+    assert counted.last_received() == {"a": at(5), "b": at(9)}
 
 
 def test_it_counts_deliveries_by_target_and_reason():

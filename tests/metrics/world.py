@@ -35,7 +35,7 @@ class World(House):
             list(Source),
             list(Failure),
             list(Ignored),
-            self.store.last_heard(),
+            self.store.last_received(),
             alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
             reject_reasons=list(Rejected),
         )
@@ -96,4 +96,4 @@ class World(House):
         finished = [event(K.STARTED, 225), event(K.DETECTED, 230), event(K.RESOLVED, 240, data={"automated": True})]
         self.open(*finished, event(K.POSTMORTEM_FINALIZED, 500))
         self.counters.request("alertmanager")
-        self.counters.heard("alertmanager", at(51))
+        self.counters.received("alertmanager", at(51))

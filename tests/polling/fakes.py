@@ -62,7 +62,7 @@ class FakeStore:
     def concerns(self, since):
         return self.held
 
-    def last_heard(self):
+    def last_received(self):
         return self.heard
 
 

@@ -9,7 +9,7 @@ from service.clients.json_api import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.events import EventKind
 from service.domain.silences import Matcher, Silence
-from service.intake.alertmanager import Reading
+from service.intake.alertmanager import AlertParseOptions
 from service.polling.gaps import GapPoll
 from service.polling.quiet_incidents import QuietIncidentPoll
 from tests.builders import alert, at, event
@@ -47,7 +47,7 @@ class Scene(House):
         asks = (self.prometheus, [self.alertmanager], self.store, self.recorder)
         lookback = timedelta(days=1)
         times = {"longest_pause": 2 * MINUTE, "patience": 10 * MINUTE, "lookback": lookback}
-        self.gaps = GapPoll(*asks, Reading(), source=self.source, **times)
+        self.gaps = GapPoll(*asks, AlertParseOptions(), source=self.source, **times)
         heard = (asks[0], asks[2], asks[3])
         self.news = QuietIncidentPoll(asks[1], *heard, quiet=60 * MINUTE, lookback=lookback, source=self.source)
 

@@ -8,7 +8,7 @@ from service.domain.actions import Action, ActionState
 from service.domain.checks import Check, CheckState
 from service.domain.events import EventKind as K
 from service.domain.policy import Milestone
-from service.postmortems.plan import PlannedEvent, RecordedIncident, Version, plan
+from service.postmortems.plan import PlannedEvent, PostmortemRecord, Version, plan
 from tests.postmortems.documents import DRAFT, FINAL, context, document, edited
 
 NOW = datetime(2025, 9, 10, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def history(*versions):
 
 
 def recorded(**changes):
-    return RecordedIncident(**{"milestones": {}, "actions": {}, "checks": {}, **changes})
+    return PostmortemRecord(**{"milestones": {}, "actions": {}, "checks": {}, **changes})
 
 
 def planned(versions, of=None, checks=None):

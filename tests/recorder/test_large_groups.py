@@ -17,7 +17,7 @@ from service.recorder.commands import AppendEvent, CloseStale, RecordAlerts
 from service.recorder.large_groups import LargeGroups
 from service.recorder.writer import Recorder, _Ticket
 from service.store import tables as t
-from service.store.ledger import Entry, Ledger
+from service.store.batch import Batch, IncidentState
 from tests.builders import alert, at, delivery, episode, event, policy
 from tests.house import House
 
@@ -119,8 +119,8 @@ def test_it_makes_no_difference(houses, told):
         for number, step in enumerate(told):
             commands = [command(one, f"{number}-{i}") for i, one in enumerate(step)]
             for house, many in zip(houses, (1, 10**9), strict=True):
-                patched.setattr(Ledger, "MANY", many)
-                patched.setattr(Ledger, "SAMPLE", 2)
+                patched.setattr(Batch, "MANY", many)
+                patched.setattr(Batch, "SAMPLE", 2)
                 record(house, commands)
     assert all_rows(houses[0]) == all_rows(houses[1])
     check_sums(houses[0])
@@ -138,19 +138,19 @@ def fired(number, span, incident_id=UNASSIGNED):
     return episode(starts, ends, id=number, fingerprint=f"{number:03}", incident_id=incident_id)
 
 
-def grouped(ledger):
+def grouped(batch):
     """The incident of each episode, where all of them are looked at."""
-    by_group = [clusters((ledger.episodes[e] for e in ledger.groups[g]), {}, WINDOW) for g in sorted(ledger.groups)]
+    by_group = [clusters((batch.episodes[e] for e in batch.groups[g]), {}, WINDOW) for g in sorted(batch.groups)]
     assignment = assign(connected(by_group, WINDOW, {}), {})
     fresh = {e: 100 + number for number, part in enumerate(assignment.fresh) for e in part}
     return {**assignment.kept, **fresh}
 
 
-def add(ledger, one, groups):
-    ledger.episodes[one.id] = one
+def add(batch, one, groups):
+    batch.episodes[one.id] = one
     for name in groups:
-        ledger.groups.setdefault(("alertmanager", name), set()).add(one.id)
-        ledger.groups_of.setdefault(one.id, set()).add(("alertmanager", name))
+        batch.groups.setdefault(("alertmanager", name), set()).add(one.id)
+        batch.groups_of.setdefault(one.id, set()).add(("alertmanager", name))
 
 
 GROUPS = st.sampled_from(["g", "g", "g", "h", "gh"])
@@ -163,27 +163,27 @@ GROUPS = st.sampled_from(["g", "g", "g", "h", "gh"])
     named_alike=st.booleans(),
 )
 def test_it_is_certain_only_of_what_is_so(spans, changes, named_alike):
-    ledger = Ledger(lambda _: 0)
+    batch = Batch(lambda _: 0)
     for number, (span, groups) in enumerate(spans):
-        add(ledger, fired(number, span), groups)
+        add(batch, fired(number, span), groups)
     if named_alike:
-        ledger.episodes = {i: replace(e, incident_id=1) for i, e in ledger.episodes.items()}
-    ledger.episodes = {i: replace(ledger.episodes[i], incident_id=home) for i, home in grouped(ledger).items()}
-    before = {i: e.incident_id for i, e in ledger.episodes.items()}
-    ledger.entries = {i: Entry(i, at(0), at(0), partial=True) for i in before.values()}
+        batch.episodes = {i: replace(e, incident_id=1) for i, e in batch.episodes.items()}
+    batch.episodes = {i: replace(batch.episodes[i], incident_id=home) for i, home in grouped(batch).items()}
+    before = {i: e.incident_id for i, e in batch.episodes.items()}
+    batch.entries = {i: IncidentState(i, at(0), at(0), partial=True) for i in before.values()}
     for number, span, keeps_start, groups in changes:
-        old = ledger.episodes.get(number)
-        ledger.grouped.setdefault(number, old)
+        old = batch.episodes.get(number)
+        batch.grouped.setdefault(number, old)
         if old is None:
-            add(ledger, fired(number, span), groups)
-            ledger.new_groups |= {(g, number) for g in ledger.groups_of[number]}
+            add(batch, fired(number, span), groups)
+            batch.new_groups |= {(g, number) for g in batch.groups_of[number]}
         else:
             new = fired(number, span, old.incident_id)
             kept = replace(new, starts_at=old.starts_at, ends_at=new.ends_at and max(new.ends_at, old.starts_at))
-            ledger.episodes[number] = kept if keeps_start else new
-    homes = LargeGroups(ledger, WINDOW).homes(list(ledger.grouped))
-    if homes.keys() == ledger.grouped.keys():
-        assert grouped(ledger) == {**before, **{e: entry.id for e, entry in homes.items()}}
+            batch.episodes[number] = kept if keeps_start else new
+    homes = LargeGroups(batch, WINDOW).homes(list(batch.grouped))
+    if homes.keys() == batch.grouped.keys():
+        assert grouped(batch) == {**before, **{e: entry.id for e, entry in homes.items()}}
 
 
 def only_some(recorder, batch, *, everything=False, transact=Recorder._transact):
@@ -192,8 +192,8 @@ def only_some(recorder, batch, *, everything=False, transact=Recorder._transact)
 
 
 def test_most_of_what_is_reported_is_certain(house, monkeypatch):
-    monkeypatch.setattr(Ledger, "MANY", 3)
-    monkeypatch.setattr(Ledger, "SAMPLE", 2)
+    monkeypatch.setattr(Batch, "MANY", 3)
+    monkeypatch.setattr(Batch, "SAMPLE", 2)
     house.send(*(alert(n, fingerprint=f"f{n}") for n in range(6)))
     with monkeypatch.context() as patched:
         patched.setattr(Recorder, "_transact", only_some)

@@ -113,7 +113,7 @@ def test_it_leaves_nothing_of_a_refused_command(house):
 
 
 def test_it_starts_a_batch_again_without_the_command_that_it_refuses(house):
-    """It had changed the ledger already, and the neighbours must not carry that along."""
+    """It had changed the batch already, and the neighbours must not carry that along."""
     house.open()
     note = AppendEvent(1, event(K.NOTE, event_id="before", data={"text": "x"}))
     merge = AppendEvent(1, event(K.MERGED, event_id="merge", data={"into": "INC-9"}))

@@ -20,8 +20,8 @@ from service.recorder import upkeep
 from service.recorder.upkeep import refold
 from service.recorder.writer import Recorder
 from service.store import Store, migrate
+from service.store.batch import BatchKeys
 from service.store.engine import connect
-from service.store.ledger import Wanted
 from tests.builders import at, policy
 
 FILLED = Path(__file__).parent / "databases" / "0005.json"
@@ -144,6 +144,6 @@ def test_it_has_only_what_changed_drawn_anew_and_tells_nobody(refolded):
 
 def test_its_reports_know_who_sent_them(refolded):
     with refolded.transaction() as transaction:
-        ledger = transaction.load(Wanted(incidents=[1], reports=True), policy().reopen_window)
-    peers = {seen.peer for reports in ledger.reports.values() for seen in reports}
+        batch = transaction.load(BatchKeys(incidents=[1], reports=True), policy().reopen_window)
+    peers = {seen.peer for reports in batch.reports.values() for seen in reports}
     assert peers == {"http://alertmanager-1:9093"}

@@ -442,8 +442,8 @@ def test_it_forgets_all_that_is_old_a_few_at_a_time(house, monkeypatch):
 
 
 def test_it_knows_when_each_source_was_last_heard(house):
-    assert house.store.last_heard() == {}
+    assert house.store.last_received() == {}
     send_body(house, b"a", 1)
     send_body(house, b"b", 7)
     send_body(house, b"c", 3, source="grafana")
-    assert house.store.last_heard() == {"alertmanager": at(7), "grafana": at(3)}
+    assert house.store.last_received() == {"alertmanager": at(7), "grafana": at(3)}

@@ -17,8 +17,8 @@ from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreU
 from service.store.board import IncidentPage, Overview
 from service.store.notices import Notices
 from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
-from service.web import Parts, install
-from service.web.parts import Extension
+from service.web import Services, install
+from service.web.services import Extension
 from tests.builders import event, policy
 
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -146,8 +146,8 @@ class FakeCounters(Counter):
     def truncated(self, source, count):
         self["truncated", source] += count
 
-    def heard(self, source, at):
-        self["heard", source] = at
+    def received(self, source, at):
+        self["received", source] = at
 
 
 def record(*events, incident_id=1, episodes=(), merged_into=None):
@@ -160,28 +160,28 @@ def record(*events, incident_id=1, episodes=(), merged_into=None):
 class World:
     """An application of fakes and its client."""
 
-    def __init__(self, **parts):
+    def __init__(self, **services):
         self.recorder, self.store, self.counters = FakeRecorder(), FakeStore({1: record()}), FakeCounters()
         self.evidence = FakeEvidence()
         self.ids = iter(f"new-{n}" for n in range(1, 100))
-        self.parts = replace(
-            Parts(
+        self.services = replace(
+            Services(
                 recorder=self.recorder,
                 store=self.store,
                 indicators=lambda window, now: [] if window == "30d" else None,
                 exposition=lambda *_: (b"# EOF\n", {"Content-Type": "text/plain; version=0.0.4"}),
                 counters=self.counters,
                 clock=lambda: NOW,
-                alerts=alertmanager.Reading(),
-                events=lifecycle.Reading(zone=TOKYO, new_id=lambda: next(self.ids)),
+                alerts=alertmanager.AlertParseOptions(),
+                events=lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: next(self.ids)),
                 policy=policy(),
                 zone=TOKYO,
-                extensions=(Extension(lambda bp, parts: add_routes(bp, parts, self.evidence), (EVIDENCE,)),),
+                extensions=(Extension(lambda bp, services: add_routes(bp, services, self.evidence), (EVIDENCE,)),),
             ),
-            **parts,
+            **services,
         )
         self.app = Flask("service", static_folder=None)
-        install(self.app, self.parts)
+        install(self.app, self.services)
         self.client = self.app.test_client()
         self.get, self.post = self.client.get, self.client.post
 

@@ -9,7 +9,7 @@ import pytest
 from service.domain.events import EventKind
 from service.domain.silences import People
 from service.recorder.commands import Busy
-from service.web.parts import Sources
+from service.web.services import Sources
 from tests.house import House
 from tests.intake.test_alertmanager_events import changed, good
 from tests.web.fakes import World, assert_problem

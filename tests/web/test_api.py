@@ -188,7 +188,7 @@ def test_it_appends_an_event_and_answers_with_the_incident(real):
     assert response.status_code == 201
     assert response.get_json()["phase"] == "acknowledged"
     assert response.get_json()["indicators"] == {"acknowledge": 240.0}
-    assert real.counters["heard", "api"]
+    assert real.counters["received", "api"]
 
 
 def test_it_answers_a_repeat_with_200_and_the_first_result(real):

@@ -13,7 +13,7 @@ from service.settings.tokens import Token, digest
 from service.web import front as front_module
 from service.web.front import Front, environ_of
 from service.web.lanes import Lanes, lane_sizes
-from service.web.parts import Sources
+from service.web.services import Sources
 from tests.web.fakes import World
 from tests.web.test_webhooks import ALERTMANAGER, FIRING
 

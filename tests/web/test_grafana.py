@@ -8,7 +8,7 @@ import pytest
 from service.intake.signatures import Signing
 from service.recorder.commands import Busy, RecordAlerts, StoreUnavailable
 from service.store.notices import TEST
-from service.web.parts import Sources
+from service.web.services import Sources
 from tests.intake.test_grafana import good
 from tests.web.fakes import NOW, World, assert_problem
 

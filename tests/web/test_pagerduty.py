@@ -7,7 +7,7 @@ import pytest
 from service.intake.signatures import Signing
 from service.recorder.commands import Busy, Conflict, RecordEvents, StoreUnavailable
 from service.settings.tokens import Token, digest
-from service.web.parts import Sources
+from service.web.services import Sources
 from tests.intake.test_pagerduty import CORPUS, good
 from tests.web.fakes import World, assert_problem
 

@@ -358,7 +358,7 @@ def test_a_time_that_occurs_twice_is_asked_about():
     from service.intake import lifecycle
 
     berlin = ZoneInfo("Europe/Berlin")
-    world = World(zone=berlin, events=lifecycle.Reading(zone=berlin, new_id=lambda: "n"))
+    world = World(zone=berlin, events=lifecycle.EventParseOptions(zone=berlin, new_id=lambda: "n"))
     given = form(world, "acknowledge", at="2026-10-25T02:30")
     answer = send(world, "acknowledge", given)
     assert answer.status_code == 422

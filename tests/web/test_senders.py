@@ -9,12 +9,12 @@ from hashlib import sha256
 import pytest
 
 from service.domain.silences import People
-from service.intake.alertmanager import Reading
+from service.intake.alertmanager import AlertParseOptions
 from service.intake.signatures import Signing
 from service.settings.tokens import Token, digest
 from service.settings.values import SENDER_ADVICE
 from service.store.notices import UNMAPPED
-from service.web.parts import Sources
+from service.web.services import Sources
 from tests.house import House
 from tests.intake import test_alertmanager_events, test_grafana, test_pagerduty
 from tests.web.fakes import World, assert_problem
@@ -102,7 +102,7 @@ def test_the_longest_name_fits_into_the_database(tmp_path):
 
 def test_the_digest_of_a_group_is_that_of_its_sender():
     """PagerDuty's incidents are of the alerts of the sender that its own webhook names."""
-    world = World(alerts=Reading(by_group_key=True, correlation_label="outage"))
+    world = World(alerts=AlertParseOptions(by_group_key=True, correlation_label="outage"))
     own = sha256(json.loads(FIRING)["groupKey"].encode()).hexdigest()
     (alert,) = posted(world, "/webhooks/alertmanager").alerts
     assert alert.aliases == (f"@eu:{own}",)

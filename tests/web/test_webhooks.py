@@ -58,7 +58,7 @@ def test_it_records_nothing_when_all_alerts_are_ignored(world):
     assert response.get_json() == receipt(incidents=[], alerts=5, ignored=5)
     assert world.recorder.commands == []
     assert world.counters["ignored", "alertmanager", "alertname"] == 3
-    assert world.counters["heard", "alertmanager"] == NOW
+    assert world.counters["received", "alertmanager"] == NOW
 
 
 def test_it_counts_what_it_hears(world):
@@ -66,7 +66,7 @@ def test_it_counts_what_it_hears(world):
     assert world.counters == {
         ("request", "alertmanager"): 1,
         ("truncated", "alertmanager"): 37,
-        ("heard", "alertmanager"): NOW,
+        ("received", "alertmanager"): NOW,
     }
 
 
@@ -80,7 +80,7 @@ def test_it_records_the_neighbours_of_an_alert_that_cannot_be_read(world):
     assert [alert.observation.fingerprint for alert in command.alerts] == ["f0", "f2"]
     assert world.counters["rejected", "alertmanager", "too_many_labels"] == 1
     assert world.failures() == {}
-    assert world.counters["heard", "alertmanager"] == NOW
+    assert world.counters["received", "alertmanager"] == NOW
 
 
 def test_it_asks_for_another_try_where_only_some_alerts_lie_ahead_and_keeps_the_others(world):
@@ -115,7 +115,7 @@ def test_it_answers_503_until_the_commit_succeeds_a1(world, error):
     assert_problem(response, 503, reason)
     assert int(response.headers["Retry-After"]) > 0
     assert world.failures() == {("alertmanager", reason): 1}
-    assert ("heard", "alertmanager") not in world.counters
+    assert ("received", "alertmanager") not in world.counters
     world.recorder.error = None
     assert world.post(ALERTMANAGER, data=FIRING).status_code == 200
 
@@ -227,7 +227,7 @@ def test_it_records_one_event_of_a_key(world):
     (keyed,) = command.events
     assert (keyed.incident_key, keyed.event.source, keyed.event.event_id) == ("jira-42", "lifecycle", "new-1")
     assert command.delivery.source == "lifecycle"
-    assert world.counters["heard", "lifecycle"] == NOW
+    assert world.counters["received", "lifecycle"] == NOW
 
 
 def test_it_records_an_array_at_once(world):

@@ -8,7 +8,7 @@ from service.domain.events import EventKind
 from service.domain.policy import Policy
 from service.domain.totals import bounds
 from service.history.demo.quarter import INTO, SOURCE, DemoStep
-from service.recorder.apply import Application, Due, received_at, wanted
+from service.recorder.apply import Application, DueIncidents, keys_of, received_at
 from service.recorder.commands import AppendEvent, Command, Delivery, KeyedEvent, RecordAlerts, RecordEvents
 from service.recorder.settling import settle
 from service.store import Store
@@ -25,16 +25,16 @@ def play(store: Store, policy: Policy, steps: Sequence[DemoStep]) -> int:
             chunk = steps[first : first + CHUNK]
             commands = [command for step in chunk if (command := _command(step, ids)) is not None]
             settled = settle(transaction, policy, bucket_bounds, received_at(commands))
-            ledger = transaction.load(wanted(commands, Due()), policy.reopen_window)
+            batch = transaction.load(keys_of(commands, DueIncidents()), policy.reopen_window)
             for settlement in settled:
-                ledger.count(settlement.added, settlement.incident_id, settlement.at)
-            application = Application(ledger, policy, bucket_bounds, Due())
+                batch.count(settlement.added, settlement.incident_id, settlement.at)
+            application = Application(batch, policy, bucket_bounds, DueIncidents())
             for step in chunk:
                 command = _command(step, ids)
                 assert command is not None  # noqa: S101 - the first step of each incident opens it
                 outcomes = application.apply(command)
                 ids.setdefault(step.number, outcomes[0].incident_id)
-            transaction.save(ledger)
+            transaction.save(batch)
     return len(ids)
 
 

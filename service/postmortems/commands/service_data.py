@@ -27,7 +27,7 @@ from service.domain.policy import (
 from service.postmortems.commands.documents import GitFailed, deadlines_of, versions_of
 from service.postmortems.context import LintContext
 from service.postmortems.done import judge
-from service.postmortems.plan import PlannedEvent, RecordedIncident, SyncPlan, plan
+from service.postmortems.plan import PlannedEvent, PostmortemRecord, SyncPlan, plan
 from service.postmortems.rules.metadata import INCIDENT_ID
 from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Interval, Link, PostmortemFacts
 from service.render.timeline import Moment
@@ -282,9 +282,9 @@ def sync_document(client: Client, path: Path, context: LintContext, *, dry_run: 
     return SyncResult(str(path), incident, planned, (*notices, *planned.notices))
 
 
-def recorded_incident(incident: Json) -> RecordedIncident:
+def recorded_incident(incident: Json) -> PostmortemRecord:
     """Return an incident as recorded, for comparison with its document."""
-    return RecordedIncident(
+    return PostmortemRecord(
         event_ids=frozenset(event["event_id"] for event in incident["events"]),
         milestones=_instants(incident["milestones"]),
         actions={action["action_id"]: _action(action) for action in incident["actions"]},

@@ -5,12 +5,12 @@ from typing import Any, Literal
 from alembic import context
 
 from service.store.tables import metadata
-from service.store.types import End, Instant, Json
+from service.store.types import End, InstantColumn, Json
 
 
 def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
     """Write our own column types as what they are in the database, so that a migration never imports today's code."""
-    if kind == "type" and isinstance(item, Instant | End):
+    if kind == "type" and isinstance(item, InstantColumn | End):
         return "sa.BigInteger()"
     if kind == "type" and isinstance(item, Json):
         return "sa.Text()"

@@ -9,54 +9,54 @@ from service.web.auth import CHALLENGES, Denied, authorize
 from service.web.pages import home, incident, lists
 from service.web.pages.drawing import Pages, pages
 from service.web.pages.seals import Seals
-from service.web.parts import Parts
 from service.web.rate import TooOften
+from service.web.services import Services
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(services: Services) -> Blueprint:
     """Return the pages."""
     bp = Blueprint("pages", __name__)
-    drawn, seals = pages(parts.zone), Seals(parts.tokens)
-    _answer_errors(bp, drawn, parts)
+    drawn, seals = pages(services.zone), Seals(services.tokens)
+    _answer_errors(bp, drawn, services)
 
     @bp.get("/")
     def landing() -> Response:
-        authorize(request, parts.tokens, "read")
-        return home.show(parts, drawn, request)
+        authorize(request, services.tokens, "read")
+        return home.show(services, drawn, request)
 
     @bp.get("/incidents", strict_slashes=False)
     def incidents() -> Response:
-        authorize(request, parts.tokens, "read")
-        return lists.incidents(parts, drawn, request)
+        authorize(request, services.tokens, "read")
+        return lists.incidents(services, drawn, request)
 
     @bp.get("/postmortems", strict_slashes=False)
     def postmortems() -> Response:
-        authorize(request, parts.tokens, "read")
-        return lists.postmortems(parts, drawn, request)
+        authorize(request, services.tokens, "read")
+        return lists.postmortems(services, drawn, request)
 
     @bp.get("/incidents/<incident_id>", strict_slashes=False)
     def show_incident(incident_id: str) -> Response:
-        token = authorize(request, parts.tokens, "read")
-        return incident.Desk(parts, drawn, seals, request, token).show(incident_id)
+        token = authorize(request, services.tokens, "read")
+        return incident.Desk(services, drawn, seals, request, token).show(incident_id)
 
     @bp.get("/incidents/<incident_id>/<action>", strict_slashes=False)
     def show_form(incident_id: str, action: str) -> Response:
-        token = authorize(request, parts.tokens, "read")
-        return incident.Desk(parts, drawn, seals, request, token).ask(incident_id, action)
+        token = authorize(request, services.tokens, "read")
+        return incident.Desk(services, drawn, seals, request, token).ask(incident_id, action)
 
     @bp.post("/incidents/<incident_id>/<action>", strict_slashes=False)
     def send_form(incident_id: str, action: str) -> Response:
-        token = authorize(request, parts.tokens, "write")
-        return incident.Desk(parts, drawn, seals, request, token).take(incident_id, action)
+        token = authorize(request, services.tokens, "write")
+        return incident.Desk(services, drawn, seals, request, token).take(incident_id, action)
 
     return bp
 
 
-def _answer_errors(bp: Blueprint, drawn: Pages, parts: Parts) -> None:
+def _answer_errors(bp: Blueprint, drawn: Pages, services: Services) -> None:
     """Answer people with a page where programs get a problem document."""
 
     def page(status: int, key: str) -> Response:
-        return drawn.page(request, "error", parts.clock(), status, key=key)
+        return drawn.page(request, "error", services.clock(), status, key=key)
 
     @bp.errorhandler(Denied)
     def denied(error: Denied) -> Response:

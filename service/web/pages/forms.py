@@ -93,20 +93,20 @@ def happened_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | Non
     return changes_since if changes_since or changed else None
 
 
-def event_of(form: Form, number: int, fields: FormFields, reading: lifecycle.Reading, now: datetime) -> Event:
+def event_of(form: Form, number: int, fields: FormFields, options: lifecycle.EventParseOptions, now: datetime) -> Event:
     """Return the event that a form asks for. Raises Mistyped.
 
     Its id comes from what was seen and typed: the same form sent twice, by a double click, another replica or two
     people at once, is one event.
     """
     problems: dict[str, str] = {}
-    body = _body(form, fields, reading.zone, problems)
+    body = _body(form, fields, options.zone, problems)
     if problems:
         raise Mistyped(problems)
     about = json.dumps([number, form.action, sorted(fields.items())])
     body["event_id"] = f"page-{sha256(about.encode()).hexdigest()[:32]}"
     try:
-        event = lifecycle.parse_event(json.dumps(body).encode(), reading, now)
+        event = lifecycle.parse_event(json.dumps(body).encode(), options, now)
     except PayloadError as error:
         if error.reason is Failure.FUTURE:
             raise Mistyped({"at": "error.future"}) from None

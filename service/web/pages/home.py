@@ -12,7 +12,7 @@ from service.intake.severities import NO_SEVERITY
 from service.store.board import IncidentRow
 from service.web.pages import targets
 from service.web.pages.drawing import Pages
-from service.web.parts import Parts
+from service.web.services import Services
 
 SOON = timedelta(days=2)
 MOST = 12
@@ -24,14 +24,14 @@ TESTED = timedelta(days=1)
 """How long a test that was received is shown."""
 
 
-def show(parts: Parts, drawn: Pages, request: Request) -> Response:
+def show(services: Services, drawn: Pages, request: Request) -> Response:
     """Return the first page."""
-    now, policy = parts.clock(), parts.policy
+    now, policy = services.clock(), services.policy
     asked = request.args.get("window", "")
-    window = asked if asked in parts.windows else targets.default_window(parts.windows)
-    against = targets.longer(window, parts.windows)
-    board = parts.store.overview(now=now, until=now + SOON, limit=MOST)
-    standings = targets.standings(policy, parts.indicators, window, against, now)
+    window = asked if asked in services.windows else targets.default_window(services.windows)
+    against = targets.longer(window, services.windows)
+    board = services.store.overview(now=now, until=now + SOON, limit=MOST)
+    standings = targets.standings(policy, services.indicators, window, against, now)
     return drawn.page(
         request,
         "home",
@@ -41,17 +41,17 @@ def show(parts: Parts, drawn: Pages, request: Request) -> Response:
         response=[row for row in standings if not row.lead_time],
         reports=[row for row in standings if row.lead_time],
         window=window,
-        windows=list(parts.windows),
+        windows=list(services.windows),
         against=against,
         soon=SOON,
         noticed=NOTICED,
-        **_notices(parts, now),
+        **_notices(services, now),
     )
 
 
-def _notices(parts: Parts, now: datetime) -> dict[str, Any]:
+def _notices(services: Services, now: datetime) -> dict[str, Any]:
     """Return the last test, and the alerts whose severity is not mapped: not those that a rule names by now."""
-    notices, rules = parts.store.notices(now - NOTICED), parts.alerts.severities
+    notices, rules = services.store.notices(now - NOTICED), services.alerts.severities
     unmapped = Counter(severity for severity in notices.unmapped if not rules.maps(severity))
     without = unmapped.pop(NO_SEVERITY, 0)
     tested = notices.test_at is not None and now - notices.test_at < TESTED

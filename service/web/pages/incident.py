@@ -27,8 +27,8 @@ from service.web.pages.forms import CORRECTABLE, FORMS, Form, Mistyped
 from service.web.pages.seals import Seals
 from service.web.pages.story import part_of, story, web_link
 from service.web.pages.words import chosen
-from service.web.parts import Parts
 from service.web.postmortems import status
+from service.web.services import Services
 from service.web.shapes import public_id
 
 _MOST_FIELDS = 20
@@ -37,20 +37,20 @@ _MOST_FIELDS = 20
 class Desk:
     """Answers one request about one incident, of whoever holds `token`."""
 
-    def __init__(self, parts: Parts, drawn: Pages, seals: Seals, request: Request, token: Token | None) -> None:
-        self._parts = parts
+    def __init__(self, services: Services, drawn: Pages, seals: Seals, request: Request, token: Token | None) -> None:
+        self._services = services
         self._drawn = drawn
         self._seals = seals
         self._request = request
         self._token = token
-        self._now = parts.clock()
+        self._now = services.clock()
 
     def show(self, incident_id: str) -> Response:
         """Return the page of the incident."""
         number, record = self._find(incident_id)
         recorded = self._request.args.get("said", "")
-        content = _content(record, self._parts, self._now)
-        content["story"] = part_of(story(record, self._parts.policy), self._until("entries"))
+        content = _content(record, self._services, self._now)
+        content["story"] = part_of(story(record, self._services.policy), self._until("entries"))
         content["alerts"] = part_of(record.episodes, self._until("alerts"))
         content |= {"said": recorded if recorded in FORMS else None, **self._of_forms(number, record)}
         return self._drawn.page(self._request, "incident", self._now, **content)
@@ -66,7 +66,7 @@ class Desk:
 
     def take(self, incident_id: str, action: str) -> Response:
         """Record what a form asks for and send the browser back to the incident, or show the form again."""
-        fields = _form_fields(received(self._request, self._parts, "write"))
+        fields = _form_fields(received(self._request, self._services, "write"))
         number, record = self._find(incident_id)
         form, seen = _form(action), fields.get("seen", "")
         if not self._seals.holds(fields.get("seal", ""), self._token, _path(number, form), seen):
@@ -75,8 +75,8 @@ class Desk:
         if news is not None or not form.offered(record.incident):
             return self._again(number, record, form, fields, status=409, trouble="trouble.stale", news=news or ())
         try:
-            event = attributed(forms.event_of(form, number, fields, self._parts.events, self._now))
-            self._parts.recorder.submit(AppendEvent(number, event))
+            event = attributed(forms.event_of(form, number, fields, self._services.events, self._now))
+            self._services.recorder.submit(AppendEvent(number, event))
         except Mistyped as error:
             wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
             return self._again(number, record, form, fields, status=422, trouble="trouble.mistyped", **wrong)
@@ -89,7 +89,7 @@ class Desk:
 
     def _find(self, incident_id: str) -> tuple[int, IncidentRecord]:
         number = incident_number(incident_id)
-        return number, incident_record(self._parts, number)
+        return number, incident_record(self._services, number)
 
     def _again(
         self,
@@ -117,7 +117,7 @@ class Desk:
             problems=problems or {},
             news=[
                 entry
-                for entry in story(record, self._parts.policy)
+                for entry in story(record, self._services.policy)
                 if entry.name in {event.kind.value for event in news}
             ][-5:],
             **self._of_forms(number, record),
@@ -159,8 +159,8 @@ def _form_fields(body: bytes) -> dict[str, str]:
         return {}
 
 
-def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, Any]:
-    incident, policy = record.incident, parts.policy
+def _content(record: IncidentRecord, services: Services, now: datetime) -> dict[str, Any]:
+    incident, policy = record.incident, services.policy
     measured = measure(incident, policy).intervals
     targets = {i: target for i in Indicator if (target := _target(policy, i, incident.severity))}
     owed = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
@@ -184,11 +184,12 @@ def _content(record: IncidentRecord, parts: Parts, now: datetime) -> dict[str, A
             policy.resolve_from,
             now if incident.is_open else None,
         ),
-        "clock": lambda at: times.clock(at, parts.zone),
+        "clock": lambda at: times.clock(at, services.zone),
         "checks": definition_of_done(incident, now),
         "document": postmortem.document,
         "document_link": web_link(postmortem.document),
-        "grafana": parts.grafana_url and f"{parts.grafana_url}/d/mttx-timeline?var-incident={public_id(incident.id)}",
+        "grafana": services.grafana_url
+        and f"{services.grafana_url}/d/mttx-timeline?var-incident={public_id(incident.id)}",
     }
 
 

@@ -7,18 +7,18 @@ from service.domain.policy import IncidentType, Severity
 from service.web.pages.drawing import Pages
 from service.web.pages.queries import STATES, cursor_of, search_of
 from service.web.pages.story import web_link
-from service.web.parts import Parts
 from service.web.postmortems import status
+from service.web.services import Services
 
 PAGE = 50
 POSTMORTEMS = 20
 
 
-def incidents(parts: Parts, drawn: Pages, request: Request) -> Response:
+def incidents(services: Services, drawn: Pages, request: Request) -> Response:
     """Return a page of the list."""
-    now, search = parts.clock(), search_of(request.args, parts.windows)
-    page = parts.store.listing(
-        search.filter(parts.windows, now), now=now, before=search.before, after=search.after, limit=PAGE
+    now, search = services.clock(), search_of(request.args, services.windows)
+    page = services.store.listing(
+        search.filter(services.windows, now), now=now, before=search.before, after=search.after, limit=PAGE
     )
     return drawn.page(
         request,
@@ -29,18 +29,18 @@ def incidents(parts: Parts, drawn: Pages, request: Request) -> Response:
         states=list(STATES),
         severities=[severity.value for severity in Severity],
         types=[kind.value for kind in IncidentType],
-        windows=list(parts.windows),
+        windows=list(services.windows),
         open_phases=[phase.value for phase in STATES["open"]],
         resolved=Phase.RESOLVED,
     )
 
 
-def postmortems(parts: Parts, drawn: Pages, request: Request) -> Response:
+def postmortems(services: Services, drawn: Pages, request: Request) -> Response:
     """Return a page of the postmortems: those that owe something, or all."""
-    now, everything = parts.clock(), request.args.get("all") == "yes"
+    now, everything = services.clock(), request.args.get("all") == "yes"
     before = cursor_of(request.args, "before")
-    page = parts.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)
-    statuses = [status(record, parts.policy, now) for record in page.records]
+    page = services.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)
+    statuses = [status(record, services.policy, now) for record in page.records]
     return drawn.page(
         request,
         "postmortems",

@@ -20,7 +20,7 @@ _DETAILS = ("text", "title", "document", "into", "name", "reason")
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class ListPart(Generic[T]):
     """Some of a list, in its order. `earlier` and `later` say where the parts beside it end; None: there is none."""
 
     shown: Sequence[T]
@@ -50,11 +50,11 @@ class TimelineRow:
     important: bool = False
 
 
-def part_of(entries: Sequence[T], until: int | None) -> Part[T]:
+def part_of(entries: Sequence[T], until: int | None) -> ListPart[T]:
     """Return the part of a list that ends at `until`; without it, the last one."""
     end = len(entries) if until is None else max(1, min(until, len(entries)))
     start = max(0, end - AT_ONCE)
-    return Part(entries[start:end], start or None, min(len(entries), end + AT_ONCE) if end < len(entries) else None)
+    return ListPart(entries[start:end], start or None, min(len(entries), end + AT_ONCE) if end < len(entries) else None)
 
 
 def story(record: IncidentRecord, policy: Policy) -> list[TimelineRow]:

@@ -11,8 +11,8 @@ from service.domain.indicators import Row
 from service.domain.policy import Policy
 from service.domain.silences import People
 from service.intake import alertmanager, lifecycle
-from service.intake.grafana import Reading as GrafanaReading
-from service.intake.pagerduty import Reading as PagerDutyReading
+from service.intake.grafana import GrafanaParseOptions
+from service.intake.pagerduty import PagerDutyParseOptions
 from service.intake.signatures import Signing
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
@@ -33,9 +33,9 @@ class Sources:
     `people` says whose silences acknowledge, None: nobody's.
     """
 
-    grafana: GrafanaReading = field(default_factory=GrafanaReading)
+    grafana: GrafanaParseOptions = field(default_factory=GrafanaParseOptions)
     grafana_signing: Signing | None = None
-    pagerduty: PagerDutyReading = field(default_factory=PagerDutyReading)
+    pagerduty: PagerDutyParseOptions = field(default_factory=PagerDutyParseOptions)
     pagerduty_signing: Signing | None = None
     people: People | None = None
 
@@ -44,12 +44,12 @@ class Sources:
 class Extension:
     """What a companion adds to the API: its routes, and how they are described."""
 
-    add_routes: Callable[[Blueprint, "Parts"], None]
+    add_routes: Callable[[Blueprint, "Services"], None]
     operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Services:
     """The collaborators. Without `tokens` there is no authentication and only loopback is served.
 
     `indicators` answers None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
@@ -63,8 +63,8 @@ class Parts:
     exposition: Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
     counters: ProcessCounters
     clock: Callable[[], datetime]
-    alerts: alertmanager.Reading
-    events: lifecycle.Reading
+    alerts: alertmanager.AlertParseOptions
+    events: lifecycle.EventParseOptions
     policy: Policy
     zone: ZoneInfo
     extensions: tuple[Extension, ...] = ()

@@ -1,6 +1,6 @@
 """One transaction's view of the incidents it touches: loaded in a few queries, changed in memory, written at the end.
 
-A batch of many requests costs as many statements as a batch of one. The rules that change a ledger are not here but in
+A batch of many requests costs as many statements as a batch of one. The rules that change a batch are not here but in
 `service.recorder.apply`.
 """
 
@@ -19,14 +19,14 @@ from service.domain.totals import Counted, Increment
 
 
 class Incomplete(Exception):
-    """What is asked takes more than the ledger holds: firings that `load` leaves out unless it is to load all."""
+    """What is asked takes more than the batch holds: firings that `load` leaves out unless it is to load all."""
 
 
 @dataclass(slots=True)
-class Entry:
-    """One incident in the ledger. `absorbed` holds the ids of the incidents that were merged into it.
+class IncidentState:
+    """One incident in the batch. `absorbed` holds the ids of the incidents that were merged into it.
 
-    `firings`: what all its episodes add up to, of an incident of very many. It is `partial` where the ledger holds only
+    `firings`: what all its episodes add up to, of an incident of very many. It is `partial` where the batch holds only
     some of them.
     """
 
@@ -101,7 +101,7 @@ class StoredReport:
 
 
 @dataclass(slots=True)
-class RawBody:
+class ReceivedBody:
     """A webhook body to be kept."""
 
     source: str
@@ -110,7 +110,7 @@ class RawBody:
     times: int = 1
 
 
-class Ledger:
+class Batch:
     """The rows of one transaction. Whoever changes an entry or an episode says so with `touch` and `put`."""
 
     MANY = 250
@@ -120,14 +120,14 @@ class Ledger:
 
     def __init__(self, reserve: Callable[[str], int]) -> None:
         self._reserve = reserve
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, IncidentState] = {}
         self.keys: dict[IncidentKey, int] = {}
         self.episodes: dict[int, Episode] = {}
         self.reports: dict[AlertKey, dict[Observation, StoredReport]] = {}
         self.groups: dict[GroupKey, set[int]] = {}
         self.groups_of: dict[int, set[GroupKey]] = {}
         self.cut: set[GroupKey] = set()
-        """The groups of which the ledger holds the `SAMPLE` episodes that ended last or go on, but not all."""
+        """The groups of which the batch holds the `SAMPLE` episodes that ended last or go on, but not all."""
         self.grouped: dict[int, Episode | None] = {}
         """The episodes that changed since they were grouped, as they were then; None where they are new."""
         self.touched: set[int] = set()
@@ -151,28 +151,28 @@ class Ledger:
         """The incidents that have events which were sent to others, by those."""
         self.new_groups: set[tuple[GroupKey, int]] = set()
         self.left_groups: set[tuple[GroupKey, int]] = set()
-        self.bodies: dict[bytes, RawBody] = {}
+        self.bodies: dict[bytes, ReceivedBody] = {}
         self.totals: Counter[tuple[str, str, str, int]] = Counter()
         self.seconds: dict[tuple[str, str, str, int], float] = {}
         self.exemplars: dict[tuple[str, str, str, int], tuple[int, float, datetime]] = {}
 
     # -- incidents ---------------------------------------------------------------------------------------------------
 
-    def root(self, incident_id: int) -> Entry | None:
+    def root(self, incident_id: int) -> IncidentState | None:
         """Return the incident, or the one that absorbed it; None where there is none."""
         entry = self.entries.get(incident_id)
         if entry is not None and entry.merged_into is not None:
             return self.entries[entry.merged_into]
         return entry
 
-    def open(self, opened_at: datetime) -> Entry:
+    def open(self, opened_at: datetime) -> IncidentState:
         """Begin a new incident."""
-        entry = Entry(self._reserve("incidents"), opened_at, opened_at, is_new=True)
+        entry = IncidentState(self._reserve("incidents"), opened_at, opened_at, is_new=True)
         self.entries[entry.id] = entry
         self.touch(entry, opened_at)
         return entry
 
-    def touch(self, entry: Entry, heard_at: datetime) -> None:
+    def touch(self, entry: IncidentState, heard_at: datetime) -> None:
         """Have the incident computed and written again."""
         entry.heard_at = max(entry.heard_at, heard_at)
         self.touched_at = min(self.touched_at or heard_at, heard_at)
@@ -180,25 +180,25 @@ class Ledger:
         self.outdated.add(entry.id)
         self.quiet.discard(entry.id)
 
-    def compute(self, entry: Entry, now: datetime) -> None:
+    def compute(self, entry: IncidentState, now: datetime) -> None:
         """Have the incident computed and written again although nothing was reported of it."""
         self.touched_at = min(self.touched_at or now, now)
         self.touched.add(entry.id)
         self.outdated.add(entry.id)
 
-    def take_outdated(self) -> list[Entry]:
+    def take_outdated(self) -> list[IncidentState]:
         """Return the incidents that were touched since the last call, by id."""
         outdated = [self.entries[i] for i in sorted(self.outdated)]
         self.outdated = set()
         return outdated
 
-    def family(self, entry: Entry) -> list[Event]:
+    def family(self, entry: IncidentState) -> list[Event]:
         """Return the events of the incident and of those it absorbed."""
         if not entry.absorbed:
             return entry.events
         return entry.events + [e for i in sorted(entry.absorbed) for e in self.entries[i].events]
 
-    def append(self, entry: Entry, event: Event, delivery: bytes | None = None) -> None:
+    def append(self, entry: IncidentState, event: Event, delivery: bytes | None = None) -> None:
         """Append an event to the incident's history."""
         if not event.sent_to:
             event = replace(event, sent_to=entry.id)
@@ -210,7 +210,7 @@ class Ledger:
         self.new_events.append(NewEvent(entry.id, event, delivery))
         self.touch(entry, event.recorded_at)
 
-    def move_event(self, event: Event, source: Entry, target: Entry) -> None:
+    def move_event(self, event: Event, source: IncidentState, target: IncidentState) -> None:
         """Have an event count for another incident than the one that it counted for."""
         source.events.remove(event)
         target.events.append(event)
@@ -223,13 +223,13 @@ class Ledger:
                 return
         self.moved_events[event.sent_to, event.event_id] = target.id
 
-    def sent_elsewhere(self, entry: Entry) -> list[tuple[Entry, Event]]:
+    def sent_elsewhere(self, entry: IncidentState) -> list[tuple[IncidentState, Event]]:
         """Return the events that were sent to the incident, or to those it absorbed, and count for another one now."""
         ids = {entry.id, *entry.absorbed}
         holders = self._holders_of(ids)
         return [(self.entries[h], e) for h in holders for e in self.entries[h].events if e.sent_to in ids]
 
-    def event_named(self, entry: Entry, event_id: str) -> tuple[Entry, Event] | None:
+    def event_named(self, entry: IncidentState, event_id: str) -> tuple[IncidentState, Event] | None:
         """Return the event of that id, and the incident that has it: this one, or where it counts by now."""
         ids = [entry.id, *sorted(entry.absorbed)]
         for i in ids:
@@ -241,7 +241,7 @@ class Ledger:
                     return self.entries[holder], event
         return None
 
-    def count_corrections(self, entry: Entry) -> int:
+    def count_corrections(self, entry: IncidentState) -> int:
         """Count the corrections and retractions of an incident, and those that were sent to it and count elsewhere."""
         ids = [entry.id, *entry.absorbed]
         own = sum(self._index(i).corrections.total() for i in ids)
@@ -258,7 +258,7 @@ class Ledger:
 
     # -- alerts ------------------------------------------------------------------------------------------------------
 
-    def episodes_of(self, entry: Entry) -> list[Episode]:
+    def episodes_of(self, entry: IncidentState) -> list[Episode]:
         """Return all episodes of an incident, by id. Raises `Incomplete` where they are not all here."""
         if entry.partial:
             raise Incomplete
@@ -283,7 +283,7 @@ class Ledger:
             self.entries[episode.incident_id].episodes.add(episode.id)
         self.episodes[episode.id] = episode
 
-    def has_unknown_end(self, entry: Entry) -> bool:
+    def has_unknown_end(self, entry: IncidentState) -> bool:
         """Say whether nobody knows when one of the incident's firings ended."""
         if entry.partial and entry.firings is not None:
             return entry.firings.end_unknown > 0
@@ -382,23 +382,23 @@ class Ledger:
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
-    def keep(self, digest: bytes, raw: RawBody) -> None:
+    def keep(self, digest: bytes, raw: ReceivedBody) -> None:
         """Keep a raw body; a repeat of one that is here already is counted."""
-        known = self.bodies.get(digest)
-        self.bodies[digest] = raw if known is None else replace(known, times=known.times + 1)
+        stored = self.bodies.get(digest)
+        self.bodies[digest] = raw if stored is None else replace(stored, times=stored.times + 1)
 
     def count(self, added: Iterable[Increment], incident_id: int, at: datetime) -> None:
         """Add to the running totals; the exemplars name the incident."""
-        for one in added:
-            key = (one.metric, one.severity.value, one.detail, one.le)
+        for increment in added:
+            key = (increment.metric, increment.severity.value, increment.detail, increment.le)
             self.totals[key] += 1
-            self.seconds[key] = self.seconds.get(key, 0.0) + one.seconds
-            if one.le:
-                self.exemplars[key] = (incident_id, one.seconds, at)
+            self.seconds[key] = self.seconds.get(key, 0.0) + increment.seconds
+            if increment.le:
+                self.exemplars[key] = (incident_id, increment.seconds, at)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BatchKeys:
     """What a batch of commands needs to see. `since` is the earliest start among its observations.
 
     Of incidents and groups of very many firings only some are loaded, unless `all` are wanted. Of the alerts the
