@@ -114,7 +114,7 @@ class _Recording:
     def record(self, incident: ImportedIncident) -> None:
         """Record one incident. Raises `Refused`."""
         entry, is_new = self._entry(incident)
-        recorded = {event.event_id: event for event in self._batch.family(entry)}
+        recorded = {event.event_id: event for event in self._batch.events_of(entry)}
         imported = (*incident.events, *incident.initial_events) if is_new else incident.events
         events = [new for event in imported if (new := self._new_event(event, recorded, incident)) is not None]
         detected_at = next(e.occurred_at for e in incident.events if e.kind is EventKind.DETECTED)

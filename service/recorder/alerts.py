@@ -51,7 +51,7 @@ class AlertRecording:
         for incident_id in touched:
             entry = batch.entries[incident_id]
             if now - entry.heard_at >= HEARD_EVERY:
-                batch.touch(entry, now)
+                batch.mark_changed(entry, now)
         self._incidents.recompute(now)
         touched |= {self._incidents.existing(i).id for i in self._grouping.begun}
         return tuple(self._incidents.outcome(batch.entries[i]) for i in sorted(touched))
@@ -130,12 +130,12 @@ class AlertRecording:
             placed.update(dict.fromkeys(observations, episode.id))
             is_mine = alert is not None and alert.observation in observations
             if batch.episodes.get(episode.id) != episode:
-                batch.put(episode)
+                batch.save_episode(episode)
                 changed.append(episode.id)
             elif is_mine:
                 changed.append(episode.id)
         for report in reports:
-            batch.place(report.observation, placed.get(report.observation, UNASSIGNED))
+            batch.assign(report.observation, placed.get(report.observation, UNASSIGNED))
         gone = {e for e in before.values() if e in batch.episodes} - set(placed.values())
         self._leave_groups(placed, set(before.values()) - gone - {UNASSIGNED})
         for episode_id in sorted(gone):

@@ -47,8 +47,8 @@ class Correlation:
                 self._name(alias, entry)
             elif holder.id != entry.id:
                 if self._touch(self._interval(entry), self._interval(holder)):
-                    into, absorbed = sorted((entry, holder), key=lambda e: e.id)
-                    self._incidents.absorb_by_overlap(absorbed, into, delivery.received_at)
+                    into, merged = sorted((entry, holder), key=lambda e: e.id)
+                    self._incidents.merge_overlapping(merged, into, delivery.received_at)
                     self._grouping.regroup_incident(into, delivery.received_at)
                     entry = into
                     self._name(alias, entry)
@@ -58,7 +58,7 @@ class Correlation:
 
     def _holder_of(self, alias: str) -> IncidentState | None:
         incident_id = self._batch.keys.get((ALIAS, alias))
-        return None if incident_id is None else self._batch.root(incident_id)
+        return None if incident_id is None else self._batch.effective(incident_id)
 
     def _name(self, alias: str, entry: IncidentState) -> None:
         self._batch.keys[ALIAS, alias] = self._batch.aliases[alias] = entry.id

@@ -150,7 +150,7 @@ class EventRecording:
     def _sent_to(self, entry: IncidentState) -> list[tuple[IncidentState, Event]]:
         """Return the events of an incident, and those that were sent to it and count elsewhere by now."""
         elsewhere = [(self._incidents.existing(holder.id), e) for holder, e in self._batch.sent_elsewhere(entry)]
-        return [(entry, e) for e in self._batch.family(entry)] + elsewhere
+        return [(entry, e) for e in self._batch.events_of(entry)] + elsewhere
 
     def _holder(self, sent_to: IncidentState, event: Event) -> IncidentState:
         """Return the incident for which an event counts that was sent to `sent_to`."""
@@ -199,7 +199,7 @@ class EventRecording:
 
     def _has_begun(self, entry: IncidentState) -> bool:
         """Say whether anything is known of an incident: a key may have been opened by the event at hand."""
-        return bool(entry.episodes or self._batch.family(entry))
+        return bool(entry.episodes or self._batch.events_of(entry))
 
     def _check_known_end(self, entry: IncidentState) -> None:
         if not self._batch.has_unknown_end(entry):
@@ -223,7 +223,7 @@ class EventRecording:
         if self._incidents.fold(into).dismissed_at is not None:
             msg = f"INC-{into.id} is dismissed, and so would be what is merged into it; send it reopened first"
             raise Conflict(msg)
-        self._incidents.absorb(entry, into)
+        self._incidents.merge(entry, into)
         return into
 
 

@@ -32,7 +32,7 @@ REGROUPING = frozenset(
 
 
 Family = list[tuple[IncidentState, Event]]
-"""The events of an incident and of those it absorbed, each with the one of them that has it."""
+"""The events of an incident and of those merged into it, each with the one of them that has it."""
 
 
 class Grouping:
@@ -63,7 +63,7 @@ class Grouping:
         for episode_id in changed:
             batch.grouped.pop(episode_id, None)
             if episode_id in batch.changed_episodes or episode_id in batch.new_episodes:
-                batch.touch(self._incidents.existing(batch.episodes[episode_id].incident_id), now)
+                batch.mark_changed(self._incidents.existing(batch.episodes[episode_id].incident_id), now)
 
     def _regroup(self, changed: Collection[int], now: datetime) -> None:
         batch = self._batch
@@ -92,9 +92,9 @@ class Grouping:
         joined_at = self._joined_by_people({entry.id}).get(entry.id)
         if not entry.episodes or (joined_at is not None and episode.starts_at <= joined_at):
             lower, higher = sorted((entry, self._incidents.existing(episode.incident_id)), key=lambda e: e.id)
-            self._incidents.absorb_by_overlap(higher, lower, now)
+            self._incidents.merge_overlapping(higher, lower, now)
         else:
-            self._batch.touch(entry, now)
+            self._batch.mark_changed(entry, now)
 
     def _members(self, groups: Set[GroupKey]) -> set[int]:
         """Return the episodes of the groups, and of all that share an episode or an incident with them.
@@ -117,14 +117,14 @@ class Grouping:
 
     def _family(self, entry: IncidentState) -> Family:
         batch = self._batch
-        members = [entry, *(batch.entries[i] for i in sorted(entry.absorbed))]
+        members = [entry, *(batch.entries[i] for i in sorted(entry.merged_ids))]
         return [(member, event) for member in members for event in member.events]
 
     def _apply(self, parts: list[list[Episode]], joined: Joined, now: datetime) -> None:
         """Put each part into its incident."""
         assignment = assign(parts, joined)
-        for absorbed, into in assignment.merges.items():
-            self._incidents.absorb_by_overlap(self._batch.entries[absorbed], self._incidents.existing(into), now)
+        for merged, into in assignment.merges.items():
+            self._incidents.merge_overlapping(self._batch.entries[merged], self._incidents.existing(into), now)
         for episode_id, incident_id in assignment.kept.items():
             self._move(episode_id, self._incidents.existing(incident_id), now)
         for episode_ids in assignment.fresh:
@@ -139,9 +139,9 @@ class Grouping:
         if episode.incident_id == entry.id:
             return
         if episode.incident_id != UNASSIGNED:
-            batch.touch(batch.entries[episode.incident_id], now)
-        batch.put(replace(episode, incident_id=entry.id))
-        batch.touch(entry, now)
+            batch.mark_changed(batch.entries[episode.incident_id], now)
+        batch.save_episode(replace(episode, incident_id=entry.id))
+        batch.mark_changed(entry, now)
 
     def _distribute(
         self, before: Mapping[int, int], parts: list[list[Episode]], families: Mapping[int, Family], now: datetime
@@ -171,15 +171,15 @@ class Grouping:
                 owner = owners[id(event)]
                 if self._incidents.existing(owner.id) is not target:
                     batch.move_event(event, owner, target)
-                    batch.touch(target, now)
-                    batch.touch(self._incidents.existing(owner.id), now)
+                    batch.mark_changed(target, now)
+                    batch.mark_changed(self._incidents.existing(owner.id), now)
 
     def _joined_by_people(self, incident_ids: Set[int]) -> Joined:
         merges = [
             (i, max(event.occurred_at, event.recorded_at))
             for i in incident_ids
-            for absorbed in self._incidents.existing(i).absorbed
-            for event in self._batch.entries[absorbed].events
+            for merged_id in self._incidents.existing(i).merged_ids
+            for event in self._batch.entries[merged_id].events
             if event.kind is EventKind.MERGED and event.source != OURSELVES
         ]
         return dict(sorted(merges, key=lambda merge: merge[1]))

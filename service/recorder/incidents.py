@@ -29,30 +29,30 @@ class Incidents:
         self._unsettled = {e.id: e.settled_at for e in batch.entries.values() if e.settled_at is not None}
 
     def existing(self, incident_id: int) -> IncidentState:
-        """Return the incident, or the one that absorbed it. Raises `UnknownIncident`."""
-        entry = self._batch.root(incident_id)
+        """Return the incident, or the one that it was merged into. Raises `UnknownIncident`."""
+        entry = self._batch.effective(incident_id)
         if entry is None:
             msg = f"there is no incident INC-{incident_id}"
             raise UnknownIncident(msg)
         return entry
 
-    def absorb(self, absorbed: IncidentState, into: IncidentState) -> None:
+    def merge(self, merged: IncidentState, into: IncidentState) -> None:
         """Merge one incident into another: the episodes move, the events are read together from now on."""
         batch = self._batch
-        for entry in [absorbed, *(batch.entries[i] for i in sorted(absorbed.absorbed))]:
+        for entry in [merged, *(batch.entries[i] for i in sorted(merged.merged_ids))]:
             entry.merged_into = into.id
-            into.absorbed.add(entry.id)
-            batch.touch(entry, entry.heard_at)
-        absorbed.absorbed = set()
-        for episode in batch.episodes_of(absorbed):
-            batch.put(replace(episode, incident_id=into.id))
-        batch.touch(into, absorbed.heard_at)
+            into.merged_ids.add(entry.id)
+            batch.mark_changed(entry, entry.heard_at)
+        merged.merged_ids = set()
+        for episode in batch.episodes_of(merged):
+            batch.save_episode(replace(episode, incident_id=into.id))
+        batch.mark_changed(into, merged.heard_at)
 
-    def absorb_by_overlap(self, absorbed: IncidentState, into: IncidentState, now: datetime) -> None:
+    def merge_overlapping(self, merged: IncidentState, into: IncidentState, now: datetime) -> None:
         """Merge what turned out to be one incident, and record that in its history."""
-        if absorbed.id == into.id or absorbed.merged_into is not None:
+        if merged.id == into.id or merged.merged_into is not None:
             return
-        merged = Event(
+        event = Event(
             event_id=f"merged-into-{into.id}",
             kind=EventKind.MERGED,
             occurred_at=now,
@@ -60,8 +60,8 @@ class Incidents:
             source=OURSELVES,
             data={"into": f"INC-{into.id}"},
         )
-        self._batch.append(absorbed, merged)
-        self.absorb(absorbed, into)
+        self._batch.append(merged, event)
+        self.merge(merged, into)
 
     def keep(self, delivery: Delivery) -> bytes:
         """Keep the raw body; returns the digest by which events and observations point to it."""
@@ -99,7 +99,7 @@ class Incidents:
 
     def fold(self, entry: IncidentState) -> Incident:
         """Compute one incident from its events and episodes."""
-        events = self._batch.family(entry)
+        events = self._batch.events_of(entry)
         entry.incident = fold(entry.id, events, self._episodes(entry, events), self._policy, entry.heard_at)
         return entry.incident
 

@@ -35,5 +35,5 @@ class KeyMerges:
         merged = replace(event, data={**event.data, "into": f"INC-{into.id}"})
         self._batch.append(entry, merged, digest)
         if into.id != entry.id:
-            self._incidents.absorb(entry, into)
+            self._incidents.merge(entry, into)
         return into

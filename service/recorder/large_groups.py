@@ -30,7 +30,7 @@ class LargeGroups:
         Only where not all firings of the incident are here: otherwise there is nothing to be saved.
         """
         batch = self._batch
-        certain = {i for i, e in batch.entries.items() if e.partial and suffices(effective(batch.family(e)))}
+        certain = {i for i, e in batch.entries.items() if e.partial and suffices(effective(batch.events_of(e)))}
         if not certain:
             return {}
         groups = {g for e in changed for g in batch.groups_of.get(e, ())}

@@ -55,5 +55,5 @@ class StaleClosing:
                 stale=True,
             )
             batch.add_report(AlertReport(observation=ended, first_received=now, last_received=now), None)
-            batch.place(ended, episode.id)
-        batch.put(replace(episode, ends_at=at, stale=True))
+            batch.assign(ended, episode.id)
+        batch.save_episode(replace(episode, ends_at=at, stale=True))

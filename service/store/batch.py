@@ -24,7 +24,7 @@ class Incomplete(Exception):
 
 @dataclass(slots=True)
 class IncidentState:
-    """One incident in the batch. `absorbed` holds the ids of the incidents that were merged into it.
+    """One incident in the batch. `merged_ids` are those of the incidents that were merged into it.
 
     `firings`: what all its episodes add up to, of an incident of very many. It is `partial` where the batch holds only
     some of them.
@@ -43,7 +43,7 @@ class IncidentState:
     partial: bool = False
     events: list[Event] = field(default_factory=list)
     episodes: set[int] = field(default_factory=set)
-    absorbed: set[int] = field(default_factory=set)
+    merged_ids: set[int] = field(default_factory=set)
 
 
 AlertKey = tuple[str, str]
@@ -111,7 +111,7 @@ class ReceivedBody:
 
 
 class Batch:
-    """The rows of one transaction. Whoever changes an entry or an episode says so with `touch` and `put`."""
+    """The rows of one transaction; changes are announced with `mark_changed` and `save_episode`."""
 
     MANY = 250
     """Incidents and groups of more firings are loaded in part, where that is enough: each takes 16 µs."""
@@ -158,8 +158,8 @@ class Batch:
 
     # -- incidents ---------------------------------------------------------------------------------------------------
 
-    def root(self, incident_id: int) -> IncidentState | None:
-        """Return the incident, or the one that absorbed it; None where there is none."""
+    def effective(self, incident_id: int) -> IncidentState | None:
+        """Return the incident, or the one that it was merged into; None where there is none."""
         entry = self.entries.get(incident_id)
         if entry is not None and entry.merged_into is not None:
             return self.entries[entry.merged_into]
@@ -169,10 +169,10 @@ class Batch:
         """Begin a new incident."""
         entry = IncidentState(self._reserve("incidents"), opened_at, opened_at, is_new=True)
         self.entries[entry.id] = entry
-        self.touch(entry, opened_at)
+        self.mark_changed(entry, opened_at)
         return entry
 
-    def touch(self, entry: IncidentState, heard_at: datetime) -> None:
+    def mark_changed(self, entry: IncidentState, heard_at: datetime) -> None:
         """Have the incident computed and written again."""
         entry.heard_at = max(entry.heard_at, heard_at)
         self.touched_at = min(self.touched_at or heard_at, heard_at)
@@ -192,11 +192,11 @@ class Batch:
         self.outdated = set()
         return outdated
 
-    def family(self, entry: IncidentState) -> list[Event]:
-        """Return the events of the incident and of those it absorbed."""
-        if not entry.absorbed:
+    def events_of(self, entry: IncidentState) -> list[Event]:
+        """Return the events of the incident and of those merged into it."""
+        if not entry.merged_ids:
             return entry.events
-        return entry.events + [e for i in sorted(entry.absorbed) for e in self.entries[i].events]
+        return entry.events + [e for i in sorted(entry.merged_ids) for e in self.entries[i].events]
 
     def append(self, entry: IncidentState, event: Event, delivery: bytes | None = None) -> None:
         """Append an event to the incident's history."""
@@ -208,7 +208,7 @@ class Batch:
         if entry.id in self._indexes:
             self._indexes[entry.id].add(event)
         self.new_events.append(NewEvent(entry.id, event, delivery))
-        self.touch(entry, event.recorded_at)
+        self.mark_changed(entry, event.recorded_at)
 
     def move_event(self, event: Event, source: IncidentState, target: IncidentState) -> None:
         """Have an event count for another incident than the one that it counted for."""
@@ -224,14 +224,14 @@ class Batch:
         self.moved_events[event.sent_to, event.event_id] = target.id
 
     def sent_elsewhere(self, entry: IncidentState) -> list[tuple[IncidentState, Event]]:
-        """Return the events that were sent to the incident, or to those it absorbed, and count for another one now."""
-        ids = {entry.id, *entry.absorbed}
+        """Return the events that were sent to the incident or those merged into it, and count for another now."""
+        ids = {entry.id, *entry.merged_ids}
         holders = self._holders_of(ids)
         return [(self.entries[h], e) for h in holders for e in self.entries[h].events if e.sent_to in ids]
 
     def event_named(self, entry: IncidentState, event_id: str) -> tuple[IncidentState, Event] | None:
         """Return the event of that id, and the incident that has it: this one, or where it counts by now."""
-        ids = [entry.id, *sorted(entry.absorbed)]
+        ids = [entry.id, *sorted(entry.merged_ids)]
         for i in ids:
             if event := self._index(i).first.get(event_id):
                 return entry, event
@@ -243,7 +243,7 @@ class Batch:
 
     def count_corrections(self, entry: IncidentState) -> int:
         """Count the corrections and retractions of an incident, and those that were sent to it and count elsewhere."""
-        ids = [entry.id, *entry.absorbed]
+        ids = [entry.id, *entry.merged_ids]
         own = sum(self._index(i).corrections.total() for i in ids)
         return own + sum(self._index(holder).corrections[i] for holder in self._holders_of(ids) for i in ids)
 
@@ -268,7 +268,7 @@ class Batch:
         """Return an id for a new episode."""
         return self._reserve("episodes")
 
-    def put(self, episode: Episode) -> None:
+    def save_episode(self, episode: Episode) -> None:
         """Insert or replace an episode, keeping the incidents' lists of episodes right."""
         before = self.episodes.get(episode.id)
         self.grouped.setdefault(episode.id, before)
@@ -322,7 +322,7 @@ class Batch:
         self.changed_episodes.discard(episode_id)
 
     def add_report(self, report: AlertReport, delivery: bytes | None) -> None:
-        """Append a report; `place` says later which episode it belongs to."""
+        """Append a report; `assign` says later which episode it belongs to."""
         seen = report.observation
         stored = StoredReport(report.first_received, report.last_received, report.onset_at)
         self.reports.setdefault(alert_key(seen), {})[seen] = stored
@@ -349,7 +349,7 @@ class Batch:
         if observation not in self.new_reports:
             self.changed_reports.add(observation)
 
-    def place(self, observation: Observation, episode_id: int) -> None:
+    def assign(self, observation: Observation, episode_id: int) -> None:
         """Say which episode a report belongs to (0: it waits), and so which groups the episode was seen in."""
         stored = self.reports[alert_key(observation)][observation]
         if stored.episode_id != episode_id:

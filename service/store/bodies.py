@@ -12,7 +12,7 @@ FORGOTTEN_AT_ONCE = 5000
 
 
 def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit: int) -> BodyPage:
-    """Return bodies in the order of their first receipt; of a merged incident, those of the one that absorbed it.
+    """Return bodies in the order of their first receipt; of a merged incident, those of its target.
 
     Those that are older than `retention.raw` are gone, and those that told nothing new were never tied to it.
     """

@@ -318,7 +318,7 @@ def _sample(connection: Connection, group: GroupKey, since: datetime, batch: Bat
 def _load_incidents(
     connection: Connection, incident_ids: Collection[int], batch: Batch, only: Set[int] | None = None
 ) -> None:
-    """Load incidents with all that belongs to them: those they absorbed, or the one that absorbed them.
+    """Load incidents with all that belongs to them: those merged into them, or the one that absorbed them.
 
     Of those with very many firings only `some`, unless that is None.
     """
@@ -339,7 +339,7 @@ def _load_incidents(
     batch.entries |= added
     for entry in added.values():
         if entry.merged_into is not None:
-            batch.entries[entry.merged_into].absorbed.add(entry.id)
+            batch.entries[entry.merged_into].merged_ids.add(entry.id)
     for row in _EVENTS.among(connection, added):
         batch.entries[row.incident_id].events.append(event_of(row))
         if row.sent_to != row.incident_id:

@@ -28,7 +28,7 @@ class Pruned:
 def prunable(before: datetime) -> Select[Any]:
     """Select the ids of incidents that may go: over, last heard of before `before`, and owing nothing.
 
-    The newest incident stays, whatever its age, and whoever absorbed it: ids are never given out twice.
+    The newest incident stays, whatever its age, and the one that it was merged into: ids are never given out twice.
     """
     newest = select(func.max(_c.id)).scalar_subquery()
     other = t.incidents.alias()
@@ -48,8 +48,8 @@ def _is_over(before: datetime) -> ColumnElement[bool]:
         t.actions.c.incident_id == _c.id, t.actions.c.state.in_([ActionState.OPEN, ActionState.COMPLETED])
     )
     firing = exists().where(t.episodes.c.incident_id == _c.id, t.episodes.c.ends_at >= before)
-    absorbed = t.incidents.alias()
-    heard_of_part = exists().where(absorbed.c.merged_into == _c.id, absorbed.c.heard_at >= before)
+    merged = t.incidents.alias()
+    heard_of_part = exists().where(merged.c.merged_into == _c.id, merged.c.heard_at >= before)
     return and_(
         _c.merged_into.is_(None),
         _c.phase.in_([Phase.RESOLVED, Phase.DISMISSED]),
@@ -64,9 +64,9 @@ def _is_over(before: datetime) -> ColumnElement[bool]:
 
 
 def _forget(connection: Connection, ids: list[int]) -> Pruned:
-    """Delete incidents, those that they absorbed, and all that is known of them."""
-    absorbed = connection.scalars(select(_c.id).where(_c.merged_into.in_(ids))).all()
-    family = [*ids, *absorbed]
+    """Delete incidents, those merged into them, and all that is known of them."""
+    merged = connection.scalars(select(_c.id).where(_c.merged_into.in_(ids))).all()
+    family = [*ids, *merged]
     events = connection.scalar(select(func.count()).select_from(t.events).where(t.events.c.incident_id.in_(family)))
     episodes = select(t.episodes.c.id).where(t.episodes.c.incident_id.in_(family))
     for table in _OF_EPISODES:

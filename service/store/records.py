@@ -12,7 +12,7 @@ from service.domain.policy import Milestone, Severity
 
 @dataclass(frozen=True, slots=True)
 class IncidentRecord:
-    """One incident with everything it was computed from; `merged_into` is the id of the one that absorbed it.
+    """One incident with everything it was computed from; `merged_into` is the id of the one that it was merged into.
 
     `opened_at` is when it was recorded first, None where that is not known.
     """

@@ -18,7 +18,7 @@ def save(connection: Connection, batch: Batch) -> None:
     Actions and failed checks of an incident are written anew, those before them deleted.
     """
     touched = [batch.entries[i] for i in sorted(batch.touched)]
-    told_before = [{"b_id": e.id} for e in touched if (e.events or e.absorbed) and not e.is_new]
+    told_before = [{"b_id": e.id} for e in touched if (e.events or e.merged_ids) and not e.is_new]
     _INSERT_INCIDENT.run(connection, [rows.incident(e) for e in touched if e.is_new])
     _UPDATE_INCIDENT.run(connection, [rows.incident_update(e) for e in touched if not e.is_new])
     _save_episodes(connection, batch)

@@ -213,7 +213,7 @@ class Store:
             return version_of(connection)
 
     def incident(self, incident_id: int) -> IncidentRecord | None:
-        """Return one incident with its history; of a merged one, the record of the incident that absorbed it."""
+        """Return one incident with its history; of a merged one, the record of the incident that it was merged into."""
         with self._read() as connection:
             return incident_record(connection, incident_id, self._policy)
 
@@ -305,12 +305,12 @@ class Store:
             visit_recent(connection, since, visit)
 
     def recorded_incidents(self) -> Iterator[RecordedIncident]:
-        """Yield all that was told of each incident, by id; what was merged is told of the one that absorbed it."""
+        """Yield everything recorded about each incident, by id; merged incidents are part of their target."""
         with translated(), self._engine.connect() as connection:
             yield from read_recorded(connection)
 
     def prunable(self, before: datetime) -> int:
-        """Return how many incidents `prune` would forget, without those that they absorbed."""
+        """Return how many incidents `prune` would forget, without those merged into them."""
         with self._read() as connection:
             return connection.scalar(select(func.count()).select_from(prunable(before).subquery())) or 0
 
