@@ -49,9 +49,12 @@ def _load(connection: Connection, batch_keys: BatchKeys, window: timedelta, rese
         since = batch_keys.since - window
         _load_reports(connection, batch_keys, sources, since, batch)
         adoptable = _adoptable_since(batch, sources, reporting, window)
-        if adoptable is not None and adoptable < since:
-            since = adoptable
-            _load_reports(connection, batch_keys, sources, since, batch)
+        if adoptable is not None:
+            waiting = {key for key, reports in batch.reports.items() if any(not r.episode_id for r in reports.values())}
+            if adoptable < since or waiting:
+                since = min(adoptable, since)
+                ended = {*batch_keys.ended, *waiting}
+                _load_reports(connection, replace(batch_keys, ended=ended), sources, since, batch)
         stored = [(o, r.episode_id) for reports in batch.reports.values() for o, r in reports.items()]
         groups = {*batch_keys.groups, *((o.source, o.group_key) for o, _ in stored)}
         episode_ids = {e for _, e in stored} | _load_groups(

@@ -108,7 +108,7 @@ def test_it_is_silent_once_every_severity_is_mapped(new_world):
     world.target.broken = 1
     until(lambda: len(world.by_title()) == 2, "the incidents")
     assert {title: one["severity"] for title, one in world.by_title().items()} == {"Urgent": "SEV-1", "Bare": "SEV-3"}
-    assert "not mapped" not in world.page()
+    assert "missing from severity_map" not in world.page()
     assert world.exporter.get_metrics().total("mttx_alerts_unmapped_total") == 0
 
 

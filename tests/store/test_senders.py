@@ -103,6 +103,15 @@ def test_an_end_that_came_first_waits_for_the_firing_without_a_name(house):
     assert house.intervals() == [(0, 8)]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 1, 3, 2)])
+def test_an_end_that_waits_is_first_of_all_its_own_sender_s(house, order):
+    """The sender's firing ended long before the other one began, so that only its end would be looked at."""
+    reports = [alert(0, 10), alert(50, 50, sender="eu"), alert(40), alert(0, sender="eu")]
+    for place in order:
+        house.send(reports[place], received=600 + place)
+    assert house.intervals() == [(0, 10), (40, None)]
+
+
 def test_an_adopted_firing_that_nobody_speaks_of_any_more_becomes_stale(house):
     house.send(alert(0), received=1)
     house.send(alert(0, sender="eu"), received=2)
