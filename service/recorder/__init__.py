@@ -1,1 +1,1 @@
-"""From events to the store: one writer, one transaction for all that has queued up."""
+"""Recording of events in the store: one writer, and one transaction for everything queued."""

@@ -1,4 +1,4 @@
-"""Taking in alerts: what was reported becomes episodes, and the episodes of an alert group become incidents."""
+"""Recording of alerts: reports are grouped into episodes, and the episodes of an alert group into incidents."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
@@ -15,7 +15,7 @@ from service.recorder.incidents import Incidents
 from service.store.batch import AlertKey, Batch, GroupKey, StoredReport, alert_key
 
 HEARD_EVERY = timedelta(minutes=1)
-"""Repeats of a notification refresh `heard_at` at most this often: they come in hundreds, and staleness is hours."""
+"""Repeats of a notification refresh `heard_at` at most this often: they come by the hundred, staleness takes hours."""
 
 
 class AlertRecording:
@@ -29,12 +29,12 @@ class AlertRecording:
         self._window = policy.reopen_window
         self._grouping = grouping
         self._correlation = correlation
-        self._fused: dict[int, int] = {}  # the incidents of episodes that were dropped, and which took their place
+        self._fused: dict[int, int] = {}  # incidents of dropped episodes, with the episode that replaced each
 
     def record(self, alerts: Sequence[Alert], delivery: Delivery) -> tuple[Outcome, ...]:
-        """Take in what was reported; a repeat that can change nothing changes only when we last heard of it.
+        """Record the alerts of a notification; a repeat without effect only updates when the alert was last received.
 
-        Answers an outcome for each incident that the alerts belong to, and for each that was split off.
+        Returns an outcome for each incident that the alerts belong to, and for each that was split off.
         """
         batch = self._batch
         digest = self._incidents.keep(delivery)
@@ -60,7 +60,7 @@ class AlertRecording:
         return self._batch.reports[alert_key(alert.observation)][alert.observation]
 
     def regroup(self, episode_ids: Sequence[int], now: datetime) -> None:
-        """Group what was rebuilt, and what is left of the incidents that episodes were dropped from."""
+        """Group the rebuilt episodes, and the rest of the incidents that lost an episode."""
         left = [e.id for i in self._fused for e in self._batch.episodes_of(self._incidents.existing(i))]
         self._grouping.regroup_episodes([*episode_ids, *left], now)
         for incident_id, episode_id in self._fused.items():
@@ -69,7 +69,7 @@ class AlertRecording:
         self._fused.clear()
 
     def _correlate(self, alerts: Sequence[Alert], delivery: Delivery) -> None:
-        """Join the incidents with those that other sources report under the names that the alerts carry."""
+        """Join the incidents with those that other sources report under the alerts' aliases."""
         batch = self._batch
         for alert in alerts:
             episode = batch.episodes.get(self._stored(alert).episode_id) if alert.aliases else None
@@ -77,11 +77,11 @@ class AlertRecording:
                 self._correlation.join(batch.entries[episode.incident_id], alert.aliases, delivery)
 
     def _add_report(self, alert: Alert, received_at: datetime, digest: bytes) -> bool:
-        """Add a report or note that it came again; says whether the episodes of the alert may be others now.
+        """Add a report or record its repetition; return whether the alert's episodes may have changed.
 
-        When a firing was last received matters only behind an end of the same sender, which it may take back, or an
-        assumed one; of an end it always does, for it may come behind such a firing. An end that came with another name
-        may be one of this firing once that sender adopts it.
+        When a firing report was last received matters only after an assumed end or one by the same sender, which it may
+        revoke; for an end it always matters, as it may follow such a report. An end under another name may belong to
+        this episode once that sender adopts it.
         """
         batch, seen = self._batch, alert.observation
         stored = batch.report(seen)
@@ -110,11 +110,10 @@ class AlertRecording:
         )
 
     def rebuild_episodes(self, key: AlertKey, alert: Alert | None = None) -> list[int]:
-        """Compute the episodes of one alert from all its reports; returns those that changed, or that `alert` is of.
+        """Compute the episodes of one alert from all its reports; return the changed ones and the one of `alert`.
 
-        An episode keeps its id as long as one of its firing's reports, and the sender, is the same; one that turned out
-        to be part of another is dropped. What an episode says of itself besides its times is that of the first alert
-        that was received.
+        An episode keeps its id as long as it keeps its sender and one of its reports; one that turned out to be part of
+        another is dropped. Except for its times, an episode's fields come from the first alert received.
         """
         batch = self._batch
         reports = batch.reports_of(key)
@@ -146,7 +145,7 @@ class AlertRecording:
         return changed
 
     def _leave_groups(self, placed: Mapping[Observation, int], episode_ids: Set[int]) -> None:
-        """Take episodes out of the groups in which only reports were seen that belong to another one now."""
+        """Remove episodes from groups in which only reports that now belong to another episode were seen."""
         seen_in: dict[int, set[GroupKey]] = {e: set() for e in episode_ids}
         for observation, episode_id in placed.items():
             if episode_id in seen_in and not observation.is_end_only:
@@ -158,7 +157,7 @@ class AlertRecording:
     def _episode(
         self, episode_id: int | None, span: Span, alert: Alert | None, before: dict[Observation, int]
     ) -> Episode:
-        """Return the episode of a span; `known` is the id of the one that it was before."""
+        """Return the episode of a span; `episode_id` is its previous id, if it had one."""
         observations = {r.observation for r in span.reports}
         earlier = next((e for r in span.reports if (e := before[r.observation])), None)
         if episode_id is not None:
@@ -167,7 +166,7 @@ class AlertRecording:
             copy = self._batch.episodes[earlier]
             episode = replace(copy, id=self._batch.next_episode_id(), incident_id=UNASSIGNED)
         else:
-            assert alert is not None  # noqa: S101 - what was never in an episode has just been reported
+            assert alert is not None  # noqa: S101 - a report without an episode is the one just received
             episode = _first_episode(self._batch.next_episode_id(), alert)
         return replace(
             episode,
@@ -196,5 +195,5 @@ def _first_episode(episode_id: int, alert: Alert) -> Episode:
 
 
 def _may_become(source: str, other: str) -> bool:
-    """Say whether an episode of one source may go on as one of another: only a name may come or go."""
+    """Return whether an episode of one source may continue under another: only a sender's name may come or go."""
     return source == other or plain_source(source) in (source, other)

@@ -1,4 +1,4 @@
-"""What each command does to a batch. The rules themselves are in `service.domain`; here they meet what is stored."""
+"""The effect of each command on a batch: the rules of `service.domain` applied to stored data."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,14 +34,14 @@ from service.store.store import Transaction
 
 @dataclass(frozen=True, slots=True)
 class DueIncidents:
-    """The incidents that `CloseStale` and `Refold` are about; of the latter as they are stored."""
+    """The incidents that `CloseStale` and `Refold` apply to; those of `Refold` as stored."""
 
     stale: Sequence[int] = ()
     outdated: Mapping[int, Shown] = field(default_factory=dict)
 
 
 def look_up(transaction: Transaction, commands: Iterable[Command]) -> DueIncidents:
-    """Find out what commands are about that name no incident, and carry out those that concern none."""
+    """Look up the incidents of commands that name none, and run the commands that concern no incident."""
     due = DueIncidents()
     for command in commands:
         match command:
@@ -57,7 +57,7 @@ def look_up(transaction: Transaction, commands: Iterable[Command]) -> DueInciden
 
 
 def received_at(commands: Iterable[Command]) -> datetime | None:
-    """Return when the first of these commands was received; None where none of them has a time."""
+    """Return when the first of these commands was received; None if none of them has a time."""
     return min((at for command in commands if (at := _received_at(command)) is not None), default=None)
 
 
@@ -78,7 +78,7 @@ def _received_at(command: Command) -> datetime | None:
 
 
 def keys_of(commands: Iterable[Command], due: DueIncidents) -> BatchKeys:
-    """Say what the batch must hold for these commands."""
+    """Return the keys that the batch must load for these commands."""
     incidents: set[int] = set(due.outdated)
     keys: set[tuple[str, str]] = set()
     seen: list[Observation] = []
@@ -125,7 +125,7 @@ def _mentioned(events: Iterable[Event]) -> set[int]:
 
 
 class Application:
-    """Applies commands to one batch under one policy; `limits` are the bounds of the histograms."""
+    """Applies commands to one batch under one policy; `limits` are the histograms' bucket bounds."""
 
     def __init__(self, batch: Batch, policy: Policy, limits: Sequence[int], due: DueIncidents) -> None:
         self._due = due
@@ -140,7 +140,7 @@ class Application:
     def apply(self, command: Command) -> tuple[Outcome, ...]:
         """Apply one command and compute the incidents it touched.
 
-        Raises a `Refused`; the batch may be half changed then and must be thrown away.
+        Raises `Refused`; the batch may then be half changed and must be discarded.
         """
         if (now := _received_at(command)) is not None:
             self._incidents.settle(now)
@@ -161,6 +161,6 @@ class Application:
             case Refold(_, now):
                 return self._refolding.refold(self._due.outdated, now)
             case Settle() | PruneDeliveries():
-                return ()  # done by now
+                return ()  # already done
             case _:
                 assert_never(command)

@@ -1,4 +1,4 @@
-"""What can be asked of the recorder, what it answers, and how it refuses."""
+"""The recorder's commands, their results and its errors."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from service.store import StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook body as it came, kept as evidence."""
+    """A webhook body as received, kept as evidence."""
 
     source: str
     body: bytes
@@ -19,10 +19,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class RecordAlerts:
-    """Take in the alerts of one notification. Answers an `Outcome` for each incident touched, in order of id.
+    """Record the alerts of one notification. Returns an `Outcome` for each incident touched, in order of id.
 
-    `notes` are kept beside the body; no incident points to them. `events` came with it, each for an incident; one that
-    the state of its incident does not allow (any more) is left out.
+    `notes` are kept beside the body; no incident points to them. `events` came with it, each for an incident; those
+    that the state of their incident does not (or no longer) allow are left out.
     """
 
     alerts: tuple[Alert, ...]
@@ -33,9 +33,9 @@ class RecordAlerts:
 
 @dataclass(frozen=True, slots=True)
 class KeyedEvent:
-    """An event of the incident that the sender knows by `incident_key`; an unknown key opens an incident.
+    """An event of the incident with the sender's `incident_key`; an unknown key opens an incident.
 
-    Unless another source has told of it already, under one of `aliases`.
+    Unless another source has already reported the incident under one of `aliases`.
     """
 
     incident_key: str
@@ -45,9 +45,9 @@ class KeyedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordEvents:
-    """Take in events addressed by the sender's own keys, all or none. Answers an `Outcome` per event, in order.
+    """Record events addressed by the sender's own keys, all or none. Returns an `Outcome` per event, in order.
 
-    Raises `UnknownIncident` (a `merged` into one that is not there) or `Conflict`.
+    Raises `UnknownIncident` (a `merged` event whose target does not exist) or `Conflict`.
     """
 
     events: tuple[KeyedEvent, ...]
@@ -56,14 +56,14 @@ class RecordEvents:
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """Open an incident by hand with its first events. Answers one `Outcome`."""
+    """Open an incident by hand with its first events. Returns one `Outcome`."""
 
     events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AppendEvent:
-    """Add one event to an incident. Answers one `Outcome`; raises `UnknownIncident` or `Conflict`."""
+    """Add one event to an incident. Returns one `Outcome`; raises `UnknownIncident` or `Conflict`."""
 
     incident_id: int
     event: Event
@@ -71,21 +71,21 @@ class AppendEvent:
 
 @dataclass(frozen=True, slots=True)
 class CloseStale:
-    """Resolve every open incident whose `stale_at` lies before `now`. Answers an `Outcome` for each."""
+    """Resolve every open incident whose `stale_at` is before `now`. Returns an `Outcome` for each."""
 
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Take the samples of all incidents whose resolution is final by `now`. Answers nothing."""
+    """Take the samples of all incidents whose resolution is final by `now`. Returns no outcomes."""
 
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Refold:
-    """Compute up to `limit` incidents anew that an earlier version computed. Answers an `Outcome` for each change."""
+    """Recompute up to `limit` incidents that an earlier version computed. Returns an `Outcome` for each change."""
 
     limit: int
     now: datetime
@@ -93,7 +93,7 @@ class Refold:
 
 @dataclass(frozen=True, slots=True)
 class PruneDeliveries:
-    """Forget raw bodies last received before `before`. Answers nothing."""
+    """Delete raw bodies last received before `before`. Returns no outcomes."""
 
     before: datetime
 
@@ -103,7 +103,7 @@ Command = RecordAlerts | RecordEvents | OpenIncident | AppendEvent | CloseStale 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one incident. `created` False: the same event was here before, and nothing changed."""
+    """The result for one incident. `created` False: the event was already recorded, and nothing changed."""
 
     incident_id: int
     phase: Phase
@@ -111,7 +111,7 @@ class Outcome:
 
 
 class Refused(Exception):
-    """The command can never be accepted as it is; the text says what to change."""
+    """The command can never be accepted as it is; the message says what to change."""
 
 
 class UnknownIncident(Refused):
@@ -123,7 +123,7 @@ class Conflict(Refused):
 
 
 class Busy(Exception):
-    """The queue is full; nothing was stored, try again later."""
+    """The queue is full; nothing was stored, retry later."""
 
 
 __all__ = [

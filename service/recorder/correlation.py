@@ -1,7 +1,7 @@
-"""One incident that several sources tell of: what they call by the same name at the same time is the same.
+"""Correlation of incidents across sources: those that share a name at the same time are one incident.
 
-A name (alias) is a text that both carry: the group key of Alertmanager, which its PagerDuty integration sends on as the
-SHA-256 in hex, or the value of a label that people chose for that.
+A name (alias) is a text that both carry: the group key of Alertmanager, which its PagerDuty integration sends on as
+SHA-256 in hex, or the value of a label chosen for that in the configuration.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from service.store.batch import ALIAS, Batch, IncidentState
 
 
 class Correlation:
-    """Finds and joins the incidents of one batch that share a name and lie no more than `window` apart."""
+    """Finds and joins the incidents of one batch that share a name and are at most `window` apart."""
 
     def __init__(self, batch: Batch, incidents: Incidents, grouping: Grouping, window: timedelta) -> None:
         self._grouping = grouping
@@ -24,7 +24,7 @@ class Correlation:
         self._window = window
 
     def find(self, aliases: Iterable[str], at: datetime) -> IncidentState | None:
-        """Return the incident that another source calls by one of these names and that goes on at `at`."""
+        """Return the incident that another source reports under one of these names and that is ongoing at `at`."""
         for alias in aliases:
             incident = self._holder_of(alias)
             if incident is not None and self._touch((at, at), self._interval(incident)):
@@ -32,14 +32,14 @@ class Correlation:
         return None
 
     def is_joined(self, entry: IncidentState, aliases: Iterable[str]) -> bool:
-        """Say whether the incident has all of these names already, so that `join` has nothing to do."""
+        """Return whether the incident already has all of these names, so that `join` has nothing to do."""
         holders = map(self._holder_of, aliases)
         return all(holder is not None and holder.id == entry.id for holder in holders)
 
     def join(self, entry: IncidentState, aliases: Iterable[str], delivery: Delivery) -> IncidentState:
-        """Make one of the incident and those that have its names; the later merges into the earlier, which is returned.
+        """Merge the incident with those that have its names, the later into the earlier; return the earlier.
 
-        A name is free for the next incident once the interval of the one that has it is over.
+        A name becomes free for the next incident once the interval of its incident is over.
         """
         for alias in aliases:
             holder = self._holder_of(alias)

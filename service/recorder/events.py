@@ -1,4 +1,4 @@
-"""Taking in events: each is appended once, to the incident that it is about."""
+"""Recording of events: each is appended once, to the incident it concerns."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,15 +18,15 @@ from service.recorder.key_merges import KeyMerges, into_key_of
 from service.store.batch import Batch, IncidentState
 
 MOST_CORRECTIONS = 1000
-"""How many events of an incident may correct or retract others; each look at the incident weighs all of them."""
+"""How many events of an incident may correct or retract others; each computation of the incident weighs all of them."""
 MOST_LISTED = 20
-"""How many event ids a refusal names."""
+"""How many event ids an error message lists."""
 _KIND_OF = {
     Milestone.RESOLVED: EventKind.RESOLVED,
     Milestone.DRAFTED: EventKind.POSTMORTEM_DRAFTED,
     Milestone.FINALIZED: EventKind.POSTMORTEM_FINALIZED,
 }
-"""The milestones that a correction cannot set where nobody reported them, and the event that reports each."""
+"""The milestones that a correction cannot set unless they were reported, with the event that reports each."""
 
 
 def target_of(merged: Event) -> int:
@@ -43,10 +43,10 @@ class EventRecording:
         self._grouping = grouping
         self._correlation = correlation
         self._key_merges = KeyMerges(batch, incidents)
-        self._waiting: dict[int, datetime] = {}  # the incidents to be grouped anew, and when the last event came
+        self._waiting: dict[int, datetime] = {}  # incidents to be regrouped, and when their last event arrived
 
     def record_keyed(self, events: Sequence[KeyedEvent], delivery: Delivery) -> tuple[Outcome, ...]:
-        """Record events by the sender's own keys; an unknown key opens an incident, unless others told of it."""
+        """Record events by the sender's own keys; an unknown key opens an incident unless others reported it."""
         batch = self._batch
         digest = self._incidents.keep(delivery)
         added: list[tuple[IncidentState, Event, bool]] = []
@@ -88,17 +88,17 @@ class EventRecording:
         return self._incidents.outcome(self._holder(sent_to, event), created=created)
 
     def append_allowed(self, events: Iterable[tuple[int, Event]]) -> tuple[Outcome, ...]:
-        """Add events that only set a milestone, without those that the state of their incident does not allow."""
+        """Add events that only set a milestone, skipping those that their incident's state does not allow."""
         outcomes: list[Outcome] = []
         for incident_id, event in events:
-            with suppress(Refused):  # raised before anything of it is in the batch
+            with suppress(Refused):  # raised before the batch is changed
                 outcomes.append(self.append(incident_id, event))
         return tuple(outcomes)
 
     def _may_wait(self, sent_to: IncidentState, event: Event) -> bool:
-        """Say whether an event can be added before what those ahead of it changed is grouped anew.
+        """Return whether an event can be added before the changes of earlier events are regrouped.
 
-        Grouping after each of many events of one incident would take the square of their number.
+        Regrouping after each of many events of one incident would take quadratic time.
         """
         if not self._waiting:
             return True
@@ -117,9 +117,9 @@ class EventRecording:
     def add(
         self, entry: IncidentState, event: Event, digest: bytes | None = None, *, wait: bool = False
     ) -> tuple[IncidentState, bool]:
-        """Append an event unless it is here already; returns the incident it counts for, and whether it was new.
+        """Append an event unless already recorded; return the incident it counts for, and whether it was new.
 
-        `wait`: where it may change which firings are one incident, they are grouped anew by `_regroup_waiting`.
+        `wait`: if it may change how episodes are grouped, they are regrouped later by `_regroup_waiting`.
         """
         if named := self._named(entry, event.event_id):
             holder, earlier = named
@@ -148,18 +148,18 @@ class EventRecording:
         return self._regrouped(target, event), True
 
     def _sent_to(self, entry: IncidentState) -> list[tuple[IncidentState, Event]]:
-        """Return the events of an incident, and those that were sent to it and count elsewhere by now."""
+        """Return the events of an incident, and those sent to it that now count for another."""
         elsewhere = [(self._incidents.existing(holder.id), e) for holder, e in self._batch.sent_elsewhere(entry)]
         return [(entry, e) for e in self._batch.events_of(entry)] + elsewhere
 
     def _holder(self, sent_to: IncidentState, event: Event) -> IncidentState:
-        """Return the incident for which an event counts that was sent to `sent_to`."""
+        """Return the incident for which an event sent to `sent_to` counts."""
         entry = self._incidents.existing(sent_to.id)
         named = self._named(entry, event.event_id)
         return named[0] if named else entry
 
     def _named(self, entry: IncidentState, event_id: str) -> tuple[IncidentState, Event] | None:
-        """Return an event of an incident, or one that was sent to it, and the incident for which it counts by now."""
+        """Return an event that belongs or was sent to an incident, with the incident for which it now counts."""
         named = self._batch.event_named(entry, event_id)
         return named and (self._incidents.existing(named[0].id), named[1])
 
@@ -169,7 +169,7 @@ class EventRecording:
         return self._incidents.existing(entry.id)
 
     def _subject(self, entry: IncidentState, event: Event) -> IncidentState:
-        """Return the incident that has the event which is corrected or retracted; it must be there."""
+        """Return the incident with the corrected or retracted event, which must exist."""
         about = event.data["event_id"]
         if named := self._named(entry, about):
             holder, other = named
@@ -198,12 +198,12 @@ class EventRecording:
             raise Conflict(msg)
 
     def _has_begun(self, entry: IncidentState) -> bool:
-        """Say whether anything is known of an incident: a key may have been opened by the event at hand."""
+        """Return whether the incident has any data: its key may have just been opened by the current event."""
         return bool(entry.episodes or self._batch.events_of(entry))
 
     def _check_known_end(self, entry: IncidentState) -> None:
         if not self._batch.has_unknown_end(entry):
-            return  # known or not over yet; a fold for each of many events would take the square of their number
+            return  # known or not over yet; a fold for each of many events would take quadratic time
         incident = self._incidents.fold(entry)
         if incident.over_at is not None and Milestone.RESOLVED not in incident.milestones:
             msg = (

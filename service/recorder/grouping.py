@@ -1,7 +1,7 @@
-"""Which episodes make an incident, computed anew wherever they, or what closed an incident, have changed.
+"""Grouping of episodes into incidents, recomputed whenever episodes, or the events that closed an incident, change.
 
-Incidents merge where one episode bridges them, and are taken apart where what held them together proves to be over;
-then each event goes with the part that it is about (`service.domain.grouping`).
+Incidents merge if an episode bridges them, and are split if what held them together turns out to be over; each event
+then goes to the part that it concerns (`service.domain.grouping`).
 """
 
 from collections.abc import Collection, Mapping, Set
@@ -28,11 +28,11 @@ REGROUPING = frozenset(
         EventKind.RETRACTED,
     }
 )
-"""The kinds of events that may change which firings are one incident."""
+"""The kinds of events that may change which episodes form one incident."""
 
 
 Family = list[tuple[IncidentState, Event]]
-"""The events of an incident and of those merged into it, each with the one of them that has it."""
+"""The events of an incident and of those merged into it, each with the incident it is stored under."""
 
 
 class Grouping:
@@ -44,14 +44,14 @@ class Grouping:
         self._window = policy.reopen_window
         self._large = LargeGroups(batch, policy.reopen_window)
         self.begun: set[int] = set()
-        """The incidents that began; whoever wants to know clears it first."""
+        """The incidents that were created; callers that read it clear it first."""
 
     def regroup_incident(self, entry: IncidentState, now: datetime) -> None:
-        """Group anew what belongs to an incident."""
+        """Regroup the episodes of an incident."""
         self.regroup_episodes([e.id for e in self._batch.episodes_of(entry)], now)
 
     def regroup_episodes(self, episode_ids: Collection[int], now: datetime) -> None:
-        """Group anew the episodes of the alert groups that these were seen in."""
+        """Regroup the episodes of the alert groups in which these were seen."""
         if not episode_ids:
             return
         batch = self._batch
@@ -83,9 +83,9 @@ class Grouping:
         self._distribute(before, parts, families, now)
 
     def merge_fused(self, incident_id: int, episode_id: int, now: datetime) -> None:
-        """Merge an incident of which an episode turned out to be part of another one into the incident of that.
+        """Merge an incident that lost an episode to another one into the incident of that other episode.
 
-        Unless other alerts of its own keep the two apart; those that people joined it with do not.
+        Unless other alerts of its own keep the two apart; alerts that people joined to it do not.
         """
         entry = self._incidents.existing(incident_id)
         episode = self._batch.episodes[episode_id]
@@ -99,7 +99,7 @@ class Grouping:
     def _members(self, groups: Set[GroupKey]) -> set[int]:
         """Return the episodes of the groups, and of all that share an episode or an incident with them.
 
-        Raises `Incomplete` where they are not all here.
+        Raises `Incomplete` if the batch does not hold all of them.
         """
         batch = self._batch
         members: set[int] = set()
@@ -121,7 +121,7 @@ class Grouping:
         return [(member, event) for member in members for event in member.events]
 
     def _apply(self, parts: list[list[Episode]], joined: Joined, now: datetime) -> None:
-        """Put each part into its incident."""
+        """Assign each part to its incident."""
         assignment = assign(parts, joined)
         for merged, into in assignment.merges.items():
             self._incidents.merge_overlapping(self._batch.entries[merged], self._incidents.existing(into), now)
@@ -146,7 +146,7 @@ class Grouping:
     def _distribute(
         self, before: Mapping[int, int], parts: list[list[Episode]], families: Mapping[int, Family], now: datetime
     ) -> None:
-        """Move the events of incidents that turned out to be several to the parts that they are about."""
+        """Move the events of incidents that were split to the parts that they concern."""
         batch = self._batch
         starts: dict[int, list[datetime]] = {}
         for part in parts:

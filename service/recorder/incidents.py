@@ -1,4 +1,4 @@
-"""What every command does with incidents: find them, merge them, compute them, and count what is newly known."""
+"""Operations on incidents shared by all commands: look up, merge, compute, and count new results."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,11 +16,11 @@ from service.recorder.commands import Delivery, Outcome, UnknownIncident
 from service.store.batch import Batch, IncidentState, ReceivedBody
 
 OURSELVES = "mttx"
-"""The source of the events that the exporter itself records; nobody else may use it."""
+"""The source of the events that the exporter records itself; reserved for it."""
 
 
 class Incidents:
-    """The incidents of one batch, computed under one policy; `limits` are the bounds of the histograms."""
+    """The incidents of one batch, computed under one policy; `limits` are the histograms' bucket bounds."""
 
     def __init__(self, batch: Batch, policy: Policy, limits: Sequence[int]) -> None:
         self._batch = batch
@@ -29,7 +29,7 @@ class Incidents:
         self._unsettled = {e.id: e.settled_at for e in batch.entries.values() if e.settled_at is not None}
 
     def existing(self, incident_id: int) -> IncidentState:
-        """Return the incident, or the one that it was merged into. Raises `UnknownIncident`."""
+        """Return the incident, or the one it was merged into. Raises `UnknownIncident`."""
         entry = self._batch.effective(incident_id)
         if entry is None:
             msg = f"there is no incident INC-{incident_id}"
@@ -37,7 +37,7 @@ class Incidents:
         return entry
 
     def merge(self, merged: IncidentState, into: IncidentState) -> None:
-        """Merge one incident into another: the episodes move, the events are read together from now on."""
+        """Merge one incident into another: its episodes move, and the events of both are read together from now on."""
         batch = self._batch
         for entry in [merged, *(batch.entries[i] for i in sorted(merged.merged_ids))]:
             entry.merged_into = into.id
@@ -49,7 +49,7 @@ class Incidents:
         batch.mark_changed(into, merged.heard_at)
 
     def merge_overlapping(self, merged: IncidentState, into: IncidentState, now: datetime) -> None:
-        """Merge what turned out to be one incident, and record that in its history."""
+        """Merge incidents that turned out to be one, and record that in the history."""
         if merged.id == into.id or merged.merged_into is not None:
             return
         event = Event(
@@ -64,13 +64,13 @@ class Incidents:
         self.merge(merged, into)
 
     def keep(self, delivery: Delivery) -> bytes:
-        """Keep the raw body; returns the digest by which events and observations point to it."""
+        """Keep the raw body; return the digest by which events and observations refer to it."""
         digest = blake2b(delivery.source.encode() + b"\0" + delivery.body, digest_size=16).digest()
         self._batch.keep(digest, ReceivedBody(delivery.source, delivery.body, delivery.received_at))
         return digest
 
     def recompute(self, now: datetime) -> None:
-        """Compute every incident touched since the last time, and add what it newly gives to the running totals."""
+        """Compute every incident touched since the last call, and add its new results to the running totals."""
         batch = self._batch
         for entry in batch.take_outdated():
             incident = self.fold(entry)
@@ -80,7 +80,7 @@ class Incidents:
             self._wait_for(entry, incident)
 
     def settle(self, now: datetime) -> None:
-        """Take the samples of what is final by `now`, before what comes then is applied."""
+        """Take the samples that are final by `now`, before later commands are applied."""
         batch = self._batch
         for incident_id in [i for i, at in self._unsettled.items() if at <= now]:
             del self._unsettled[incident_id]
@@ -104,7 +104,7 @@ class Incidents:
         return entry.incident
 
     def _episodes(self, entry: IncidentState, events: Sequence[Event]) -> Sequence[Episode]:
-        """Return the episodes, or what stands for them; what very many add up to is kept with the incident."""
+        """Return the episodes, or their stand-ins; the sums over very many are kept with the incident."""
         if entry.partial and entry.firings is not None and suffices(effective(events)):
             return entry.firings.stand_ins()
         episodes = self._batch.episodes_of(entry)
@@ -112,6 +112,6 @@ class Incidents:
         return episodes
 
     def outcome(self, entry: IncidentState, *, created: bool = True) -> Outcome:
-        """Say what became of an incident."""
+        """Return the outcome for an incident."""
         incident = entry.incident or self.fold(entry)
         return Outcome(entry.id, incident.phase, created)

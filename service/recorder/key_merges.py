@@ -1,4 +1,4 @@
-"""Merges that a sender reports by its own keys, while the other incident may not have been reported yet."""
+"""Merges reported by a sender's own keys, possibly before the other incident was reported."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from service.store.batch import Batch, IncidentState
 
 
 def into_key_of(event: Event) -> str:
-    """Return the sender's key of the incident that this one was merged into; "" if the event is no such merge."""
+    """Return the sender's key of the incident that this one was merged into; "" if the event is not such a merge."""
     is_by_key = event.kind is EventKind.MERGED and "into" not in event.data
     return str(event.data.get(INTO_KEY, "")) if is_by_key else ""
 
@@ -23,8 +23,8 @@ class KeyMerges:
     def merge(self, entry: IncidentState, event: Event, digest: bytes | None = None) -> IncidentState:
         """Append the event and return the incident that it counts for.
 
-        An incident that nobody reported yet gets this one's number: its events will be recorded here, and until the
-        first of them the fold counts this one as dismissed.
+        A target not reported yet gets this incident's number: its events will be recorded here, and until the first of
+        them the fold counts this incident as dismissed.
         """
         key = (event.source, into_key_of(event))
         if key not in self._batch.keys:

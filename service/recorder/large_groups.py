@@ -1,4 +1,4 @@
-"""Which incident a firing belongs to where its alert group has very many: found without a look at all of them."""
+"""Assignment of an episode in a very large alert group to its incident, without reading all episodes."""
 
 from collections.abc import Collection, Set
 from datetime import datetime, timedelta
@@ -10,14 +10,14 @@ from service.store.batch import Batch, GroupKey, IncidentState
 
 
 class LargeGroups:
-    """Finds firings that stay in their incident, or join it, whatever else is in their groups.
+    """Finds episodes that stay in their incident, or join it, whatever else is in their groups.
 
-    `service.domain.grouping.clusters` goes through a group in order of the starts. Take the firing that ends last of
-    all that did not change: the anchor. What starts between its start and `window` after its end is in one incident
-    with it, for nobody closed that, and nothing else starts later. So a firing that starts there stays or joins; and so
-    does one that starts earlier, where only its end changes and the anchor starts no later than `window` after it,
-    before and now: then all between them is in that incident either way. Where the anchor has ended, no end may become
-    earlier: firings of other groups may hang on it, which other sources call by the same name (`connected`).
+    `service.domain.grouping.clusters` walks a group in order of starts. The anchor is the unchanged episode that ends
+    last. What starts between its start and `window` after its end is in its incident, since that was not closed and
+    nothing else starts later. An episode that starts there therefore stays or joins. So does one that starts earlier if
+    only its end changes and the anchor starts at most `window` after that end, before and now: all between them is then
+    in that incident either way. If the anchor has ended, no end may move earlier: episodes of other groups that other
+    sources call by the same name may depend on it (`connected`).
     """
 
     def __init__(self, batch: Batch, window: timedelta) -> None:
@@ -25,9 +25,9 @@ class LargeGroups:
         self._window = window
 
     def homes(self, changed: Collection[int]) -> dict[int, IncidentState]:
-        """Return the incidents of those of the changed episodes of which it is certain, by the episode.
+        """Return, by episode id, the incidents of the changed episodes for which the incident is certain.
 
-        Only where not all firings of the incident are here: otherwise there is nothing to be saved.
+        Only for incidents that are loaded in part: for the others there is nothing to save.
         """
         batch = self._batch
         certain = {i for i, e in batch.entries.items() if e.partial and suffices(effective(batch.events_of(e)))}
@@ -47,18 +47,18 @@ class LargeGroups:
         return homes
 
     def _anchor(self, group: GroupKey, changed: frozenset[int], certain: Set[int]) -> Episode | None:
-        """Return the anchor of a group: of several the one that starts first, in the incidents that it may be in."""
+        """Return the anchor of a group, of several the earliest to start, among the incidents in `certain`."""
         batch = self._batch
         members = batch.groups[group]
         if group in batch.cut and len(members & changed) >= batch.SAMPLE:
-            return None  # the one that ends last may not be here
+            return None  # the one that ends last may not be loaded
         others = [batch.episodes[e] for e in members - changed]
         last = max(map(_end, others), default=None)
         anchors = (e for e in others if _end(e) == last and e.incident_id in certain)
         return min(anchors, key=lambda e: e.starts_at, default=None)
 
     def _holds(self, anchor: Episode, episode_id: int, group: GroupKey) -> bool:
-        """Say whether the anchor holds the episode in the incident as that is now, and as it was grouped before."""
+        """Return whether the anchor keeps the episode in the incident, as it is now and as it was last grouped."""
         now = self._batch.episodes[episode_id]
         before = self._batch.grouped.get(episode_id, now) or now
         if anchor.ends_at is not None and _end(now) < _end(before):

@@ -1,4 +1,4 @@
-"""Computing what an earlier version recorded by today's rules: a few incidents at a time, beside what comes in."""
+"""Recomputing incidents of an earlier version by today's rules, a few at a time, alongside incoming commands."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from service.store.refolding import Shown
 
 
 class Refolding:
-    """Computes incidents anew in one batch. Nobody is sent a message of it; what is drawn of them is drawn anew."""
+    """Recomputes incidents in one batch. No messages are sent for them; targets that draw them redraw them."""
 
     def __init__(self, batch: Batch, incidents: Incidents, alerts: AlertRecording) -> None:
         self._batch = batch
@@ -21,7 +21,7 @@ class Refolding:
         self._alerts = alerts
 
     def refold(self, stored: Mapping[int, Shown], now: datetime) -> tuple[Outcome, ...]:
-        """Compute the incidents anew from all that was reported of them; answers an outcome for each that changed."""
+        """Recompute the incidents from all their reports; return an outcome for each that changed."""
         batch = self._batch
         touched_before = set(batch.touched)
         episodes = [e.id for i in stored for e in batch.episodes_of(batch.entries[i])]

@@ -1,7 +1,7 @@
-"""Samples of the histograms, taken when the resolution of an incident is final and may no longer be taken back.
+"""Histogram samples, taken once an incident's resolution is final and can no longer be taken back.
 
-Whoever writes first counts what is due, before it applies what it brings: the times of the samples, not the order of
-arrival, decide.
+Each writer first counts what is due, then applies its own commands: the times of the samples decide, not the order
+of arrival.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from service.store.store import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What one incident gives to the running totals."""
+    """What one incident adds to the running totals."""
 
     incident_id: int
     at: datetime
@@ -24,7 +24,7 @@ class Settled:
 
 
 def settle(transaction: Transaction, policy: Policy, limits: Sequence[int], now: datetime | None) -> list[Settled]:
-    """Mark what is due as counted; the samples are the caller's to add, in the same transaction."""
+    """Mark what is due as counted; the caller adds the samples in the same transaction."""
     if now is None:
         return []
     settled: list[Settled] = []

@@ -1,4 +1,4 @@
-"""Closing what nothing is heard of any more (Alertmanager is silent about alerts that clear while silenced)."""
+"""Closing incidents that are no longer reported (Alertmanager is silent about alerts that clear while silenced)."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -12,16 +12,16 @@ from service.store.batch import Batch
 
 
 class StaleClosing:
-    """Closes stale incidents in one batch; `AlertRecording` takes it back where an alert is heard again."""
+    """Closes stale incidents in one batch; `AlertRecording` undoes it if an alert is reported again."""
 
     def __init__(self, batch: Batch, incidents: Incidents) -> None:
         self._batch = batch
         self._incidents = incidents
 
     def close(self, incident_id: int, now: datetime) -> Outcome | None:
-        """Resolve an incident that nothing was heard of any more, at the instant at which it became stale.
+        """Resolve an incident that is no longer reported, as of the instant at which it became stale.
 
-        None where a command that came ahead in the same batch spoke of the incident, or ended it.
+        Returns None if an earlier command in the same batch reported the incident or ended it.
         """
         batch = self._batch
         entry = self._incidents.existing(incident_id)

@@ -1,6 +1,6 @@
-"""What has to happen although nobody asks: stale incidents are closed, samples taken, old raw bodies forgotten.
+"""Periodic upkeep: closing stale incidents, taking samples, deleting old raw bodies.
 
-The first thing is to compute anew, by today's rules, what an earlier version recorded.
+It starts by recomputing, by today's rules, what an earlier version recorded.
 """
 
 import logging
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stopping: threading.Event) -> None:
-    """Compute anew what an earlier version recorded, a few incidents at a time; what is left goes on at the next start.
+    """Recompute what an earlier version recorded, a few incidents at a time; the next start continues with the rest.
 
-    The log says how far it is, and in the end how many incidents changed.
+    The log shows the progress and finally how many incidents changed.
     """
     total = left = store.count_outdated()
     if not total:
@@ -42,7 +42,7 @@ def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stop
 
 
 class Upkeep:
-    """Submits the commands that `due` names, every `interval` seconds until it is stopped. A failure waits its turn."""
+    """Submits the commands that `due` names, every `interval` seconds until stopped. A failed one waits its turn."""
 
     def __init__(
         self,
@@ -62,19 +62,19 @@ class Upkeep:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, after what is under way."""
+        """Stop after the command in progress."""
         self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
         try:
             refold(self._recorder, self._store, self._clock, self._stop)
-        except Exception as error:  # the next start tries again; meanwhile all else goes on
+        except Exception as error:  # the next start retries; everything else continues
             log.error("incidents of an earlier version are not recomputed: %r", error)
         while not self._stop.wait(self._interval):
             try:
                 commands = list(self._due(self._clock()))
-            except Exception as error:  # a thread that ends in silence would stop all upkeep for good
+            except Exception as error:  # if the thread ended, all upkeep would stop for good
                 log.error("upkeep waits: what is due cannot be told: %r", error)
                 continue
             for command in commands:

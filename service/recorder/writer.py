@@ -1,4 +1,4 @@
-"""Group commit: many requests, one writer, one transaction and one fsync for all that has queued up."""
+"""Group commit: many requests, one writer, and one transaction and one fsync for everything queued."""
 
 import logging
 import threading
@@ -16,25 +16,25 @@ from service.store import Store, StoreRejected, StoreUnavailable
 from service.store.batch import Incomplete
 
 BATCH = 64
-"""The most commands in one transaction: enough to share an fsync, few enough to answer soon."""
+"""The most commands in one transaction: enough to share an fsync, few enough to respond soon."""
 GATHER_SECONDS = 0.003
-"""The longest that a commit waits for those who shared the last one: all together cost less than by turns."""
+"""How long a commit waits at most for the senders of the last one: one shared commit costs less than taking turns."""
 PATIENCE_SECONDS = 30.0
-"""How long a request waits for its commit; a sender that is told to try again loses nothing."""
+"""How long a request waits for its commit; a sender that is asked to retry loses nothing."""
 ROOM_SECONDS = 2.0
-"""How long a request waits to be let in where as many as may wait already; a commit takes far less."""
+"""How long a request waits for a slot if all are taken; a commit takes far less."""
 FAILING_SECONDS = 30.0
-"""How long after a commit that failed the recorder counts as failing, unless one succeeds: whoever sends nothing to it
-because of that has to try again at some time."""
+"""How long the recorder counts as failing after a failed commit, unless one succeeds: senders that stop sending
+because of it must retry at some time."""
 STALL_SECONDS = 2.0
-"""After which a commit counts as stalled: where nobody can be let in, nobody waits for it either."""
+"""After this long a commit counts as stalled; requests that find no slot then do not wait for one."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Stats:
-    """What the writer did since the process began."""
+    """Counters of the writer since the process started."""
 
     commits: int = 0
     commit_seconds: float = 0.0
@@ -42,7 +42,7 @@ class Stats:
 
 
 class _Ticket:
-    """One command on its way; the request waits at `landed`."""
+    """One submitted command; the request waits on `landed`."""
 
     __slots__ = ("command", "committed", "error", "landed", "outcomes")
 
@@ -56,10 +56,10 @@ class _Ticket:
 
 
 class Recorder:
-    """Takes commands from any thread and commits them from its own.
+    """Takes commands from any thread and commits them on its own thread.
 
-    `submit` returns after the commit. A command that is refused or that the database does not take fails alone.
-    At most `at_once` requests wait for commits, so that a disk that stalls leaves threads to those who read.
+    `submit` returns after the commit. A command that is refused or that the database rejects fails alone.
+    At most `at_once` requests wait for commits, so that a stalled disk leaves threads to readers.
     """
 
     def __init__(self, store: Store, policy: Policy, *, queue_limit: int = 1000, at_once: int = 512) -> None:
@@ -68,13 +68,13 @@ class Recorder:
         self._bounds = bounds(policy)
         self._queue_limit = queue_limit
         self._room = threading.Semaphore(at_once)
-        self._began: float | None = None  # when the commit under way began
+        self._began: float | None = None  # when the current commit began
         self._failed_at: float | None = None  # when the last commit failed; none has succeeded since
         self._queue: deque[_Ticket] = deque()
         self._arrived = threading.Condition()
         self._closing = False
-        self._company = 1  # how many were on their way when the last commit ended
-        self._awaited = 1  # how many have to be in the queue before the writer wants to be woken
+        self._company = 1  # how many requests were pending when the last commit ended
+        self._awaited = 1  # how many must be queued before the writer is woken
         self.stats = Stats()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -82,8 +82,8 @@ class Recorder:
     def submit(self, command: Command) -> tuple[Outcome, ...]:
         """Record a command durably.
 
-        Raises `Refused` (never acceptable as it is), `Busy` (queue full or shutting down) or `StoreUnavailable`; in
-        all three cases nothing of the command was stored, save that a command which outlasts our patience may be.
+        Raises `Refused` (never acceptable as it is), `Busy` (queue full or shutting down) or `StoreUnavailable`. In all
+        three cases nothing of the command was stored, except that a command that timed out may have been.
         """
         if not self._room.acquire(timeout=0 if self.stalled else ROOM_SECONDS):
             msg = "the store takes long, and as many requests as may wait for it already do"
@@ -110,22 +110,22 @@ class Recorder:
 
     @property
     def queue_length(self) -> int:
-        """How many commands wait."""
+        """Number of waiting commands."""
         return len(self._queue)
 
     @property
     def stalled(self) -> bool:
-        """Whether the commit under way takes much longer than one should."""
+        """Whether the current commit takes much longer than it should."""
         began = self._began
         return began is not None and time.monotonic() - began > STALL_SECONDS
 
     @property
     def alive(self) -> bool:
-        """Whether the writer's thread runs."""
+        """Whether the writer's thread is running."""
         return self._thread.is_alive()
 
     def check_ready(self) -> None:
-        """Raise `Busy` where a command would not be taken now, or `StoreUnavailable` where commits fail."""
+        """Raise `Busy` if a command would not be accepted now, or `StoreUnavailable` if commits fail."""
         if not self.alive or self._closing or len(self._queue) >= self._queue_limit:
             msg = "shutting down" if self._closing else f"{len(self._queue)} requests are waiting already"
             raise Busy(msg)
@@ -135,7 +135,7 @@ class Recorder:
             raise StoreUnavailable(msg)
 
     def close(self) -> None:
-        """Refuse new commands, commit what waits, and stop."""
+        """Refuse new commands, commit the waiting ones, and stop."""
         with self._arrived:
             self._closing = True
             self._arrived.notify()
@@ -148,7 +148,7 @@ class Recorder:
             self._began = time.monotonic()
             try:
                 self._record(tickets)
-            except BaseException as error:  # this thread has to go on, and nobody may wait for what never comes
+            except BaseException as error:  # this thread must continue, and no request may wait for ever
                 log.critical("the recorder broke, and goes on", exc_info=True)
                 _fail(tickets, error)
             self._began = None
@@ -157,7 +157,7 @@ class Recorder:
                 ticket.landed.release()
 
     def _take(self) -> list[_Ticket]:
-        """Wait for commands and return up to `BATCH` of them; none once we are closing and all is done."""
+        """Wait for commands and return up to `BATCH` of them; an empty list once closing and all are done."""
         with self._arrived:
             self._awaited = 1
             while not self._queue and not self._closing:
@@ -166,9 +166,9 @@ class Recorder:
             return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
 
     def _gather(self) -> None:
-        """Wait a moment for those who shared the last commit; whoever is alone waits for nobody.
+        """Wait briefly for the senders that shared the last commit; a single sender waits for none.
 
-        Without it senders fall into two halves that take turns: while one commits, the other one comes in.
+        Otherwise senders split into two halves that take turns: one arrives while the other commits.
         """
         self._awaited = self._company
         end = time.monotonic() + GATHER_SECONDS
@@ -176,7 +176,7 @@ class Recorder:
             self._arrived.wait(left)
 
     def _record(self, tickets: Sequence[_Ticket]) -> None:
-        """Commit a tickets; where it fails because of one of them, each is tried on its own."""
+        """Commit the tickets together; if one of them makes that fail, commit each on its own."""
         try:
             self._commit(tickets)
         except Exception as error:
@@ -192,7 +192,7 @@ class Recorder:
                 ticket.error = ticket.error or error
 
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
-        """Apply and commit all commands but those that are refused; a refusal starts the tickets again without it."""
+        """Apply and commit all commands but refused ones; a refusal restarts the transaction without that command."""
         standing = [ticket for ticket in tickets if ticket.error is None]
         while standing:
             refused = self._attempt(standing)
@@ -207,9 +207,9 @@ class Recorder:
             return self._transact(tickets, everything=True)
 
     def _transact(self, tickets: Sequence[_Ticket], *, everything: bool = False) -> _Ticket | None:
-        """Apply a batch in one transaction; `everything`: with all firings of incidents of very many.
+        """Apply a batch in one transaction; `everything`: load all episodes even of very large incidents.
 
-        Answers which ticket is refused, and None where all is committed. Raises `Incomplete`.
+        Returns the refused ticket, or None if all are committed. Raises `Incomplete`.
         """
         began = time.perf_counter()
         try:
@@ -236,7 +236,7 @@ class Recorder:
         return None
 
     def _committed(self, tickets: Sequence[_Ticket]) -> None:
-        """Note what is durable; that nothing was to be done says nothing of a disk that is full."""
+        """Count what is durable; a batch that wrote nothing does not prove that the disk works."""
         for ticket in tickets:
             ticket.committed = True
         if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in tickets):

@@ -1,4 +1,4 @@
-"""The only room that knows SQL: tables, migrations, queries."""
+"""The only package with SQL: tables, migrations, queries."""
 
 from service.store.engine import StoreRefused, StoreRejected, StoreUnavailable
 from service.store.store import Store

@@ -1,4 +1,4 @@
-"""Backing up a SQLite file beside the running service, and putting a backup in its place. PostgreSQL has pg_dump."""
+"""Back up a SQLite file while the service runs, and restore a backup. PostgreSQL has pg_dump."""
 
 import os
 import shutil
@@ -16,13 +16,13 @@ from service.store.locks import FileLock
 from service.store.migrate import knows
 
 PARTS = ("", "-wal", "-shm")
-"""What a database in WAL mode may consist of."""
+"""Suffixes of the files that a database in WAL mode may consist of."""
 
 
 def back_up(database_url: str, target: Path) -> int:
-    """Write a copy as of now into a new file and return its size in bytes; webhooks go on meanwhile.
+    """Write a copy as of now into a new file and return its size in bytes; webhooks are recorded meanwhile.
 
-    The copy is checked before it gets its name. Raises `StoreRefused`, with what to change; no half copy is left.
+    The copy is checked before it gets its name. Raises `StoreRefused`, with what to change; no partial copy is left.
     """
     source = _file(database_url)
     if not source.is_file():
@@ -40,11 +40,11 @@ def back_up(database_url: str, target: Path) -> int:
 
 
 def restore(backup: Path, database_url: str, now: datetime, *, replace: bool) -> Path | None:
-    """Put a backup in the place of the database; returns where the database that was there is kept, if one was.
+    """Replace the database with a backup; return where the previous database is kept, None if there was none.
 
-    The service must not run. Raises `StoreRefused` for a file that is no sound database, or that a newer version wrote,
-    and, without `replace`, where there is a database already. What was there is kept aside, never deleted. At every
-    moment one of the two is in its place, whole; the new one has the mode and the owner that the old one had.
+    The service must not run. Raises `StoreRefused` for a file that is not a valid database, or that a newer version
+    wrote, and, without `replace`, if a database exists. The previous one is kept aside, never deleted. At every moment
+    one of the two is in place and complete; the new one gets the mode and owner of the old one.
     """
     target = _file(database_url)
     _check(backup)
@@ -54,7 +54,7 @@ def restore(backup: Path, database_url: str, now: datetime, *, replace: bool) ->
         if target.exists() and not replace:
             raise StoreRefused(f"{target} is there already; --replace moves it aside")
         with _failures(f"cannot restore {backup} to {target}"), _part(target) as part:
-            with closing(_read_only(backup)) as connection:  # with what its log still holds
+            with closing(_read_only(backup)) as connection:  # including its WAL
                 connection.execute("VACUUM INTO ?", (str(part),))
             _check(part)
             _take_after(target, part)
@@ -79,7 +79,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 def _check(path: Path) -> None:
-    """Refuse what is not a whole database of a version that we know."""
+    """Raise `StoreRefused` unless the file is a complete database of a known version."""
     if not path.is_file():
         raise StoreRefused(f"there is no file {path}")
     with _failures(f"{path} is no sound database"), closing(_read_only(path)) as connection:
@@ -95,18 +95,18 @@ def _check(path: Path) -> None:
 
 
 def _take_after(target: Path, part: Path) -> None:
-    """Give the new file the owner and the mode of the one whose place it takes."""
+    """Give the new file the owner and mode of the one it replaces."""
     if target.exists():
         before = target.stat()
-        with suppress(PermissionError):  # only root may give files away, and need not, as the service's own user
+        with suppress(PermissionError):  # only root may chown; as the service's own user it is not needed
             os.chown(part, before.st_uid, before.st_gid)
         part.chmod(stat.S_IMODE(before.st_mode))
 
 
 def _keep_aside(target: Path, now: datetime) -> Path | None:
-    """Give the files of the database a second name, and take away the first of all but the database itself.
+    """Give the database's files a second name, and remove the first name of all but the database itself.
 
-    Its log is worked in before: SQLite would take a log that was left behind for that of the backup.
+    The WAL is checkpointed first: SQLite would take one left behind for that of the backup.
     """
     _work_in_the_log(target)
     parts = [part for part in PARTS if target.with_name(target.name + part).exists()]
@@ -124,7 +124,7 @@ def _keep_aside(target: Path, now: datetime) -> Path | None:
 
 
 def _work_in_the_log(target: Path) -> None:
-    """Leave the database in one file, if it is sound; what is damaged is kept as it is."""
+    """Checkpoint the WAL into the database file if that is valid; a damaged database is kept as it is."""
     if target.exists():
         with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -133,13 +133,13 @@ def _work_in_the_log(target: Path) -> None:
 def _second_name(path: Path, name: Path) -> None:
     try:
         os.link(path, name)
-    except OSError:  # some file systems have no second names
+    except OSError:  # some file systems have no hard links
         shutil.copy2(path, name)
 
 
 @contextmanager
 def _part(target: Path) -> Iterator[Path]:
-    """Give the name of an unfinished file beside the target; what is left of it goes away however it ends."""
+    """Yield the name of an unfinished file beside the target; whatever is left of it is removed on exit."""
     part = target.with_name(f".{target.name}.part")
     leftovers = [part.with_name(part.name + end) for end in (*PARTS, "-journal")]
     for path in leftovers:

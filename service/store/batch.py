@@ -1,6 +1,6 @@
 """One transaction's view of the incidents it touches: loaded in a few queries, changed in memory, written at the end.
 
-A batch of many requests costs as many statements as a batch of one. The rules that change a batch are not here but in
+A batch of many requests costs as many statements as a batch of one. The rules that change a batch are in
 `service.recorder.apply`.
 """
 
@@ -19,15 +19,14 @@ from service.domain.totals import Counted, Increment
 
 
 class Incomplete(Exception):
-    """What is asked takes more than the batch holds: firings that `load` leaves out unless it is to load all."""
+    """The operation needs more than the batch holds: episodes that `load` omits unless it is to load all."""
 
 
 @dataclass(slots=True)
 class IncidentState:
-    """One incident in the batch. `merged_ids` are those of the incidents that were merged into it.
+    """One incident in the batch. `merged_ids` are the ids of the incidents merged into it.
 
-    `firings`: what all its episodes add up to, of an incident of very many. It is `partial` where the batch holds only
-    some of them.
+    `firings`: the sums over all episodes of an incident with very many. `partial`: the batch holds only some of them.
     """
 
     id: int
@@ -47,24 +46,24 @@ class IncidentState:
 
 
 AlertKey = tuple[str, str]
-"""Source, without its sender, and fingerprint: what several senders report of it is computed together."""
+"""Source, without its sender, and fingerprint: reports of several senders are computed together."""
 GroupKey = tuple[str, str]
 """Source and group key."""
 IncidentKey = tuple[str, str]
 """Source and the sender's key."""
 ALIAS = "alias"
-"""The source of keys that several sources share; such a key moves on to the latest incident that has it."""
+"""The source of keys that several sources share; such a key moves to the latest incident that has it."""
 
 
 def alert_key(observation: Observation) -> AlertKey:
-    """Return which alert an observation is of."""
+    """Return the key of the alert that an observation reports."""
     return plain_source(observation.source), observation.fingerprint
 
 
 class EventIndex:
-    """The events of one incident by their ids, and how many of them correct or retract others.
+    """The events of one incident by id, and how many of them correct or retract others.
 
-    Each by the incident that they were sent to; of several events with one id the first counts.
+    Each by the incident that the events were sent to; of several events with one id the first counts.
     """
 
     def __init__(self, events: Iterable[Event]) -> None:
@@ -75,7 +74,7 @@ class EventIndex:
             self.add(event)
 
     def add(self, event: Event) -> None:
-        """Take in an event that was appended."""
+        """Add an event that was appended."""
         self.first.setdefault(event.event_id, event)
         self.sent.setdefault((event.sent_to, event.event_id), event)
         self.corrections[event.sent_to] += event.kind in ABOUT_EVENTS
@@ -92,7 +91,7 @@ class NewEvent:
 
 @dataclass(slots=True)
 class StoredReport:
-    """When an observation was received, and the episode that it belongs to; 0 for an end that waits for its firing."""
+    """When an observation was received, and its episode; 0 for an end that waits for its start."""
 
     first_received: datetime
     last_received: datetime
@@ -102,7 +101,7 @@ class StoredReport:
 
 @dataclass(slots=True)
 class ReceivedBody:
-    """A webhook body to be kept."""
+    """A webhook body to store."""
 
     source: str
     body: bytes
@@ -114,9 +113,9 @@ class Batch:
     """The rows of one transaction; changes are announced with `mark_changed` and `save_episode`."""
 
     MANY = 250
-    """Incidents and groups of more firings are loaded in part, where that is enough: each takes 16 µs."""
+    """Incidents and groups with more episodes are loaded in part if that is enough: each takes 16 µs."""
     SAMPLE = 100
-    """How many episodes of such a group are loaded: those that ended last or go on, and as many of those that go on."""
+    """How many episodes of such a group are loaded: the last to end or still open, and as many more open ones."""
 
     def __init__(self, reserve: Callable[[str], int]) -> None:
         self._reserve = reserve
@@ -127,15 +126,15 @@ class Batch:
         self.groups: dict[GroupKey, set[int]] = {}
         self.groups_of: dict[int, set[GroupKey]] = {}
         self.cut: set[GroupKey] = set()
-        """The groups of which the batch holds the `SAMPLE` episodes that ended last or go on, but not all."""
+        """Groups of which the batch holds only the `SAMPLE` episodes that ended last or are open."""
         self.grouped: dict[int, Episode | None] = {}
-        """The episodes that changed since they were grouped, as they were then; None where they are new."""
+        """Episodes changed since they were grouped, as they were then; None for new ones."""
         self.touched: set[int] = set()
         self.quiet: set[int] = set()
-        """What is written without being news to anybody; of it, `redrawn` is shown anew where it is drawn."""
+        """Incidents written without an update to announce; targets that draw incidents redraw those in `redrawn`."""
         self.redrawn: set[int] = set()
         self.touched_at: datetime | None = None
-        """When the first news of the transaction came; an incident may have been heard of by a clock that was ahead."""
+        """When the transaction's first report arrived; a `heard_at` may come from a clock that was ahead."""
         self.outdated: set[int] = set()
         self.changed_episodes: set[int] = set()
         self.new_episodes: set[int] = set()
@@ -148,7 +147,7 @@ class Batch:
         self.moved_events: dict[tuple[int, str], int] = {}
         self._indexes: dict[int, EventIndex] = {}
         self.holders: dict[int, set[int]] = {}
-        """The incidents that have events which were sent to others, by those."""
+        """The incidents holding events that were sent to others, by the incident they were sent to."""
         self.new_groups: set[tuple[GroupKey, int]] = set()
         self.left_groups: set[tuple[GroupKey, int]] = set()
         self.bodies: dict[bytes, ReceivedBody] = {}
@@ -159,21 +158,21 @@ class Batch:
     # -- incidents ---------------------------------------------------------------------------------------------------
 
     def effective(self, incident_id: int) -> IncidentState | None:
-        """Return the incident, or the one that it was merged into; None where there is none."""
+        """Return the incident, or the one it was merged into; None if it does not exist."""
         entry = self.entries.get(incident_id)
         if entry is not None and entry.merged_into is not None:
             return self.entries[entry.merged_into]
         return entry
 
     def open(self, opened_at: datetime) -> IncidentState:
-        """Begin a new incident."""
+        """Open a new incident."""
         entry = IncidentState(self._reserve("incidents"), opened_at, opened_at, is_new=True)
         self.entries[entry.id] = entry
         self.mark_changed(entry, opened_at)
         return entry
 
     def mark_changed(self, entry: IncidentState, heard_at: datetime) -> None:
-        """Have the incident computed and written again."""
+        """Mark the incident to be recomputed and written."""
         entry.heard_at = max(entry.heard_at, heard_at)
         self.touched_at = min(self.touched_at or heard_at, heard_at)
         self.touched.add(entry.id)
@@ -181,13 +180,13 @@ class Batch:
         self.quiet.discard(entry.id)
 
     def compute(self, entry: IncidentState, now: datetime) -> None:
-        """Have the incident computed and written again although nothing was reported of it."""
+        """Mark the incident to be recomputed and written although it was not reported."""
         self.touched_at = min(self.touched_at or now, now)
         self.touched.add(entry.id)
         self.outdated.add(entry.id)
 
     def take_outdated(self) -> list[IncidentState]:
-        """Return the incidents that were touched since the last call, by id."""
+        """Return the incidents touched since the last call, by id."""
         outdated = [self.entries[i] for i in sorted(self.outdated)]
         self.outdated = set()
         return outdated
@@ -211,7 +210,7 @@ class Batch:
         self.mark_changed(entry, event.recorded_at)
 
     def move_event(self, event: Event, source: IncidentState, target: IncidentState) -> None:
-        """Have an event count for another incident than the one that it counted for."""
+        """Move an event from the incident for which it counted to another."""
         source.events.remove(event)
         target.events.append(event)
         self._indexes.pop(source.id, None)
@@ -224,13 +223,13 @@ class Batch:
         self.moved_events[event.sent_to, event.event_id] = target.id
 
     def sent_elsewhere(self, entry: IncidentState) -> list[tuple[IncidentState, Event]]:
-        """Return the events that were sent to the incident or those merged into it, and count for another now."""
+        """Return the events sent to the incident, or to those merged into it, that now count for another."""
         ids = {entry.id, *entry.merged_ids}
         holders = self._holders_of(ids)
         return [(self.entries[h], e) for h in holders for e in self.entries[h].events if e.sent_to in ids]
 
     def event_named(self, entry: IncidentState, event_id: str) -> tuple[IncidentState, Event] | None:
-        """Return the event of that id, and the incident that has it: this one, or where it counts by now."""
+        """Return the event with that id and the incident that has it: this one, or the one for which it now counts."""
         ids = [entry.id, *sorted(entry.merged_ids)]
         for i in ids:
             if event := self._index(i).first.get(event_id):
@@ -242,7 +241,7 @@ class Batch:
         return None
 
     def count_corrections(self, entry: IncidentState) -> int:
-        """Count the corrections and retractions of an incident, and those that were sent to it and count elsewhere."""
+        """Count the corrections and retractions of an incident, including those sent to it that count elsewhere."""
         ids = [entry.id, *entry.merged_ids]
         own = sum(self._index(i).corrections.total() for i in ids)
         return own + sum(self._index(holder).corrections[i] for holder in self._holders_of(ids) for i in ids)
@@ -259,7 +258,7 @@ class Batch:
     # -- alerts ------------------------------------------------------------------------------------------------------
 
     def episodes_of(self, entry: IncidentState) -> list[Episode]:
-        """Return all episodes of an incident, by id. Raises `Incomplete` where they are not all here."""
+        """Return all episodes of an incident, by id. Raises `Incomplete` if not all are loaded."""
         if entry.partial:
             raise Incomplete
         return [self.episodes[e] for e in sorted(entry.episodes)]
@@ -269,7 +268,7 @@ class Batch:
         return self._reserve("episodes")
 
     def save_episode(self, episode: Episode) -> None:
-        """Insert or replace an episode, keeping the incidents' lists of episodes right."""
+        """Insert or replace an episode, and update the incidents' lists of episodes."""
         before = self.episodes.get(episode.id)
         self.grouped.setdefault(episode.id, before)
         self._add_up(before, episode)
@@ -284,13 +283,13 @@ class Batch:
         self.episodes[episode.id] = episode
 
     def has_unknown_end(self, entry: IncidentState) -> bool:
-        """Say whether nobody knows when one of the incident's firings ended."""
+        """Return whether the end of one of the incident's episodes is unknown."""
         if entry.partial and entry.firings is not None:
             return entry.firings.end_unknown > 0
         return any(self.episodes[e].end_unknown for e in entry.episodes)
 
     def _add_up(self, before: Episode | None, episode: Episode) -> None:
-        """Keep what the firings of an incident add up to right, where not all of them are here."""
+        """Update the sums over an incident's episodes if not all of them are loaded."""
         left = before is not None and before.incident_id != episode.incident_id
         if left and before is not None and self._is_partial(before.incident_id):
             raise Incomplete
@@ -306,7 +305,7 @@ class Batch:
         return entry is not None and entry.partial
 
     def drop(self, episode_id: int) -> None:
-        """Forget an episode that turned out to be part of another."""
+        """Drop an episode that turned out to be part of another."""
         episode = self.episodes.pop(episode_id)
         if self._is_partial(episode.incident_id):
             raise Incomplete
@@ -322,14 +321,14 @@ class Batch:
         self.changed_episodes.discard(episode_id)
 
     def add_report(self, report: AlertReport, delivery: bytes | None) -> None:
-        """Append a report; `assign` says later which episode it belongs to."""
+        """Append a report; `assign` sets its episode later."""
         seen = report.observation
         stored = StoredReport(report.first_received, report.last_received, report.onset_at)
         self.reports.setdefault(alert_key(seen), {})[seen] = stored
         self.new_reports[seen] = delivery
 
     def reports_of(self, key: AlertKey) -> list[AlertReport]:
-        """Return what was reported of an alert, as far as it is loaded."""
+        """Return the loaded reports of an alert."""
         return [
             AlertReport(
                 observation=seen,
@@ -341,22 +340,22 @@ class Batch:
         ]
 
     def report(self, observation: Observation) -> StoredReport | None:
-        """Return what is stored of an observation, None where it was not made before."""
+        """Return the stored report of an observation, None if it is new."""
         return self.reports.get(alert_key(observation), {}).get(observation)
 
     def change_report(self, observation: Observation) -> None:
-        """Have a report written again."""
+        """Mark a report to be written again."""
         if observation not in self.new_reports:
             self.changed_reports.add(observation)
 
     def assign(self, observation: Observation, episode_id: int) -> None:
-        """Say which episode a report belongs to (0: it waits), and so which groups the episode was seen in."""
+        """Set the episode of a report (0: it waits), and so the groups in which the episode was seen."""
         stored = self.reports[alert_key(observation)][observation]
         if stored.episode_id != episode_id:
             stored.episode_id = episode_id
             self.change_report(observation)
         if observation.is_end_only or not observation.group_key or not episode_id:
-            return  # an end alone ends a firing in whatever groups that was seen, and puts it into no other
+            return  # an end without a start ends the episode in all its groups and adds none
         group = (observation.source, observation.group_key)
         members = self.groups.setdefault(group, set())
         if episode_id not in members:
@@ -365,7 +364,7 @@ class Batch:
             self._change_groups(self.new_groups, self.left_groups, (group, episode_id))
 
     def leave_groups(self, episode_id: int, groups: Iterable[GroupKey]) -> None:
-        """Say that an episode was not seen in these groups after all."""
+        """Record that an episode was not seen in these groups after all."""
         for group in groups:
             self.groups[group].discard(episode_id)
             self.groups_of[episode_id].discard(group)
@@ -383,12 +382,12 @@ class Batch:
     # -- the rest ----------------------------------------------------------------------------------------------------
 
     def keep(self, digest: bytes, raw: ReceivedBody) -> None:
-        """Keep a raw body; a repeat of one that is here already is counted."""
+        """Keep a raw body; a repeat of a stored one is counted."""
         stored = self.bodies.get(digest)
         self.bodies[digest] = raw if stored is None else replace(stored, times=stored.times + 1)
 
     def count(self, added: Iterable[Increment], incident_id: int, at: datetime) -> None:
-        """Add to the running totals; the exemplars name the incident."""
+        """Add to the running totals; the exemplars refer to the incident."""
         for increment in added:
             key = (increment.metric, increment.severity.value, increment.detail, increment.le)
             self.totals[key] += 1
@@ -399,14 +398,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchKeys:
-    """What a batch of commands needs to see. `since` is the earliest start among its observations.
+    """What a batch of commands must load. `since` is the earliest start among its observations.
 
-    Of incidents and groups of very many firings only some are loaded, unless `all` are wanted. Of the alerts the
-    reports of every sender are loaded: those that `groups` name, and those that are stored.
-
+    Of incidents and groups with very many episodes only some are loaded, unless `all`. Of the alerts in `groups`, and
+    of stored ones, the reports of every sender are loaded.
     `ended` are the alerts of which an end was reported without its start (`Observation.is_end_only`).
-    `neighbours`: also the incidents that the named ones may be joined with, of the same alert groups. `reports`: also
-    all reports of the alerts of the named incidents.
+    `neighbours`: also load incidents of the same alert groups that the named ones may be joined with. `reports`: also
+    load all reports of the alerts of the named incidents.
     """
 
     incidents: Collection[int] = ()

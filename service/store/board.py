@@ -1,4 +1,4 @@
-"""Queries behind the pages: a list that can be searched and paged both ways, and what is open and owed right now."""
+"""Queries behind the pages: a list that can be searched and paged both ways, and what is open or outstanding now."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -23,7 +23,7 @@ _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.fina
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which incidents are asked for; what is empty asks for nothing. `number` is found as well as `text`."""
+    """Filter of incidents; empty fields do not restrict. `number` matches as well as `text`."""
 
     phases: Collection[Phase] = ()
     severities: Collection[Severity] = ()
@@ -35,9 +35,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRow:
-    """One incident as it stands; `due` holds the stages of the postmortem that are owed.
+    """One incident in its current state; `due` holds the outstanding stages of the postmortem.
 
-    `told_at`: when people heard of it last, where that was asked for.
+    `told_at`: when people were last informed about it, if requested.
     """
 
     id: int
@@ -54,7 +54,7 @@ class IncidentRow:
 
 @dataclass(frozen=True, slots=True)
 class IncidentPage:
-    """A page, newest first. `older` is the id to go on before, `newer` that to go back after, None at either end."""
+    """A page, newest first. `older` is the id to continue before, `newer` that to go back after; None at either end."""
 
     lines: tuple[IncidentRow, ...]
     older: int | None
@@ -63,7 +63,7 @@ class IncidentPage:
 
 @dataclass(frozen=True, slots=True)
 class StageOwed:
-    """A stage of a postmortem that is owed."""
+    """An outstanding stage of a postmortem."""
 
     incident: IncidentRow
     stage: Stage
@@ -72,7 +72,7 @@ class StageOwed:
 
 @dataclass(frozen=True, slots=True)
 class ActionOwed:
-    """An action that is owed, of the incident with that id and title."""
+    """An outstanding action, with the id and title of its incident."""
 
     incident_id: int
     incident_title: str
@@ -81,7 +81,7 @@ class ActionOwed:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is open, the latest first, and what is owed until some instant, the most urgent first; counts are whole."""
+    """What is open, latest first, and what is due by some instant, most urgent first; counts are complete."""
 
     open: tuple[IncidentRow, ...]
     open_count: int
@@ -94,7 +94,7 @@ class Overview:
 def page_of(
     connection: Connection, filter_: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
 ) -> IncidentPage:
-    """Return a page by id, so that page ten thousand costs what the first does and nothing is skipped or repeated."""
+    """Return a page by id, so that page 10,000 costs as much as the first and no incident is skipped or repeated."""
     c = t.incidents.c
     query = select(t.incidents).where(_LIVE, *_conditions(filter_, connection.dialect)).limit(limit + 1)
     order = c.id + 0 if _is_narrow(filter_) else c.id
@@ -112,7 +112,7 @@ def page_of(
 
 
 def _is_narrow(filter_: Filter) -> bool:
-    """Say whether an index finds few; a sum keeps databases from walking all incidents by id for the order's sake."""
+    """Return whether an index finds few rows; ordering by a sum then keeps databases from walking all incidents."""
     return _is_open(filter_) or filter_.detected_since is not None
 
 
@@ -126,7 +126,7 @@ def _conditions(filter_: Filter, dialect: Dialect) -> list[ColumnElement[bool]]:
     if filter_.phases:
         conditions.append(c.phase.in_(list(filter_.phases)))
     if _is_open(filter_):
-        conditions.append(c.stale_at.is_not(None))  # set while it is open: its index holds these alone
+        conditions.append(c.stale_at.is_not(None))  # set only while open, so its index holds open incidents alone
     if filter_.severities:
         conditions.append(c.severity.in_(list(filter_.severities)))
     if filter_.types:
@@ -142,7 +142,7 @@ def _conditions(filter_: Filter, dialect: Dialect) -> list[ColumnElement[bool]]:
 
 
 def _says(text: str, dialect: Dialect) -> ColumnElement[bool]:
-    """Whether the title has the text, in any case. SQLite's LIKE sees none by itself, in half the time of `lower`."""
+    """Return the condition that the title contains `text` in any case. SQLite's LIKE does, twice as fast as `lower`."""
     title = t.incidents.c.title
     if dialect.name == "sqlite":
         return title.contains(text, autoescape=True)
@@ -150,7 +150,7 @@ def _says(text: str, dialect: Dialect) -> ColumnElement[bool]:
 
 
 def read_overview(connection: Connection, policy: Policy, now: datetime, until: datetime, limit: int) -> Overview:
-    """Read what is open at `now`, and what is owed until `until`; at most `limit` of each are listed."""
+    """Read what is open at `now` and what is due by `until`; at most `limit` of each are listed."""
     c = t.incidents.c
     running = c.stale_at.is_not(None)
     query = select(t.incidents).where(running).order_by(c.stale_at.desc(), c.id.desc()).limit(limit)
@@ -169,7 +169,7 @@ def read_overview(connection: Connection, policy: Policy, now: datetime, until: 
 
 
 def _told_at(connection: Connection, opened_at: dict[int, datetime]) -> dict[int, datetime]:
-    """Return when people heard of these incidents last."""
+    """Return when people were last informed about these incidents."""
     events, episodes = defaultdict(list), defaultdict(list)
     query = select(t.events).where(t.events.c.incident_id.in_(opened_at)).order_by(t.events.c.id)
     for row in connection.execute(query):
@@ -191,7 +191,7 @@ def _owed_until(until: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _actions(connection: Connection, policy: Policy, until: datetime, limit: int) -> tuple[ActionOwed, ...]:
-    """Read them with their owners, who are written in the incident's history alone."""
+    """Read the actions with their owners, which are stored only in the incident's history."""
     c = t.actions.c
     rows = connection.execute(
         select(c.incident_id, c.action_id).where(*_owed_until(until)).order_by(c.due_at).limit(limit)

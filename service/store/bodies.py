@@ -1,4 +1,4 @@
-"""The raw bodies of webhooks: those that told of an incident, when each source was heard last, and their end."""
+"""The raw bodies of webhooks: those that reported an incident, when each source last sent one, and their deletion."""
 
 import zlib
 from datetime import datetime
@@ -14,7 +14,7 @@ FORGOTTEN_AT_ONCE = 5000
 def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit: int) -> BodyPage:
     """Return bodies in the order of their first receipt; of a merged incident, those of its target.
 
-    Those that are older than `retention.raw` are gone, and those that told nothing new were never tied to it.
+    Bodies older than `retention.raw` are deleted; those without new information were never linked to the incident.
     """
     root = select(t.incidents.c.merged_into).where(t.incidents.c.id == incident_id)
     root_id = connection.scalar(root) or incident_id
@@ -40,7 +40,7 @@ def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit
 
 
 def forget_bodies(connection: Connection, before: datetime) -> None:
-    """Forget the bodies last received before `before`, some at a time: no statement may take for ever."""
+    """Delete the bodies last received before `before`, a few at a time, so that no statement takes too long."""
     c = t.deliveries.c
     for source in connection.scalars(select(c.source).distinct()).all():
         old = select(c.digest).where(c.source == source, c.last_received_at < before).limit(FORGOTTEN_AT_ONCE)
@@ -50,11 +50,11 @@ def forget_bodies(connection: Connection, before: datetime) -> None:
 
 
 def last_received(connection: Connection) -> dict[str, datetime]:
-    """Return when each source that is remembered last sent something."""
+    """Return when each remembered source last sent a body."""
     c = t.deliveries.c
     last_received: dict[str, datetime] = {}
     source: str | None = ""
-    while source is not None:  # from one source to the next by the index, however many deliveries there are
+    while source is not None:  # skips from source to source by the index, however many deliveries exist
         source = connection.scalar(select(func.min(c.source)).where(c.source > source))
         if source is not None:
             last_received[source] = connection.scalars(

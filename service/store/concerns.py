@@ -1,4 +1,4 @@
-"""What others may know more of: incidents that are open or recent, with the firings of their alerts."""
+"""Incidents to poll for in other systems: those that are open or recent, with the episodes of their alerts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Concern:
 
 
 def read_concerns(connection: Connection, since: datetime, most: int = CHUNK) -> tuple[Concern, ...]:
-    """Return the incidents that are open or were detected after `since`, the newest first.
+    """Return the incidents that are open or were detected after `since`, newest first.
 
-    Those that were dismissed or merged into another are left out.
+    Dismissed and merged incidents are left out.
     """
     c = t.incidents.c
     query = select(t.incidents).where(

@@ -1,4 +1,4 @@
-"""Moving to another engine: every row of one database into an empty other one, and every row compared afterwards."""
+"""Moving to another engine: copy every row of one database into an empty one, then compare every row."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -15,15 +15,15 @@ from service.store.tables import metadata
 
 CHUNK = 1000
 Progress = Callable[[str, str, int], None]
-"""Told what is being done ("copied" or "compared"), the table, and how many of its rows so far."""
+"""Called with the step ("copied" or "compared"), the table, and how many of its rows are done."""
 
 
 def copy(source_url: str, target_url: str, progress: Progress) -> int:
-    """Copy everything and return the number of rows. The target is one transaction: it gets everything or nothing.
+    """Copy everything and return the number of rows. The target is written in one transaction: all or nothing.
 
-    Nobody may write to the source meanwhile: a SQLite file is locked as by a running service, replicas on PostgreSQL
-    wait for their turn. Raises `StoreRefused` for a source of another version, a target that holds something, or a row
-    that differs afterwards; `StoreUnavailable` where a database does not answer.
+    The source must not be written meanwhile: a SQLite file is locked as by a running service, replicas on PostgreSQL
+    wait for their turn. Raises `StoreRefused` for a source of another version, a target that is not empty, or a row
+    that differs afterwards; `StoreUnavailable` if a database does not answer.
     """
     with ExitStack() as stack:
         source, target = (_opened(url, stack) for url in (source_url, target_url))
@@ -76,19 +76,19 @@ def _compare(source: Connection, target: Connection, table: Table, progress: Pro
 
 
 def _rows(connection: Connection, table: Table) -> Any:
-    """Return the rows by their key, a few in memory at a time, in the same order on every engine."""
+    """Return the rows by key, a few in memory at a time, in the same order on every engine."""
     order = list(_order(connection, table))
     return connection.execution_options(yield_per=CHUNK).execute(select(table).order_by(*order))
 
 
 def _order(connection: Connection, table: Table) -> Iterator[Any]:
-    by_bytes = connection.dialect.name == "postgresql"  # elsewhere its collation is that of some language
+    by_bytes = connection.dialect.name == "postgresql"  # its default collation may be that of a language
     for column in table.primary_key:
         yield collate(column, "C") if by_bytes and isinstance(column.type, String) else column
 
 
 def _go_on_counting(target: Connection) -> None:
-    """Have the database number new rows behind those that came with a number."""
+    """Make the database number new rows after the copied ones."""
     if target.dialect.name != "postgresql":
         return
     for table in metadata.sorted_tables:

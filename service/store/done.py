@@ -1,4 +1,4 @@
-"""How far postmortems are: which of them owe something, actions verified, checks of the definition of done failed."""
+"""Progress of postmortems: what is outstanding, verified actions, failed checks of the definition of done."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,21 +18,21 @@ from service.store.records import RecordPage
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Counts: actions verified by their type, and incidents by their severity and the check that they fail."""
+    """Counts: verified actions by type, and incidents by severity and the check that they fail."""
 
     verified: Mapping[str, int]
     checks_failed: Mapping[tuple[Severity, Check], int]
 
 
 def read_done(connection: Connection, now: datetime, since: datetime) -> Done:
-    """Read it: what was verified since then, and the incidents detected since then."""
+    """Read the actions verified since then, and the checks failed by incidents detected since then."""
     return Done(_verified(connection, since), _checks_failed(connection, now, since))
 
 
 def page_of_postmortems(
     connection: Connection, policy: Policy, *, owing_only: bool, before: int | None, limit: int
 ) -> RecordPage:
-    """Return a page of incidents with their postmortems; a stage that came late is owed no more."""
+    """Return a page of incidents with their postmortems; a stage that was completed late is no longer outstanding."""
     c = t.incidents.c
     query = select(c.id).where(c.merged_into.is_(None), c.dismissed_at.is_(None)).order_by(c.id.desc())
     if owing_only:
@@ -61,7 +61,7 @@ def _verified(connection: Connection, since: datetime) -> dict[str, int]:
 
 
 def _checks_failed(connection: Connection, now: datetime, since: datetime) -> Counter[tuple[Severity, Check]]:
-    """Count what was found to fail; what is overdue now fails its deadline although nobody reported it."""
+    """Count failed checks; what is overdue now fails its deadline even if that was never reported."""
     c, failed = t.incidents.c, t.failed_checks.c
     detected = or_(c.detected_at > since, and_(c.detected_at.is_(None), c.opened_at > since))
     recent = and_(c.merged_into.is_(None), detected)

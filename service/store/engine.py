@@ -1,4 +1,4 @@
-"""Opening the database: one engine, and what each kind of database needs to be durable and read as of one moment."""
+"""Opening the database: one engine, with what each kind of database needs for durability and consistent reads."""
 
 import re
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ BUSY_TIMEOUT_MS = 5000
 TURN_TIMEOUT_MS = 20_000
 """How long a replica waits for its turn to write; less than a request waits for its commit."""
 TURN = 0x6D747478
-"""The advisory lock that all replicas write under by turns: ids are given out and incidents folded by whoever has it.
-One transaction carries many webhooks, so that the line is short."""
+"""The advisory lock under which replicas write in turn: its holder assigns ids and folds incidents.
+One transaction carries many webhooks, so the queue is short."""
 CONNECT_SECONDS = 4
 STATEMENT_SECONDS = 25.0
-"""How long the service waits for the answer to one statement; longer than a replica waits for its turn. Migrations and
-commands of people take the time they need."""
+"""How long the service waits for the response to one statement; longer than a replica waits for its turn. Migrations
+and commands run by people take the time they need."""
 _KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-"""Seconds, and tries. Who waits for a machine that is gone would hear of that after two hours otherwise."""
+"""Seconds, and tries. Without them the loss of the server's machine is noticed only after two hours."""
 _RIGHT = (
     "a SQLite file, such as sqlite:///mttx.db or sqlite:////var/lib/mttx/mttx.db, or a database of PostgreSQL, "
     "such as postgresql+psycopg://mttx@db.example.com/mttx"
@@ -30,19 +30,19 @@ _RIGHT = (
 
 
 class StoreUnavailable(Exception):
-    """The database did not answer or did not take it; nothing was stored, try again later."""
+    """The database did not answer or rejected the write; nothing was stored, retry later."""
 
 
 class StoreRejected(StoreUnavailable):
-    """The database took offence at what was written, not at us; others in the same transaction may be all right."""
+    """The database rejected the data, not the connection; others in the same transaction may be valid."""
 
 
 class StoreRefused(Exception):
-    """The database cannot be opened as configured; the text says what to change."""
+    """The database cannot be opened as configured; the message says what to change."""
 
 
 def parse(database_url: str) -> URL:
-    """Return the parsed URL; raises `StoreRefused` for one that names no engine we run on."""
+    """Return the parsed URL; raises `StoreRefused` for an unsupported engine."""
     try:
         url = make_url(database_url)
     except ArgumentError as error:
@@ -55,25 +55,25 @@ def parse(database_url: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """Return what may be said of a database: the file, or the address without the password."""
+    """Return how to show a database: the file, or the address without the password."""
     if is_file(url):
         return url.database or ""
-    return re.sub(r"(//[^/:]*):.*@", r"\1:***@", url.render_as_string(hide_password=True))  # one may have an @
+    return re.sub(r"(//[^/:]*):.*@", r"\1:***@", url.render_as_string(hide_password=True))  # passwords may contain @
 
 
 def is_file(url: URL) -> bool:
-    """Say whether the database is a file of this machine, for one process alone."""
+    """Return whether the database is a local file, for one process alone."""
     return url.get_backend_name() == "sqlite"
 
 
 def connect(database_url: str) -> Engine:
-    """Return an engine whose connections are set up; nothing is opened yet."""
+    """Return an engine whose connections are set up; no connection is opened yet."""
     url = parse(database_url)
     return _connect_sqlite(url) if is_file(url) else _connect_postgresql(url)
 
 
 def _connect_sqlite(url: URL) -> Engine:
-    # The connection used last comes first: one that was not used for a while does not know what it has missed.
+    # Last in, first out: a connection that was idle for a while does not know what it has missed.
     engine = create_engine(url, pool_size=8, max_overflow=56, pool_timeout=BUSY_TIMEOUT_MS / 1000, pool_use_lifo=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -81,7 +81,7 @@ def _connect_sqlite(url: URL) -> Engine:
 
 
 def _connect_postgresql(url: URL) -> Engine:
-    """Have reads see one moment, writes stand in line, and a server that is gone be noticed."""
+    """Make reads consistent and writers queue, and detect a lost server."""
     try:
         engine = create_engine(
             url,
@@ -100,7 +100,7 @@ def _connect_postgresql(url: URL) -> Engine:
         )
     except ModuleNotFoundError as error:  # pragma: no cover - the tests have it
         raise StoreRefused("PostgreSQL needs a driver: pip install 'mttx-exporter[postgresql]'") from error
-    from service.store.impatience import CHECK_SECONDS, Impatient  # noqa: PLC0415 - it needs the driver
+    from service.store.impatience import CHECK_SECONDS, Impatient  # noqa: PLC0415 - needs the driver
 
     def connect_impatiently(_dialect: object, _record: object, arguments: Any, keys: Any) -> Impatient:
         return Impatient.connect(*arguments, **keys)
@@ -117,14 +117,14 @@ def _connect_postgresql(url: URL) -> Engine:
 
 
 def impatient(engine: Engine) -> Engine:
-    """Return the same engine for a service, which does not wait for ever for a server that hangs."""
+    """Return the same engine for a service, with bounded waits for a server that hangs."""
     return engine.execution_options(patience=STATEMENT_SECONDS)
 
 
 def writing(engine: Engine) -> Engine:
     """Return the same engine for write transactions."""
     if engine.dialect.name == "postgresql":
-        # A moment that is fixed before the lock is ours would miss what the one before us committed.
+        # A snapshot taken before the lock is acquired would miss what its previous holder committed.
         return engine.execution_options(writes=True, isolation_level="READ COMMITTED")
     return engine.execution_options(writes=True)
 

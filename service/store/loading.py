@@ -1,4 +1,4 @@
-"""Filling a batch: what a batch of commands needs, in a fixed number of queries however many commands there are."""
+"""Loading a batch: what its commands need, in a fixed number of queries however many commands there are."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Set
@@ -26,13 +26,12 @@ CHUNK = 500
 
 
 def load(connection: Connection, batch_keys: BatchKeys, window: timedelta, reserve: Callable[[str], int]) -> Batch:
-    """Return a batch with everything that the wanted alerts, groups, keys and incidents can touch.
+    """Return a batch with everything that the alerts, groups, keys and incidents in `batch_keys` can touch.
 
-    Of incidents and groups of more than `Batch.MANY` firings it holds some (`IncidentState.partial`, `Batch.cut`),
-    unless all of them are wanted, or others are grouped anew beside them.
-
-    `window` is the reopen window: an episode of a group that ended longer than that before `wanted.since` cannot be
-    joined any more.
+    Of incidents and groups with more than `Batch.MANY` episodes it holds some (`IncidentState.partial`, `Batch.cut`),
+    unless all are requested, or others are regrouped beside them.
+    `window` is the reopen window: an episode of a group that ended longer than that before `batch_keys.since` can no
+    longer be joined.
     """
     batch = _load(connection, batch_keys, window, reserve)
     if batch_keys.neighbours and (batch.cut or any(entry.partial for entry in batch.entries.values())):
@@ -76,7 +75,7 @@ def _load(connection: Connection, batch_keys: BatchKeys, window: timedelta, rese
 
 
 def _sources(_: Dialect) -> Select[tuple[str]]:
-    """Return the sources of all reports, those of named senders too, in as many steps through an index as there are."""
+    """Return the sources of all reports, including named senders, in one index step per source."""
     seen = t.observations.c.source
     first = select(func.min(seen).label("source")).cte("sources", recursive=True)
     following = select(func.min(seen)).where(seen > first.c.source).correlate(first).scalar_subquery()
@@ -85,7 +84,7 @@ def _sources(_: Dialect) -> Select[tuple[str]]:
 
 
 def _told_since(dialect: Dialect) -> Select[tuple[int]]:
-    """Return the firings that ended before `since` and of which an end after it was told as well: it comes again."""
+    """Return the episodes that ended before `since` and also have an end reported after it, which repeats."""
     return select(t.observations.c.episode_id).where(
         among(t.observations.c.source, dialect, "sources"),
         among(t.observations.c.fingerprint, dialect),
@@ -94,7 +93,7 @@ def _told_since(dialect: Dialect) -> Select[tuple[int]]:
 
 
 def _going_on(dialect: Dialect) -> Select[Any]:
-    """Return the observations of the firings that may go on, or of which more was told."""
+    """Return the observations of the episodes that may be ongoing, or that have later reports."""
     return (
         select(t.observations)
         .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
@@ -110,7 +109,7 @@ def _going_on(dialect: Dialect) -> Select[Any]:
 
 
 def _waiting(dialect: Dialect) -> Select[Any]:
-    """Return the ends that came before their firing (`Observation.is_end_only`); they have no episode yet."""
+    """Return the ends that arrived before their start (`Observation.is_end_only`); they have no episode yet."""
     return select(t.observations).where(
         among(t.observations.c.source, dialect, "sources"),
         among(t.observations.c.fingerprint, dialect),
@@ -120,7 +119,7 @@ def _waiting(dialect: Dialect) -> Select[Any]:
 
 
 def _begun_last(dialect: Dialect) -> Select[Any]:
-    """Return the observations of the last firing that began before `since`, whenever that was."""
+    """Return the observations of the last episode that started before `since`, however long ago."""
     begun = t.episodes.alias()
     latest = (
         select(func.max(begun.c.starts_at))
@@ -179,7 +178,7 @@ _OPEN_OF_GROUP = Read(
         .limit(bindparam("most"))
     )
 )
-"""Some that go on, from the other side of the index: most of those that began first."""
+"""Some open episodes, from the other side of the index: mostly the first to start."""
 _NEAR_EPISODES = Read(
     lambda dialect: (
         select(t.episode_groups.c.episode_id, t.episodes.c.incident_id)
@@ -207,7 +206,7 @@ _HOLDERS = Read(
         among(t.events.c.sent_to, dialect), t.events.c.incident_id != t.events.c.sent_to
     )
 )
-"""The incidents that have events which were sent to others."""
+"""The incidents holding events that were sent to others."""
 _FAMILIES = Read(
     lambda dialect: select(
         t.incidents.c.id,
@@ -233,9 +232,9 @@ _MEMBERSHIPS = Read(
 def _load_reports(
     connection: Connection, batch_keys: BatchKeys, sources: Collection[str], since: datetime, batch: Batch
 ) -> None:
-    """Load the reports of the episodes that may go on since then, and of those that an onset may lie next to.
+    """Load the reports of the episodes that may be ongoing since then, and of those near a reported onset.
 
-    Where a sender says that an alert ended and not since when it fired, that may be whatever began last.
+    If a sender reports an end without its start, it may belong to the episode that started last.
     """
     for read, alerts in ((_REPORTS, batch_keys.alerts), (_BEGUN_LAST, batch_keys.ended)):
         for plain, fingerprints in _by_source(alerts).items():
@@ -250,9 +249,9 @@ def _load_reports(
 def _adoptable_since(
     batch: Batch, sources: Collection[str], reporting: Collection[str], window: timedelta
 ) -> datetime | None:
-    """Return since when other firings matter where one without a sender, stored or reported now, may be adopted.
+    """Return since when other episodes matter if one without a sender, stored or reported now, may be adopted.
 
-    The episode then goes on from the earliest start of its reports, in the groups of both.
+    The episode then starts at the earliest start of its reports, in the groups of both.
     """
     named = {plain_source(source) for source in sources if source != plain_source(source)}
     starts = [
@@ -276,7 +275,7 @@ def _add_reports(rows: Iterable[Row[Any]], batch: Batch) -> None:
 
 
 def _load_neighbours(connection: Connection, batch: Batch, window: timedelta) -> None:
-    """Load the incidents whose episodes lie near those that are loaded, in the same alert groups."""
+    """Load the incidents whose episodes are near the loaded ones, in the same alert groups."""
     ends = [e.ends_at for e in batch.episodes.values()]
     ends += [o.ends_at or o.starts_at for reports in batch.reports.values() for o in reports]
     if not ends:
@@ -295,7 +294,7 @@ def _load_neighbours(connection: Connection, batch: Batch, window: timedelta) ->
 def _load_groups(
     connection: Connection, groups: Collection[tuple[str, str]], since: datetime, batch: Batch, many: int | None
 ) -> set[int]:
-    """Return the episodes of groups since then; where that is more than `many`, they are looked at one by one."""
+    """Return the episodes of groups since then; if there are more than `many`, each group is read on its own."""
     most = NEVER if many is None else many + 1
     episode_ids: set[int] = set()
     for source, keys in _by_source(groups).items():
@@ -308,7 +307,7 @@ def _load_groups(
 
 
 def _sample(connection: Connection, group: GroupKey, since: datetime, batch: Batch, most: int) -> list[int]:
-    """Return the episodes of a group since then, or some of them where there are as many as `most`."""
+    """Return the episodes of a group since then, or a sample if there are at least `most`."""
     named = {"source": group[0], "group_key": group[1]}
     last = [row.episode_id for row in _LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
     if len(last) < most:
@@ -321,9 +320,9 @@ def _sample(connection: Connection, group: GroupKey, since: datetime, batch: Bat
 def _load_incidents(
     connection: Connection, incident_ids: Collection[int], batch: Batch, only: Set[int] | None = None
 ) -> None:
-    """Load incidents with all that belongs to them: those merged into them, or the one that absorbed them.
+    """Load incidents with everything that belongs to them, including those merged into them or their merge target.
 
-    Of those with very many firings only `some`, unless that is None.
+    Of those with very many episodes only the ones in `only`, unless that is None.
     """
     roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)} - batch.entries.keys()
     added: dict[int, IncidentState] = {}

@@ -1,4 +1,4 @@
-"""Who may write: one process for a SQLite file, one transaction at a time in PostgreSQL; and nobody over remains."""
+"""Write locks: one process per SQLite file, one transaction at a time in PostgreSQL; leftover logs are refused."""
 
 import fcntl
 import os
@@ -12,18 +12,18 @@ class Lock(Protocol):
     """Held for as long as a store is open."""
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
 
 
 class NoLock:
-    """For a database that several processes share; its transactions stand in line (`engine.py`)."""
+    """For a database that several processes share; its transactions queue (`engine.py`)."""
 
     def release(self) -> None:
         """Do nothing."""
 
 
 def refuse_remains(database: Path) -> None:
-    """Raise `StoreRefused` where a database is gone and its log is not: SQLite would throw that away and begin anew."""
+    """Raise `StoreRefused` if a database is missing but its log exists: SQLite would discard that and start empty."""
     log = database.with_name(database.name + "-wal")
     if _size(log) and not _size(database):
         msg = (
@@ -38,14 +38,14 @@ def _size(file: Path) -> int:
 
 
 class FileLock:
-    """Holds `<database>.lock` for this process; the kernel lets go of it when the process ends, however it ends."""
+    """Holds `<database>.lock` for this process; the kernel releases it when the process ends, however it ends."""
 
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(database.name + ".lock")
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock at once; raises `StoreRefused` where another process has it or the folder is missing."""
+        """Take the lock without waiting; raises `StoreRefused` if another process has it or the folder is missing."""
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -61,7 +61,7 @@ class FileLock:
             raise StoreRefused(msg) from error
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

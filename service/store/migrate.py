@@ -1,4 +1,4 @@
-"""Bringing a database to the shape this version needs, before the first request."""
+"""Migrating a database to this version's schema, before the first request."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration, made here so that no alembic.ini is needed."""
+    """Return Alembic's configuration, built here so that no alembic.ini is needed."""
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.attributes["connection"] = connection
@@ -23,7 +23,7 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Run what is missing, all in one transaction. Raises `StoreRefused` for a database that a newer version wrote."""
+    """Run missing migrations in one transaction. Raises `StoreRefused` for a database that a newer version wrote."""
     with writing(engine).begin() as connection:
         head = ScriptDirectory.from_config(config()).get_current_head()
         current = MigrationContext.configure(connection).get_current_revision()
@@ -37,14 +37,14 @@ def migrate(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Say whether the database has the shape that this version needs."""
+    """Return whether the database has this version's schema."""
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return current == ScriptDirectory.from_config(config()).get_current_head()
 
 
 def knows(engine: Engine) -> bool:
-    """Say whether the database has the shape of this version or of an older one."""
+    """Return whether the database has the schema of this version or an older one."""
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return current in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}

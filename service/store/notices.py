@@ -1,6 +1,6 @@
-"""What the first page says about webhooks themselves: tests that came, and alerts whose severity no rule maps.
+"""Notices about webhooks on the first page: tests received, and alerts whose severity no rule maps.
 
-Each is kept as a delivery of a source of its own, so that replicas agree and it ends with `retention.raw`.
+Each is stored as a delivery from a source of its own, so that replicas agree and it expires with `retention.raw`.
 """
 
 import json
@@ -15,12 +15,12 @@ from service.store import tables as t
 TEST = "grafana_test"
 UNMAPPED = "unmapped_severity"
 MOST_ALERTS = 1000
-"""Alerts that are read at most; a severity made of a measured value would give any number of them."""
+"""How many alerts are read at most; a severity made of a measured value would give any number of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """When a test came last, and of each alert whose severity was not mapped when it came, that severity."""
+    """When the last test was received, and the severity of each alert whose severity was not mapped on receipt."""
 
     test_at: datetime | None = None
     unmapped: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ def unmapped_body(source: str, fingerprint: str, severity: str) -> bytes:
 
 
 def read_notices(connection: Connection, since: datetime) -> Notices:
-    """Return what came after `since`."""
+    """Return the notices received after `since`."""
     c = t.deliveries.c
     last_test = select(func.max(c.last_received_at)).where(c.source == TEST, c.last_received_at > since)
     bodies = select(c.body).where(c.source == UNMAPPED, c.last_received_at > since)

@@ -1,9 +1,9 @@
 """The outbox: what is to be delivered to other systems, kept until the receiver has it.
 
 A row names an item, not its content: the incident is read when the row is delivered, so that ten changes are one
-delivery and a repeat is none. An incident is enqueued in the transaction that changes it (`enqueue`); its other rows
-are planned when that row is delivered. A row may be planned for later, such as a reminder for when something is due:
-until then it holds up nothing and does not count as pending.
+delivery and a repeat causes none. An incident is enqueued in the transaction that changes it (`enqueue`); its other
+rows are planned when that row is delivered. A row may be planned for later, such as a reminder of a deadline: until
+then it blocks nothing and does not count as pending.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ from service.store.outbox_rows import (
 
 RESYNC_CHUNK = 500
 LONGEST_LEASE = timedelta(minutes=15)
-"""No replica's lease is longer, whatever its timeouts."""
+"""The longest lease of any replica, whatever its timeouts."""
 _o = t.outbox.c
 _PENDING = and_(_o.wanted > _o.delivered, _o.failure.is_(None))
 Begin = Callable[[], AbstractContextManager[Connection]]
@@ -117,9 +117,7 @@ class Outbox:
             connection.execute(rows.where(waits).values(next_attempt_at=now))
 
     def enqueue_existing(self, target: str, planned: Sequence[PlannedRow], now: datetime) -> None:
-        """Enqueue all that is open or has something outstanding, which may be older than the target or its rules; and
-        `planned` besides.
-        """
+        """Enqueue `planned`, and all that is open or outstanding, which may be older than the target or its rules."""
         c, a = t.incidents.c, t.actions.c
         outstanding = or_(c.stale_at.is_not(None), c.draft_due_at.is_not(None), c.final_due_at.is_not(None))
         with_actions = select(a.incident_id).where(a.state == ActionState.OPEN)

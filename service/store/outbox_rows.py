@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 EXISTING_ITEM = "owed"
-"""The item that stands for an incident older than its target; it is enqueued when the service starts."""
+"""The item for an incident older than its target; enqueued when the service starts."""
 TEAM_WIDE = 0
 """Instead of an incident's id, on rows that concern no single incident."""
 
@@ -63,7 +63,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """To be tried again at `at`; `attempted` False: nothing was sent, so that the attempt does not count."""
+    """To be retried at `at`; `attempted` False: nothing was sent, so the attempt does not count."""
 
     claim: Claim
     at: datetime

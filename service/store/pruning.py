@@ -1,4 +1,4 @@
-"""Forgetting incidents that are long over. Running totals stay as they are, and so do the windows of the indicators."""
+"""Deleting incidents that ended long ago. Running totals and the windows of the indicators stay as they are."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ _OF_EPISODES = (t.observations, t.episode_groups)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How much was forgotten. `last` is the id to go on behind, None once there is nothing more."""
+    """How much was deleted. `last` is the id to continue after, None when done."""
 
     incidents: int
     events: int
@@ -26,9 +26,9 @@ class Pruned:
 
 
 def prunable(before: datetime) -> Select[Any]:
-    """Select the ids of incidents that may go: over, last heard of before `before`, and owing nothing.
+    """Select the ids of incidents that may be deleted: over, last reported before `before`, with nothing outstanding.
 
-    The newest incident stays, whatever its age, and the one that it was merged into: ids are never given out twice.
+    The newest incident stays, whatever its age, and so does its merge target: ids are never reused.
     """
     newest = select(func.max(_c.id)).scalar_subquery()
     other = t.incidents.alias()
@@ -37,7 +37,7 @@ def prunable(before: datetime) -> Select[Any]:
 
 
 def prune_some(connection: Connection, before: datetime, after: int) -> Pruned:
-    """Forget some of the incidents above `after` that may go. The caller commits."""
+    """Delete some of the incidents above `after` that may be deleted. The caller commits."""
     chosen = prunable(before).where(_c.id > after).order_by(_c.id).limit(CHUNK)
     ids: list[int] = list(connection.scalars(chosen))
     return _forget(connection, ids) if ids else Pruned(0, 0, None)
@@ -64,7 +64,7 @@ def _is_over(before: datetime) -> ColumnElement[bool]:
 
 
 def _forget(connection: Connection, ids: list[int]) -> Pruned:
-    """Delete incidents, those merged into them, and all that is known of them."""
+    """Delete incidents, those merged into them, and all their data."""
     merged = connection.scalars(select(_c.id).where(_c.merged_into.in_(ids))).all()
     family = [*ids, *merged]
     events = connection.scalar(select(func.count()).select_from(t.events).where(t.events.c.incident_id.in_(family)))

@@ -1,4 +1,4 @@
-"""How many may read at a time: a store that hangs holds up these, and leaves threads and connections to all others."""
+"""A limit on concurrent readers: a store that hangs blocks only these and leaves threads and connections to others."""
 
 import threading
 import time
@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from service.store.engine import StoreUnavailable
 
 READERS = 8
-"""As many connections are kept open, and one processor is all that Python uses; more at once would only wait longer."""
+"""Equals the connections kept open, and Python uses only one processor; more readers at once would only wait longer."""
 ROOM_SECONDS = 5.0
-"""How long a reader waits to be let in, as long as others get their answers."""
+"""How long a reader waits for a slot as long as others get their results."""
 STALL_SECONDS = 2.0
-"""After which those inside count as stuck: where nobody got an answer for so long, nobody waits to be let in."""
+"""After this long without any result the current readers count as stuck, and no further reader waits for a slot."""
 
 REST_SECONDS = 0.5
-"""For which the others are told the same as one who waited for long and got no answer: a scrape reads several times,
-and has to be answered before its scraper gives up."""
+"""How long others are refused after a reader waited long without a result: a scrape reads several times, and must be
+answered before its scraper times out."""
 
 
 class Readers:
-    """Lets readers in from any thread, `at_once` at a time."""
+    """Admits readers from any thread, `at_once` at a time."""
 
     def __init__(
         self, at_once: int = READERS, room_seconds: float = ROOM_SECONDS, stall_seconds: float = STALL_SECONDS
@@ -29,14 +29,14 @@ class Readers:
         self._room_seconds = room_seconds
         self._stall_seconds = stall_seconds
         self._inside = 0
-        self._moved = 0.0  # when somebody came or went
-        self._well = True  # whether the last who went had been answered; else coming and going says nothing
+        self._moved = 0.0  # when a reader last entered or left
+        self._well = True  # whether the last to leave got a result; if not, entering and leaving prove nothing
         self._rests_until = 0.0
         self._changed = threading.Condition()
 
     @contextmanager
     def room(self) -> Iterator[None]:
-        """Read while the block runs. Raises `StoreUnavailable` where nobody makes room."""
+        """Hold a slot while the block runs. Raises `StoreUnavailable` if none becomes free."""
         self._enter()
         began, well = time.monotonic(), False
         try:

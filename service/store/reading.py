@@ -14,7 +14,7 @@ from service.store.records import IncidentLine, IncidentRecord, Page
 
 
 def incident_record(connection: Connection, incident_id: int, policy: Policy) -> IncidentRecord | None:
-    """Return the incident, computed from its history; None where there is none."""
+    """Return the incident, computed from its history; None if it does not exist."""
     row = connection.execute(select(t.incidents).where(t.incidents.c.id == incident_id)).one_or_none()
     if row is None:
         return None
@@ -44,7 +44,7 @@ def page_of_incidents(
     limit: int,
     now: datetime,
 ) -> Page:
-    """Return a page of the list; pages hold however many incidents come in meanwhile, since ids only grow."""
+    """Return a page of the list; new incidents do not shift pages, since ids only grow."""
     c = t.incidents.c
     query = select(t.incidents).where(c.merged_into.is_(None), ~c.withdrawn).order_by(c.id.desc()).limit(limit + 1)
     if phases:
@@ -72,5 +72,5 @@ def _line(row: Row[Any], now: datetime) -> IncidentLine:
 
 
 def milestones_of(row: Row[Any]) -> dict[Milestone, datetime]:
-    """Return the milestones of an `incidents` row that are known."""
+    """Return the known milestones of an `incidents` row."""
     return {m: at for m in Milestone if (at := getattr(row, f"{m.value}_at")) is not None}

@@ -1,4 +1,4 @@
-"""Reading all that was ever told, incident by incident, without holding all of it in memory."""
+"""Reading everything ever recorded, incident by incident, without holding all of it in memory."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from service.store.loading import CHUNK, episode_of, event_of
 
 @dataclass(frozen=True, slots=True)
 class RecordedIncident:
-    """One incident with everything that was told of it, and of those that were merged into it."""
+    """One incident with everything recorded about it and about those merged into it."""
 
     id: int
     heard_at: datetime
@@ -24,7 +24,7 @@ class RecordedIncident:
 
 
 def read_recorded(connection: Connection) -> Iterator[RecordedIncident]:
-    """Yield all incidents but those that were merged into another, by id."""
+    """Yield all incidents except merged ones, by id."""
     c = t.incidents.c
     last = 0
     while True:

@@ -1,4 +1,4 @@
-"""What the store hands out to readers."""
+"""Records that the store returns to readers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from service.domain.policy import Milestone, Severity
 
 @dataclass(frozen=True, slots=True)
 class IncidentRecord:
-    """One incident with everything it was computed from; `merged_into` is the id of the one that it was merged into.
+    """One incident with everything it was computed from; `merged_into` is the id of its merge target.
 
-    `opened_at` is when it was recorded first, None where that is not known.
+    `opened_at` is when it was first recorded, None if unknown.
     """
 
     incident: Incident
@@ -26,7 +26,7 @@ class IncidentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """A page of incidents with all that is known of them, newest first; `next_before` as in `Page`."""
+    """A page of incidents with all their data, newest first; `next_before` as in `Page`."""
 
     records: tuple[IncidentRecord, ...]
     next_before: int | None
@@ -34,7 +34,7 @@ class RecordPage:
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """A webhook body as it was received, for the first time and for the last; `times` counts the repeats as well."""
+    """A webhook body, with the times it was first and last received; `times` includes the repeats."""
 
     digest: str
     source: str
@@ -46,7 +46,7 @@ class RawBody:
 
 @dataclass(frozen=True, slots=True)
 class BodyPage:
-    """A page of bodies, the earliest first; `next_skip` is how many to skip for the next, None at the end."""
+    """A page of bodies, earliest first; `next_skip` is how many to skip for the next page, None at the end."""
 
     bodies: tuple[RawBody, ...]
     next_skip: int | None
@@ -66,7 +66,7 @@ class IncidentLine:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list, newest first; `next_before` is the id to go on before, None at the end."""
+    """A page of a list, newest first; `next_before` is the id to continue before, None at the end."""
 
     lines: tuple[IncidentLine, ...]
     next_before: int | None

@@ -1,4 +1,4 @@
-"""Incidents that were computed by the rules of an earlier version, and what their reports lack of today's columns."""
+"""Incidents computed by the rules of an earlier version, and the columns missing from their reports."""
 
 import json
 import zlib
@@ -18,7 +18,7 @@ from service.store.reading import milestones_of
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What of an incident is shown elsewhere, as it was computed."""
+    """The parts of an incident that are shown elsewhere, as computed."""
 
     severity: Severity
     phase: Phase
@@ -27,7 +27,7 @@ class Shown:
 
 
 def outdated(connection: Connection, limit: int) -> dict[int, Shown]:
-    """Return the next incidents to be computed by today's rules, in order of their ids, as they are stored."""
+    """Return the next incidents to recompute by today's rules, as stored, in order of id."""
     query = select(t.incidents).where(t.incidents.c.refold).order_by(t.incidents.c.id).limit(limit)
     return {
         row.id: Shown(
@@ -41,12 +41,12 @@ def outdated(connection: Connection, limit: int) -> dict[int, Shown]:
 
 
 def count_outdated(connection: Connection) -> int:
-    """Return how many incidents are still to be computed by today's rules."""
+    """Return how many incidents are still to be recomputed by today's rules."""
     return connection.scalar(select(func.count()).where(t.incidents.c.refold)) or 0
 
 
 def recover_peers(connection: Connection, incident_ids: Collection[int]) -> None:
-    """Read from the raw bodies that are kept who reported what, for reports that were stored without that."""
+    """Restore the sender of reports that were stored without it, from the raw bodies still kept."""
     o, e, d = t.observations.c, t.episodes.c, t.deliveries.c
     query = (
         select(o.id, o.delivery, d.body)

@@ -1,4 +1,4 @@
-"""The rows that a batch gives: what is written of it, table by table, by the names of the columns."""
+"""The rows to write for a batch, table by table, keyed by column name."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,11 @@ from service.store.statements import Rows
 
 Row = dict[str, Any]
 IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale", "peer")
-"""The columns that make an observation what it is."""
+"""The columns that identify an observation."""
 
 
 def incident(entry: IncidentState) -> Row:
-    """Return the row of an incident, as it was computed."""
+    """Return the row of a computed incident."""
     computed = entry.incident
     if computed is None:  # pragma: no cover - the recorder computes every touched incident before it saves
         msg = f"incident {entry.id} was not computed"
@@ -52,7 +52,7 @@ def incident(entry: IncidentState) -> Row:
 
 
 def incident_update(entry: IncidentState) -> Row:
-    """Return what changes in the row of an incident that was there before; `b_id` says which."""
+    """Return the changed columns of an existing incident; `b_id` is its id."""
     row = incident(entry)
     row["b_id"] = row.pop("id")
     del row["opened_at"]
@@ -60,7 +60,7 @@ def incident_update(entry: IncidentState) -> Row:
 
 
 def episode(firing: Episode) -> Row:
-    """Return the row of a firing."""
+    """Return the row of an episode."""
     about = {"labels": firing.labels, "annotations": firing.annotations, "generator_url": firing.generator_url}
     return {
         "id": firing.id,
@@ -79,7 +79,7 @@ def episode(firing: Episode) -> Row:
 
 
 def episode_update(firing: Episode) -> Row:
-    """Return what changes in the row of a firing that was there before; `b_id` says which."""
+    """Return the changed columns of an existing episode; `b_id` is its id."""
     return {
         "b_id": firing.id,
         "incident_id": firing.incident_id,
@@ -93,7 +93,7 @@ def episode_update(firing: Episode) -> Row:
 
 
 def memberships(batch: Batch) -> Rows:
-    """Return the rows of the alert groups in which firings were seen for the first time."""
+    """Return the rows of the alert groups in which episodes were first seen."""
     return [
         {"source": source, "group_key": key, "episode_id": e, "ends_at": batch.episodes[e].ends_at}
         for (source, key), e in sorted(batch.new_groups)
@@ -101,7 +101,7 @@ def memberships(batch: Batch) -> Rows:
 
 
 def left_memberships(batch: Batch) -> Rows:
-    """Return the parameters by which the memberships that are over are found."""
+    """Return the parameters that identify the memberships that ended."""
     return [
         {"b_source": source, "b_group_key": key, "b_episode_id": e}
         for (source, key), e in sorted(batch.left_groups)
@@ -110,17 +110,17 @@ def left_memberships(batch: Batch) -> Rows:
 
 
 def identity(observation: Observation) -> Row:
-    """Return the parameters by which an observation that is stored is found."""
+    """Return the parameters that identify a stored observation."""
     return {f"b_{name}": getattr(observation, name) for name in IDENTITY}
 
 
 def observations(batch: Batch) -> Rows:
-    """Return the rows of what was newly reported."""
+    """Return the rows of new observations."""
     return [{**_received(batch, seen), **_identified(seen), "delivery": d} for seen, d in batch.new_reports.items()]
 
 
 def observation_updates(batch: Batch) -> Rows:
-    """Return what changes of reports that are stored, with the parameters by which they are found."""
+    """Return the changed columns of stored reports, with the parameters that identify them."""
     return [{**_received(batch, seen), **identity(seen)} for seen in sorted(batch.changed_reports, key=repr)]
 
 
@@ -139,7 +139,7 @@ def _received(batch: Batch, seen: Observation) -> Row:
 
 
 def moved_events(batch: Batch) -> Rows:
-    """Return to which incidents stored events moved."""
+    """Return the new incidents of stored events that moved."""
     return [
         {"b_sent_to": sent_to, "b_event_id": event_id, "incident_id": incident_id}
         for (sent_to, event_id), incident_id in sorted(batch.moved_events.items())
@@ -173,7 +173,7 @@ def event(new: NewEvent) -> Row:
 
 
 def keys(batch: Batch) -> Rows:
-    """Return the rows of the keys under which senders know incidents."""
+    """Return the rows of the keys under which senders identify incidents."""
     return [
         {"source": source, "incident_key": key, "incident_id": incident_id}
         for (source, key), incident_id in batch.new_keys.items()
@@ -186,7 +186,7 @@ def aliases(batch: Batch) -> Rows:
 
 
 def actions(touched: Iterable[IncidentState]) -> Rows:
-    """Return the rows of all actions; those of a merged or dismissed incident are nobody's duty any more."""
+    """Return the rows of all actions; those of merged or dismissed incidents are no longer outstanding."""
     return [
         {
             "incident_id": folded.id,
@@ -203,7 +203,7 @@ def actions(touched: Iterable[IncidentState]) -> Rows:
 
 
 def checks(touched: Iterable[IncidentState]) -> Rows:
-    """Return the rows of all checks that failed, of the same incidents."""
+    """Return the rows of all failed checks, of the same incidents."""
     return [
         {"incident_id": folded.id, "name": check.value}
         for folded in _effective(touched)
@@ -239,7 +239,7 @@ def _packed(body: bytes) -> bytes:
 
 
 def totals(batch: Batch) -> Rows:
-    """Return what the running totals grow by."""
+    """Return the increments of the running totals."""
     rows = []
     for key, count in sorted(batch.totals.items()):
         metric, severity, detail, le = key

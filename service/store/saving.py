@@ -1,4 +1,4 @@
-"""Writing a batch back: every table once, all rows of a kind in one statement. What is in them, `rows` says."""
+"""Writing a batch back: each table once, all rows of a kind in one statement. `rows` builds their content."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from service.store.statements import Insert, Write
 def save(connection: Connection, batch: Batch) -> None:
     """Write everything that changed in the batch. The caller commits.
 
-    Actions and failed checks of an incident are written anew, those before them deleted.
+    The stored actions and failed checks of an incident are replaced.
     """
     touched = [batch.entries[i] for i in sorted(batch.touched)]
     told_before = [{"b_id": e.id} for e in touched if (e.events or e.merged_ids) and not e.is_new]
@@ -66,7 +66,7 @@ _DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c
 
 
 def _save_episodes(connection: Connection, batch: Batch) -> None:
-    """Write the episodes; what ended goes first, so that the one open episode of an alert can take its place."""
+    """Write the episodes; ended ones first, so that the one open episode of an alert can take its place."""
     dropped = [{"b_id": i} for i in sorted(batch.dropped_episodes)]
     _DELETE_MEMBERSHIPS.run(connection, dropped)
     _DELETE_EPISODE.run(connection, dropped)

@@ -1,4 +1,4 @@
-"""Incidents whose resolution is final by now, while the histograms wait for their samples (`settled_at`)."""
+"""Incidents whose resolution is final by now and whose histogram samples are not taken yet (`settled_at`)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SETTLE = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindpara
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """What the samples of an incident are computed from, and what is counted of it already."""
+    """What the samples of an incident are computed from, and what is already counted of it."""
 
     id: int
     severity: Severity
@@ -36,7 +36,7 @@ class Unsettled:
 
 
 def unsettled(connection: Connection, now: datetime) -> list[Unsettled]:
-    """Return the incidents that are due, the earliest first."""
+    """Return the incidents that are due, earliest first."""
     return [
         Unsettled(
             id=row.id,
@@ -51,5 +51,5 @@ def unsettled(connection: Connection, now: datetime) -> list[Unsettled]:
 
 
 def mark_settled(connection: Connection, counted: Iterable[tuple[int, Counted]]) -> None:
-    """Write what is counted of incidents now."""
+    """Update what is counted of incidents."""
     _SETTLE.run(connection, [{"b_id": i, "counted": int(flags)} for i, flags in counted])

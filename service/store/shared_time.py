@@ -1,4 +1,4 @@
-"""The time of day that all replicas have in common: the database's. One of them may have a clock that is wrong."""
+"""The time that all replicas share: the database's, since a replica's own clock may be wrong."""
 
 import time
 from collections.abc import Callable
@@ -13,10 +13,10 @@ AGAIN_SECONDS = 10.0
 
 
 class SharedTime:
-    """Asks the database now and then, and counts on from there by a clock that nobody can set.
+    """Queries the database now and then, and counts on from there by the monotonic clock.
 
-    A lease is over, and an attempt is due, when all replicas think so. `read` begins a transaction; on a file that
-    nobody shares the process's own clock is right enough.
+    All replicas then agree on when a lease is over and an attempt is due. `read` begins a transaction; for a file
+    used by one process, that process's own clock is accurate enough.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class SharedTime:
         self._seen: tuple[datetime, float] | None = None
 
     def now(self, own: datetime) -> datetime:
-        """Return the time at the database; what came last from there is counted on while it does not answer."""
+        """Return the database's time; while it does not answer, count on from its last response."""
         moment = self._moment()
         if self._shared and (self._asked is None or moment - self._asked >= AGAIN_SECONDS):
             self._asked = moment
@@ -41,7 +41,7 @@ class SharedTime:
         return self.of(own)
 
     def of(self, own: datetime) -> datetime:
-        """Return the same without asking; `own`, which is by the process's clock, where nobody ever asked."""
+        """Return the same without a query; `own`, the process's time, if there was none yet."""
         if self._seen is None:
             return own
         at, moment = self._seen
@@ -55,5 +55,5 @@ class SharedTime:
         if self._seen is not None:
             counted, moment = self._seen
             if began <= moment + (at - counted).total_seconds() <= ended:
-                return  # it may be the time as we count it: a slow answer is no clock that was set
+                return  # may agree with our count: a slow response does not mean that a clock was set
         self._seen = at, ended

@@ -1,4 +1,4 @@
-"""What the metrics are made of: running totals, what is open, what is owed; and the incidents of the recent past."""
+"""The data behind the metrics: running totals, what is open or outstanding, and the incidents of the recent past."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from service.store.reading import milestones_of
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """An incident detected within the longest window, or opened within it where its detection is unknown."""
+    """An incident detected within the longest window, or opened within it if its detection is unknown."""
 
     severity: Severity
     phase: Phase
@@ -30,7 +30,7 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """An incident that is open or owes a postmortem; `due` holds the stages that are owed."""
+    """An incident that is open or has a postmortem outstanding; `due` holds the outstanding stages."""
 
     id: int
     title: str
@@ -44,7 +44,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class ActionDue:
-    """An open action with a date."""
+    """An open action with a due date."""
 
     incident_id: int
     action_id: str
@@ -54,7 +54,7 @@ class ActionDue:
 
 @dataclass(frozen=True, slots=True)
 class ActionUnverified:
-    """An action that is completed and whose verification is owed."""
+    """A completed action whose verification is outstanding."""
 
     incident_id: int
     action_id: str
@@ -64,10 +64,10 @@ class ActionUnverified:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it. The lists are capped, `capped` says how many are hidden; the mappings are counts.
+    """All data of one snapshot. The lists are capped, `capped` counts what they omit; the mappings are counts.
 
-    `watched_open` has the incidents heard of last first, `watched_owing` those whose next stage is due first,
-    `watched_live` the first of both by turns.
+    `watched_open` has the most recently reported incidents first, `watched_owing` those whose next stage is due first,
+    `watched_live` alternates between the two.
     `changes_at` is when the next deadline passes, or the next incident becomes stale.
     """
 
@@ -92,11 +92,11 @@ _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.fina
 
 
 def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
-    """Read it. `owed` and `actions` are keyed with whether they are overdue at `now`."""
+    """Read the snapshot. Keys of `owed` and `actions` include whether they are overdue at `now`."""
     open_counts = _open(connection)
     owed = _owed(connection, now)
     actions = _actions(connection, now)
-    # By `stale_at`, whose index holds what is open and nothing else; by id, SQLite reads all incidents there ever were.
+    # By `stale_at`, whose index holds only open incidents; by id, SQLite would read every incident ever stored.
     heard_last = select(t.incidents).where(_OPEN).order_by(t.incidents.c.stale_at.desc(), t.incidents.c.id.desc())
     watched_open = _watched(connection, heard_last, cap)
     watched_owing = _watched_owing(connection, cap)
@@ -127,7 +127,7 @@ def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
 
 
 def _changes_at(connection: Connection, now: datetime) -> datetime | None:
-    """Return the next instant at which something that is compared with `now` passes."""
+    """Return the next instant at which a time that is compared with `now` passes."""
     open_actions = select(func.min(t.actions.c.due_at)).where(t.actions.c.state == ActionState.OPEN)
     columns = (t.incidents.c.stale_at, *_DUE.values())
     queries = [*(select(func.min(c)).where(c >= now) for c in columns), open_actions.where(t.actions.c.due_at >= now)]
@@ -152,9 +152,9 @@ def _totals(connection: Connection) -> list[Total]:
 
 
 def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recent], None]) -> None:
-    """Call `visit` with each incident detected after `since` of which more is known than that: no list of them all.
+    """Call `visit` with each incident detected after `since` that has more than a detection, without building a list.
 
-    Those that were only just detected, which a storm has thousands of, have no interval yet and lack nothing.
+    Incidents that were only detected, thousands in an alert storm, have no interval yet and lack nothing.
     """
     c = t.incidents.c
     columns = {m: c[f"{m.value}_at"] for m in Milestone}
@@ -189,7 +189,7 @@ def _owed(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, 
 
 
 def _owing(connection: Connection, stages: int, cap: int) -> int:
-    """Return how many incidents owe these stages: fewer, where one owes both. Below the cap it does not matter."""
+    """Return in how many incidents these stages are outstanding; below the cap, one with both counts twice."""
     if stages <= cap:
         return stages
     both = select(func.count()).where(*(due_at.is_not(None) for due_at in _DUE.values()))
@@ -197,7 +197,7 @@ def _owing(connection: Connection, stages: int, cap: int) -> int:
 
 
 def _live(connection: Connection, at_most: int, cap: int) -> int:
-    """Return how many incidents are open or owe a stage; `at_most` counts those that are both twice."""
+    """Return how many incidents are open or have a stage outstanding; `at_most` counts those that are both twice."""
     if at_most <= cap:
         return at_most
     both = select(func.count()).where(_OPEN, or_(*(due_at.is_not(None) for due_at in _DUE.values())))
@@ -212,13 +212,13 @@ def _watched_owing(connection: Connection, cap: int) -> list[Watched]:
 
 
 def by_turns(first: Sequence[Watched], second: Sequence[Watched]) -> list[Watched]:
-    """Return the incidents of two lists, one of each by turns, and each once."""
+    """Return the incidents of two lists, alternating, each once."""
     turns = chain.from_iterable(zip_longest(first, second))
     return list({watched.id: watched for watched in turns if watched is not None}.values())
 
 
 def by_next_stage(watched: Watched) -> tuple[datetime, int]:
-    """Return the key by which incidents that owe a stage are sorted."""
+    """Return the sort key for incidents with an outstanding stage."""
     return min(watched.due.values()), watched.id
 
 

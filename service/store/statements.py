@@ -1,7 +1,7 @@
-"""Statements that every batch runs: compiled once for an engine, then handed to its driver.
+"""Statements that every batch runs: compiled once per engine, then passed to its driver.
 
-For a few rows SQLAlchemy's own execution costs several times what SQLite does (docs/performance.md). The types are
-those of the tables, the errors SQLAlchemy's.
+For a few rows SQLAlchemy's own execution costs several times what SQLite does (docs/performance.md). Types are
+those of the tables, errors are SQLAlchemy's.
 """
 
 from collections import namedtuple
@@ -29,13 +29,13 @@ from sqlalchemy.sql.dml import UpdateBase
 from service.store.types import JsonList
 
 FEW, MOST_AT_ONCE = 8, 64
-"""Rows in one statement; times the columns they stay far below what PostgreSQL takes (65535 parameters)."""
+"""Rows in one statement; times the columns they stay far below PostgreSQL's limit (65535 parameters)."""
 Rows = Sequence[Mapping[str, Any]]
 Query = Select[Any] | CompoundSelect[Any]
 
 
 def among(column: ColumnElement[Any], dialect: Dialect, values: str = "values") -> ColumnElement[bool]:
-    """Return the condition that a column is one of a parameter's values: one list, however long, one statement."""
+    """Return the condition that a column is among a parameter's values: one list of any length, one statement."""
     if dialect.name == "postgresql":
         return column == any_(bindparam(values, type_=ARRAY(column.type)))
     listed = func.json_each(bindparam(values, type_=JsonList())).table_valued("value")
@@ -43,7 +43,7 @@ def among(column: ColumnElement[Any], dialect: Dialect, values: str = "values") 
 
 
 class Write:
-    """Writes rows. `make` builds the statement for an engine; all rows that it ever writes have the same keys."""
+    """Writes rows. `make` builds the statement for an engine; all rows it writes have the same keys."""
 
     def __init__(self, make: Callable[[Dialect], UpdateBase]) -> None:
         self._make = make
@@ -64,7 +64,7 @@ class Write:
 
 
 class Insert(Write):
-    """Inserts rows. PostgreSQL gets many in one statement: each statement costs it several times what a row does."""
+    """Inserts rows. On PostgreSQL many share a statement: each statement costs it several times what a row does."""
 
     def __init__(self, make: Callable[[Dialect], dml.Insert]) -> None:
         super().__init__(make)
@@ -93,7 +93,7 @@ class Insert(Write):
 
 
 def _portions(rows: Rows) -> Iterator[Rows]:
-    """Cut rows into portions of 64, 32, 16, and what is left of 8 or fewer: few statements, few turns to the server."""
+    """Split rows into portions of 64, 32, 16, and a rest of 8 or fewer: few statements, few round trips."""
     begin = 0
     while begin < len(rows):
         left = len(rows) - begin
@@ -122,15 +122,15 @@ class Read:
             return named(cursor.fetchall())
 
     def among(self, connection: Connection, values: Collection[object], **parameters: object) -> list[Any]:
-        """Return the rows for these `values`; nothing is asked where there are none."""
+        """Return the rows for these `values`; without values, no query runs."""
         return self.rows(connection, values=list(values), **parameters) if values else []
 
 
 class _Compiled:
-    """A statement's text, and how its parameters become what the driver takes."""
+    """A statement's text, and the conversion of its parameters for the driver."""
 
     def __init__(self, compiled: Any, dialect: Dialect) -> None:
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement has no other
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - statements always compile to this
         self.sql = str(compiled)
         self._positional = compiled.positiontup is not None
         self._names = list(compiled.positiontup or compiled.binds)
@@ -151,7 +151,7 @@ class _Compiled:
 
 
 class _Named:
-    """Makes rows with named fields of what the driver returns."""
+    """Converts the driver's rows to rows with named fields."""
 
     def __init__(self, query: Query, dialect: Dialect) -> None:
         columns = list(query.selected_columns)

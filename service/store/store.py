@@ -1,4 +1,4 @@
-"""The store: one database, written by one transaction at a time, read by everybody."""
+"""The store: one database, written by one transaction at a time, with concurrent readers."""
 
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
@@ -55,11 +55,11 @@ _LAST_IDS = Read(
 
 
 DRAWN = ("grafana",)
-"""The targets that show an incident as it is now, instead of telling people what is new."""
+"""The targets that show an incident as it is now, instead of announcing updates."""
 
 
 class Transaction:
-    """A write transaction. Ledgers are loaded from it and saved to it; leaving it commits, an error rolls back."""
+    """A write transaction. Batches are loaded from it and saved to it; leaving it commits, an error rolls back."""
 
     def __init__(self, connection: Connection, targets: Collection[str], time: SharedTime) -> None:
         self._connection = connection
@@ -68,11 +68,11 @@ class Transaction:
         self._next: dict[str, int] = {}
 
     def load(self, keys: BatchKeys, window: timedelta) -> Batch:
-        """Return a batch of everything that `wanted` can touch."""
+        """Return a batch of everything that `keys` can touch."""
         return load(self._connection, keys, window, self._reserve)
 
     def save(self, batch: Batch) -> None:
-        """Write everything that changed in the batch, and have it shown where targets are configured."""
+        """Write everything that changed in the batch, and enqueue it for the configured targets."""
         save(self._connection, batch)
         if self._targets and batch.touched_at is not None:
             at = self._time.of(batch.touched_at)
@@ -81,7 +81,7 @@ class Transaction:
             enqueue(self._connection, drawn, batch.redrawn, at)
 
     def stale_incidents(self, now: datetime) -> list[int]:
-        """Return the ids of the open incidents that nothing was heard of for too long."""
+        """Return the ids of the open incidents that became stale by `now`."""
         late = t.incidents.c.stale_at < now
         return list(self._connection.scalars(select(t.incidents.c.id).where(late).order_by(t.incidents.c.id)))
 
@@ -90,21 +90,21 @@ class Transaction:
         return unsettled(self._connection, now)
 
     def mark_settled(self, counted: Iterable[tuple[int, Counted]]) -> None:
-        """Write what is counted of incidents now."""
+        """Update what is counted of incidents."""
         mark_settled(self._connection, counted)
 
     def outdated(self, limit: int) -> dict[int, Shown]:
-        """Return the next incidents that an earlier version computed, ready to be computed anew."""
+        """Return the next incidents that an earlier version computed, ready to be recomputed."""
         incidents = outdated(self._connection, limit)
         recover_peers(self._connection, incidents)
         return incidents
 
     def prune_deliveries(self, before: datetime) -> None:
-        """Forget the raw bodies last received before `before`."""
+        """Delete the raw bodies last received before `before`."""
         forget_bodies(self._connection, before)
 
     def _reserve(self, table: str) -> int:
-        """Return the next id of a table; whoever writes holds the database, so that nobody else takes it."""
+        """Return the next id of a table; the writer holds the database, so no other process can take it."""
         if not self._next:
             [last] = _LAST_IDS.rows(self._connection)
             self._next = {name: (last_id or 0) + 1 for name, last_id in last._asdict().items()}
@@ -114,10 +114,10 @@ class Transaction:
 
 
 class Store:
-    """Everything that is remembered. All methods raise `StoreUnavailable` where the database does not answer.
+    """All stored data. All methods raise `StoreUnavailable` if the database does not answer.
 
-    Safe to use from many threads; `transaction` is for one writer at a time. What changes an incident marks it for
-    each of `targets` in the outbox.
+    Safe to use from many threads; `transaction` is for one writer at a time. Each change of an incident enqueues it
+    for each of `targets` in the outbox.
     """
 
     def __init__(self, engine: Engine, policy: Policy, lock: Lock, targets: Collection[str] = ()) -> None:
@@ -126,17 +126,17 @@ class Store:
         self._policy = policy
         self._lock = lock
         self._targets = targets
-        self._turn = threading.Lock()  # SQLite lets writers wait by sleeping; in one process they stand in line
+        self._turn = threading.Lock()  # SQLite makes writers wait by sleeping; within one process they queue
         self._readers = Readers()
         self.time = SharedTime(self._read, shared=engine.dialect.name == "postgresql")
         self.outbox = Outbox(self._read, self._write, policy)
 
     @classmethod
     def open(cls, database_url: str, policy: Policy, targets: Collection[str] = ()) -> "Store":
-        """Lock the database, bring it to the shape this version needs, and return the store.
+        """Lock the database, migrate it to this version's schema, and return the store.
 
-        Raises `StoreRefused`, with what to change, for a database that another process uses, that a newer version
-        wrote, or that is no database; nothing is written over it.
+        Raises `StoreRefused`, with what to change, for a database that another process uses or a newer version wrote,
+        or a file that is not a database; it is not overwritten.
         """
         url = parse(database_url)
         engine = connect(database_url)
@@ -160,9 +160,9 @@ class Store:
 
     @classmethod
     def beside(cls, database_url: str, policy: Policy) -> "Store":
-        """Return the store of a database that another process may have open: to read, and for the outbox.
+        """Return the store of a database that another process may have open: for reading, and for the outbox.
 
-        Raises `StoreRefused` for a database that this version has not brought to its shape.
+        Raises `StoreRefused` for a database without this version's schema.
         """
         url = parse(database_url)
         if is_file(url) and not Path(url.database or "").is_file():
@@ -182,13 +182,13 @@ class Store:
         return cls(engine, policy, NoLock())
 
     def close(self) -> None:
-        """Close the connections and let go of the lock."""
+        """Close the connections and release the lock."""
         self._engine.dispose()
         self._lock.release()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Write: commits on leaving, rolls back where an error leaves it."""
+        """Begin a write transaction: commits on leaving, rolls back on an error."""
         with self._write() as connection:
             yield Transaction(connection, self._targets, self.time)
 
@@ -208,12 +208,12 @@ class Store:
             connection.execute(select(1))
 
     def version(self) -> Hashable:
-        """Return what is equal to an earlier answer only where nobody has written anything between."""
+        """Return a value that equals an earlier one only if nothing was written in between."""
         with self._read() as connection:
             return version_of(connection)
 
     def incident(self, incident_id: int) -> IncidentRecord | None:
-        """Return one incident with its history; of a merged one, the record of the incident that it was merged into."""
+        """Return one incident with its history; of a merged one, the record of its merge target."""
         with self._read() as connection:
             return incident_record(connection, incident_id, self._policy)
 
@@ -227,9 +227,9 @@ class Store:
         before: int | None = None,
         limit: int = 100,
     ) -> Page:
-        """Return incidents, newest first, without those that were merged into another.
+        """Return incidents, newest first, without merged ones.
 
-        Empty `phases` and `severities` mean all; `before` is the `next_before` of the page that came ahead.
+        Empty `phases` and `severities` mean all; `before` is the `next_before` of the previous page.
         """
         with self._read() as connection:
             return page_of_incidents(
@@ -245,17 +245,17 @@ class Store:
     def listing(
         self, filter_: Filter, *, now: datetime, before: int | None = None, after: int | None = None, limit: int = 50
     ) -> IncidentPage:
-        """Return the incidents that are asked for, newest first, without those that were merged into another.
+        """Return the incidents that match, newest first, without merged ones.
 
-        Of the next older ones `before` an id, or of the next newer ones `after` it.
+        The next older ones `before` an id, or the next newer ones `after` it.
         """
         with self._read() as connection:
             return page_of(connection, filter_, now, before=before, after=after, limit=limit)
 
     def overview(self, *, now: datetime, until: datetime, limit: int) -> Overview:
-        """Return what is open at `now`, and the stages and actions that are owed until `until`, late or not yet.
+        """Return what is open at `now`, and the stages and actions due by `until`, overdue or not.
 
-        At most `limit` of each are listed; counts are whole.
+        At most `limit` of each are listed; counts are complete.
         """
         with self._read() as connection:
             return read_overview(connection, self._policy, now, until, limit)
@@ -266,31 +266,31 @@ class Store:
             return read_notices(connection, since)
 
     def concerns(self, since: datetime) -> tuple[Concern, ...]:
-        """Return the incidents that are open or were detected after `since`, the newest first, with their firings.
+        """Return the incidents that are open or were detected after `since`, newest first, with their episodes.
 
-        Those that were dismissed or merged into another are left out, and so is what exceeds some hundreds.
+        Dismissed and merged incidents are left out, and so is anything beyond some hundreds.
         """
         with self._read() as connection:
             return read_concerns(connection, since)
 
     def snapshot(self, now: datetime, cap: int) -> Snapshot:
-        """Return the running totals, what is open and what is owed, all of one moment.
+        """Return the running totals, what is open and what is outstanding, all as of one moment.
 
-        At most `cap` incidents are listed one by one in each list; counts are never capped.
+        At most `cap` incidents are listed individually in each list; counts are never capped.
         """
         with self._read() as connection:
             return read_snapshot(connection, now, cap)
 
     def postmortems(self, *, owing_only: bool, before: int | None, limit: int) -> RecordPage:
-        """Return incidents that were neither merged nor dismissed, newest first, with all that is known of them.
+        """Return incidents that were neither merged nor dismissed, newest first, with all their data.
 
-        `owing_only`: those that owe a stage of the postmortem, an action, its verification, or a check that fails.
+        `owing_only`: those with an outstanding postmortem stage, action or verification, or a failing check.
         """
         with self._read() as connection:
             return page_of_postmortems(connection, self._policy, owing_only=owing_only, before=before, limit=limit)
 
     def bodies(self, incident_id: int, *, skip: int = 0, limit: int) -> BodyPage:
-        """Return the raw bodies that told of an incident, the earliest first, as far as they are still kept."""
+        """Return the raw bodies that reported an incident, earliest first, as far as they are still kept."""
         with self._read() as connection:
             return page_of_bodies(connection, incident_id, skip=skip, limit=limit)
 
@@ -310,14 +310,14 @@ class Store:
             yield from read_recorded(connection)
 
     def prunable(self, before: datetime) -> int:
-        """Return how many incidents `prune` would forget, without those merged into them."""
+        """Return how many incidents `prune` would delete, without those merged into them."""
         with self._read() as connection:
             return connection.scalar(select(func.count()).select_from(prunable(before).subquery())) or 0
 
     def prune(self, before: datetime) -> Iterator[Pruned]:
-        """Forget the incidents that were over and heard of for the last time before `before`, and owe nothing.
+        """Delete the incidents that were over and last reported before `before`, with nothing outstanding.
 
-        A few at a time, each in a transaction of its own; running totals stay as they are.
+        A few at a time, each batch in its own transaction; running totals stay as they are.
         """
         last: int | None = 0
         while last is not None:
@@ -328,11 +328,11 @@ class Store:
             last = pruned.last
 
     def count_outdated(self) -> int:
-        """Return how many incidents were computed by an earlier version and are to be computed anew."""
+        """Return how many incidents were computed by an earlier version and are to be recomputed."""
         with self._read() as connection:
             return count_outdated(connection)
 
     def last_received(self) -> dict[str, datetime]:
-        """Return when each source that is remembered last sent something."""
+        """Return when each remembered source last sent something."""
         with self._read() as connection:
             return last_received(connection)

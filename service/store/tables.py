@@ -36,9 +36,9 @@ def _partial(name: str, columns: str, where: str, *, unique: bool = False) -> In
 
 
 REPORTED_CHECK = "name <> 'deadline'"
-"""What tells the checks that people reported from lateness, which most of the past may have."""
+"""Selects the checks that people reported, not lateness, which most past incidents may have."""
 UNSETTLED = "settled_at IS NOT NULL AND counted < 512"
-"""What tells the incidents whose histograms wait for `settled_at` (`Counted.SETTLED` is 512)."""
+"""Selects the incidents whose histograms wait for `settled_at` (`Counted.SETTLED` is 512)."""
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 incidents = Table(
@@ -80,9 +80,9 @@ incidents = Table(
     _partial("ix_incidents_unsettled", "settled_at", UNSETTLED),
     _partial("ix_incidents_refold", "id", "refold"),
 )
-"""One row an incident, as it stands now. `draft_due_at` and `final_due_at` are set only while the stage is owed,
-`stale_at` only while the incident is open; `counted` says what of it the running totals hold (`Counted`). `refold`: it
-was computed by the rules of an earlier version. `firings`: what very many firings add up to (`Firings`), else empty."""
+"""One row per incident, in its current state. `draft_due_at` and `final_due_at` are set only while the stage is
+outstanding, `stale_at` only while the incident is open; `counted`: what the running totals hold of it (`Counted`).
+`refold`: computed by the rules of an earlier version. `firings`: the sums over very many episodes (`Firings`) or {}."""
 
 events = Table(
     "events",
@@ -101,9 +101,9 @@ events = Table(
     UniqueConstraint("sent_to", "event_id"),
     Index("ix_events_incident_id", "incident_id"),
 )
-"""`about` holds title, severity, types, domains, labels and data, those that the event carries; `recorded_by` is the
-name of the token it was sent with. `sent_to` is the incident that the sender named, `incident_id` that for which the
-event counts: another one where the first turned out to be two."""
+"""`about` holds the title, severity, types, domains, labels and data that the event carries; `recorded_by` is the name
+of the token it was sent with. `sent_to` is the incident that the sender named, `incident_id` the one for which the
+event counts: a different one if the first was split."""
 
 episodes = Table(
     "episodes",
@@ -124,7 +124,7 @@ episodes = Table(
     Index("ix_episodes_source_fingerprint_ends_at", "source", "fingerprint", "ends_at"),
     _partial("uq_episodes_open", "source, fingerprint", f"ends_at = {NEVER}", unique=True),
 )
-"""At most one firing of an alert is open at a time, and the database holds it. `about`: labels, annotations, URL."""
+"""The database enforces at most one open episode per alert. `about`: labels, annotations, URL."""
 
 observations = Table(
     "observations",
@@ -158,7 +158,7 @@ episode_groups = Table(
     Index("ix_episode_groups_source_group_key_ends_at", "source", "group_key", "ends_at"),
     sqlite_with_rowid=False,
 )
-"""Which alert groups an episode was seen in; `ends_at` repeats the episode's, so that recent ones are found at once."""
+"""Which alert groups an episode was seen in; `ends_at` repeats the episode's, to find recent ones fast."""
 
 incident_keys = Table(
     "incident_keys",
@@ -190,7 +190,7 @@ failed_checks = Table(
     Column("name", String(32), primary_key=True),
     _partial("ix_failed_checks_reported", "incident_id", REPORTED_CHECK),
 )
-"""Checks of the definition of done that the postmortem of an incident fails, whatever the time of day."""
+"""Checks of the definition of done that an incident's postmortem fails, whatever the time of day."""
 
 totals = Table(
     "totals",
@@ -243,7 +243,7 @@ outbox = Table(
     _partial("ix_outbox_pending", "target, next_attempt_at, id", "wanted > delivered AND failure IS NULL"),
     _partial("ix_outbox_failure", "target", "failure IS NOT NULL"),
 )
-"""What is to be shown elsewhere, one row a thing. It is pending while `wanted`, which counts the changes, is ahead of
-`delivered`, and given up while `failure` says why. `digest` is of what was delivered last, `remote_id` its id over
-there; `attempts` counts the deliveries begun since the last that succeeded; `not_before` is set where the row is for
+"""What is to be shown elsewhere, one row per item. It is pending while `wanted`, which counts the changes, is ahead of
+`delivered`, and given up while `failure` holds the reason. `digest` is that of the last delivery, `remote_id` its id
+at the receiver; `attempts` counts the deliveries begun since the last success; `not_before` is set if the row is for
 later, such as a reminder."""

@@ -1,4 +1,4 @@
-"""How instants and structures lie in the database: the same on every engine, sortable, never naive."""
+"""Column types for instants and structures: the same on every engine, sortable, never naive."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = 2**62
-"""What stands for "has not ended" in an index, so that what still goes on sorts behind everything that ended."""
+"""Represents "has not ended" in an index, so that open episodes sort after all ended ones."""
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -27,27 +27,27 @@ def from_microseconds(value: int) -> datetime:
 
 
 class Stored(TypeDecorator[T]):
-    """A type of ours. What is written is made by `store` and made back by `read`, whatever the engine.
+    """Base of our types. `store` converts values to be written and `read` converts them back, on every engine.
 
     SQLAlchemy would call `process_bind_param` and its twin through two functions of its own for each value.
     """
 
     @staticmethod
     def store(value: Any) -> Any:
-        """To the database."""
+        """Convert for the database."""
         raise NotImplementedError
 
     @staticmethod
     def read(value: Any) -> Any:
-        """From the database."""
+        """Convert from the database."""
         raise NotImplementedError
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
-        """To the database."""
+        """Convert for the database."""
         return self.store
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
-        """From the database."""
+        """Convert from the database."""
         return self.read
 
 
@@ -59,29 +59,29 @@ class InstantColumn(Stored[datetime]):
 
     @staticmethod
     def store(value: datetime | None) -> int | None:
-        """To the database."""
+        """Convert for the database."""
         return None if value is None else to_microseconds(value)
 
     @staticmethod
     def read(value: int | None) -> datetime | None:
-        """From the database."""
+        """Convert from the database."""
         return None if value is None else from_microseconds(value)
 
 
 class End(Stored[datetime]):
-    """The end of something, or None while it goes on; never NULL in the database, so that unique keys hold it."""
+    """The end of something, or None while it is ongoing; never NULL in the database, so that unique keys apply."""
 
     impl = BigInteger
     cache_ok = True
 
     @staticmethod
     def store(value: datetime | None) -> int:
-        """To the database."""
+        """Convert for the database."""
         return NEVER if value is None else to_microseconds(value)
 
     @staticmethod
     def read(value: int | None) -> datetime | None:
-        """From the database."""
+        """Convert from the database."""
         return None if value is None or value == NEVER else from_microseconds(value)
 
 
@@ -93,22 +93,22 @@ class Json(Stored[Mapping[str, Any]]):
 
     @staticmethod
     def store(value: Mapping[str, Any] | None) -> str:
-        """To the database."""
+        """Convert for the database."""
         return to_json(value or {}).decode()
 
     @staticmethod
     def read(value: str | None) -> Mapping[str, Any]:
-        """From the database."""
+        """Convert from the database."""
         return from_json(value) if value else {}
 
 
 class JsonList(Stored[Sequence[Any]]):
-    """A list as JSON text, which `json_each` takes apart."""
+    """A list as JSON text, which `json_each` expands."""
 
     impl = Text
     cache_ok = True
 
     @staticmethod
     def store(value: Sequence[Any] | None) -> str:
-        """To the database."""
+        """Convert for the database."""
         return to_json(value or []).decode()

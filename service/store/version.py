@@ -1,4 +1,4 @@
-"""Whether anybody has written since: a version of the whole database that costs next to nothing to ask for."""
+"""A version of the whole database, cheap to query: whether anything was written since."""
 
 from collections.abc import Hashable
 from itertools import count
@@ -11,9 +11,9 @@ _numbers = count()
 
 
 def version_of(connection: Connection) -> Hashable:
-    """Return what is equal to an earlier answer only where nothing was committed between, by whomever.
+    """Return a value that equals an earlier one only if nothing was committed in between, by any connection.
 
-    SQLite counts for each connection what others have committed, and apart from it what that connection itself has
+    SQLite counts for each connection what others have committed, and separately what that connection itself has
     changed; PostgreSQL names the transactions that a snapshot sees.
     """
     if connection.dialect.name == "postgresql":
