@@ -1,4 +1,4 @@
-"""The composition root: settings, store, recorder, metrics and blueprints put together. Nothing else knows them all."""
+"""The composition root: wires settings, store, recorder, metrics and blueprints together."""
 
 import atexit
 import os
@@ -44,12 +44,12 @@ UPKEEP_SECONDS = 10.0
 
 
 def now() -> datetime:
-    """Return the time of day; the only clock below the command line."""
+    """Return the current time; the only clock below the command line."""
     return datetime.now(UTC)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Build the service; without settings they are read from `mttx.yml` and the environment.
+    """Build the service; settings default to `mttx.yml` and the environment.
 
     Any WSGI server can run it, in one process for each database file. Raises `SettingsError` or `StoreRefused`.
     """
@@ -130,7 +130,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _last_received(store: Store) -> dict[str, datetime]:
-    """Return when each webhook was heard last; what we noted of our own rounds is none."""
+    """Return when each webhook last received something, without the service's own polling."""
     return {source: at for source, at in store.last_received().items() if source in set(Source)}
 
 
@@ -142,7 +142,7 @@ def _due(settings: Settings, at: datetime) -> Iterable[Command]:
 
 
 def policy_of(settings: Settings) -> Policy:
-    """Return the team's policy; lead times are held to their deadlines."""
+    """Return the team's policy; the targets of lead times are their deadlines."""
     review = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
     deadlines: dict[Severity, dict[Stage, DueRule]] = {}
     for severity, owed in settings.deadlines.by_severity().items():
@@ -176,7 +176,7 @@ def _lead_times(deadlines: dict[Severity, dict[Stage, DueRule]]) -> Iterable[Tar
 
 
 def severity_rules_of(settings: Settings) -> SeverityRules:
-    """Return how severities are mapped; `ignore` is None."""
+    """Return the rules that map severities; `ignore` becomes None."""
     return SeverityRules(
         by_name={name: _severity(severity) for name, severity in settings.severity_map.items()},
         label=settings.severity_label,
@@ -189,7 +189,7 @@ def _severity(name: str) -> Severity | None:
 
 
 def parse_options_of(settings: Settings) -> alertmanager.AlertParseOptions:
-    """Return how alerts are read."""
+    """Return the options for parsing alerts."""
     return alertmanager.AlertParseOptions(
         severities=severity_rules_of(settings),
         ignore_label=settings.ignore.label,

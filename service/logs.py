@@ -1,6 +1,6 @@
-"""Logs for machines: one JSON object per line on stderr. What a line may carry is listed here; nothing else gets in.
+"""Logs for machines: one JSON object per line on stderr, with only the fields listed here.
 
-People's names and tokens never do: a name belongs into the incident's record, a token nowhere.
+Never people's names or tokens: a name belongs in the incident's record, a token nowhere.
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 from service.printable import printable_json
 
-# What `extra=` may add. A new field has to be one that says nothing about a person.
+# What `extra=` may add. A new field must not contain personal data.
 FIELDS = (
     "request_id",
     "method",
@@ -26,11 +26,11 @@ FIELDS = (
 )
 
 LONGEST = {"message": 2_000, "exception": 20_000}
-"""How many characters of each are written: what somebody sends must not push everything else out of a log."""
+"""Characters written of each: input from outside must not crowd everything else out of a log."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Write a record as one line of JSON: time, level, logger, message, what is in FIELDS, and a traceback."""
+    """Format a record as one line of JSON: time, level, logger, message, the fields of FIELDS, and a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -51,11 +51,11 @@ class JsonFormatter(logging.Formatter):
 
 
 class WorthReading(logging.Filter):
-    """Drop what Granian says about 16 threads at every start: they wait for the disk, not for a core."""
+    """Drop Granian's warning about 16 threads at every start: they wait for the disk, not for a core."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether to write it."""
-        is_servers = record.name == "_granian"  # no line of another logger: it may quote what somebody sent
+        """Return whether to write the record."""
+        is_servers = record.name == "_granian"  # not another logger, whose lines may quote input
         return not (is_servers and "Python threads, which seems quite high" in record.getMessage())
 
 
@@ -79,12 +79,12 @@ def dict_config(level: str) -> dict[str, Any]:
         "loggers": {
             "_granian": handled,
             "granian.access": {"level": "INFO", **handled},
-            "alembic.runtime.plugins": {"level": "WARNING"},  # names its own parts at every start
+            "alembic.runtime.plugins": {"level": "WARNING"},  # lists its plugins at every start
         },
     }
 
 
 def configure(level: str) -> None:
-    """Log to stderr from this level up; Python's own warnings too."""
+    """Log to stderr from this level up, including Python's warnings."""
     logging.config.dictConfig(dict_config(level))
     logging.captureWarnings(capture=True)

@@ -40,7 +40,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Say whether every dashboard is, or would be, as shipped."""
+        """Return whether every dashboard is, or would be, as shipped."""
         return not self.refused and all(step.action is not DashboardAction.REFUSE for step in self.steps)
 
     @property

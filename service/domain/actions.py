@@ -1,4 +1,4 @@
-"""What a team promised to do so that it does not happen again: actions, chased until they are verified."""
+"""Corrective actions of an incident, tracked until they are verified."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from service.domain.events import Event, EventKind
 
 
 class ActionState(StrEnum):
-    """How far an action is; it is done only when somebody verified that it works (the standard, section 8)."""
+    """The state of an action; it is done only once verified to be effective (the standard, section 8)."""
 
     OPEN = "open"
     COMPLETED = "completed"
@@ -18,9 +18,9 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One row of the document's actions table (the standard, section 6). `due_at` None: no date was given.
+    """One row of the document's actions table (the standard, section 6). `due_at` is None without a due date.
 
-    `completed_at` is when it was first said to be completed, `verified_at` to work; None where nobody said.
+    `completed_at` and `verified_at` are when it was first reported completed and verified, else None.
     """
 
     action_id: str
@@ -34,15 +34,15 @@ class Action:
     verified_at: datetime | None = None
 
     def overdue(self, now: datetime) -> bool:
-        """Say whether the action is not completed at `now` and late."""
+        """Return whether the action is past its due date at `now` and not completed."""
         return self.state is ActionState.OPEN and self.due_at is not None and self.due_at < now
 
 
 def actions_of(events: Sequence[Event]) -> tuple[Action, ...]:
-    """Fold the action events of an incident; `events` are those that count, in order of time.
+    """Fold the action events of an incident; `events` are the effective ones, in order of time.
 
-    A later `action_opened` of the same id updates the action. A state never goes back, so that a completion which is
-    told before its opening holds.
+    A later `action_opened` with the same id updates the action. A state never goes back, so a completion reported
+    before the opening still counts.
     """
     actions: dict[str, Action] = {}
     for event in events:

@@ -1,4 +1,4 @@
-"""What an event changed, from what to what: the severity, who has a role, or a time that was corrected."""
+"""The change an event made, with the values before and after: a severity, a role's holder, or a corrected time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Value = str | datetime
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was in force before an event and what after it; `before` None where there was nothing."""
+    """The values before and after an event; `before` is None if there was no earlier value."""
 
     before: Value | None
     after: Value
@@ -25,7 +25,7 @@ class Change:
 def changes(
     incident: Incident, events: Sequence[Event], episodes: Sequence[Episode], policy: Policy
 ) -> dict[str, Change]:
-    """Return the changes by the ids of the events that made them; an event that changed nothing has none.
+    """Return the changes by the ids of the events that made them; an event that changed nothing has no entry.
 
     Severities and roles follow the order in which things happened, corrections the order in which they were recorded.
     """
@@ -36,7 +36,7 @@ def changes(
 
 
 def _severities(happened: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Iterator[tuple[str, Change]]:
-    """Start from what the alerts said that fired before the first event with a severity."""
+    """Yield severity changes, starting from the alerts that fired before the first event with a severity."""
     severity = None
     for event in happened:
         if event.severity is None:
@@ -75,7 +75,7 @@ def _subject(correction: Event) -> tuple[str, str]:
 def _uncorrected_times(
     incident: Incident, events: Sequence[Event], episodes: Sequence[Episode], policy: Policy
 ) -> dict[tuple[str, str], datetime]:
-    """Return the time of each event, and of each milestone as it would be had nobody fixed it by hand."""
+    """Return the time of each event, and of each milestone without overrides."""
     plain = [e for e in events if not (e.kind is EventKind.CORRECTED and "milestone" in e.data)]
     times = {("event_id", e.event_id): e.occurred_at for e in events}
     if plain or episodes:
@@ -87,7 +87,7 @@ def _uncorrected_times(
 def _corrected_times(
     corrections: Sequence[Event], times: dict[tuple[str, str], datetime]
 ) -> Iterator[tuple[str, Change]]:
-    """Follow each milestone and each event from the time it had at first."""
+    """Yield the corrections of each milestone and event, starting from its original time."""
     for correction in corrections:
         subject = _subject(correction)
         after = datetime.fromisoformat(correction.data["occurred_at"])

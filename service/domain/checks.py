@@ -1,4 +1,4 @@
-"""The definition of done of a postmortem (the standard, section 8): what is checked, and how each check stands."""
+"""The definition of done of a postmortem (the standard, section 8): its checks and their states."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -6,15 +6,15 @@ from enum import StrEnum
 from service.domain.events import Event, EventKind
 
 EVIDENCE_COLLECTED = "evidence_collected"
-"""The key of a note's data that tells which archive was collected."""
+"""The key of a note's data that names the collected archive."""
 EVIDENCE_SOURCES = ("logs", "metrics", "traces", "audit", "configuration", "changes")
 """The sources that the standard requires (section 5)."""
 
 
 class Check(StrEnum):
-    """What has to hold. `deadline` is known here; the others are reported by whoever reads the document.
+    """A check. `deadline` is computed here; the others are reported by the reader of the document.
 
-    Of `deadline` an import may say `not_needed`: no postmortem is owed, as of incidents from before there were any.
+    An import may set `deadline` to `not_needed`: no postmortem is owed, as for incidents older than the process.
     """
 
     DEADLINE = "deadline"
@@ -26,7 +26,7 @@ class Check(StrEnum):
 
 
 class CheckState(StrEnum):
-    """How a check stands; `pending` while the document is a draft, `not_needed` where nothing is asked for."""
+    """The state of a check; `pending` while the document is a draft, `not_needed` if nothing is required."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -35,10 +35,10 @@ class CheckState(StrEnum):
 
 
 def checks_of(events: Sequence[Event]) -> dict[Check, CheckState]:
-    """Return what was last reported of each check; `events` are those that count, in order of time.
+    """Return the last reported state of each check; `events` are the effective ones, in order of time.
 
-    An archive of evidence passes its check if it is complete (`is_evidence`), unless the document says that the check
-    fails, or that none is needed.
+    An archive of evidence passes its check if it is complete (`is_evidence`), unless the document reports the check as
+    failed or not needed.
     """
     states: dict[str, str] = {}
     for event in events:
@@ -54,9 +54,9 @@ def _is_of_evidence(event: Event) -> bool:
 
 
 def is_evidence(collected: object) -> bool:
-    """Say whether an archive has what the standard asks for (section 5) as far as the team configured it.
+    """Return whether an archive meets the standard (section 5) as far as the team configured it.
 
-    That is at least one of these sources, and none of them with a failure. The timeline alone is no evidence.
+    It needs at least one of these sources and no failure in any of them. The timeline alone is not evidence.
     """
     sources = collected.get("sources") if isinstance(collected, Mapping) else None
     states = [sources.get(name) for name in EVIDENCE_SOURCES] if isinstance(sources, Mapping) else []

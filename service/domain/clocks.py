@@ -1,4 +1,4 @@
-"""The clocks that run while an incident is not over: what is due next, and by when. Pure; nothing ticks here."""
+"""The clocks of an open incident: what is due next, and by when. Pure; no timers run here."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ _RUNNING = (Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due at `at`: the end of an interval that has a target, a stage of the postmortem, or an update."""
+    """Something due at `at`: the end of an interval with a target, a stage of the postmortem, or an update."""
 
     what: Indicator | Stage | Update
     at: datetime
 
     def overdue(self, now: datetime) -> bool:
-        """Say whether it is late at `now`."""
+        """Return whether it is overdue at `now`."""
         return self.at < now
 
 
@@ -33,9 +33,9 @@ def due_next(
     policy: Policy,
     told_at: datetime,
 ) -> tuple[Due, ...]:
-    """Return what an open incident still has to reach, the most urgent first.
+    """Return what is still due for an open incident, the most urgent first.
 
-    `told_at` is when people heard of it last.
+    `told_at` is the time of the last update.
     """
     dues = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
     next_update_at = update_due_at(told_at, severity, policy)

@@ -1,4 +1,4 @@
-"""What is said about an incident as a whole: its title, severity, types, domains, labels and roles."""
+"""The description of an incident: title, severity, types, domains, labels and roles."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -11,9 +11,9 @@ _T = TypeVar("_T")
 
 
 def severity_of(events: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Severity:
-    """Take people's latest word, else the worst that any alert of the incident had.
+    """Return the severity people set last, else the worst of any alert of the incident.
 
-    An alert that clears before the others does not make the incident milder: its report is owed as before.
+    An alert that clears before the others does not lower the severity: the same report is still owed.
     """
     stated = _stated(events, lambda e: e.severity)
     if stated:
@@ -22,11 +22,11 @@ def severity_of(events: Sequence[Event], episodes: Sequence[Episode], policy: Po
 
 
 def _stated(events: Sequence[Event], value_of: Callable[[Event], _T | None]) -> list[_T]:
-    """Return what events state, in order of time, without mere repetitions.
+    """Return the values that events set, in order of time, without repetitions.
 
-    A pager sends an incident's title and priority with every event (`data.incident_key` names the incident). Only what
-    differs from its previous event is a statement, so that it does not undo what people changed in between; and an
-    incident that was merged describes itself, not the one that it was merged into.
+    A pager sends an incident's title and priority with every event (`data.incident_key` names the incident). A value
+    counts only if it differs from that sender's previous event, so that it does not undo people's changes in between;
+    a merged incident describes itself, not the one that it was merged into.
     """
     merged = {(e.source, e.data.get(INCIDENT_KEY)) for e in events if e.kind is EventKind.MERGED and INTO_KEY in e.data}
     latest: dict[tuple[str, str], _T] = {}
@@ -45,7 +45,7 @@ def _stated(events: Sequence[Event], value_of: Callable[[Event], _T | None]) -> 
 
 
 def title_of(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
-    """Take people's latest word, else what the first alert says of itself."""
+    """Return the title people set last, else that of the first alert."""
     stated = _stated(events, lambda e: e.title or None)
     if stated:
         return stated[-1]
@@ -56,7 +56,7 @@ def title_of(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
 
 
 def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[IncidentType, ...]:
-    """Collect what events say and what the alerts' label `incident_type` says (several with commas between)."""
+    """Collect the types from the events and from the alerts' label `incident_type` (comma-separated)."""
     reported = {t for e in events for t in e.types}
     labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
     types = reported | labelled
@@ -64,7 +64,7 @@ def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Inci
 
 
 def domains_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
-    """Collect what events say and what the alerts' label `incident_domain` says (several with commas between)."""
+    """Collect the domains from the events and from the alerts' label `incident_domain` (comma-separated)."""
     reported = {d for e in events for d in e.domains}
     labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
     domains = reported | labelled
@@ -76,7 +76,7 @@ def _words(text: str) -> list[str]:
 
 
 def labels_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str, str]:
-    """Keep the labels that all alerts share, then what events say of the incident."""
+    """Return the labels that all alerts share, updated with those of the events."""
     shared: dict[str, Any] = {}
     if episodes:
         first, *others = (e.labels for e in episodes)
@@ -89,5 +89,5 @@ def labels_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str,
 
 
 def roles_of(events: Sequence[Event]) -> dict[Role, str]:
-    """Return who has which role now; a later assignment replaces an earlier one."""
+    """Return the current holder of each role; a later assignment replaces an earlier one."""
     return {Role(e.data["role"]): str(e.data["name"]) for e in events if e.kind is EventKind.ROLE_ASSIGNED}

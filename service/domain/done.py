@@ -1,4 +1,4 @@
-"""How far the postmortem of an incident is from done, at a given time."""
+"""The definition of done of an incident's postmortem at a given time."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,9 +9,9 @@ from service.domain.policy import Milestone
 
 
 def definition_of_done(incident: Incident, now: datetime) -> Mapping[Check, CheckState]:
-    """Return how every check stands at `now`; a document that was not synced yet leaves its checks pending.
+    """Return the state of every check at `now`; the checks of a document that was not synced yet are pending.
 
-    Nothing is required of a dismissed incident, and of a document that is not owed only what was reported of it.
+    A dismissed incident requires nothing; a document that is not owed has only the checks that were reported.
     """
     if incident.dismissed_at is not None:
         return dict.fromkeys(Check, CheckState.NOT_NEEDED)
@@ -34,6 +34,6 @@ def _deadline(incident: Incident, now: datetime) -> CheckState:
 
 
 def failed_checks(incident: Incident) -> list[Check]:
-    """Return the checks that fail for good: what was reported, and a stage that came late. What may yet fail is not."""
+    """Return the checks that failed for good: reported failures and late stages, not what may still fail."""
     reported = [check for check, state in incident.checks.items() if state is CheckState.FAILED]
     return [Check.DEADLINE, *reported] if any(d.late for d in incident.deadlines) else reported

@@ -1,6 +1,6 @@
-"""How a duration is shown to people: the same on pages, in tables of the command line, in documents and in messages.
+"""Formatting of durations for people: the same on pages, in command-line tables, in documents and in messages.
 
-Nothing is cut off, and a part of a second counts as a whole one: a duration beyond a target never reads as the target.
+Seconds are rounded up and nothing is truncated, so a duration beyond a target never reads as the target.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ _LONGEST_IN_HOURS = timedelta(hours=72)
 def parts(length: timedelta) -> list[tuple[int, str]]:
     """Split a duration into numbers and the units `d`, `h`, `m` and `s`: 90 m, 2 h 5 m, 72 h, 3 d 1 h.
 
-    Minutes below two hours and hours up to 72, as the standard writes its deadlines (section 2). At least one part.
+    Minutes below two hours and hours up to 72, as in the standard's deadlines (section 2). Never empty.
     """
     seconds = max(0, -(-length // _SECOND))
     days, hours = divmod(seconds // 3600, 24) if seconds > _LONGEST_IN_HOURS / _SECOND else (0, seconds // 3600)
@@ -25,5 +25,5 @@ def parts(length: timedelta) -> list[tuple[int, str]]:
 
 
 def duration(length: timedelta) -> str:
-    """Write a duration: 40s, 5m59s, 90m, 2h5m, 72h, 5d."""
+    """Format a duration: 40s, 5m59s, 90m, 2h5m, 72h, 5d."""
     return "".join(f"{number}{unit}" for number, unit in parts(length))

@@ -1,6 +1,6 @@
-"""From what was reported of one alert to its episodes, right in whatever order the reports arrive.
+"""From the reports of one alert to its episodes, independent of the order in which reports arrive.
 
-An episode is one firing of one alert. Which of them make an incident, `service.domain.grouping` says.
+An episode is one firing of one alert. `service.domain.grouping` groups episodes into incidents.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ UNASSIGNED = 0
 class Episode:
     """One firing of one alert: `starts_at` to `ends_at`, None while it fires.
 
-    `stale` marks an end that was assumed because no report came any more. `end_unknown`: the alert fired again without
-    an end in between (it cleared while it was silenced), and `ends_at` is its last known start, for grouping only.
+    `stale` marks an end that was assumed because reports stopped. `end_unknown`: the alert fired again without an end
+    in between (it cleared while it was silenced), and `ends_at` is its last known start, for grouping only.
     """
 
     id: int
@@ -40,9 +40,9 @@ class Episode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertReport:
-    """What a sender reported of an alert, and when it was received, for the first time and for the last.
+    """A sender's report of an alert, and when it was first and last received.
 
-    Repeats move `last_received` only where it can matter (`service.recorder.alerts`). `onset_at` as in `Alert`.
+    Repeats update `last_received` only if it can matter (`service.recorder.alerts`). `onset_at` as in `Alert`.
     """
 
     observation: Observation
@@ -53,7 +53,7 @@ class AlertReport:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of firing and the reports it was computed from, the earliest first; the rest as in `Episode`."""
+    """An episode before it has an id, with the reports it was computed from, earliest first; see `Episode`."""
 
     starts_at: datetime
     ends_at: datetime | None
@@ -64,13 +64,13 @@ class Span:
 
 
 def spans(reports: Iterable[AlertReport], window: timedelta) -> list[Span]:
-    """Merge the reports of one alert (one source, one fingerprint) into its episodes, the earliest first.
+    """Merge the reports of one alert (one source, one fingerprint) into its episodes, earliest first.
 
-    A start at or before the end of an episode belongs to it, and so does one within `window` behind the latest start of
-    an episode whose end nobody reported. A later start without an end in between begins another: the first one's end
-    is unknown. Of several reported ends the latest counts, unless its sender took it back (`_taken_back`); a reported
-    end counts before an assumed one. What says only when it ended (`is_end_only`) never begins an episode: it ends the
-    one before it, or waits for it. Source: Alertmanager `alert/alert.go` Merge; its issues 4008, 1899, 952, 226.
+    A start at or before the end of an episode belongs to it, and so does one within `window` after the latest start of
+    an episode without a reported end. A later start without an end in between begins another episode, and the end of
+    the first is unknown. The latest reported end counts, unless its sender withdrew it (`_taken_back`); a reported end
+    takes precedence over an assumed one. A report of an end alone (`is_end_only`) never begins an episode: it ends the
+    preceding one, or waits for it. Source: Alertmanager `alert/alert.go` Merge; its issues 4008, 1899, 952, 226.
     """
     firings: list[_Firing] = []
     for report in sorted(reports, key=_by_time):
@@ -96,7 +96,7 @@ def _by_time(report: AlertReport) -> tuple[datetime, bool, datetime, bool]:
 
 
 class _Firing:
-    """The reports that are about the same firing, added in order of their starts."""
+    """The reports of one episode, added in order of their starts."""
 
     def __init__(self, report: AlertReport) -> None:
         self.starts_at = self.latest_start = report.observation.starts_at
@@ -116,11 +116,11 @@ class _Firing:
         return starts_at <= (self.latest_start + window if self.reported_end is None else self.reported_end)
 
     def takes_end(self, ends_at: datetime, window: timedelta) -> bool:
-        """Say whether an end that came without its start is this firing's: a repeat of its end is little later."""
+        """Return whether an end without its start belongs here: a repeat of the same end is only slightly later."""
         return self.starts_at < ends_at and (self.reported_end is None or ends_at <= self.reported_end + window)
 
     def end(self, following: "_Firing | None") -> tuple[datetime | None, bool, bool]:
-        """Return when it ended (None while it fires), whether that is assumed, and whether it is unknown."""
+        """Return the end (None while firing), whether it is assumed, and whether it is unknown."""
         if self.reported_end is not None and not _taken_back(self.reports, following):
             return self.reported_end, False, False
         assumed = self._assumed_end()
@@ -129,7 +129,7 @@ class _Firing:
         return (None, False, False) if following is None else (self.latest_start, False, True)
 
     def _assumed_end(self) -> datetime | None:
-        """Return the end that was assumed, unless the alert was reported firing after that."""
+        """Return the assumed end, unless the alert was reported firing afterwards."""
         assumed = [r for r in self.reports if r.observation.stale]
         if not assumed:
             return None
@@ -140,11 +140,11 @@ class _Firing:
 
 
 def _taken_back(reports: Sequence[AlertReport], following: _Firing | None) -> bool:
-    """Say whether the sender of an end took it back, so that the firing goes on.
+    """Return whether the sender of an end withdrew it, so that the episode continues.
 
-    It had reported a start before its end, and reports the same start again behind every end that was received since:
-    that is what Alertmanager does whose Prometheus was out of reach. What another peer repeats, or reports for the
-    first time behind the end, is late and takes nothing back; nor does what comes when the alert has fired anew.
+    The sender reported a start before the end, and the same start again after every end received since: Alertmanager
+    does so after its Prometheus was unreachable. A repeat from another peer, or a first report after the end, is late
+    and withdraws nothing; nor does a report received after the alert fired again.
     """
     ends = [r for r in reports if r.observation.ends_at is not None and not r.observation.stale]
     last_end = max(r.last_received for r in ends)
@@ -164,7 +164,7 @@ def _taken_back(reports: Sequence[AlertReport], following: _Firing | None) -> bo
 
 
 def _onsets(firings: Sequence[_Firing], ends: Sequence[datetime | None]) -> list[datetime | None]:
-    """Return for each firing the earliest start of the impact that lies next to it, whichever report carries it."""
+    """Return for each episode the earliest start of the impact assigned to it, whichever report carries it."""
     onsets: list[datetime | None] = [None] * len(firings)
     for firing in firings:
         for report in firing.reports:
@@ -175,7 +175,7 @@ def _onsets(firings: Sequence[_Firing], ends: Sequence[datetime | None]) -> list
 
 
 def _beside(onset_at: datetime, firings: Sequence[_Firing], ends: Sequence[datetime | None]) -> int:
-    """Find the firing within which an onset lies, else the next one, else the last."""
+    """Return the index of the episode that contains an onset, else of the next one, else of the last."""
     for number, (firing, ends_at) in enumerate(zip(firings, ends, strict=True)):
         if onset_at <= firing.starts_at or ends_at is None or onset_at <= ends_at:
             return number

@@ -1,6 +1,6 @@
-"""What is recorded: the events people and systems report, and the observations that alert webhooks carry.
+"""The recorded facts: events from people and systems, and alert reports from webhooks.
 
-Both are append-only facts. Everything else about an incident is computed from them (`service.domain.incident`).
+Both are append-only. Everything else about an incident is computed from them (`service.domain.incident`).
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from typing import Any
 from service.domain.policy import Domain, IncidentType, Severity
 
 INCIDENT_KEY = "incident_key"
-"""Key of `data`: what the source calls the incident that the event is about, where the source repeats itself."""
+"""Key of `data`: the source's own name of the event's incident, set for sources that repeat themselves."""
 INTO_KEY = "into_key"
-"""Key of a `merged` event's `data`: what the source calls the incident that absorbed this one."""
+"""Key of a `merged` event's `data`: the source's own name of the incident that this one was merged into."""
 
 
 LONGEST_PEER = 200
@@ -22,7 +22,7 @@ LONGEST_PEER = 200
 
 
 class EventKind(StrEnum):
-    """The kinds of the lifecycle API, in the order of an incident's life."""
+    """The event kinds of the lifecycle API, in the order in which they occur."""
 
     STARTED = "started"
     DETECTED = "detected"
@@ -47,9 +47,9 @@ class EventKind(StrEnum):
 
 
 class Role(StrEnum):
-    """Who does what in an incident (the standard, section 3); every domain may have one lead.
+    """A role in an incident (the standard, section 3); every domain may have one lead.
 
-    `postmortem-owner` writes the document, which need not be the commander.
+    `postmortem-owner` writes the document and may differ from the commander.
     """
 
     COMMANDER = "commander"
@@ -68,19 +68,19 @@ class Role(StrEnum):
 class Event:
     """One fact about one incident, as it was reported.
 
-    `event_id` is the sender's own id and makes a repeat harmless. What an event says about the incident as a whole
-    (`title` to `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
+    `event_id` is the sender's own id and makes repeats idempotent. The fields that describe the incident (`title` to
+    `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
     important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"} or {incident_key, into_key};
     `acknowledged` {automated: true}; `resolved` the same, or {resolution_source: "stale"}; `postmortem_*` {document},
     `postmortem_checked` with checks: {evidence: "passed", …}; `reviewed` (the weekly review discussed it) {text};
     `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
     `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
     `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:
-    None without tokens, and for what the service records by itself.
-    `acknowledged`, `mitigated` and `role_assigned` with {automated: true} are nobody's response.
+    None without tokens, and for events of the service itself.
+    `acknowledged`, `mitigated` and `role_assigned` with {automated: true} do not count as a response.
 
-    `untimed`: a `resolved` that was sent without a time, so that `occurred_at` is only when it was said. `sent_to` is
-    the incident that the sender named; an event moves to another where its incident turns out to be two.
+    `untimed`: a `resolved` sent without a time, so that `occurred_at` is only when it was sent. `sent_to` is the
+    incident that the sender named; an event moves to another if its incident is split.
     """
 
     event_id: str
@@ -100,16 +100,16 @@ class Event:
 
     @property
     def automated(self) -> bool:
-        """Say whether a machine did it, not a person."""
+        """Return whether a machine did it, not a person."""
         return self.data.get("automated") is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """That one alert was seen firing from `starts_at`, or to have fired from `starts_at` to `ends_at`.
+    """A report that one alert fires since `starts_at`, or fired from `starts_at` to `ends_at`.
 
-    `stale` marks an end that we assumed because nothing was heard any more, not one that the sender reported. `peer` is
-    who reported it: the `externalURL` of one Alertmanager of a cluster.
+    `stale` marks an end that the service assumed because reports stopped, not one that the sender reported. `peer` is
+    the reporter: the `externalURL` of one Alertmanager of a cluster.
     """
 
     source: str
@@ -122,16 +122,16 @@ class Observation:
 
     @property
     def is_end_only(self) -> bool:
-        """Say whether it tells the end alone: Grafana since 12.0 sends the end as the start too (grafana#106065)."""
+        """Return whether it has only the end: Grafana since 12.0 sends the end as the start too (grafana#106065)."""
         return self.starts_at == self.ends_at and not self.stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert of one notification: what was observed, and what the alert says about itself.
+    """One alert of one notification: the observation and the alert's own description.
 
-    `onset_at` is the start of the impact where the alert carries it (`started_at` annotation or label), else None.
-    `aliases` are names under which other sources may know the incident.
+    `onset_at` is the start of the impact if the alert carries it (`started_at` annotation or label), else None.
+    `aliases` are names that other sources may use for the incident.
     """
 
     observation: Observation

@@ -1,7 +1,7 @@
-"""What the fold needs to know of the firings of an incident of very many: kept beside it, so that one more is cheap.
+"""Aggregates of the episodes of an incident with very many, stored with it so that adding one is cheap.
 
-It stands for the firings only where nobody closed or reopened the incident (`suffices`); what they add up to does not
-depend then on the order in which alerts fired and people acted.
+They replace the episodes only if the incident was never closed or reopened (`suffices`): the result then does not
+depend on the order in which alerts fired and people acted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ TYPE_LABEL, DOMAIN_LABEL = "incident_type", "incident_domain"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firings:
-    """Many firings, added up. `fingerprint` and `title` are those of the one that began first, at `starts_at`.
+    """Aggregates of many episodes. `fingerprint` and `title` are of the earliest, which began at `starts_at`.
 
-    Of `count` firings `open` go on, the end of `stale` ones is assumed, and that of `end_unknown` ones unknown;
+    Of `count` episodes `open` are still firing, `stale` have an assumed end and `end_unknown` an unknown one;
     `ends_at` is the latest end. `labels` are those that all of them share.
     """
 
@@ -41,9 +41,9 @@ class Firings:
     labels: Mapping[str, str]
 
     def replaced(self, old: Episode | None, new: Episode) -> "Firings | None":
-        """Return what they add up to with `new` in place of `old`, or with `new` beside them.
+        """Return the aggregates with `new` in place of `old`, or with `new` added.
 
-        None where that takes a look at all of them: where an extreme of them was the old one's.
+        None if all episodes have to be read again: `old` had the minimum or maximum of a field.
         """
         changed = self.joined(_of_episode(new))
         if old is None or changed is None:
@@ -60,7 +60,7 @@ class Firings:
         return None if is_less else changed._without(old)
 
     def joined(self, other: "Firings") -> "Firings | None":
-        """Return what both add up to; None where it takes more to say which began first."""
+        """Return the aggregates of both; None if they do not show which began first."""
         first, second = sorted((self, other), key=lambda f: (f.starts_at, f.fingerprint))
         if (first.starts_at, first.fingerprint) == (
             second.starts_at,
@@ -84,7 +84,7 @@ class Firings:
         )
 
     def _without(self, old: Episode) -> "Firings":
-        """Take one off the numbers; its extremes stay."""
+        """Subtract one episode from the counts; minimum and maximum stay."""
         return replace(
             self,
             count=self.count - 1,
@@ -94,7 +94,7 @@ class Firings:
         )
 
     def stand_ins(self) -> tuple[Episode, Episode]:
-        """Return two firings of which the fold gives what it gives of all these."""
+        """Return two episodes with the same result in the fold as all of these."""
         stand_in = Episode(
             id=0,
             source="",
@@ -115,7 +115,7 @@ class Firings:
 
 
 def add_up(episodes: Sequence[Episode]) -> Firings:
-    """Add up all firings of an incident, in order of their ids; there is at least one."""
+    """Aggregate all episodes of an incident, in order of their ids; at least one is needed."""
     first = min(episodes, key=lambda e: (e.starts_at, e.fingerprint))
     return Firings(
         count=len(episodes),
@@ -139,7 +139,7 @@ def _of_episode(episode: Episode) -> Firings:
 
 
 def suffices(history: History) -> bool:
-    """Say whether the fold of these events needs no more of the firings than what they add up to."""
+    """Return whether the aggregates of the episodes suffice for the fold of these events."""
     return Milestone.RESOLVED not in history.overrides and not any(
         e.kind in _CLOSING or (e.kind is EventKind.MERGED and INTO_KEY in e.data) for e in history.events
     )

@@ -1,6 +1,6 @@
-"""From the episodes of an alert group to incidents, and which of an incident's events goes with which of its parts.
+"""Grouping of episodes into incidents, and distribution of an incident's events when it is split.
 
-Judged by the times at which things happened, never by the order in which they were reported.
+Decided by the times at which things happened, never by the order in which they were reported.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ NOWHERE = History((), {}, {})
 def clusters(episodes: Iterable[Episode], histories: Mapping[int, History], window: timedelta) -> list[list[Episode]]:
     """Split the episodes of one alert group into incidents, earliest first.
 
-    An incident takes in what starts while one of its alerts fires, or no later than `window` after the last of them
-    ended; but where people or machines closed it, whatever its alerts do, no later than `window` after that, or after
-    it began. What counts is what had happened before the start in question. `histories` holds the effective events of
-    the incidents in which the episodes are now, by id; a closing goes with the part that had begun last when it was
-    sent.
+    An incident includes episodes that start while one of its alerts fires, or at most `window` after the last one
+    ended. If people or machines closed it, the limit is `window` after the closing, or after the start of the incident
+    if that is later, whatever its alerts do. Only what happened before the start of the episode counts. `histories`
+    has the effective events of the episodes' current incidents, by id; a closing belongs to the part that had begun
+    last when it was sent.
     """
     parts: list[_Part] = []
     begun: set[int] = set()
@@ -36,9 +36,9 @@ def clusters(episodes: Iterable[Episode], histories: Mapping[int, History], wind
 
 
 class _Part:
-    """The episodes of one incident, added in order of time, and what closed it meanwhile.
+    """The episodes of one incident, added in order of time, and the acts that closed it.
 
-    `begun` are the incidents of which there are episodes in earlier parts, which keep what was sent before this one.
+    `begun` are the incidents with episodes in earlier parts, which keep the events sent before this part began.
     """
 
     def __init__(self, starts_at: datetime, histories: Mapping[int, History], begun: frozenset[int]) -> None:
@@ -72,7 +72,7 @@ class _Part:
             self._walked.recovery.start(episode)
 
     def _acts_of(self, incident_id: int) -> list[tuple[Event, datetime]]:
-        """Return the acts that may close this part, each with the instant from which it counts here."""
+        """Return the acts that may close this part, each with the time from which it counts here."""
         history = self._histories.get(incident_id, NOWHERE)
         acts = [(e, history.sent_at(e)) for e in history.events if e.kind in ACTS]
         if incident_id in self._begun:
@@ -88,7 +88,7 @@ class _Part:
 
 
 class _Walk:
-    """Walks through acts, which are in order, up to an instant."""
+    """Applies ordered acts up to an instant."""
 
     def __init__(self, acts: Sequence[tuple[Event, datetime]]) -> None:
         self.recovery = Recovery(sender_keys(event for event, _ in acts))
@@ -96,7 +96,7 @@ class _Walk:
         self._walked = 0
 
     def until(self, instant: datetime) -> None:
-        """Take in the acts that lie before the instant."""
+        """Apply the acts before the instant."""
         while self._walked < len(self._acts) and self._acts[self._walked][1] < instant:
             self.recovery.act(self._acts[self._walked][0])
             self._walked += 1
@@ -104,10 +104,10 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Which incident each episode belongs to, and which incidents turned out to be one.
+    """The incident of each episode, and the incidents to merge.
 
-    `kept` maps an episode's id to the id of an incident that exists; `fresh` holds the episode ids of each incident
-    that begins; `merges` maps the id of an absorbed incident to the id that absorbs it.
+    `kept` maps an episode's id to the id of an existing incident; `fresh` has the episode ids of each new incident;
+    `merges` maps the id of a merged incident to the id that it is merged into.
     """
 
     kept: Mapping[int, int]
@@ -116,7 +116,7 @@ class Assignment:
 
 
 Joined = Mapping[int, datetime]
-"""The incidents into which people merged others, each with when they did: what had begun by then stays together."""
+"""The incidents into which people merged others, with the time of the merge: what began before it stays together."""
 
 
 def connected(
@@ -124,9 +124,10 @@ def connected(
 ) -> list[list[Episode]]:
     """Join the clusters of several alert groups that are one incident, earliest first.
 
-    They share an episode (it was seen in both groups), or belong to one incident already, because people merged them or
-    other sources call them by one name, and lie no further apart than `window`. Only groups of one sender have names in
-    common; `senders` are those of the groups, where there are several. The clusters of one group stay apart otherwise.
+    Clusters are joined if they share an episode (reported in both groups), or if they already belong to one incident
+    (people merged them, or other sources use one name for them) and lie at most `window` apart. Names are shared only
+    among groups of one sender; `senders` are those of the groups, if there are several. Other clusters of one group
+    stay separate.
     """
     senders = senders or [""] * len(groups)
     components: dict[int, dict[int, Episode]] = {}
@@ -166,10 +167,10 @@ def _touch(cluster: Sequence[Episode], other: Sequence[Episode], window: timedel
 
 
 def assign(groups: Sequence[Sequence[Episode]], joined: Joined) -> Assignment:
-    """Give each cluster the lowest incident that its episodes already have; the others of it merge into that one.
+    """Assign to each cluster the lowest incident id of its episodes; its other incidents merge into that one.
 
-    An incident whose episodes turn out to be two stays with the earliest cluster that needs none other, save what
-    people `joined`. An episode that has no incident yet carries `UNASSIGNED`.
+    An incident that is split stays with the earliest cluster that has no other incident, except for what people
+    `joined`. An episode without an incident carries `UNASSIGNED`.
     """
     kept: dict[int, int] = {}
     fresh: list[tuple[int, ...]] = []
@@ -194,7 +195,7 @@ def assign(groups: Sequence[Sequence[Episode]], joined: Joined) -> Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the incidents that another turned out to be: when its alerts began to fire, in order, and its id."""
+    """One of the incidents that another is split into: the start times of its episodes, in order, and its id."""
 
     incident_id: int
     starts: tuple[datetime, ...]
@@ -214,11 +215,11 @@ _BY_TIME = (
 
 
 def distribute(events: Collection[Event], home: int, parts: Sequence[Part]) -> dict[int, list[Event]]:
-    """Say which events of the incident `home` go with which of its parts, which are in order of time.
+    """Return the events of the incident `home` by part id; `parts` are in order of time.
 
-    By the time that the sender gave: `started` and `detected` with the next alert that fired, what is done during an
-    incident with the last part that had begun, corrections and retractions with what they are about. What concerns the
-    postmortem and its actions stays where it was sent.
+    By the sender's time: `started` and `detected` go to the part of the next alert that fired, actions during an
+    incident to the last part that had begun, corrections and retractions to the part of their event. Events of the
+    postmortem and its actions stay with `home`.
     """
     placed: dict[str, int] = {}
     distributed: dict[int, list[Event]] = {}

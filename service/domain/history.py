@@ -1,4 +1,4 @@
-"""Corrections and retractions: from all that was ever reported to what counts now. History itself never changes."""
+"""Corrections and retractions: from all recorded events to the effective ones. Recorded events never change."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ ABOUT_EVENTS = (EventKind.CORRECTED, EventKind.RETRACTED)
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """The instant of a milestone as people set it by hand, and when that was recorded."""
+    """The time of a milestone set by hand, and when that was recorded."""
 
     at: datetime
     recorded_at: datetime
@@ -21,9 +21,9 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The events that count, by `(occurred_at, recorded_at, event_id)`, and the milestones that people set by hand.
+    """The effective events, ordered by `(occurred_at, recorded_at, event_id)`, and the milestones set by hand.
 
-    `sent_as` holds the times that events had before they were corrected, by event id.
+    `sent_as` has the original times of corrected events, by event id.
     """
 
     events: tuple[Event, ...]
@@ -31,17 +31,17 @@ class History:
     sent_as: Mapping[str, datetime]
 
     def sent_at(self, event: Event) -> datetime:
-        """Return the time that the sender gave an effective event."""
+        """Return the sender's time of an effective event."""
         return self.sent_as.get(event.event_id, event.occurred_at)
 
 
 def in_order(event: Event) -> tuple[datetime, datetime, str]:
-    """Return the key by which the events of an incident are ordered."""
+    """Return the sort key of an incident's events."""
     return event.occurred_at, event.recorded_at, event.event_id
 
 
 def effective(events: Iterable[Event]) -> History:
-    """Apply what was retracted and corrected.
+    """Apply retractions and corrections.
 
     `retracted` {event_id} withdraws an event, also another correction or retraction. `corrected` {event_id,
     occurred_at?, data?} replaces an event's time and updates its data; `corrected` {milestone, occurred_at} sets a
@@ -68,9 +68,9 @@ def effective(events: Iterable[Event]) -> History:
 
 
 def withdrawn(retractions: Sequence[Event]) -> set[str]:
-    """Return the ids that are retracted by a retraction which is not itself retracted, whatever their times.
+    """Return the ids retracted by a retraction that is not itself retracted, whatever their times.
 
-    A retraction is decided as soon as all that name it are; those that name each other in a circle never are.
+    A retraction is decided once all that name it are; retractions that name each other in a cycle never are.
     """
     by_id: dict[str, list[Event]] = defaultdict(list)
     for event in retractions:

@@ -1,7 +1,7 @@
-"""An incident as a pure fold: the same events and episodes give the same incident, whatever order they arrived in.
+"""An incident as a pure fold: the same events and episodes give the same incident, in whatever order they arrive.
 
-What sets each milestone is written at `_milestones`, what ends an incident in `service.domain.recovery`;
-docs/definitions.md says the same for readers of the metrics.
+`_milestones` defines each milestone, `service.domain.recovery` the end of an incident; docs/definitions.md describes
+both for readers of the metrics.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from service.domain.recovery import EXPLICIT, Recovery, Resolution, ResolutionSo
 
 
 class Phase(StrEnum):
-    """Where an incident stands."""
+    """The phase of an incident."""
 
     DETECTED = "detected"
     ACKNOWLEDGED = "acknowledged"
@@ -34,30 +34,30 @@ OPEN_PHASES = (Phase.DETECTED, Phase.ACKNOWLEDGED, Phase.MITIGATED)
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A stage of the postmortem that is owed by `due_at`; `done_at` None while it is owed."""
+    """A stage of the postmortem due at `due_at`; `done_at` is None until it is reached."""
 
     stage: Stage
     due_at: datetime
     done_at: datetime | None
 
     def overdue(self, now: datetime) -> bool:
-        """Say whether the stage is still owed at `now` and late."""
+        """Return whether the stage is past its due time at `now` and not reached."""
         return self.done_at is None and self.due_at < now
 
     @property
     def late(self) -> bool:
-        """Say whether the stage was reached after it was due."""
+        """Return whether the stage was reached after it was due."""
         return self.done_at is not None and self.done_at > self.due_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What is known of one incident. `deadlines_from` is the instant from which its postmortem deadlines run.
+    """The computed state of one incident. `deadlines_from` is the start of its postmortem deadlines.
 
-    `owes_document` is false if the weekly review is all that its severity owes. A resolved incident without the
-    milestone `resolved` is one whose end is unknown; `over_at` is assumed then, for grouping. `settled_at` is when a
-    resolution is final; `outlived_at` from when an alert goes on behind a resolution by hand; `withdrawn`: all its
-    events were retracted.
+    `owes_document` is false if its severity requires only the weekly review. A resolved incident without the milestone
+    `resolved` has an unknown end; `over_at` is then assumed, for grouping. `settled_at` is when a resolution becomes
+    final; `outlived_at` is since when an alert fires after a resolution by hand; `withdrawn`: all its events were
+    retracted.
     """
 
     id: int
@@ -85,17 +85,17 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Say whether somebody still has to do something about the impact."""
+        """Return whether the impact still needs work."""
         return self.phase in OPEN_PHASES
 
 
 def fold(
     incident_id: int, events: Iterable[Event], episodes: Sequence[Episode], policy: Policy, heard_at: datetime
 ) -> Incident:
-    """Compute the incident from all that is known of it.
+    """Compute the incident from its events and episodes; at least one of either is needed.
 
-    `heard_at` is when its sources last said anything; an open incident becomes stale `policy.stale_after` later.
-    At least one event or episode is needed. One whose events were all retracted counts as dismissed.
+    `heard_at` is when its sources last reported; an open incident becomes stale `policy.stale_after` later.
+    An incident whose events were all retracted counts as dismissed.
     """
     recorded = list(events)
     history = effective(recorded)
@@ -138,10 +138,10 @@ def fold(
 
 
 def _resolution(recovery: Recovery, history: History, episodes: Sequence[Episode]) -> Resolution | None:
-    """Return what ended the incident, at the time to which people corrected it.
+    """Return what ended the incident, at its corrected time.
 
-    A correction is about the recovery of its day: it no longer counts where the incident was reopened after the time
-    it gives, or an alert fired after it was recorded.
+    A correction applies to the recovery of its time: it no longer counts if the incident was reopened after the
+    corrected time, or if an alert fired after the correction was recorded.
     """
     resolution = recovery.resolution()
     override = history.overrides.get(Milestone.RESOLVED)
@@ -155,7 +155,7 @@ def _resolution(recovery: Recovery, history: History, episodes: Sequence[Episode
 
 
 def _outlived_at(resolution: Resolution | None, episodes: Sequence[Episode], policy: Policy) -> datetime | None:
-    """Return from when an alert fires, or fired, behind a resolution that was not its own; None where none does."""
+    """Return since when an alert fires, or fired, after a resolution other than its own; None if there is no such."""
     if resolution is None or resolution.source not in EXPLICIT:
         return None
     until = resolution.at + policy.reopen_window
@@ -170,11 +170,11 @@ def _milestones(
     *,
     owes_document: bool,
 ) -> dict[Milestone, datetime]:
-    """Find each milestone by its definition (docs/definitions.md); one that nobody reported is left out.
+    """Compute each milestone by its definition (docs/definitions.md); unreported ones are left out.
 
-    `started`: people's word, else the alerts' own, else what Prometheus knew. What is derived from another milestone
-    (the response from the mitigation or the recovery, the draft from the final) follows a correction of that one.
-    `finalized`: the final document, or the review where that is all that is owed (SEV-4).
+    `started` comes from people, else from the alerts, else from Prometheus. A milestone derived from another (the
+    response from the mitigation or the recovery, the draft from the final) follows corrections of that one.
+    `finalized`: the final document, or the review if nothing else is owed (SEV-4).
     """
     events, overrides = history.events, _standing(history.overrides, recovery.reopened_at)
     at = {
@@ -200,7 +200,7 @@ def _milestones(
 
 
 def _standing(overrides: Mapping[Milestone, Override], reopened_at: datetime | None) -> Mapping[Milestone, Override]:
-    """Leave out a corrected mitigation that a later reopening took back."""
+    """Return the overrides without a mitigation that a later reopening undid."""
     mitigated = overrides.get(Milestone.MITIGATED)
     if mitigated is None or reopened_at is None or mitigated.at > reopened_at:
         return overrides
@@ -232,7 +232,7 @@ def _responded_at(
 ) -> datetime | None:
     """Return the earliest act of a person: an acknowledgement, a commander, the mitigation, a resolution by hand.
 
-    Each counts at the time at which it counts itself; a resolution that was sent without a time at that of the click.
+    Each counts at its own effective time; a resolution sent without a time counts when it was sent.
     """
     acts = [e for e in events if not e.automated and _is_response(e)]
     times = [e.occurred_at for e in acts if e.kind is not EventKind.MITIGATED or mitigated is None]

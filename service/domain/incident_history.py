@@ -1,4 +1,4 @@
-"""An incident with everything that it was computed from, as annotations and messages need it."""
+"""An incident with its events and episodes, as annotations and messages need it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class IncidentHistory:
     """An incident, and its events and episodes.
 
     `events` has every event with the id of the incident that it was sent to; `opened_at` is by the ids of this incident
-    and of those merged into it. `effective_events` leaves out retracted events and has the corrected ones corrected.
+    and of those merged into it. `effective_events` has corrections applied and retracted events left out.
     """
 
     incident: Incident
@@ -31,10 +31,10 @@ class IncidentHistory:
         object.__setattr__(self, "_effective", {_identity(event): event for event in self.effective_events})
 
     def effective(self, event: Event) -> Event | None:
-        """Return an event as it was corrected, None if it was retracted."""
+        """Return an event with its corrections, None if it was retracted."""
         return self._effective.get(_identity(event))
 
 
 def _identity(event: Event) -> tuple[str, EventKind, datetime]:
-    """Return what identifies an event among merged incidents; a correction changes none of it."""
+    """Return the identity of an event among merged incidents; corrections do not change it."""
     return event.event_id, event.kind, event.recorded_at

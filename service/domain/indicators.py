@@ -1,8 +1,8 @@
-"""The numbers: what each indicator measures in one incident, and what is said about many.
+"""Indicators: samples of one incident, and statistics over many.
 
 Definitions: docs/definitions.md. A missing milestone gives no sample, never 0 and never "now"; a negative interval
-gives no sample and is counted; a response after the final recovery gives none; a stale resolution is no sample of
-`resolve`; a dismissed incident gives none at all.
+gives no sample and is counted; a response after the final recovery gives no sample, nor does a stale resolution for
+`resolve`; a dismissed incident gives no samples at all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,16 +22,16 @@ BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
     Indicator.DRAFT: (Milestone.STARTED, Milestone.DRAFTED),
     Indicator.FINALIZE: (Milestone.STARTED, Milestone.FINALIZED),
 }
-"""Lead times run from `detected` where the start is unknown, as their deadlines do."""
+"""Lead times run from `detected` if the start is unknown, as their deadlines do."""
 LEAD_TIMES: Mapping[Indicator, Stage] = {Indicator.DRAFT: Stage.DRAFT, Indicator.FINALIZE: Stage.FINAL}
 RESPONSES = (Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one incident gives: the valid intervals, the indicators whose interval is negative, and the late responses.
+    """The samples of one incident: valid intervals, indicators with a negative interval, and late responses.
 
-    `late` are the milestones of a response that came only after the final recovery: no sample, and as good as missing.
+    `late` are response milestones after the final recovery: they give no sample and count as missing.
     """
 
     intervals: Mapping[Indicator, timedelta]
@@ -49,7 +49,7 @@ def measure(incident: Incident, policy: Policy) -> Measured:
 def intervals(
     milestones: Mapping[Milestone, datetime], resolution_source: ResolutionSource | None, resolve_from: Milestone
 ) -> Measured:
-    """Measure the indicators between the milestones that are known."""
+    """Return the intervals between the known milestones, by indicator."""
     valid: dict[Indicator, timedelta] = {}
     invalid: list[Indicator] = []
     late = late_responses(milestones, resolution_source)
@@ -73,7 +73,7 @@ def intervals(
 def late_responses(
     milestones: Mapping[Milestone, datetime], resolution_source: ResolutionSource | None
 ) -> tuple[Milestone, ...]:
-    """Return the responses that came after the final recovery; an end that is assumed makes none late."""
+    """Return the responses after the final recovery; an assumed end makes no response late."""
     resolved_at = milestones.get(Milestone.RESOLVED)
     if resolved_at is None or resolution_source is ResolutionSource.STALE:
         return ()
@@ -83,7 +83,7 @@ def late_responses(
 def met_deadline(
     indicator: Indicator, milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy
 ) -> bool | None:
-    """Say whether a lead time met its own deadline, the weekly review included; None where there is no deadline."""
+    """Return whether a lead time met its own deadline, including the weekly review; None without a deadline."""
     begin = milestones.get(Milestone.STARTED, milestones.get(Milestone.DETECTED))
     done_at = milestones.get(BOUNDS[indicator][1])
     if begin is None or done_at is None or indicator not in LEAD_TIMES:
@@ -94,16 +94,16 @@ def met_deadline(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said about the samples of one indicator, in seconds."""
+    """Statistics over the samples of one indicator, in seconds."""
 
     incidents: int
     statistics: Mapping[Statistic, float]
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
-    """Return the `q`-quantile of ascending samples, interpolating linearly between closest ranks.
+    """Return the `q`-quantile of ascending samples (at least one), interpolating linearly between closest ranks.
 
-    Hyndman and Fan's type 7: numpy's default, and `statistics.quantiles(method="inclusive")`. At least one sample.
+    Hyndman and Fan's type 7: numpy's default, and `statistics.quantiles(method="inclusive")`.
     """
     rank = q * (len(ordered) - 1)
     below, above = ordered[floor(rank)], ordered[ceil(rank)]
@@ -111,7 +111,7 @@ def quantile(ordered: Sequence[float], q: float) -> float:
 
 
 def summarize(samples: Iterable[float]) -> Summary | None:
-    """Say mean, median, 95th percentile and maximum of samples in seconds; None of none."""
+    """Return mean, median, 95th percentile and maximum of samples in seconds; None without samples."""
     ordered = sorted(samples)
     if not ordered:
         return None
@@ -127,13 +127,13 @@ def summarize(samples: Iterable[float]) -> Summary | None:
 
 
 def within_ratio(samples: Sequence[float], limit: timedelta) -> float:
-    """Return the share of samples at or below `limit`, 0 to 1. At least one sample."""
+    """Return the share of samples (at least one) at or below `limit`, 0 to 1."""
     return sum(1 for sample in samples if sample <= limit.total_seconds()) / len(samples)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table of indicators: `severity` None stands for all severities together."""
+    """One row of the table of indicators; `severity` None: all severities together."""
 
     indicator: Indicator
     severity: Severity | None
@@ -150,8 +150,8 @@ Kept = Mapping[Severity, Mapping[Indicator, Sequence[bool]]]
 def table(samples: Samples, kept: Kept, policy: Policy) -> list[Row]:
     """Summarize the samples (in seconds) of one window, by indicator, for all severities and for each.
 
-    Indicators without a sample have no row. Where a policy has several targets for one row, the first counts. The share
-    within target of a lead time is that of the deadlines that were met, for a deadline may be a weekly review.
+    Indicators without a sample have no row. If a policy has several targets for one row, the first counts. For lead
+    times the share within target is the share of deadlines met, since a deadline may be a weekly review.
     """
     rows: list[Row] = []
     for indicator in Indicator:

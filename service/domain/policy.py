@@ -1,4 +1,4 @@
-"""The policy a team holds itself to: severities, report deadlines, targets, and how alerts map onto them.
+"""A team's policy: severities, report deadlines, targets, and how alerts map onto them.
 
 The defaults are the standard's (`Incident-Postmortems.md`, sections 2 and 4); all values come in as parameters.
 """
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 
 class Severity(StrEnum):
-    """How bad it is; SEV-1 is the worst (the standard, section 2)."""
+    """The severity of an incident; SEV-1 is the worst (the standard, section 2)."""
 
     SEV_1 = "SEV-1"
     SEV_2 = "SEV-2"
@@ -20,7 +20,7 @@ class Severity(StrEnum):
 
 
 class IncidentType(StrEnum):
-    """What kind of thing broke; an incident may have several (the standard, section 2)."""
+    """The type of an incident, which may have several (the standard, section 2)."""
 
     EXECUTION = "execution"
     DATA = "data"
@@ -33,7 +33,7 @@ class IncidentType(StrEnum):
 
 
 class Domain(StrEnum):
-    """Where it broke (the standard, section 3)."""
+    """The affected domain (the standard, section 3)."""
 
     PLAN = "Plan"
     DO = "Do"
@@ -44,7 +44,7 @@ class Domain(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a postmortem document has to reach: 草案 (draft) and 確定 (final)."""
+    """A stage of a postmortem document: 草案 (draft) or 確定 (final)."""
 
     DRAFT = "draft"
     FINAL = "final"
@@ -62,7 +62,7 @@ class Indicator(StrEnum):
 
 
 class Statistic(StrEnum):
-    """What is said about many incidents at once."""
+    """A statistic over many incidents."""
 
     MEAN = "mean"
     P50 = "p50"
@@ -71,7 +71,7 @@ class Statistic(StrEnum):
 
 
 class Milestone(StrEnum):
-    """An instant in an incident's life; `service.domain.incident` says what sets each."""
+    """A milestone of an incident; `service.domain.incident` defines each."""
 
     STARTED = "started"
     DETECTED = "detected"
@@ -83,20 +83,20 @@ class Milestone(StrEnum):
 
 
 def worst(severities: list[Severity]) -> Severity | None:
-    """Return the worst of several severities, None of none."""
+    """Return the worst of several severities, None if the list is empty."""
     return min(severities, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class WeeklyReview:
-    """A meeting once a week at a wall-clock time of a zone; `weekday` counts from Monday = 0."""
+    """A weekly meeting at a wall-clock time of a zone; `weekday` 0 is Monday."""
 
     weekday: int
     at: time
     zone: ZoneInfo
 
     def next_after(self, instant: datetime) -> datetime:
-        """Return the first meeting strictly after `instant`, in UTC; right across a change of the clocks."""
+        """Return the first meeting strictly after `instant`, in UTC; correct across changes of daylight saving time."""
         local = instant.astimezone(self.zone)
         day = local.date() + timedelta(days=(self.weekday - local.weekday()) % 7)
         meeting = datetime.combine(day, self.at, self.zone).astimezone(UTC)
@@ -109,13 +109,13 @@ DueRule = timedelta | WeeklyReview
 
 
 def due(rule: DueRule, start: datetime) -> datetime:
-    """Return when something is due that is owed by `rule` and began at `start`."""
+    """Return the due time under `rule` for an incident that began at `start`."""
     return rule.next_after(start) if isinstance(rule, WeeklyReview) else start + rule
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise: the `statistic` of `indicator` stays at or below `limit`; `severity` None means all together."""
+    """A target: the `statistic` of `indicator` stays at or below `limit`; `severity` None: all together."""
 
     indicator: Indicator
     statistic: Statistic
@@ -125,7 +125,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything a fold or a statistic needs to know about the team's rules."""
+    """The team's rules, as folds and statistics need them."""
 
     deadlines: Mapping[Severity, Mapping[Stage, DueRule]]
     targets: tuple[Target, ...]
@@ -134,10 +134,10 @@ class Policy:
     reopen_window: timedelta
     stale_after: timedelta
     updates: Mapping[Severity, timedelta] = field(default_factory=dict)
-    """How often people are told how it goes while an incident is open (the standard, section 7)."""
+    """The interval between updates while an incident is open (the standard, section 7)."""
 
     def due_at(self, severity: Severity, stage: Stage, start: datetime) -> datetime | None:
-        """Return when `stage` is due for an incident that began at `start`, None where nothing is owed.
+        """Return when `stage` is due for an incident that began at `start`, None if it is not owed.
 
         Source: the standard, section 2, "レポート期限"; SEV-4 is due at the next weekly review.
         """
@@ -145,9 +145,9 @@ class Policy:
         return None if rule is None else due(rule, start)
 
     def owes_document(self, severity: Severity) -> bool:
-        """Say whether a document is owed for `severity`: some stage has a deadline of its own, not only the review."""
+        """Return whether `severity` requires a document: some stage has a deadline other than the weekly review."""
         return any(isinstance(rule, timedelta) for rule in self.deadlines.get(severity, {}).values())
 
     def target(self, indicator: Indicator, severity: Severity | None) -> Target | None:
-        """Return the target of `indicator` for one severity, or for all together (None); None where there is none."""
+        """Return the target of `indicator` for one severity, or for all together (None); None without a target."""
         return next((t for t in self.targets if t.indicator is indicator and t.severity is severity), None)

@@ -1,6 +1,6 @@
-"""What ended an incident, and what took that back: its acts and the starts of its alerts, in order of time.
+"""What ended an incident, and what undid that: its acts and the starts of its alerts, in order of time.
 
-The fold asks for the whole incident, the grouping for what was so before a certain instant; both must agree.
+The fold evaluates the whole incident, the grouping the state before a given instant; both must agree.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -13,7 +13,7 @@ from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind
 
 
 class ResolutionSource(StrEnum):
-    """What ended an incident: its alerts, a person, a machine's event, or that no report came any more."""
+    """What ended an incident: its alerts, a person, a machine's event, or the absence of reports."""
 
     ALERTS = "alerts"
     HUMAN = "human"
@@ -23,14 +23,14 @@ class ResolutionSource(StrEnum):
 
 EXPLICIT = (ResolutionSource.HUMAN, ResolutionSource.AUTOMATION)
 ACTS = frozenset({EventKind.MITIGATED, EventKind.RESOLVED, EventKind.REOPENED, EventKind.DISMISSED, EventKind.MERGED})
-"""The kinds of events that `Recovery.act` takes."""
+"""The kinds of events that `Recovery.act` accepts."""
 REOPENED_BY_REPORT = "mttx"
-"""The source of our own `reopened` events: an alert that was assumed to be over is reported firing; kept as history."""
+"""The source of the service's own `reopened` events: an alert assumed to be over is firing; kept as history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """When an incident was over, by whom, and by which event. `is_known` False: `at` is assumed, for grouping only."""
+    """When, by whom and by which event an incident ended. `is_known` False: `at` is assumed, for grouping only."""
 
     at: datetime
     source: ResolutionSource
@@ -39,7 +39,7 @@ class Resolution:
 
 
 def source_of(resolved: Event) -> ResolutionSource:
-    """Return who is behind a `resolved` event."""
+    """Return the resolution source of a `resolved` event."""
     if resolved.data.get("resolution_source") in (ResolutionSource.STALE, ResolutionSource.ALERTS):
         return ResolutionSource(resolved.data["resolution_source"])
     return ResolutionSource.AUTOMATION if resolved.automated else ResolutionSource.HUMAN
@@ -50,16 +50,15 @@ SenderKey = tuple[str, str]
 
 
 def sender_keys(events: Iterable[Event]) -> set[SenderKey]:
-    """Return the keys by which senders know the incident that these events are of."""
+    """Return the senders' keys of the incident that these events belong to."""
     return {(e.source, e.data[INCIDENT_KEY]) for e in events if INCIDENT_KEY in e.data}
 
 
 class Recovery:
-    """Takes the episodes of an incident (`start`) and its acts (`act`) in order of time; starts first at one instant.
+    """Takes an incident's episodes (`start`) and acts (`act`) in order of time; starts first if times are equal.
 
-    An alert that fires again takes back the recovery. `reopened` takes back a dismissal where there is one, else the
-    recovery and the mitigation. A merge into an incident of which nothing is known here (it has none of `keys`) counts
-    as a dismissal.
+    An alert that fires again undoes the recovery. `reopened` undoes a dismissal if there is one, else the recovery and
+    the mitigation. A merge into an unknown incident (with none of `keys`) counts as a dismissal.
     """
 
     def __init__(self, keys: Set[SenderKey] = frozenset()) -> None:
@@ -72,13 +71,13 @@ class Recovery:
         self._standing: list[Resolution] = []
 
     def start(self, episode: Episode) -> None:
-        """Take in a firing."""
+        """Apply the start of an episode."""
         self._episodes.append(episode)
         self._last_start = episode.starts_at
         self._standing = [r for r in self._standing if r.at >= episode.starts_at]
 
     def act(self, event: Event) -> None:
-        """Take in an act of people or machines."""
+        """Apply an act of a person or a machine."""
         match event.kind:
             case EventKind.MITIGATED:
                 self.mitigations.append(event)
@@ -111,7 +110,7 @@ class Recovery:
             self._standing = []
 
     def _over_at(self, resolved: Event) -> datetime:
-        """Return since when it is over: one that was sent without a time means the end of the alerts, if they are."""
+        """Return the time of a resolution; one sent without a time means the end of the alerts, if all have ended."""
         ends = [e.ends_at for e in self._episodes if e.ends_at is not None and not e.end_unknown]
         if not resolved.untimed or len(ends) < len(self._episodes) or not ends:
             return resolved.occurred_at
@@ -122,7 +121,7 @@ class Recovery:
 
     @property
     def closed_at(self) -> datetime | None:
-        """When people or machines closed it, whatever its alerts do; None where nobody did."""
+        """When a person or a machine closed it, whatever its alerts do, else None."""
         explicit = self._explicit()
         return self.dismissed_at or (explicit.at if explicit else None)
 
@@ -130,11 +129,11 @@ class Recovery:
         return next((r for r in self._standing if r.source in EXPLICIT), None)
 
     def resolution(self) -> Resolution | None:
-        """Return what ended the incident, None while it goes on.
+        """Return what ended the incident, None while it is open.
 
-        The first explicit resolution that nothing took back counts; without one, the end of the last episode, as soon
-        as all are over. A second-hand one counts (that of a pager whose alerts cleared) only where we have no alerts
-        ourselves, and so does an assumed (stale) one.
+        The first explicit resolution that was not undone counts; without one, the end of the last episode once all
+        have ended. A resolution derived from a pager's alerts, or an assumed (stale) one, counts only if the incident
+        has no alerts of its own.
         """
         if explicit := self._explicit():
             return explicit
@@ -154,7 +153,7 @@ class Recovery:
 
 
 def recovery_of(events: Sequence[Event], episodes: Sequence[Episode]) -> Recovery:
-    """Walk through the effective events, which are in order, and the episodes of an incident."""
+    """Return the recovery after all effective events, which are in order, and episodes of an incident."""
     recovery = Recovery(sender_keys(events))
     waiting = sorted(episodes, key=lambda e: e.starts_at)
     begun = 0

@@ -1,6 +1,6 @@
-"""Reminders: what somebody has to be told because a time has come, once for each incident, level and due instant.
+"""Reminders of due times, sent once for each incident, level and due time.
 
-They go on after an incident is over, until what it owes is done; a dismissed incident owes nothing.
+They continue after an incident is over, until everything it owes is done; a dismissed incident owes nothing.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from service.domain.incident import Incident
 from service.domain.policy import Stage
 
 SOON = 4
-"""A stage is due soon when this part of the time allowed is left: a quarter, as in the alert rules."""
+"""A stage is due soon when this fraction of the allowed time is left: a quarter, as in the alert rules."""
 
 
 class Level(StrEnum):
-    """What a reminder is about, and how pressing it is."""
+    """The subject and urgency of a reminder."""
 
     UPDATE_DUE = "update-due"
     DRAFT_SOON = "draft-soon"
@@ -29,7 +29,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """What is due at `due_at` and is to be said at `at`; `action_id` names an action."""
+    """A reminder to send at `at` of something due at `due_at`; `action_id` names an action."""
 
     level: Level
     due_at: datetime
@@ -37,7 +37,7 @@ class Reminder:
     action_id: str = ""
 
     def counts(self, now: datetime) -> bool:
-        """Say whether it still says something at `now`: what is late is not due soon."""
+        """Return whether it still applies at `now`: something overdue is no longer due soon."""
         return self.level not in _SOON.values() or now < self.due_at
 
 
@@ -46,9 +46,9 @@ _OVERDUE = {Stage.DRAFT: Level.DRAFT_OVERDUE, Stage.FINAL: Level.FINAL_OVERDUE}
 
 
 def reminders(incident: Incident, update_due_at: datetime | None) -> tuple[Reminder, ...]:
-    """Return what is to be said of an incident as it stands, the earliest first.
+    """Return the reminders of an incident in its current state, the earliest first.
 
-    `update_due_at`: when people are owed the next word while it is open, None where nobody promised any.
+    `update_due_at` is when the next update is due while it is open, None if no updates are required.
     """
     if incident.dismissed_at is not None:
         return ()

@@ -1,7 +1,7 @@
-"""Independent senders of one source: how their names become part of what identifies a group, an alert and an alias.
+"""Independent senders of one source: how their names become part of the identity of a group, an alert and an alias.
 
-`alertmanager@eu` is the source of what the sender `eu` of the source `alertmanager` reports. What is reported without a
-name belongs to the sender that reports the same firing with its name, and to nobody else until then.
+`alertmanager@eu` is the source of reports from the sender `eu` of the source `alertmanager`. A report without a name
+is adopted by the sender that reports the same episode with its name; until then it has no sender.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +11,12 @@ from service.domain.episodes import AlertReport, Span, spans
 
 
 def named_source(source: str, sender: str) -> str:
-    """Return the source of a sender's reports; without a name it is the source itself."""
+    """Return the source of a sender's reports; without a name, the source itself."""
     return f"{source}@{sender}" if sender else source
 
 
 def plain_source(source: str) -> str:
-    """Return the source without its sender: the one that metrics know."""
+    """Return the source without its sender, as in the metrics."""
     return source.partition("@")[0]
 
 
@@ -26,16 +26,16 @@ def sender_of(source: str) -> str:
 
 
 def named_alias(alias: str, sender: str) -> str:
-    """Return the name of an incident as it counts among the reports of one sender."""
+    """Return an incident's alias, qualified with its sender."""
     return f"@{sender}:{alias}" if sender else alias
 
 
 def spans_by_source(reports: Iterable[AlertReport], window: timedelta) -> list[tuple[str, Span]]:
-    """Compute the episodes of one alert, each with the source that it belongs to; those without a sender come first.
+    """Compute the episodes of one alert, each with its source; those without a sender come first.
 
-    A firing without a sender is adopted by the sender that first reported a firing with the same start, else by the one
-    that first reported an end for it that ends none of its own. An end without a sender that ends no such firing ends
-    that of a sender.
+    An episode without a sender is adopted by the sender that first reported an episode with the same start, else by
+    the one that first reported an end for it that ends none of that sender's own. An end without a sender that matches
+    no such episode ends a sender's episode.
     """
     of_source: dict[str, list[AlertReport]] = {}
     for report in reports:
@@ -52,7 +52,7 @@ def spans_by_source(reports: Iterable[AlertReport], window: timedelta) -> list[t
 def _left_by_others(
     reports: Sequence[AlertReport], of_source: Mapping[str, list[AlertReport]], window: timedelta
 ) -> list[Span]:
-    """Move what was reported without a sender to the senders that adopt it, and return the firings that none adopts."""
+    """Move reports without a sender to the senders that adopt them, and return the episodes that were not adopted."""
     firings, waiting = _split(reports, window)
     named = {source: _split(own, window) for source, own in of_source.items()}
     left: list[Span] = []
@@ -84,7 +84,7 @@ def _left_by_others(
 
 
 def _split(reports: Sequence[AlertReport], window: timedelta) -> tuple[list[Span], list[AlertReport]]:
-    """Return the firings of one sender, and the ends that wait for theirs."""
+    """Return the episodes of one sender, and the ends that still wait for their start."""
     firings = spans(reports, window)
     used = {report.observation for span in firings for report in span.reports}
     return firings, [report for report in reports if report.observation not in used]

@@ -1,4 +1,4 @@
-"""Silences of Alertmanager: which alerts one is about, and whether making it was somebody's first response."""
+"""Silences of Alertmanager: which alerts they match, and whether creating one was a first response."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from service.domain.episodes import Episode
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One condition on a label; a label that an alert lacks counts as empty. Patterns match the whole value."""
+    """One condition on a label; a missing label counts as empty. Patterns match the whole value."""
 
     name: str
     value: str
@@ -18,7 +18,7 @@ class Matcher:
     is_equal: bool = True
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether an alert with these labels fulfils it; a pattern that cannot be read is fulfilled by nothing."""
+        """Return whether these labels match; an invalid pattern matches nothing."""
         value = labels.get(self.name, "")
         if not self.is_regex:
             return (value == self.value) is self.is_equal
@@ -30,9 +30,9 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """A silence, made at `made_at` by `author`. It is about what fulfils all matchers of one of `sets`.
+    """A silence, created at `made_at` by `author`. It applies to alerts that match all matchers of one of `sets`.
 
-    `starts_at` and `ends_at` are its interval, where it was told.
+    `starts_at` and `ends_at` are its interval, if known.
     """
 
     id: str
@@ -43,38 +43,38 @@ class Silence:
     ends_at: datetime | None = None
 
     def covers(self, starts_at: datetime, ends_at: datetime) -> bool:
-        """Say whether it silenced the whole of an interval."""
+        """Return whether it covers the whole of an interval."""
         if self.starts_at is None or self.ends_at is None:
             return False
         return self.starts_at <= starts_at and ends_at <= self.ends_at
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether it is about an alert with these labels."""
+        """Return whether it applies to an alert with these labels."""
         return any(matchers and all(matcher.matches(labels) for matcher in matchers) for matchers in self.sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Whose silences are a person's: those whose author `authors` is found in, and `machines` is not."""
+    """Decides which silences are by people: `authors` is found in the author, and `machines` is not."""
 
     authors: re.Pattern[str]
     machines: re.Pattern[str] | None = None
 
     def made(self, silence: Silence) -> bool:
-        """Say whether a person made the silence."""
+        """Return whether a person created the silence."""
         author = silence.author
         return bool(self.authors.search(author)) and not (self.machines is not None and self.machines.search(author))
 
 
 def made_at(starts_at: datetime, updated_at: datetime) -> datetime:
-    """Return when a silence was made: it starts then unless it was planned, and is updated then or later."""
+    """Return when a silence was created: at its start unless it was planned, and never after its last update."""
     return min(starts_at, updated_at)
 
 
 def acknowledged_by(silences: Iterable[Silence], episodes: Sequence[Episode], people: People) -> Silence | None:
-    """Return the first silence that a person made while an alert that it is about fired; None where there is none.
+    """Return the first silence a person created while a matching alert fired, else None.
 
-    One that was there before says nothing of this firing: it was made for something else.
+    A silence created before the episode does not count: it was for something else.
     """
     first: Silence | None = None
     for silence in silences:

@@ -1,4 +1,4 @@
-"""The running totals: what an incident adds to which counter or histogram, once, and in which bucket."""
+"""The running totals: what each incident adds, once, to which counter or histogram bucket."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ _DEFAULT_BOUNDS = (
 
 
 class Counted(IntFlag):
-    """What the running totals already hold of an incident; each is counted once in its life.
+    """What the running totals already include of an incident; each is counted once.
 
-    `SETTLED`: nothing more is to be counted of it when its resolution becomes final; gone again when it is reopened.
+    `SETTLED`: its resolution became final and nothing more is to be counted; cleared when it is reopened.
     """
 
     NOTHING = 0
@@ -53,7 +53,7 @@ OPENED, RESOLVED, DISMISSED = (f"mttx_incidents_{what}_total" for what in ("open
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """One more for a counter (`le` 0), or one sample of `seconds` in the bucket up to `le` (not cumulative)."""
+    """An increment of a counter (`le` 0), or one sample of `seconds` in the bucket up to `le` (not cumulative)."""
 
     metric: str
     severity: Severity
@@ -72,11 +72,11 @@ def bounds(policy: Policy) -> tuple[int, ...]:
 def increments(
     incident: Incident, counted: Counted, policy: Policy, limits: Sequence[int], now: datetime
 ) -> tuple[list[Increment], Counted]:
-    """Return what the incident adds to the totals at `now`, and what is counted from then on.
+    """Return what the incident adds to the totals at `now`, and the new `Counted` flags.
 
     Opened, resolved and dismissed count at once, a lead time when its stage is reached, the other intervals when the
-    resolution is final (`settled_at`). A milestone that becomes known later is sampled then. What was counted once
-    stays: corrections show in the window gauges only.
+    resolution is final (`settled_at`). A milestone reported later is sampled then. Counts are never taken back:
+    corrections show in the window gauges only.
     """
     added: list[Increment] = []
     if Counted.OPENED not in counted:
@@ -99,7 +99,7 @@ def increments(
 def new_samples(
     measured: Measured, severity: Severity, counted: Counted, limits: Sequence[int], *, settled: bool
 ) -> tuple[list[Increment], Counted]:
-    """Return the samples that the histograms do not have yet; before it is settled only those of the lead times."""
+    """Return the samples that the histograms do not have yet; only lead times before the incident is settled."""
     added: list[Increment] = []
     for indicator, interval in measured.intervals.items():
         flag = Counted[indicator.name]
@@ -112,7 +112,7 @@ def new_samples(
 
 
 def bucket(interval: timedelta, limits: Sequence[int]) -> int:
-    """Return the smallest bound at or above the interval, `INFINITE` beyond the last."""
+    """Return the smallest bound at or above the interval, `INFINITE` above the last."""
     at = bisect_left(limits, interval.total_seconds())
     return limits[at] if at < len(limits) else INFINITE
 

@@ -1,4 +1,4 @@
-"""Times of an incident that are impossible or unlikely: accepted as they were reported, and named to people."""
+"""Warnings about impossible or unlikely times of an incident, which are accepted as reported."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from service.domain.policy import Milestone, Policy
 
 
 class Order(StrEnum):
-    """How one milestone lies to another."""
+    """The order of one milestone relative to another."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -17,7 +17,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderWarning:
-    """A milestone that lies on the wrong side of another one, so that an interval gives no sample."""
+    """A milestone on the wrong side of another one, so that an interval gives no sample."""
 
     milestone: Milestone
     order: Order
@@ -28,7 +28,7 @@ class OrderWarning:
 
 
 def order_warnings(incident: Incident, policy: Policy) -> list[OrderWarning]:
-    """Return what is wrong with the order of an incident's milestones; nothing of a dismissed one."""
+    """Return the warnings about the order of an incident's milestones; a dismissed incident has none."""
     if incident.phase is Phase.DISMISSED:
         return []
     measured = measure(incident, policy)

@@ -1,4 +1,4 @@
-"""Alertmanager's webhook body (version 4) into alerts. docs/sources/alertmanager.md says the same to operators.
+"""Parse Alertmanager's webhook body (version 4) into alerts; docs/sources/alertmanager.md describes it for operators.
 
 Source of the format: prometheus/alertmanager `notify/webhook/webhook.go` Message.
 """
@@ -30,17 +30,17 @@ from service.intake.wire import PayloadError, read_json_in_parts
 __all__ = ["UNNAMED", "AlertParseOptions", "Notification", "Payload", "ignored", "notification", "parse", "shared_name"]
 
 MOST_TRUNCATED = 10**9
-"""Alerts that a sender may say it left out. A counter that no float holds would fail every scrape from then on."""
+"""Maximum of the sender's count of omitted alerts. A counter too large for a float would fail every later scrape."""
 MOST_FAULTS = 10
-"""Faults that an answer lists, however many there are."""
+"""Maximum number of faults that a response lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """The content of one body; the lists are those of `AlertReader`.
 
-    `total` counts its alerts, ignored and rejected ones too; `truncated` those that the sender cut off. `retry` is the
-    error with which the notification is to be sent again: the time of one of its alerts lies ahead of ours.
+    `total` counts its alerts, including ignored and rejected ones; `truncated` those that the sender omitted. `retry`
+    is the error that makes the sender retry: the time of one of the alerts is ahead of this service's clock.
     """
 
     alerts: tuple[Alert, ...]
@@ -54,7 +54,7 @@ class Notification:
 
 
 class Payload(BaseModel):
-    """What is read of a notification; Alertmanager sends more, and later versions will send more again."""
+    """The fields read from a notification; Alertmanager sends more, and later versions may add others."""
 
     model_config = ConfigDict(strict=True)
 
@@ -62,12 +62,12 @@ class Payload(BaseModel):
     group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, le=MOST_TRUNCATED)] = 0
     alerts: Annotated[list[SkipValidation[PayloadAlert]], Field(min_length=1)]
-    """As JSON gave them: each is validated by itself, once it is clear that they are not too many."""
+    """Raw JSON: each alert is validated by itself, after their number was checked."""
     external_url: Any = Field(default=None, alias="externalURL")
 
     @property
     def peer(self) -> str:
-        """Which Alertmanager of a cluster sent it, as far as it says so."""
+        """The Alertmanager of a cluster that sent it, if reported."""
         return self.external_url[:LONGEST_PEER] if isinstance(self.external_url, str) else ""
 
 
@@ -75,11 +75,11 @@ _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
 
 
 def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = "") -> Notification:
-    """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
+    """Parse a notification. An invalid alert is rejected alone. Raises only PayloadError.
 
-    `sender` is the name of an independent sender, whose groups and alerts are not those of others.
-    Of an alert that is ignored anyway only the shape is checked. The status of each alert decides, never the group's.
-    Nothing is inferred from alerts that are not there.
+    `sender` is the name of an independent sender, whose groups and alerts are kept apart from those of others.
+    Ignored alerts are checked only for their shape. The status of each alert counts, never the group's.
+    Nothing is inferred from missing alerts.
     """
     payload = read_version(body, "4", _wrong_version)
     return notification(payload, options, now, Source.ALERTMANAGER, ignored, sender=sender)
@@ -88,9 +88,9 @@ def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = 
 def notification(
     payload: Payload, options: AlertParseOptions, now: datetime, source: Source, is_ignored: Ignoring, *, sender: str
 ) -> Notification:
-    """Return the content of a body of this shape, whichever version it is.
+    """Return the content of a body of this shape, of any version.
 
-    Raises PayloadError where there are too many alerts, and where none can be read: then with the faults of all.
+    Raises PayloadError if there are too many alerts, or if none is valid: then with the faults of all.
     """
     total = len(payload.alerts)
     if total > options.most_alerts:
@@ -115,14 +115,14 @@ def notification(
 
 
 def _refusal(errors: list[PayloadError]) -> PayloadError:
-    """Return one error for many alerts; where a later try may mend one of them (`future`), it says so."""
+    """Return one error for many alerts, with the reason `future` if a retry may fix one of them."""
     faults = [fault for error in errors[:MOST_FAULTS] for fault in error.faults][:MOST_FAULTS]
     reason = next((e.reason for e in errors if e.reason is Failure.FUTURE), Failure.INVALID_PAYLOAD)
     return PayloadError(reason, "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), faults)
 
 
 def read_version(body: bytes, version: str, wrong: Callable[[object], PayloadError]) -> Payload:
-    """Read a body of one version; `wrong` makes the error for another one. Raises PayloadError."""
+    """Parse a body of one version; `wrong` returns the error for another version. Raises PayloadError."""
     try:
         payload = read_json_in_parts(_BODY, body)
     except PayloadError as error:

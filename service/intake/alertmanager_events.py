@@ -1,4 +1,4 @@
-"""What Alertmanager's event recorder sends (0.33 and later, one event or an array) into ends and silences.
+"""Parse the events of Alertmanager's event recorder (0.33 and later, one or an array) into ends and silences.
 
 Source of the format: prometheus/alertmanager `eventrecorder/eventrecorderpb/eventrecorder.proto`, as protobuf's JSON.
 """
@@ -20,7 +20,7 @@ from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, inva
 
 T = TypeVar("T")
 NO_GROUP = ""
-"""The group key of an end: it ends the firing in whatever groups that was seen, and puts it into no other."""
+"""The group key of an end: it ends the episode in all groups that reported it and adds it to no other."""
 _TYPES = {
     "TYPE_EQUAL": (False, True),
     "TYPE_NOT_EQUAL": (False, False),
@@ -31,7 +31,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedEvents:
-    """What one body says. `unreadable` has the errors of events that would be of interest; the others count."""
+    """The content of one body. `unreadable` has the errors of relevant events that are invalid."""
 
     total: int
     ends: tuple[Alert, ...] = ()
@@ -44,7 +44,7 @@ class _RecorderModel(BaseModel):
 
 
 class RecorderEvent(_RecorderModel):
-    """One event; `data` has one key, which names what happened."""
+    """One event; `data` has one key, which names the event type."""
 
     data: dict[str, Any]
 
@@ -103,10 +103,10 @@ _SILENCES = ("silenceCreated", "silenceUpdated", "silenceMutedAlert")
 
 
 def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "") -> RecordedEvents:
-    """Read one event or an array of them. Raises PayloadError where there is none.
+    """Parse one event or an array of them. Raises PayloadError if the body has no event.
 
-    `sender` as in `alertmanager.parse`. An event that cannot be read costs none of the others: Alertmanager drops a
-    batch that is refused.
+    `sender` as in `alertmanager.parse`. An invalid event does not affect the others, since Alertmanager drops a
+    rejected batch.
     """
     values = _values(body)
     if len(values) > most_events:
@@ -121,7 +121,7 @@ def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "")
 
 
 def _values(body: bytes) -> list[tuple[Any, tuple[int, ...]]]:
-    """Return what a body holds, each with the path that leads to it."""
+    """Return the values in a body, each with its path."""
     if body.lstrip()[:1] != b"[":
         return [(read_json_in_parts(_ANY, body), ())]
     values = read_json_in_parts(_ARRAY, body)
@@ -150,7 +150,7 @@ def _silenced(events: Sequence[RecorderEvent]) -> Iterator[Any]:
 
 
 def _end(value: Any, now: datetime, sender: str) -> Alert:
-    """Return the end of a firing. Its start is not taken: an alert that nobody was notified of is no incident."""
+    """Return the end of an episode. Its start is not used: an alert without a notification is not an incident."""
     resolved: _Resolved = checked(_Resolved, value, "alertResolved")
     details = resolved.alert.details
     at = instant(details.ends_at, now, CLOCK_SKEW, "alertResolved", "alert", "details", "endsAt")
@@ -167,7 +167,7 @@ def _end(value: Any, now: datetime, sender: str) -> Alert:
             ends_at=at,
         ),
         name=labels.get("alertname") or UNNAMED,
-        severity=Severity.SEV_4,  # of a firing that is known already; its own counts
+        severity=Severity.SEV_4,  # placeholder: the severity of the recorded episode counts
         labels=labels,
         annotations={},
     )
@@ -189,7 +189,7 @@ def _silence(value: Any, now: datetime) -> Silence:
 
 
 def _planned(starts_at: str, updated_at: datetime, now: datetime) -> datetime:
-    """Read when a silence starts; one that is planned was made when it was written."""
+    """Parse the start of a silence; a planned one was created when it was last written."""
     try:
         return instant(starts_at, now, CLOCK_SKEW, "silence", "startsAt")
     except PayloadError as error:

@@ -1,4 +1,4 @@
-"""The alerts of one notification, recorded, ignored or rejected: each by itself, so that none costs another.
+"""The alerts of one notification, each recorded, ignored or rejected independently of the others.
 
 Alertmanager and Grafana share the shape. Source: prometheus/alertmanager `template/template.go` Alert.
 """
@@ -28,18 +28,18 @@ UNNAMED = "unnamed alert"
 LONGEST_KEY = 400
 """Characters of a group key that are kept as they are. An index of PostgreSQL holds rows of less than 2.7 kB."""
 LONGEST_QUOTE = 200
-"""Characters of a sender's own words (a name, a severity) that answers and pages repeat."""
+"""Characters of a sender's text (a name, a severity) that responses and pages repeat."""
 IGNORED_ALERTNAMES = (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile("^InfoInhibitor$"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertParseOptions:
-    """How to read alerts: which become incidents, of what severity, and how large a notification may be.
+    """How to parse alerts: which become incidents, of what severity, and the size limits of a notification.
 
-    A pattern of `ignored_alertnames` is searched for, so that it anchors itself where it means the whole name. More
-    than `most_alerts` refuse the notification, more than `most_labels` the alert; texts longer than `most_text` are
-    cut. Where other sources tell of the same incidents, the digest of the group key (as Alertmanager's PagerDuty
-    integration makes it), or `correlation_label`, names them.
+    The patterns of `ignored_alertnames` are searched for, so anchor them to match whole names. More than `most_alerts`
+    reject the notification, more than `most_labels` the alert; texts longer than `most_text` are truncated. To match
+    incidents of other sources, the digest of the group key (as in Alertmanager's PagerDuty integration) or
+    `correlation_label` is used as an alias.
     """
 
     severities: SeverityRules = field(default_factory=SeverityRules)
@@ -54,7 +54,7 @@ class AlertParseOptions:
 
 
 class PayloadAlert(BaseModel):
-    """What is read of one alert. Alertmanager before 0.19 sends no fingerprint."""
+    """The fields read from one alert. Alertmanager before 0.19 sends no fingerprint."""
 
     model_config = ConfigDict(strict=True)
 
@@ -68,7 +68,7 @@ class PayloadAlert(BaseModel):
 
     @cached_property
     def identity(self) -> str:
-        """The fingerprint, computed from the labels where the sender leaves it out."""
+        """The fingerprint, computed from the labels if the sender omits it."""
         return self.fingerprint or fingerprint(self.labels)
 
     @property
@@ -79,7 +79,7 @@ class PayloadAlert(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFault:
-    """What is wrong with one alert of a notification; `detail` says what to change."""
+    """A fault of one alert of a notification; `detail` describes what to change."""
 
     index: int
     fingerprint: str | None
@@ -90,7 +90,7 @@ class AlertFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmappedAlert:
-    """An alert whose severity no rule names; `severity` is the label's value, empty where there is no label."""
+    """An alert whose severity no rule maps; `severity` is the label's value, empty without the label."""
 
     source: str
     severity: str
@@ -103,9 +103,9 @@ Ignoring = Callable[[Mapping[str, str], AlertParseOptions], Ignored | None]
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Where a notification comes from: its source, the alert group, and which peer of a cluster sent it.
+    """The origin of a notification: its source, the alert group, and the peer of a cluster that sent it.
 
-    `name` is that of an independent sender, empty where it has none.
+    `name` is that of an independent sender, else empty.
     """
 
     source: Source
@@ -117,8 +117,8 @@ class Sender:
 class AlertReader:
     """Reads the alerts of one notification, one by one, and sorts them. Raises nothing.
 
-    `errors` are those of the rejected alerts. `warnings` are about alerts that are recorded without their
-    `started_at`. An alert of `unmapped` is recorded, or ignored, as `SeverityRules.unmapped` says.
+    `errors` are those of the rejected alerts, `warnings` those of alerts recorded without their `started_at`. Alerts
+    in `unmapped` are recorded or ignored according to `SeverityRules.unmapped`.
     """
 
     def __init__(self, options: AlertParseOptions, now: datetime, sender: Sender, is_ignored: Ignoring) -> None:
@@ -135,10 +135,10 @@ class AlertReader:
         self.warnings: list[AlertFault] = []
         self.unmapped: list[UnmappedAlert] = []
         self._step = Rejected.INVALID_ALERT
-        """Why an alert is rejected if what is being read of it cannot be read."""
+        """The reason for rejecting an alert if the field being parsed is invalid."""
 
     def read(self, index: int, alert: Any) -> None:
-        """Read one alert as JSON gave it."""
+        """Parse one alert from its JSON value."""
         self._step = Rejected.INVALID_ALERT
         try:
             self._sort(_checked(alert, index), index)
@@ -193,7 +193,7 @@ class AlertReader:
         )
 
     def _ends_at(self, payload: PayloadAlert, starts_at: datetime, index: int) -> datetime:
-        """Read the end of a resolved alert. Year 1 is Go's way to write none; only a firing alert may have that."""
+        """Parse the end of a resolved alert. Year 1 is Go's zero time, valid only for a firing alert."""
         self._step = Rejected.INVALID_END
         path = ("alerts", index, "endsAt")
         if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
@@ -205,7 +205,7 @@ class AlertReader:
         return ends_at
 
     def _started_at(self, payload: PayloadAlert, index: int) -> datetime | None:
-        """Read `started_at` from the annotations, else from the labels. It is never guessed."""
+        """Parse `started_at` from the annotations, else from the labels. It is never guessed."""
         texts = ((payload.annotations or {}).get(STARTED_AT), payload.labels.get(STARTED_AT))
         started_at, error = readable_started_at(texts, self._now, self._options.clock_skew)
         if error is not None:
@@ -225,7 +225,7 @@ def _checked(alert: Any, index: int) -> PayloadAlert:
 
 
 def _fault(alert: Any, index: int, reason: str, detail: str) -> AlertFault:
-    """Return a fault with what can be read of the alert's identity."""
+    """Return a fault with as much of the alert's identity as is valid."""
     labels = alert.get("labels") if isinstance(alert, dict) else None
     name = labels.get("alertname") if isinstance(labels, dict) else None
     identity = alert.get("fingerprint") if isinstance(alert, dict) else None
@@ -256,14 +256,14 @@ def _bounded_texts(texts: Mapping[str, str], most: int) -> Mapping[str, str]:
 
 
 def _bounded_key(group_key: str) -> str:
-    """Return what stands for a group in keys of the database: a long one (every label may be in it) by its digest."""
+    """Return a group key for use in database keys; a long one (it may include every label) becomes its digest."""
     if len(group_key) <= LONGEST_KEY:
         return group_key
     return f"{group_key[: LONGEST_KEY - 65]}#{sha256(group_key.encode()).hexdigest()}"
 
 
 def ignored(labels: Mapping[str, str], options: AlertParseOptions) -> Ignored | None:
-    """Say why an alert never becomes an incident, None where nothing is against it."""
+    """Return why an alert never becomes an incident, else None."""
     if labels.get(options.ignore_label, "").lower() == "true":
         return Ignored.IGNORE_LABEL
     name = labels.get("alertname", "")
@@ -278,6 +278,6 @@ def _aliases(group_key: str, labels: Mapping[str, str], options: AlertParseOptio
 
 
 def shared_name(labels: Mapping[str, str], label: str | None) -> tuple[str, ...]:
-    """Return the name that people gave the incident in a label, for every source."""
+    """Return the alias set in the correlation label, shared by all sources; at most one."""
     value = labels.get(label, "") if label else ""
     return (f"{label}={value}",) if value else ()

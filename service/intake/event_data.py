@@ -1,4 +1,4 @@
-"""What an event's `data` must hold, by kind, so that a fold can read all of it. More keys may come along."""
+"""Models of an event's `data` by kind, as the fold needs them. Additional keys are allowed."""
 
 import json
 import re
@@ -19,11 +19,11 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
 MOST_TEXT = 10_000
-"""The longest text that a person writes; a page of a history shows hundreds of them."""
+"""Maximum length of a text by a person; a page of a history shows hundreds of them."""
 MOST_LINE = 2_000
-"""The longest address, title or name within an event's data."""
+"""Maximum length of an address, title or name within an event's data."""
 MOST_DATA_BYTES = 32 * 1024
-"""All of an event's data as JSON: whatever comes along is kept and shown, at each look at the incident."""
+"""Maximum size of an event's data as JSON: additional keys are stored, and shown with every view of the incident."""
 
 Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
 Line = Annotated[str, Field(max_length=MOST_LINE)]
@@ -33,16 +33,16 @@ ReportedCheck = Literal[Check.EVIDENCE, Check.ACTIONS, Check.ISSUES, Check.DOCUM
 
 
 class RoleAssigned(BaseModel):
-    """Who took which role."""
+    """The assignment of a role."""
 
     role: Role
     name: ShortText
 
 
 class EvidenceCollected(BaseModel):
-    """An archive of evidence, and the SHA-256 by which it can be known again.
+    """An archive of evidence, identified by its SHA-256.
 
-    `sources` says of each source that the standard requires how it did; without it the archive passes no check.
+    `sources` has the result of each source that the standard requires; without it the archive passes no check.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -53,7 +53,7 @@ class EvidenceCollected(BaseModel):
 
 
 class Note(BaseModel):
-    """A remark for the timeline; an important one is shown there first. It may tell that evidence was collected."""
+    """A note for the timeline, which shows important ones first. It may record that evidence was collected."""
 
     text: Text
     important: StrictBool = False
@@ -61,37 +61,37 @@ class Note(BaseModel):
 
 
 class Merged(BaseModel):
-    """Which incident absorbs this one."""
+    """The incident that this one is merged into."""
 
     into: Annotated[str, Field(pattern=INCIDENT_ID)]
 
 
 class Resolved(BaseModel):
-    """Whether a machine resolved it (a rollback, an autoscaler); then it is no first response of a person."""
+    """A resolution; one by a machine (a rollback, an autoscaler) does not count as a first response."""
 
     automated: StrictBool = False
 
 
 class PostmortemReached(BaseModel):
-    """Which document reached the stage."""
+    """The document that reached the stage."""
 
     document: Address | None = None
 
 
 class PostmortemChecked(PostmortemReached):
-    """How the definition of done stands for a document; the deadlines are the service's own business."""
+    """The state of a document's definition of done, without the deadlines, which the service computes."""
 
     checks: Annotated[dict[ReportedCheck, CheckState], Field(min_length=1)]
 
 
 class ActionReached(BaseModel):
-    """Which action was completed or verified."""
+    """The action that was completed or verified."""
 
     action_id: ShortText
 
 
 class ActionOpened(ActionReached):
-    """What was promised, by whom, until when; `due_at` is a date or an RFC 3339 time."""
+    """An action with its owner and due date; `due_at` is a date or an RFC 3339 time."""
 
     title: Line = ""
     action_type: Line = ""
@@ -101,13 +101,13 @@ class ActionOpened(ActionReached):
 
 
 class Retracted(BaseModel):
-    """Which event of the incident is withdrawn."""
+    """The event of the incident that is retracted."""
 
     event_id: ShortText
 
 
 class Corrected(BaseModel):
-    """Which event, or which milestone, gets another time; an event may get other data instead or too."""
+    """A correction of the time of an event or a milestone, or of an event's data, or of both."""
 
     event_id: ShortText | None = None
     milestone: Milestone | None = None
@@ -116,7 +116,7 @@ class Corrected(BaseModel):
 
 
 class Patch(BaseModel):
-    """The data that a correction puts over an event's: whatever is there must be as it was in the first place."""
+    """The data that a correction merges into an event's; each key must be valid as in the original event."""
 
     role: Role = Role.OBSERVER
     name: ShortText = "-"
@@ -150,7 +150,7 @@ MODELS: Mapping[EventKind, type[BaseModel]] = {
 
 
 def check_data(kind: EventKind, data: Mapping[str, Any], zone: ZoneInfo, *path: str | int) -> dict[str, Any]:
-    """Return an event's data, checked, with every `due_at` as an RFC 3339 time; `zone` is that of bare dates."""
+    """Return an event's validated data with every `due_at` as an RFC 3339 time; `zone` applies to bare dates."""
     if len(json.dumps(dict(data), ensure_ascii=False).encode(errors="surrogatepass")) > MOST_DATA_BYTES:
         raise invalid(f"is larger than {MOST_DATA_BYTES} bytes as JSON; link to what is long", *path)
     if kind not in MODELS:
@@ -182,7 +182,7 @@ def _check_correction(data: Mapping[str, Any], *path: str | int) -> None:
 
 
 def _due(text: str, zone: ZoneInfo, *path: str | int) -> str:
-    """Read until when something is owed: a date means until the end of that day in `zone`."""
+    """Parse a due time; a date means the end of that day in `zone`."""
     if not _DATE.fullmatch(text):
         due_at = zoned(text, *path)
     else:

@@ -1,4 +1,4 @@
-"""The identity that Alertmanager gives an alert, for senders that leave it out and alerts that only Prometheus saw."""
+"""Alertmanager's fingerprint of an alert, for senders that omit it and for alerts known only from Prometheus."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
-"""The webhook body of Grafana-managed alerts (version 1) into alerts. docs/sources/grafana.md tells operators the same.
+"""Parse the webhook body of Grafana-managed alerts (version 1); docs/sources/grafana.md describes it for operators.
 
-It has Alertmanager's shape with more fields. Source of the format: grafana/alerting `receivers/webhook`.
+It has Alertmanager's shape with additional fields. Source of the format: grafana/alerting `receivers/webhook`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from service.intake.wire import PayloadError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrafanaParseOptions:
-    """How to read Grafana's alerts: as all others; and whether a rule without data, or with an error, is one."""
+    """How to parse Grafana's alerts: as all others, and whether a rule without data or with an error counts."""
 
     alerts: alertmanager.AlertParseOptions = field(default_factory=alertmanager.AlertParseOptions)
     no_data: bool = False
@@ -23,14 +23,14 @@ class GrafanaParseOptions:
 
 
 class GrafanaPayload(alertmanager.Payload):
-    """What is read of Grafana's notification: the same as of Alertmanager's."""
+    """The fields read from Grafana's notification: the same as from Alertmanager's."""
 
 
 def parse(body: bytes, options: GrafanaParseOptions, now: datetime, sender: str = "") -> Notification:
-    """Read a notification. An alert that cannot be read is rejected alone. Raises PayloadError and nothing else.
+    """Parse a notification. An invalid alert is rejected alone. Raises only PayloadError.
 
-    The alert that a contact point's Test button sends is `Ignored.TEST`. A resolved alert whose start equals its end
-    tells the end alone (`Observation.is_end_only`). `sender` as in `alertmanager.parse`.
+    The alert of a contact point's Test button is `Ignored.TEST`. A resolved alert whose start equals its end carries
+    only the end (`Observation.is_end_only`). `sender` as in `alertmanager.parse`.
     """
 
     def is_ignored(labels: Mapping[str, str], alerts: alertmanager.AlertParseOptions) -> Ignored | None:
@@ -41,7 +41,7 @@ def parse(body: bytes, options: GrafanaParseOptions, now: datetime, sender: str 
 
 
 def _is_test(labels: Mapping[str, str]) -> Ignored | None:
-    """Say whether this is the alert of the Test button; the rules' own alerts carry the folder of their rule."""
+    """Return `Ignored.TEST` for the alert of the Test button; alerts of rules carry the folder of their rule."""
     is_test = labels.get("alertname") == "TestAlert" and "grafana_folder" not in labels
     return Ignored.TEST if is_test else None
 

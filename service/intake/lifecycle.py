@@ -1,4 +1,4 @@
-"""What people and systems report about an incident, in our own JSON, into events. The API and the webhook share it."""
+"""Parse reports of people and systems in this service's own JSON into events, for the API and the webhook."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Labels = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventParseOptions:
-    """How to read events: `zone` is that of dates without a time, `new_id` names an event whose sender did not."""
+    """How to parse events: `zone` applies to dates without a time, `new_id` returns an id for events without one."""
 
     zone: ZoneInfo
     new_id: Callable[[], str]
@@ -44,7 +44,7 @@ class _About(BaseModel):
 
 
 class EventBody(_About):
-    """One event of an incident. `occurred_at` is now where it is left out; a repeat of `event_id` changes nothing."""
+    """One event of an incident. `occurred_at` defaults to now; a repeated `event_id` changes nothing."""
 
     kind: EventKind
     occurred_at: Time | None = None
@@ -53,13 +53,13 @@ class EventBody(_About):
 
 
 class LifecycleEvent(EventBody):
-    """One event of the incident that the sender knows by `incident_key`; an unknown key opens an incident."""
+    """One event of the incident with the sender's `incident_key`; an unknown key opens an incident."""
 
     incident_key: ShortText
 
 
 class OpenBody(_About):
-    """An incident that a person opens. `detected_at` is now where it is left out; `started_at` is never guessed."""
+    """An incident that a person opens. `detected_at` defaults to now; `started_at` is never guessed."""
 
     title: Title
     started_at: Time | None = None
@@ -74,7 +74,7 @@ _OPENING: TypeAdapter[OpenBody] = TypeAdapter(OpenBody)
 
 
 def parse_lifecycle(body: bytes, options: EventParseOptions, now: datetime) -> tuple[tuple[str, Event], ...]:
-    """Read one event or an array of them, each with its incident key; all or none. Raises PayloadError."""
+    """Parse one event or an array of them, each with its incident key; all or none. Raises PayloadError."""
     if body.lstrip()[:1] != b"[":
         event = read_json(_SINGLE, body)
         return ((event.incident_key, _event(event, options, now, Source.LIFECYCLE, event.incident_key)),)
@@ -89,14 +89,14 @@ def parse_lifecycle(body: bytes, options: EventParseOptions, now: datetime) -> t
 
 
 def parse_event(body: bytes, options: EventParseOptions, now: datetime) -> Event:
-    """Read one event of an incident that the request names. Raises PayloadError."""
+    """Parse one event of an incident that the request names. Raises PayloadError."""
     return _event(read_json(_EVENT, body), options, now, Source.API, "")
 
 
 def parse_opening(body: bytes, options: EventParseOptions, now: datetime) -> tuple[Event, ...]:
-    """Read an incident that a person opens into its first events: detected, and started where that is known.
+    """Parse an incident that a person opens into its first events: detected, and started if known.
 
-    Raises PayloadError. A repeat is known by the `event_id` of the first.
+    A repeat is recognized by the `event_id` of the first. Raises PayloadError.
     """
     opening = read_json(_OPENING, body)
     event_id = opening.event_id or options.new_id()
@@ -152,9 +152,9 @@ def _at(text: str | None, options: EventParseOptions, now: datetime, *path: str 
 
 
 def _event_id(body: EventBody, options: EventParseOptions, scope: str) -> str:
-    """Name an event whose sender did not: the same content at the same stated time is the same event.
+    """Return the id of an event without one: the same content at the same explicit time gives the same id.
 
-    Without a stated time it is a new one, for the sender meant now.
+    Without an explicit time it is a new event, since the sender meant now.
     """
     if body.occurred_at is None:
         return options.new_id()

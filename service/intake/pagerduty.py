@@ -1,7 +1,7 @@
-"""PagerDuty's webhook body (version 3) into events. docs/sources/pagerduty.md says the same to operators.
+"""Parse PagerDuty's webhook body (version 3) into events; docs/sources/pagerduty.md describes it for operators.
 
-One body is one event of one of PagerDuty's incidents; what is of no interest to the indicators gives no events. Every
-body repeats the incident's title, priority and creation, so each of our events carries them: any of them may be lost.
+One body is one event of one PagerDuty incident; events irrelevant to the indicators give none. Every body repeats the
+incident's title, priority and creation, and each event here carries them, since any body may be lost.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ LONGEST_KEY = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDutyParseOptions:
-    """How to read PagerDuty's incidents: `priority_map` and `role_map` have their keys in lower case."""
+    """How to parse PagerDuty's incidents; the keys of `priority_map` and `role_map` are in lower case."""
 
     priority_map: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
     role_map: Mapping[str, Role] = field(default_factory=lambda: dict(ROLE_MAP))
@@ -42,9 +42,9 @@ class PagerDutyParseOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One body: events of the incident that PagerDuty calls `incident_key`; often there are none of interest.
+    """One body: events of the incident that PagerDuty calls `incident_key`; often there are none.
 
-    `aliases` are names under which other sources may know it: the key that the sender of the alert gave it.
+    `aliases` are names that other sources may use for it: the key set by the sender of the alert.
     """
 
     event_type: str
@@ -62,7 +62,7 @@ def _object_or_none(value: Any) -> dict[str, Any] | None:
 
 
 OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
-"""A text that may be missing; another type counts as missing, since nothing depends on it."""
+"""An optional text; a value of another type counts as missing, since nothing depends on it."""
 
 
 class _PagerDutyModel(BaseModel):
@@ -70,7 +70,7 @@ class _PagerDutyModel(BaseModel):
 
 
 class Reference(_PagerDutyModel):
-    """Somebody or something of PagerDuty's."""
+    """A reference to a PagerDuty object, such as a user or a service."""
 
     id: OptionalText = None
     type: OptionalText = None
@@ -87,7 +87,7 @@ class IncidentReference(_PagerDutyModel):
 
 
 class WireEvent(_PagerDutyModel):
-    """What is common to all events; `data` depends on `event_type`, `agent` is null where no person did it."""
+    """The fields common to all events; `data` depends on `event_type`, `agent` may be null."""
 
     id: OptionalText = None
     event_type: ShortText
@@ -103,14 +103,14 @@ class PagerDutyPayload(_PagerDutyModel):
 
 
 class ResolveReason(_PagerDutyModel):
-    """Why it was resolved, where that was no ordinary resolution; `incident` is the one it was merged into."""
+    """The reason of a resolution that was not an ordinary one; `incident` is the one it was merged into."""
 
     type: OptionalText = None
     incident: OptionalReference = None
 
 
 class WireIncident(_PagerDutyModel):
-    """What is read of an incident."""
+    """The fields read from an incident."""
 
     id: ShortText
     title: OptionalText = None
@@ -121,14 +121,14 @@ class WireIncident(_PagerDutyModel):
 
 
 class WireNote(_PagerDutyModel):
-    """A note that somebody wrote."""
+    """A note."""
 
     incident: IncidentReference
     content: OptionalText = None
 
 
 class WireAssignment(_PagerDutyModel):
-    """Who has a role now; nobody where it was taken away."""
+    """The current holder of a role; null if the role was unassigned."""
 
     incident: IncidentReference
     role: Reference
@@ -136,7 +136,7 @@ class WireAssignment(_PagerDutyModel):
 
 
 class WireAssignments(_PagerDutyModel):
-    """Every assignment that one event is about."""
+    """All assignments of one event."""
 
     assignments: list[WireAssignment] = Field(alias="incident_role_assignments", min_length=1)
 
@@ -152,12 +152,12 @@ _OF_INCIDENTS = {
     "incident.priority_updated": EventKind.SEVERITY_CHANGED,
 }
 PEOPLE = ("user", "user_reference")
-"""The types of agents that are people; services, integrations and workflows are not, and neither is null."""
+"""The types of agents that are people, unlike services, integrations, workflows and null."""
 MERGED = "merge_resolve_reason"
 
 
 def read_envelope(body: bytes) -> WireEvent:
-    """Read what all of PagerDuty's bodies have. Raises PayloadError where it is no body of version 3."""
+    """Parse the fields common to all bodies. Raises PayloadError if the body is not of version 3."""
     try:
         return read_json(_BODY, body).event
     except PayloadError as error:
@@ -165,7 +165,7 @@ def read_envelope(body: bytes) -> WireEvent:
 
 
 def _as_other_version(body: bytes) -> PayloadError | None:
-    """Return what to say of a body of version 2 or 1, which have a list of messages; None for any other."""
+    """Return the error for a body of version 2 or 1, which have a list of messages; None for any other."""
     try:
         payload = read_json(_ANY_OBJECT, body)
     except PayloadError:
@@ -180,7 +180,7 @@ def _as_other_version(body: bytes) -> PayloadError | None:
 
 
 def read_message(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
-    """Read an event. Raises PayloadError for one of interest whose id, time or incident cannot be read."""
+    """Parse an event. Raises PayloadError for a relevant one with an invalid id, time or incident."""
     if kind := _OF_INCIDENTS.get(payload.event_type):
         return _of_incident(payload, kind, options, now)
     if payload.event_type == "incident.annotated":
@@ -228,7 +228,7 @@ def _kind_and_data(payload: WireEvent, kind: EventKind, incident: WireIncident) 
 
 
 def _merge(incident: WireIncident) -> tuple[EventKind, dict[str, Any]] | None:
-    """Return kind and data for an incident that was merged; one without a readable target is dismissed."""
+    """Return kind and data for an incident that was merged; one without a valid target is dismissed."""
     reason = incident.resolve_reason
     if reason is None or reason.type != MERGED or (reason.incident and reason.incident.id == incident.id):
         return None
@@ -263,7 +263,7 @@ def _of_note(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) 
 
 
 def _of_roles(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
-    """Take over the assignments of roles that we have too; those of one event are all of one incident."""
+    """Return the assignments of mapped roles; those of one event all belong to one incident."""
     wire: WireAssignments = checked(WireAssignments, payload.data, "event", "data")
     key = wire.assignments[0].incident.id
     if any(assignment.incident.id != key for assignment in wire.assignments):

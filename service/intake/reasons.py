@@ -1,10 +1,10 @@
-"""Why something was refused or left out, and who sent it: the closed sets that become label values of the metrics."""
+"""Reasons for rejecting or ignoring input, and its sources: the closed sets of label values of the metrics."""
 
 from enum import StrEnum
 
 
 class Source(StrEnum):
-    """Through which door something came in."""
+    """The source of a request."""
 
     ALERTMANAGER = "alertmanager"
     GRAFANA = "grafana"
@@ -15,7 +15,7 @@ class Source(StrEnum):
 
 
 class Failure(StrEnum):
-    """Why a request was refused; all but the last five are permanent until somebody changes something."""
+    """Why a request was rejected; all but the last five are permanent until the sender or a setting changes."""
 
     INVALID_JSON = "invalid_json"
     INVALID_PAYLOAD = "invalid_payload"

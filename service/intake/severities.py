@@ -1,4 +1,4 @@
-"""From an alert's labels to the severity of its incident. Pure; the defaults are those of `settings`."""
+"""Map an alert's labels to the severity of its incident. Pure; the defaults are those of `settings`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from service.domain.policy import Severity
 
 SEVERITY_LABEL = "incident_severity"
 NO_SEVERITY = ""
-"""The key of the map that stands for an alert without a severity."""
+"""The map's key for alerts without a severity."""
 _NAMES: dict[Severity | None, str] = {
     Severity.SEV_1: "sev-1 sev1 p1 emergency disaster fatal",
     Severity.SEV_2: "sev-2 sev2 p2 critical page",
@@ -21,9 +21,9 @@ _SEVERITIES = {severity.value.casefold(): severity for severity in Severity}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityRules:
-    """Which severity an alert has. Keys are in lower case; a severity of None means that the alert is ignored.
+    """Rules that map labels to severities. Keys are in lower case; a severity of None ignores the alert.
 
-    What `by_name` lacks has the severity `unmapped`.
+    Values missing from `by_name` get the severity `unmapped`.
     """
 
     by_name: Mapping[str, Severity | None] = field(default_factory=lambda: dict(SEVERITY_MAP))
@@ -31,22 +31,22 @@ class SeverityRules:
     unmapped: Severity | None = Severity.SEV_4
 
     def maps(self, value: str) -> bool:
-        """Say whether a rule names this value of a label."""
+        """Return whether a rule maps this label value."""
         return value.strip().lower() in self.by_name
 
 
 @dataclass(frozen=True, slots=True)
 class MappedSeverity:
-    """The severity of an alert, None where it is ignored; `unmapped` is the label's value if no rule names it."""
+    """The severity of an alert, None if it is ignored; `unmapped` is the label's value if no rule maps it."""
 
     severity: Severity | None
     unmapped: str | None = None
 
 
 def map_severity(labels: Mapping[str, str], rules: SeverityRules) -> MappedSeverity:
-    """Return how severe an alert is: by `incident_severity`, else by the severity label, each through the map.
+    """Return the severity of an alert: by `incident_severity`, else by the severity label, each through the map.
 
-    The first of the two that the map names decides. A missing or blank label counts as `NO_SEVERITY`.
+    The first of the two that is in the map decides. If both are missing or blank, `NO_SEVERITY` is looked up.
     """
     explicit = labels.get(SEVERITY_LABEL, "").strip()
     if severity := _SEVERITIES.get(explicit.casefold()):

@@ -1,4 +1,4 @@
-"""Whether a body was signed by somebody who knows a secret. Compared in constant time, over the body as it came."""
+"""Verification of webhook signatures, in constant time and over the raw body."""
 
 import hmac
 import re
@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 
 REPLAY_WINDOW = timedelta(minutes=5)
 Header = Callable[[str], str | None]
-"""Gives the value of a header, None where it is missing."""
+"""Returns the value of a header, None if it is missing."""
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
-    """What signatures are held to: any of `secrets`, so that one can be replaced while both are in use.
+    """How signatures are verified: with any of `secrets`, so that one can be rotated while both are in use.
 
-    With a `timestamp_header` the time is signed too, and a body signed longer ago than `window` is refused.
+    With a `timestamp_header` the time is signed too, and a body signed longer ago than `window` is rejected.
     """
 
     secrets: tuple[bytes, ...] = field(repr=False)
@@ -26,7 +26,7 @@ class Signing:
 
 
 class BadSignature(Exception):
-    """The body was not signed as agreed; the text says what to look at and carries no secret."""
+    """The signature is missing or invalid; the text says what to check and contains no secret."""
 
 
 def check_present(header: Header, signing: Signing) -> None:
@@ -35,14 +35,14 @@ def check_present(header: Header, signing: Signing) -> None:
 
 
 def check_pagerduty(body: bytes, header: Header, signing: Signing) -> None:
-    """Check `v1=<hex>`, several with commas between, any of which may be right. Raises BadSignature."""
+    """Check comma-separated `v1=<hex>` values, any of which may match. Raises BadSignature."""
     signatures = [signature.strip() for signature in _header(header, signing.header).split(",")]
     versioned = [signature.removeprefix("v1=") for signature in signatures if signature.startswith("v1=")]
     _check(versioned, body, signing)
 
 
 def check_grafana(body: bytes, header: Header, signing: Signing, now: datetime) -> None:
-    """Check the hex of the body, or of the time and the body where the time is signed. Raises BadSignature."""
+    """Check the hex digest of the body, or of time and body if the time is signed. Raises BadSignature."""
     signatures = [_header(header, signing.header).strip()]
     if signing.timestamp_header is None:
         _check(signatures, body, signing)

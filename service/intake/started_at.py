@@ -1,4 +1,4 @@
-"""The start of the impact as alerts carry it, in every form in which a Prometheus template prints a time. Pure."""
+"""Parse the start of the impact from alerts, in every form in which a Prometheus template prints a time. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from service.intake.wire import PayloadError, instant, invalid
 
 STARTED_AT = "started_at"
-"""The annotation, or label, in which an alert carries it."""
+"""The annotation, or label, that carries it."""
 _GO = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d\d)(\d\d)(?: [A-Za-z0-9+-]+)?", re.ASCII)
 _SECONDS = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _EARLIEST_SECONDS = 10**9
@@ -14,9 +14,9 @@ _EARLIEST_SECONDS = 10**9
 
 
 def read_started_at(text: str, now: datetime, skew: timedelta) -> datetime:
-    """Read RFC 3339, what Go prints (`2026-11-20 09:55:00 +0000 UTC`), or Unix seconds (`1.7958852e+09` too).
+    """Parse RFC 3339, Go's format (`2026-11-20 09:55:00 +0000 UTC`), or Unix seconds (also `1.7958852e+09`).
 
-    Go's form is that of `humanizeTimestamp` and `toTime`, the number that of `{{ $value }}`. Raises PayloadError.
+    Go's format comes from `humanizeTimestamp` and `toTime`, the number from `{{ $value }}`. Raises PayloadError.
     """
     text = text.strip()
     if _SECONDS.fullmatch(text):
@@ -37,7 +37,7 @@ def _of_seconds(seconds: float, now: datetime, skew: timedelta) -> datetime:
 def readable_started_at(
     texts: tuple[str | None, ...], now: datetime, skew: timedelta
 ) -> tuple[datetime | None, PayloadError | None]:
-    """Return the first of several texts that is a time, and the first error of one that is not; blanks are neither."""
+    """Return the first valid time among several texts, and the first error; blank texts are skipped."""
     failure: PayloadError | None = None
     for text in texts:
         if text and text.strip():

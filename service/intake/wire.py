@@ -1,4 +1,4 @@
-"""From bytes to a checked model: what every JSON source shares. The only error that leaves this package is here."""
+"""From bytes to a validated model, for all JSON sources. Defines the only error that leaves this package."""
 
 import json
 import re
@@ -24,14 +24,14 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: where (a JSON pointer) and what."""
+    """One fault: its location (a JSON pointer) and a description."""
 
     pointer: str
     detail: str
 
 
 class PayloadError(Exception):
-    """The body cannot be accepted, now or later; the text says what to change. It may name keys, never values."""
+    """The body cannot be accepted; the text says what to change and may name keys, never values."""
 
     def __init__(self, reason: Failure, detail: str, faults: Iterable[Fault] = ()) -> None:
         super().__init__(detail)
@@ -41,21 +41,21 @@ class PayloadError(Exception):
 
 
 def invalid(detail: str, *path: str | int) -> PayloadError:
-    """Return the error for one thing that is wrong at `path`."""
+    """Return the error for one fault at `path`."""
     pointer = to_pointer(path)
     return PayloadError(Failure.INVALID_PAYLOAD, f"{pointer}: {detail}", [Fault(pointer, detail)])
 
 
 def to_pointer(path: Iterable[str | int]) -> str:
-    """Write a path as a JSON pointer in a URI fragment (RFC 6901, section 6), without percent-encoding."""
+    """Format a path as a JSON pointer in a URI fragment (RFC 6901, section 6), without percent-encoding."""
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def read_json(adapter: TypeAdapter[T], body: bytes) -> T:
-    """Read a body into the adapter's type; raises PayloadError also for what JSON leaves open.
+    """Parse a body into the adapter's type.
 
-    Refused are duplicate keys (which one counts is anybody's guess), NUL characters (no database keeps them in text),
-    NaN and infinities.
+    Raises PayloadError, also for duplicate keys (undefined which one counts), NUL characters (databases do not store
+    them in text), NaN and infinities.
     """
     try:
         value = adapter.validate_json(body)
@@ -67,16 +67,16 @@ def read_json(adapter: TypeAdapter[T], body: bytes) -> T:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedKey:
-    """Replaces an object in which a key occurs twice. No model accepts it, so only what reads the object fails."""
+    """Replaces an object with a duplicate key. No model accepts it, so only the part with the object fails."""
 
     key: str
 
 
 def read_json_in_parts(adapter: TypeAdapter[T], body: bytes) -> T:
-    """Read a body whose parts are judged one by one, so that a fault in one part does not refuse the others.
+    """Parse a body whose parts are validated separately, so that a fault in one does not reject the others.
 
-    An object with a repeated key becomes a `RepeatedKey`, a NUL character becomes U+FFFD (no database keeps NUL in
-    text). Raises PayloadError for what is not JSON, and for what the adapter refuses.
+    An object with a duplicate key becomes a `RepeatedKey`, a NUL character becomes U+FFFD (databases do not store NUL
+    in text). Raises PayloadError for invalid JSON, and if the adapter rejects the value.
     """
     text = _NUL.sub(rb"\1\\ufffd", body) if b"\\u0000" in body else body
     try:
@@ -93,7 +93,7 @@ def read_json_in_parts(adapter: TypeAdapter[T], body: bytes) -> T:
 
 
 def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
-    """Translate pydantic's error into ours, without the values that it found; `path` leads to what was validated."""
+    """Convert a pydantic error, without the input values; `path` is that of the validated value."""
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     if errors[0]["type"] == "json_invalid":
         return PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {errors[0]['msg']}")
@@ -103,7 +103,7 @@ def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
 
 
 def checked(model: type[BaseModel], data: dict[str, Any], *path: str | int) -> Any:
-    """Validate a part that was already read, as it would be in JSON."""
+    """Validate an already parsed part as pydantic would validate it in JSON."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -145,14 +145,14 @@ def _finite(text: str) -> None:
         raise PayloadError(Failure.INVALID_PAYLOAD, "The body contains a number that is out of range.")
 
 
-# The standard library's parser shows every pair of an object, pydantic's only the last of its key. The body has passed
-# pydantic by then, so that nesting and the length of integers are bounded.
+# The standard library's parser reports every pair of an object, pydantic's only the last of each key. The body has
+# already passed pydantic, which bounds nesting and the length of integers.
 _SECOND_READING = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_number, parse_float=_finite)
 _IN_PARTS = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
 
 
 def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> datetime:
-    """Read an RFC 3339 time into UTC; a fraction is cut to microseconds.
+    """Parse an RFC 3339 time into UTC; fractions are truncated to microseconds.
 
     Raises PayloadError for a time without a zone, before 1970, or later than `now` + `skew` (reason `future`).
     """
@@ -167,9 +167,9 @@ def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> date
 
 
 def zoned(text: str, *path: str | int) -> datetime:
-    """Read an RFC 3339 time with whatever zone it has, in small letters too, with `T` or a blank (section 5.6).
+    """Parse an RFC 3339 time, keeping its zone; lower case, and a space for `T`, are accepted (section 5.6).
 
-    Year 1 and year 9999 pass: compare before you convert.
+    Years 1 and 9999 are accepted: compare before converting.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:

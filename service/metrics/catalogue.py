@@ -1,11 +1,11 @@
-"""Every metric with its type, labels and definition: the one table that the collectors and docs/metrics.md agree on."""
+"""Every metric with its type, labels and definition: the table behind the collectors and docs/metrics.md."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The type of a metric, as Prometheus names it."""
+    """The Prometheus type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -16,7 +16,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `name` is as a query writes it (a counter with `_total`). `shared` metrics come from the store."""
+    """One metric. `name` is as in queries (a counter with `_total`). `shared` metrics come from the store."""
 
     name: str
     kind: Kind

@@ -1,4 +1,4 @@
-"""The collectors: what the store and this process know, as metric families. The catalogue gives their names."""
+"""The collectors of the store and of this process, as metric families named by the catalogue."""
 
 import time
 from collections import defaultdict
@@ -46,14 +46,14 @@ def _family(name: str, series: Series) -> Family:
 
 
 class Families:
-    """What a snapshot and statistics are as families, whenever they are of; `IncidentCollector` shows those of now."""
+    """Converts a snapshot and statistics of any time to families; `IncidentCollector` exports the current ones."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._bounds = bounds(policy)
 
     def standing(self, snapshot: Snapshot, statistics: Statistics) -> Iterator[Family]:
-        """Yield what is open and owed, and what is wrong with incidents."""
+        """Yield what is open and owed, and data problems of incidents."""
         yield from self._open(snapshot)
         yield from self._owed(snapshot)
         yield from _actions(snapshot)
@@ -88,7 +88,7 @@ class Families:
         yield from families.values()
 
     def _cumulated(self, buckets: Sequence[Total]) -> tuple[list[Bucket], float]:
-        """Return cumulative buckets and the sum; a total whose bound is no longer in use counts for the next one."""
+        """Return cumulative buckets and the sum; totals of a bound no longer in use count in the next one."""
         remaining = sorted(buckets, key=lambda total: total.le)
         cumulated: list[Bucket] = []
         count = 0
@@ -178,9 +178,9 @@ class Families:
 
 
 class IncidentCollector(Families, Collector):
-    """Everything about incidents, postmortems and actions, read from the store; every replica exports the same.
+    """Incidents, postmortems and actions, read from the store; every replica exports the same.
 
-    Where the store does not answer there is nothing of this on the scrape, and `mttx_scrape_errors_total` grows.
+    If the store fails, the scrape has none of these families and `mttx_scrape_errors_total` increases.
     """
 
     def __init__(self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime]) -> None:
@@ -193,7 +193,7 @@ class IncidentCollector(Families, Collector):
         self.changes_at: datetime | None = None
 
     def describe(self) -> Iterable[Family]:
-        """Say nothing, so that registering reads nothing."""
+        """Yield nothing, so that registering reads nothing."""
         return []
 
     def collect(self) -> Iterator[Family]:
@@ -262,7 +262,7 @@ def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
 
 
 class CommitStats(Protocol):
-    """What the recorder says of itself."""
+    """The recorder's own statistics."""
 
     commits: int
     commit_seconds: float
@@ -270,7 +270,7 @@ class CommitStats(Protocol):
 
 
 class ProcessCollector(Collector):
-    """What this process did. Comes after `IncidentCollector`, whose errors and duration it shows."""
+    """Counters of this process. Runs after `IncidentCollector`, whose errors and duration it exports."""
 
     def __init__(
         self,
@@ -287,7 +287,7 @@ class ProcessCollector(Collector):
         self._version = version
 
     def describe(self) -> Iterable[Family]:
-        """Say nothing, so that registering reads nothing."""
+        """Yield nothing, so that registering reads nothing."""
         return []
 
     def collect(self) -> Iterator[Family]:

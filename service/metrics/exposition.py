@@ -1,7 +1,7 @@
-"""The scrape: what the store knows is collected and written once for all who ask while nothing changes.
+"""The scrape: the store's families are collected and encoded once for all scrapers while nothing changes.
 
-What this process knows of itself is small and written for each scrape, at most once a second. Both parts are one text
-in the format, and compressed, as the scraper asks for.
+The process's own families are few and encoded per scrape, at most once a second. Both parts form one text, in the
+format and compression that the scraper asks for.
 """
 
 import struct
@@ -22,14 +22,14 @@ from prometheus_client.samples import Sample
 from service.store import StoreUnavailable
 
 KEEP_SECONDS = 60.0
-"""How long what was read is shown while nothing is written; the windows of the statistics move on by so much."""
+"""How long a reading is served while nothing is written; the statistics' windows lag by at most this much."""
 PAGE_SECONDS = 1.0
-"""How old the numbers of the process itself may be."""
+"""Maximum age of the process's own numbers."""
 SPACING = 4
-"""While everything is written anew all the time, reading it takes one part of the time and leaves so many to others."""
+"""Under constant writes, reading takes one part of the time and leaves this many to other work."""
 MOST_WAIT_SECONDS = 0.5
 TURN_SECONDS = 5.0
-"""How long a scrape waits for another's reading; where the store hangs, it is answered without incidents."""
+"""How long a scrape waits for another's reading; if the store hangs, it is answered without incidents."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _END = b"# EOF\n"
 Encode = Callable[["_Collected"], bytes]
@@ -37,20 +37,20 @@ Scrape = Callable[[str | None, str | None, float | None], tuple[bytes, dict[str,
 
 
 class StoreCollector(Protocol):
-    """Collects from the store. After `collect`, `whole` says whether it answered, `changes_at` until when that holds.
+    """Collects from the store. After `collect`, `whole` is whether the store answered.
 
-    `changes_at` is the next instant at which something passes without anything being written, None where nothing does.
+    `changes_at` is the next time at which the result changes without a write, None if it does not.
     """
 
     whole: bool
     changes_at: datetime | None
 
     def collect(self) -> Iterable[Family]:
-        """Yield the families, none where the store does not answer."""
+        """Yield the families, none if the store fails."""
 
 
 def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
-    """Return a registry with the collectors, in their order, and those of the process and of Python."""
+    """Return a registry with the collectors, in order, and those of the process and of Python."""
     made = CollectorRegistry()
     for collector in collectors:
         made.register(collector)
@@ -62,7 +62,7 @@ def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """Families, in the shape in which prometheus_client writes them."""
+    """Families, in the shape that prometheus_client encodes."""
 
     families: Sequence[Family] = ()
 
@@ -72,7 +72,7 @@ class _Collected:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A piece of text and the same compressed, so that another piece can follow in the same gzip member."""
+    """A piece of text, plain and compressed, so that another piece can follow in the same gzip member."""
 
     plain: bytes
     deflated: bytes
@@ -92,7 +92,7 @@ class _Text:
 
 @dataclass(slots=True)
 class _Reading:
-    """What the store had at `version`; `began` and `seconds` are of the clock that nobody sets."""
+    """A reading of the store at `version`; `began` and `seconds` are of the monotonic clock."""
 
     began: float
     version: Hashable
@@ -103,7 +103,7 @@ class _Reading:
     texts: dict[str, _Text] = field(default_factory=dict)
 
     def holds(self, version: Hashable, now: datetime) -> bool:
-        """Whether it is what would be read now; a clock that was set, either way, ends that."""
+        """Return whether it is still current; a clock step in either direction invalidates it."""
         age = (now - self.read_at).total_seconds()
         passed = self.changes_at is not None and now > self.changes_at
         return self.version == version and not passed and 0 <= age < KEEP_SECONDS
@@ -116,7 +116,7 @@ class _Reading:
 
 @dataclass(slots=True)
 class _Page:
-    """A whole answer: a reading, and what the process knew of itself when it `began`."""
+    """A complete response: a reading, and the process's own families as of `began`."""
 
     began: float
     reading: _Reading
@@ -132,9 +132,9 @@ class _Page:
 
 
 class Exposition:
-    """Answers scrapes from any thread, one at a time: whoever waited takes what was read since it asked.
+    """Answers scrapes from any thread, one at a time; a waiting scrape reuses a reading begun since it arrived.
 
-    `version` is equal as long as nobody has written to the store, and raises `StoreUnavailable`.
+    `version` is equal until something is written to the store, and raises `StoreUnavailable`.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Exposition:
         self._version = version
         self._clock = clock
         self._turn = threading.Lock()
-        self._pause = threading.Event()  # never set: waiting for it ends in time whatever is done to the clocks
+        self._pause = threading.Event()  # never set: waiting for it times out regardless of clock changes
         self._reading: _Reading | None = None
         self._pages: dict[str, _Page] = {}
         self._written: dict[str, dict[str, tuple[Sequence[Sample], bytes]]] = {}
@@ -157,7 +157,7 @@ class Exposition:
     def __call__(
         self, accept: str | None, accept_encoding: str | None, asked_at: float | None = None
     ) -> tuple[bytes, dict[str, str]]:
-        """Return a scrape's body and headers; it shows everything that was committed before `asked_at` (monotonic)."""
+        """Return a scrape's body and headers, with everything committed before `asked_at` (monotonic)."""
         encode, content_type = choose_encoder(accept or "")
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         compressed = gzip_accepted(accept_encoding or "")
@@ -184,7 +184,7 @@ class Exposition:
         return page
 
     def _rest(self, content_type: str, encode: Encode) -> bytes:
-        """Return what the process knows of itself; what is as it was the last time is not written anew."""
+        """Return the process's own families; unchanged ones are not encoded again."""
         texts: dict[str, tuple[Sequence[Sample], bytes]] = {}
         before = self._written.get(content_type, {})
         for family in self._own.collect():
@@ -197,7 +197,7 @@ class Exposition:
         return b"".join((*(text for _, text in texts.values()), end))
 
     def _current(self, asked_at: float) -> _Reading:
-        """Return the reading that was made since somebody asked, or still holds, or a new one."""
+        """Return a reading begun since `asked_at`, or one that is still current, or a new one."""
         kept = self._reading
         if kept is not None:
             if kept.began >= asked_at or kept.holds(self._versioned(), self._clock()):
@@ -216,7 +216,7 @@ class Exposition:
         return _Reading(began, version, now, min(passing, default=None), _Collected(families), time.monotonic() - began)
 
     def _versioned(self) -> Hashable:
-        """Return the version of the store; where it does not answer, one that is equal to no other."""
+        """Return the version of the store; if it fails, one that equals no other."""
         try:
             return self._version()
         except StoreUnavailable:

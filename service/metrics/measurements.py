@@ -1,4 +1,4 @@
-"""The numbers of one moment: what the store holds now, and the statistics over its recent past."""
+"""Measurements at one moment: the current state of the store, and statistics over its recent past."""
 
 import threading
 import time
@@ -15,20 +15,20 @@ from service.store.done import Done
 from service.store.snapshot import Recent, Snapshot
 
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
-"""The milestones that a resolved incident should have; what is owed later has deadlines instead."""
+"""The milestones that a resolved incident should have; later ones have deadlines instead."""
 
 TURN_SECONDS = 5.0
-"""How long a reader waits for statistics that are computed for somebody else; where the store hangs they never come."""
+"""How long a reader waits for statistics being computed for another; if the store hangs, they never arrive."""
 CHEAP_SECONDS = 0.05
 KEEP_CHANGED = 20
 KEEP_UNCHANGED_SECONDS = 60.0
-"""Statistics that took less than `CHEAP_SECONDS` are computed for every scrape. Those of a huge store are kept: while
-nothing is written for a minute, else for twenty times what they cost, so that they never take more than that share."""
+"""Statistics that took less than `CHEAP_SECONDS` are computed for every scrape. Those of a huge store are cached: for
+a minute without writes, else for twenty times what they cost, so that they never take more than that share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The indicators by window, and what is wrong with the incidents of the longest; `seconds` says what it cost."""
+    """The indicators by window, and data problems of the incidents of the longest; `seconds` is the time taken."""
 
     tables: Mapping[str, Sequence[Row]]
     missing: Mapping[Milestone, int]
@@ -41,8 +41,8 @@ class Statistics:
 class Measuring:
     """Reads the store for scrapes and for the API. Safe to use from many threads.
 
-    Totals and what is open or owed are always as of now; statistics over many incidents may be a little older.
-    `windows` maps the name of a window to its length; `version` grows with every commit of this process.
+    Totals and what is open or owed are always current; statistics over many incidents may be slightly older.
+    `windows` maps the name of a window to its length; `version` increases with every commit of this process.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Measuring:
         return self._store.snapshot(now, self._cap)
 
     def statistics(self, now: datetime) -> Statistics:
-        """Return the statistics as of `now`, or shortly before. Raises `StoreUnavailable`."""
+        """Return the statistics as of `now` or shortly before. Raises `StoreUnavailable`."""
         if not self._lock.acquire(timeout=TURN_SECONDS):
             return self._meanwhile()
         try:
@@ -78,13 +78,13 @@ class Measuring:
             self._lock.release()
 
     def _is_young(self, now: datetime, moment: float, lifetime: float) -> bool:
-        """Whether what is kept may be shown; a clock that was set, either way, ends that."""
+        """Return whether the cached statistics are still valid; a clock step in either direction invalidates them."""
         assert self._kept_at is not None  # noqa: S101 - it was set with what is kept
         age = max(moment - self._kept_since, (now - self._kept_at).total_seconds())
         return age < lifetime and now >= self._kept_at
 
     def _meanwhile(self) -> Statistics:
-        """Return what was kept until somebody began to compute it anew, as long as that takes no longer than it may."""
+        """Return the cached statistics while another thread recomputes them, up to a time limit."""
         kept = self._kept
         if kept is not None and time.monotonic() - self._kept_since < 2 * KEEP_CHANGED * kept.seconds:
             return kept
@@ -92,7 +92,7 @@ class Measuring:
         raise StoreUnavailable(msg)
 
     def table(self, window: str, now: datetime) -> Sequence[Row] | None:
-        """Return the indicators of one window, None where there is no such window. Raises `StoreUnavailable`."""
+        """Return the indicators of one window, None for an unknown window. Raises `StoreUnavailable`."""
         return self.statistics(now).tables.get(window)
 
     def _lifetime(self, kept: Statistics, version: int) -> float:
@@ -114,7 +114,7 @@ class Measuring:
 
 
 class _Gathering:
-    """Sorts the samples of recent incidents into the windows to which they belong by their detection."""
+    """Collects the samples of recent incidents by window, according to their detection."""
 
     def __init__(self, policy: Policy, since: Mapping[str, datetime], now: datetime) -> None:
         self._policy = policy

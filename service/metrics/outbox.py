@@ -1,4 +1,4 @@
-"""What waits for other systems, and how this process's deliveries to them went."""
+"""Metrics of the outbox, and of this process's deliveries to other systems."""
 
 import threading
 from collections import Counter
@@ -15,7 +15,7 @@ from service.store.outbox_rows import Backlog
 
 
 class DeliveryTally:
-    """Counts deliveries from any thread; every target and reason is there at 0 from the start."""
+    """Counts deliveries from any thread; every target and reason starts at 0."""
 
     def __init__(self, targets: Collection[str], reasons: Collection[str]) -> None:
         self._lock = threading.Lock()
@@ -23,12 +23,12 @@ class DeliveryTally:
         self._failed: Counter[tuple[str, str]] = Counter({(t, r): 0 for t in targets for r in reasons})
 
     def delivered(self, target: str) -> None:
-        """Count what the far side took."""
+        """Count a successful delivery."""
         with self._lock:
             self._delivered[target] += 1
 
     def failed(self, target: str, reason: str) -> None:
-        """Count an attempt that failed."""
+        """Count a failed attempt."""
         with self._lock:
             self._failed[target, reason] += 1
 
@@ -39,13 +39,13 @@ class DeliveryTally:
 
 
 class DeliveryCollector(Collector):
-    """How this process's deliveries went."""
+    """The delivery counters of this process."""
 
     def __init__(self, tally: DeliveryTally) -> None:
         self._tally = tally
 
     def describe(self) -> Iterable[Family]:
-        """Say nothing, so that registering reads nothing."""
+        """Yield nothing, so that registering reads nothing."""
         return []
 
     def collect(self) -> Iterator[Family]:
@@ -56,7 +56,7 @@ class DeliveryCollector(Collector):
 
 
 class OutboxCollector(Collector):
-    """The outbox of every target that is configured; nothing where the store does not answer."""
+    """The outbox of every configured target; no families if the store fails."""
 
     def __init__(self, targets: Collection[str], waiting: Callable[[str], Backlog]) -> None:
         self._targets = targets
@@ -65,7 +65,7 @@ class OutboxCollector(Collector):
         self.changes_at: datetime | None = None
 
     def describe(self) -> Iterable[Family]:
-        """Say nothing, so that registering reads nothing."""
+        """Yield nothing, so that registering reads nothing."""
         return []
 
     def collect(self) -> Iterator[Family]:

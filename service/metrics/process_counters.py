@@ -1,4 +1,4 @@
-"""What this process did: requests, failures, what was ignored. Starts at zero with the process, unlike all else."""
+"""Counters of this process: requests, failures, ignored alerts. Unlike all others they start at zero with it."""
 
 import threading
 from collections import Counter
@@ -7,10 +7,10 @@ from datetime import datetime
 
 
 class ProcessCounters:
-    """Counts, from any thread. Known label values are there at 0 from the start, so that `increase()` sees the first.
+    """Counts from any thread. Known label values start at 0, so that `increase()` includes the first increment.
 
-    `failure_reasons`, `ignore_reasons` and `reject_reasons` are those that may occur; `heard` is when each source was
-    last heard before this process began. Alerts come from `alert_sources` only.
+    `failure_reasons`, `ignore_reasons` and `reject_reasons` are the possible ones; `heard` is when each source last
+    reported before this process began. Alerts come from `alert_sources` only.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class ProcessCounters:
             self._started_at_unreadable[source] += count
 
     def truncated(self, source: str, count: int) -> None:
-        """Count alerts that the sender cut off."""
+        """Count alerts that the sender truncated."""
         with self._lock:
             self._truncated[source] += count
 
     def received(self, source: str, at: datetime) -> None:
-        """Remember that a source sent something that was accepted."""
+        """Record when a source sent something that was accepted."""
         with self._lock:
             self._last_received[source] = max(at, self._last_received.get(source, at))
 
@@ -87,6 +87,6 @@ class ProcessCounters:
             }
 
     def last_received(self) -> dict[str, datetime]:
-        """Return when each source was last heard."""
+        """Return when something was last received from each source."""
         with self._lock:
             return dict(self._last_received)

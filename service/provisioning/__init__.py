@@ -1,1 +1,1 @@
-"""What the package ships beside its code: dashboards and alert rules."""
+"""The bundled dashboards and alert rules, and their provisioning."""

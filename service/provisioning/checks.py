@@ -1,4 +1,4 @@
-"""What Grafana permits the token to do, and what would have to change for the rest."""
+"""Checks of the token's permissions in Grafana, and what to change for missing ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Planning which bundled dashboards to save in Grafana, without overwriting edited ones.
 
-What we save has the digest of its content in the message of its version. A dashboard whose latest version has no such
-message was edited, or is not ours. `provisioner` applies the plan.
+Saved dashboards have the digest of their content in the version message. A dashboard whose latest version has no such
+message was edited, or was not saved by this service. `provisioner` applies the plan.
 """
 
 import json
@@ -31,7 +31,7 @@ class DashboardState(StrEnum):
 
 
 class DashboardAction(StrEnum):
-    """What is done about it."""
+    """What to do about it."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -92,7 +92,7 @@ def plan(bundled: Iterable[Mapping[str, Any]], dashboards: Dashboards, *, force:
 def save(planned: PlannedDashboard, dashboards: Dashboards, folder_uid: str) -> None:
     """Create or update one dashboard as planned; one that was moved to another folder stays there.
 
-    Raises `DeliveryError`, and `AlreadyExists` if it was saved by somebody else meanwhile.
+    Raises `DeliveryError`, and `AlreadyExists` if it was saved concurrently.
     """
     if planned.action in (DashboardAction.NOTHING, DashboardAction.REFUSE):
         return

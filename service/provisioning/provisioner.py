@@ -63,7 +63,7 @@ class Provisioner:
         return MAKE_FOLDER in (self.rights.permissions() or {})
 
     def _may_save(self) -> bool:
-        """Return whether only the cache forbids it: whoever creates a folder may save in it."""
+        """Return whether a denial comes only from the cache: the creator of a folder may save in it."""
         permissions = self.rights.permissions()
         granted = permissions is not None and not missing_for_dashboards(permissions, self.folder_uid)
         return self._folder_created or granted

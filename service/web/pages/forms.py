@@ -55,7 +55,7 @@ class Form:
     until: Milestone | None = None
 
     def offered(self, incident: Incident) -> bool:
-        """Say whether it makes sense for an incident as it stands."""
+        """Return whether it makes sense for an incident as it stands."""
         return incident.phase in self.phases and self.until not in incident.milestones
 
 

@@ -24,12 +24,12 @@ class Standing:
 
     @property
     def met(self) -> bool | None:
-        """Say whether the target is met, None where nothing was measured."""
+        """Return whether the target is met, None where nothing was measured."""
         return None if self.value is None else self.value <= self.target.limit.total_seconds()
 
     @property
     def lead_time(self) -> bool:
-        """Say whether it is about the postmortem."""
+        """Return whether it is about the postmortem."""
         return self.target.indicator in (Indicator.DRAFT, Indicator.FINALIZE)
 
 
