@@ -126,8 +126,10 @@ def merge_of(sent, draw):
     if not all(begun.values()):
         return None
     latest = min((b[1] for b in begun.values() if b[1:]), default=120)
-    if any(one.minute >= latest for one in sent if isinstance(one, Act)):
-        return None  # an event behind the start of a second incident goes with that one, whichever it was sent to
+    acts = [one for one in sent if isinstance(one, Act)]
+    first = max(starts[0] for starts in begun.values())
+    if any(one.minute >= latest or (one.kind in (K.STARTED, K.DETECTED) and one.minute > first) for one in acts):
+        return None  # an event about a second incident goes with that one, whichever it was sent to
     places = {}
     for place, start in final_starts([one for one in sent if isinstance(one, Report)]).items():
         group = GROUPS[sent[place].name]
