@@ -1,4 +1,4 @@
-"""The `mttx` command. A subcommand is imported when it is asked for, so that `mttx --help` stays quick."""
+"""The `mttx` command. Subcommands are imported lazily, so that `mttx --help` stays fast."""
 
 import io
 import sys
@@ -28,7 +28,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are imported by name, and whose errors are said in a line instead of a traceback."""
+    """A group whose commands are imported by name, and whose errors are printed in one line without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the help."""
@@ -40,24 +40,24 @@ class _LazyGroup(click.Group):
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - what we wrote into the table
+        assert isinstance(command, click.Command)  # noqa: S101 - as listed in the table
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run the requested command."""
         _write_any_character()
         try:
             return super().invoke(ctx)
         except SettingsError as error:
             raise click.ClickException(f"the configuration cannot be used\n{_indented(error)}") from error
         except click.ClickException as error:
-            # It may quote an answer, a file or a document.
+            # It may quote a response, a file or a document.
             error.message = printable(error.message, lines=True)  # type: ignore[misc]
             raise
 
 
 def _is_there(command: str) -> bool:
-    """Whether the room of a command is; those of companions can be missing."""
+    """Return whether the package of a command is installed; those of companions are optional."""
     room = _COMMANDS[command].split(".")[1]
     return room not in companions.COMPANIONS or companions.is_installed(room)
 
@@ -67,7 +67,7 @@ def _indented(error: SettingsError) -> str:
 
 
 def _write_any_character() -> None:
-    """Have what the output's encoding lacks written as an escape, instead of ending in a traceback."""
+    """Escape characters missing from the output's encoding, instead of failing with a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Talks to a running service over HTTP, for commands. A write carries an event id, so that trying again is safe."""
+"""HTTP client of a running service, for commands. Writes carry an event id, so that retries are safe."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from service.clients.credentials import Bearer
 from service.settings.files import read_text
 
 DEFAULT_URL = "http://127.0.0.1:9877"
-TIMEOUT_SECONDS = (5, 40)  # to connect; to answer, which is longer than the service itself waits for a commit
+TIMEOUT_SECONDS = (5, 40)  # connect; read, which is longer than the service itself waits for a commit
 TRIES = 5
 INCIDENTS = "/api/v1/incidents"
 
@@ -32,14 +32,14 @@ class Client:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = Bearer(token)
-        self._session.trust_env = not _is_loopback(url)  # no proxy leads to this machine
+        self._session.trust_env = not _is_loopback(url)  # a proxy cannot reach this machine
         retry = Retry(total=TRIES, redirect=False, status_forcelist=[503], allowed_methods=None, backoff_factor=0.3)
         retry.raise_on_status = False
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
 
     def get(self, path: str, query: Query | None = None) -> Any:
-        """Return the JSON of a path."""
+        """GET a path and return its JSON."""
         return self._exchange("GET", path, params=query)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -63,7 +63,7 @@ class Client:
 
 
 def connect() -> Client:
-    """Return the client of the service that MTTX_URL names, with the token of MTTX_TOKEN or MTTX_TOKEN_FILE."""
+    """Return a client of the service at MTTX_URL, with the token of MTTX_TOKEN or MTTX_TOKEN_FILE."""
     url = os.environ.get("MTTX_URL") or DEFAULT_URL
     if urlsplit(url).scheme not in ("http", "https"):
         raise click.UsageError(f"MTTX_URL should be an address such as {DEFAULT_URL}")
@@ -71,7 +71,7 @@ def connect() -> Client:
 
 
 def service_zone(client: Client) -> ZoneInfo:
-    """Return the display zone of the service, in which every command prints times."""
+    """Return the service's display zone, in which every command prints times."""
     return ZoneInfo(client.get("/api/v1/policy")["timezone"])
 
 
@@ -94,7 +94,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _reason(error: requests.ConnectionError) -> str:
-    """Say why there is no connection: the name, the certificate, or nobody who listens."""
+    """Describe a connection failure: the name, the certificate, or no listener."""
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(error, requests.exceptions.SSLError):

@@ -1,4 +1,4 @@
-"""`mttx config`: check a configuration, and print the whole of it."""
+"""`mttx config`: check and print the configuration."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
-    """Return what is wrong, and what should be looked at; faults of some keys hide nothing about the others."""
+    """Return the errors and the warnings; faults of some keys do not hide those of others."""
     findings: list[Problem] = []
     try:
         loaded = read(Settings, path, os.environ)

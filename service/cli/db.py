@@ -108,7 +108,7 @@ def copy(source: str | None, target: str | None, output: str) -> None:
 
 
 def _address(url: str | None, option: str, variable: str) -> str:
-    """Return the URL of a database: the argument, else from the environment, else from the file that it names."""
+    """Return the URL of a database: the argument, else the environment variable, else the file that it names."""
     file = os.environ.get(f"{variable}_FILE")
     if url := url or os.environ.get(variable):
         return url

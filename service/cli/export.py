@@ -14,7 +14,7 @@ from service.provisioning.bundled import BundledKind, bundled
 
 
 class FileState(StrEnum):
-    """What became of one file."""
+    """The result of exporting one file."""
 
     CREATED = "written"
     UP_TO_DATE = "up to date"
@@ -24,7 +24,7 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """One file, and what became of it."""
+    """One file and its result."""
 
     path: Path
     state: FileState
@@ -81,7 +81,7 @@ def export_rules(ctx: click.Context, folder: Path, force: bool, output: str) -> 
 
 
 def _export(kind: BundledKind, suffix: str, folder: Path, *, force: bool, output: str) -> int:
-    """Write the files with a suffix, print what became of each, and return the exit code."""
+    """Write the files with a suffix, print the result of each, and return the exit code."""
     try:
         files = list(_export_files(kind, suffix, folder, force=force))
     except OSError as error:

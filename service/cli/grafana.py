@@ -140,7 +140,7 @@ def bootstrap(
 
 @contextmanager
 def _connected(path: Path | None) -> Iterator[tuple[Settings, Any]]:
-    """Give the configuration and a connection; an error of Grafana becomes one line."""
+    """Yield the configuration and a connection; errors of Grafana are printed in one line."""
     from service.clients.grafana.configured import connection_to
 
     settings = _configured(path)

@@ -24,14 +24,14 @@ REFUSED = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """What is to be there afterwards: a token of the service account `name` in `token_file`."""
+    """Ensures that `token_file` has a token of the service account `name`."""
 
     grafana: GrafanaSettings
     name: str
     token_file: Path
 
     def works(self) -> bool:
-        """Return whether the file holds a token that may annotate. Raises `DeliveryError` if Grafana is down."""
+        """Return whether the file has a token that may annotate. Raises `DeliveryError` if Grafana is down."""
         if not self.token_file.is_file():
             return False
         connection = connection_to(replace_token(self.grafana, self.token_file))
@@ -45,7 +45,7 @@ class Bootstrap:
             connection.close()
 
     def run(self, credentials: Callable[[], tuple[str, str]], now: datetime) -> dict[str, Any]:
-        """Do what is missing, and return it; `credentials` is called only if something is."""
+        """Create what is missing, and return what was done; `credentials` is called only if needed."""
         if self.works():
             return self._result(account="nothing", token="nothing")  # noqa: S106 - what was done, not a token
         administrator = credentials()
@@ -83,15 +83,15 @@ class Bootstrap:
 
 
 def replace_token(grafana: GrafanaSettings, token_file: Path) -> GrafanaSettings:
-    """Return the configuration with the token in this file."""
+    """Return the configuration with the token of this file."""
     return grafana.model_copy(update={"token": None, "token_file": token_file})
 
 
 @contextmanager
 def new_secret(path: Path) -> Iterator[Callable[[str], None]]:
-    """Give a function that writes a secret for the owner alone; the file is there whole or not at all.
+    """Yield a function that writes a secret readable by the owner only; the file is created atomically.
 
-    It is opened before anything is asked of Grafana, so that no token is made that could not be kept.
+    The file is opened before any request to Grafana, so that no token is created that could not be stored.
     """
     try:
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp's mode is 0600

@@ -1,4 +1,4 @@
-"""One run of `mttx grafana provision`: what is planned, what came of it, and how scripts are told."""
+"""One run of `mttx grafana provision`: the plan, the result, and its JSON."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ _MEANWHILE = "was saved by somebody else meanwhile; run it again"
 
 
 class Run:
-    """Compares the shipped dashboards with Grafana at once. Everything raises `DeliveryError`."""
+    """Compares the bundled dashboards with Grafana when created. Every method raises `DeliveryError`."""
 
     def __init__(self, grafana: GrafanaSettings, connection: Connection, *, force: bool) -> None:
         self._grafana = grafana
@@ -30,7 +30,7 @@ class Run:
         self.refused: dict[str, str] = {}
 
     def carry_out(self) -> None:
-        """Make the folder and save the dashboards; `refused` has those that could not be saved, and why."""
+        """Create the folder and save the dashboards; `refused` has those that could not be saved, and why."""
         run = Provisioner(self._dashboards, self._rights, self._grafana.folder_uid, _say, time.sleep)
         if self._makes_folder:
             self._make_folder(run)
@@ -40,17 +40,17 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether every dashboard is, or would be, as shipped."""
+        """Return whether every dashboard matches, or would match, the bundled one."""
         return not self.refused and all(step.action is not DashboardAction.REFUSE for step in self.steps)
 
     @property
     def folder(self) -> dict[str, str]:
-        """The folder, and what is done about it."""
+        """The folder, and what to do about it."""
         action = "create" if self._makes_folder else "nothing"
         return {"title": self._grafana.folder, "uid": self._grafana.folder_uid, "action": action}
 
     def as_json(self) -> dict[str, Any]:
-        """Return what scripts are told."""
+        """Return the JSON output for scripts."""
         return {"folder": self.folder, "dashboards": [self._described(step) for step in self.steps]}
 
     def _described(self, step: PlannedDashboard) -> dict[str, Any]:

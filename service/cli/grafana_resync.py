@@ -1,4 +1,4 @@
-"""One run of `mttx grafana resync`: recreates every annotation, beside a running service or without one."""
+"""One run of `mttx grafana resync`: recreates every annotation, with or without a running service."""
 
 import time
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 
 MOST_FAILURES = 3
-"""After how many failures in a row it gives up; what is left stays in the outbox."""
+"""Consecutive failures before it gives up; the remaining rows stay in the outbox."""
 STALLED_SECONDS = 180.0
-"""Without a delivery for so long it gives up too; longer than the claims of a process that was killed hold."""
+"""Seconds without a delivery before it gives up; longer than the claims of a killed process last."""
 COUNT_EVERY = 1.0
 WAIT_SECONDS = 0.2
 
@@ -28,7 +28,7 @@ def _now() -> datetime:
 
 
 class Resync:
-    """One run; `since` None: all incidents. Raises ClickException for a database that cannot be used."""
+    """One run; `since` None: all incidents. Raises ClickException if the database is unusable."""
 
     def __init__(self, settings: Settings, since: datetime | None) -> None:
         self._since = since
@@ -40,7 +40,7 @@ class Resync:
         self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now, resyncs=True)
 
     def run(self, *, show: bool) -> dict[str, Any]:
-        """Mark all incidents, deliver until nothing waits, and return the result."""
+        """Enqueue all incidents, deliver until the outbox is empty, and return the result."""
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -58,18 +58,18 @@ class Resync:
             raise click.ClickException(str(error)) from error
 
     def close(self) -> None:
-        """Let go of Grafana and of the database."""
+        """Close the connections to Grafana and to the database."""
         self._dispatcher.stop()
         self._store.close()
 
-    # -- the dispatcher tells of its deliveries ----------------------------------------------------------------------
+    # -- called by the dispatcher ------------------------------------------------------------------------------------
 
     def delivered(self, target: str) -> None:  # noqa: ARG002 - there is one target
         """Count a delivery."""
         self._delivered += 1
 
     def failed(self, target: str, reason: str) -> None:
-        """Count nothing: what is left over at the end is what counts."""
+        """Count nothing: only what is left at the end counts."""
 
     # ----------------------------------------------------------------------------------------------------------------
 

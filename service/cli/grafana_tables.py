@@ -1,4 +1,4 @@
-"""What `mttx grafana` prints for people at a terminal."""
+"""Terminal output of `mttx grafana`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -37,7 +37,7 @@ def print_steps(
     *,
     dry_run: bool,
 ) -> None:
-    """Print one line for the folder and one for each dashboard; `zone` is that of times."""
+    """Print one line for the folder and one for each dashboard, with times in `zone`."""
     folder_state = _RESULTS[DashboardAction.CREATE][dry_run] if folder["action"] == "create" else "exists"
     print_line(f"folder     {folder['uid']:<18} {folder_state:<24} {folder['title']}")
     for step in steps:
@@ -65,7 +65,7 @@ def print_bootstrap(result: Mapping[str, Any]) -> None:
 
 
 def print_resync(result: Mapping[str, Any]) -> None:
-    """Print what became of the annotations."""
+    """Print the result of the annotations."""
     print_line(f"{result['incidents']} incidents, {result['delivered']} annotations written or verified")
     if result["stopped"]:
         print_line(f"{result['stopped']} annotations were refused by Grafana; see the log")

@@ -23,7 +23,7 @@ _EVENT_ID = click.option("--event-id", help="Idempotency key; a repeat changes n
 
 
 def _reporting(command: Command) -> Command:
-    """Add what every command that reports an event takes."""
+    """Add the options shared by every command that reports an event."""
     for option in (output_option, _EVENT_ID, _AT, incident_argument):
         command = option(command)
     return command
@@ -173,7 +173,7 @@ def _report(
 
 
 def _complete(body: dict[str, Any], event_id: str | None) -> dict[str, Any]:
-    """Leave out empty fields, and give the event an id, so that sending it twice is sending it once."""
+    """Drop empty fields and add an event id, so that sending twice is idempotent."""
     fields = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in body.items() if value}
     return {**fields, "event_id": event_id or str(uuid.uuid4())}
 

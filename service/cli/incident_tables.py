@@ -1,4 +1,4 @@
-"""Incidents as text for people at a terminal; times in the zone of the service."""
+"""Incidents as terminal text; times in the zone of the service."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,12 +16,12 @@ _DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id"
 
 
 def print_summary(incident: Json) -> None:
-    """Print where an incident stands, in one line."""
+    """Print the state of an incident in one line."""
     print_line(f"{incident['id']}  {incident['severity']}  {incident['phase']}  {incident['title']}")
 
 
 def print_incidents(incidents: Sequence[Json], zone: ZoneInfo, *, more: bool) -> None:
-    """Print a list of incidents; `more`: there are others behind it."""
+    """Print a list of incidents; `more`: further ones follow."""
     rows = [
         (
             incident["id"],
@@ -41,7 +41,7 @@ def print_incidents(incidents: Sequence[Json], zone: ZoneInfo, *, more: bool) ->
 
 
 def print_warnings(incident: Json) -> None:
-    """Print what is unlikely about the times of an incident."""
+    """Print the warnings about the times of an incident."""
     for warning in incident.get("warnings", ()):
         print_line(f"warning: {warning}", err=True)
 
@@ -87,7 +87,7 @@ def _facts(incident: Json, zone: ZoneInfo) -> list[tuple[str, str]]:
 
 
 def _corrections(incident: Json) -> list[Json]:
-    """Return the corrections and retractions: the timeline itself shows only their effect."""
+    """Return the corrections and retractions, since the timeline shows only their effect."""
     kinds = ("corrected", "retracted")
     return [{"at": event["occurred_at"], "event": event} for event in incident["events"] if event["kind"] in kinds]
 

@@ -1,4 +1,4 @@
-"""`mttx messages`: preview what is sent about an incident, and check that it can be."""
+"""`mttx messages`: preview the messages about an incident, and check the receivers."""
 
 import os
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What every command prints: text for people, in which nothing from outside is obeyed, or JSON for scripts."""
+"""Output of every command: text for people, with markup and control characters made harmless, or JSON for scripts."""
 
 import sys
 from collections.abc import Iterable
@@ -15,16 +15,16 @@ from service.printable import printable, printable_json
 
 NOTHING = "–"
 _PIPED_WIDTH = 10_000
-"""Wide enough for any row: what a pipe gets is one line a row."""
+"""Wide enough for any row: piped output has one line per row."""
 
 
 def print_line(line: str, *, err: bool = False) -> None:
-    """Print one line, whatever is in it."""
+    """Print one line, whatever it contains."""
     click.echo(printable(line), err=err)
 
 
 def print_json(value: Any) -> None:
-    """Print for scripts."""
+    """Print JSON for scripts."""
     click.echo(printable_json(value, indent=2))
 
 
@@ -42,7 +42,7 @@ def print_table(headings: Iterable[str], rows: Iterable[Iterable[str | Text]]) -
 
 
 def local_time(at: str | datetime | None, zone: ZoneInfo) -> str:
-    """Write an instant on the clocks of a zone, to the second."""
+    """Format an instant in a zone, to the second."""
     if at is None:
         return NOTHING
     instant = datetime.fromisoformat(at) if isinstance(at, str) else at

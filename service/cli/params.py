@@ -1,4 +1,4 @@
-"""What options and arguments of every command accept, and the options that many commands share."""
+"""Parameter types of options and arguments, and the options that many commands share."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _INCIDENT_ID = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
 
 
 class Instant(click.ParamType[datetime]):
-    """A time with its zone, or how long ago it was. Without a zone it would mean another instant elsewhere."""
+    """A time with its zone, or how long ago it was. Without a zone the instant would depend on the machine."""
 
     name = "time"
 

@@ -1,7 +1,7 @@
-"""`mttx serve`: start the service under Granian, and stop it so that nothing taken in is lost and nothing stays behind.
+"""`mttx serve`: run the service under Granian, and stop it without losing accepted requests or leaving processes.
 
-Two processes: this one listens for signals and starts the worker, which holds the application. Their ends are tied
-together: the worker leaves when this process is gone, even after `kill -9`, and this one leaves when the worker dies.
+Two processes: this one handles signals and starts the worker, which runs the application. The worker exits when this
+process is gone, even after `kill -9`, and this one exits when the worker dies.
 """
 
 import atexit
@@ -26,17 +26,17 @@ from service.cli.params import config_option
 from service.settings import Loaded, Settings, SettingsError, load_tokens
 from service.settings.sources import read
 
-# Idle connections are closed after this long too, and a client that sends its headers byte by byte gets no longer.
+# Also the limit for idle connections, and for clients that send their headers byte by byte.
 HEADERS_WITHIN_MS = 5_000
-# Docker kills ten seconds after SIGTERM; a client that sends its body byte by byte must not hold us until then.
+# Docker kills ten seconds after SIGTERM; a client that sends its body byte by byte must not block the stop until then.
 DRAIN_SECONDS = 8
 PASSED_ON_WITHIN_SECONDS = 0.5
-BACKLOG = 4096  # connections that the kernel queues for us
-CONNECTIONS = 16_384  # open at once; fewer where the process may have fewer than twice as many descriptors
+BACKLOG = 4096  # connections queued by the kernel
+CONNECTIONS = 16_384  # open at once; fewer if the limit of descriptors is below twice as many
 
 _ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
-_SERVER_LOGS = {"debug": "debug", "error": "error"}  # at info it announces every step of its own
+_SERVER_LOGS = {"debug": "debug", "error": "error"}  # at info it logs every step of its own
 
 _stopping = threading.Lock()
 _before_the_stop: list[Callable[[], None]] = []
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 @click.option("--listen", metavar="HOST:PORT", help="The address to serve on; overrides `listen`.")
 def serve(path: Path | None, listen: str | None) -> None:
     """Take in alerts and serve the metrics, until SIGTERM or Ctrl-C."""
-    os.umask(0o077)  # the database and what is made of it is for the service's user alone
+    os.umask(0o077)  # the database and files derived from it are for the service's user only
     environ = {**os.environ, "MTTX_LISTEN": listen} if listen else os.environ
     loaded = read(Settings, path, environ)
     settings = loaded.settings
@@ -63,16 +63,16 @@ def serve(path: Path | None, listen: str | None) -> None:
 
 
 def exit_on_sigterm() -> None:
-    """Leave at SIGTERM until the server takes it: the first process of a container gets none without a handler."""
+    """Exit at SIGTERM until the server handles it: PID 1 of a container ignores it without a handler."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def claim_address(settings: Settings) -> tuple[str, socket.socket]:
-    """Return the IP address to listen on, if it is free, and the socket that keeps it so as long as it is open.
+    """Return the IP address to listen on, if it is free, and a socket that reserves it while open.
 
     Granian shares ports (SO_REUSEPORT): a second server would not notice, and each would get some of the connections.
-    The worker listens only when it has loaded everything; until then this socket, which nobody can connect to, refuses
-    the address to others. It lets in who shares ports, since it does so itself from the moment that it is bound.
+    The worker listens only once everything is loaded; until then this bound socket, which accepts no connections,
+    keeps others from the address. It sets SO_REUSEPORT itself once bound, so that the worker can bind too.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
@@ -92,7 +92,7 @@ def claim_address(settings: Settings) -> tuple[str, socket.socket]:
 
 
 def _bind(claim: socket.socket, address: Any) -> None:
-    """Bind it, for itself alone; connections of a server that was here before may still be in the kernel's care."""
+    """Bind exclusively; the kernel may still hold connections of a previous server."""
     try:
         claim.bind(address)
     except OSError:
@@ -123,7 +123,7 @@ def _greet(loaded: Loaded[Settings]) -> None:
 
 
 def run(settings: Settings, address: str) -> None:
-    """Serve until told to stop."""
+    """Serve until a stop signal."""
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
@@ -135,7 +135,7 @@ def run(settings: Settings, address: str) -> None:
         port=settings.port,
         interface=Interfaces.RSGI,
         loop=Loops.asyncio,
-        runtime_mode=RuntimeModes.mt,  # its one thread besides the loop's leaves Python's lock alone
+        runtime_mode=RuntimeModes.mt,  # its one thread besides the loop's does not take Python's GIL
         workers=1,  # one writer, one set of counters (docs/decisions.md)
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS),
@@ -149,15 +149,15 @@ def run(settings: Settings, address: str) -> None:
         workers_kill_timeout=DRAIN_SECONDS,
     )
     server.on_startup(partial(_take_orders, server.signal_handler_interrupt))
-    # Our own loader: Granian's puts the working directory before the installed packages.
+    # A custom loader: Granian's puts the working directory before the installed packages.
     server.serve(spawn_target=_work, target_loader=partial(_load, settings), wrap_loader=False)
     _log.info("mttx has stopped")
 
 
 def _connections() -> int:
-    """Return how many connections to keep open: half of the descriptors that we may have, which we raise to all.
+    """Return the maximum of open connections: half the limit of descriptors, which is raised to the hard limit.
 
-    Ten thousand that say nothing then hold up nobody; each costs some kilobytes and ends after `HEADERS_WITHIN_MS`.
+    Ten thousand silent connections then block no one; each costs some kilobytes and ends after `HEADERS_WITHIN_MS`.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     descriptors = 2 * CONNECTIONS
@@ -171,7 +171,7 @@ def _connections() -> int:
 def _take_orders(stop: Callable[..., None]) -> None:
     """Stop at SIGHUP too: Granian would start a second worker beside the first; a closed terminal means stop.
 
-    Signals wait while the worker is forked: what reached it before it can listen would be lost.
+    Signals are blocked during the fork of the worker: those arriving before it can handle them would be lost.
     """
     handler = _once(stop)
     for order in _ORDERS:
@@ -183,9 +183,9 @@ def _take_orders(stop: Callable[..., None]) -> None:
 
 
 def _once(stop: Callable[..., None]) -> Callable[..., None]:
-    """Return a handler that stops at the first order alone.
+    """Return a handler that stops at the first signal and ignores later ones.
 
-    Granian's takes a lock; at an order that interrupts it, as make and a shell pass one on, it would wait for itself.
+    Granian's handler takes a lock; a second signal during it, as forwarded by make or a shell, would deadlock.
     """
     stop_requested = threading.Lock()
 
@@ -217,15 +217,15 @@ def _load(settings: Settings) -> Any:
 
 
 def _work(*arguments: Any) -> None:
-    """Serve until told to stop, then run what the application registered with atexit: a forked process skips it."""
+    """Serve until a stop signal, then run the application's atexit functions, which a forked process skips."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the main process's handler, which a fork inherits
     if hasattr(signal, "sigwaitinfo"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # before any thread starts, so that it holds for all
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # before any thread starts, so that all inherit it
         threading.Thread(target=_stop_when_requested, name="stop-when-told", daemon=True).start()
-    else:  # macOS; there the server's own handlers have to do
+    else:  # macOS: the server's own handlers have to suffice
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ORDERS)
     threading.Thread(target=_stop_with_parent, name="stop-with-parent", daemon=True).start()
-    from granian.server.mp import MPServer  # from here on it takes a while
+    from granian.server.mp import MPServer  # a slow import
 
     from service.store import StoreRefused
 
@@ -234,7 +234,7 @@ def _work(*arguments: Any) -> None:
     except (SettingsError, StoreRefused) as error:
         _log.critical("cannot start: %s", error)
         sys.exit(1)
-    except Exception:  # the end of this process: what is not told here is told by nobody
+    except Exception:  # the process ends here: nothing else would log it
         _log.critical("cannot start", exc_info=True)
         sys.exit(1)
     finally:
@@ -242,10 +242,10 @@ def _work(*arguments: Any) -> None:
 
 
 def _stop_when_requested() -> None:
-    """Stop at the main process's order, and leave it a moment to give it where somebody else spoke first.
+    """Stop at the main process's signal; after one from elsewhere, wait briefly for the main process's own.
 
-    Ctrl-C and systemd signal both processes. Twice told, Granian 2.8 may wait for ever; and a worker that ends before
-    the main process has told it to is taken for one that has crashed. Two equal signals may arrive as one.
+    Ctrl-C and systemd signal both processes. Signalled twice, Granian 2.8 may hang, and a worker that exits before the
+    main process's signal is taken for crashed. Two equal signals may arrive as one.
     """
     if signal.sigwaitinfo(_ORDERS).si_pid != os.getppid():
         signal.sigtimedwait(_ORDERS, PASSED_ON_WITHIN_SECONDS)
@@ -253,7 +253,7 @@ def _stop_when_requested() -> None:
 
 
 def _stop_with_parent() -> None:
-    """Wait for the end of the main process, of which its end of a pipe tells at once."""
+    """Stop when the main process ends, which its closed end of a pipe shows at once."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101 - a worker has one
     parent.join()
@@ -264,9 +264,9 @@ def _stop_with_parent() -> None:
 
 
 def _stop() -> None:
-    """Have the server's own handler called, once; before there is one, nothing was taken in and nothing is lost.
+    """Invoke the server's own handler, once; before it is installed nothing was accepted and nothing is lost.
 
-    The handler is the event loop's, which hears of a signal from whichever thread it comes to.
+    The handler is the event loop's, which is woken by a signal to any thread.
     """
     if not _stopping.acquire(blocking=False):
         return

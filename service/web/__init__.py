@@ -1,4 +1,4 @@
-"""HTTP at the edge: parse, call one function, map to a status."""
+"""The HTTP layer: parse, call one function, map to a status."""
 
 from flask import Flask
 
@@ -20,10 +20,10 @@ __all__ = ["Services", "install"]
 
 
 def install(app: Flask, services: Services) -> None:
-    """Put every route, hook and error handler on the application. Only a form of a page is answered with a redirect.
+    """Register every route, hook and error handler on the application. Only forms of pages answer with a redirect.
 
-    Alertmanager follows a redirect with a GET (or not at all), so that paths are taken with or without a slash at the
-    end, and double slashes are not tidied up.
+    Alertmanager follows a redirect with a GET (or not at all), so paths are accepted with or without a trailing slash,
+    and double slashes are not normalized.
     """
     app.url_map.merge_slashes = False
     app.extensions["mttx.admission"] = edge.admission(services)

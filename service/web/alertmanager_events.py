@@ -1,4 +1,4 @@
-"""The webhook of Alertmanager's event recorder: ends that it never notifies of, and silences as they are made."""
+"""The webhook of Alertmanager's event recorder: ends that are never notified, and silences when created."""
 
 from flask import Blueprint, Response, request
 
@@ -35,7 +35,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _record(batch: RecordedEvents, delivery: Delivery, services: Services, sender: str) -> tuple[Outcome, ...]:
-    """Record the ends and the silences that acknowledge, all in one command. The store is read for the silences."""
+    """Record the ends, and the silences that acknowledge, in one command. Silences need a read of the store."""
     acts: tuple[tuple[int, Event], ...] = ()
     people, now = services.sources.people, delivery.received_at
     if batch.silences and people is not None:

@@ -26,7 +26,7 @@ POSTMORTEMS = "/api/v1/postmortems"
 
 
 class IncidentQuery(BaseModel):
-    """What can be asked of the list; `phase` and `severity` may be repeated, or hold several with commas between."""
+    """The query of the list; `phase` and `severity` may be repeated or comma-separated."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class IncidentQuery(BaseModel):
 
 
 class PostmortemQuery(BaseModel):
-    """What can be asked of the postmortems; without `all` only those that owe something are listed."""
+    """The query of the postmortems; without `all`, only those with something outstanding are listed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +48,7 @@ class PostmortemQuery(BaseModel):
 
 
 class IndicatorQuery(BaseModel):
-    """What can be asked of the indicators: one of the configured windows."""
+    """The query of the indicators: one of the configured windows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,7 +82,7 @@ def blueprint(services: Services) -> Blueprint:
     def open_incident() -> Response:
         body, now = received(request, services, "write"), services.clock()
         events = tuple(attributed(event) for event in lifecycle.parse_opening(body, services.events, now))
-        key = events[0].event_id  # so that a repeat finds the incident that the first one opened
+        key = events[0].event_id  # so that a repeat finds the incident that the first request opened
         opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
         outcome = services.recorder.submit(opening)[0]
         answer = _incident(services, outcome.incident_id, now, 201 if outcome.created else 200)

@@ -1,4 +1,4 @@
-"""Who may do what: tokens with scopes, by Bearer or Basic. Without tokens only requests addressed to loopback count."""
+"""Authorization: tokens with scopes, by Bearer or Basic. Without tokens only requests to loopback are allowed."""
 
 import re
 from ipaddress import ip_address
@@ -13,13 +13,13 @@ from service.settings.tokens import Token, find_token
 Scope = Literal["ingest", "write", "read"]
 CHALLENGES = ('Bearer realm="mttx-exporter"', 'Basic realm="mttx-exporter", charset="UTF-8"')
 _OWN_SITES = ("same-origin", "none")
-"""What browsers send as `Sec-Fetch-Site` for a page of this service, and for an address that was typed."""
+"""`Sec-Fetch-Site` of browsers for a page of this service, and for a typed address."""
 _HOST = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(:[0-9]{1,5})?", re.ASCII)
-"""A host with its port (RFC 9110), and nothing that a parser of addresses would take for something else."""
+"""A host with an optional port (RFC 9110), and nothing that URL parsers read differently."""
 
 
 class Denied(Exception):
-    """The request may not do this: 401 without good credentials, else 403. The text carries no token."""
+    """The request is not allowed: 401 without valid credentials, else 403. The text contains no token."""
 
     def __init__(self, reason: Literal[Failure.UNAUTHORIZED, Failure.FORBIDDEN], detail: str) -> None:
         super().__init__(detail)
@@ -28,10 +28,10 @@ class Denied(Exception):
 
 
 def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Token | None:
-    """Let the request pass and return its token, None where none is configured; or raise Denied.
+    """Return the token of an authorized request, None if no tokens are configured. Raises Denied.
 
-    A browser that another page sent here is refused for anything that writes: it sends its Origin and Sec-Fetch-Site,
-    which Alertmanager, curl and `mttx` do not. Without tokens `check_host` has been asked before, for every route.
+    Writes that a page of another origin triggers in a browser are denied by Origin and Sec-Fetch-Site, which
+    Alertmanager, curl and `mttx` do not send. Without tokens, `check_host` has already run for every route.
     """
     if scope != "read":
         check_origin(request)
@@ -48,7 +48,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Toke
 
 
 def presented_token(request: Request, tokens: tuple[Token, ...]) -> Token | None:
-    """Return the token that a request shows, None where it is none of ours."""
+    """Return the configured token that a request presents, else None."""
     return find_token(tokens, _presented(request))
 
 
@@ -60,7 +60,7 @@ def _presented(request: Request) -> str:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what a page of another site, or of another host of this site, had a browser send. Raises Denied."""
+    """Deny browser requests from pages of another site, or of another host of this site. Raises Denied."""
     origin = request.headers.get("Origin")
     is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
     if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES:
@@ -68,9 +68,9 @@ def check_origin(request: Request) -> None:
 
 
 def check_host(request: Request) -> None:
-    """Refuse every request, of a service without tokens, that is not addressed to loopback. Raises Denied.
+    """Deny every request not addressed to loopback, for a service without tokens. Raises Denied.
 
-    A name of somebody else's that was pointed at 127.0.0.1 (DNS rebinding) lets a page of theirs read what we answer.
+    A foreign name that resolves to 127.0.0.1 (DNS rebinding) would let a foreign page read the responses.
     """
     if not _is_loopback(request.headers.get("Host", "localhost")):
         raise Denied(

@@ -1,4 +1,4 @@
-"""The raw webhook bodies that reported an incident, page by page."""
+"""The raw webhook bodies that reported an incident, paginated."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ BODIES_AT_ONCE = 20
 
 
 class BodyQuery(BaseModel):
-    """Which page of the bodies; `cursor` is how many to skip."""
+    """The page of bodies; `cursor` is how many to skip."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""How the webhooks of other systems are read and checked, from the configuration."""
+"""How webhooks of other systems are parsed and verified, from the configuration."""
 
 from service.domain.policy import Severity
 from service.intake import alertmanager, grafana, pagerduty
@@ -10,7 +10,7 @@ from service.web.services import Sources
 
 
 def sources_of(settings: Settings, alerts: alertmanager.AlertParseOptions) -> Sources:
-    """Return what is configured; `alerts` is how alerts of any sender are read."""
+    """Return the configured sources; `alerts` are the options for alerts of any sender."""
     from_grafana = settings.grafana_alerts
     return Sources(
         grafana=grafana.GrafanaParseOptions(

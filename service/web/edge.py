@@ -1,4 +1,4 @@
-"""What holds for every request: a request id, the headers of every answer, and how a body is taken in."""
+"""Common handling of every request: a request id, response headers, and reading the body."""
 
 import re
 import secrets
@@ -20,14 +20,14 @@ from service.web.services import Services
 
 REFUSAL = "mttx.refusal"
 ARRIVED = "mttx.arrived"
-"""Keys of the WSGI environment that `service.web.front` adds: the exception that a request is to be refused with, and
-when it was complete, by the monotonic clock."""
+"""Keys of the WSGI environment that `service.web.front` adds: the exception to reject a request with, and when the
+request was complete, by the monotonic clock."""
 _SOURCES = frozenset(source.value for source in Source)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class IncompleteBody(Exception):
-    """The body of a request did not arrive in time, or not as long as it was announced."""
+    """The body of a request did not arrive in time, or is shorter than announced."""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -71,7 +71,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _check(request: Request, services: Services) -> None:
-    """Raise what the front refuses a request with; without tokens every request has to be addressed to loopback."""
+    """Raise the front's rejection, if any; without tokens every request must be addressed to loopback."""
     refusal = request.environ.get(REFUSAL)
     if refusal is not None:
         raise refusal
@@ -80,32 +80,32 @@ def _check(request: Request, services: Services) -> None:
 
 
 def received(request: Request, services: Services, scope: Scope) -> bytes:
-    """Return the body of a request that may write: authenticated first, then bounded, then read.
+    """Authenticate a request, limit its body, and return the body.
 
-    Raises Denied, UnsupportedMediaType, or PayloadError (`too_large`) before more than the limit is read; a body sent
-    in chunks without a length is bounded as well.
+    Raises Denied, UnsupportedMediaType, or PayloadError (`too_large`) before more than the limit is read; chunked
+    bodies without a length are limited as well.
     """
     g.token = authorize(request, services.tokens, scope)
     return _bounded(request, services)
 
 
 def token_name() -> str | None:
-    """Return the name of the token that the body was sent with; None without tokens, and for a signed body."""
+    """Return the name of the request's token; None without tokens, and for a signed body."""
     token: Token | None = g.get("token")
     return token.name if token else None
 
 
 def attributed(event: Event) -> Event:
-    """Return the event with the name of the token that it was sent with."""
+    """Return the event with the name of the request's token."""
     return replace(event, recorded_by=token_name())
 
 
 def received_signed(
     request: Request, services: Services, signing: Signing, check: Callable[[bytes, Header], None]
 ) -> bytes:
-    """Return the body of a request that `check` finds to be signed; no token is needed then. Raises as `received`.
+    """Return the body of a request whose signature `check` verifies; it needs no token. Raises as `received`.
 
-    What has no signature at all is refused before its body is read.
+    A request without any signature is rejected before its body is read.
     """
     _check_signed(request, lambda header: check_present(header, signing))
     body = _bounded(request, services)
@@ -118,7 +118,7 @@ def _bounded(request: Request, services: Services) -> bytes:
         raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not understood here.")
     most = services.most_bytes
     if (request.content_length or 0) <= most:
-        request.max_content_length = most + 1  # werkzeug cuts a body in chunks off at its limit and says nothing
+        request.max_content_length = most + 1  # werkzeug silently truncates a chunked body at its limit
         body = request.get_data(cache=False)
         if len(body) <= most:
             return body
@@ -126,15 +126,15 @@ def _bounded(request: Request, services: Services) -> bytes:
 
 
 def too_large(most: int) -> PayloadError:
-    """Return the error for a body of more than so many bytes."""
+    """Return the error for a body of more than `most` bytes."""
     return PayloadError(Failure.TOO_LARGE, f"The body is larger than {most} bytes (`limits.body_bytes`).")
 
 
 def admission(services: Services) -> Callable[[dict[str, Any]], None]:
-    """Return what decides by its headers whether the body of a POST or PUT is worth reading.
+    """Return a function that decides by the headers whether to read the body of a POST or PUT.
 
-    The function takes the WSGI environment and raises Denied. The routes check all of it again, and more, so that they
-    need no front.
+    It takes the WSGI environment and raises Denied. The routes repeat these checks and add others, so they do not
+    depend on the front.
     """
     signed = {f"/webhooks/{name}": signing for name, signing in _signings(services) if signing is not None}
 

@@ -1,7 +1,7 @@
-"""The front of the server: it reads bodies on one event loop, and gives a thread only to requests that are complete.
+"""The front of the server: reads bodies on one event loop, and assigns threads only to complete requests.
 
-Granian calls it by RSGI, and behind it is any WSGI application. A body has one deadline and `limits.body_bytes`, so
-that a slow sender costs a socket and no thread; who may not send at all is refused before the body is read.
+Granian calls it by RSGI; it calls any WSGI application. A body has one deadline and `limits.body_bytes`, so a slow
+sender takes a socket but no thread; an unauthorized sender is rejected before the body is read.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from service.web.edge import ARRIVED, REFUSAL, IncompleteBody, too_large
 from service.web.lanes import BY_PATH, Lane, Lanes
 
 BODY_SECONDS = 10.0
-"""How long a body may take in all. A sender that takes longer is answered 503: Alertmanager tries that again."""
+"""Time limit for a whole body. Slower senders are answered 503, which Alertmanager retries."""
 HURRY_SECONDS = 1.0
-"""How long it may still take once the service stops."""
+"""Time limit for the rest of a body once the service stops."""
 QUEUE_SECONDS = 10.0
-"""How long a request may wait for a thread of its kind; by then whoever sent it has given up, or tries again."""
+"""Time limit for waiting for a thread of its kind; by then the sender has given up, or retries."""
 SMALL_BYTES = 16 * 1024
-"""A body that says it is no larger is read at once and not counted."""
+"""Bodies with at most this Content-Length are read at once and not counted."""
 BUFFERED_BYTES = 64 * 1024 * 1024
-"""What all larger bodies may take in memory together: room for four of any size, and for thirty-two by default."""
+"""Memory limit of all larger bodies together: four of the largest size, thirty-two with the default limit."""
 OPEN_SECONDS = 60.0
-"""How long a file that is sent stays open here; the server opens it for itself within milliseconds."""
+"""How long a file being sent stays open here; the server opens it itself within milliseconds."""
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -47,7 +47,7 @@ _FIXED: Environ = {
 
 
 class ServedFile:
-    """A file that the server sends by itself (`wsgi.file_wrapper`): no thread waits for whoever downloads it."""
+    """A file that the server sends by itself (`wsgi.file_wrapper`): no thread waits for the download."""
 
     def __init__(self, file: BinaryIO, block_size: int = 64 * 1024) -> None:
         self.file = file
@@ -59,17 +59,17 @@ class ServedFile:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of a request, and how much of it counts for the memory of all bodies."""
+    """The body of a request, and its share of the memory limit of all bodies."""
 
     content: bytes = b""
     counted: int = 0
 
 
 class Front:
-    """An RSGI application that gives complete requests to a WSGI application.
+    """An RSGI application that passes complete requests to a WSGI application.
 
-    `admit` raises what a request with a body is refused with before that is read. Refusals travel to the application
-    in the environment, where it answers and counts them like its own.
+    `admit` raises to reject a request before its body is read. Rejections are passed to the application in the
+    environment, which answers and counts them like its own.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class Front:
         self._loop: asyncio.AbstractEventLoop
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take the loop on which every request begins."""
+        """Store the event loop on which every request begins."""
         self._loop = loop
 
     def hurry(self) -> None:
-        """Have all bodies end soon, since the service stops; from any thread."""
+        """Shorten the deadline of all bodies, since the service stops; callable from any thread."""
         self._seconds = HURRY_SECONDS
         if self._deadlines:
             self._loop.call_soon_threadsafe(self._hurry)
@@ -107,7 +107,7 @@ class Front:
             try:
                 self._admit(environ)
                 lane, body = Lane.WRITE, await self._read(scope.headers, proto)
-            except Exception as refusal:  # the application answers it, as it does its own
+            except Exception as refusal:  # the application answers it like its own
                 lane, environ[REFUSAL] = Lane.REFUSAL, refusal
         environ["CONTENT_LENGTH"] = str(len(body.content))
         environ["wsgi.input"] = BytesIO(body.content)
@@ -145,7 +145,7 @@ class Front:
             self._deadlines.discard(deadline)
 
     async def _gather(self, proto: Any, length: int) -> Body:
-        """Collect a body piece by piece, within its own bound and that of all together; a length of 0 is none."""
+        """Collect a body in chunks, within its own limit and the common one; a length of 0 means unknown."""
         content = bytearray()
         try:
             async for piece in proto:
@@ -197,9 +197,9 @@ class Front:
 
 
 def environ_of(scope: Any) -> Environ:
-    """Return the WSGI environment of a request, all but its body.
+    """Return the WSGI environment of a request without its body.
 
-    A header whose name has an underscore is left out, since it would pass for the one with a hyphen.
+    Headers with an underscore in the name are dropped, since they would collide with those with a hyphen.
     """
     host, _, port = scope.server.rpartition(":")
     environ = _FIXED | {

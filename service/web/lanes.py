@@ -1,4 +1,4 @@
-"""The threads that answer requests: each kind of request has some of its own, so that no kind holds up another."""
+"""The threads that answer requests: each kind of request has its own, so that no kind blocks another."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Lane(Enum):
-    """A kind of request that has threads of its own; the first three are the paths of requests that are never many."""
+    """A kind of request with its own threads; the first three are for paths with few requests."""
 
     LIVENESS = "/-/healthy"
     READINESS = "/-/ready"
@@ -22,11 +22,11 @@ class Lane(Enum):
 
 BY_PATH = {lane.value: lane for lane in (Lane.LIVENESS, Lane.READINESS, Lane.SCRAPE)}
 SPARE = 4
-"""Threads of the two large lanes besides those that may wait for the store, so that the others are turned away soon."""
+"""Threads of the two large lanes beyond those that may wait for the store, so that excess ones are rejected fast."""
 
 
 def lane_sizes(writers: int, readers: int) -> dict[Lane, int]:
-    """Return how many threads each lane may have, where so many requests may wait for commits and read at a time."""
+    """Return the number of threads of each lane; `writers` may wait for commits and `readers` read at a time."""
     return {
         Lane.LIVENESS: 1,
         Lane.READINESS: 2,
@@ -38,18 +38,18 @@ def lane_sizes(writers: int, readers: int) -> dict[Lane, int]:
 
 
 class Lanes:
-    """Runs jobs in the threads of their lanes, the oldest first. Threads are started when they are needed."""
+    """Runs jobs in the threads of their lanes, the oldest first. Threads are started on demand."""
 
     def __init__(self, sizes: Mapping[Lane, int]) -> None:
         self._pools = {lane: _Pool(lane.name.lower(), size) for lane, size in sizes.items()}
 
     def run(self, lane: Lane, job: Callable[[], None]) -> None:
-        """Run a job soon; returns at once. Called by one thread only."""
+        """Schedule a job without blocking. Call from one thread only."""
         self._pools[lane].run(job)
 
 
 class _Pool:
-    """Threads that share a queue. `concurrent.futures` would make a future and a lock for each job."""
+    """Threads that share a queue. `concurrent.futures` would create a future and a lock for each job."""
 
     def __init__(self, name: str, size: int) -> None:
         self._name = name
@@ -69,6 +69,6 @@ class _Pool:
             job = self._jobs.get()
             try:
                 job()
-            except Exception:  # the thread has to go on; the request is answered 500 by the server
+            except Exception:  # the thread must survive; the server answers the request with 500
                 _LOG.exception("a request failed outside of the application")
             self._idle.release()

@@ -1,4 +1,4 @@
-"""Finding the incident that a path names."""
+"""Look up the incident that a path names."""
 
 import re
 
@@ -19,7 +19,7 @@ def incident_number(incident_id: str) -> int:
 
 
 def incident_record(services: Services, number: int) -> IncidentRecord:
-    """Return the incident, of a merged one that which absorbed it. Raises `UnknownIncident`, `StoreUnavailable`."""
+    """Return the incident, or the one it was merged into. Raises `UnknownIncident`, `StoreUnavailable`."""
     record = services.store.incident(number)
     if record is None:
         raise UnknownIncident(f"There is no incident {public_id(number)}.")

@@ -1,4 +1,4 @@
-"""A notification of alerts recorded, counted and answered: what the webhooks of Alertmanager and Grafana share."""
+"""Record, count and answer notifications of alerts, for the webhooks of Alertmanager and Grafana."""
 
 import logging
 import threading
@@ -19,14 +19,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class NewSeverities:
-    """Logs each severity that no rule maps once in the life of this process, from any thread."""
+    """Logs each severity that no rule maps once per process, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: set[str] = set()
 
     def log(self, alerts: Iterable[UnmappedAlert], source: str) -> None:
-        """Log the severities that are new; behind so many different ones no more are logged."""
+        """Log new severities, up to a maximum number of different ones."""
         for alert in alerts:
             with self._lock:
                 if alert.severity in self._seen or len(self._seen) >= MOST_SEVERITIES:
@@ -39,10 +39,10 @@ class NewSeverities:
 def record(
     notification: Notification, delivery: Delivery, services: Services, severities: NewSeverities
 ) -> AlertsReceipt:
-    """Record a notification, count its alerts, and return the answer.
+    """Record a notification, count its alerts, and return the response.
 
-    Raises PayloadError (`future`) once the other alerts are recorded, if the time of one lies ahead: it is to be sent
-    again, and the others are known by then.
+    If the time of an alert is in the future, raises PayloadError (`future`) after recording the other alerts: the
+    sender retries, and the others are then repeats.
     """
     outcomes = _submit(notification, delivery, services)
     _count(notification, delivery.source, services.counters)
@@ -62,7 +62,7 @@ def record(
 
 
 def _submit(notification: Notification, delivery: Delivery, services: Services) -> tuple[Outcome, ...]:
-    """Commit; a notification of which nothing is recorded or noted is not worth one."""
+    """Commit, unless nothing of the notification is recorded or noted."""
     notes = tuple(_notes(notification, delivery))
     if notification.alerts:
         return services.recorder.submit(RecordAlerts(notification.alerts, delivery, notes))

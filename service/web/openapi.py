@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, made from the models that the code itself reads and writes.
+"""The OpenAPI 3.1 document, generated from the models that the code itself uses.
 
-`OPERATIONS` is the table of endpoints, beside those of the companions; a test holds them against the routes and
+`OPERATIONS` is the table of endpoints, without those of the companions; a test compares them with the routes and
 docs/api.md.
 """
 
@@ -245,7 +245,7 @@ _DESCRIBED = {
 
 
 def blueprint(more: Sequence[Operation] = ()) -> Blueprint:
-    """Return the route of the document; `more` are the operations of companions."""
+    """Return the blueprint of the document; `more` are the operations of companions."""
     operations = (*OPERATIONS, *more)
     bp = Blueprint("openapi", __name__)
 
@@ -258,7 +258,7 @@ def blueprint(more: Sequence[Operation] = ()) -> Blueprint:
 
 @cache
 def document(operations: tuple[Operation, ...] = OPERATIONS) -> dict[str, Any]:
-    """Return the document that describes these operations."""
+    """Return the document for these operations."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -337,7 +337,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _inlined(query: type[BaseModel]) -> dict[str, Any]:
-    """Return the schemas of a query's parameters, each complete in itself."""
+    """Return the schemas of a query's parameters, each self-contained."""
     schema = query.model_json_schema(ref_template=_REF)
     text = json.dumps(schema["properties"])
     for name, definition in schema.get("$defs", {}).items():

@@ -1,4 +1,4 @@
-"""One row of the table of endpoints, from which the OpenAPI document is made."""
+"""One row of the table of endpoints, from which the OpenAPI document is generated."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from service.web.auth import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path. `answer` is a model of JSON, or the media type of anything else.
+    """One method of one path. `answer` is the model of a JSON response, or the media type of any other.
 
-    `errors_as` is the media type of errors that are no problem documents.
+    `errors_as` is the media type of errors that are not problem documents.
     """
 
     method: str

@@ -1,6 +1,6 @@
-"""The webhook of PagerDuty. It drops what is answered 4xx, and sends nothing for a day after three of those.
+"""The webhook of PagerDuty, which drops events answered 4xx, and sends nothing for a day after three of those.
 
-So, once it is known that PagerDuty speaks, only what may pass later is an error (docs/sources/pagerduty.md).
+Once the sender is verified as PagerDuty, only transient failures are errors (docs/sources/pagerduty.md).
 """
 
 from flask import Blueprint, Response, request
@@ -42,9 +42,9 @@ def blueprint(services: Services) -> Blueprint:
 def _recorded(
     envelope: WireEvent, delivery: Delivery, services: Services, sender: str
 ) -> tuple[Message | None, tuple[Outcome, ...]]:
-    """Record an event of PagerDuty's; None where it can never be, which is counted and no reason to be dropped.
+    """Record a PagerDuty event; return None if it can never be recorded, which is counted but not an error.
 
-    `sender` is the one whose alerts PagerDuty was notified of.
+    `sender` is the sender of the alerts that PagerDuty was notified of.
     """
     try:
         message = read_message(envelope, services.sources.pagerduty, delivery.received_at)
@@ -59,7 +59,7 @@ def _recorded(
 
 
 def _answer(message: Message | None, outcomes: tuple[Outcome, ...]) -> Response:
-    """Answer 200 for what is recorded, 202 for what is taken note of and nothing else."""
+    """Return 200 if something was recorded, 202 if the event was only accepted."""
     receipt = EventsReceipt(
         incidents=TouchedIncident.of(outcomes),
         events=len(outcomes),

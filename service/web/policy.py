@@ -1,4 +1,4 @@
-"""What the API answers about the team's policy: targets, deadlines and the zone that times are shown in."""
+"""The API's view of the team's policy: targets, deadlines and the display zone."""
 
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ AtReview = Literal["weekly_review"]
 
 
 class TargetShape(BaseModel):
-    """The `statistic` of `indicator` is to stay at or below `limit` seconds; no severity: all of them together."""
+    """The `statistic` of `indicator` should stay at or below `limit` seconds; severity null: all together."""
 
     indicator: Indicator
     incident_severity: Severity | None
@@ -24,7 +24,7 @@ class TargetShape(BaseModel):
 
 
 class WeeklyReviewShape(BaseModel):
-    """When the weekly review takes place, on the clocks of its zone."""
+    """The time of the weekly review, local to its zone."""
 
     weekday: str
     time: str
@@ -52,7 +52,7 @@ def add_routes(bp: Blueprint, services: Services) -> None:
 
 
 def policy_shape(policy: Policy, zone: ZoneInfo) -> PolicyShape:
-    """Show a policy; `zone` is the display zone."""
+    """Convert a policy; `zone` is the display zone."""
     return PolicyShape(
         timezone=zone.key,
         resolve_from=policy.resolve_from,

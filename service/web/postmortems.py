@@ -1,4 +1,4 @@
-"""What the API answers about postmortems: what is owed, how the definition of done stands, and every action."""
+"""The API's view of postmortems: deadlines, the definition of done, and every action."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ _ABOUT_DOCUMENTS = (EventKind.POSTMORTEM_DRAFTED, EventKind.POSTMORTEM_FINALIZED
 
 
 class PostmortemStatus(BaseModel):
-    """The postmortem of one incident; `document` is the file that was named last, null where none was."""
+    """The postmortem of one incident; `document` is the last reported file, null if none was."""
 
     id: str
     title: str
@@ -37,7 +37,7 @@ class PostmortemList(BaseModel):
 
 
 def status(record: IncidentRecord, policy: Policy, now: datetime) -> PostmortemStatus:
-    """Show how far the postmortem of an incident is."""
+    """Return the state of an incident's postmortem."""
     shown = detail(record, record.incident.id, policy, now)
     return PostmortemStatus(
         id=shown.id,

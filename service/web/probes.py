@@ -1,4 +1,4 @@
-"""Whether the process works and whether it can take anything in, for orchestrators; and the scrape."""
+"""Liveness and readiness probes for orchestrators, and the scrape."""
 
 from flask import Blueprint, Response, request
 
@@ -9,7 +9,7 @@ from service.web.services import Services
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return the probes and /metrics; they are open unless `metrics_auth` asks for a token."""
+    """Return the probes and /metrics; they need no token unless `metrics_auth` is set."""
     bp = Blueprint("probes", __name__)
 
     @bp.before_request

@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem document, counted by its reason and logged without names and tokens."""
+"""Errors as RFC 9457 problem documents, counted by reason and logged without names and tokens."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
 _WEBHOOKS = _SOURCES - {Source.API.value}
 _REPEATING = frozenset({Source.ALERTMANAGER.value, Source.GRAFANA.value})
-"""Machines that tell what a clock said; a time that lies ahead of ours may be right, and will come."""
+"""Sources that report a machine's clock; a time ahead of this service's may be correct, so a retry can succeed."""
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
@@ -33,7 +33,7 @@ _OF_STATUS = {
 
 
 class FaultShape(BaseModel):
-    """One thing that is wrong, as a JSON pointer into the body and what is wrong there."""
+    """One fault: a JSON pointer into the body, and a description."""
 
     pointer: str
     detail: str
@@ -64,7 +64,7 @@ class _Problem:
 
 
 def blueprint(counters: ProcessCounters) -> Blueprint:
-    """Return what turns every exception of every view, and of the routing, into a problem document."""
+    """Return a blueprint that turns every exception of views and routing into a problem document."""
     bp = Blueprint("problems", __name__)
 
     @bp.app_errorhandler(Exception)
@@ -128,7 +128,7 @@ def _of_http(error: HTTPException) -> _Problem:
 
 
 def _log(error: Exception, problem: _Problem, source: str | None) -> None:
-    """Log errors of ours with their trace and refusals in one line; what was sent stays out of it."""
+    """Log internal errors with a traceback and rejections in one line, without the request's content."""
     about: dict[str, Any] = {
         "request_id": g.get("request_id"),
         "source": source,
@@ -148,6 +148,6 @@ def _log(error: Exception, problem: _Problem, source: str | None) -> None:
 
 
 def _brief(text: str) -> str:
-    """Return as much of a text as a log line needs; it may quote what somebody sent."""
+    """Shorten a text for a log line, since it may quote input."""
     text = printable(text)
     return text if len(text) <= LONGEST_LOGGED else f"{text[:LONGEST_LOGGED]}…"

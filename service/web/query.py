@@ -1,4 +1,4 @@
-"""What stands after the ? of an address, as a model."""
+"""Parse query strings into models."""
 
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ Query = TypeVar("Query", bound=BaseModel)
 
 
 def parsed(request: Request, model: type[Query], several: tuple[str, ...] = ()) -> Query:
-    """Read the query; `several` may be repeated, or hold several with commas between. Raises PayloadError."""
+    """Parse the query; the keys of `several` may be repeated or comma-separated. Raises PayloadError."""
     values_by_name = {
         key: [part for value in values for part in value.split(",")] if key in several else values[-1]
         for key, values in request.args.lists()

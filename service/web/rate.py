@@ -1,4 +1,4 @@
-"""How often one sender may ask: a token bucket for each token, and for each address that shows no good one."""
+"""Rate limits: a token bucket for each token, and for each address without a valid one."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ from service.settings.tokens import Token
 from service.web.auth import presented_token
 
 MOST_SENDERS = 10_000
-"""Buckets that are kept; whoever was not heard of for longest is forgotten first, and so has a full one again."""
+"""Maximum number of buckets; the least recently used is dropped first, and its sender starts with a full one."""
 FREE = frozenset({"probes", "assets", "openapi"})
-"""Blueprints that are never limited: a scrape or a probe that is refused would look like a dead service."""
+"""Blueprints without a limit: a rejected scrape or probe would look like a dead service."""
 
 
 class TooOften(Exception):
-    """This sender asked too often; `seconds` is when to try again."""
+    """The sender exceeded its rate limit; retry after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"a sender is beyond limits.rate; it may try again in {seconds} s")
@@ -28,14 +28,14 @@ class TooOften(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests per second that go on for ever, and how many may come at once before that."""
+    """The sustained requests per second, and the burst."""
 
     per_second: float
     burst: int
 
 
 class Limiter:
-    """Lets requests pass or not, from any thread; each replica counts for itself."""
+    """Applies rate limits, from any thread; each replica counts separately."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -44,7 +44,7 @@ class Limiter:
         self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def check(self, sender: tuple[str, str]) -> None:
-        """Take one request of a sender in, or raise TooOften; what is refused takes nothing from the bucket."""
+        """Count one request of a sender, or raise TooOften; a rejected request takes nothing from the bucket."""
         with self._lock:
             now = self._clock()
             left, at = self._buckets.pop(sender, (float(self._rate.burst), now))
@@ -58,6 +58,6 @@ class Limiter:
 
 
 def sender_of(request: Request, tokens: tuple[Token, ...]) -> tuple[str, str]:
-    """Return who asks: the name of a good token, else the address. Addresses that a proxy tells are not believed."""
+    """Return the sender: the name of a valid token, else the peer address. Proxy headers are not trusted."""
     token = presented_token(request, tokens)
     return ("token", token.name) if token else ("address", request.remote_addr or "")

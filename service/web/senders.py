@@ -1,4 +1,4 @@
-"""Which of several independent senders a webhook is from: what its address says, else what its token says."""
+"""The independent sender of a webhook: from its address, else from its token."""
 
 from flask import Request, g
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ class SenderQuery(BaseModel):
 
 
 def sender_of_webhook(request: Request) -> str:
-    """Return the name of the sender of a request that was let in, empty without one. Raises PayloadError."""
+    """Return the name of the sender of an authorized request, empty without one. Raises PayloadError."""
     token: Token | None = g.get("token")
     named = parsed(request, SenderQuery).sender
     return named or (token.sender if token else "")

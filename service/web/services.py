@@ -1,4 +1,4 @@
-"""What the web needs from the rest of the house, handed in by `service.app`; the tests hand in fakes."""
+"""The dependencies of the web layer, injected by `service.app`; tests inject fakes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,14 +23,14 @@ from service.web.rate import Rate
 
 
 class Occupied(Exception):
-    """What was asked for is being done for another request; try again later."""
+    """The operation is in progress for another request; try again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """How the webhooks of other systems are read, and how they sign; without a signing they need a token.
+    """How webhooks of other systems are parsed and signed; without a signing they need a token.
 
-    `people` says whose silences acknowledge, None: nobody's.
+    `people` decides whose silences acknowledge; None: no silence does.
     """
 
     grafana: GrafanaParseOptions = field(default_factory=GrafanaParseOptions)
@@ -42,7 +42,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What a companion adds to the API: its routes, and how they are described."""
+    """A companion's addition to the API: its routes and their descriptions."""
 
     add_routes: Callable[[Blueprint, "Services"], None]
     operations: tuple[Operation, ...]
@@ -50,11 +50,11 @@ class Extension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The collaborators. Without `tokens` there is no authentication and only loopback is served.
+    """The dependencies. Without `tokens` there is no authentication and only loopback is served.
 
-    `indicators` answers None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
-    headers and when the request came in, by the monotonic clock, and answers the scrape and its headers. `windows` are
-    those of the indicators by name. `most_bytes` bounds request bodies, `rate` how often one sender may ask.
+    `indicators` returns None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
+    headers and the request's time of arrival (monotonic), and returns the scrape and its headers. `windows` are the
+    indicators' windows by name. `most_bytes` limits request bodies, `rate` the requests of each sender.
     """
 
     recorder: Recorder

@@ -1,6 +1,6 @@
-"""What the API answers, and how it is made from what the store hands out. The OpenAPI document is generated from here.
+"""The API's response models and their conversion from the store's. The OpenAPI document is generated from them.
 
-Times are RFC 3339 in UTC, durations seconds; every milestone is there, null where nobody reported it.
+Times are RFC 3339 in UTC, durations seconds; every milestone is included, null if not reported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,25 +26,25 @@ from service.store.records import IncidentLine, IncidentRecord
 
 
 def public_id(incident_id: int) -> str:
-    """Write an incident's id as everybody sees it."""
+    """Return an incident's public id."""
     return f"INC-{incident_id}"
 
 
 class TouchedIncident(BaseModel):
-    """An incident that a webhook touched."""
+    """An incident that a webhook affected."""
 
     id: str
     phase: Phase
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> "list[TouchedIncident]":
-        """Return each incident once, as it stands after the last event."""
+        """Return each incident once, in its state after the last event."""
         last = {outcome.incident_id: outcome.phase for outcome in outcomes}
         return [cls(id=public_id(incident_id), phase=phase) for incident_id, phase in last.items()]
 
 
 class AlertFaultShape(BaseModel):
-    """What is wrong with one alert of a notification; `index` is its place in `alerts`."""
+    """A fault of one alert of a notification; `index` is its position in `alerts`."""
 
     index: int
     fingerprint: str | None
@@ -59,9 +59,9 @@ class AlertFaultShape(BaseModel):
 
 
 class AlertsReceipt(BaseModel):
-    """What became of a notification: `alerts` in it, of which `ignored` never become an incident.
+    """The result of a notification with `alerts` alerts, of which `ignored` never become an incident.
 
-    `rejected` were not recorded; those of `warnings` were, without what could not be read.
+    `rejected` were not recorded; those in `warnings` were, without the invalid fields.
     """
 
     incidents: list[TouchedIncident]
@@ -72,7 +72,7 @@ class AlertsReceipt(BaseModel):
 
 
 class EventsReceipt(BaseModel):
-    """What became of lifecycle events: of `events` sent, `repeated` were here before."""
+    """The result of lifecycle events: of `events` sent, `repeated` were already recorded."""
 
     incidents: list[TouchedIncident]
     events: int
@@ -98,7 +98,7 @@ class IncidentList(BaseModel):
 
 
 class DeadlineShape(BaseModel):
-    """A stage of the postmortem that is owed."""
+    """A deadline of a postmortem stage."""
 
     stage: Stage
     due_at: datetime
@@ -107,9 +107,9 @@ class DeadlineShape(BaseModel):
 
 
 class AlertShape(BaseModel):
-    """One firing of one alert; `stale`: its end was assumed, nobody reported it.
+    """One episode of one alert; `stale`: its end was assumed, not reported.
 
-    `end_unknown`: the alert fired again later without an end in between, so that nobody knows when this firing ended.
+    `end_unknown`: the alert fired again later without an end in between, so the end of this episode is unknown.
     """
 
     name: str
@@ -127,7 +127,7 @@ class AlertShape(BaseModel):
 
 
 class ActionShape(BaseModel):
-    """A promised action."""
+    """A corrective action."""
 
     action_id: str
     title: str
@@ -142,14 +142,14 @@ class ActionShape(BaseModel):
 
 
 class ChangeShape(BaseModel):
-    """What an event changed: a severity, who has a role, or a time; `before` is null where there was nothing."""
+    """The change an event made to a severity, a role or a time; `before` is null if there was no earlier value."""
 
     before: str | datetime | None
     after: str | datetime
 
 
 class EventShape(BaseModel):
-    """One event, as it was reported; `recorded_by` is the name of the token it was sent with, null without one."""
+    """One event as reported; `recorded_by` is the name of the token it was sent with, null without one."""
 
     event_id: str
     kind: EventKind
@@ -167,7 +167,7 @@ class EventShape(BaseModel):
 
     @classmethod
     def of(cls, event: Event, change: Change | None) -> "EventShape":
-        """Show an event."""
+        """Convert an event."""
         return cls(
             event_id=event.event_id,
             kind=event.kind,
@@ -186,7 +186,7 @@ class EventShape(BaseModel):
 
 
 class IncidentDetail(IncidentSummary):
-    """One incident with its history. `merged_into` names the incident that absorbed it, whose content this is then."""
+    """One incident with its history. If `merged_into` is set, the content is that of the incident it names."""
 
     merged_into: str | None
     types: list[IncidentType]
@@ -205,7 +205,7 @@ class IncidentDetail(IncidentSummary):
 
 
 class IndicatorRow(BaseModel):
-    """One indicator of one severity (null: of all together), in seconds; the target is one of its `statistic`."""
+    """One indicator of one severity (null: all together), in seconds; the target applies to `statistic`."""
 
     indicator: Indicator
     incident_severity: Severity | None
@@ -227,7 +227,7 @@ class IndicatorTable(BaseModel):
 
 
 def summary(line: IncidentLine) -> IncidentSummary:
-    """Show one incident of a list."""
+    """Convert one incident of a list."""
     return IncidentSummary(
         id=public_id(line.id),
         title=line.title,
@@ -239,7 +239,7 @@ def summary(line: IncidentLine) -> IncidentSummary:
 
 
 def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime) -> IncidentDetail:
-    """Show an incident under the id that was asked for, which may be one that it absorbed."""
+    """Convert an incident under the requested id, which may be one that was merged into it."""
     incident = record.incident
     changed = changes(incident, record.events, record.episodes, policy)
     return IncidentDetail(
@@ -273,7 +273,7 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
 
 
 def indicator_row(row: Row) -> IndicatorRow:
-    """Show one line of the table of indicators."""
+    """Convert one row of the table of indicators."""
     statistics = row.summary.statistics
     return IndicatorRow(
         indicator=row.indicator,

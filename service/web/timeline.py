@@ -1,4 +1,4 @@
-"""An incident as one list of what happened, in order: events as they count now, and alerts firing and clearing."""
+"""The timeline of an incident: effective events, and alerts firing and clearing, in order."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from service.web.shapes import EventShape, public_id
 
 
 class What(StrEnum):
-    """What an entry tells of; `alert_stale`: nothing was heard of the alert any more."""
+    """The kind of an entry; `alert_stale`: the alert was no longer reported."""
 
     EVENT = "event"
     ALERT_FIRING = "alert_firing"
@@ -26,7 +26,7 @@ class What(StrEnum):
 
 
 class AlertReference(BaseModel):
-    """Which alert an entry tells of; `source` names its sender too, where there are several: alertmanager@eu."""
+    """The alert of an entry; `source` includes the sender if there are several: alertmanager@eu."""
 
     name: str
     source: str
@@ -35,7 +35,7 @@ class AlertReference(BaseModel):
 
 
 class TimelineEntry(BaseModel):
-    """One thing that happened; `offset` is in seconds from the detection, negative before it."""
+    """One entry; `offset` is in seconds from the detection, negative before it."""
 
     at: datetime
     local: datetime
@@ -46,7 +46,7 @@ class TimelineEntry(BaseModel):
 
 
 class Timeline(BaseModel):
-    """What happened, in order. `timezone` is the zone of the `local` times; `at` is UTC."""
+    """The timeline, in order. `timezone` is the zone of the `local` times; `at` is UTC."""
 
     id: str
     merged_into: str | None
@@ -56,7 +56,7 @@ class Timeline(BaseModel):
 
 
 def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneInfo) -> Timeline:
-    """Merge events and firings into one list: corrected events at their right time, retracted ones left out."""
+    """Merge events and episodes into one list: corrected events at their corrected time, without retracted ones."""
     detected_at = record.incident.milestones.get(Milestone.DETECTED)
     changed = changes(record.incident, record.events, record.episodes, policy)
     events = [(event.occurred_at, What.EVENT, event) for event in effective(record.events).events]

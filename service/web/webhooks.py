@@ -1,4 +1,4 @@
-"""The webhooks. Each is the same five steps: authenticate, bound, parse, record, answer; 2xx only after the commit."""
+"""The webhooks, in five steps: authenticate, limit the size, parse, record, respond; 2xx only after the commit."""
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from service.web.shapes import EventsReceipt, TouchedIncident
 
 
 def alertmanager_blueprint(services: Services) -> Blueprint:
-    """Return the webhook of Alertmanager. A blueprint's name is the source under which its requests are counted."""
+    """Return the webhook of Alertmanager. The blueprint's name is the source under which its requests are counted."""
     bp = Blueprint(Source.ALERTMANAGER.value, __name__)
     severities = NewSeverities()
 

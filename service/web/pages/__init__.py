@@ -1,4 +1,4 @@
-"""What people see in a browser: how the team does, what is open, one incident with its forms, and the postmortems."""
+"""The web pages: targets and open incidents, lists, one incident with its forms, and the postmortems."""
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
@@ -53,7 +53,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _answer_errors(bp: Blueprint, drawn: Pages, services: Services) -> None:
-    """Answer people with a page where programs get a problem document."""
+    """Register error handlers that answer with a page instead of a problem document."""
 
     def page(status: int, key: str) -> Response:
         return drawn.page(request, "error", services.clock(), status, key=key)

@@ -1,4 +1,4 @@
-"""Style and script as files of the service, at addresses that change with their content, so that caches keep them."""
+"""Style sheet and script, at addresses that change with their content, so that they can be cached."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -14,13 +14,13 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @cache
 def contents() -> Mapping[str, bytes]:
-    """Return every file by its name."""
+    """Return the content of every file by name."""
     folder = files("service.web").joinpath("assets")
     return {name: folder.joinpath(name).read_bytes() for name in _TYPES}
 
 
 def digest(name: str) -> str:
-    """Return what an address of a file has to hold."""
+    """Return the digest that a file's address must contain."""
     return sha256(contents()[name]).hexdigest()[:16]
 
 
@@ -30,7 +30,7 @@ def address(name: str) -> str:
 
 
 def blueprint() -> Blueprint:
-    """Return the route of the files; they hold nothing of any incident and are open to all."""
+    """Return the blueprint of the files; they have no incident data and need no authentication."""
     bp = Blueprint("assets", __name__)
 
     @bp.get("/assets/<digest>/<name>")

@@ -1,4 +1,4 @@
-"""From a view's content to an answer: templates, words, links that keep the language, and the headers of every page."""
+"""Render a view's content: templates, messages, links that keep the language, and the headers of every page."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ HEADERS = {
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
-    # `no-referrer` would have browsers send `Origin: null` with our own forms, and `check_origin` refuse them.
+    # With `no-referrer` browsers would send `Origin: null` with this service's forms, and `check_origin` deny them.
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -36,13 +36,13 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'）」、。]+")
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Draws pages for people whose clocks are in `zone`."""
+    """Renders pages with times in `zone`."""
 
     zone: ZoneInfo
     environment: Environment
 
     def page(self, request: Request, name: str, now: datetime, status: int = 200, **content: Any) -> Response:
-        """Return a page from the template of that name."""
+        """Render the template of that name."""
         translated = words(language_of(request))
         template = self.environment.get_template(f"{name}.html")
         text = template.render(**_tools(request, translated, self.zone, now), **content)
@@ -50,7 +50,7 @@ class Pages:
 
 
 def pages(zone: ZoneInfo) -> Pages:
-    """Return what draws the pages of the service."""
+    """Return the renderer of the service's pages."""
     environment = Environment(
         loader=PackageLoader("service.web"),
         autoescape=select_autoescape(),
@@ -64,14 +64,14 @@ def pages(zone: ZoneInfo) -> Pages:
 
 
 def address(path: str, language: str | None, query: Mapping[str, Any]) -> str:
-    """Return a path with a query that keeps the language which was asked for; what is empty is left out."""
+    """Return a path with a query that keeps the requested language; empty values are dropped."""
     arguments = {**query, "lang": language}
     encoded = urlencode({name: value for name, value in arguments.items() if value not in (None, "", [])}, doseq=True)
     return f"{path}?{encoded}" if encoded else path
 
 
 def linked(text: str) -> Markup:
-    """Escape a text and make links of the web addresses in it."""
+    """Escape a text and turn the web addresses in it into links."""
     parts: list[Markup] = []
     end = 0
     for match in _ADDRESS.finditer(text):
@@ -113,5 +113,5 @@ def _tools(request: Request, translated: Words, zone: ZoneInfo, now: datetime) -
 
 
 def span_of_seconds(translated: Words) -> Any:
-    """Return what says a number of seconds as people do."""
+    """Return a function that formats a number of seconds as a duration."""
     return lambda value: times.span(timedelta(seconds=value), translated)

@@ -1,4 +1,4 @@
-"""What can be done to an incident from its page: which form is offered when, and how it becomes an event."""
+"""The forms of an incident's page: when each is offered, and how it becomes an event."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ FormFields = Mapping[str, str]
 
 
 class Mistyped(Exception):
-    """What was typed cannot be taken: the key of a message for each field; `detail` where we have no words of ours."""
+    """Invalid form input: the key of a message for each field; `detail` if there is no message for the fault."""
 
     def __init__(self, problems: Mapping[str, str], detail: str = "") -> None:
         super().__init__(detail or ", ".join(problems))
@@ -41,9 +41,9 @@ class Mistyped(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One thing to do. `confirm`: it ends or turns around an incident and is asked about on a page of its own.
+    """One form. `confirm`: it closes or reopens an incident and is confirmed on a separate page.
 
-    `careless`: what others did meanwhile does not matter to it. `until`: once this is reached, there is no need for it.
+    `careless`: concurrent changes by others do not matter. `until`: it is not offered once this is reached.
     """
 
     action: str
@@ -55,7 +55,7 @@ class Form:
     until: Milestone | None = None
 
     def offered(self, incident: Incident) -> bool:
-        """Return whether it makes sense for an incident as it stands."""
+        """Return whether it applies to an incident in its current state."""
         return incident.phase in self.phases and self.until not in incident.milestones
 
 
@@ -80,12 +80,12 @@ FORMS = {
 
 
 def seen(record: IncidentRecord) -> str:
-    """Describe the state of an incident that a page shows, for its forms to carry along."""
+    """Return the state of an incident that a page shows, which its forms carry."""
     return f"{len(record.events)}.{record.incident.phase}.{record.incident.severity}"
 
 
 def happened_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | None:
-    """Return what was recorded since a page was made, without notes; None where nothing that matters changed."""
+    """Return the events recorded since a page was rendered, without notes; None if nothing relevant changed."""
     number, _, state = then.partition(".")
     news = record.events[int(number) :] if number.isascii() and number.isdigit() else record.events
     changes_since = tuple(event for event in news if event.kind is not EventKind.NOTE)
@@ -94,10 +94,10 @@ def happened_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | Non
 
 
 def event_of(form: Form, number: int, fields: FormFields, options: lifecycle.EventParseOptions, now: datetime) -> Event:
-    """Return the event that a form asks for. Raises Mistyped.
+    """Return the event of a submitted form. Raises Mistyped.
 
-    Its id comes from what was seen and typed: the same form sent twice, by a double click, another replica or two
-    people at once, is one event.
+    Its id derives from the state shown and the input: the same form sent twice, by a double click, through another
+    replica or by two people at once, is one event.
     """
     problems: dict[str, str] = {}
     body = _body(form, fields, options.zone, problems)
@@ -128,7 +128,7 @@ def _body(form: Form, fields: FormFields, zone: ZoneInfo, problems: dict[str, st
 
 
 def _correction(milestone: str, at: str | None, problems: dict[str, str]) -> dict[str, Any]:
-    """Fix a milestone. A start that nobody reported yet is reported by it, since there is nothing to correct."""
+    """Return the correction of a milestone; a start that was never reported is reported instead."""
     if at is None:
         problems.setdefault("at", "error.time_needed")
     if milestone == "unknown_start":

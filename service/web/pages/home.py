@@ -1,4 +1,4 @@
-"""The first page: targets now, open incidents with their clocks, what is owed, and alerts that need a rule."""
+"""The home page: targets, open incidents with their clocks, what is outstanding, and alerts that need a rule."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -19,13 +19,13 @@ MOST = 12
 MOST_CLOCKS = 3
 MOST_SEVERITIES = 8
 NOTICED = timedelta(days=7)
-"""How long alerts whose severity is not mapped are shown."""
+"""How long alerts with an unmapped severity are shown."""
 TESTED = timedelta(days=1)
-"""How long a test that was received is shown."""
+"""How long a received test is shown."""
 
 
 def show(services: Services, drawn: Pages, request: Request) -> Response:
-    """Return the first page."""
+    """Return the home page."""
     now, policy = services.clock(), services.policy
     asked = request.args.get("window", "")
     window = asked if asked in services.windows else targets.default_window(services.windows)
@@ -50,7 +50,7 @@ def show(services: Services, drawn: Pages, request: Request) -> Response:
 
 
 def _notices(services: Services, now: datetime) -> dict[str, Any]:
-    """Return the last test, and the alerts whose severity is not mapped: not those that a rule names by now."""
+    """Return the last test, and the alerts with a severity that is still unmapped."""
     notices, rules = services.store.notices(now - NOTICED), services.alerts.severities
     unmapped = Counter(severity for severity in notices.unmapped if not rules.maps(severity))
     without = unmapped.pop(NO_SEVERITY, 0)

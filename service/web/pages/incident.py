@@ -1,4 +1,4 @@
-"""One incident and its forms. A form that cannot be taken as it is comes back with what was typed, and says why."""
+"""One incident and its forms. An invalid form is shown again with its input and the reasons."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,7 +35,7 @@ _MOST_FIELDS = 20
 
 
 class Desk:
-    """Answers one request about one incident, of whoever holds `token`."""
+    """Answers one request about one incident, made with `token`."""
 
     def __init__(self, services: Services, drawn: Pages, seals: Seals, request: Request, token: Token | None) -> None:
         self._services = services
@@ -56,7 +56,7 @@ class Desk:
         return self._drawn.page(self._request, "incident", self._now, **content)
 
     def _until(self, name: str) -> int | None:
-        """Return where the part of a list that is asked for ends; None: the last part."""
+        """Return where the requested part of a list ends; None: the last part."""
         return self._request.args.get(name, type=int)
 
     def ask(self, incident_id: str, action: str) -> Response:
@@ -65,7 +65,7 @@ class Desk:
         return self._again(number, record, _form(action), {}, status=200)
 
     def take(self, incident_id: str, action: str) -> Response:
-        """Record what a form asks for and send the browser back to the incident, or show the form again."""
+        """Record the event of a form and redirect to the incident, or show the form again."""
         fields = _form_fields(received(self._request, self._services, "write"))
         number, record = self._find(incident_id)
         form, seen = _form(action), fields.get("seen", "")
@@ -152,7 +152,7 @@ def _path(number: int, form: Form) -> str:
 
 
 def _form_fields(body: bytes) -> dict[str, str]:
-    """Read a form; a field that is there twice counts as it was sent last."""
+    """Parse a form; of a repeated field the last value counts."""
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:

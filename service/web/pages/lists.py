@@ -36,7 +36,7 @@ def incidents(services: Services, drawn: Pages, request: Request) -> Response:
 
 
 def postmortems(services: Services, drawn: Pages, request: Request) -> Response:
-    """Return a page of the postmortems: those that owe something, or all."""
+    """Return a page of the postmortems: outstanding ones, or all."""
     now, everything = services.clock(), request.args.get("all") == "yes"
     before = cursor_of(request.args, "before")
     page = services.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)

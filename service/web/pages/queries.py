@@ -1,4 +1,4 @@
-"""What the pages can be asked, read from their addresses; what cannot be read asks for nothing."""
+"""The query parameters of the pages; invalid values are ignored."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What the list is asked for; empty texts ask for nothing."""
+    """The query of the list; empty texts do not filter."""
 
     state: str
     severities: tuple[Severity, ...]
@@ -35,7 +35,7 @@ class Search:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return what links to other pages of the list carry along."""
+        """Return the parameters for links to other pages of the list."""
         return {
             "state": self.state,
             "severity": [severity.value for severity in self.severities],
@@ -45,7 +45,7 @@ class Search:
         }
 
     def filter(self, windows: Mapping[str, timedelta], now: datetime) -> Filter:
-        """Return what the store is asked for."""
+        """Return the filter for the store."""
         number = _NUMBER.fullmatch(self.text)
         return Filter(
             phases=STATES.get(self.state, ()),
@@ -58,7 +58,7 @@ class Search:
 
 
 def search_of(arguments: Arguments, windows: Iterable[str]) -> Search:
-    """Read what the list is asked for."""
+    """Parse the query of the list."""
     state, window = arguments.get("state", ""), arguments.get("window", "")
     return Search(
         state=state if state in STATES else "",
@@ -72,7 +72,7 @@ def search_of(arguments: Arguments, windows: Iterable[str]) -> Search:
 
 
 def cursor_of(arguments: Arguments, name: str) -> int | None:
-    """Read the id that a page goes on from."""
+    """Parse the id that a page continues from."""
     text = arguments.get(name, "")
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 

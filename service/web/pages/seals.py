@@ -1,7 +1,7 @@
-"""Forms that nobody else can send: a seal over who reads the page, what the form is about, and what they saw.
+"""CSRF protection of forms: a MAC over the reader's token, the form's path, and the state shown.
 
-Nothing is stored. Every replica with the same tokens file makes and accepts the same seals; without tokens only
-loopback is served, by one process, and a seal lives as long as it.
+Nothing is stored. Every replica with the same tokens file creates and accepts the same values; without tokens only
+loopback is served, by one process, and a value is valid for the life of that process.
 """
 
 import hmac
@@ -13,7 +13,7 @@ from service.settings.tokens import Token
 
 
 class Seals:
-    """Makes and checks the seals of one installation."""
+    """Creates and verifies the CSRF tokens of one installation."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         digests = sorted(token.digest for token in tokens)
@@ -21,11 +21,11 @@ class Seals:
         self._key = hmac.digest(secret, b"mttx-exporter: forms of pages", "sha256")
 
     def seal(self, token: Token | None, path: str, seen: str) -> str:
-        """Return the seal of a form at `path`, made for whoever holds `token`, of a page in the state `seen`."""
+        """Return the CSRF token of a form at `path`, for the holder of `token`, of a page in the state `seen`."""
         holder = token.digest if token else b""
         about = b"".join(sha256(part).digest() for part in (holder, path.encode(), seen.encode()))
         return hmac.new(self._key, about, sha256).hexdigest()
 
     def holds(self, sealed: str, token: Token | None, path: str, seen: str) -> bool:
-        """Say in constant time whether a seal is ours."""
+        """Verify a CSRF token in constant time."""
         return hmac.compare_digest(sealed.encode(), self.seal(token, path, seen).encode())

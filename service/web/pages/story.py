@@ -1,4 +1,4 @@
-"""An incident's history as people read it: all that was ever said, with what was corrected or withdrawn marked."""
+"""An incident's history for people: every event, with corrected and retracted ones marked."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from service.store.records import IncidentRecord
 
 T = TypeVar("T")
 AT_ONCE = 200
-"""Entries, or alerts, on one page."""
+"""Entries, or alerts, per page."""
 _DETAILS = ("text", "title", "document", "into", "name", "reason")
 
 
 @dataclass(frozen=True, slots=True)
 class ListPart(Generic[T]):
-    """Some of a list, in its order. `earlier` and `later` say where the parts beside it end; None: there is none."""
+    """Part of a list, in order. `earlier` and `later` are where the adjacent parts end; None without such a part."""
 
     shown: Sequence[T]
     earlier: int | None
@@ -30,10 +30,10 @@ class ListPart(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineRow:
-    """One thing that happened. `was` is the time that was reported first, where people corrected it.
+    """One entry of the history. `was` is the original time, if it was corrected.
 
-    `change` is what it changed, from what to what; `recorded_by` the name of the token that it was sent with.
-    `group` and `name` are the key of its words; `text` is what people or alerts wrote with it.
+    `change` has the values before and after; `recorded_by` is the name of the token that it was sent with.
+    `group` and `name` are the key of its message; `text` is the text of people or alerts.
     """
 
     at: datetime
@@ -51,14 +51,14 @@ class TimelineRow:
 
 
 def part_of(entries: Sequence[T], until: int | None) -> ListPart[T]:
-    """Return the part of a list that ends at `until`; without it, the last one."""
+    """Return the part of a list that ends at `until`, by default the last one."""
     end = len(entries) if until is None else max(1, min(until, len(entries)))
     start = max(0, end - AT_ONCE)
     return ListPart(entries[start:end], start or None, min(len(entries), end + AT_ONCE) if end < len(entries) else None)
 
 
 def story(record: IncidentRecord, policy: Policy) -> list[TimelineRow]:
-    """Return it in order of the times as they count now; a correction stands where it was made."""
+    """Return the history in order of effective times; a correction is listed when it was made."""
     counted = {event.event_id: event for event in effective(record.events).events}
     retracted = _retracted(record.events, counted)
     changed = changes(record.incident, record.events, record.episodes, policy)
@@ -102,14 +102,14 @@ def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change |
 
 
 def _about(event: Event) -> str | None:
-    """Return what a correction or an assignment is about, as a key of words."""
+    """Return the subject of a correction or an assignment, as a message key."""
     if event.kind is EventKind.ROLE_ASSIGNED:
         return f"role.{event.data['role']}"
     return f"milestone.{event.data['milestone']}" if "milestone" in event.data else None
 
 
 def _set_time(event: Event) -> Change | None:
-    """Return the time that a withdrawn correction had set."""
+    """Return the time that a retracted correction had set."""
     at = event.data.get("occurred_at") if event.kind is EventKind.CORRECTED else None
     return Change(None, datetime.fromisoformat(at)) if at else None
 
@@ -127,7 +127,7 @@ def _firing(episode: Episode) -> Iterable[TimelineRow]:
 
 
 def web_link(address: Any) -> str | None:
-    """Return an address that may become a link: http or https with a host, nothing that a browser would run."""
+    """Return an address that is safe as a link: http or https with a host, nothing that a browser would execute."""
     if not isinstance(address, str) or any(char.isspace() or ord(char) < 32 for char in address):
         return None
     try:

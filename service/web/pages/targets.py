@@ -1,4 +1,4 @@
-"""How the team does against its targets: each as one line, with the longer window beside it for a trend."""
+"""The team's targets: one line each, compared with the longer window for a trend."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _STEADY = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A target and where it stands. `value` in seconds, None without a sample; `trend`: better, worse, steady or ""."""
+    """A target and its state. `value` in seconds, None without a sample; `trend`: better, worse, steady or ""."""
 
     target: Target
     value: float | None
@@ -24,17 +24,17 @@ class Standing:
 
     @property
     def met(self) -> bool | None:
-        """Return whether the target is met, None where nothing was measured."""
+        """Return whether the target is met, None without a sample."""
         return None if self.value is None else self.value <= self.target.limit.total_seconds()
 
     @property
     def lead_time(self) -> bool:
-        """Return whether it is about the postmortem."""
+        """Return whether it is a lead time of the postmortem."""
         return self.target.indicator in (Indicator.DRAFT, Indicator.FINALIZE)
 
 
 def default_window(windows: Mapping[str, timedelta]) -> str:
-    """Return the window that is shown first: 30 days where they are configured, else the longest."""
+    """Return the default window: 30 days if configured, else the longest."""
     return "30d" if "30d" in windows else max(windows, key=lambda name: windows[name])
 
 
@@ -47,7 +47,7 @@ def longer(window: str, windows: Mapping[str, timedelta]) -> str | None:
 def standings(
     policy: Policy, indicators: Indicators, window: str, against: str | None, now: datetime
 ) -> list[Standing]:
-    """Return every target of the policy, as it stands in `window`."""
+    """Return the state of every target of the policy in `window`."""
     current, past = _by_key(indicators(window, now)), _by_key(indicators(against, now) if against else None)
     return [_standing(target, current, past) for target in policy.targets]
 

@@ -1,4 +1,4 @@
-"""Instants and durations as people read and type them: in UTC and in the display zone, right when the clocks change."""
+"""Format and parse times and durations for people: in UTC and in the display zone, correct across clock changes."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ _WORDS = {"m": "min"}
 
 
 class UnclearTime(ValueError):
-    """What was typed is no instant; `problem` is the key of the message that says why."""
+    """The input is not a valid time; `problem` is the key of the message with the reason."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -18,31 +18,31 @@ class UnclearTime(ValueError):
 
 
 def utc(at: datetime) -> str:
-    """Write an instant in UTC."""
+    """Format an instant in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def local(at: datetime, zone: ZoneInfo) -> str:
-    """Write an instant in a zone, with the zone's name at that time."""
+    """Format an instant in a zone, with the zone's name at that time."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def span(duration: timedelta, words: Words) -> str:
-    """Write a duration in the words of the page, such as `2 h 5 min`."""
+    """Format a duration in the page's language, such as `2 h 5 min`."""
     units = [words(f"unit.{_WORDS.get(unit, unit)}", n=number) for number, unit in parts(duration)]
     return words("unit.join").join(units)
 
 
 def typed(at: datetime, zone: ZoneInfo) -> str:
-    """Write an instant as a field for local times holds it."""
+    """Format an instant as the value of a local time field."""
     return f"{at.astimezone(zone):%Y-%m-%dT%H:%M:%S}"
 
 
 def read(text: str, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
-    """Read a local time of `zone` into UTC.
+    """Parse a local time of `zone` into UTC.
 
-    `second` says which is meant of a time that occurs twice, when the clocks go back. Raises UnclearTime for one that
-    occurs twice without it, for one that the clocks jump over, and for what is no time.
+    `second` selects the occurrence of a time that occurs twice, when the clocks go back. Raises UnclearTime for such a
+    time without `second`, for a time that the clocks skip, and for invalid input.
     """
     try:
         wall = datetime.fromisoformat(text.strip())
@@ -63,5 +63,5 @@ def read(text: str, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
-    """Write the time of day, as it stands on the axis of a picture."""
+    """Format the time of day for the axis of a chart."""
     return f"{at.astimezone(zone):%H:%M}"

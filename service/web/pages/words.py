@@ -1,4 +1,4 @@
-"""The words of the pages in every language: one catalogue of messages each, chosen by the browser or by `?lang=`."""
+"""The messages of the pages: one catalogue per language, selected by the browser or by `?lang=`."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ DEFAULT = "en"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The messages of one language. A message that is missing is an error, never an English word in between."""
+    """The messages of one language. A missing message is an error; there is no fallback to English."""
 
     language: str
     messages: Mapping[str, str]
@@ -26,23 +26,23 @@ class Words:
         return text.format(**values) if values else text
 
     def of(self, group: str, name: object) -> str:
-        """Return the word for one of a closed set, such as a phase: the message `group.name`."""
+        """Return the message `group.name` for a member of a closed set, such as a phase."""
         return self(f"{group}.{name}")
 
 
 @cache
 def words(language: str) -> Words:
-    """Return the words of one of `LANGUAGES`."""
+    """Return the messages of one of `LANGUAGES`."""
     text = files("service.web").joinpath("locales", f"{language}.json").read_text("utf-8")
     return Words(language, json.loads(text))
 
 
 def language_of(request: Request) -> str:
-    """Return the language of a request: what it asks for by `?lang=`, else what its browser prefers."""
+    """Return the language of a request: that of `?lang=`, else the browser's preference."""
     return chosen(request) or request.accept_languages.best_match(list(LANGUAGES)) or DEFAULT
 
 
 def chosen(request: Request) -> str | None:
-    """Return the language that the address names, None where it names none of ours."""
+    """Return the language of `?lang=`, None if missing or unsupported."""
     asked = request.args.get("lang")
     return asked if asked in LANGUAGES else None
