@@ -18,6 +18,7 @@ from tests.real.month_expected import Expected
 SLACK = 0.05  # between our clock's reading and theirs of the same moment
 # What was read is shown for so long while nothing is told; statistics that cost more, also this often their cost.
 KEPT_SECONDS, CHEAP_SECONDS, KEPT_TIMES_COST = 60, 0.05, 20
+OWN_SECONDS = 1.0  # how old the numbers of the process itself may be
 
 
 def history(prometheus, selector, minutes=10):
@@ -63,14 +64,14 @@ class Scrapes:
             self._all.insert(0, Scrape(at, at + took.get(at, 0), up[at] == 1, reading.get(at, ended - at)))
         self._posts = replay.posts
 
-    def look(self, at, statistics):
+    def look(self, at, group):
         """Return where an evaluation may have looked, None where one of the scrapes failed or there were none yet."""
         last = bisect_right([scrape.began for scrape in self._all], at) - 1
         seen = self._all[max(0, last - 1) : last + 1]
         if len(seen) < 2 or not all(scrape.ok for scrape in seen):
             return None
-        since = seen[0].began
-        if statistics:
+        since = seen[0].began - (OWN_SECONDS if group == "mttx-exporter" else 0)
+        if group == "mttx-indicators":
             since = min([since, *(scrape.began for scrape in self._all if self._is_kept(scrape, since))])
         return Look(since - SLACK, max(at, seen[1].ended) + SLACK)
 
@@ -111,7 +112,7 @@ class Judge:
                 self._judge(labels["group"], at)
 
     def _judge(self, group, at):
-        look = self._scrapes.look(at, statistics=group == "mttx-indicators")
+        look = self._scrapes.look(at, group)
         if look is None:
             return
         possible = self._possible(look)
