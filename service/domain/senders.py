@@ -41,12 +41,10 @@ def spans_by_source(reports: Iterable[AlertReport], window: timedelta) -> list[t
     for report in reports:
         of_source.setdefault(report.observation.source, []).append(report)
     plain = next((source for source in of_source if source == plain_source(source)), None)
-    spans_by_source = []
+    unnamed = []
     if plain is not None:
-        spans_by_source = [(plain, span) for span in _left_by_others(of_source.pop(plain), of_source, window)]
-    return spans_by_source + [
-        (source, span) for source in sorted(of_source) for span in spans(of_source[source], window)
-    ]
+        unnamed = [(plain, span) for span in _left_by_others(of_source.pop(plain), of_source, window)]
+    return unnamed + [(source, span) for source in sorted(of_source) for span in spans(of_source[source], window)]
 
 
 def _left_by_others(

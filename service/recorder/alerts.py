@@ -124,8 +124,8 @@ class AlertRecording:
         for source, span in computed:
             observations = [r.observation for r in span.reports]
             candidates = {before[o] for o in observations if not o.is_end_only} - set(placed.values()) - {UNASSIGNED}
-            episode_ids = min((e for e in candidates if _may_become(batch.episodes[e].source, source)), default=None)
-            episode = replace(self._episode(episode_ids, span, alert, before), source=source)
+            episode_id = min((e for e in candidates if _may_become(batch.episodes[e].source, source)), default=None)
+            episode = replace(self._episode(episode_id, span, alert, before), source=source)
             placed.update(dict.fromkeys(observations, episode.id))
             is_mine = alert is not None and alert.observation in observations
             if batch.episodes.get(episode.id) != episode:

@@ -89,7 +89,7 @@ class Incidents:
                 added, entry.counted = increments(self.fold(entry), entry.counted, self._policy, self._limits, now)
                 batch.count(added, entry.id, entry.heard_at)
                 if entry.id not in batch.touched:
-                    batch.compute(entry, now)
+                    batch.mark_outdated(entry, now)
                     batch.quiet.add(entry.id)
 
     def _wait_for(self, entry: IncidentState, incident: Incident) -> None:

@@ -33,7 +33,7 @@ class Refolding:
         for incident_id in stored:
             entry = batch.entries[incident_id]
             entry.refold = False
-            batch.compute(entry, now)
+            batch.mark_outdated(entry, now)
         self._incidents.recompute(now)
         touched = batch.touched - touched_before
         changed = [i for i in sorted(touched) if _shown(batch.entries[i].incident) != stored.get(i)]

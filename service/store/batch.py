@@ -174,12 +174,10 @@ class Batch:
     def mark_changed(self, entry: IncidentState, heard_at: datetime) -> None:
         """Mark the incident to be recomputed and written."""
         entry.heard_at = max(entry.heard_at, heard_at)
-        self.touched_at = min(self.touched_at or heard_at, heard_at)
-        self.touched.add(entry.id)
-        self.outdated.add(entry.id)
+        self.mark_outdated(entry, heard_at)
         self.quiet.discard(entry.id)
 
-    def compute(self, entry: IncidentState, now: datetime) -> None:
+    def mark_outdated(self, entry: IncidentState, now: datetime) -> None:
         """Mark the incident to be recomputed and written although it was not reported."""
         self.touched_at = min(self.touched_at or now, now)
         self.touched.add(entry.id)

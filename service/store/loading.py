@@ -83,7 +83,7 @@ def _sources(_: Dialect) -> Select[tuple[str]]:
     return select(every.c.source).where(every.c.source.is_not(None))
 
 
-def _told_since(dialect: Dialect) -> Select[tuple[int]]:
+def _reported_since(dialect: Dialect) -> Select[tuple[int]]:
     """Return the episodes that ended before `since` and also have an end reported after it, which repeats."""
     return select(t.observations.c.episode_id).where(
         among(t.observations.c.source, dialect, "sources"),
@@ -102,7 +102,7 @@ def _going_on(dialect: Dialect) -> Select[Any]:
             among(t.episodes.c.fingerprint, dialect),
             or_(
                 t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
-                t.episodes.c.id.in_(_told_since(dialect)),
+                t.episodes.c.id.in_(_reported_since(dialect)),
             ),
         )
     )
