@@ -150,7 +150,7 @@ def run(settings: Settings, address: str) -> None:
     )
     server.on_startup(partial(_take_orders, server.signal_handler_interrupt))
     # A custom loader: Granian's puts the working directory before the installed packages.
-    server.serve(spawn_target=_work, target_loader=partial(_load, settings), wrap_loader=False)
+    server.serve(spawn_target=_work, target_loader=partial(application, settings), wrap_loader=False)
     _log.info("mttx has stopped")
 
 
@@ -199,7 +199,8 @@ def _once(stop: Callable[..., None]) -> Callable[..., None]:
 # --- in the worker's process ----------------------------------------------------------------------------------------
 
 
-def _load(settings: Settings) -> Any:
+def application(settings: Settings) -> Any:
+    """Return the RSGI application that Granian serves: the service behind its front."""
     from service.app import create_app
     from service.store.readers import READERS
     from service.web.front import Front
