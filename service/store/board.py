@@ -14,8 +14,8 @@ from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Milestone, Policy, Severity, Stage
 from service.domain.updates import last_told_at
 from service.store import tables as t
-from service.store.loading import episode_of, event_of
-from service.store.reading import incident_record, milestones_of
+from service.store.from_rows import episode_of, event_of, milestones_of
+from service.store.reading import incident_record
 
 _LIVE = and_(t.incidents.c.merged_into.is_(None), ~t.incidents.c.withdrawn)
 _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}

@@ -10,8 +10,8 @@ from service.domain.episodes import Episode
 from service.domain.incident import Phase
 from service.domain.policy import Milestone
 from service.store import tables as t
-from service.store.loading import CHUNK, episode_of
-from service.store.reading import milestones_of
+from service.store.from_rows import episode_of, milestones_of
+from service.store.statements import CHUNK
 
 
 @dataclass(frozen=True, slots=True)

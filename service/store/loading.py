@@ -9,20 +9,16 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Dialect, Row, Select, bindparam, func, literal_column, or_, select, union_all
 
-from service.domain.episodes import Episode
-from service.domain.events import Event, EventKind, Observation
 from service.domain.firings import Firings
-from service.domain.policy import Domain, IncidentType, Severity
 from service.domain.senders import plain_source
 from service.domain.totals import Counted
 from service.store import tables as t
 from service.store.batch import Batch, BatchKeys, GroupKey, IncidentState, StoredReport, alert_key
+from service.store.from_rows import episode_of, event_of, observation_of
 from service.store.statements import Read, among
 from service.store.types import NEVER
 
 _FIRINGS = TypeAdapter(Firings)
-CHUNK = 500
-"""How many values one IN list carries; engines limit the variables of a statement."""
 
 
 def load(connection: Connection, batch_keys: BatchKeys, window: timedelta, reserve: Callable[[str], int]) -> Batch:
@@ -369,57 +365,3 @@ def _by_source(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for source, key in keys:
         grouped[source].append(key)
     return grouped
-
-
-def observation_of(row: Row[Any]) -> Observation:
-    """Return the observation of a row."""
-    return Observation(
-        source=row.source,
-        fingerprint=row.fingerprint,
-        group_key=row.group_key,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        stale=row.stale,
-        peer=row.peer,
-    )
-
-
-def event_of(row: Row[Any]) -> Event:
-    """Return the event of a row."""
-    about = row.about
-    return Event(
-        event_id=row.event_id,
-        kind=EventKind(row.kind),
-        occurred_at=row.occurred_at,
-        recorded_at=row.recorded_at,
-        source=row.source,
-        title=about.get("title"),
-        severity=Severity(about["severity"]) if "severity" in about else None,
-        types=tuple(IncidentType(name) for name in about.get("types", ())),
-        domains=tuple(Domain(name) for name in about.get("domains", ())),
-        labels=about.get("labels", {}),
-        data=about.get("data", {}),
-        untimed=about.get("untimed", False),
-        sent_to=row.sent_to,
-        recorded_by=row.recorded_by,
-    )
-
-
-def episode_of(row: Row[Any]) -> Episode:
-    """Return the episode of a row."""
-    return Episode(
-        id=row.id,
-        source=row.source,
-        fingerprint=row.fingerprint,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        name=row.name,
-        severity=Severity(row.severity),
-        incident_id=row.incident_id,
-        stale=row.stale,
-        end_unknown=row.end_unknown,
-        onset_at=row.onset_at,
-        labels=row.about.get("labels", {}),
-        annotations=row.about.get("annotations", {}),
-        generator_url=row.about.get("generator_url", ""),
-    )

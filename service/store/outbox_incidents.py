@@ -9,7 +9,7 @@ from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.render.item_keys import ItemKey
 from service.store import tables as t
-from service.store.loading import episode_of, event_of
+from service.store.from_rows import episode_of, event_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, or_, select
 
 from service.domain.incident import OPEN_PHASES, Phase, fold
-from service.domain.policy import Milestone, Policy, Severity
+from service.domain.policy import Policy, Severity
 from service.store import tables as t
-from service.store.loading import episode_of, event_of
+from service.store.from_rows import episode_of, event_of, milestones_of
 from service.store.records import IncidentLine, IncidentRecord, Page
 
 
@@ -69,8 +69,3 @@ def _line(row: Row[Any], now: datetime) -> IncidentLine:
         milestones=milestones_of(row),
         stale=row.stale_at is not None and row.stale_at < now,
     )
-
-
-def milestones_of(row: Row[Any]) -> dict[Milestone, datetime]:
-    """Return the known milestones of an `incidents` row."""
-    return {m: at for m in Milestone if (at := getattr(row, f"{m.value}_at")) is not None}

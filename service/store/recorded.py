@@ -10,7 +10,8 @@ from sqlalchemy import Connection, or_, select
 from service.domain.episodes import Episode
 from service.domain.events import Event
 from service.store import tables as t
-from service.store.loading import CHUNK, episode_of, event_of
+from service.store.from_rows import episode_of, event_of
+from service.store.statements import CHUNK
 
 
 @dataclass(frozen=True, slots=True)

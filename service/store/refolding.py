@@ -13,7 +13,7 @@ from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.store import tables as t
-from service.store.reading import milestones_of
+from service.store.from_rows import milestones_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import Counted
 from service.store import tables as t
-from service.store.reading import milestones_of
+from service.store.from_rows import milestones_of
 from service.store.statements import Read, Write
 
 _UNSETTLED = Read(

@@ -14,7 +14,7 @@ from service.domain.policy import Milestone, Severity, Stage
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import Total
 from service.store import tables as t
-from service.store.reading import milestones_of
+from service.store.from_rows import milestones_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from service.store.types import JsonList
 
+CHUNK = 500
+"""How many values one IN list carries; engines limit the variables of a statement."""
 FEW, MOST_AT_ONCE = 8, 64
 """Rows in one statement; times the columns they stay far below PostgreSQL's limit (65535 parameters)."""
 Rows = Sequence[Mapping[str, Any]]
