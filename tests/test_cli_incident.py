@@ -17,7 +17,7 @@ from service.cli.client import DEFAULT_URL
 from service.cli.incident import incident as group
 from service.domain.events import EventKind
 from service.domain.policy import Milestone, Severity
-from service.web import shapes
+from service.web import schemas
 from service.web.timeline import timeline
 from tests.builders import at, episode, event, policy
 from tests.web.fakes import NOW, TOKYO, record
@@ -33,7 +33,7 @@ RECORD = record(
     event("postmortem_drafted", 60),
     episodes=(episode(0, 30, annotations={"summary": "Checkout [bold]broken[/bold] \x1b[31m"}),),
 )
-SHOWN = json.loads(shapes.detail(RECORD, 1, policy(), NOW).model_dump_json())
+SHOWN = json.loads(schemas.detail(RECORD, 1, policy(), NOW).model_dump_json())
 TIMELINE = json.loads(timeline(RECORD, 1, policy(), TOKYO).model_dump_json())
 CONNECTION = HTTPConnection("mttx.example")
 
@@ -319,7 +319,7 @@ def test_it_shows_who_did_it_and_what_it_changed(service, monkeypatch):
         event(EventKind.DISMISSED, 60, data={"reason": "a game day"}, recorded_by="release-bot"),
         episodes=(episode(0, 30),),
     )
-    service.get(f"{INCIDENTS}/INC-1", text=shapes.detail(told, 1, policy(), NOW).model_dump_json())
+    service.get(f"{INCIDENTS}/INC-1", text=schemas.detail(told, 1, policy(), NOW).model_dump_json())
     service.get(f"{INCIDENTS}/INC-1/timeline", text=timeline(told, 1, policy(), TOKYO).model_dump_json())
     lines = run("show", "INC-1").splitlines()
     for words in (

@@ -24,7 +24,7 @@ from service.recorder.commands import AppendEvent, StoreUnavailable
 from service.settings import Settings
 from service.settings.durations import Duration
 from service.store.records import IncidentRecord
-from service.web import shapes
+from service.web import schemas
 from service.web.bodies import BODIES_AT_ONCE, INCIDENTS
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
@@ -89,7 +89,7 @@ def _collect(
         timeline(record, number, services.policy, services.zone).model_dump(mode="json"),
         lambda: _bodies(services, number),
     )
-    name = f"evidence-{shapes.public_id(number)}.zip"
+    name = f"evidence-{schemas.public_id(number)}.zip"
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-") as folder:
         try:
             collected = collector.collect(window, incident_data, Path(folder) / name)
@@ -122,7 +122,7 @@ def _window(
     services: Services, usual_margin: timedelta, number: int, record: IncidentRecord, query: EvidenceParameters
 ) -> EvidenceWindow:
     now = services.clock()
-    incident = shapes.detail(record, number, services.policy, now).model_dump(mode="json")
+    incident = schemas.detail(record, number, services.policy, now).model_dump(mode="json")
     margin = usual_margin if query.margin is None else query.margin
     try:
         return incident_window(incident, services.zone, now, margin=margin, begin=query.from_, end=query.to)

@@ -9,9 +9,9 @@ from service.intake.reasons import Source
 from service.polling.silences import RECENT, acknowledgements
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.web.edge import received, token_name
+from service.web.schemas import EventsReceipt, TouchedIncident
 from service.web.senders import sender_of_webhook
 from service.web.services import Services
-from service.web.shapes import EventsReceipt, TouchedIncident
 
 
 def blueprint(services: Services) -> Blueprint:

@@ -13,7 +13,7 @@ from service.intake import lifecycle
 from service.intake.reasons import Failure, Source
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
-from service.web import bodies, policy, postmortems, shapes
+from service.web import bodies, policy, postmortems, schemas
 from service.web.auth import authorize
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
@@ -75,8 +75,8 @@ def blueprint(services: Services) -> Blueprint:
             before=query.cursor,
             limit=query.limit,
         )
-        lines = [shapes.summary(line) for line in page.lines]
-        return _json(shapes.IncidentList(incidents=lines, next=_next(INCIDENTS, query, page.next_before)))
+        lines = [schemas.summary(line) for line in page.lines]
+        return _json(schemas.IncidentList(incidents=lines, next=_next(INCIDENTS, query, page.next_before)))
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
@@ -86,7 +86,7 @@ def blueprint(services: Services) -> Blueprint:
         opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
         outcome = services.recorder.submit(opening)[0]
         answer = _incident(services, outcome.incident_id, now, 201 if outcome.created else 200)
-        answer.headers["Location"] = f"{INCIDENTS}/{shapes.public_id(outcome.incident_id)}"
+        answer.headers["Location"] = f"{INCIDENTS}/{schemas.public_id(outcome.incident_id)}"
         services.counters.received(Source.API.value, now)
         return answer
 
@@ -126,14 +126,14 @@ def blueprint(services: Services) -> Blueprint:
         rows = services.indicators(window, services.clock())
         if rows is None:
             raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
-        return _json(shapes.IndicatorTable(window=window, indicators=[shapes.indicator_row(row) for row in rows]))
+        return _json(schemas.IndicatorTable(window=window, indicators=[schemas.indicator_row(row) for row in rows]))
 
     policy.add_routes(bp, services)
     return bp
 
 
 def _incident(services: Services, number: int, now: datetime, status: int) -> Response:
-    return _json(shapes.detail(incident_record(services, number), number, services.policy, now), status)
+    return _json(schemas.detail(incident_record(services, number), number, services.policy, now), status)
 
 
 def _next(path: str, query: BaseModel, before: int | None) -> str | None:

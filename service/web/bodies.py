@@ -25,7 +25,7 @@ class BodyQuery(BaseModel):
     cursor: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 
-class BodyShape(BaseModel):
+class BodySchema(BaseModel):
     """A webhook body as it was received; bytes that are not valid UTF-8 are written as \\xNN."""
 
     digest: str
@@ -39,7 +39,7 @@ class BodyShape(BaseModel):
 class BodyList(BaseModel):
     """A page of bodies, the earliest first; `next` is the address of the next page."""
 
-    bodies: list[BodyShape]
+    bodies: list[BodySchema]
     next: str | None
 
 
@@ -58,8 +58,8 @@ def add_routes(bp: Blueprint, services: Services) -> None:
         return Response(bodies.model_dump_json(), mimetype="application/json")
 
 
-def _shape(raw: RawBody) -> BodyShape:
-    return BodyShape(
+def _shape(raw: RawBody) -> BodySchema:
+    return BodySchema(
         digest=raw.digest,
         source=raw.source,
         first_received_at=raw.first_received_at,

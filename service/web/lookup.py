@@ -5,8 +5,8 @@ import re
 from service.intake.event_data import INCIDENT_ID
 from service.recorder.commands import UnknownIncident
 from service.store.records import IncidentRecord
+from service.web.schemas import public_id
 from service.web.services import Services
-from service.web.shapes import public_id
 
 _ID = re.compile(INCIDENT_ID)
 

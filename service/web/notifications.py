@@ -11,8 +11,8 @@ from service.intake.reasons import Ignored
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.store.notices import TEST, UNMAPPED, unmapped_body
+from service.web.schemas import AlertFaultSchema, AlertsReceipt, TouchedIncident
 from service.web.services import Services
-from service.web.shapes import AlertFaultShape, AlertsReceipt, TouchedIncident
 
 MOST_SEVERITIES = 1000
 _LOG = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ def record(
         incidents=TouchedIncident.of(outcomes),
         alerts=notification.total,
         ignored=sum(notification.ignored.values()),
-        rejected=[AlertFaultShape.of(fault) for fault in notification.rejected],
-        warnings=[AlertFaultShape.of(fault) for fault in notification.warnings],
+        rejected=[AlertFaultSchema.of(fault) for fault in notification.rejected],
+        warnings=[AlertFaultSchema.of(fault) for fault in notification.warnings],
     )
 
 

@@ -19,10 +19,10 @@ from service.intake import alertmanager, event_data, grafana, lifecycle
 from service.intake.alertmanager_events import RecorderEvent
 from service.intake.event_data import INCIDENT_ID
 from service.intake.pagerduty import PagerDutyPayload
-from service.web import bodies, policy, postmortems, shapes
+from service.web import bodies, policy, postmortems, schemas
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.operation import Operation
-from service.web.problems import MEDIA_TYPE, ProblemShape
+from service.web.problems import MEDIA_TYPE, ProblemSchema
 from service.web.senders import SenderQuery
 from service.web.timeline import Timeline
 
@@ -45,7 +45,7 @@ def _of_grafana(method: str) -> Operation:
         scope="ingest",
         body=grafana.GrafanaPayload,
         query=SenderQuery,
-        answer=shapes.AlertsReceipt,
+        answer=schemas.AlertsReceipt,
         errors=_WRITING,
     )
 
@@ -70,7 +70,7 @@ OPERATIONS = (
         scope="ingest",
         body=alertmanager.Payload,
         query=SenderQuery,
-        answer=shapes.AlertsReceipt,
+        answer=schemas.AlertsReceipt,
         errors=_WRITING,
     ),
     _of_grafana("post"),
@@ -83,7 +83,7 @@ OPERATIONS = (
         body=lifecycle.LifecycleEvent,
         query=SenderQuery,
         or_array=True,
-        answer=shapes.EventsReceipt,
+        answer=schemas.EventsReceipt,
         errors=(*_WRITING, 404, 409),
     ),
     Operation(
@@ -93,7 +93,7 @@ OPERATIONS = (
         scope="ingest",
         body=PagerDutyPayload,
         query=SenderQuery,
-        answer=shapes.EventsReceipt,
+        answer=schemas.EventsReceipt,
         ok=(200, 202),
         errors=_WRITING,
     ),
@@ -105,7 +105,7 @@ OPERATIONS = (
         body=RecorderEvent,
         query=SenderQuery,
         or_array=True,
-        answer=shapes.EventsReceipt,
+        answer=schemas.EventsReceipt,
         errors=_WRITING,
     ),
     Operation(
@@ -114,7 +114,7 @@ OPERATIONS = (
         summary="List incidents, newest first",
         scope="read",
         query=IncidentQuery,
-        answer=shapes.IncidentList,
+        answer=schemas.IncidentList,
         errors=(400, *_READING),
     ),
     Operation(
@@ -123,7 +123,7 @@ OPERATIONS = (
         summary="Open an incident by hand",
         scope="write",
         body=lifecycle.OpenBody,
-        answer=shapes.IncidentDetail,
+        answer=schemas.IncidentDetail,
         ok=(201, 200),
         errors=(*_WRITING, 409),
     ),
@@ -132,7 +132,7 @@ OPERATIONS = (
         path=_INCIDENT,
         summary="Show one incident with its history",
         scope="read",
-        answer=shapes.IncidentDetail,
+        answer=schemas.IncidentDetail,
         errors=(*_READING, 404),
     ),
     Operation(
@@ -149,7 +149,7 @@ OPERATIONS = (
         summary="Add an event to an incident",
         scope="write",
         body=lifecycle.EventBody,
-        answer=shapes.IncidentDetail,
+        answer=schemas.IncidentDetail,
         ok=(201, 200),
         errors=(*_WRITING, 404, 409),
     ),
@@ -177,7 +177,7 @@ OPERATIONS = (
         summary="Show the indicators over one window, the numbers of the metrics",
         scope="read",
         query=IndicatorQuery,
-        answer=shapes.IndicatorTable,
+        answer=schemas.IndicatorTable,
         errors=(400, *_READING),
     ),
     Operation(
@@ -185,7 +185,7 @@ OPERATIONS = (
         path="/api/v1/policy",
         summary="Show what incidents are held to: targets, deadlines, and the display zone",
         scope="read",
-        answer=policy.PolicyShape,
+        answer=policy.PolicySchema,
         errors=_READING,
     ),
     Operation(method="get", path="/metrics", summary="Scrape the metrics", answer=_TEXT, errors=(401, 403, 503)),
@@ -283,7 +283,7 @@ def document(operations: tuple[Operation, ...] = OPERATIONS) -> dict[str, Any]:
 
 def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
     request_models = {op.body for op in operations if op.body} | set(event_data.MODELS.values())
-    response_models = {op.answer for op in operations if not isinstance(op.answer, str)} | {ProblemShape}
+    response_models = {op.answer for op in operations if not isinstance(op.answer, str)} | {ProblemSchema}
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
         *((model, "validation") for model in sorted(request_models, key=_name)),
         *((model, "serialization") for model in sorted(response_models, key=_name)),
@@ -305,7 +305,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": {
             **{str(status): _answer(operation.answer, status) for status in operation.ok},
             **{
-                str(status): _answer(operation.errors_as or ProblemShape, status, MEDIA_TYPE)
+                str(status): _answer(operation.errors_as or ProblemSchema, status, MEDIA_TYPE)
                 for status in sorted(operation.errors)
             },
         },

@@ -12,9 +12,9 @@ from service.intake.signatures import check_pagerduty
 from service.intake.wire import PayloadError
 from service.recorder.commands import Delivery, KeyedEvent, Outcome, RecordEvents, Refused
 from service.web.edge import attributed, received, received_signed
+from service.web.schemas import EventsReceipt, TouchedIncident
 from service.web.senders import sender_of_webhook
 from service.web.services import Services
-from service.web.shapes import EventsReceipt, TouchedIncident
 
 
 def blueprint(services: Services) -> Blueprint:

@@ -14,7 +14,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 AtReview = Literal["weekly_review"]
 
 
-class TargetShape(BaseModel):
+class TargetSchema(BaseModel):
     """The `statistic` of `indicator` should stay at or below `limit` seconds; severity null: all together."""
 
     indicator: Indicator
@@ -23,7 +23,7 @@ class TargetShape(BaseModel):
     limit: float
 
 
-class WeeklyReviewShape(BaseModel):
+class WeeklyReviewSchema(BaseModel):
     """The time of the weekly review, local to its zone."""
 
     weekday: str
@@ -31,14 +31,14 @@ class WeeklyReviewShape(BaseModel):
     timezone: str
 
 
-class PolicyShape(BaseModel):
+class PolicySchema(BaseModel):
     """The policy. `deadlines` are seconds by severity and stage, or `weekly_review`."""
 
     timezone: str
     resolve_from: Milestone
-    targets: list[TargetShape]
+    targets: list[TargetSchema]
     deadlines: dict[Severity, dict[Stage, float | AtReview]]
-    weekly_review: WeeklyReviewShape | None
+    weekly_review: WeeklyReviewSchema | None
 
 
 def add_routes(bp: Blueprint, services: Services) -> None:
@@ -47,17 +47,17 @@ def add_routes(bp: Blueprint, services: Services) -> None:
     @bp.get("/api/v1/policy", strict_slashes=False)
     def show_policy() -> Response:
         authorize(request, services.tokens, "read")
-        shape = policy_shape(services.policy, services.zone)
+        shape = policy_schema(services.policy, services.zone)
         return Response(shape.model_dump_json(), mimetype="application/json")
 
 
-def policy_shape(policy: Policy, zone: ZoneInfo) -> PolicyShape:
+def policy_schema(policy: Policy, zone: ZoneInfo) -> PolicySchema:
     """Convert a policy; `zone` is the display zone."""
-    return PolicyShape(
+    return PolicySchema(
         timezone=zone.key,
         resolve_from=policy.resolve_from,
         targets=[
-            TargetShape(
+            TargetSchema(
                 indicator=target.indicator,
                 incident_severity=target.severity,
                 statistic=target.statistic,
@@ -74,9 +74,9 @@ def _due(rule: DueRule) -> float | AtReview:
     return "weekly_review" if isinstance(rule, WeeklyReview) else rule.total_seconds()
 
 
-def _review(policy: Policy) -> WeeklyReviewShape | None:
+def _review(policy: Policy) -> WeeklyReviewSchema | None:
     rules = (rule for stages in policy.deadlines.values() for rule in stages.values())
     review = next((rule for rule in rules if isinstance(rule, WeeklyReview)), None)
     if review is None:
         return None
-    return WeeklyReviewShape(weekday=WEEKDAYS[review.weekday], time=f"{review.at:%H:%M}", timezone=review.zone.key)
+    return WeeklyReviewSchema(weekday=WEEKDAYS[review.weekday], time=f"{review.at:%H:%M}", timezone=review.zone.key)

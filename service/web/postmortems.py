@@ -11,7 +11,7 @@ from service.domain.history import effective
 from service.domain.incident import Phase
 from service.domain.policy import Policy, Severity
 from service.store.records import IncidentRecord
-from service.web.shapes import ActionShape, DeadlineShape, detail
+from service.web.schemas import ActionSchema, DeadlineSchema, detail
 
 _ABOUT_DOCUMENTS = (EventKind.POSTMORTEM_DRAFTED, EventKind.POSTMORTEM_FINALIZED, EventKind.POSTMORTEM_CHECKED)
 
@@ -24,9 +24,9 @@ class PostmortemStatus(BaseModel):
     severity: Severity
     phase: Phase
     document: str | None
-    deadlines: list[DeadlineShape]
+    deadlines: list[DeadlineSchema]
     checks: dict[Check, CheckState]
-    actions: list[ActionShape]
+    actions: list[ActionSchema]
 
 
 class PostmortemList(BaseModel):

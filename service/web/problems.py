@@ -32,21 +32,21 @@ _OF_STATUS = {
 }
 
 
-class FaultShape(BaseModel):
+class FaultSchema(BaseModel):
     """One fault: a JSON pointer into the body, and a description."""
 
     pointer: str
     detail: str
 
 
-class ProblemShape(BaseModel):
+class ProblemSchema(BaseModel):
     """An RFC 9457 problem document; `type` ends in the reason under which the failure is counted."""
 
     type: str = Field(examples=["urn:mttx-exporter:problem:invalid_payload"])
     title: str = Field(examples=["Bad Request"])
     status: int = Field(examples=[400])
     detail: str
-    errors: list[FaultShape]
+    errors: list[FaultSchema]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class _Problem:
     faults: tuple[Fault, ...] = ()
     headers: list[tuple[str, str]] = field(default_factory=list)
 
-    def document(self) -> ProblemShape:
+    def document(self) -> ProblemSchema:
         kind = f"urn:mttx-exporter:problem:{self.reason}" if self.reason else "about:blank"
-        faults = [FaultShape(pointer=fault.pointer, detail=fault.detail) for fault in self.faults]
-        return ProblemShape(type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults)
+        faults = [FaultSchema(pointer=fault.pointer, detail=fault.detail) for fault in self.faults]
+        return ProblemSchema(type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults)
 
 
 def blueprint(counters: ProcessCounters) -> Blueprint:

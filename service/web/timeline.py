@@ -13,7 +13,7 @@ from service.domain.events import Event
 from service.domain.history import effective
 from service.domain.policy import Milestone, Policy, Severity
 from service.store.records import IncidentRecord
-from service.web.shapes import EventShape, public_id
+from service.web.schemas import EventSchema, public_id
 
 
 class What(StrEnum):
@@ -41,7 +41,7 @@ class TimelineEntry(BaseModel):
     local: datetime
     offset: float | None
     what: What
-    event: EventShape | None = None
+    event: EventSchema | None = None
     alert: AlertReference | None = None
 
 
@@ -79,22 +79,22 @@ def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneI
     )
 
 
-def _shape(subject: Event | Episode, changed: Mapping[str, Change]) -> EventShape | AlertReference:
+def _shape(subject: Event | Episode, changed: Mapping[str, Change]) -> EventSchema | AlertReference:
     if isinstance(subject, Event):
-        return EventShape.of(subject, changed.get(subject.event_id))
+        return EventSchema.of(subject, changed.get(subject.event_id))
     return AlertReference(
         name=subject.name, source=subject.source, fingerprint=subject.fingerprint, severity=subject.severity
     )
 
 
 def _entry(
-    at: datetime, what: What, shape: EventShape | AlertReference, detected_at: datetime | None, zone: ZoneInfo
+    at: datetime, what: What, shape: EventSchema | AlertReference, detected_at: datetime | None, zone: ZoneInfo
 ) -> TimelineEntry:
     return TimelineEntry(
         at=at.astimezone(UTC),
         local=at.astimezone(zone),
         offset=(at - detected_at).total_seconds() if detected_at else None,
         what=what,
-        event=shape if isinstance(shape, EventShape) else None,
+        event=shape if isinstance(shape, EventSchema) else None,
         alert=shape if isinstance(shape, AlertReference) else None,
     )

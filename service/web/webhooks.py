@@ -11,9 +11,9 @@ from service.intake.signatures import check_grafana
 from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
 from service.web.edge import attributed, received, received_signed
 from service.web.notifications import NewSeverities, record
+from service.web.schemas import EventsReceipt, TouchedIncident
 from service.web.senders import sender_of_webhook
 from service.web.services import Services
-from service.web.shapes import EventsReceipt, TouchedIncident
 
 
 def alertmanager_blueprint(services: Services) -> Blueprint:

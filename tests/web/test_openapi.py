@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.evidence.routes import EVIDENCE
-from service.web import openapi, shapes
+from service.web import openapi, schemas
 from tests.web.fakes import World
 
 OPERATIONS = (*openapi.OPERATIONS, EVIDENCE)
@@ -83,4 +83,4 @@ def test_its_parameters_stand_for_themselves():
 
 def test_answers_are_what_it_says():
     with pytest.raises(ValidationError):
-        shapes.TouchedIncident(id="INC-1", phase="gone")
+        schemas.TouchedIncident(id="INC-1", phase="gone")

@@ -7,8 +7,8 @@ from service.intake.reasons import Failure
 from service.recorder.commands import Busy, StoreUnavailable, UnknownIncident
 from service.web.auth import CHALLENGES, Denied, authorize
 from service.web.pages import home, incident, lists
-from service.web.pages.drawing import Pages, pages
-from service.web.pages.seals import Seals
+from service.web.pages.csrf import CsrfTokens
+from service.web.pages.renderer import PageRenderer, page_renderer
 from service.web.rate import TooOften
 from service.web.services import Services
 
@@ -16,47 +16,47 @@ from service.web.services import Services
 def blueprint(services: Services) -> Blueprint:
     """Return the pages."""
     bp = Blueprint("pages", __name__)
-    drawn, seals = pages(services.zone), Seals(services.tokens)
-    _answer_errors(bp, drawn, services)
+    renderer, csrf_tokens = page_renderer(services.zone), CsrfTokens(services.tokens)
+    _answer_errors(bp, renderer, services)
 
     @bp.get("/")
     def landing() -> Response:
         authorize(request, services.tokens, "read")
-        return home.show(services, drawn, request)
+        return home.show(services, renderer, request)
 
     @bp.get("/incidents", strict_slashes=False)
     def incidents() -> Response:
         authorize(request, services.tokens, "read")
-        return lists.incidents(services, drawn, request)
+        return lists.incidents(services, renderer, request)
 
     @bp.get("/postmortems", strict_slashes=False)
     def postmortems() -> Response:
         authorize(request, services.tokens, "read")
-        return lists.postmortems(services, drawn, request)
+        return lists.postmortems(services, renderer, request)
 
     @bp.get("/incidents/<incident_id>", strict_slashes=False)
     def show_incident(incident_id: str) -> Response:
         token = authorize(request, services.tokens, "read")
-        return incident.Desk(services, drawn, seals, request, token).show(incident_id)
+        return incident.IncidentForms(services, renderer, csrf_tokens, request, token).show(incident_id)
 
     @bp.get("/incidents/<incident_id>/<action>", strict_slashes=False)
     def show_form(incident_id: str, action: str) -> Response:
         token = authorize(request, services.tokens, "read")
-        return incident.Desk(services, drawn, seals, request, token).ask(incident_id, action)
+        return incident.IncidentForms(services, renderer, csrf_tokens, request, token).show_form(incident_id, action)
 
     @bp.post("/incidents/<incident_id>/<action>", strict_slashes=False)
     def send_form(incident_id: str, action: str) -> Response:
         token = authorize(request, services.tokens, "write")
-        return incident.Desk(services, drawn, seals, request, token).take(incident_id, action)
+        return incident.IncidentForms(services, renderer, csrf_tokens, request, token).submit(incident_id, action)
 
     return bp
 
 
-def _answer_errors(bp: Blueprint, drawn: Pages, services: Services) -> None:
+def _answer_errors(bp: Blueprint, renderer: PageRenderer, services: Services) -> None:
     """Register error handlers that answer with a page instead of a problem document."""
 
     def page(status: int, key: str) -> Response:
-        return drawn.page(request, "error", services.clock(), status, key=key)
+        return renderer.render(request, "error", services.clock(), status, key=key)
 
     @bp.errorhandler(Denied)
     def denied(error: Denied) -> Response:

@@ -30,7 +30,7 @@ CORRECTABLE = (
 FormFields = Mapping[str, str]
 
 
-class Mistyped(Exception):
+class InvalidInput(Exception):
     """Invalid form input: the key of a message for each field; `detail` if there is no message for the fault."""
 
     def __init__(self, problems: Mapping[str, str], detail: str = "") -> None:
@@ -43,7 +43,7 @@ class Mistyped(Exception):
 class Form:
     """One form. `confirm`: it closes or reopens an incident and is confirmed on a separate page.
 
-    `careless`: concurrent changes by others do not matter. `until`: it is not offered once this is reached.
+    `ignores_changes`: concurrent changes by others do not matter. `until`: it is not offered once this is reached.
     """
 
     action: str
@@ -51,7 +51,7 @@ class Form:
     phases: tuple[Phase, ...] = tuple(Phase)
     fields: tuple[str, ...] = ("at",)
     confirm: bool = False
-    careless: bool = False
+    ignores_changes: bool = False
     until: Milestone | None = None
 
     def offered(self, incident: Incident) -> bool:
@@ -59,42 +59,42 @@ class Form:
         return incident.phase in self.phases and self.until not in incident.milestones
 
 
-_STANDING = (*OPEN_PHASES, Phase.RESOLVED)
+_NOT_DISMISSED = (*OPEN_PHASES, Phase.RESOLVED)
 FORMS = {
     form.action: form
     for form in (
         Form(action="acknowledge", kind=EventKind.ACKNOWLEDGED, phases=(Phase.DETECTED,)),
         Form(action="mitigated", kind=EventKind.MITIGATED, phases=(Phase.DETECTED, Phase.ACKNOWLEDGED)),
         Form(action="resolve", kind=EventKind.RESOLVED, phases=OPEN_PHASES, fields=("reason", "at"), confirm=True),
-        Form(action="dismiss", kind=EventKind.DISMISSED, phases=_STANDING, fields=("reason", "at"), confirm=True),
+        Form(action="dismiss", kind=EventKind.DISMISSED, phases=_NOT_DISMISSED, fields=("reason", "at"), confirm=True),
         Form(action="reopen", kind=EventKind.REOPENED, phases=(Phase.RESOLVED, Phase.DISMISSED), confirm=True),
         Form(
             action="reviewed", kind=EventKind.REVIEWED, phases=(Phase.RESOLVED,), fields=(), until=Milestone.FINALIZED
         ),
-        Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_STANDING, fields=("severity",)),
-        Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_STANDING, fields=("role", "name")),
-        Form(action="note", kind=EventKind.NOTE, fields=("text", "important", "at"), careless=True),
-        Form(action="correct", kind=EventKind.CORRECTED, phases=_STANDING, fields=("milestone", "at")),
+        Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_NOT_DISMISSED, fields=("severity",)),
+        Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_NOT_DISMISSED, fields=("role", "name")),
+        Form(action="note", kind=EventKind.NOTE, fields=("text", "important", "at"), ignores_changes=True),
+        Form(action="correct", kind=EventKind.CORRECTED, phases=_NOT_DISMISSED, fields=("milestone", "at")),
     )
 }
 
 
-def seen(record: IncidentRecord) -> str:
+def state_shown(record: IncidentRecord) -> str:
     """Return the state of an incident that a page shows, which its forms carry."""
     return f"{len(record.events)}.{record.incident.phase}.{record.incident.severity}"
 
 
-def happened_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | None:
+def events_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | None:
     """Return the events recorded since a page was rendered, without notes; None if nothing relevant changed."""
     number, _, state = then.partition(".")
-    news = record.events[int(number) :] if number.isascii() and number.isdigit() else record.events
-    changes_since = tuple(event for event in news if event.kind is not EventKind.NOTE)
+    later_events = record.events[int(number) :] if number.isascii() and number.isdigit() else record.events
+    changes_since = tuple(event for event in later_events if event.kind is not EventKind.NOTE)
     changed = state != f"{record.incident.phase}.{record.incident.severity}"
     return changes_since if changes_since or changed else None
 
 
 def event_of(form: Form, number: int, fields: FormFields, options: lifecycle.EventParseOptions, now: datetime) -> Event:
-    """Return the event of a submitted form. Raises Mistyped.
+    """Return the event of a submitted form. Raises InvalidInput.
 
     Its id derives from the state shown and the input: the same form sent twice, by a double click, through another
     replica or by two people at once, is one event.
@@ -102,15 +102,15 @@ def event_of(form: Form, number: int, fields: FormFields, options: lifecycle.Eve
     problems: dict[str, str] = {}
     body = _body(form, fields, options.zone, problems)
     if problems:
-        raise Mistyped(problems)
+        raise InvalidInput(problems)
     about = json.dumps([number, form.action, sorted(fields.items())])
     body["event_id"] = f"page-{sha256(about.encode()).hexdigest()[:32]}"
     try:
         event = lifecycle.parse_event(json.dumps(body).encode(), options, now)
     except PayloadError as error:
         if error.reason is Failure.FUTURE:
-            raise Mistyped({"at": "error.future"}) from None
-        raise Mistyped({}, error.detail) from None
+            raise InvalidInput({"at": "error.future"}) from None
+        raise InvalidInput({}, error.detail) from None
     return replace(event, source=SOURCE)
 
 

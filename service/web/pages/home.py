@@ -11,35 +11,35 @@ from service.domain.policy import Policy
 from service.intake.severities import NO_SEVERITY
 from service.store.board import IncidentRow
 from service.web.pages import targets
-from service.web.pages.drawing import Pages
+from service.web.pages.renderer import PageRenderer
 from service.web.services import Services
 
 SOON = timedelta(days=2)
-MOST = 12
-MOST_CLOCKS = 3
-MOST_SEVERITIES = 8
+MAX_ROWS = 12
+MAX_CLOCKS = 3
+MAX_SEVERITIES = 8
 NOTICED = timedelta(days=7)
 """How long alerts with an unmapped severity are shown."""
 TESTED = timedelta(days=1)
 """How long a received test is shown."""
 
 
-def show(services: Services, drawn: Pages, request: Request) -> Response:
+def show(services: Services, renderer: PageRenderer, request: Request) -> Response:
     """Return the home page."""
     now, policy = services.clock(), services.policy
     asked = request.args.get("window", "")
     window = asked if asked in services.windows else targets.default_window(services.windows)
     against = targets.longer(window, services.windows)
-    board = services.store.overview(now=now, until=now + SOON, limit=MOST)
-    standings = targets.standings(policy, services.indicators, window, against, now)
-    return drawn.page(
+    board = services.store.overview(now=now, until=now + SOON, limit=MAX_ROWS)
+    target_states = targets.target_states(policy, services.indicators, window, against, now)
+    return renderer.render(
         request,
         "home",
         now,
         board=board,
-        due={row.id: _due(row, policy)[:MOST_CLOCKS] for row in board.open},
-        response=[row for row in standings if not row.lead_time],
-        reports=[row for row in standings if row.lead_time],
+        due={row.id: _due(row, policy)[:MAX_CLOCKS] for row in board.open},
+        response=[row for row in target_states if not row.lead_time],
+        reports=[row for row in target_states if row.lead_time],
         window=window,
         windows=list(services.windows),
         against=against,
@@ -57,8 +57,8 @@ def _notices(services: Services, now: datetime) -> dict[str, Any]:
     tested = notices.test_at is not None and now - notices.test_at < TESTED
     return {
         "tested_at": notices.test_at if tested else None,
-        "unmapped": [severity for severity, _ in unmapped.most_common(MOST_SEVERITIES)],
-        "more_unmapped": len(unmapped) > MOST_SEVERITIES,
+        "unmapped": [severity for severity, _ in unmapped.most_common(MAX_SEVERITIES)],
+        "more_unmapped": len(unmapped) > MAX_SEVERITIES,
         "unmapped_count": unmapped.total(),
         "without_severity": without,
         "unmapped_severity": rules.unmapped,

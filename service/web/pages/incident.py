@@ -22,25 +22,27 @@ from service.store.records import IncidentRecord
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
 from service.web.pages import forms, times
-from service.web.pages.drawing import HEADERS, Pages, address
-from service.web.pages.forms import CORRECTABLE, FORMS, Form, Mistyped
-from service.web.pages.seals import Seals
+from service.web.pages.csrf import CsrfTokens
+from service.web.pages.forms import CORRECTABLE, FORMS, Form, InvalidInput
+from service.web.pages.renderer import HEADERS, PageRenderer, address
 from service.web.pages.story import part_of, story, web_link
 from service.web.pages.words import chosen
 from service.web.postmortems import status
+from service.web.schemas import public_id
 from service.web.services import Services
-from service.web.shapes import public_id
 
-_MOST_FIELDS = 20
+_MAX_FIELDS = 20
 
 
-class Desk:
+class IncidentForms:
     """Answers one request about one incident, made with `token`."""
 
-    def __init__(self, services: Services, drawn: Pages, seals: Seals, request: Request, token: Token | None) -> None:
+    def __init__(
+        self, services: Services, renderer: PageRenderer, csrf_tokens: CsrfTokens, request: Request, token: Token | None
+    ) -> None:
         self._services = services
-        self._drawn = drawn
-        self._seals = seals
+        self._renderer = renderer
+        self._csrf_tokens = csrf_tokens
         self._request = request
         self._token = token
         self._now = services.clock()
@@ -49,41 +51,43 @@ class Desk:
         """Return the page of the incident."""
         number, record = self._find(incident_id)
         recorded = self._request.args.get("said", "")
-        content = _content(record, self._services, self._now)
+        content = _incident_context(record, self._services, self._now)
         content["story"] = part_of(story(record, self._services.policy), self._until("entries"))
         content["alerts"] = part_of(record.episodes, self._until("alerts"))
-        content |= {"said": recorded if recorded in FORMS else None, **self._of_forms(number, record)}
-        return self._drawn.page(self._request, "incident", self._now, **content)
+        content |= {"said": recorded if recorded in FORMS else None, **self._form_context(number, record)}
+        return self._renderer.render(self._request, "incident", self._now, **content)
 
     def _until(self, name: str) -> int | None:
         """Return where the requested part of a list ends; None: the last part."""
         return self._request.args.get(name, type=int)
 
-    def ask(self, incident_id: str, action: str) -> Response:
+    def show_form(self, incident_id: str, action: str) -> Response:
         """Return the page of one form."""
         number, record = self._find(incident_id)
-        return self._again(number, record, _form(action), {}, status=200)
+        return self._form_page(number, record, _form(action), {}, status=200)
 
-    def take(self, incident_id: str, action: str) -> Response:
+    def submit(self, incident_id: str, action: str) -> Response:
         """Record the event of a form and redirect to the incident, or show the form again."""
         fields = _form_fields(received(self._request, self._services, "write"))
         number, record = self._find(incident_id)
         form, seen = _form(action), fields.get("seen", "")
-        if not self._seals.holds(fields.get("seal", ""), self._token, _path(number, form), seen):
-            return self._again(number, record, form, fields, status=403, trouble="trouble.expired")
-        news = None if form.careless else forms.happened_since(record, seen)
+        if not self._csrf_tokens.is_valid(fields.get("seal", ""), self._token, _path(number, form), seen):
+            return self._form_page(number, record, form, fields, status=403, trouble="trouble.expired")
+        news = None if form.ignores_changes else forms.events_since(record, seen)
         if news is not None or not form.offered(record.incident):
-            return self._again(number, record, form, fields, status=409, trouble="trouble.stale", news=news or ())
+            return self._form_page(number, record, form, fields, status=409, trouble="trouble.stale", news=news or ())
         try:
             event = attributed(forms.event_of(form, number, fields, self._services.events, self._now))
             self._services.recorder.submit(AppendEvent(number, event))
-        except Mistyped as error:
+        except InvalidInput as error:
             wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
-            return self._again(number, record, form, fields, status=422, trouble="trouble.mistyped", **wrong)
+            return self._form_page(number, record, form, fields, status=422, trouble="trouble.mistyped", **wrong)
         except UnknownIncident:
             raise
         except Refused as error:
-            return self._again(number, record, form, fields, status=409, trouble="trouble.refused", detail=str(error))
+            return self._form_page(
+                number, record, form, fields, status=409, trouble="trouble.refused", detail=str(error)
+            )
         where = address(f"/incidents/{public_id(number)}", chosen(self._request), {"said": form.action})
         return Response(status=303, headers={**HEADERS, "Location": where})
 
@@ -91,7 +95,7 @@ class Desk:
         number = incident_number(incident_id)
         return number, incident_record(self._services, number)
 
-    def _again(
+    def _form_page(
         self,
         number: int,
         record: IncidentRecord,
@@ -104,7 +108,7 @@ class Desk:
         problems: Mapping[str, str] | None = None,
         news: tuple[Event, ...] = (),
     ) -> Response:
-        return self._drawn.page(
+        return self._renderer.render(
             self._request,
             "action",
             self._now,
@@ -120,16 +124,18 @@ class Desk:
                 for entry in story(record, self._services.policy)
                 if entry.name in {event.kind.value for event in news}
             ][-5:],
-            **self._of_forms(number, record),
+            **self._form_context(number, record),
         )
 
-    def _of_forms(self, number: int, record: IncidentRecord) -> dict[str, Any]:
-        seen, milestones = forms.seen(record), record.incident.milestones
+    def _form_context(self, number: int, record: IncidentRecord) -> dict[str, Any]:
+        seen, milestones = forms.state_shown(record), record.incident.milestones
         writes = self._token is None or "write" in self._token.scopes
         return {
             "id": public_id(number),
             "seen": seen,
-            "seals": {name: self._seals.seal(self._token, _path(number, form), seen) for name, form in FORMS.items()},
+            "csrf_tokens": {
+                name: self._csrf_tokens.issue(self._token, _path(number, form), seen) for name, form in FORMS.items()
+            },
             "offered": {name: form for name, form in FORMS.items() if writes and form.offered(record.incident)},
             "may_write": writes,
             "may_collect": "api.collect_evidence" in current_app.view_functions,
@@ -154,17 +160,17 @@ def _path(number: int, form: Form) -> str:
 def _form_fields(body: bytes) -> dict[str, str]:
     """Parse a form; of a repeated field the last value counts."""
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError:
         return {}
 
 
-def _content(record: IncidentRecord, services: Services, now: datetime) -> dict[str, Any]:
+def _incident_context(record: IncidentRecord, services: Services, now: datetime) -> dict[str, Any]:
     incident, policy = record.incident, services.policy
     measured = measure(incident, policy).intervals
     targets = {i: target for i in Indicator if (target := _target(policy, i, incident.severity))}
-    owed = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
-    told_at = last_told_at(
+    due_at = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
+    last_update_at = last_told_at(
         record.opened_at or incident.deadlines_from, effective(record.events).events, record.episodes
     )
     postmortem = status(record, policy, now)
@@ -173,7 +179,9 @@ def _content(record: IncidentRecord, services: Services, now: datetime) -> dict[
         "record": record,
         "merged_into": public_id(record.merged_into) if record.merged_into is not None else None,
         "stale": incident.stale_at is not None and incident.stale_at < now,
-        "due": due_next(incident.milestones, owed, incident.severity, policy, told_at) if incident.is_open else (),
+        "due": due_next(incident.milestones, due_at, incident.severity, policy, last_update_at)
+        if incident.is_open
+        else (),
         "milestones": [(milestone.value, incident.milestones.get(milestone)) for milestone in Milestone],
         "intervals": [(i.value, interval, targets.get(i)) for i, interval in measured.items()],
         "warnings": order_warnings(incident, policy),

@@ -4,8 +4,8 @@ from flask import Request, Response
 
 from service.domain.incident import Phase
 from service.domain.policy import IncidentType, Severity
-from service.web.pages.drawing import Pages
 from service.web.pages.queries import STATES, cursor_of, search_of
+from service.web.pages.renderer import PageRenderer
 from service.web.pages.story import web_link
 from service.web.postmortems import status
 from service.web.services import Services
@@ -14,13 +14,13 @@ PAGE = 50
 POSTMORTEMS = 20
 
 
-def incidents(services: Services, drawn: Pages, request: Request) -> Response:
+def incidents(services: Services, renderer: PageRenderer, request: Request) -> Response:
     """Return a page of the list."""
     now, search = services.clock(), search_of(request.args, services.windows)
     page = services.store.listing(
         search.filter(services.windows, now), now=now, before=search.before, after=search.after, limit=PAGE
     )
-    return drawn.page(
+    return renderer.render(
         request,
         "incidents",
         now,
@@ -35,13 +35,13 @@ def incidents(services: Services, drawn: Pages, request: Request) -> Response:
     )
 
 
-def postmortems(services: Services, drawn: Pages, request: Request) -> Response:
+def postmortems(services: Services, renderer: PageRenderer, request: Request) -> Response:
     """Return a page of the postmortems: outstanding ones, or all."""
     now, everything = services.clock(), request.args.get("all") == "yes"
     before = cursor_of(request.args, "before")
     page = services.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)
     statuses = [status(record, services.policy, now) for record in page.records]
-    return drawn.page(
+    return renderer.render(
         request,
         "postmortems",
         now,

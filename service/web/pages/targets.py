@@ -12,7 +12,7 @@ _STEADY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TargetState:
     """A target and its state. `value` in seconds, None without a sample; `trend`: better, worse, steady or ""."""
 
     target: Target
@@ -44,12 +44,12 @@ def longer(window: str, windows: Mapping[str, timedelta]) -> str | None:
     return min(more, key=lambda name: windows[name]) if more else None
 
 
-def standings(
+def target_states(
     policy: Policy, indicators: Indicators, window: str, against: str | None, now: datetime
-) -> list[Standing]:
+) -> list[TargetState]:
     """Return the state of every target of the policy in `window`."""
     current, past = _by_key(indicators(window, now)), _by_key(indicators(against, now) if against else None)
-    return [_standing(target, current, past) for target in policy.targets]
+    return [_target_state(target, current, past) for target in policy.targets]
 
 
 _Rows = Mapping[tuple[Indicator, str | None], Row]
@@ -59,11 +59,11 @@ def _by_key(rows: Sequence[Row] | None) -> _Rows:
     return {(row.indicator, row.severity): row for row in rows or ()}
 
 
-def _standing(target: Target, current: _Rows, past: _Rows) -> Standing:
+def _target_state(target: Target, current: _Rows, past: _Rows) -> TargetState:
     row, before = current.get((target.indicator, target.severity)), past.get((target.indicator, target.severity))
     value = row.summary.statistics[target.statistic] if row else None
     was = before.summary.statistics[target.statistic] if before else None
-    return Standing(
+    return TargetState(
         target=target,
         value=value,
         incidents=row.summary.incidents if row else 0,

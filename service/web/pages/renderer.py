@@ -16,7 +16,7 @@ from service import __version__
 from service.web.pages import assets, times
 from service.web.pages.story import web_link
 from service.web.pages.words import LANGUAGES, Words, chosen, language_of, words
-from service.web.shapes import public_id
+from service.web.schemas import public_id
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -35,13 +35,13 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'）」、。]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class PageRenderer:
     """Renders pages with times in `zone`."""
 
     zone: ZoneInfo
     environment: Environment
 
-    def page(self, request: Request, name: str, now: datetime, status: int = 200, **content: Any) -> Response:
+    def render(self, request: Request, name: str, now: datetime, status: int = 200, **content: Any) -> Response:
         """Render the template of that name."""
         translated = words(language_of(request))
         template = self.environment.get_template(f"{name}.html")
@@ -49,7 +49,7 @@ class Pages:
         return Response(text, status, HEADERS, mimetype="text/html")
 
 
-def pages(zone: ZoneInfo) -> Pages:
+def page_renderer(zone: ZoneInfo) -> PageRenderer:
     """Return the renderer of the service's pages."""
     environment = Environment(
         loader=PackageLoader("service.web"),
@@ -60,7 +60,7 @@ def pages(zone: ZoneInfo) -> Pages:
     )
     environment.filters |= {"linked": linked, "public_id": public_id, "web_link": web_link}
     environment.globals |= {"asset": assets.address, "version": __version__, "languages": LANGUAGES}
-    return Pages(zone, environment)
+    return PageRenderer(zone, environment)
 
 
 def address(path: str, language: str | None, query: Mapping[str, Any]) -> str:

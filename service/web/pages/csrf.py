@@ -12,7 +12,7 @@ from hashlib import sha256
 from service.settings.tokens import Token
 
 
-class Seals:
+class CsrfTokens:
     """Creates and verifies the CSRF tokens of one installation."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
@@ -20,12 +20,12 @@ class Seals:
         secret = b"".join(digests) if digests else secrets.token_bytes(32)
         self._key = hmac.digest(secret, b"mttx-exporter: forms of pages", "sha256")
 
-    def seal(self, token: Token | None, path: str, seen: str) -> str:
+    def issue(self, token: Token | None, path: str, seen: str) -> str:
         """Return the CSRF token of a form at `path`, for the holder of `token`, of a page in the state `seen`."""
         holder = token.digest if token else b""
         about = b"".join(sha256(part).digest() for part in (holder, path.encode(), seen.encode()))
         return hmac.new(self._key, about, sha256).hexdigest()
 
-    def holds(self, sealed: str, token: Token | None, path: str, seen: str) -> bool:
+    def is_valid(self, value: str, token: Token | None, path: str, seen: str) -> bool:
         """Verify a CSRF token in constant time."""
-        return hmac.compare_digest(sealed.encode(), self.seal(token, path, seen).encode())
+        return hmac.compare_digest(value.encode(), self.issue(token, path, seen).encode())

@@ -4,12 +4,13 @@ Times are RFC 3339 in UTC, durations seconds; every milestone is included, null 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
-from service.domain.actions import Action, ActionState
+from service.domain.actions import ActionState
 from service.domain.changes import Change, changes
 from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done
@@ -43,7 +44,7 @@ class TouchedIncident(BaseModel):
         return [cls(id=public_id(incident_id), phase=phase) for incident_id, phase in last.items()]
 
 
-class AlertFaultShape(BaseModel):
+class AlertFaultSchema(BaseModel):
     """A fault of one alert of a notification; `index` is its position in `alerts`."""
 
     index: int
@@ -53,8 +54,8 @@ class AlertFaultShape(BaseModel):
     detail: str
 
     @classmethod
-    def of(cls, fault: AlertFault) -> "AlertFaultShape":
-        """Return the shape of a fault."""
+    def of(cls, fault: AlertFault) -> "AlertFaultSchema":
+        """Convert a fault."""
         return cls.model_validate(fault, from_attributes=True)
 
 
@@ -67,8 +68,8 @@ class AlertsReceipt(BaseModel):
     incidents: list[TouchedIncident]
     alerts: int
     ignored: int
-    rejected: list[AlertFaultShape] = []
-    warnings: list[AlertFaultShape] = []
+    rejected: list[AlertFaultSchema] = []
+    warnings: list[AlertFaultSchema] = []
 
 
 class EventsReceipt(BaseModel):
@@ -97,7 +98,7 @@ class IncidentList(BaseModel):
     next: str | None
 
 
-class DeadlineShape(BaseModel):
+class DeadlineSchema(BaseModel):
     """A deadline of a postmortem stage."""
 
     stage: Stage
@@ -106,7 +107,7 @@ class DeadlineShape(BaseModel):
     overdue: bool
 
 
-class AlertShape(BaseModel):
+class AlertSchema(BaseModel):
     """One episode of one alert; `stale`: its end was assumed, not reported.
 
     `end_unknown`: the alert fired again later without an end in between, so the end of this episode is unknown.
@@ -120,13 +121,19 @@ class AlertShape(BaseModel):
     ends_at: datetime | None
     stale: bool
     end_unknown: bool
-    started_at: datetime | None
+    started_at: datetime | None = Field(validation_alias="onset_at")
     labels: dict[str, str]
     annotations: dict[str, str]
     generator_url: str
 
+    @classmethod
+    def of(cls, episode: Episode) -> "AlertSchema":
+        """Convert an episode."""
+        alert = cls.model_validate(episode, from_attributes=True)
+        return alert.model_copy(update={"ends_at": None}) if episode.end_unknown else alert
 
-class ActionShape(BaseModel):
+
+class ActionSchema(BaseModel):
     """A corrective action."""
 
     action_id: str
@@ -141,15 +148,17 @@ class ActionShape(BaseModel):
     verified_at: datetime | None
 
 
-class ChangeShape(BaseModel):
+class ChangeSchema(BaseModel):
     """The change an event made to a severity, a role or a time; `before` is null if there was no earlier value."""
 
     before: str | datetime | None
     after: str | datetime
 
 
-class EventShape(BaseModel):
+class EventSchema(BaseModel):
     """One event as reported; `recorded_by` is the name of the token it was sent with, null without one."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     event_id: str
     kind: EventKind
@@ -163,26 +172,14 @@ class EventShape(BaseModel):
     labels: dict[str, str]
     data: dict[str, Any]
     recorded_by: str | None
-    change: ChangeShape | None
+    change: ChangeSchema | None = None
 
     @classmethod
-    def of(cls, event: Event, change: Change | None) -> "EventShape":
+    def of(cls, event: Event, change: Change | None) -> "EventSchema":
         """Convert an event."""
-        return cls(
-            event_id=event.event_id,
-            kind=event.kind,
-            occurred_at=event.occurred_at,
-            recorded_at=event.recorded_at,
-            source=event.source,
-            title=event.title,
-            severity=event.severity,
-            types=list(event.types),
-            domains=list(event.domains),
-            labels=dict(event.labels),
-            data=dict(event.data),
-            recorded_by=event.recorded_by,
-            change=ChangeShape(before=change.before, after=change.after) if change else None,
-        )
+        schema = cls.model_validate(event, from_attributes=True)
+        schema.change = ChangeSchema(before=change.before, after=change.after) if change else None
+        return schema
 
 
 class IncidentDetail(IncidentSummary):
@@ -197,11 +194,11 @@ class IncidentDetail(IncidentSummary):
     dismissed_at: datetime | None
     indicators: dict[Indicator, float]
     warnings: list[str]
-    deadlines: list[DeadlineShape]
+    deadlines: list[DeadlineSchema]
     checks: dict[Check, CheckState]
-    alerts: list[AlertShape]
-    actions: list[ActionShape]
-    events: list[EventShape]
+    alerts: list[AlertSchema]
+    actions: list[ActionSchema]
+    events: list[EventSchema]
 
 
 class IndicatorRow(BaseModel):
@@ -259,14 +256,13 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
         indicators={i: length.total_seconds() for i, length in measure(incident, policy).intervals.items()},
         warnings=[str(warning) for warning in order_warnings(incident, policy)],
         deadlines=[
-            DeadlineShape(stage=d.stage, due_at=d.due_at, done_at=d.done_at, overdue=d.overdue(now))
-            for d in incident.deadlines
+            DeadlineSchema(**asdict(deadline), overdue=deadline.overdue(now)) for deadline in incident.deadlines
         ],
         checks=dict(definition_of_done(incident, now)),
-        alerts=[_alert(episode) for episode in record.episodes],
-        actions=[_action(action, now) for action in incident.actions],
+        alerts=[AlertSchema.of(episode) for episode in record.episodes],
+        actions=[ActionSchema(**asdict(action), overdue=action.overdue(now)) for action in incident.actions],
         events=[
-            EventShape.of(event, changed.get(event.event_id))
+            EventSchema.of(event, changed.get(event.event_id))
             for event in sorted(record.events, key=lambda e: (e.occurred_at, e.recorded_at))
         ],
     )
@@ -295,35 +291,3 @@ def _milestones(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, dat
 
 def _is_stale(incident: Incident, now: datetime) -> bool:
     return incident.stale_at is not None and incident.stale_at < now
-
-
-def _alert(episode: Episode) -> AlertShape:
-    return AlertShape(
-        name=episode.name,
-        source=episode.source,
-        fingerprint=episode.fingerprint,
-        severity=episode.severity,
-        starts_at=episode.starts_at,
-        ends_at=None if episode.end_unknown else episode.ends_at,
-        stale=episode.stale,
-        end_unknown=episode.end_unknown,
-        started_at=episode.onset_at,
-        labels=dict(episode.labels),
-        annotations=dict(episode.annotations),
-        generator_url=episode.generator_url,
-    )
-
-
-def _action(action: Action, now: datetime) -> ActionShape:
-    return ActionShape(
-        action_id=action.action_id,
-        title=action.title,
-        action_type=action.action_type,
-        owner=action.owner,
-        verification=action.verification,
-        due_at=action.due_at,
-        state=action.state,
-        overdue=action.overdue(now),
-        completed_at=action.completed_at,
-        verified_at=action.verified_at,
-    )
