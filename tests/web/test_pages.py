@@ -160,7 +160,7 @@ def test_a_trend_is_against_the_longer_window(now, was, trend):
         said = dict.fromkeys(Statistic, now if window == "7d" else was)
         return [Row(target.indicator, target.severity, Summary(1, said), target, 1.0)]
 
-    found, *rest = targets.standings(policy(), rows, "7d", "30d", NOW)
+    found, *rest = targets.target_states(policy(), rows, "7d", "30d", NOW)
     assert found.trend == trend
     assert {one.trend for one in rest} == {""}
     assert rest[0].met is None
