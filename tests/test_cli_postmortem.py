@@ -10,6 +10,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -136,7 +137,9 @@ def test_a_whole_round(address, mttx, incident):
     path.write_text(filled_in(text, r"^[123]\."))
     mttx("postmortem", "lint", path)
     commit(path, at=75)
-    assert "postmortem_drafted" in mttx("postmortem", "sync", path, "--dry-run")
+    drafted_at = (STARTED + timedelta(minutes=75)).astimezone(ZoneInfo("Asia/Tokyo"))
+    printed = mttx("postmortem", "sync", path, "--dry-run")
+    assert f"postmortem_drafted   {drafted_at:%Y-%m-%d %H:%M:%S} (Asia/Tokyo)" in printed
     assert recorded(address)["milestones"]["drafted"] is None
     mttx("postmortem", "sync", path)
     assert datetime.fromisoformat(recorded(address)["milestones"]["drafted"]) == STARTED + timedelta(minutes=75)

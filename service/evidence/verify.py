@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 from service.evidence.archive import PIECE, SEAL_LENGTH, digest_of, entry_of, pieces
 from service.evidence.collecting import SIDECAR
@@ -26,17 +27,22 @@ _LOCAL_HEADER = 30
 _CENTRAL_HEADER = 46
 _END = 22
 _END_64 = 56 + 20
+_UTC = ZoneInfo("UTC")
 _SAME = ("date_time", "compress_type", "create_system", "external_attr", "internal_attr", "comment", "flag_bits")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result: `problems` is empty for a valid archive; the other fields are empty or 0 if they cannot be read."""
+    """The result: `problems` is empty for a valid archive; the other fields are empty or 0 if they cannot be read.
+
+    `zone` is the display zone of the service when the archive was collected.
+    """
 
     sha256: str
     problems: tuple[str, ...]
     incident_id: str | None = None
     collected_at: str = ""
+    zone: ZoneInfo = _UTC
     complete: bool = False
     files: int = 0
 
@@ -75,6 +81,7 @@ def verify(path: Path, expected: str | None = None) -> Verdict:
         problems=tuple(dict.fromkeys(problems)),
         incident_id=_incident_id(manifest),
         collected_at=printable(_text(manifest, "collected_at") or ""),
+        zone=_zone(manifest),
         complete=manifest.get("complete") is True,
         files=len(manifest.get("files") or ()),
     )
@@ -204,6 +211,13 @@ def _incident_id(manifest: dict[str, Any]) -> str | None:
     """Return the incident's id if it is a valid one."""
     value = _text(manifest, "incident_id")
     return value if value is not None and _INCIDENT_ID.fullmatch(value) else None
+
+
+def _zone(manifest: dict[str, Any]) -> ZoneInfo:
+    try:
+        return ZoneInfo(manifest["window"]["display_timezone"])
+    except (KeyError, TypeError, ValueError, OSError):
+        return _UTC
 
 
 def _text(manifest: dict[str, Any], key: str) -> str | None:

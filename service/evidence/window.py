@@ -70,9 +70,11 @@ def incident_window(
 def time_window(begin: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> EvidenceWindow:
     """Return a window in UTC, without an incident. Raises NoWindow if it is empty or ends in the future."""
     if begin >= end:
-        raise NoWindow(f"the window begins at {begin.isoformat()}, which is not before its end, {end.isoformat()}")
+        local_begin, local_end = begin.astimezone(zone).isoformat(), end.astimezone(zone).isoformat()
+        raise NoWindow(f"the window begins at {local_begin}, which is not before its end, {local_end}")
     if end > now:
-        raise NoWindow(f"the window ends in the future, at {end.isoformat()}; omit the end to use the current time")
+        local_end = end.astimezone(zone).isoformat()
+        raise NoWindow(f"the window ends in the future, at {local_end}; omit the end to use the current time")
     start, end = begin.astimezone(UTC), end.astimezone(UTC)
     return EvidenceWindow(start, end, zone, incident_start=start, incident_end=end)
 

@@ -6,6 +6,7 @@ import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from service.cli import main
 from service.evidence.commands import tables
 from service.evidence.manifest import SourceEntry
 from service.settings import load
+from tests.evidence.test_archive import entries_of, resealed, with_manifest
 from tests.grafana.loopback import KINDS, TOKEN, Grafana
 
 STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(microsecond=0)
@@ -194,6 +196,22 @@ def test_a_window_needs_no_incident_and_no_service(mttx, monkeypatch):
     assert manifest(path)["incident_id"] is None
     assert "no incident" in mttx("verify", path)
     assert "no evidence is recorded" in mttx("verify", path, "--recorded", code=1)
+
+
+def test_people_read_times_in_the_zone_of_the_service(mttx):
+    Path("mttx.yml").write_text("display_timezone: America/New_York\n")
+    printed = mttx("collect", "--from", "2026-01-05T23:30:00Z", "--to", "2026-01-06T04:59:59Z", "--out", "a.zip")
+    assert "window   2026-01-05 18:30:00 to 2026-01-05 23:59:59 (America/New_York)" in printed
+    collected_at = datetime.fromisoformat(manifest("a.zip")["collected_at"]).astimezone(ZoneInfo("America/New_York"))
+    Path("mttx.yml").unlink()  # whoever verifies an archive need not have the service's configuration
+    assert f"collected {collected_at:%Y-%m-%d %H:%M:%S} (America/New_York)" in mttx("verify", "a.zip")
+
+
+def test_verify_shows_an_invalid_time_of_a_forged_manifest_as_it_is(mttx, tmp_path):
+    mttx("collect", "--from", after(0), "--to", after(1), "--out", "a.zip")
+    changes = {"collected_at": "soon", "window": {"display_timezone": "../Mars"}}
+    forged = resealed(tmp_path / "forged", with_manifest(entries_of("a.zip"), **changes))
+    assert "collected soon (UTC)" in mttx("verify", forged)
 
 
 def test_a_window_overrides_that_of_the_incident(mttx, incident):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.output import print_json, print_line
+from service.cli.output import local_time, print_json, print_line
 from service.cli.params import Duration, IncidentId, Instant, config_option, output_option
 from service.settings import Settings, load
 
 if TYPE_CHECKING:
     from service.evidence.collecting import Collected
     from service.evidence.commands.request import EvidenceRequest
+    from service.evidence.verify import Verdict
 
 ALLOW_VERBATIM = click.option(
     "--allow-verbatim", is_flag=True, help="Include files marked as verbatim, unredacted, with any secrets in them."
@@ -178,12 +179,19 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
     else:
         for problem in problems:
             print_line(f"{file}: {problem}")
-        details_line = (
-            f"{verdict.incident_id or 'no incident'}, {verdict.files} files, collected {verdict.collected_at}"
-        )
+        what = f"{verdict.incident_id or 'no incident'}, {verdict.files} files"
+        details_line = f"{what}, collected {_collected_at(verdict)} ({verdict.zone.key})"
         print_line(f"{len(problems)} problems found" if problems else f"{file} OK: {details_line}")
         print_line(f"SHA-256 {verdict.sha256}")
     ctx.exit(1 if problems else 0)
+
+
+def _collected_at(verdict: "Verdict") -> str:
+    """Return the time in the zone of the service, or what the manifest has in its place if that is not a time."""
+    try:
+        return local_time(verdict.collected_at, verdict.zone)
+    except (ValueError, OverflowError):
+        return verdict.collected_at
 
 
 def _unrecorded(sha256: str, digests: frozenset[str]) -> list[str]:

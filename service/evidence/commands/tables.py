@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.cli.output import print_line
+from service.cli.output import local_time, print_line
 from service.evidence.collecting import Collected, CollectionProgress
 from service.evidence.manifest import SourceEntry, counted
 from service.evidence.redaction import Counts
@@ -82,7 +82,8 @@ def print_collected(collected: Collected) -> None:
     total = sum((file.redactions for file in collected.manifest.files), Counts())
     click.echo()
     print_line(f"{collected.path}  {amount(collected.size)}, {_counted(len(collected.manifest.files), 'file')}")
-    print_line(f"window   {window.start:%Y-%m-%d %H:%M:%S}Z to {window.end:%Y-%m-%d %H:%M:%S}Z")
+    start, end = local_time(window.start, window.zone), local_time(window.end, window.zone)
+    print_line(f"window   {start} to {end} ({window.zone.key})")
     redactions = ", ".join(f"{count} × {name}" for (_, name), count in sorted(total.items()))
     print_line(f"redacted {redactions or 'nothing'}")
     print_line(f"SHA-256  {collected.sha256}")

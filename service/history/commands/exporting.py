@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,8 +69,8 @@ def write(
         "files": files,
         "bytes": size,
         "instants": len(points),
-        "from": _utc(points[0]),
-        "to": _utc(points[-1]),
+        "from": _local(points[0], settings),
+        "to": _local(points[-1], settings),
         "labels": dict(labels),
     }
 
@@ -98,5 +98,5 @@ def _write(piece: Piece, file: IO[str]) -> int:
     return sum(file.write(text) for text in piece.text)
 
 
-def _utc(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()
+def _local(at: int, settings: Settings) -> str:
+    return datetime.fromtimestamp(at, settings.display_timezone).isoformat()

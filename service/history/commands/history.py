@@ -147,7 +147,8 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
     since, until = options["since"], options["until"] or latest
     if until > latest:
         raise click.UsageError(
-            f"--to can be {latest:%Y-%m-%dT%H:%MZ} at the latest: Prometheus keeps the last three hours in memory"
+            f"--to can be {latest.astimezone(settings.display_timezone).isoformat(timespec='minutes')} at the latest: "
+            "Prometheus keeps the last three hours in memory"
         )
     if file and folder:
         raise click.UsageError("use either --output or --by-day")
@@ -157,8 +158,9 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
         click.echo("Prometheus looks back five minutes: with a longer --step, graphs have gaps.", err=True)
     labels = dict(options["labels"]) or {"job": "mttx", "instance": settings.listen}
     report = write(settings, (since, until), options["step"], labels, now, output=file, folder=folder)
+    files = "1 file" if len(report["files"]) == 1 else f"{len(report['files']):,} files"
     click.echo(
-        f"{report['instants']:,} instants from {report['from']} to {report['to']} in {len(report['files']):,} files, "
+        f"{report['instants']:,} instants from {report['from']} to {report['to']} in {files}, "
         f"{report['bytes']:,} bytes; labels {', '.join(f'{k}={v}' for k, v in labels.items())}",
         err=True,
     )

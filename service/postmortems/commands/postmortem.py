@@ -13,7 +13,7 @@ import click
 from rich.text import Text
 
 from service import __version__
-from service.cli.output import NOTHING, print_json, print_line, print_table
+from service.cli.output import NOTHING, local_time, print_json, print_line, print_table
 from service.cli.params import config_option, incident_argument, output_option
 from service.domain.actions import ActionState
 from service.domain.checks import Check, CheckState
@@ -168,7 +168,7 @@ def sync(
         print_json({"documents": [_as_json(result) for result in results]})
     else:
         for result in results:
-            _print_result(result, dry_run=dry_run)
+            _print_result(result, policy.zone, dry_run=dry_run)
     ctx.exit(1 if any(result.failure for result in results) else 0)
 
 
@@ -209,7 +209,7 @@ def _as_json(result: "SyncResult") -> Json:
     return {**names, "events": events, "notices": result.notices, "failure": result.failure}
 
 
-def _print_result(result: "SyncResult", *, dry_run: bool) -> None:
+def _print_result(result: "SyncResult", zone: ZoneInfo, *, dry_run: bool) -> None:
     count = len(result.plan.events)
     sent = f"{'would send' if dry_run else 'sent'} {count} event{'' if count == 1 else 's'}"
     outcome = f"failed: {result.failure}" if result.failure else sent
@@ -219,7 +219,7 @@ def _print_result(result: "SyncResult", *, dry_run: bool) -> None:
         what = (
             ", ".join(f"{c}: {s}" for c, s in checks.items()) if isinstance(checks, Mapping) else _action_id(event.data)
         )
-        at = f"{event.occurred_at:%Y-%m-%d %H:%M:%S%z}" if event.occurred_at else "now"
+        at = f"{local_time(event.occurred_at, zone)} ({zone.key})" if event.occurred_at else "now"
         print_line(f"    {event.kind} {what}  {at}")
     for notice in result.notices:
         print_line(f"    note: {notice}")
