@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-COLUMNS = ("fault", "on", "times", "sent", "refused", "answered 2xx", "found", "doubled", "recovery")
+COLUMNS = ("fault", "on", "runs", "sent", "refused", "answered 2xx", "stored", "duplicates", "recovery")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ ATTACKS = {
     "slow bodies on every route": slow_bodies,
     "bodies of 20 000 keys": repeated(4, many_keys),
     "chains of retractions": repeated(2, retractions),
-    "notes at the cap, and their page": repeated(4, notes_at_the_cap),
+    "notes of maximum size, and their page": repeated(4, notes_at_the_cap),
     "readers of /metrics": None,
 }
 

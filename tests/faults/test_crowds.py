@@ -112,7 +112,7 @@ def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on, engine, count,
         f"{min(count, enough - 400)} connections; the slowest webhook took {max(took):.1f} s; "
         f"memory {before:.0f} MiB before, {used:.0f} MiB at its peak"
     )
-    what = "idle connections" if kind == "idle" else "connections that send a byte now and then"
+    what = "idle connections" if kind == "idle" else "connections that send a byte occasionally"
     site.hold_to_promises(f"{count} {what}", 1, max(took), note, at_least=10)
     assert used - before < 300
 
@@ -177,7 +177,7 @@ def test_it_says_503_at_once_when_the_queues_of_all_replicas_are_full(on_postgre
         assert set(senders.refused) == {503}
     if seconds > 20:
         assert sum(refusals(one, "store") for one in site.exporters)
-    what = "the turn to write taken" if not seconds else f"the turn to write taken for {seconds} s"
+    what = "the write lock held" if not seconds else f"the write lock held for {seconds} s"
     site.hold_to_promises(f"queue full (limits.queue: 4, {what})", times, longest)
 
 

@@ -57,7 +57,7 @@ def test_it_says_503_and_its_probe_answers_while_postgresql_is_away_for_long(on_
         recovery = recovered(senders, time.monotonic())
         wait_for_answers(senders)
     check_refusals(senders)
-    what = {"hung": "PostgreSQL hangs", "stopped": "PostgreSQL is stopped"}[how]
+    what = {"hung": "PostgreSQL hangs", "stopped": "PostgreSQL stopped"}[how]
     note = f"the slowest webhook took {senders.slowest:.1f} s; {onlookers.told()}"
     until(lambda: is_read_again(site.one), "the last reader that waits in vain", within=30)
     site.hold_to_promises(f"{what} for {seconds} s", 1, recovery, note, at_least=20)

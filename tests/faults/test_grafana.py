@@ -86,7 +86,7 @@ def test_it_stores_a_storm_while_grafana_is_down_and_annotates_all_of_it_afterwa
     note = (
         f"{rate:.0f} webhooks a second at 64 connections; {len(scrapes)} scrapes meanwhile, median "
         f"{scrapes[len(scrapes) // 2]:.2f} s, the slowest {scrapes[-1]:.2f} s; peak memory {peak:.0f} MiB; "
-        "recovery: until each incident had its one annotation"
+        "recovery: until each incident had exactly one annotation"
     )
     site.hold_to_promises(f"storm of {count} while Grafana is down", 1, recovery, note, at_least=count)
     assert peak < BOUND_MIB
@@ -109,4 +109,4 @@ def test_it_keeps_its_word_while_grafana_is_slow_for_long(on, grafana, engine):
     visible = Counter(next(t for t in row["tags"] if t.startswith("mttx-item")) for row in grafana.regions())
     assert Counter(visible.values()) == {1: 60}
     note = f"the slowest webhook took {slowest:.2f} s; recovery: until everything was delivered"
-    site.hold_to_promises("Grafana slow (0.4 to 2.5 s, patience 2 s)", 1, recovery, note)
+    site.hold_to_promises("Grafana slow (0.4 to 2.5 s, timeout 2 s)", 1, recovery, note)

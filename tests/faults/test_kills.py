@@ -96,7 +96,7 @@ def test_it_keeps_its_word_when_postgresql_is_killed_in_the_middle_of_transactio
         return time.monotonic()
 
     longest = repeated(site, times, fault)
-    site.hold_to_promises("kill -9 of PostgreSQL, all of it", times, longest)
+    site.hold_to_promises("kill -9 of all PostgreSQL processes", times, longest)
 
 
 @torture

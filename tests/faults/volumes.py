@@ -29,7 +29,7 @@ def may(*command):
 class Mounted:
     """A file system on a folder."""
 
-    how = "a file system of its own"
+    how = "separate file system"
 
     def __init__(self, folder):
         self.folder = folder
