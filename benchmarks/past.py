@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from service.app import policy_of
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.policy import Severity
 from service.recorder.commands import AppendEvent, Delivery, PruneDeliveries, RecordAlerts
@@ -22,6 +21,7 @@ from service.settings import Settings
 from service.store import Store
 from service.store import tables as t
 from service.store.types import NEVER, End, InstantColumn
+from service.wiring.policy import policy_of
 
 BASE = 1_000
 SPAN = timedelta(days=5 * 365)

@@ -1,6 +1,6 @@
 """The companions: rooms beside the exporter, with commands and routes of their own. Each can be deleted.
 
-Nothing imports them by name but each other; the command line and the composition root load what is there.
+Nothing imports them by name but each other; the command line and the wiring load what is there.
 """
 
 from collections.abc import Iterator

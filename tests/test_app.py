@@ -10,12 +10,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from service import app as composition
-from service.app import create_app, now, parse_options_of, policy_of
+from service.app import create_app, now
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic, Target
 from service.metrics.catalogue import BY_NAME, METRICS
 from service.recorder.commands import CloseStale, PruneDeliveries, Settle
 from service.settings import Settings, SettingsError
 from service.store import StoreRefused
+from service.wiring.exporter import due_commands
+from service.wiring.intake import alert_options
+from service.wiring.policy import policy_of
 from tests.builders import policy
 
 BODY = json.loads((Path(__file__).parent / "payloads/alertmanager/good/firing.json").read_text(encoding="utf-8"))
@@ -166,8 +169,8 @@ def test_it_reads_the_clock_in_utc():
 def test_it_forgets_bodies_in_time_and_closes_stale_incidents_only_where_asked():
     moment = now()
     pruning = PruneDeliveries(moment - timedelta(days=90))
-    assert list(composition._due(Settings(), moment)) == [Settle(moment), pruning]
-    assert CloseStale(moment) in composition._due(Settings(close_stale=True), moment)
+    assert list(due_commands(Settings(), moment)) == [Settle(moment), pruning]
+    assert CloseStale(moment) in due_commands(Settings(close_stale=True), moment)
 
 
 # -- from the configuration to the policy ------------------------------------------------------------------------------
@@ -215,7 +218,7 @@ def test_it_reads_alerts_as_configured():
             "limits": {"alerts": 7, "labels": 3},
         }
     )
-    made = parse_options_of(settings)
+    made = alert_options(settings)
     assert made.severities.by_name["page"] is Severity.SEV_1
     assert made.severities.by_name["warning"] is None
     assert (made.severities.label, made.most_alerts, made.most_labels) == ("prio", 7, 3)

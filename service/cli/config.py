@@ -85,10 +85,10 @@ def _try_database(settings: Settings) -> None:
 
 
 def _try_templates(settings: Settings) -> None:
-    from service.delivery.messages_configured import SLACK, templates_of
+    from service.wiring.messages import SLACK, message_templates
 
     if settings.messages.templates:
-        templates_of(SLACK, settings)
+        message_templates(SLACK, settings)
 
 
 @config.command()

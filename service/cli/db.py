@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from service.app import policy_of
 from service.cli.output import print_json, print_line
 from service.cli.params import Duration, config_option, output_option
 from service.settings import load
 from service.settings.durations import format_duration
 from service.settings.files import read_text
 from service.store import Store, StoreRefused, StoreUnavailable
+from service.wiring.policy import policy_of
 
 
 @contextmanager

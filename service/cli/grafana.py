@@ -141,10 +141,10 @@ def bootstrap(
 @contextmanager
 def _connected(path: Path | None) -> Iterator[tuple[Settings, Any]]:
     """Yield the configuration and a connection; errors of Grafana are printed in one line."""
-    from service.clients.grafana.configured import connection_to
+    from service.wiring.clients import grafana_connection
 
     settings = _configured(path)
-    connection = connection_to(settings.grafana)
+    connection = grafana_connection(settings.grafana)
     try:
         yield settings, connection
     except DeliveryError as error:

@@ -14,10 +14,10 @@ import click
 from service.clients.delivery import DeliveryError, Reason
 from service.clients.grafana.access import Rights
 from service.clients.grafana.bootstrap import ENOUGH, ServiceAccount, ServiceAccounts
-from service.clients.grafana.configured import connection_to
 from service.clients.grafana.connection import Connection
 from service.settings.files import read_text
 from service.settings.grafana import GrafanaSettings
+from service.wiring.clients import grafana_connection
 
 REFUSED = (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
 
@@ -34,7 +34,7 @@ class Bootstrap:
         """Return whether the file has a token that may annotate. Raises `DeliveryError` if Grafana is down."""
         if not self.token_file.is_file():
             return False
-        connection = connection_to(replace_token(self.grafana, self.token_file))
+        connection = grafana_connection(replace_token(self.grafana, self.token_file))
         try:
             return connection.get("/org") is not None and Rights(connection).may_annotate()
         except DeliveryError as error:
@@ -49,7 +49,7 @@ class Bootstrap:
         if self.works():
             return self._result(account="nothing", token="nothing")  # noqa: S106 - what was done, not a token
         administrator = credentials()
-        connection = connection_to(self.grafana, lambda: administrator)
+        connection = grafana_connection(self.grafana, lambda: administrator)
         try:
             return self._carried_out(connection, now)
         finally:

@@ -8,12 +8,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.app import policy_of
 from service.clients.delivery import DeliveryError
-from service.delivery.configured import grafana_dispatcher
 from service.delivery.grafana import GRAFANA
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
+from service.wiring.delivery import grafana_dispatcher
+from service.wiring.policy import policy_of
 
 MOST_FAILURES = 3
 """Consecutive failures before it gives up; the remaining rows stay in the outbox."""

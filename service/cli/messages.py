@@ -30,15 +30,15 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 
     Reads the database beside `mttx serve`. Nothing is sent, and no receiver needs to be configured.
     """
-    from service.app import policy_of
     from service.clients.delivery import DeliveryError
     from service.delivery.message_builder import MessageBuilder
-    from service.delivery.messages_configured import templates_of
     from service.delivery.preview import preview
     from service.store import Store, StoreRefused, StoreUnavailable
+    from service.wiring.messages import message_templates
+    from service.wiring.policy import policy_of
 
     settings = load(path, os.environ)
-    builder = MessageBuilder(templates_of(target, settings, language), policy_of(settings), settings.public_url)
+    builder = MessageBuilder(message_templates(target, settings, language), policy_of(settings), settings.public_url)
     number = int(incident_id.removeprefix("INC-"))
     try:
         store = Store.beside(settings.database, policy_of(settings))
@@ -69,14 +69,14 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 @click.pass_context
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
     """Check each receiver and Slack's bot token; exit code 1 on a failure. Nothing is sent."""
-    from service.delivery.configured import targets_of
-    from service.delivery.messages_configured import templates_of
+    from service.wiring.delivery import receiver_names
+    from service.wiring.messages import message_templates
 
     settings = load(path, os.environ)
-    receivers = [target for target in targets_of(settings) if target in ("slack", "webhook")]
+    receivers = [target for target in receiver_names(settings) if target in ("slack", "webhook")]
     results = []
     for receiver in receivers:
-        templates_of(receiver, settings)
+        message_templates(receiver, settings)
         detail, ok = _check(receiver, settings)
         results.append({"receiver": receiver, "ok": ok, "detail": detail})
     if output == "json":
@@ -91,13 +91,11 @@ def check(ctx: click.Context, path: Path | None, output: str) -> None:
 
 def _check(target: str, settings: Settings) -> tuple[str, bool]:
     from service.clients.delivery import DeliveryError
-    from service.clients.json_sender import JsonSender
-    from service.clients.slack import Bot
+    from service.wiring.clients import slack_bot
 
-    slack = settings.slack
-    if target != "slack" or not slack.has_bot:
+    bot = slack_bot(settings.slack) if target == "slack" else None
+    if bot is None:
         return "configured; only sending a message shows whether it is accepted", True
-    bot = Bot(JsonSender(timeout=slack.timeout), slack.api_url, slack.read_token, slack.channel or "")
     try:
         return f"authenticated as {bot.check()}", True
     except DeliveryError as error:

@@ -8,7 +8,6 @@ from pydantic import SecretStr
 
 from service import __version__
 from service.clients.grafana.annotations import Annotations
-from service.clients.grafana.configured import connection_to
 from service.clients.json_api import JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.evidence.clients.jaeger import Jaeger
@@ -27,6 +26,7 @@ from service.evidence.sources.timeline import AnnotationQuery, IncidentData, Tim
 from service.evidence.sources.traces import JaegerStore, TempoStore, TraceSource, TraceStore
 from service.settings import Settings
 from service.settings.evidence_sources import EvidenceJaeger, EvidenceLoki, EvidenceTempo
+from service.wiring.clients import grafana_connection
 
 LEAST_TIMEOUT = timedelta(seconds=30)
 """The shortest timeout of a request to Prometheus: a range query is slower than what is asked in the background."""
@@ -66,7 +66,7 @@ def collect_options(settings: Settings, *, allow_verbatim: bool) -> CollectOptio
 def _annotations(settings: Settings, stack: ExitStack) -> AnnotationQuery | None:
     if settings.grafana.url is None:
         return None
-    connection = connection_to(settings.grafana)
+    connection = grafana_connection(settings.grafana)
     stack.callback(connection.close)
     return Annotations(connection).between
 

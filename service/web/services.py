@@ -1,4 +1,4 @@
-"""The dependencies of the web layer, injected by `service.app`; tests inject fakes."""
+"""The dependencies of the web layer, injected by `service.wiring`; tests inject fakes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,11 +3,11 @@
 from collections import Counter
 from datetime import timedelta
 
-from service.delivery.configured import grafana_dispatcher
 from service.delivery.dispatcher import Dispatcher
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
+from service.wiring.delivery import grafana_dispatcher
 from tests.builders import at, policy
 from tests.grafana.loopback import TOKEN
 from tests.house import House

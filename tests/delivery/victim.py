@@ -8,9 +8,9 @@ import os
 import signal
 from datetime import datetime
 
-from service.delivery.configured import grafana_dispatcher
 from service.settings import Settings
 from service.store import Store
+from service.wiring.delivery import grafana_dispatcher
 from tests.builders import policy
 from tests.delivery.site import Counters
 from tests.grafana.loopback import TOKEN

@@ -7,12 +7,12 @@ import pytest
 
 from service.clients.grafana import Annotations
 from service.clients.grafana.annotations import MOST
-from service.clients.grafana.configured import connection_to
 from service.domain.policy import Milestone
 from service.evidence.sources.changes import ChangeSource
 from service.evidence.sources.timeline import IncidentData, TimelineSource, WebhookBody
 from service.evidence.staging import SourceFailed
 from service.settings.grafana import GrafanaSettings as Keys
+from service.wiring.clients import grafana_connection
 from tests.evidence.builders import at, collected, evidence_window
 from tests.evidence.test_staging import KEY_ID, read
 from tests.grafana.loopback import KINDS, TOKEN, Grafana
@@ -43,7 +43,7 @@ def grafana(request):
 
 @pytest.fixture
 def annotations(grafana):
-    connection = connection_to(Keys(url=grafana.url, token=TOKEN))
+    connection = grafana_connection(Keys(url=grafana.url, token=TOKEN))
     yield Annotations(connection).between
     connection.close()
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service.clients.grafana.configured import connection_to
 from service.settings import Settings, SettingsError, load
 from service.settings.grafana import GrafanaSettings
+from service.wiring.clients import grafana_connection
 
 SECRET = "glsa_very-secret"
 
@@ -60,7 +60,7 @@ def test_it_says_what_is_wrong_in_a_list_of_dashboards():
 
 def test_it_trusts_whom_it_is_told_to():
     def verified(**keys):
-        return connection_to(GrafanaSettings(url="https://g", **keys))._access.verify
+        return grafana_connection(GrafanaSettings(url="https://g", **keys))._access.verify
 
     assert verified() is True
     assert verified(tls_ca_file="/etc/ca.pem") == "/etc/ca.pem"
@@ -69,4 +69,4 @@ def test_it_trusts_whom_it_is_told_to():
 
 def test_it_connects_to_nothing_without_an_address():
     with pytest.raises(ValueError, match="is not configured"):
-        connection_to(GrafanaSettings())
+        grafana_connection(GrafanaSettings())

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.app import policy_of
 from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.history.backfill.replay import Replay, instants
@@ -16,6 +15,7 @@ from service.recorder.commands import CloseStale, Settle
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
+from service.wiring.policy import policy_of
 from tests.builders import alert, at, event
 from tests.house import House
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.app import policy_of
 from service.domain.checks import Check
 from service.domain.done import definition_of_done
 from service.domain.incident import Phase
@@ -15,6 +14,7 @@ from service.history.demo.playing import play
 from service.history.demo.quarter import INCIDENTS, quarter
 from service.settings import Settings
 from service.store import Store
+from service.wiring.policy import policy_of
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 POLICY = policy_of(Settings())

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.app import severity_rules_of
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
 from service.intake.alertmanager import UNNAMED, AlertParseOptions, parse
@@ -22,6 +21,7 @@ from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.severities import SeverityRules
 from service.intake.wire import PayloadError
 from service.settings import Settings
+from service.wiring.intake import severity_rules
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "alertmanager"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -226,7 +226,7 @@ def test_a_severity_that_is_not_mapped_opens_an_incident_all_the_same(labels, se
 
 
 def test_the_defaults_are_those_of_the_configuration():
-    assert severity_rules_of(Settings()) == SeverityRules()
+    assert severity_rules(Settings()) == SeverityRules()
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from service.app import policy_of
-from service.delivery.configured import message_dispatcher
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
+from service.wiring.delivery import message_dispatcher
+from service.wiring.policy import policy_of
 from tests.builders import at
 from tests.delivery.site import Counters
 from tests.house import House, minutes

@@ -1,4 +1,4 @@
-"""A store, its recorder and its scrape, put together as `service.app` does."""
+"""A store, its recorder and its scrape, put together as `service.wiring` does."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ class World(House):
     def __init__(self, path, rules=None, cap=100):
         super().__init__(path, rules)
         self.minutes = 600.0
-        commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.app
+        commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.wiring
         self.measuring = Measuring(self.store, self.policy, WINDOWS, cap, commits)
         self.counters = ProcessCounters(
             list(Source),

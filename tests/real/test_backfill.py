@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 import pytest
 from click.testing import CliRunner
 
-from service.app import policy_of
 from service.cli import main
 from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
@@ -24,6 +23,7 @@ from service.metrics.measurements import Measuring
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
+from service.wiring.policy import policy_of
 from tests.real.http import request
 from tests.real.servers import REPOSITORY, Prometheus
 from tests.web.fakes import World

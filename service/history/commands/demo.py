@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from service.app import policy_of
 from service.history.demo.playing import play
 from service.history.demo.quarter import SPAN, quarter
 from service.settings import Settings
 from service.settings.model import LogSettings
 from service.store import Store, StoreRefused
+from service.wiring.policy import policy_of
 
 USUAL_PORT = 9877
 

@@ -11,12 +11,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.app import policy_of
 from service.history.backfill.export import Piece, export
 from service.history.backfill.openmetrics_writer import OpenMetricsWriter
 from service.history.backfill.replay import Replay, instants
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
+from service.wiring.policy import policy_of
 
 HEAD = timedelta(hours=3)
 """More recent samples may be in Prometheus' head block, which other blocks must not overlap."""

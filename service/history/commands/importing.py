@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service.cli.output import print_line
-from service.delivery.configured import targets_of
 from service.domain.events import EventKind
 from service.history.importing.imported import ImportedIncident, ImportOptions, LineError
 from service.history.importing.parsing import Format, parse
 from service.history.recording import ImportResult, record_incidents
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
+from service.wiring.delivery import receiver_names
 
 MOST_SHOWN = 50
 """How many faulty lines are shown to people; JSON has all of them."""
@@ -52,7 +52,7 @@ class Import:
         def keep(result: ImportResult) -> bool:
             return not dry_run and (skip_bad or not (parsed.errors or result.refused))
 
-        targets = targets_of(self._settings) if annotate else ()
+        targets = receiver_names(self._settings) if annotate else ()
         result = self._record(incidents, targets, keep, bar=bar)
         warnings = [LineError(incident.where, warning) for incident in incidents for warning in incident.warnings]
         return {

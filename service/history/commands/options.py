@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from service.app import policy_of
 from service.domain.policy import Severity
 from service.history.importing.columns import NAMES
 from service.history.importing.imported import ImportOptions, PostmortemDue, Unresolved
@@ -19,6 +18,7 @@ from service.settings import Settings
 from service.settings.files import read_text
 from service.settings.values import IGNORE
 from service.settings.yaml_text import NotYaml, parse_yaml
+from service.wiring.policy import policy_of
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 

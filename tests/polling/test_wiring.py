@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 
 from service.domain.policy import Severity
-from service.intake.alertmanager import AlertParseOptions
-from service.polling.configured import poller_of
 from service.settings import Settings, SettingsError, load
-from service.web.configured import sources_of
+from service.wiring.intake import webhook_sources
+from service.wiring.polling import build_poller
 from tests.builders import at
 from tests.polling.fakes import FakeRecorder, FakeStore
 
@@ -16,7 +15,7 @@ PROMETHEUS, ALERTMANAGER = "http://prometheus.example:9090", "http://alertmanage
 
 
 def polls(**keys):
-    poller = poller_of(Settings(**keys), FakeStore(), FakeRecorder(), AlertParseOptions(), lambda: at(0))
+    poller = build_poller(Settings(**keys), FakeStore(), FakeRecorder(), lambda: at(0))
     return [poll.name for poll in poller._polls]
 
 
@@ -41,7 +40,7 @@ def test_it_asks_what_it_has_addresses_for(keys, names):
 def test_all_that_is_asked_is_about_the_sender_of_alertmanager():
     keys = {"prometheus": {"url": PROMETHEUS}, "reconcile": {"gaps": True}, "silences": {"acknowledge": True}}
     named = Settings(alertmanager={"urls": [ALERTMANAGER], "sender": "eu"}, **keys)
-    poller = poller_of(named, FakeStore(), FakeRecorder(), AlertParseOptions(), lambda: at(0))
+    poller = build_poller(named, FakeStore(), FakeRecorder(), lambda: at(0))
     assert {poll.name: poll._source for poll in poller._polls} == dict.fromkeys(
         ("gaps", "start times", "quiet incidents", "silences"), "alertmanager@eu"
     )
@@ -76,7 +75,7 @@ def test_it_takes_several_secrets_from_one_variable():
             "MTTX_GRAFANA_ALERTS_SECRETS": "one signing secret",
         },
     )
-    sources = sources_of(settings, AlertParseOptions())
+    sources = webhook_sources(settings)
     assert sources.pagerduty_signing.secrets == (b"the old signing secret", b"the new signing secret")
     assert sources.grafana_signing.secrets == (b"one signing secret",)
     assert "the old" not in repr(settings)
@@ -92,7 +91,7 @@ def test_it_reads_as_configured():
         "MTTX_SILENCES_ACKNOWLEDGE": "true",
         "MTTX_SILENCES_MACHINES": "^robot$",
     }
-    sources = sources_of(load(None, environ), AlertParseOptions())
+    sources = webhook_sources(load(None, environ))
     assert sources.pagerduty.priority_map["major"] is Severity.SEV_1
     assert "p1" not in sources.pagerduty.priority_map
     assert (sources.grafana.no_data, sources.grafana.error) == (True, False)
@@ -101,7 +100,7 @@ def test_it_reads_as_configured():
 
 
 def test_nobody_acknowledges_and_nobody_signs_unless_that_is_configured():
-    sources = sources_of(Settings(), AlertParseOptions())
+    sources = webhook_sources(Settings())
     assert sources.people is sources.grafana_signing is sources.pagerduty_signing is None
     assert (
         load(None, {"MTTX_PAGERDUTY_PRIORITY_MAP": "null"}).pagerduty.priority_map == Settings().pagerduty.priority_map

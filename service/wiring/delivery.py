@@ -1,20 +1,24 @@
-"""From the configuration to the dispatchers, one for each receiver."""
+"""What is delivered where: a dispatcher for each receiver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from service.clients.grafana import Annotations
-from service.clients.grafana.configured import connection_to
 from service.delivery.dispatcher import BATCH_TIME, Dispatcher
 from service.delivery.grafana import GRAFANA, DashboardCopies, GrafanaReceiver
 from service.delivery.grafana_inventory import Inventory
-from service.delivery.messages_configured import SLACK, WEBHOOK, message_receiver
+from service.delivery.message_builder import MessageBuilder
+from service.delivery.messages import MessageReceiver
 from service.delivery.receiver import DeliveryCounters
-from service.domain.policy import Policy, Severity
+from service.delivery.review import ReviewMessages
+from service.domain.policy import Policy, Severity, WeeklyReview
 from service.render.annotation_texts import View
+from service.render.messages import MessageTemplates
 from service.settings import Settings
 from service.store import Store
 from service.store.outbox import Outbox
+from service.wiring import clients
+from service.wiring.messages import SLACK, WEBHOOK, message_templates
 
 REQUESTS_PER_ANNOTATION = 8
 """The most requests for one annotation: read it, search for it, change it, read it back, and again with PUT."""
@@ -23,21 +27,21 @@ REQUESTS_PER_MESSAGE = 12
 _SPARE = BATCH_TIME + timedelta(seconds=10)
 
 
-def targets_of(settings: Settings) -> tuple[str, ...]:
+def receiver_names(settings: Settings) -> tuple[str, ...]:
     """Return the systems to which incidents are delivered."""
     used = {GRAFANA: settings.grafana.is_annotated, SLACK: settings.slack.is_used, WEBHOOK: settings.webhook.is_used}
     return tuple(name for name, is_used in used.items() if is_used)
 
 
-def dispatchers_of(
+def build_dispatchers(
     settings: Settings, store: Store, policy: Policy, counters: DeliveryCounters, clock: Callable[[], datetime]
-) -> Sequence[Dispatcher]:
-    """Return the dispatchers of all configured receivers, not started yet. Raises SettingsError."""
+) -> list[Dispatcher]:
+    """Return the dispatchers of all receivers, not started yet. Raises SettingsError."""
     return [
         grafana_dispatcher(settings, store.outbox, counters, clock)
         if name == GRAFANA
         else message_dispatcher(name, settings, store, policy, counters=counters, clock=clock)
-        for name in targets_of(settings)
+        for name in receiver_names(settings)
     ]
 
 
@@ -54,7 +58,7 @@ def grafana_dispatcher(
     `resyncs`: everything was enqueued; what Grafana has is read at once.
     """
     grafana = settings.grafana
-    connection = connection_to(grafana)
+    connection = clients.grafana_connection(grafana)
     copies = [
         DashboardCopies(dashboard.uid, frozenset(map(Severity, dashboard.severities)), dashboard.labels)
         for dashboard in grafana.dashboards
@@ -76,18 +80,30 @@ def message_dispatcher(
     counters: DeliveryCounters,
     clock: Callable[[], datetime],
 ) -> Dispatcher:
-    """Return the dispatcher of a chat's messages, not started yet. Raises SettingsError.
+    """Return the dispatcher of the messages to `SLACK` or `WEBHOOK`, not started yet. Raises SettingsError.
 
-    When it starts, what is open or outstanding is enqueued: it may be older than the chat or its rules.
+    When it starts, what is open or outstanding is enqueued: it may be older than the receiver or its rules.
     """
-    receiver, review = message_receiver(name, settings, store, policy)
-    chat = settings.slack if name == SLACK else settings.webhook
+    keys = settings.slack if name == SLACK else settings.webhook
+    chat = clients.slack(settings.slack) if name == SLACK else clients.webhook(settings.webhook)
+    templates = message_templates(name, settings)
+    review = _review(settings, store, templates)
+    builder = MessageBuilder(templates, policy, settings.public_url)
+    severities = frozenset(map(Severity, settings.messages.severities))
     return Dispatcher(
         store.outbox,
-        receiver,
+        MessageReceiver(name, chat, builder, review, severities),
         counters,
         clock,
-        lease=REQUESTS_PER_MESSAGE * chat.timeout + _SPARE,
+        lease=REQUESTS_PER_MESSAGE * keys.timeout + _SPARE,
         prepare=lambda now: store.outbox.enqueue_existing(name, review.first(now), now),
-        credential=chat.read_credential,
+        credential=keys.read_credential,
+    )
+
+
+def _review(settings: Settings, store: Store, templates: MessageTemplates) -> ReviewMessages:
+    meets = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
+    messages = settings.messages
+    return ReviewMessages(
+        templates, store, meets if messages.weekly_review else None, messages.review_lead, settings.public_url
     )

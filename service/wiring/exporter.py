@@ -1,0 +1,118 @@
+"""The running exporter: every room, put together from the settings."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from service import __version__, companions
+from service.clients.delivery import Reason
+from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.metrics.collector import IncidentCollector, ProcessCollector
+from service.metrics.exposition import Exposition, StoreCollector, registry
+from service.metrics.measurements import Measuring
+from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
+from service.metrics.process_counters import ProcessCounters
+from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
+from service.recorder.upkeep import Upkeep
+from service.recorder.writer import Recorder
+from service.settings import Settings, load_tokens
+from service.store import Store
+from service.store.outbox_rows import Backlog
+from service.web.rate import Rate
+from service.web.services import Services
+from service.wiring import delivery, intake, polling
+from service.wiring.policy import policy_of
+
+UPKEEP_SECONDS = 10.0
+
+
+class Exporter:
+    """The parts that run: the store, the recorder and the background threads, and `services` for the web.
+
+    Raises `SettingsError` or `StoreRefused`.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        tokens = load_tokens(settings.tokens_file) if settings.tokens_file else ()
+        policy = policy_of(settings)
+        receivers = delivery.receiver_names(settings)
+        store = Store.open(settings.database, policy, receivers)
+        recorder = Recorder(store, policy, queue_limit=settings.limits.queue, at_once=settings.threads)
+        measuring = Measuring(
+            store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
+        )
+        counters = _counters(store)
+        deliveries = DeliveryTally(receivers, list(Reason))
+        incidents = IncidentCollector(measuring, policy, clock)
+        shared: list[StoreCollector] = [incidents, *_outbox_collectors(receivers, store, clock)]
+        process = ProcessCollector(counters, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
+        own = registry([process, *([DeliveryCollector(deliveries)] if receivers else [])])
+        self._store = store
+        self._recorder = recorder
+        self._dispatchers = delivery.build_dispatchers(
+            settings, store, policy, deliveries, lambda: store.time.now(clock())
+        )
+        self._poller = polling.build_poller(settings, store, recorder, clock)
+        self._upkeep = Upkeep(recorder, store, lambda at: due_commands(settings, at), clock, UPKEEP_SECONDS)
+        self.services = Services(
+            recorder=recorder,
+            store=store,
+            indicators=measuring.table,
+            exposition=Exposition(shared, own, store.version, clock),
+            counters=counters,
+            clock=clock,
+            alerts=intake.alert_options(settings),
+            sources=intake.webhook_sources(settings),
+            extensions=tuple(routes.extension(settings, clock) for routes in companions.modules("routes")),
+            events=intake.event_options(settings),
+            policy=policy,
+            zone=settings.display_timezone,
+            tokens=tokens,
+            metrics_auth=settings.metrics_auth,
+            windows=settings.window_lengths,
+            grafana_url=settings.grafana.url,
+            most_bytes=settings.limits.body_bytes,
+            rate=Rate(settings.limits.rate, settings.limits.burst) if settings.limits.rate else None,
+        )
+
+    def start(self) -> None:
+        """Start delivering and polling."""
+        for dispatcher in self._dispatchers:
+            dispatcher.start()
+        self._poller.start()
+
+    def close(self) -> None:
+        """Stop the threads, commit what is waiting, and close the store."""
+        self._poller.stop()
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
+        self._upkeep.stop()
+        self._recorder.close()
+        self._store.close()
+
+
+def due_commands(settings: Settings, at: datetime) -> Iterable[Command]:
+    """Yield the commands of the periodic upkeep."""
+    yield Settle(at)
+    if settings.close_stale:
+        yield CloseStale(at)
+    yield PruneDeliveries(at - settings.retention.raw)
+
+
+def _counters(store: Store) -> ProcessCounters:
+    """Return the counters of this process; the service's own polling is no webhook source."""
+    last_received = {source: at for source, at in store.last_received().items() if source in set(Source)}
+    return ProcessCounters(
+        list(Source),
+        list(Failure),
+        list(Ignored),
+        last_received,
+        alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
+        reject_reasons=list(Rejected),
+    )
+
+
+def _outbox_collectors(receivers: Sequence[str], store: Store, clock: Callable[[], datetime]) -> list[OutboxCollector]:
+    def backlog(receiver: str) -> Backlog:
+        return store.outbox.backlog(receiver, store.time.of(clock()))
+
+    return [OutboxCollector(receivers, backlog)] if receivers else []

@@ -1,0 +1,87 @@
+"""How webhooks are parsed and verified, and whose silences count."""
+
+from uuid import uuid4
+
+from service.domain.policy import Severity
+from service.domain.silences import People
+from service.intake import alertmanager, grafana, lifecycle, pagerduty
+from service.intake.severities import SeverityRules
+from service.intake.signatures import Signing
+from service.settings import Settings
+from service.settings.inbound import secrets_of
+from service.web.services import Sources
+
+
+def alert_options(settings: Settings) -> alertmanager.AlertParseOptions:
+    """Return how alerts of any sender are parsed."""
+    return alertmanager.AlertParseOptions(
+        severities=severity_rules(settings),
+        ignore_label=settings.ignore.label,
+        ignored_alertnames=settings.ignore.alertnames,
+        most_alerts=settings.limits.alerts,
+        most_labels=settings.limits.labels,
+        most_text=settings.limits.label_length,
+        by_group_key=settings.correlation.group_key,
+        correlation_label=settings.correlation.label,
+    )
+
+
+def severity_rules(settings: Settings) -> SeverityRules:
+    """Return the rules that map severities; `ignore` becomes None."""
+    return SeverityRules(
+        by_name={name: _severity(severity) for name, severity in settings.severity_map.items()},
+        label=settings.severity_label,
+        unmapped=_severity(settings.unmapped_severity),
+    )
+
+
+def event_options(settings: Settings) -> lifecycle.EventParseOptions:
+    """Return how events of people and of their tools are parsed."""
+    return lifecycle.EventParseOptions(
+        zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
+    )
+
+
+def webhook_sources(settings: Settings) -> Sources:
+    """Return how the webhooks of other systems are parsed and verified."""
+    from_grafana = settings.grafana_alerts
+    return Sources(
+        grafana=grafana.GrafanaParseOptions(
+            alerts=alert_options(settings),
+            no_data=from_grafana.no_data == "incident",
+            error=from_grafana.error == "incident",
+        ),
+        grafana_signing=_grafana_signing(settings),
+        pagerduty=pagerduty.PagerDutyParseOptions(
+            priority_map={name: Severity(severity) for name, severity in settings.pagerduty.priority_map.items()}
+        ),
+        pagerduty_signing=_pagerduty_signing(settings),
+        people=people(settings),
+    )
+
+
+def people(settings: Settings) -> People | None:
+    """Return whose silences count as acknowledgements; None: nobody's."""
+    keys = settings.silences
+    return People(authors=keys.authors, machines=keys.machines) if keys.acknowledge else None
+
+
+def _grafana_signing(settings: Settings) -> Signing | None:
+    keys = settings.grafana_alerts
+    if keys.secrets is None:
+        return None
+    return Signing(
+        secrets=secrets_of(keys.secrets),
+        header=keys.signature_header,
+        timestamp_header=keys.timestamp_header,
+        window=keys.replay_window,
+    )
+
+
+def _pagerduty_signing(settings: Settings) -> Signing | None:
+    keys = settings.pagerduty
+    return Signing(secrets=secrets_of(keys.secrets), header="X-PagerDuty-Signature") if keys.secrets else None
+
+
+def _severity(name: str) -> Severity | None:
+    return None if name == "ignore" else Severity(name)

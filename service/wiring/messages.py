@@ -1,0 +1,38 @@
+"""The templates of the messages: the bundled ones, or the team's own."""
+
+from importlib.resources import files
+
+from service.clients import slack
+from service.render.messages import PARTS, Markup, MessageTemplates
+from service.render.templating import BadTemplate
+from service.settings import Problem, Settings, SettingsError
+from service.settings.files import read_text
+
+SLACK = "slack"
+WEBHOOK = "webhook"
+_MARKUPS = {
+    SLACK: Markup(slack.escape, slack.link),
+    WEBHOOK: Markup(lambda text: text, lambda name, url: f"{name} {url}"),
+}
+
+
+def message_templates(receiver: str, settings: Settings, language: str | None = None) -> MessageTemplates:
+    """Return the templates of `SLACK` or `WEBHOOK`. Raises SettingsError for faulty templates of the team."""
+    messages = settings.messages
+    sources = {part: _template(settings, part, language or messages.language) for part in PARTS}
+    try:
+        return MessageTemplates(sources, settings.display_timezone, _MARKUPS[receiver])
+    except BadTemplate as error:
+        raise SettingsError([Problem("messages.templates", str(error), str(messages.templates))]) from error
+
+
+def _template(settings: Settings, part: str, language: str) -> str:
+    folder = settings.messages.templates
+    if folder is not None and not folder.is_dir():
+        raise SettingsError([Problem("messages.templates", "should be a folder", str(folder))])
+    try:
+        if folder is not None and (own := folder / f"{part}.txt.j2").exists():
+            return read_text(own)
+    except (OSError, ValueError) as error:
+        raise SettingsError([Problem("messages.templates", f"{part}.txt.j2 cannot be read", str(folder))]) from error
+    return files("service.render").joinpath("templates", f"message-{part}.{language}.txt.j2").read_text("utf-8")
