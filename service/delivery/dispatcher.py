@@ -5,11 +5,11 @@ It does not write through the recorder: two short transactions for a whole batch
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import SystemRandom
 
+from service.background import BackgroundLoop
 from service.clients.delivery import DeliveryError, Reason
 from service.delivery.backoff import backoff
 from service.delivery.receiver import DeliveryCounters, LeaseLost, Receiver
@@ -69,20 +69,17 @@ class Dispatcher:
         self._failures = 0
         self._paused_until: datetime | None = None
         self._last_step_at: datetime | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"dispatcher-{receiver.name}", daemon=True)
+        self._loop = BackgroundLoop(f"dispatcher-{receiver.name}", self._run, pause=IDLE_SECONDS)
+        self._is_prepared = False
         self.last_error: DeliveryError | None = None
 
     def start(self) -> None:
         """Retry stopped rows, and deliver until `stop`."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stop after the delivery under way, or without it if it takes too long."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
-        if not self._thread.is_alive():
+        if self._loop.stop(STOP_SECONDS):
             self._receiver.close()
 
     def step(self) -> bool:
@@ -139,7 +136,7 @@ class Dispatcher:
         now = self._clock()
         paused = self._paused_until is not None and now < self._paused_until
         over = not -CLOCK_TOLERANCE <= now - started_at <= BATCH_TIME
-        if paused or self._stop.is_set() or over:
+        if paused or self._loop.stopping.is_set() or over:
             return Postponed(claim, now, attempted=False)
         try:
             return self._deliver(claim, now)
@@ -199,19 +196,13 @@ class Dispatcher:
 
     # -- the thread --------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        resumed = False
-        while not self._stop.is_set():
-            busy = False
-            try:
-                if not resumed:
-                    self._outbox.resume(self._receiver.name, self._clock())
-                    self._prepare(self._clock())
-                    resumed = True
-                busy = self.step()
-            except StoreUnavailable as error:
-                log.warning("%s: deliveries are waiting: %s", self._receiver.name, error)
-            except Exception:  # the loop survives unexpected errors; claims come back when their lease ends
-                log.exception("%s: unexpected error", self._receiver.name)
-            if not busy:
-                self._stop.wait(IDLE_SECONDS)
+    def _run(self) -> bool:
+        try:
+            if not self._is_prepared:
+                self._outbox.resume(self._receiver.name, self._clock())
+                self._prepare(self._clock())
+                self._is_prepared = True
+            return self.step()
+        except StoreUnavailable as error:
+            log.warning("%s: deliveries are waiting: %s", self._receiver.name, error)
+            return False

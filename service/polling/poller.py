@@ -1,11 +1,11 @@
 """The polling thread. Each poll decides what to ask; one that fails is repeated in the next round."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from service.background import BackgroundLoop
 from service.clients.json_api import RequestFailed
 from service.recorder.commands import Busy
 from service.store import StoreUnavailable
@@ -30,26 +30,22 @@ class Poller:
     def __init__(self, polls: Sequence[Poll], clock: Callable[[], datetime], interval: timedelta) -> None:
         self._polls = polls
         self._clock = clock
-        self._interval = interval.total_seconds()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+        self._loop = BackgroundLoop("poller", self.round, pause=interval.total_seconds(), delayed=True)
         self._failing: set[str] = set()
 
     def start(self) -> None:
         """Start the thread, if there is anything to poll."""
         if self._polls:
-            self._thread.start()
+            self._loop.start()
 
     def stop(self) -> None:
         """Stop after the request under way, or without it if it takes too long."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
+        self._loop.stop(STOP_SECONDS)
 
     def round(self) -> None:
         """Run every poll once; one that fails leaves the others alone."""
         for poll in self._polls:
-            if self._stop.is_set():
+            if self._loop.stopping.is_set():
                 return
             try:
                 poll.run(self._clock())
@@ -59,10 +55,6 @@ class Poller:
                 log.exception("poll %s: unexpected error", poll.name)
             else:
                 self._failing.discard(poll.name)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.round()
 
     def _log_failure(self, poll: Poll, error: Exception) -> None:
         """Log the first failure of a poll since it last succeeded; further ones at debug level."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from service.background import BackgroundLoop
 from service.recorder.commands import Busy, Command, Refold, StoreUnavailable
 from service.recorder.writer import Recorder
 from service.store import Store
@@ -56,29 +57,24 @@ class Upkeep:
         self._store = store
         self._due = due
         self._clock = clock
-        self._interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
-        self._thread.start()
+        self._loop = BackgroundLoop("upkeep", self._step, pause=interval)
+        self._is_refolded = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._loop.start()
 
     def stop(self) -> None:
         """Stop after the command in progress."""
-        self._stop.set()
-        self._thread.join()
+        self._loop.stop()
 
-    def _run(self) -> None:
-        try:
-            refold(self._recorder, self._store, self._clock, self._stop)
-        except Exception as error:  # the next start retries; everything else continues
-            log.error("incidents of an earlier version are not recomputed: %r", error)
-        while not self._stop.wait(self._interval):
+    def _step(self) -> None:
+        if not self._is_refolded:
+            self._is_refolded = True  # if it fails, the next start of the service continues with the rest
+            refold(self._recorder, self._store, self._clock, self._loop.stopping)
+            return
+        for command in self._due(self._clock()):
             try:
-                commands = list(self._due(self._clock()))
-            except Exception as error:  # if the thread ended, all upkeep would stop for good
-                log.error("upkeep waits: what is due cannot be told: %r", error)
-                continue
-            for command in commands:
-                try:
-                    self._recorder.submit(command)
-                except Exception as error:  # as above; the other commands do not wait for this one
-                    log.warning("upkeep waits: %s", error)
+                self._recorder.submit(command)
+            except Exception as error:  # the other commands do not wait for this one
+                log.warning("upkeep waits: %s", error)

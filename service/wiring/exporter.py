@@ -75,7 +75,8 @@ class Exporter:
         )
 
     def start(self) -> None:
-        """Start delivering and polling."""
+        """Start the background threads."""
+        self._upkeep.start()
         for dispatcher in self._dispatchers:
             dispatcher.start()
         self._poller.start()
