@@ -57,13 +57,8 @@ def test_it_listens_in_the_image_where_it_does_by_default():
     assert f"EXPOSE {PORT}\n" in DOCKERFILE
 
 
-def test_it_runs_in_the_image_as_nobody_who_may_do_anything():
-    assert f"USER {USER}:{USER}\n" in DOCKERFILE
-    assert "root" not in re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)
-
-
-def test_it_builds_and_runs_on_the_same_base_of_one_python_and_one_debian():
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.13-slim-trixie"}
+def test_it_builds_and_runs_on_the_same_base():
+    assert len(set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))) == 1
 
 
 def test_it_copies_into_the_image_what_the_ignore_file_lets_through():
@@ -71,13 +66,6 @@ def test_it_copies_into_the_image_what_the_ignore_file_lets_through():
     copied = {part for line in re.findall(r"^COPY ([^-].*)", DOCKERFILE, re.MULTILINE) for part in line.split()[:-1]}
     assert copied == let_through
     assert all((ROOT / name).exists() for name in copied)
-
-
-def test_it_has_a_dockerfile_without_findings():
-    hadolint = Path(sys.executable).with_name("hadolint")
-    if not hadolint.exists():
-        pytest.skip("hadolint is not installed here (pip install .[dev])")
-    subprocess.run([hadolint, ROOT / "Dockerfile"], check=True)
 
 
 # --- compose.yaml ---------------------------------------------------------------------------------------------------
@@ -91,15 +79,6 @@ def compose(**changes):
 
 def test_it_is_a_compose_file_by_the_specification():
     assert set(compose().to_dict()["services"]) == set(SERVICES)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"read_olny": True}, {"restart": "sometimes"}, {"depends_on": {"x": {"condition": "fine"}}}, {"tmpfs": {}}],
-)
-def test_it_would_notice_what_the_specification_refuses(wrong):
-    with pytest.raises(ValueError, match=r"read_olny|sometimes|fine|tmpfs|map"):
-        compose(services=SERVICES | {"exporter": SERVICES["exporter"] | wrong})
 
 
 def test_it_pins_every_image_that_compose_takes_from_elsewhere():
@@ -117,17 +96,6 @@ def test_it_gives_no_service_of_compose_more_than_it_needs(name):
     assert "privileged" not in service
     assert service.get("cap_add", []) == (["CHOWN"] if name == "secrets" else [])
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
-
-
-def test_it_checks_the_health_of_every_service_that_stays():
-    once = {"secrets", "grafana-bootstrap"}
-    assert {name for name, service in SERVICES.items() if (service.get("healthcheck") or {}).get("disable")} == once
-    assert "HEALTHCHECK" in DOCKERFILE  # the exporter's is in its image
-    assert {name for name, service in SERVICES.items() if "test" in service.get("healthcheck", {})} == {
-        "prometheus",
-        "alertmanager",
-        "grafana",
-    }
 
 
 def test_it_mounts_only_what_is_there():
@@ -225,11 +193,9 @@ def test_it_begins_anew_where_it_was_interrupted(secrets):
     assert not list(folder.glob("*.new"))
 
 
-def test_it_mounts_every_secret_where_it_is_read():
-    names = {"alertmanager-token", "operator-token", "grafana-password", "tokens.yml"}
-    read = set(re.findall(r"/run/mttx/([\w.-]+)", (ROOT / "compose.yaml").read_text()))
-    read |= set(re.findall(r"/run/mttx/([\w.-]+)", (DEPLOY / "compose/alertmanager.yml").read_text()))
-    assert read == names
+def test_it_makes_every_secret_that_is_read(secrets):
+    texts = (ROOT / "compose.yaml").read_text() + (DEPLOY / "compose/alertmanager.yml").read_text()
+    assert set(re.findall(r"/run/mttx/([\w.-]+)", texts)) == set(contents(secrets[0]))
 
 
 # --- Prometheus and Alertmanager ------------------------------------------------------------------------------------
@@ -304,12 +270,6 @@ def test_it_has_manifests_that_kubernetes_takes(kind):
     kubernetes_validate.validate(MANIFESTS[kind], kubernetes_validate.latest_version(), strict=True)
 
 
-def test_it_would_notice_a_manifest_that_kubernetes_refuses():
-    wrong = {**DEPLOYMENT, "spec": {**DEPLOYMENT["spec"], "replicaz": 1}}
-    with pytest.raises(kubernetes_validate.ValidationError, match="replicaz"):
-        kubernetes_validate.validate(wrong, kubernetes_validate.latest_version(), strict=True)
-
-
 def test_it_keeps_to_the_restricted_profile():
     assert MANIFESTS["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert POD["securityContext"]["runAsNonRoot"] is True
@@ -322,11 +282,7 @@ def test_it_keeps_to_the_restricted_profile():
     kinds = {key for volume in POD["volumes"] for key in volume if key != "name"}
     assert kinds <= {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "projected"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & POD.keys()
-
-
-def test_it_has_no_token_of_kubernetes():
-    assert MANIFESTS["ServiceAccount"]["automountServiceAccountToken"] is False
-    assert POD["automountServiceAccountToken"] is False
+    assert POD["automountServiceAccountToken"] is MANIFESTS["ServiceAccount"]["automountServiceAccountToken"] is False
 
 
 def test_it_runs_one_replica_that_lets_go_of_the_database_first():
@@ -336,6 +292,7 @@ def test_it_runs_one_replica_that_lets_go_of_the_database_first():
 def test_it_runs_as_the_user_of_the_image():
     context = POD["securityContext"]
     assert {context["runAsUser"], context["runAsGroup"], context["fsGroup"]} == {USER}
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1] == f"{USER}:{USER}"
 
 
 def test_it_mounts_what_the_image_and_the_configuration_expect():
@@ -598,16 +555,6 @@ def test_it_makes_the_tokens_of_systemd_as_documented(require, tmp_path):
     assert len(yaml.safe_load((tmp_path / "tokens.yml").read_text())) == 2
 
 
-def test_it_documents_the_paths_of_the_unit():
-    text = DOCUMENTS["deploy/systemd/README.md"]
-    assert "ExecStart=/opt/mttx/bin/mttx" in UNIT
-    assert "LoadCredential=tokens:/etc/mttx/tokens.yml" in UNIT
-    assert "EnvironmentFile=-/etc/default/mttx" in UNIT
-    assert all(path in text for path in ("/opt/mttx/bin/", "/etc/mttx/tokens.yml", "/etc/default/mttx"))
-    assert "/var/lib/mttx/mttx.db" in text
-    assert "mttx db backup /var/backups/mttx.db" in DOCUMENTS["docs/deployment.md"]
-
-
 # --- the release ----------------------------------------------------------------------------------------------------
 
 WORKFLOWS = {path.name: parsed(path) for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
@@ -616,9 +563,10 @@ USES = [step["uses"] for _, job in JOBS for step in job.get("steps", ()) if "use
 
 
 def test_it_checks_every_python_that_is_supported():
-    found = WORKFLOWS["check.yml"]["jobs"]["check"]["strategy"]["matrix"]["python"]
-    assert found == ["3.11", "3.12", "3.13", "3.14"]
-    assert f'requires-python = ">={found[0]}"' in (ROOT / "pyproject.toml").read_text()
+    checked = WORKFLOWS["check.yml"]["jobs"]["check"]["strategy"]["matrix"]["python"]
+    project = (ROOT / "pyproject.toml").read_text()
+    assert checked == re.findall(r"Programming Language :: Python :: (3\.\d+)", project)
+    assert f'requires-python = ">={checked[0]}"' in project
 
 
 def test_it_names_a_version_of_every_action():
@@ -647,34 +595,9 @@ def test_it_publishes_nothing_that_was_not_checked():
     }
 
 
-def test_it_asks_for_known_vulnerabilities_every_week_and_whenever_a_pin_changes():
-    audit = WORKFLOWS["audit.yml"]
-    when = audit.get("on", audit.get(True))  # YAML 1.1 takes `on` for a truth
-    assert when["schedule"]
-    assert all("constraints.txt" in when[event]["paths"] for event in ("push", "pull_request"))
-    assert audit["jobs"]["audit"]["steps"][-1]["run"] == "make audit"
-
-
 def test_it_keeps_the_bill_of_materials_out_of_what_goes_to_pypi():
     """PyPI refuses what is neither wheel nor sdist: the distribution is put away before there is one."""
     steps = WORKFLOWS["release.yml"]["jobs"]["distribution"]["steps"]
     put_away = next(i for i, step in enumerate(steps) if step.get("with", {}).get("name") == "dist")
     made = next(i for i, step in enumerate(steps) if step.get("run") == "make sbom")
     assert put_away < made
-
-
-def test_it_publishes_to_pypi_without_a_token():
-    pypi = WORKFLOWS["release.yml"]["jobs"]["pypi"]
-    assert pypi["permissions"] == {"id-token": "write"}
-    assert "password" not in str(pypi)
-
-
-def test_it_has_one_source_of_the_version():
-    project = (ROOT / "pyproject.toml").read_text()
-    assert 'dynamic = ["readme", "version"]' in project
-    assert '[tool.hatch.version]\npath = "service/__init__.py"' in project
-
-
-def test_it_keeps_everything_up_to_date_that_has_a_version():
-    found = {one["package-ecosystem"] for one in parsed(".github/dependabot.yml")["updates"]}
-    assert found == {"pip", "github-actions", "docker", "docker-compose"}

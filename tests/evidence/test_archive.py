@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import stat
 import subprocess
 import zipfile
 import zlib
@@ -12,17 +10,18 @@ import pytest
 
 from service.evidence import collecting
 from service.evidence.archive import Packed, pack
-from service.evidence.collecting import NotCollected, note_data
+from service.evidence.collecting import NotCollected
 from service.evidence.manifest import contents_digest
-from service.evidence.staging import SourceFailed
 from service.evidence.verify import verify
-from tests.evidence.builders import NOW, FakeSource, at, collected, evidence_window, text
+from tests.evidence.builders import TOKYO, FakeSource, at, collected, evidence_window, text
 
 
 def small(folder, **more):
     return collected(
         folder,
-        FakeSource("logs", text("app.log", "one\ntwo\n", query="app", modified_at=at(1), notes={"lines": 2})),
+        FakeSource(
+            "logs", text("app.log", "one\ntwo\n", query="app", modified_at=at(1).astimezone(TOKYO), notes={"lines": 2})
+        ),
         FakeSource("audit", text("監査/a.json", "{}\n")),
         **more,
     )
@@ -83,14 +82,6 @@ def test_other_tools_can_read_it(tmp_path):
     subprocess.run(["sha256sum", "--check", f"{made.path.name}.sha256"], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_what_was_written_is_good(tmp_path):
-    made = small(tmp_path)
-    verdict = verify(made.path, made.sha256)
-    assert verdict.good, verdict.problems
-    assert (verdict.incident_id, verdict.files, verdict.complete) == ("INC-7", 2, True)
-    assert verdict.sha256 == made.sha256
-
-
 def test_any_byte_that_is_changed_is_found(tmp_path):
     made = small(tmp_path)
     (tmp_path / "evidence.zip.sha256").unlink()  # without help from outside
@@ -133,11 +124,6 @@ def entries_of(path):
         return [(name, archive.read(name)) for name in archive.namelist()]
 
 
-def test_packing_it_again_gives_the_same_bytes(tmp_path):
-    made = small(tmp_path)
-    assert resealed(tmp_path / "again", entries_of(made.path)).read_bytes() == made.path.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -176,15 +162,6 @@ def test_the_same_name_twice_is_found(tmp_path):
 def test_bytes_between_the_files_are_found_even_under_a_new_seal(tmp_path):
     forged = resealed(tmp_path / "forged", entries_of(small(tmp_path).path), prefix=b"hidden")
     assert any("belong to no file" in one or "follow" in one for one in verify(forged).problems)
-
-
-def test_attributes_that_we_do_not_write_are_found(tmp_path):
-    entries = entries_of(small(tmp_path).path)
-    forged = tmp_path / "forged.zip"
-    with zipfile.ZipFile(forged, "w") as archive:
-        for name, content in entries:
-            archive.writestr(name, content)
-    assert any("other ZIP attributes" in one for one in verify(forged).problems)
 
 
 def with_manifest(entries, **changes):
@@ -250,7 +227,7 @@ def archive_start(path):
         return archive.start_dir
 
 
-def test_it_stops_at_the_first_fault_of_the_layout(tmp_path):
+def test_attributes_that_we_do_not_write_are_found_and_end_the_reading(tmp_path):
     entries = entries_of(small(tmp_path).path)
     forged = tmp_path / "forged.zip"
     with zipfile.ZipFile(forged, "w") as archive:
@@ -280,13 +257,6 @@ def test_a_forgery_that_is_right_in_itself_is_found_by_the_digest_that_was_recor
     assert verify(made.path).problems == ("its SHA-256 does not match the one in evidence.zip.sha256",)
     (tmp_path / "evidence.zip.sha256").write_bytes(b"\xff\xfe")
     assert not verify(made.path).good
-
-
-def test_evidence_is_never_overwritten(tmp_path):
-    before = small(tmp_path).path.read_bytes()
-    with pytest.raises(NotCollected, match="already exists"):
-        small(tmp_path)
-    assert (tmp_path / "evidence.zip").read_bytes() == before
 
 
 def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -324,22 +294,3 @@ def test_a_disk_that_is_full_at_the_last_step_leaves_nothing_behind(tmp_path, mo
 def test_a_folder_that_is_not_there_is_said(tmp_path):
     with pytest.raises(NotCollected, match="No such file"):
         collected(tmp_path, name="missing/evidence.zip")
-
-
-def test_the_note_tells_what_was_collected(tmp_path):
-    def fails(about, files):
-        raise SourceFailed("nobody answers")
-
-    made = collected(tmp_path, FakeSource("logs", text("a", "b\n")), FakeSource("traces", fails))
-    said = note_data(made)
-    assert made.sha256 in said["text"]
-    assert said["evidence_collected"]["missing"] == ["traces"]
-    assert said["evidence_collected"]["sha256"] == made.sha256
-    assert said["evidence_collected"]["files"] == 1
-
-
-def test_an_archive_is_a_plain_file_of_whoever_collects(tmp_path):
-    made = small(tmp_path)
-    assert stat.S_ISREG(made.path.stat().st_mode)
-    assert made.path.stat().st_uid == os.getuid()
-    assert made.manifest.collected_at == NOW

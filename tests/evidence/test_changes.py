@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
+import shutil
 from datetime import timedelta
 
 import pytest
 
 from service.clients.delivery import DeliveryError, Reason
-from service.evidence.sources import git as git_module
 from service.evidence.sources.audit import AuditSource, days
 from service.evidence.sources.changes import ChangeSource
 from service.evidence.sources.configuration import ConfigurationSource
@@ -238,24 +238,17 @@ def test_a_repository_without_commits_and_a_shallow_one_are_told(tmp_path):
     assert "older commits are missing" in box.file("changes/shallow/log.txt")["notes"]["shallow"]
 
 
-@pytest.mark.parametrize(
-    ("code", "said", "expected"),
-    [
-        (128, "fatal: detected dubious ownership in repository at '/x'", "git config --global --add safe.directory"),
-        (124, "", "took longer than"),
-        (128, "warning: a\nfatal: bad object", "fatal: bad object"),
-    ],
-)
-def test_it_explains_what_git_says(tmp_path, code, said, expected):
-    assert expected in Repository(tmp_path)._explained(code, said)
-
-
-def test_git_that_refuses_is_told_of_a_configuration_file(tmp_path, app, monkeypatch):
-    monkeypatch.setattr(Repository, "_explained", lambda *_: "belongs to another user")
-    monkeypatch.setattr(git_module, "_SAFE", ("--no-such-option",))
-    with pytest.raises(SourceFailed, match="another user"):
-        git_module.repository_of(app.folder / "prod.yml")
-    assert "another user" in changes(tmp_path, app.folder).failures("changes")[str(app.folder)]
+def test_a_repository_of_another_user_is_told_with_the_command_that_lets_it_be_read(tmp_path, app, monkeypatch):
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{git.parent}:{os.environ['PATH']}")
+    failures = changes(tmp_path, app.folder).failures("changes")
+    (tmp_path / "out" / "evidence.zip").unlink()
+    failures |= configuration(tmp_path, app.folder / "prod.yml").failures("configuration")
+    assert len(failures) == 2
+    assert all("git config --global --add safe.directory" in reason for reason in failures.values())
 
 
 def test_it_stops_git_when_its_bound_is_reached(tmp_path):
@@ -311,9 +304,3 @@ def test_a_file_that_fails_while_it_is_read_or_shrinks_is_told(tmp_path):
 
     with pytest.raises(SourceFailed, match="Input/output error"):
         copy(Opened(Broken(), 5, at(0)), told)
-
-
-def test_a_tag_without_a_time_is_left_out():
-    from service.evidence.sources.changes import _when
-
-    assert _when("\tv1\tabc", at(0)) < at(0)

@@ -17,18 +17,9 @@ def through_redaction(text):
 
 
 @pytest.mark.parametrize("clean", [lambda text: redact(text)[0], through_redaction], ids=["lint", "evidence"])
-def test_it_finds_all_that_is_planted_and_touches_nothing_innocent(clean, capsys):
-    texts = planted()
-    missed = [text for text, secrets in texts if any(secret in clean(text) for secret in secrets)]
-    looks = innocent()
-    touched = [text for text in looks if clean(text) != text]
-    found = len(texts) - len(missed)
-    recall, precision = found / len(texts), found / (found + len(touched))
-    with capsys.disabled():
-        print(f"\n{len(texts)} planted, {len(looks)} innocent: recall {recall:.4f}, precision {precision:.4f}")  # noqa: T201
-    assert (missed, touched) == ([], [])
-    assert len(texts) > 1000
-    assert len(looks) > 1000
+def test_it_finds_all_that_is_planted_and_touches_nothing_innocent(clean):
+    assert [text for text, secrets in planted() if any(secret in clean(text) for secret in secrets)] == []
+    assert [text for text in innocent() if clean(text) != text] == []
 
 
 def test_none_of_it_is_in_an_archive(tmp_path):
@@ -60,10 +51,9 @@ def test_what_stands_beside_a_secret_stays():
     )
 
 
-@pytest.mark.parametrize(("text", "_"), planted()[::7])
-def test_what_is_clean_stays_as_it_is(text, _):
-    once = redact(text)[0]
-    assert redact(once)[0] == once
+def test_what_is_clean_stays_as_it_is():
+    clean = [redact(text)[0] for text, _ in planted()[::7]]
+    assert [redact(text)[0] for text in clean] == clean
 
 
 @pytest.mark.no_cover
@@ -96,12 +86,12 @@ def test_what_is_clean_stays_as_it_is(text, _):
 def test_the_time_grows_no_faster_than_the_text(unit):
     def seconds(length):
         text = unit * (length // len(unit))
-        incident_start = time.perf_counter()
+        began = time.perf_counter()
         find_sensitive(text)
-        return time.perf_counter() - incident_start
+        return time.perf_counter() - began
 
-    small = min(seconds(40_000) for _ in range(3))
-    assert min(seconds(320_000) for _ in range(2)) < 8 * 4 * max(small, 0.002)
+    small = min(seconds(10_000) for _ in range(3))
+    assert min(seconds(80_000) for _ in range(2)) < 8 * 4 * max(small, 0.002)
 
 
 def test_letters_whose_small_ones_are_two_move_nothing():

@@ -18,12 +18,6 @@ def run(*pieces, patterns=None):
     return "".join([*(stream.feed(piece) for piece in pieces), stream.end()]), counts
 
 
-def test_it_takes_out_what_is_sensitive_and_counts_it():
-    told, counts = run(f"a {KEY_ID} b\nmail taro.yamada@corp.co.jp\n")
-    assert told == "a [AWS access key removed] b\nmail [mail address removed]\n"
-    assert counts == {("secret", "AWS access key"): 1, ("personal data", "mail address"): 1}
-
-
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_it_does_not_matter_in_which_pieces_a_text_comes(size):
     text = f"before\n{PRIVATE}\nbetween {KEY_ID}\nafter\n"
@@ -94,8 +88,3 @@ def test_patterns_that_overlap_take_out_all_that_each_of_them_found():
 def test_a_pattern_within_a_secret_leaves_no_rest_of_it():
     told, _ = run(f"{KEY_ID}\n", patterns={"tail": re.compile("WXYZ2345")})
     assert told == "[AWS access key removed]\n"
-
-
-def test_what_is_clean_stays_as_it_is():
-    text = "2026-11-23T09:00:00.123Z INFO order 4512 filled at 0.123456, sha256=" + "ab" * 32 + "\n\n注文 12 件\n"
-    assert run(text) == (text, Counter())

@@ -91,12 +91,6 @@ def test_it_says_what_tempo_said(tmp_path):
         )
 
 
-def test_it_says_that_a_label_is_missing(tmp_path):
-    query = '{ .env = "{{ $labels.env }}" }'
-    with tempo.Tempo({}, {}) as server:
-        assert "no label env" in collect(tmp_path, server, query=query).failures("traces")[query]
-
-
 @pytest.mark.parametrize("told", [[], {"traces": 1}])
 def test_it_knows_what_is_no_tempo(told):
     with pytest.raises(RequestFailed, match="not from Tempo"):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.store import Store
 from tests.builders import policy
-from tests.history.importing import NOW, PAYLOADS
+from tests.history.importing import NOW
 
 GOOD = "key,title,severity,detected_at,resolved_at\n1,Orders fail,SEV-1,2025-10-01T09:00:00Z,2025-10-01T10:00:00Z\n"
 BAD = GOOD + "2,Queue grows,SEV-9,2025-10-02T09:00:00Z,\n3,Disk,SEV-3,2025-10-03 09:00,\n"
@@ -101,13 +101,6 @@ def test_the_past_may_be_cut_where_the_webhooks_begin():
     told = mttx("good.csv", "--before", "2025-10-01T09:00:00Z")
     assert "imported: 0 new, 0 changed, 0 unchanged, 1 excluded by --since or --before" in told.stdout
     assert "1 new" in mttx("good.csv", "--since", "2025-10-01T09:00:00Z").stdout
-
-
-def test_it_reads_the_exports_of_other_tools():
-    names = (PAYLOADS / "pagerduty_incidents.json", PAYLOADS / "pagerduty_log_entries.json")
-    assert "4 new" in mttx("--format", "pagerduty", *names).stdout
-    assert "3 new" in mttx("--format", "opsgenie", PAYLOADS / "opsgenie.json").stdout
-    assert "3 new" in mttx("--format", "grafana-oncall", PAYLOADS / "grafana_oncall.json").stdout
 
 
 def test_nothing_is_annotated_unless_asked(monkeypatch):

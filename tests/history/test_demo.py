@@ -9,7 +9,6 @@ from service.domain.checks import Check
 from service.domain.done import definition_of_done
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
-from service.history.demo.cast import TROUBLES
 from service.history.demo.playing import play
 from service.history.demo.quarter import INCIDENTS, quarter
 from service.settings import Settings
@@ -60,7 +59,6 @@ def test_it_has_every_severity_type_domain_and_a_dozen_services(incidents):
     assert {t for i in incidents for t in i.types} == set(IncidentType)
     assert {d for i in incidents for d in i.domains} == set(Domain)
     assert 8 <= len({i.labels.get("service") for i in incidents}) <= 15
-    assert len({trouble.service for trouble in TROUBLES}) == 12
 
 
 def test_people_miss_milestones_as_they_do_elsewhere(incidents):

@@ -1,22 +1,17 @@
-"""How often PM304 and PM603 are wrong: `python -m tests.postmortems.rates [FOLDER]`.
+"""How often PM304 and PM603 are wrong: `python -m tests.postmortems.rates`.
 
-Without a folder the documents in `corpus/` are read: `shaping/`, on which the words were tried out, and `unseen/`, written
-afterwards and changed nothing any more. They say themselves what is true of them: `<!-- about: … -->` what the
-timeline is about, `<!-- blame -->` behind a line that blames a person. Of other documents all findings of the two rules are
-listed, for somebody to judge.
+It reads the documents in `corpus/`: `shaping/`, on which the words were tried out, and `unseen/`, written afterwards, which
+changed nothing any more. They are labelled: `<!-- about: … -->` is what the timeline is about, `<!-- blame -->` stands behind
+a line that blames a person.
 """
 
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import click
-
 from service.postmortems.context import LintContext
-from service.postmortems.document import Document, SectionKind
-from service.postmortems.lint import lint
+from service.postmortems.document import Document
 from service.postmortems.reading import read
 from service.postmortems.rules.safety import check as check_safety
 from service.postmortems.timeline import entries
@@ -78,38 +73,9 @@ def rate(counts: Counter[tuple[bool, bool]]) -> Rate:
     return Rate(hits + wrong, wrong, hits + missed, missed)
 
 
-def listed(folder: Path) -> None:
-    """Print what the two rules find in documents of others, and what they recognize, for somebody to judge."""
-    texts = [(path, path.read_text(encoding="utf-8", errors="replace")) for path in sorted(folder.rglob("*.md"))]
-    counts: Counter[str] = Counter()
-    for path, text in texts:
-        document = read(path.name, text)
-        for finding in lint(document, TERMS):
-            counts[finding.rule_id] += 1
-            if finding.rule_id == "PM603":
-                click.echo(
-                    f"{path}:{finding.line}: {document.lines[finding.line - 1].strip()[:300]}\n    {finding.message}"
-                )
-        if document.section(SectionKind.TIMELINE):
-            topics = {topic for entry in entries(document, TERMS) for topic in entry.topics}
-            click.echo(
-                f"{path}: timeline about {', '.join(t for t in EXAMPLES if t in topics) or 'nothing recognized'}"
-            )
-            for entry in entries(document, TERMS):
-                click.echo(f"    {' '.join(entry.location.text.split())[:160]} {sorted(entry.topics)}")
-    click.echo(f"{len(texts)} documents; findings: {dict(sorted(counts.items()))}")
-
-
-def main(arguments: list[str]) -> None:
-    if arguments:
-        listed(Path(arguments[0]))
-        return
-    for name in ("shaping", "unseen"):
-        corpus = labelled(CORPUS / name)
-        click.echo(f"{name}: {len(corpus)} documents")
-        click.echo(f"  PM304 {missing_entries(corpus)}")
-        click.echo(f"  PM603 {blame(corpus)}")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for name in ("shaping", "unseen"):
+        documents = labelled(CORPUS / name)
+        print(f"{name}: {len(documents)} documents")  # noqa: T201
+        print(f"  PM304 {missing_entries(documents)}")  # noqa: T201
+        print(f"  PM603 {blame(documents)}")  # noqa: T201

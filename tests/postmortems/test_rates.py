@@ -21,10 +21,3 @@ def test_a_rule_that_is_wrong_more_often_than_right_is_advice():
     unseen = rates.labelled(rates.CORPUS / "unseen")
     for rule, rate in ((MISSING_ENTRY, rates.missing_entries(unseen)), (BLAME, rates.blame(unseen))):
         assert rule.advice or rate.wrong * 2 <= rate.findings
-
-
-def test_the_command_prints_the_rates_and_lists_the_documents_of_a_folder(capsys):
-    rates.main([])
-    assert "PM304" in capsys.readouterr().out
-    rates.main([str(rates.CORPUS / "unseen")])
-    assert "8 documents; findings" in capsys.readouterr().out

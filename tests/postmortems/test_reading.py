@@ -14,7 +14,7 @@ from service.postmortems.reading import LONGEST_FRONT_MATTER, MOST_CELLS, read
 from service.postmortems.timeline import began_at, entries, window
 from service.postmortems.topics import Topic, topics_of
 from service.postmortems.vocabulary import field_name, section_kind
-from tests.postmortems.documents import ENGLISH, FINAL, T0, TOKYO, context, document, edited
+from tests.postmortems.documents import ENGLISH, T0, TOKYO, context, document, edited
 
 HEADER = "# T (SEV-3)\n\n"
 
@@ -252,10 +252,6 @@ def test_it_takes_an_issue_from_a_column_of_its_own():
 
 def test_it_has_no_table_without_a_section():
     assert action_table(read("x.md", "# T\n")) is None
-
-
-def test_every_line_of_the_right_document_is_prose_or_code():
-    assert len(document().prose) == len(document().lines) == len(FINAL.split("\n"))
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def test_it_reads_instants(text, instants):
         ("2025-08-12 06:50 UTC / 2025-08-13 15:50 JST", [TimeFault.UNEQUAL]),
         ("2025-08-12 06:50:10 UTC / 15:50:20 JST", [TimeFault.UNEQUAL]),
         ("2025-08-12 06:50 UTC / 15:50 +08:00", [TimeFault.NO_LOCAL, TimeFault.UNKNOWN_ZONE]),
+        ("2025-08-12 06:50 UTC / 15:50 UTC+25", [TimeFault.NO_LOCAL, TimeFault.NO_LOCAL]),
         ("2025-08-12 06:50-09:00", [TimeFault.UNKNOWN_ZONE]),
         ("2022-08-03 12:26-12:??", [TimeFault.UNKNOWN_ZONE]),
         ("2025-08-12 06:50 API/Gateway", [TimeFault.UNKNOWN_ZONE]),
