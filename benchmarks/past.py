@@ -101,8 +101,8 @@ def _check(path: Path, incidents: int) -> None:
             connection.execute(query).fetchone()[0]
             for query in (
                 "SELECT count(*) FROM incidents WHERE phase = 'resolved' AND finalized_at IS NOT NULL",
-                "SELECT sum(number) FROM totals WHERE metric = 'mttx_incidents_opened_total'",
-                "SELECT sum(number) FROM totals WHERE metric = 'mttx_time_to_resolve_seconds'",
+                "SELECT sum(number) FROM totals WHERE indicator = 'opened'",
+                "SELECT sum(number) FROM totals WHERE indicator = 'resolve'",
             )
         ]
     if counted != [incidents] * 3:

@@ -124,8 +124,9 @@ class House:
         return self.store.snapshot(at(minutes), cap)
 
     def counters(self) -> dict[tuple[str, str, str, int], int]:
-        """The running totals by metric, severity, detail and bound."""
-        return {(t.metric, t.severity.value, t.detail, t.le): t.count for t in self.snapshot().totals}
+        """The running totals by indicator, severity, source of the resolution and bound."""
+        totals = self.snapshot().totals
+        return {(t.indicator.value, t.severity.value, t.resolution_source, t.le): t.count for t in totals}
 
     def rows(self, query: str) -> Sequence[Any]:
         """Look into the database, past all of the store's own queries."""

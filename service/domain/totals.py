@@ -1,14 +1,14 @@
-"""The running totals: what each incident adds, once, to which counter or histogram bucket."""
+"""The running totals: what each incident adds, once, to which count or histogram bucket."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntFlag
+from enum import IntFlag, StrEnum
 
 from service.domain.incident import Incident, Phase
 from service.domain.indicators import LEAD_TIMES, Measured, measure
-from service.domain.policy import Indicator, Policy, Severity, Stage, WeeklyReview
+from service.domain.policy import Indicator, Policy, Severity, WeeklyReview
 
 INFINITE = 2**62
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -38,26 +38,21 @@ class Counted(IntFlag):
     SETTLED = 512
 
 
-HISTOGRAMS: dict[Indicator, tuple[str, str]] = {
-    Indicator.DETECT: ("mttx_time_to_detect_seconds", ""),
-    Indicator.ACKNOWLEDGE: ("mttx_time_to_acknowledge_seconds", ""),
-    Indicator.MITIGATE: ("mttx_time_to_mitigate_seconds", ""),
-    Indicator.RESOLVE: ("mttx_time_to_resolve_seconds", ""),
-    Indicator.DRAFT: ("mttx_postmortem_lead_time_seconds", Stage.DRAFT.value),
-    Indicator.FINALIZE: ("mttx_postmortem_lead_time_seconds", Stage.FINAL.value),
-}
-"""The metric of each indicator and its second label (the stage of a lead time)."""
+class IncidentCount(StrEnum):
+    """A count of incidents, in the place of an indicator; resolved ones by the source of their resolution."""
 
-OPENED, RESOLVED, DISMISSED = (f"mttx_incidents_{what}_total" for what in ("opened", "resolved", "dismissed"))
+    OPENED = "opened"
+    RESOLVED = "resolved"
+    DISMISSED = "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """An increment of a counter (`le` 0), or one sample of `seconds` in the bucket up to `le` (not cumulative)."""
+    """An increment of a count (`le` 0), or one sample of `seconds` in the bucket up to `le` (not cumulative)."""
 
-    metric: str
+    indicator: Indicator | IncidentCount
     severity: Severity
-    detail: str = ""
+    resolution_source: str = ""
     le: int = 0
     seconds: float = 0.0
 
@@ -81,15 +76,15 @@ def increments(
     added: list[Increment] = []
     if Counted.OPENED not in counted:
         counted |= Counted.OPENED
-        added.append(Increment(OPENED, incident.severity))
+        added.append(Increment(IncidentCount.OPENED, incident.severity))
     if incident.phase is Phase.DISMISSED:
         if Counted.DISMISSED not in counted:
             counted |= Counted.DISMISSED
-            added.append(Increment(DISMISSED, incident.severity))
+            added.append(Increment(IncidentCount.DISMISSED, incident.severity))
         return added, counted
     if incident.resolution_source and Counted.RESOLVED not in counted:
         counted |= Counted.RESOLVED
-        added.append(Increment(RESOLVED, incident.severity, incident.resolution_source.value))
+        added.append(Increment(IncidentCount.RESOLVED, incident.severity, incident.resolution_source.value))
     settled = incident.settled_at is not None and incident.settled_at <= now
     counted = counted | Counted.SETTLED if settled else counted & ~Counted.SETTLED
     samples, counted = new_samples(measure(incident, policy), incident.severity, counted, limits, settled=settled)
@@ -106,8 +101,8 @@ def new_samples(
         if flag in counted or not (settled or indicator in LEAD_TIMES):
             continue
         counted |= flag
-        metric, detail = HISTOGRAMS[indicator]
-        added.append(Increment(metric, severity, detail, bucket(interval, limits), interval.total_seconds()))
+        le = bucket(interval, limits)
+        added.append(Increment(indicator, severity, le=le, seconds=interval.total_seconds()))
     return added, counted
 
 
@@ -121,9 +116,9 @@ def bucket(interval: timedelta, limits: Sequence[int]) -> int:
 class Total:
     """One running total as stored; the exemplar is the latest sample of its bucket."""
 
-    metric: str
+    indicator: Indicator | IncidentCount
     severity: Severity
-    detail: str
+    resolution_source: str
     le: int
     count: int
     seconds: float

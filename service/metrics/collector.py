@@ -21,7 +21,7 @@ from service.domain.incident import OPEN_PHASES
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.domain.recovery import ResolutionSource
-from service.domain.totals import DISMISSED, HISTOGRAMS, INFINITE, OPENED, RESOLVED, Total, bounds
+from service.domain.totals import INFINITE, IncidentCount, Total, bounds
 from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.measurements import NEEDED, Measuring, Statistics
 from service.metrics.process_counters import ProcessCounters
@@ -30,6 +30,15 @@ from service.store.done import Done
 from service.store.snapshot import Snapshot, Watched
 
 LONGEST_TITLE = 120
+HISTOGRAMS: dict[Indicator, tuple[str, str]] = {
+    Indicator.DETECT: ("mttx_time_to_detect_seconds", ""),
+    Indicator.ACKNOWLEDGE: ("mttx_time_to_acknowledge_seconds", ""),
+    Indicator.MITIGATE: ("mttx_time_to_mitigate_seconds", ""),
+    Indicator.RESOLVE: ("mttx_time_to_resolve_seconds", ""),
+    Indicator.DRAFT: ("mttx_postmortem_lead_time_seconds", Stage.DRAFT.value),
+    Indicator.FINALIZE: ("mttx_postmortem_lead_time_seconds", Stage.FINAL.value),
+}
+"""The metric of each indicator and its second label (the stage of a lead time)."""
 
 Bucket = tuple[str, float] | tuple[str, float, Exemplar]
 Series = Iterable[tuple[Sequence[str], float]]
@@ -68,23 +77,23 @@ class Families:
 
     def totals(self, totals: Sequence[Total]) -> Iterator[Family]:
         """Yield the counters and histograms."""
-        counted = {(t.metric, t.severity, t.detail): t.count for t in totals if not t.le}
-        for name in (OPENED, DISMISSED):
-            yield _family(name, (((s,), counted.get((name, s, ""), 0)) for s in Severity))
+        counted = {(t.indicator, t.severity, t.resolution_source): t.count for t in totals if not t.le}
+        for count in (IncidentCount.OPENED, IncidentCount.DISMISSED):
+            yield _family(f"mttx_incidents_{count}_total", (((s,), counted.get((count, s, ""), 0)) for s in Severity))
         sources = ((s, r) for s in Severity for r in ResolutionSource)
-        yield _family(RESOLVED, (((s, r), counted.get((RESOLVED, s, r), 0)) for s, r in sources))
-        buckets: dict[tuple[str, str, str], list[Total]] = defaultdict(list)
+        resolved = (((s, r), counted.get((IncidentCount.RESOLVED, s, r), 0)) for s, r in sources)
+        yield _family("mttx_incidents_resolved_total", resolved)
+        buckets: dict[tuple[str, Severity], list[Total]] = defaultdict(list)
         for total in totals:
             if total.le:
-                buckets[total.metric, total.severity, total.detail].append(total)
+                buckets[total.indicator, total.severity].append(total)
         families: dict[str, HistogramMetricFamily] = {}
-        for name, detail in HISTOGRAMS.values():
+        for indicator, (name, stage) in HISTOGRAMS.items():
             metric = BY_NAME[name]
             family = families.setdefault(name, HistogramMetricFamily(name, metric.help, labels=metric.labels))
             for severity in Severity:
-                buckets_of_series = buckets.get((name, severity, detail), [])
-                labels = (severity, detail) if detail else (severity,)
-                family.add_metric(labels, *self._cumulated(buckets_of_series))
+                labels = (severity, stage) if stage else (severity,)
+                family.add_metric(labels, *self._cumulated(buckets.get((indicator, severity), [])))
         yield from families.values()
 
     def _cumulated(self, buckets: Sequence[Total]) -> tuple[list[Bucket], float]:

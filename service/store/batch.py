@@ -387,7 +387,7 @@ class Batch:
     def count(self, added: Iterable[Increment], incident_id: int, at: datetime) -> None:
         """Add to the running totals; the exemplars refer to the incident."""
         for increment in added:
-            key = (increment.metric, increment.severity.value, increment.detail, increment.le)
+            key = (increment.indicator.value, increment.severity.value, increment.resolution_source, increment.le)
             self.totals[key] += 1
             self.seconds[key] = self.seconds.get(key, 0.0) + increment.seconds
             if increment.le:

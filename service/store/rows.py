@@ -242,13 +242,13 @@ def totals(batch: Batch) -> Rows:
     """Return the increments of the running totals."""
     rows = []
     for key, count in sorted(batch.totals.items()):
-        metric, severity, detail, le = key
+        indicator, severity, resolution_source, le = key
         incident_id, seconds, at = batch.exemplars.get(key, (None, None, None))
         rows.append(
             {
-                "metric": metric,
+                "indicator": indicator,
                 "severity": severity,
-                "detail": detail,
+                "resolution_source": resolution_source,
                 "le": le,
                 "number": count,
                 "seconds": batch.seconds[key],

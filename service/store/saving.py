@@ -107,7 +107,7 @@ def _upsert_total(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.totals)
     stored = t.totals.c
     statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[stored.metric, stored.severity, stored.detail, stored.le],
+        index_elements=[stored.indicator, stored.severity, stored.resolution_source, stored.le],
         set_={
             "number": stored.number + new.excluded.number,
             "seconds": stored.seconds + new.excluded.seconds,

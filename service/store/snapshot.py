@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from service.domain.actions import ActionState
 from service.domain.incident import Phase
-from service.domain.policy import Milestone, Severity, Stage
+from service.domain.policy import Indicator, Milestone, Severity, Stage
 from service.domain.recovery import ResolutionSource
-from service.domain.totals import Total
+from service.domain.totals import IncidentCount, Total
 from service.store import tables as t
 from service.store.from_rows import milestones_of
 
@@ -88,6 +88,7 @@ class Snapshot:
 
 _LIVE = t.incidents.c.merged_into.is_(None)
 _OPEN = t.incidents.c.stale_at.is_not(None)
+_INDICATORS = {member.value: member for member in (*Indicator, *IncidentCount)}
 _DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 
@@ -137,9 +138,9 @@ def _changes_at(connection: Connection, now: datetime) -> datetime | None:
 def _totals(connection: Connection) -> list[Total]:
     return [
         Total(
-            metric=row.metric,
+            indicator=_INDICATORS[row.indicator],
             severity=Severity(row.severity),
-            detail=row.detail,
+            resolution_source=row.resolution_source,
             le=row.le,
             count=row.number,
             seconds=row.seconds,

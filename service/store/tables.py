@@ -195,9 +195,9 @@ failed_checks = Table(
 totals = Table(
     "totals",
     metadata,
-    Column("metric", String(64), primary_key=True),
+    Column("indicator", String(64), primary_key=True),
     Column("severity", String(8), primary_key=True),
-    Column("detail", String(32), primary_key=True),
+    Column("resolution_source", String(32), primary_key=True),
     Column("le", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False, default=0.0),
@@ -205,7 +205,8 @@ totals = Table(
     Column("exemplar_seconds", Float),
     Column("exemplar_at", InstantColumn),
 )
-"""Running totals, which only grow: counters (`le` 0) and histogram buckets (`le` their upper bound in seconds)."""
+"""Running totals, which only grow: histogram buckets of an indicator (`le`: upper bound in seconds) and counts of
+incidents (`le` 0; `indicator`: `opened`, `resolved` or `dismissed`). `resolution_source`: of `resolved` only."""
 
 deliveries = Table(
     "deliveries",

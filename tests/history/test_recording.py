@@ -99,15 +99,15 @@ def test_counts_are_those_of_events_told_in_order_of_time(house):
     text = LINE.replace("\n", ",2026-10-01T12:00:00Z,2026-10-01T13:00:00Z\n")
     take(house, HEADER.replace("\n", ",drafted_at,finalized_at\n") + text)
     counters = house.counters()
-    assert counters["mttx_incidents_opened_total", "SEV-1", "", 0] == 1
-    assert counters["mttx_incidents_resolved_total", "SEV-1", "human", 0] == 1
-    assert counters["mttx_time_to_acknowledge_seconds", "SEV-1", "", 600] == 1
-    assert counters["mttx_postmortem_lead_time_seconds", "SEV-1", "draft", 14_400] == 1
+    assert counters["opened", "SEV-1", "", 0] == 1
+    assert counters["resolved", "SEV-1", "human", 0] == 1
+    assert counters["acknowledge", "SEV-1", "", 600] == 1
+    assert counters["draft", "SEV-1", "", 14_400] == 1
 
 
 def test_a_dismissed_incident_counts_as_dismissed_and_gives_no_sample(house):
     take(house, "key,detected_at,dismissed_at\n1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z\n")
-    assert {name for name, *_ in house.counters()} == {"mttx_incidents_opened_total", "mttx_incidents_dismissed_total"}
+    assert {name for name, *_ in house.counters()} == {"opened", "dismissed"}
 
 
 def test_a_refused_line_leaves_the_others_alone(house):

@@ -81,7 +81,7 @@ def test_it_shows_what_another_process_wrote(world, tmp_path):
     world.open()
     world.text()
     with closing(sqlite3.connect(tmp_path / "mttx.db")) as other:
-        other.execute("update totals set number = 7 where metric = 'mttx_incidents_opened_total'")
+        other.execute("update totals set number = 7 where indicator = 'opened'")
         other.commit()
     assert shown(world, "mttx_incidents_opened_total", incident_severity="SEV-3") == 7
 

@@ -344,7 +344,7 @@ def test_it_lets_an_end_wait_for_its_firing_and_opens_nothing_for_it(house: Hous
     assert house.intervals() == []
     house.send(alert(0))
     assert house.intervals() == [(0, 7)]
-    assert house.counters()["mttx_time_to_resolve_seconds", "SEV-2", "", 600] == 1
+    assert house.counters()["resolve", "SEV-2", "", 600] == 1
     assert house.rows("SELECT count(*) FROM observations WHERE episode_id = 0")[0][0] == 0
 
 
@@ -404,7 +404,7 @@ def test_it_begins_another_incident_where_a_firing_must_have_ended_unheard(house
     assert (first.phase, first.resolution_source) == (Phase.RESOLVED, ResolutionSource.STALE)
     assert Milestone.RESOLVED not in first.milestones
     house.send(alert(240, 260), received=261)
-    assert house.counters()["mttx_incidents_resolved_total", "SEV-2", "stale", 0] == 1
+    assert house.counters()["resolved", "SEV-2", "stale", 0] == 1
     house.send(alert(300, fingerprint="x"), received=600)
-    resolve = {key: n for key, n in house.counters().items() if key[0] == "mttx_time_to_resolve_seconds"}
-    assert resolve == {("mttx_time_to_resolve_seconds", "SEV-2", "", 1200): 1}
+    resolve = {key: n for key, n in house.counters().items() if key[0] == "resolve"}
+    assert resolve == {("resolve", "SEV-2", "", 1200): 1}

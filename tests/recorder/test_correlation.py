@@ -28,7 +28,7 @@ def lines(house):
 
 
 def opened(house):
-    return sum(count for (metric, *_), count in house.counters().items() if metric == "mttx_incidents_opened_total")
+    return sum(count for (indicator, *_), count in house.counters().items() if indicator == "opened")
 
 
 STEPS = {

@@ -352,7 +352,7 @@ def test_it_takes_from_many_threads_and_shares_commits(house):
     at_once(16, lambda _: [house.submit(opening(str(next(numbers)))) for _ in range(20)])
     assert texts(house) == sorted(str(n) for n in range(320))
     assert house.recorder.stats.commits < 200
-    assert house.counters()["mttx_incidents_opened_total", "SEV-3", "", 0] == 320
+    assert house.counters()["opened", "SEV-3", "", 0] == 320
 
 
 def test_it_opens_one_incident_for_the_same_notification_from_many(house):

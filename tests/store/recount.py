@@ -53,42 +53,41 @@ class Recount:
 
     def _count(self, now):
         for number, told in self.incidents.items():
-            for what, metric, detail, interval in gives(told, now):
-                if (number, what) not in self._done:
-                    self._done.add((number, what))
+            for name, source, interval in gives(told, now):
+                if (number, name) not in self._done:
+                    self._done.add((number, name))
                     le = 0 if interval is None else next((b for b in BOUNDS if interval <= b * 10**6), NEVER)
-                    self.totals[metric, told.severity, detail, le] += 1
-                    self.seconds[metric, told.severity, detail] += (interval or 0) / 10**6
+                    self.totals[name, told.severity, source, le] += 1
+                    self.seconds[name, told.severity, source] += (interval or 0) / 10**6
 
 
 def gives(told, now):
-    """All that an incident has to have given by `now`: (what, metric, detail, interval or None)."""
+    """All that an incident has to have given by `now`: (indicator or count, source, interval or None)."""
     if now is None:
         return
-    yield "opened", "mttx_incidents_opened_total", "", None
+    yield "opened", "", None
     if told.phase == "dismissed":
-        yield "dismissed", "mttx_incidents_dismissed_total", "", None
+        yield "dismissed", "", None
         return
     at = told.milestones
     begin = "started" if "started" in at else "detected"
-    spans = [("draft", begin, "drafted", "postmortem_lead"), ("final", begin, "finalized", "postmortem_lead")]
+    spans = [("draft", begin, "drafted"), ("finalize", begin, "finalized")]
     if told.phase == "resolved":
-        yield "resolved", "mttx_incidents_resolved_total", told.source, None
+        yield "resolved", told.source, None
         if told.over + WINDOW <= now:
             spans += settled(told)
-    for detail, begin, end, name in spans:
+    for name, begin, end in spans:
         if begin in at and end in at and at[begin] <= at[end]:
-            metric = "mttx_postmortem_lead_time_seconds" if detail else f"mttx_time_{name}_seconds"
-            yield end if detail else name, metric, detail, at[end] - at[begin]
+            yield name, "", at[end] - at[begin]
 
 
 def settled(told):
-    yield "", "started", "detected", "to_detect"
-    for milestone, name in (("acknowledged", "to_acknowledge"), ("mitigated", "to_mitigate")):
+    yield "detect", "started", "detected"
+    for milestone, name in (("acknowledged", "acknowledge"), ("mitigated", "mitigate")):
         if told.source == "stale" or told.milestones.get(milestone, 0) <= told.over:
-            yield "", "detected", milestone, name
+            yield name, "detected", milestone
     if told.source != "stale":
-        yield "", "detected", "resolved", "to_resolve"
+        yield "resolve", "detected", "resolved"
 
 
 def incidents(house):

@@ -150,7 +150,7 @@ def test_it_counts_what_a_full_recount_counts(new_database, engine, told):
 def sums(house):
     found = Counter()
     for total in house.snapshot().totals:
-        found[total.metric, total.severity.value, total.detail] += total.seconds
+        found[total.indicator.value, total.severity.value, total.resolution_source] += total.seconds
     return {key: total for key, total in found.items() if total}
 
 

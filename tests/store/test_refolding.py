@@ -126,13 +126,15 @@ def test_it_takes_nothing_from_the_totals(opened):
     assert all(after.get(key, 0) >= number for key, number in before.items())
     # The incident that was split off is new, and a final postmortem is a draft too.
     gained = {
-        (metric, detail) for (metric, _, detail, _), n in after.items() if n > before.get((metric, _, detail, _), 0)
+        (indicator, source)
+        for (indicator, severity, source, le), n in after.items()
+        if n > before.get((indicator, severity, source, le), 0)
     }
-    assert ("mttx_incidents_opened_total", "") in gained
+    assert ("opened", "") in gained
 
 
 def totals(store):
-    return {(t.metric, t.severity, t.detail, t.le): t.count for t in store.snapshot(at(0), 100).totals}
+    return {(t.indicator, t.severity, t.resolution_source, t.le): t.count for t in store.snapshot(at(0), 100).totals}
 
 
 def test_it_has_only_what_changed_drawn_anew_and_tells_nobody(refolded):

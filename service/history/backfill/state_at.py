@@ -6,9 +6,12 @@ from datetime import datetime
 
 from service.domain.actions import ActionState
 from service.domain.incident import Incident
-from service.domain.policy import Severity, Stage
-from service.domain.totals import Increment, Total
+from service.domain.policy import Indicator, Severity, Stage
+from service.domain.totals import IncidentCount, Increment, Total
 from service.store.snapshot import ActionDue, ActionUnverified, Snapshot, Watched, by_next_stage, by_turns
+
+TotalKey = tuple[Indicator | IncidentCount, Severity, str, int]
+"""As of a `Total`: indicator, severity, source of the resolution and bound."""
 
 
 class RunningTotals:
@@ -19,10 +22,10 @@ class RunningTotals:
     """
 
     def __init__(self, now: Iterable[Total], additions: Iterable[Increment]) -> None:
-        self._counts: Counter[tuple[str, Severity, str, int]] = Counter()
-        self._seconds: dict[tuple[str, Severity, str, int], float] = {}
+        self._counts: Counter[TotalKey] = Counter()
+        self._seconds: dict[TotalKey, float] = {}
         for total in now:
-            key = (total.metric, total.severity, total.detail, total.le)
+            key = (total.indicator, total.severity, total.resolution_source, total.le)
             self._counts[key] = total.count
             self._seconds[key] = total.seconds
         for increment in additions:
@@ -35,7 +38,7 @@ class RunningTotals:
             self._add(increment, 1)
 
     def _add(self, increment: Increment, sign: int) -> None:
-        key = (increment.metric, increment.severity, increment.detail, increment.le)
+        key = (increment.indicator, increment.severity, increment.resolution_source, increment.le)
         self._counts[key] += sign
         self._seconds[key] = self._seconds.get(key, 0.0) + sign * increment.seconds
 
