@@ -21,7 +21,6 @@ from service.settings import Settings
 from service.store import Store
 from service.store import tables as t
 from service.store.types import NEVER, End, InstantColumn
-from service.wiring.policy import policy_of
 
 BASE = 1_000
 SPAN = timedelta(days=5 * 365)
@@ -112,7 +111,7 @@ def _check(path: Path, incidents: int) -> None:
 
 @contextmanager
 def _recorder(path: Path) -> Iterator[Recorder]:
-    policy = policy_of(Settings())
+    policy = Settings().policy()
     store = Store.open(f"sqlite:///{path}", policy)
     recorder = Recorder(store, policy)
     try:

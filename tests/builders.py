@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 
 from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Alert, Event, EventKind, Observation
-from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Statistic, Target, WeeklyReview
+from service.domain.policy import (
+    Indicator,
+    Milestone,
+    Policy,
+    Severity,
+    Stage,
+    Statistic,
+    Target,
+    Weekday,
+    WeeklyReview,
+)
 from service.domain.senders import named_alias, named_source
 from service.recorder.commands import Delivery
 
@@ -19,7 +29,7 @@ def at(minutes: float) -> datetime:
     return T0 + timedelta(minutes=minutes)
 
 
-REVIEW = WeeklyReview(0, time(10), ZoneInfo("Asia/Tokyo"))
+REVIEW = WeeklyReview(Weekday.MONDAY, time(10), ZoneInfo("Asia/Tokyo"))
 
 
 def policy(**changes: Any) -> Policy:

@@ -18,7 +18,6 @@ from service.settings import Settings, SettingsError
 from service.store import StoreRefused
 from service.wiring.exporter import due_commands
 from service.wiring.intake import alert_options
-from service.wiring.policy import policy_of
 from tests.builders import policy
 
 BODY = json.loads((Path(__file__).parent / "payloads/alertmanager/good/firing.json").read_text(encoding="utf-8"))
@@ -177,7 +176,7 @@ def test_it_forgets_bodies_in_time_and_closes_stale_incidents_only_where_asked()
 
 
 def test_it_holds_the_standard_by_default():
-    made = policy_of(Settings())
+    made = Settings().policy()
     standard = policy()
     for name in ("deadlines", "resolve_from", "default_severity", "reopen_window", "stale_after"):
         assert getattr(made, name) == getattr(standard, name), name
@@ -185,7 +184,7 @@ def test_it_holds_the_standard_by_default():
 
 
 def test_it_holds_lead_times_to_their_deadlines():
-    lead = {t for t in policy_of(Settings()).targets if t.indicator in (Indicator.DRAFT, Indicator.FINALIZE)}
+    lead = {t for t in Settings().policy().targets if t.indicator in (Indicator.DRAFT, Indicator.FINALIZE)}
     hours = {(Severity.SEV_1, Indicator.DRAFT): 12, (Severity.SEV_1, Indicator.FINALIZE): 48}
     hours |= {(Severity.SEV_2, Indicator.DRAFT): 24, (Severity.SEV_2, Indicator.FINALIZE): 72}
     hours |= {(Severity.SEV_3, Indicator.DRAFT): 48, (Severity.SEV_3, Indicator.FINALIZE): 120}
@@ -202,9 +201,9 @@ def test_it_takes_over_what_a_team_changes():
             "reopen_window": "5m",
         }
     )
-    made = policy_of(settings)
+    made = settings.policy()
     review = made.deadlines[Severity.SEV_4][Stage.FINAL]
-    assert (review.weekday, review.at.hour, review.zone.key) == (4, 16, "Europe/Berlin")
+    assert (review.weekday, review.at.hour, review.zone.key) == ("friday", 16, "Europe/Berlin")
     assert made.deadlines[Severity.SEV_4][Stage.DRAFT] == timedelta(days=3)
     assert (made.resolve_from, made.default_severity) == (Milestone.STARTED, Severity.SEV_4)
     assert made.reopen_window == timedelta(minutes=5)

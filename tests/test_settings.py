@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from service.domain.policy import Indicator, Severity, Statistic, Target, Weekday, WeeklyReview
 from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
 from service.settings.durations import format_duration, format_window, parse_duration
 from service.settings.goals import WeeklyReviewSettings
@@ -47,8 +48,8 @@ def refused(text="", **environ):
 
 
 def test_it_has_the_deadlines_of_the_standard():
-    deadlines = load(None, {}).deadlines.by_severity()
-    assert {severity: (stages.draft, stages.final) for severity, stages in deadlines.items()} == {
+    deadlines = load(None, {}).deadlines
+    assert {severity: (stages["draft"], stages["final"]) for severity, stages in deadlines.items()} == {
         "SEV-1": (12 * HOURS, 48 * HOURS),
         "SEV-2": (24 * HOURS, 72 * HOURS),
         "SEV-3": (48 * HOURS, timedelta(days=5)),
@@ -57,11 +58,11 @@ def test_it_has_the_deadlines_of_the_standard():
 
 
 def test_it_has_the_targets_of_the_standard():
-    assert [tuple(target) for target in load(None, {}).targets.each()] == [
-        ("detect", None, "p95", timedelta(minutes=5)),
-        ("acknowledge", None, "p95", timedelta(minutes=10)),
-        ("resolve", "SEV-1", "mean", 2 * HOURS),
-        ("resolve", "SEV-2", "mean", 6 * HOURS),
+    assert list(load(None, {}).targets.each()) == [
+        Target(Indicator.DETECT, Statistic.P95, timedelta(minutes=5)),
+        Target(Indicator.ACKNOWLEDGE, Statistic.P95, timedelta(minutes=10)),
+        Target(Indicator.RESOLVE, Statistic.MEAN, 2 * HOURS, Severity.SEV_1),
+        Target(Indicator.RESOLVE, Statistic.MEAN, 6 * HOURS, Severity.SEV_2),
     ]
 
 
@@ -72,8 +73,7 @@ def test_it_listens_on_loopback_without_any_configuration():
 
 def test_it_reviews_on_mondays_in_the_zone_that_people_read():
     settings = load(None, {"MTTX_DISPLAY_TIMEZONE": "Europe/Berlin"})
-    assert (settings.review_weekday, settings.weekly_review.time) == (0, time(10, 0))
-    assert settings.review_zone == ZoneInfo("Europe/Berlin")
+    assert settings.review == WeeklyReview(Weekday.MONDAY, time(10, 0), ZoneInfo("Europe/Berlin"))
 
 
 def test_windows_are_named_like_their_label():
@@ -118,28 +118,31 @@ def test_it_ignores_empty_sections(text):
 
 
 def test_it_keeps_the_deadlines_that_are_not_set():
-    stages = configured("deadlines: {SEV-2: {draft: 1h}}").deadlines.by_severity()
-    assert (stages["SEV-2"].draft, stages["SEV-2"].final, stages["SEV-1"].draft) == (HOURS, 72 * HOURS, 12 * HOURS)
+    stages = configured("deadlines: {SEV-2: {draft: 1h}}").deadlines
+    assert stages["SEV-2"] == {"draft": HOURS, "final": 72 * HOURS}
+    assert stages["SEV-1"]["draft"] == 12 * HOURS
 
 
 def test_it_takes_away_a_deadline_that_is_null():
-    stages = configured("deadlines: {SEV-2: {draft: null}, SEV-3: null}").deadlines.by_severity()
-    assert (stages["SEV-2"].draft, stages["SEV-2"].final) == (None, 72 * HOURS)
-    assert (stages["SEV-3"].draft, stages["SEV-3"].final) == (None, None)
+    stages = configured("deadlines: {SEV-2: {draft: null}, SEV-3: null}").deadlines
+    assert stages["SEV-2"] == {"draft": None, "final": 72 * HOURS}
+    assert stages["SEV-3"] == {"draft": None, "final": None}
 
 
 def test_it_lets_any_stage_wait_for_the_weekly_review():
-    assert configured("deadlines: {SEV-3: {final: weekly_review}}").deadlines.sev_3.final == "weekly_review"
+    assert configured("deadlines: {SEV-3: {final: weekly_review}}").deadlines["SEV-3"]["final"] == "weekly_review"
 
 
 def test_it_replaces_a_target_as_a_whole():
     targets = configured("targets: {detect: {mean: 2m}}").targets.each()
-    assert [tuple(t)[1:] for t in targets if t.indicator == "detect"] == [(None, "mean", timedelta(minutes=2))]
+    assert [t for t in targets if t.indicator == "detect"] == [
+        Target(Indicator.DETECT, Statistic.MEAN, timedelta(minutes=2))
+    ]
 
 
 def test_it_keeps_the_targets_of_other_severities_and_takes_away_what_is_null():
     targets = configured("targets: {resolve: {SEV-1: null, SEV-3: {p50: 1d}}, detect: null}").targets.each()
-    assert [tuple(t)[:3] for t in targets] == [
+    assert [(t.indicator, t.severity, t.statistic) for t in targets] == [
         ("acknowledge", None, "p95"),
         ("resolve", "SEV-2", "mean"),
         ("resolve", "SEV-3", "p50"),
@@ -148,13 +151,13 @@ def test_it_keeps_the_targets_of_other_severities_and_takes_away_what_is_null():
 
 def test_it_adds_to_the_severity_map_in_any_case():
     severities = configured("severity_map: {PAGE: SEV-1, High: null}").severity_map
-    assert (severities["page"], severities["high"], severities["critical"]) == ("SEV-1", "ignore", "SEV-2")
+    assert (severities["page"], severities["high"], severities["critical"]) == ("SEV-1", None, "SEV-2")
 
 
 def test_it_maps_alerts_without_a_severity_and_takes_ignore():
     settings = configured('severity_map: {"": SEV-3, urgent: ignore}\nunmapped_severity: ignore')
-    assert (settings.severity_map[""], settings.severity_map["urgent"]) == ("SEV-3", "ignore")
-    assert settings.unmapped_severity == "ignore"
+    assert (settings.severity_map[""], settings.severity_map["urgent"]) == ("SEV-3", None)
+    assert settings.unmapped_severity is None
 
 
 def test_it_reads_a_time_of_day_without_quotes():
@@ -196,11 +199,8 @@ def test_it_sets_one_deadline_from_the_environment():
     settings = configured(
         "deadlines: {SEV-2: {final: 4d}}", MTTX_DEADLINES_SEV_2_DRAFT="30s", MTTX_DEADLINES_SEV_4_FINAL="null"
     )
-    assert (settings.deadlines.sev_2.draft, settings.deadlines.sev_2.final) == (
-        timedelta(seconds=30),
-        timedelta(days=4),
-    )
-    assert settings.deadlines.sev_4.final is None
+    assert settings.deadlines["SEV-2"] == {"draft": timedelta(seconds=30), "final": timedelta(days=4)}
+    assert settings.deadlines["SEV-4"]["final"] is None
 
 
 def test_the_environment_sets_keys_of_an_empty_section():
@@ -407,7 +407,8 @@ def test_it_takes_values_that_are_read_already():
         reopen_window=HOURS,
         weekly_review=WeeklyReviewSettings(time=time(9), weekday="friday"),
     )
-    assert (settings.review_zone, settings.reopen_window, settings.review_weekday) == (ZoneInfo("UTC"), HOURS, 4)
+    assert settings.reopen_window == HOURS
+    assert settings.review == WeeklyReview(Weekday.FRIDAY, time(9), ZoneInfo("UTC"))
 
 
 @pytest.mark.parametrize(
@@ -623,8 +624,8 @@ def test_it_sends_nothing_without_a_destination():
 
 
 def test_it_owes_updates_as_the_standard_says():
-    assert load(None, {}).updates.by_severity() == {"SEV-1": HOURS / 2, "SEV-2": HOURS / 2}
-    assert configured("updates: {SEV-1: null, SEV-3: 2h}").updates.by_severity() == {
+    assert load(None, {}).policy().updates == {"SEV-1": HOURS / 2, "SEV-2": HOURS / 2}
+    assert configured("updates: {SEV-1: null, SEV-3: 2h}").policy().updates == {
         "SEV-2": HOURS / 2,
         "SEV-3": 2 * HOURS,
     }

@@ -17,7 +17,6 @@ from service.settings import load
 from service.settings.durations import format_duration
 from service.settings.files import read_text
 from service.store import Store, StoreRefused, StoreUnavailable
-from service.wiring.policy import policy_of
 
 
 @contextmanager
@@ -141,7 +140,7 @@ def prune(age: timedelta | None, dry_run: bool, output: str, path: Path | None) 
         raise click.UsageError(f"the longest window needs the incidents of more than {format_duration(longest)}")
     before = datetime.now(UTC) - age
     with _refusals():
-        store = Store.beside(settings.database, policy_of(settings))
+        store = Store.beside(settings.database, settings.policy())
         try:
             incidents, events = (store.prunable(before), 0) if dry_run else _prune(store, before)
         finally:

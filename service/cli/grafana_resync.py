@@ -13,7 +13,6 @@ from service.delivery.grafana import GRAFANA
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 from service.wiring.delivery import grafana_dispatcher
-from service.wiring.policy import policy_of
 
 MOST_FAILURES = 3
 """Consecutive failures before it gives up; the remaining rows stay in the outbox."""
@@ -34,7 +33,7 @@ class Resync:
         self._since = since
         self._delivered = 0
         try:
-            self._store = Store.beside(settings.database, policy_of(settings))
+            self._store = Store.beside(settings.database, settings.policy())
         except StoreRefused as error:
             raise click.ClickException(str(error)) from error
         self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now, resyncs=True)

@@ -35,13 +35,12 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
     from service.delivery.preview import preview
     from service.store import Store, StoreRefused, StoreUnavailable
     from service.wiring.messages import message_templates
-    from service.wiring.policy import policy_of
 
     settings = load(path, os.environ)
-    builder = MessageBuilder(message_templates(target, settings, language), policy_of(settings), settings.public_url)
+    builder = MessageBuilder(message_templates(target, settings, language), settings.policy(), settings.public_url)
     number = int(incident_id.removeprefix("INC-"))
     try:
-        store = Store.beside(settings.database, policy_of(settings))
+        store = Store.beside(settings.database, settings.policy())
     except StoreRefused as error:
         raise click.ClickException(str(error)) from error
     try:

@@ -5,13 +5,13 @@ gives no sample and is counted; a response after the final recovery gives no sam
 `resolve`; a dismissed incident gives no samples at all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
 
 from service.domain.incident import Incident, Phase
-from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Statistic, Target
+from service.domain.policy import DueRule, Indicator, Milestone, Policy, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
 
 BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
@@ -25,6 +25,15 @@ BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
 """Lead times run from `detected` if the start is unknown, as their deadlines do."""
 LEAD_TIMES: Mapping[Indicator, Stage] = {Indicator.DRAFT: Stage.DRAFT, Indicator.FINALIZE: Stage.FINAL}
 RESPONSES = (Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
+
+
+def lead_time_targets(deadlines: Mapping[Severity, Mapping[Stage, DueRule]]) -> Iterator[Target]:
+    """Yield the targets of the lead times: the deadlines, except for the weekly review."""
+    for severity, stages in deadlines.items():
+        for indicator, stage in LEAD_TIMES.items():
+            rule = stages.get(stage)
+            if isinstance(rule, timedelta):
+                yield Target(indicator, Statistic.MAX, rule, severity)
 
 
 @dataclass(frozen=True, slots=True)

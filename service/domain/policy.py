@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 
@@ -70,6 +71,18 @@ class Statistic(StrEnum):
     MAX = "max"
 
 
+class Weekday(StrEnum):
+    """A day of the week, from Monday."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
 class Milestone(StrEnum):
     """A milestone of an incident; `service.domain.incident` defines each."""
 
@@ -89,16 +102,16 @@ def worst(severities: list[Severity]) -> Severity | None:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyReview:
-    """A weekly meeting at a wall-clock time of a zone; `weekday` 0 is Monday."""
+    """A weekly meeting at a wall-clock time of a zone."""
 
-    weekday: int
+    weekday: Weekday
     at: time
     zone: ZoneInfo
 
     def next_after(self, instant: datetime) -> datetime:
         """Return the first meeting strictly after `instant`, in UTC; correct across changes of daylight saving time."""
         local = instant.astimezone(self.zone)
-        day = local.date() + timedelta(days=(self.weekday - local.weekday()) % 7)
+        day = local.date() + timedelta(days=(list(Weekday).index(self.weekday) - local.weekday()) % 7)
         meeting = datetime.combine(day, self.at, self.zone).astimezone(UTC)
         if meeting <= instant:
             meeting = datetime.combine(day + timedelta(days=7), self.at, self.zone).astimezone(UTC)
@@ -106,6 +119,8 @@ class WeeklyReview:
 
 
 DueRule = timedelta | WeeklyReview
+WEEKLY_REVIEW: Literal["weekly_review"] = "weekly_review"
+"""How mttx.yml and the API write a rule that waits for the weekly review."""
 
 
 def due(rule: DueRule, start: datetime) -> datetime:

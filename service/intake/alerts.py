@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
 from service.domain.senders import named_alias, named_source
+from service.domain.severity_rules import SeverityRules
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Failure, Ignored, Rejected, Source
-from service.intake.severities import SeverityRules, map_severity
+from service.intake.severities import map_severity
 from service.intake.started_at import STARTED_AT, readable_started_at
 from service.intake.wire import CLOCK_SKEW, PayloadError, RepeatedKey, checked, instant, invalid, zoned
 

@@ -14,17 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
 from service.domain.policy import Severity
 from service.domain.recovery import ResolutionSource
+from service.domain.severity_rules import PRIORITY_MAP
 from service.intake.event_data import ShortText
 from service.intake.reasons import Failure, Source
 from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json
 
-PRIORITY_MAP = {
-    "p1": Severity.SEV_1,
-    "p2": Severity.SEV_2,
-    "p3": Severity.SEV_3,
-    "p4": Severity.SEV_4,
-    "p5": Severity.SEV_4,
-}
 ROLE_MAP = {"incident commander": Role.COMMANDER, "commander": Role.COMMANDER, "communications lead": Role.COMMS}
 LONGEST_TITLE = 500
 LONGEST_NOTE = 4096

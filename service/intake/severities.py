@@ -1,38 +1,15 @@
-"""Map an alert's labels to the severity of its incident. Pure; the defaults are those of `settings`."""
+"""Map an alert's labels to the severity of its incident. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from service.domain.policy import Severity
+from service.domain.severity_rules import SeverityRules
 
 SEVERITY_LABEL = "incident_severity"
 NO_SEVERITY = ""
 """The map's key for alerts without a severity."""
-_NAMES: dict[Severity | None, str] = {
-    Severity.SEV_1: "sev-1 sev1 p1 emergency disaster fatal",
-    Severity.SEV_2: "sev-2 sev2 p2 critical page",
-    Severity.SEV_3: "sev-3 sev3 p3 high error major",
-    Severity.SEV_4: "sev-4 sev4 p4 p5 warning warn medium minor low",
-    None: "info none debug ok",
-}
-SEVERITY_MAP = {name: severity for severity, names in _NAMES.items() for name in names.split()}
 _SEVERITIES = {severity.value.casefold(): severity for severity in Severity}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeverityRules:
-    """Rules that map labels to severities. Keys are in lower case; a severity of None ignores the alert.
-
-    Values missing from `by_name` get the severity `unmapped`.
-    """
-
-    by_name: Mapping[str, Severity | None] = field(default_factory=lambda: dict(SEVERITY_MAP))
-    label: str = "severity"
-    unmapped: Severity | None = Severity.SEV_4
-
-    def maps(self, value: str) -> bool:
-        """Return whether a rule maps this label value."""
-        return value.strip().lower() in self.by_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,13 @@ from service.settings.errors import Problem, SettingsError
 from service.settings.model import Settings
 from service.settings.sources import Loaded, read
 from service.settings.tokens import Scope, Token, find_token, load_tokens
-from service.settings.values import DueRule, Severity
 
 __all__ = [
-    "DueRule",
     "Loaded",
     "Problem",
     "Scope",
     "Settings",
     "SettingsError",
-    "Severity",
     "Token",
     "find_token",
     "load",

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from pydantic_core import PydanticCustomError
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -38,3 +40,8 @@ def shown(value: object) -> str:
     """Format a value, shortened and without the password of a URL."""
     text = _PASSWORD.sub(r"\1:********@", repr(value))
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
+
+def problem_at(key: str, advice: str, value: object = None) -> PydanticCustomError:
+    """Return the error of a validator about a key below what it validates; `value` None: it is not shown."""
+    return PydanticCustomError("mttx_key", advice, {"key": key, "value": value})

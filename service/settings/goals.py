@@ -1,21 +1,31 @@
-"""What a team commits to: when postmortems are due, and the targets of the indicators; by default the standard's."""
+"""What a team commits to: when postmortems and updates are due, and the targets of the indicators.
+
+The defaults are the standard's. A missing key keeps its default; null removes it.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from service.domain.policy import WEEKLY_REVIEW, Indicator, Severity, Stage, Statistic, Target, Weekday
 from service.settings.durations import PositiveDuration
+from service.settings.errors import problem_at
 from service.settings.section import SettingsSection
-from service.settings.values import WEEKLY_REVIEW, Clock, Due, DueRule, Severity, Weekday, Zone, write_due
+from service.settings.values import Clock, Due, DueSetting, Zone, write_due
 
-DEADLINES: dict[str, dict[str, str | None]] = {
-    "SEV-1": {"draft": "12h", "final": "48h"},
-    "SEV-2": {"draft": "24h", "final": "72h"},
-    "SEV-3": {"draft": "48h", "final": "5d"},
-    "SEV-4": {"draft": None, "final": WEEKLY_REVIEW},
+DEADLINES: Mapping[Severity, Mapping[Stage, DueSetting | None]] = {
+    Severity.SEV_1: {Stage.DRAFT: timedelta(hours=12), Stage.FINAL: timedelta(hours=48)},
+    Severity.SEV_2: {Stage.DRAFT: timedelta(hours=24), Stage.FINAL: timedelta(hours=72)},
+    Severity.SEV_3: {Stage.DRAFT: timedelta(hours=48), Stage.FINAL: timedelta(days=5)},
+    Severity.SEV_4: {Stage.DRAFT: None, Stage.FINAL: WEEKLY_REVIEW},
+}
+UPDATES: Mapping[Severity, timedelta | None] = {
+    Severity.SEV_1: timedelta(minutes=30),
+    Severity.SEV_2: timedelta(minutes=30),
+    Severity.SEV_3: None,
+    Severity.SEV_4: None,
 }
 TARGETS: dict[str, dict[str, Any]] = {
     "detect": {"p95": "5m"},
@@ -23,63 +33,56 @@ TARGETS: dict[str, dict[str, Any]] = {
     "mitigate": {},
     "resolve": {"SEV-1": {"mean": "2h"}, "SEV-2": {"mean": "6h"}},
 }
-STATISTICS = ("mean", "p50", "p95", "max")
 
 
-class StageDeadlines(SettingsSection):
-    """When the postmortem of one severity is due; null: never."""
-
-    draft: Due | None = Field(None, description="When the draft is due, counted from the start of the incident.")
-    final: Due | None = Field(
-        None, description="When the final postmortem is due, counted from the start of the incident."
-    )
+# -- deadlines and updates -------------------------------------------------------------------------------------------
 
 
-class DeadlineSettings(SettingsSection):
-    """When postmortems are due (the standard, section 2). A missing key keeps its default; null removes it."""
-
-    sev_1: StageDeadlines = Field(StageDeadlines(), alias="SEV-1")
-    sev_2: StageDeadlines = Field(StageDeadlines(), alias="SEV-2")
-    sev_3: StageDeadlines = Field(StageDeadlines(), alias="SEV-3")
-    sev_4: StageDeadlines = Field(StageDeadlines(), alias="SEV-4")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _add_defaults(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {**value, **{name: _stages(value.get(name, {}), default) for name, default in DEADLINES.items()}}
-
-    @model_validator(mode="after")
-    def _require_draft_before_final(self) -> Self:
-        for severity, stages in self.by_severity().items():
-            if stages.draft is not None and stages.final is not None and _latest(stages.draft) > _latest(stages.final):
-                advice = f"is later than {severity}.final ({write_due(stages.final)}); the draft comes first"
-                context = {"key": f"deadlines.{severity}.draft", "value": write_due(stages.draft)}
-                raise PydanticCustomError("mttx_key", advice, context)
-        return self
-
-    def by_severity(self) -> dict[Severity, StageDeadlines]:
-        """Return the deadlines of every severity, the worst first."""
-        return {"SEV-1": self.sev_1, "SEV-2": self.sev_2, "SEV-3": self.sev_3, "SEV-4": self.sev_4}
+def _with_default_deadlines(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return DEADLINES if value is None else value
+    return {**value, **{severity: _stages(value.get(severity, {}), DEADLINES[severity]) for severity in Severity}}
 
 
-def _latest(due: DueRule) -> timedelta:
+def _stages(value: Any, default: Mapping[Stage, Any]) -> Any:
+    if value is None:
+        return dict.fromkeys(Stage)
+    return {**default, **value} if isinstance(value, Mapping) else value
+
+
+def _with_default_updates(value: Any) -> Any:
+    return {**UPDATES, **({} if value is None else value)} if isinstance(value, Mapping | None) else value
+
+
+Deadlines = Mapping[Severity, Mapping[Stage, Due | None]]
+
+
+def _draft_first(deadlines: Deadlines) -> Deadlines:
+    for severity, stages in deadlines.items():
+        draft, final = stages[Stage.DRAFT], stages[Stage.FINAL]
+        if draft is not None and final is not None and _latest(draft) > _latest(final):
+            advice = f"is later than {severity}.final ({write_due(final)}); the draft comes first"
+            raise problem_at(f"{severity}.draft", advice, write_due(draft))
+    return deadlines
+
+
+def _latest(due: DueSetting) -> timedelta:
     return due if isinstance(due, timedelta) else timedelta(weeks=1)
 
 
-def _stages(value: object, default: dict[str, str | None]) -> object:
-    if value is None:
-        return dict.fromkeys(default)
-    return {**default, **value} if isinstance(value, Mapping) else value
+DeadlinesByStage = Annotated[Deadlines, BeforeValidator(_with_default_deadlines), AfterValidator(_draft_first)]
+UpdateIntervals = Annotated[Mapping[Severity, PositiveDuration | None], BeforeValidator(_with_default_updates)]
 
 
 class WeeklyReviewSettings(SettingsSection):
     """The meeting at which incidents with the deadline `weekly_review` are due."""
 
-    weekday: Weekday = Field("monday", description="Day of the weekly review.")
+    weekday: Weekday = Field(Weekday.MONDAY, description="Day of the weekly review.")
     time: Clock = Field(time(10, 0), description="Time of day of the weekly review, in its time zone.")
     timezone: Zone | None = Field(None, description="Time zone of the weekly review; null: `display_timezone`.")
+
+
+# -- targets ---------------------------------------------------------------------------------------------------------
 
 
 class StatisticTarget(SettingsSection):
@@ -96,10 +99,9 @@ class StatisticTarget(SettingsSection):
             raise ValueError("should name one statistic: the share within the target is that of one target")
         return self
 
-    def limits(self) -> dict[str, timedelta]:
+    def limits(self) -> dict[Statistic, timedelta]:
         """Return the statistic and its limit, or nothing."""
-        limits = {"mean": self.mean, "p50": self.p50, "p95": self.p95, "max": self.max}
-        return {statistic: limit for statistic, limit in limits.items() if limit is not None}
+        return {statistic: limit for statistic in Statistic if (limit := getattr(self, statistic)) is not None}
 
 
 class IndicatorTargets(StatisticTarget):
@@ -112,20 +114,11 @@ class IndicatorTargets(StatisticTarget):
 
     def by_severity(self) -> dict[Severity | None, StatisticTarget]:
         """Return the target for all severities together (None), then for each."""
-        return {None: self, "SEV-1": self.sev_1, "SEV-2": self.sev_2, "SEV-3": self.sev_3, "SEV-4": self.sev_4}
-
-
-class ConfiguredTarget(NamedTuple):
-    """One target; `severity` None: all together."""
-
-    indicator: str
-    severity: Severity | None
-    statistic: str
-    limit: timedelta
+        return {None: self, **{severity: getattr(self, severity.name.lower()) for severity in Severity}}
 
 
 class TargetSettings(SettingsSection):
-    """The targets of the indicators (the standard, section 4). A missing key keeps its default; null removes it."""
+    """The targets of the indicators (the standard, section 4)."""
 
     whole = True
 
@@ -141,19 +134,20 @@ class TargetSettings(SettingsSection):
             return value
         return {**value, **{name: _targets(value.get(name, {}), default) for name, default in TARGETS.items()}}
 
-    def each(self) -> Iterator[ConfiguredTarget]:
+    def each(self) -> Iterator[Target]:
         """Yield every target, by indicator, then for all severities together and for each."""
         for indicator in type(self).model_fields:
             for severity, target in getattr(self, indicator).by_severity().items():
                 for statistic, limit in target.limits().items():
-                    yield ConfiguredTarget(indicator, severity, statistic, limit)
+                    yield Target(Indicator(indicator), statistic, limit, severity)
 
 
-def _targets(value: object, default: dict[str, Any]) -> object:
+def _targets(value: Any, default: dict[str, Any]) -> Any:
     """Replace a target as a whole: one for the p95 replaces the default for the mean."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         return value
-    replaced = STATISTICS if any(statistic in value for statistic in STATISTICS) else ()
-    return {**{key: target for key, target in default.items() if key not in replaced}, **value}
+    if any(statistic in value for statistic in Statistic):
+        default = {key: target for key, target in default.items() if key not in tuple(Statistic)}
+    return {**default, **value}

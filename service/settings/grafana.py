@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.domain.policy import Severity
 from service.settings.durations import PositiveDuration
 from service.settings.files import read_text
 from service.settings.section import SettingsSection
-from service.settings.values import Severity
 
 
 def _grafana(url: str) -> str:

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
+from service.domain.policy import Severity
+from service.domain.severity_rules import PRIORITY_MAP
 from service.settings.durations import PositiveDuration
 from service.settings.section import SettingsSection
-from service.settings.values import SHORTEST, LabelName, Severity
-
-PRIORITY_MAP: dict[str, Severity] = {"p1": "SEV-1", "p2": "SEV-2", "p3": "SEV-3", "p4": "SEV-4", "p5": "SEV-4"}
+from service.settings.values import SHORTEST, LabelName
 
 
 def _several(text: SecretStr) -> SecretStr:

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.domain.policy import Severity
 from service.settings.durations import Duration, PositiveDuration
 from service.settings.files import read_text
 from service.settings.section import SettingsSection
-from service.settings.values import Severity
 
 
 def _secret_url(url: SecretStr) -> SecretStr:
@@ -41,33 +41,6 @@ ApiUrl = Annotated[str, AfterValidator(_api)]
 Channel = Annotated[str, AfterValidator(_channel)]
 
 
-class UpdateSettings(SettingsSection):
-    """How often an update is due while an incident is open (the standard, section 7); null: never."""
-
-    sev_1: PositiveDuration | None = Field(
-        timedelta(minutes=30), alias="SEV-1", description="Interval of updates during a SEV-1."
-    )
-    sev_2: PositiveDuration | None = Field(
-        timedelta(minutes=30), alias="SEV-2", description="Interval of updates during a SEV-2."
-    )
-    sev_3: PositiveDuration | None = Field(
-        None, alias="SEV-3", description="Interval of updates during a SEV-3; null: no updates."
-    )
-    sev_4: PositiveDuration | None = Field(
-        None, alias="SEV-4", description="Interval of updates during a SEV-4; null: no updates."
-    )
-
-    def by_severity(self) -> dict[Severity, timedelta]:
-        """Return the interval of updates of every severity that has one."""
-        intervals: dict[Severity, timedelta | None] = {
-            "SEV-1": self.sev_1,
-            "SEV-2": self.sev_2,
-            "SEV-3": self.sev_3,
-            "SEV-4": self.sev_4,
-        }
-        return {severity: duration for severity, duration in intervals.items() if duration is not None}
-
-
 class MessageSettings(SettingsSection):
     """Messages about incidents, wherever they are sent."""
 
@@ -78,7 +51,7 @@ class MessageSettings(SettingsSection):
         "review, each with .txt.j2; for missing ones the bundled template is used.",
     )
     severities: tuple[Severity, ...] = Field(
-        ("SEV-1", "SEV-2", "SEV-3", "SEV-4"), description="Severities of incidents for which messages are sent."
+        tuple(Severity), description="Severities of incidents for which messages are sent."
     )
     weekly_review: bool = Field(True, description="Send the agenda of the weekly review before it begins.")
     review_lead: Duration = Field(

@@ -7,19 +7,28 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
 
+from service.domain.indicators import lead_time_targets
+from service.domain.policy import DueRule, Milestone, Policy, Severity, Stage, WeeklyReview
+from service.domain.severity_rules import SEVERITY_MAP, SeverityRules
 from service.settings.durations import Duration, PositiveDuration, format_window
+from service.settings.errors import problem_at
 from service.settings.evidence import EvidenceSettings
-from service.settings.goals import DeadlineSettings, TargetSettings, WeeklyReviewSettings
+from service.settings.goals import (
+    DEADLINES,
+    UPDATES,
+    DeadlinesByStage,
+    TargetSettings,
+    UpdateIntervals,
+    WeeklyReviewSettings,
+)
 from service.settings.grafana import GrafanaSettings
 from service.settings.inbound import CorrelationSettings, GrafanaAlertSettings, PagerDutySettings
-from service.settings.messages import MessageSettings, SlackSettings, UpdateSettings, WebhookSettings
+from service.settings.messages import MessageSettings, SlackSettings, WebhookSettings
 from service.settings.polling import (
     AlertmanagerSettings,
     OnsetSettings,
@@ -37,22 +46,11 @@ from service.settings.values import (
     DatabaseUrl,
     LabelName,
     PublicUrl,
-    Severity,
     SeverityOrIgnore,
-    Weekday,
     Windows,
     Zone,
     without_password,
 )
-
-_SEVERITY_NAMES: dict[SeverityOrIgnore, str] = {
-    "SEV-1": "sev-1 sev1 p1 emergency disaster fatal",
-    "SEV-2": "sev-2 sev2 p2 critical page",
-    "SEV-3": "sev-3 sev3 p3 high error major",
-    "SEV-4": "sev-4 sev4 p4 p5 warning warn medium minor low",
-    IGNORE: "info none debug ok",
-}
-SEVERITY_MAP = {name: severity for severity, names in _SEVERITY_NAMES.items() for name in names.split()}
 
 
 class LogSettings(SettingsSection):
@@ -101,8 +99,8 @@ class IgnoreSettings(SettingsSection):
 class ResolveSettings(SettingsSection):
     """The indicator `resolve` (MTTR)."""
 
-    from_: Literal["detected", "started"] = Field(
-        "detected", alias="from", description="Milestone from which the time to resolve is measured."
+    from_: Literal[Milestone.DETECTED, Milestone.STARTED] = Field(
+        Milestone.DETECTED, alias="from", description="Milestone from which the time to resolve is measured."
     )
 
 
@@ -122,10 +120,11 @@ class RetentionSettings(SettingsSection):
 
 
 def _with_default_severities(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return SEVERITY_MAP if value is None else value
-    lowered = {str(key).strip().lower(): severity for key, severity in value.items()}
-    return SEVERITY_MAP | {key: IGNORE if severity is None else severity for key, severity in lowered.items()}
+    if not isinstance(value, Mapping | None):
+        return value
+    value = value or {}
+    given = {str(name).strip().lower(): severity for name, severity in value.items()}
+    return {name: IGNORE if severity is None else severity for name, severity in (SEVERITY_MAP | given).items()}
 
 
 class Settings(SettingsSection):
@@ -163,12 +162,12 @@ class Settings(SettingsSection):
         'opens no incident. Entries are added to the default. "" stands for an alert without a severity.',
     )
     unmapped_severity: SeverityOrIgnore = Field(
-        "SEV-4",
+        Severity.SEV_4,
         description="Severity for alerts whose severity is missing or not in `severity_map`; `ignore`: they open no "
         "incident. Such alerts are counted and shown in any case.",
     )
     default_severity: Severity = Field(
-        "SEV-3",
+        Severity.SEV_3,
         description="Severity of an incident that is opened without one (the standard, section 10: SEV-3 or 4).",
     )
     ignore: IgnoreSettings = IgnoreSettings()
@@ -186,9 +185,15 @@ class Settings(SettingsSection):
         (timedelta(days=7), timedelta(days=30), timedelta(days=90)),
         description="Windows of time over which the indicators are computed; values of the label `window`.",
     )
-    deadlines: DeadlineSettings = DeadlineSettings()
+    deadlines: DeadlinesByStage = Field(
+        DEADLINES,
+        description="When this stage is due, counted from the start of the incident: a duration, `weekly_review`, or "
+        "null (never).",
+    )
     weekly_review: WeeklyReviewSettings = WeeklyReviewSettings()
-    updates: UpdateSettings = UpdateSettings()
+    updates: UpdateIntervals = Field(
+        UPDATES, description="Interval of updates during such an incident; null: no updates."
+    )
     targets: TargetSettings = Field(
         TargetSettings(),
         description="Targets of the indicators: one statistic (mean, p50, p95, max) for all severities together, or "
@@ -214,11 +219,11 @@ class Settings(SettingsSection):
     @model_validator(mode="after")
     def _require_tokens_beyond_loopback(self) -> Self:
         if self.tokens_file is None and not self.is_loopback:
-            raise PydanticCustomError(
-                "mttx_key",
+            raise problem_at(
+                "listen",
                 "without tokens_file anyone who reaches this address can change every incident: set tokens_file or "
                 "MTTX_TOKENS_FILE (docs/configuration.md, Tokens), or listen on 127.0.0.1",
-                {"key": "listen", "value": self.listen},
+                self.listen,
             )
         return self
 
@@ -231,8 +236,7 @@ class Settings(SettingsSection):
         }
         for key, value in dependents.items():
             if value and not self.prometheus.url:
-                context = {"key": key, "value": value}
-                raise PydanticCustomError("mttx_key", "requires prometheus.url to be set", context)
+                raise problem_at(key, "requires prometheus.url to be set", value)
         return self
 
     @property
@@ -280,11 +284,31 @@ class Settings(SettingsSection):
         return {format_window(window): window for window in self.windows}
 
     @property
-    def review_weekday(self) -> int:
-        """The day of the weekly review, counted from Monday = 0."""
-        return get_args(Weekday).index(self.weekly_review.weekday)
+    def review(self) -> WeeklyReview:
+        """The weekly review, in its own zone or else the one that people read."""
+        keys = self.weekly_review
+        return WeeklyReview(keys.weekday, keys.time, keys.timezone or self.display_timezone)
 
-    @property
-    def review_zone(self) -> ZoneInfo:
-        """The zone of the weekly review."""
-        return self.weekly_review.timezone or self.display_timezone
+    def policy(self) -> Policy:
+        """Return the team's policy."""
+        deadlines: dict[Severity, dict[Stage, DueRule]] = {
+            severity: {
+                stage: due if isinstance(due, timedelta) else self.review
+                for stage, due in stages.items()
+                if due is not None
+            }
+            for severity, stages in self.deadlines.items()
+        }
+        return Policy(
+            deadlines=deadlines,
+            targets=(*self.targets.each(), *lead_time_targets(deadlines)),
+            resolve_from=self.indicators.resolve.from_,
+            default_severity=self.default_severity,
+            reopen_window=self.reopen_window,
+            stale_after=self.stale_after,
+            updates={severity: interval for severity, interval in self.updates.items() if interval is not None},
+        )
+
+    def severity_rules(self) -> SeverityRules:
+        """Return the rules that map the severities of alerts."""
+        return SeverityRules(by_name=self.severity_map, label=self.severity_label, unmapped=self.unmapped_severity)

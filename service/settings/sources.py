@@ -94,8 +94,8 @@ def _rest(model: type[M], tree: dict[str, Any], error: ValidationError) -> M | N
 
 def _paths(error: ValidationError) -> Iterator[list[str]]:
     for details in error.errors():
-        key = details.get("ctx", {}).get("key")
-        yield key.split(".") if key else [str(part) for part in details["loc"]]
+        below = details.get("ctx", {}).get("key", "").split(".")
+        yield [str(part) for part in (*details["loc"], *below) if part]
 
 
 def _drop(tree: dict[str, Any], path: list[str]) -> bool:
@@ -218,6 +218,7 @@ _RIGHT = {
     "path_type": "should be the path of a file",
     "tuple_type": "should be a list, such as [a, b]",
     "dict_type": "should be keys and values",
+    "mapping_type": "should be keys and values",
     "model_type": "should be keys and values",
     "pattern_regex": "should be a regular expression",
     "pattern_type": "should be a regular expression",
@@ -228,8 +229,8 @@ def _problems(error: ValidationError, model: type[BaseModel], origins: Mapping[s
     secrets = {row.key for row in rows(model) if row.secret}
     for details in error.errors():
         context = details.get("ctx", {})
-        path = [context["key"]] if "key" in context else [str(part) for part in details["loc"] if part != "[key]"]
-        key = ".".join(path)
+        path = (*details["loc"], *([context["key"]] if "key" in context else ()))
+        key = ".".join(str(part) for part in path if part != "[key]")
         value = context.get("value", details["input"])
         hidden = details["type"] == "extra_forbidden" or key in secrets or context.get("value", "") is None
         origin = origins.get(key, "")
@@ -244,8 +245,11 @@ def _advice(details: ErrorDetails, model: type[BaseModel]) -> str:
             return _unknown(str(details["loc"][-1]), keys_at(model, [str(part) for part in details["loc"][:-1]]), "key")
         case "value_error":
             return str(context["error"])
-        case "literal_error":
-            return f"should be {context['expected']}".replace("'", "")
+        case "literal_error" | "enum":
+            values = re.findall(r"'([^']*)'", context["expected"])
+            if details["type"] == "enum" and details["loc"][-1] == "[key]":
+                return _unknown(str(details["input"]), values, "key")
+            return f"should be {' or '.join((', '.join(values[:-1]), values[-1]))}"
         case "greater_than_equal" | "less_than_equal":
             low_or_high = "at least" if details["type"] == "greater_than_equal" else "at most"
             return f"should be {low_or_high} {context.get('ge', context.get('le'))}"

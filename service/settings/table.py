@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import EnumType
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -36,14 +37,21 @@ class SettingRow:
 def rows(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[SettingRow]:
     """Yield every key of a model, in order."""
     for name, field in model.model_fields.items():
-        path = (*above, field.alias or name)
-        section = field.annotation
-        if is_section(section) and not getattr(section, "whole", False):
-            yield from rows(section, path)  # type: ignore[arg-type]  # is_section has just checked that it is a model
-        else:
-            kinds = set(_kinds(field.annotation))
-            structured = any(isinstance(kind, type) and issubclass(kind, _STRUCTURES) for kind in kinds)
-            yield SettingRow(path, field.description or "", structured, type(None) in kinds, SecretStr in kinds)
+        yield from _rows(field.annotation, (*above, field.alias or name), field.description or "")
+
+
+def _rows(annotation: Any, path: tuple[str, ...], description: str) -> Iterator[SettingRow]:
+    """Yield the keys of a section, or of a mapping with the values of an enumeration as keys, else the key itself."""
+    if is_section(annotation) and not annotation.whole:
+        yield from rows(annotation, path)
+    elif get_origin(annotation) is Mapping and isinstance(get_args(annotation)[0], EnumType):
+        keys, values = get_args(annotation)
+        for key in keys:
+            yield from _rows(values, (*path, str(key)), description)
+    else:
+        kinds = set(_kinds(annotation))
+        structured = any(isinstance(kind, type) and issubclass(kind, _STRUCTURES) for kind in kinds)
+        yield SettingRow(path, description, structured, type(None) in kinds, SecretStr in kinds)
 
 
 _STRUCTURES = (BaseModel, list, tuple, Mapping)

@@ -10,16 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from service.domain.policy import WEEKLY_REVIEW, Severity
 from service.settings.durations import LONGEST, Window, format_duration, parse_duration
 
-Severity = Literal["SEV-1", "SEV-2", "SEV-3", "SEV-4"]
-IGNORE: Literal["ignore"] = "ignore"
-SeverityOrIgnore = Literal["SEV-1", "SEV-2", "SEV-3", "SEV-4", "ignore"]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WEEKLY_REVIEW: Literal["weekly_review"] = "weekly_review"
-DueRule = timedelta | Literal["weekly_review"]
-
-
+IGNORE = "ignore"
+DueSetting = timedelta | Literal["weekly_review"]
 SHORTEST = 16
 """The minimum length of a token or a secret, in characters."""
 SENDER = "[a-z0-9-]{1,40}"
@@ -52,7 +47,7 @@ def _clock(value: object) -> time:
     return time(int(hour), int(minute))
 
 
-def _due(value: object) -> DueRule:
+def _due(value: object) -> DueSetting:
     if value == WEEKLY_REVIEW:
         return WEEKLY_REVIEW
     try:
@@ -64,9 +59,18 @@ def _due(value: object) -> DueRule:
     return allowance
 
 
-def write_due(due: DueRule | None) -> str | None:
+def write_due(due: DueSetting | None) -> str | None:
     """Format a deadline as in the configuration."""
     return format_duration(due) if isinstance(due, timedelta) else due
+
+
+def _severity_or_ignore(value: object) -> Severity | None:
+    if value == IGNORE:
+        return None
+    try:
+        return Severity(value)  # type: ignore[arg-type]  # anything else is a ValueError
+    except ValueError:
+        raise ValueError(f"should be {', '.join(Severity)} or {IGNORE}") from None
 
 
 def _address(address: str) -> str:
@@ -117,7 +121,13 @@ def _sender(name: str) -> str:
 
 Zone = Annotated[ZoneInfo, PlainValidator(_zone), PlainSerializer(str, return_type=str)]
 Clock = Annotated[time, PlainValidator(_clock), PlainSerializer(lambda at: f"{at:%H:%M}", return_type=str)]
-Due = Annotated[DueRule, PlainValidator(_due), PlainSerializer(write_due, return_type=str)]
+Due = Annotated[DueSetting, PlainValidator(_due), PlainSerializer(write_due, return_type=str)]
+SeverityOrIgnore = Annotated[
+    Severity | None,
+    PlainValidator(_severity_or_ignore),
+    PlainSerializer(lambda severity: severity or IGNORE, return_type=str),
+]
+"""The severity for an alert; None: `ignore`."""
 SenderName = Annotated[str, AfterValidator(_sender), WithJsonSchema({"type": "string", "pattern": f"^{SENDER}$"})]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from service.settings.errors import Problem
 from service.settings.model import Settings
 from service.settings.sources import Loaded
-from service.settings.values import IGNORE
 
 NULLED = ("severity_map", "pagerduty.priority_map", "deadlines", "targets")
 """Keys whose null may be meant to remove everything; it is treated as not set."""
@@ -19,7 +18,7 @@ def warnings(loaded: Loaded[Settings]) -> Iterator[Problem]:
             yield Problem(
                 key, "the default stays in force: null removes single entries only (docs/configuration.md)", "null"
             )
-    if {*settings.severity_map.values(), settings.unmapped_severity} == {IGNORE}:
+    if not any((*settings.severity_map.values(), settings.unmapped_severity)):
         advice = "every severity is ignored: only alerts with the label incident_severity open incidents"
         yield Problem("severity_map", advice)
     if settings.silences.acknowledge and not settings.alertmanager.urls:

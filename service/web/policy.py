@@ -6,11 +6,20 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
-from service.domain.policy import DueRule, Indicator, Milestone, Policy, Severity, Stage, Statistic, WeeklyReview
+from service.domain.policy import (
+    WEEKLY_REVIEW,
+    DueRule,
+    Indicator,
+    Milestone,
+    Policy,
+    Severity,
+    Stage,
+    Statistic,
+    WeeklyReview,
+)
 from service.web.auth import authorize
 from service.web.services import Services
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 AtReview = Literal["weekly_review"]
 
 
@@ -71,7 +80,7 @@ def policy_schema(policy: Policy, zone: ZoneInfo) -> PolicySchema:
 
 
 def _due(rule: DueRule) -> float | AtReview:
-    return "weekly_review" if isinstance(rule, WeeklyReview) else rule.total_seconds()
+    return WEEKLY_REVIEW if isinstance(rule, WeeklyReview) else rule.total_seconds()
 
 
 def _review(policy: Policy) -> WeeklyReviewSchema | None:
@@ -79,4 +88,4 @@ def _review(policy: Policy) -> WeeklyReviewSchema | None:
     review = next((rule for rule in rules if isinstance(rule, WeeklyReview)), None)
     if review is None:
         return None
-    return WeeklyReviewSchema(weekday=WEEKDAYS[review.weekday], time=f"{review.at:%H:%M}", timezone=review.zone.key)
+    return WeeklyReviewSchema(weekday=review.weekday, time=f"{review.at:%H:%M}", timezone=review.zone.key)

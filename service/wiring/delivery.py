@@ -11,7 +11,7 @@ from service.delivery.message_builder import MessageBuilder
 from service.delivery.messages import MessageReceiver
 from service.delivery.receiver import DeliveryCounters
 from service.delivery.review import ReviewMessages
-from service.domain.policy import Policy, Severity, WeeklyReview
+from service.domain.policy import Policy
 from service.render.annotation_texts import View
 from service.render.messages import MessageTemplates
 from service.settings import Settings
@@ -60,7 +60,7 @@ def grafana_dispatcher(
     grafana = settings.grafana
     connection = clients.grafana_connection(grafana)
     copies = [
-        DashboardCopies(dashboard.uid, frozenset(map(Severity, dashboard.severities)), dashboard.labels)
+        DashboardCopies(dashboard.uid, frozenset(dashboard.severities), dashboard.labels)
         for dashboard in grafana.dashboards
     ]
     view = View(settings.display_timezone, settings.public_url)
@@ -89,7 +89,7 @@ def message_dispatcher(
     templates = message_templates(name, settings)
     review = _review(settings, store, templates)
     builder = MessageBuilder(templates, policy, settings.public_url)
-    severities = frozenset(map(Severity, settings.messages.severities))
+    severities = frozenset(settings.messages.severities)
     return Dispatcher(
         store.outbox,
         MessageReceiver(name, chat, builder, review, severities),
@@ -102,8 +102,6 @@ def message_dispatcher(
 
 
 def _review(settings: Settings, store: Store, templates: MessageTemplates) -> ReviewMessages:
-    meets = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
     messages = settings.messages
-    return ReviewMessages(
-        templates, store, meets if messages.weekly_review else None, messages.review_lead, settings.public_url
-    )
+    meets = settings.review if messages.weekly_review else None
+    return ReviewMessages(templates, store, meets, messages.review_lead, settings.public_url)

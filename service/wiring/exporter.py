@@ -20,7 +20,6 @@ from service.store.outbox_rows import Backlog
 from service.web.rate import Rate
 from service.web.services import Services
 from service.wiring import delivery, intake, polling
-from service.wiring.policy import policy_of
 
 UPKEEP_SECONDS = 10.0
 
@@ -33,7 +32,7 @@ class Exporter:
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         tokens = load_tokens(settings.tokens_file) if settings.tokens_file else ()
-        policy = policy_of(settings)
+        policy = settings.policy()
         receivers = delivery.receiver_names(settings)
         store = Store.open(settings.database, policy, receivers)
         recorder = Recorder(store, policy, queue_limit=settings.limits.queue, at_once=settings.threads)

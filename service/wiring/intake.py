@@ -2,10 +2,8 @@
 
 from uuid import uuid4
 
-from service.domain.policy import Severity
 from service.domain.silences import People
 from service.intake import alertmanager, grafana, lifecycle, pagerduty
-from service.intake.severities import SeverityRules
 from service.intake.signatures import Signing
 from service.settings import Settings
 from service.settings.inbound import secrets_of
@@ -15,7 +13,7 @@ from service.web.services import Sources
 def alert_options(settings: Settings) -> alertmanager.AlertParseOptions:
     """Return how alerts of any sender are parsed."""
     return alertmanager.AlertParseOptions(
-        severities=severity_rules(settings),
+        severities=settings.severity_rules(),
         ignore_label=settings.ignore.label,
         ignored_alertnames=settings.ignore.alertnames,
         most_alerts=settings.limits.alerts,
@@ -23,15 +21,6 @@ def alert_options(settings: Settings) -> alertmanager.AlertParseOptions:
         most_text=settings.limits.label_length,
         by_group_key=settings.correlation.group_key,
         correlation_label=settings.correlation.label,
-    )
-
-
-def severity_rules(settings: Settings) -> SeverityRules:
-    """Return the rules that map severities; `ignore` becomes None."""
-    return SeverityRules(
-        by_name={name: _severity(severity) for name, severity in settings.severity_map.items()},
-        label=settings.severity_label,
-        unmapped=_severity(settings.unmapped_severity),
     )
 
 
@@ -52,9 +41,7 @@ def webhook_sources(settings: Settings) -> Sources:
             error=from_grafana.error == "incident",
         ),
         grafana_signing=_grafana_signing(settings),
-        pagerduty=pagerduty.PagerDutyParseOptions(
-            priority_map={name: Severity(severity) for name, severity in settings.pagerduty.priority_map.items()}
-        ),
+        pagerduty=pagerduty.PagerDutyParseOptions(priority_map=settings.pagerduty.priority_map),
         pagerduty_signing=_pagerduty_signing(settings),
         people=people(settings),
     )
@@ -81,7 +68,3 @@ def _grafana_signing(settings: Settings) -> Signing | None:
 def _pagerduty_signing(settings: Settings) -> Signing | None:
     keys = settings.pagerduty
     return Signing(secrets=secrets_of(keys.secrets), header="X-PagerDuty-Signature") if keys.secrets else None
-
-
-def _severity(name: str) -> Severity | None:
-    return None if name == "ignore" else Severity(name)

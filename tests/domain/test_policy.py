@@ -16,13 +16,14 @@ from service.domain.policy import (
     Stage,
     Statistic,
     Target,
+    Weekday,
     WeeklyReview,
     worst,
 )
 
 TOKYO, BERLIN, NEW_YORK = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 HOUR = timedelta(hours=1)
-MONDAY_TEN = WeeklyReview(weekday=0, at=time(10, 0), zone=TOKYO)
+MONDAY_TEN = WeeklyReview(weekday=Weekday.MONDAY, at=time(10, 0), zone=TOKYO)
 STANDARD: dict[Severity, dict[Stage, DueRule]] = {
     Severity.SEV_1: {Stage.DRAFT: 12 * HOUR, Stage.FINAL: 48 * HOUR},
     Severity.SEV_2: {Stage.DRAFT: 24 * HOUR, Stage.FINAL: 72 * HOUR},
@@ -97,34 +98,34 @@ def test_it_meets_on_monday_at_ten_in_tokyo(instant, meeting):
 
 
 def test_it_meets_by_the_clock_on_the_wall_when_the_clocks_change():
-    review = WeeklyReview(weekday=6, at=time(10, 0), zone=BERLIN)  # Sundays: the clocks change on one
+    review = WeeklyReview(weekday=Weekday.SUNDAY, at=time(10, 0), zone=BERLIN)  # Sundays: the clocks change on one
     assert review.next_after(utc(2025, 3, 23, 9)) == utc(2025, 3, 30, 8)  # +01:00 → +02:00
     assert review.next_after(utc(2025, 10, 19, 8)) == utc(2025, 10, 26, 9)  # +02:00 → +01:00
 
 
 def test_it_meets_once_where_the_clocks_skip_the_time_of_the_meeting():
-    review = WeeklyReview(weekday=6, at=time(2, 30), zone=BERLIN)
+    review = WeeklyReview(weekday=Weekday.SUNDAY, at=time(2, 30), zone=BERLIN)
     meeting = review.next_after(utc(2025, 3, 29, 12))
     assert meeting == utc(2025, 3, 30, 1, 30)  # 02:30 is not there; the instant is that of 03:30
     assert review.next_after(meeting) == utc(2025, 4, 6, 0, 30)
 
 
 def test_it_meets_once_where_the_clocks_show_the_time_of_the_meeting_twice():
-    review = WeeklyReview(weekday=6, at=time(2, 30), zone=BERLIN)
+    review = WeeklyReview(weekday=Weekday.SUNDAY, at=time(2, 30), zone=BERLIN)
     meeting = review.next_after(utc(2025, 10, 25, 12))
     assert meeting == utc(2025, 10, 26, 0, 30)  # the first of the two
     assert review.next_after(meeting) == utc(2025, 11, 2, 1, 30)
 
 
 def test_it_takes_the_day_of_the_zone_and_not_of_utc():
-    review = WeeklyReview(weekday=4, at=time(20, 0), zone=NEW_YORK)  # Friday evening is Saturday in UTC
+    review = WeeklyReview(weekday=Weekday.FRIDAY, at=time(20, 0), zone=NEW_YORK)  # Friday evening is Saturday in UTC
     assert review.next_after(utc(2025, 8, 16, 0, 0)) == utc(2025, 8, 23, 0, 0)
     assert review.next_after(utc(2025, 8, 15, 23, 59)) == utc(2025, 8, 16, 0, 0)
 
 
 REVIEWS = st.builds(
     WeeklyReview,
-    weekday=st.integers(0, 6),
+    weekday=st.sampled_from(Weekday),
     at=st.times().map(lambda at: at.replace(microsecond=0)),
     zone=st.sampled_from(
         [TOKYO, BERLIN, NEW_YORK, ZoneInfo("UTC"), ZoneInfo("Pacific/Apia"), ZoneInfo("Asia/Kathmandu")]

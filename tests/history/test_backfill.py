@@ -15,14 +15,13 @@ from service.recorder.commands import CloseStale, Settle
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
-from service.wiring.policy import policy_of
 from tests.builders import alert, at, event
 from tests.house import House
 
 K = EventKind
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
-POLICY = policy_of(Settings())
+POLICY = Settings().policy()
 WINDOWS = Settings().window_lengths
 CAP = 10
 INC_1 = frozenset({("incident", "INC-1"), ("incident_severity", "SEV-2")})

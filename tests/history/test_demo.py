@@ -13,10 +13,9 @@ from service.history.demo.playing import play
 from service.history.demo.quarter import INCIDENTS, quarter
 from service.settings import Settings
 from service.store import Store
-from service.wiring.policy import policy_of
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
-POLICY = policy_of(Settings())
+POLICY = Settings().policy()
 M = Milestone
 
 

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
+from service.domain.severity_rules import SeverityRules
 from service.intake.alertmanager import UNNAMED, AlertParseOptions, parse
 from service.intake.alerts import UnmappedAlert
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Failure, Ignored, Rejected
-from service.intake.severities import SeverityRules
 from service.intake.wire import PayloadError
 from service.settings import Settings
-from service.wiring.intake import severity_rules
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "alertmanager"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -226,7 +225,7 @@ def test_a_severity_that_is_not_mapped_opens_an_incident_all_the_same(labels, se
 
 
 def test_the_defaults_are_those_of_the_configuration():
-    assert severity_rules(Settings()) == SeverityRules()
+    assert Settings().severity_rules() == SeverityRules()
 
 
 @pytest.mark.parametrize(

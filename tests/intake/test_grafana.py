@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.policy import Severity
+from service.domain.severity_rules import SeverityRules
 from service.intake.alerts import AlertParseOptions
 from service.intake.grafana import GrafanaParseOptions, parse
 from service.intake.reasons import Failure, Ignored
-from service.intake.severities import SeverityRules
 from service.intake.wire import PayloadError
 from tests.intake.test_alertmanager import BODIES, JSON
 

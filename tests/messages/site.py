@@ -6,7 +6,6 @@ from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
 from service.wiring.delivery import message_dispatcher
-from service.wiring.policy import policy_of
 from tests.builders import at
 from tests.delivery.site import Counters
 from tests.house import House, minutes
@@ -32,7 +31,7 @@ class Site(House):
         messages = {"language": "en"} | keys.pop("messages", {})
         told = {"public_url": "https://mttx.example.com", "messages": messages} | where | keys
         self.settings = Settings.model_validate(told)
-        self.policy = policy_of(self.settings)
+        self.policy = self.settings.policy()
         self.store = Store.open(url, self.policy, (self.target,) if target is None else target)
         self.recorder = Recorder(self.store, self.policy)
         self.now = at(0)

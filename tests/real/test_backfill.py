@@ -23,7 +23,6 @@ from service.metrics.measurements import Measuring
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
-from service.wiring.policy import policy_of
 from tests.real.http import request
 from tests.real.servers import REPOSITORY, Prometheus
 from tests.web.fakes import World
@@ -32,7 +31,7 @@ pytestmark = pytest.mark.real
 
 DAY = timedelta(days=1)
 SETTINGS = Settings()
-POLICY = policy_of(SETTINGS)
+POLICY = SETTINGS.policy()
 NOW = datetime.now(UTC)
 LAST = (NOW - timedelta(hours=4)).replace(hour=0, minute=0, second=0, microsecond=0)
 FIRST = LAST - 90 * DAY

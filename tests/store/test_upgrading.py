@@ -21,7 +21,6 @@ from service.settings import Settings
 from service.store import Store, migrate
 from service.store.engine import connect
 from service.wiring.delivery import build_dispatchers
-from service.wiring.policy import policy_of
 from tests.builders import at, policy
 from tests.delivery.site import Counters
 from tests.grafana.loopback import TOKEN as GRAFANA_TOKEN
@@ -80,7 +79,7 @@ class Upgraded(House):
                 },
             }
         )
-        self.policy = policy_of(self.settings)
+        self.policy = self.settings.policy()
         self.store = Store.open(url, self.policy, ("grafana", "slack"))
         self.recorder = Recorder(self.store, self.policy)
         self.now = at(STOPPED)

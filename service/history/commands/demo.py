@@ -16,7 +16,6 @@ from service.history.demo.quarter import SPAN, quarter
 from service.settings import Settings
 from service.settings.model import LogSettings
 from service.store import Store, StoreRefused
-from service.wiring.policy import policy_of
 
 USUAL_PORT = 9877
 
@@ -69,7 +68,7 @@ def _home(keep: Path | None) -> Iterator[Path]:
 
 def _make(settings: Settings, now: datetime, seed: int) -> None:
     began = time.perf_counter()
-    policy = policy_of(settings)
+    policy = settings.policy()
     try:
         store = Store.open(settings.database, policy)
     except StoreRefused as error:

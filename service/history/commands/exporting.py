@@ -16,7 +16,6 @@ from service.history.backfill.openmetrics_writer import OpenMetricsWriter
 from service.history.backfill.replay import Replay, instants
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
-from service.wiring.policy import policy_of
 
 HEAD = timedelta(hours=3)
 """More recent samples may be in Prometheus' head block, which other blocks must not overlap."""
@@ -47,7 +46,7 @@ def write(
     points = instants(since, until, step)
     if not points:
         raise click.UsageError("no multiple of --step lies between --from and --to")
-    policy = policy_of(settings)
+    policy = settings.policy()
     try:
         store = Store.beside(settings.database, policy)
     except StoreRefused as error:

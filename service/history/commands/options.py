@@ -16,9 +16,7 @@ from service.history.importing.parsing import Format
 from service.history.importing.paths import NoPath, parse_path
 from service.settings import Settings
 from service.settings.files import read_text
-from service.settings.values import IGNORE
 from service.settings.yaml_text import NotYaml, parse_yaml
-from service.wiring.policy import policy_of
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -50,11 +48,11 @@ def import_options(settings: Settings, options: Mapping[str, Any]) -> ImportOpti
     if not _SOURCE.fullmatch(options["source"]):
         raise click.UsageError("--source should be lower-case letters, digits and _")
     pairs = {**mapping.get("severities", {}), **dict(options["severities"])}
-    severities = {name: Severity(to) for name, to in settings.severity_map.items() if to != IGNORE}
+    severities = {name: severity for name, severity in settings.severity_map.items() if severity is not None}
     if options["form"] in (Format.PAGERDUTY, Format.OPSGENIE):
-        severities |= {name.lower(): Severity(to) for name, to in settings.pagerduty.priority_map.items()}
+        severities |= settings.pagerduty.priority_map
     return ImportOptions(
-        policy=policy_of(settings),
+        policy=settings.policy(),
         zone=options["zone"],
         time_formats=options["time_formats"],
         columns=columns,

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from service.domain.policy import Severity
+from service.domain.severity_rules import PRIORITY_MAP
 from service.history.importing import grafana_oncall, opsgenie, pagerduty
 from service.history.importing.columns import COLUMNS, NAMES
 from service.history.importing.files import read_records
@@ -14,7 +15,6 @@ from service.history.importing.imported import HISTORY, ImportedIncident, Import
 from service.history.importing.mapping import IGNORED, Row, folded, mapped, unmapped
 from service.history.importing.paths import leads
 from service.history.importing.rows import read_row
-from service.intake.pagerduty import PRIORITY_MAP
 from service.intake.reasons import Source
 from service.intake.wire import PayloadError
 

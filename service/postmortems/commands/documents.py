@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,6 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from service.domain.policy import DueRule, Severity, Stage, WeeklyReview
 from service.postmortems.catalogue import BY_ID
 from service.postmortems.context import LintContext
 from service.postmortems.findings import Finding
@@ -77,26 +76,13 @@ def context_of(settings: Settings, disabled: Iterable[str] = (), changed_with: s
         raise click.UsageError(f"--changed-with: {error}") from error
     return LintContext(
         zone=settings.display_timezone,
-        deadlines=deadlines_of(settings),
+        deadlines=settings.policy().deadlines,
         documents=settings.postmortems.documents,
         disabled=rules,
         now=datetime.now(UTC),
         changed=changed,
         words={Topic(name): words for name, words in settings.postmortems.words.items()},
     )
-
-
-def deadlines_of(settings: Settings) -> dict[Severity, dict[Stage, DueRule]]:
-    """Return the deadlines of the configuration."""
-    review = WeeklyReview(settings.review_weekday, settings.weekly_review.time, settings.review_zone)
-    return {
-        Severity(severity): {
-            stage: rule if isinstance(rule, timedelta) else review
-            for stage, rule in ((Stage.DRAFT, stages.draft), (Stage.FINAL, stages.final))
-            if rule is not None
-        }
-        for severity, stages in settings.deadlines.by_severity().items()
-    }
 
 
 def check(paths: Sequence[Path], context: LintContext) -> list[CheckedFile]:

@@ -15,6 +15,7 @@ from service.domain.actions import Action, ActionState
 from service.domain.checks import EVIDENCE_COLLECTED, Check, CheckState
 from service.domain.durations import duration
 from service.domain.policy import (
+    WEEKLY_REVIEW,
     Domain,
     DueRule,
     IncidentType,
@@ -22,9 +23,10 @@ from service.domain.policy import (
     Milestone,
     Severity,
     Stage,
+    Weekday,
     WeeklyReview,
 )
-from service.postmortems.commands.documents import GitFailed, deadlines_of, versions_of
+from service.postmortems.commands.documents import GitFailed, versions_of
 from service.postmortems.context import LintContext
 from service.postmortems.done import judge
 from service.postmortems.plan import PlannedEvent, PostmortemRecord, SyncPlan, plan
@@ -36,7 +38,6 @@ from service.settings import Loaded, Settings
 Json = Mapping[str, Any]
 Limits = Mapping[tuple[str, str | None, str], timedelta]
 INTERVALS = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MILESTONES = {
     Milestone.STARTED: "started",
     Milestone.DETECTED: "detected",
@@ -75,7 +76,7 @@ def service_policy(client: Client, loaded: Loaded[Settings]) -> ServicePolicy:
 def _policy(payload: Any) -> ServicePolicy:
     review = payload["weekly_review"]
     meeting = review and WeeklyReview(
-        _WEEKDAYS.index(review["weekday"]), time.fromisoformat(review["time"]), ZoneInfo(review["timezone"])
+        Weekday(review["weekday"]), time.fromisoformat(review["time"]), ZoneInfo(review["timezone"])
     )
     return ServicePolicy(
         zone=ZoneInfo(payload["timezone"]),
@@ -85,7 +86,7 @@ def _policy(payload: Any) -> ServicePolicy:
         },
         deadlines={
             Severity(severity): {
-                Stage(stage): meeting if rule == "weekly_review" else timedelta(seconds=rule)
+                Stage(stage): meeting if rule == WEEKLY_REVIEW else timedelta(seconds=rule)
                 for stage, rule in stages.items()
             }
             for severity, stages in payload["deadlines"].items()
@@ -110,7 +111,7 @@ def _differences(policy: ServicePolicy, loaded: Loaded[Settings]) -> Iterator[st
                 yield f"targets.{name} is {values[0]} in {sections['targets']}, {values[1]} in the service"
     if {"deadlines", "weekly_review"} & sections.keys():
         origin = sections.get("deadlines") or sections["weekly_review"]
-        for severity, stages in deadlines_of(settings).items():
+        for severity, stages in settings.policy().deadlines.items():
             if stages != policy.deadlines.get(severity, {}):
                 yield f"deadlines.{severity} in {origin} differ from those of the service"
 
