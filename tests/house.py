@@ -10,12 +10,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from service.domain.events import Alert, Event, EventKind
+from service.domain.events import Alert, Event, EventKind, KeyedEvent
 from service.domain.policy import Milestone, Policy
 from service.recorder.commands import (
     AppendEvent,
     Command,
-    KeyedEvent,
     OpenIncident,
     Outcome,
     PruneDeliveries,

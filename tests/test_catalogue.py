@@ -13,7 +13,8 @@ import yaml
 from service.domain.incident import Phase
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic
 from service.domain.recovery import ResolutionSource
-from service.intake.reasons import Failure, Source
+from service.intake.reasons import Failure
+from service.intake.sources import Source
 from service.settings import Settings
 from tests.dashboards.catalogue import METRICS, catalogue, counting, series_of
 from tests.dashboards.expressions import UIDS, dashboard, expressions

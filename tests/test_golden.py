@@ -1,14 +1,16 @@
 """The golden sequences (tests/payloads/golden) through the real service: in every order, and with repeats."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
 
-from service.intake.alertmanager import AlertParseOptions
+from service.intake.alerts import AlertParseOptions
 from service.intake.grafana import GrafanaParseOptions
+from service.intake.lifecycle import EventParseOptions
 from service.web.services import Sources
 from tests.house import House
 from tests.web.fakes import World
@@ -32,7 +34,15 @@ def service(tmp_path):
         reading = AlertParseOptions(by_group_key=True, **story.get("settings", {}))
         now = datetime.fromisoformat(story["now"])
         sources = Sources(grafana=GrafanaParseOptions(alerts=reading))
-        world = World(recorder=house.recorder, store=house.store, alerts=reading, sources=sources, clock=lambda: now)
+        events = EventParseOptions(zone=UTC, new_id=lambda: uuid4().hex, correlation_label=reading.correlation_label)
+        world = World(
+            recorder=house.recorder,
+            store=house.store,
+            alerts=reading,
+            events=events,
+            sources=sources,
+            clock=lambda: now,
+        )
         return world.client, house
 
     yield start

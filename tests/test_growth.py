@@ -14,12 +14,14 @@ from datetime import timedelta
 import pytest
 
 from service.domain.events import EventKind as K
+from service.domain.events import KeyedEvent
 from service.domain.history import effective
 from service.domain.incident import fold
-from service.intake import alertmanager, alertmanager_events, grafana, pagerduty
-from service.intake.lifecycle import parse_event, parse_lifecycle
+from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
+from service.intake.alerts import AlertParseOptions
+from service.intake.lifecycle import parse_event
 from service.intake.wire import PayloadError
-from service.recorder.commands import KeyedEvent, RecordEvents
+from service.recorder.commands import RecordEvents
 from service.recorder.writer import _Ticket
 from service.web.pages.story import story
 from service.web.timeline import timeline
@@ -89,7 +91,7 @@ def events(count, kind="note"):
     return json.dumps(told).encode()
 
 
-ALERTS = alertmanager.AlertParseOptions(most_alerts=10**6, most_labels=10**6, most_text=10**7)
+ALERTS = AlertParseOptions(most_alerts=10**6, most_labels=10**6, most_text=10**7)
 EVENTS = reading(most_events=10**6)
 PARSERS = {
     "alertmanager, alerts": (lambda body: alertmanager.parse(body, ALERTS, NOW), notification, 300),
@@ -108,14 +110,14 @@ PARSERS = {
         notification,
         300,
     ),
-    "pagerduty, keys": (pagerduty.read_envelope, keys, 1000),
+    "pagerduty, keys": (lambda body: pagerduty.parse(body, pagerduty.PagerDutyParseOptions(), NOW), keys, 1000),
     "event recorder": (
         lambda body: alertmanager_events.parse(body, NOW, 10**6),
         lambda n: b"[" + b",".join([notification()] * n) + b"]",
         100,
     ),
-    "lifecycle, events": (lambda body: parse_lifecycle(body, EVENTS, NOW), events, 300),
-    "lifecycle, faults": (lambda body: parse_lifecycle(body, EVENTS, NOW), lambda n: events(n, "x"), 1000),
+    "lifecycle, events": (lambda body: lifecycle.parse(body, EVENTS, NOW), events, 300),
+    "lifecycle, faults": (lambda body: lifecycle.parse(body, EVENTS, NOW), lambda n: events(n, "x"), 1000),
     "keys": (lambda body: parse_event(body, EVENTS, NOW), keys, 1000),
     "keys, the last one twice": (
         lambda body: parse_event(body, EVENTS, NOW),

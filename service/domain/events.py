@@ -104,6 +104,18 @@ class Event:
         return self.data.get("automated") is True
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedEvent:
+    """An event of the incident with the sender's `incident_key`; an unknown key opens an incident.
+
+    Unless another source has already reported the incident under one of `aliases`.
+    """
+
+    incident_key: str
+    event: Event
+    aliases: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """A report that one alert fires since `starts_at`, or fired from `starts_at` to `ends_at`.

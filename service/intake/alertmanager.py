@@ -1,62 +1,28 @@
 """Parse Alertmanager's webhook body (version 4) into alerts; docs/sources/alertmanager.md describes it for operators.
 
-Source of the format: prometheus/alertmanager `notify/webhook/webhook.go` Message.
+Source of the format: prometheus/alertmanager `notify/webhook/webhook.go` Message. Grafana's body has the same shape.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, TypeAdapter
+from pydantic import Field, SkipValidation, TypeAdapter
 from pydantic_core import from_json
 
-from service.domain.events import LONGEST_PEER, Alert
-from service.intake.alerts import (
-    UNNAMED,
-    AlertFault,
-    AlertParseOptions,
-    AlertReader,
-    Ignoring,
-    PayloadAlert,
-    Sender,
-    UnmappedAlert,
-    ignored,
-    shared_name,
-)
-from service.intake.reasons import Failure, Ignored, Source
-from service.intake.wire import PayloadError, read_json_in_parts
-
-__all__ = ["UNNAMED", "AlertParseOptions", "Notification", "Payload", "ignored", "notification", "parse", "shared_name"]
+from service.domain.events import LONGEST_PEER
+from service.intake.alerts import AlertParseOptions, PayloadAlert, Sender, read_alerts
+from service.intake.notifications import Notification
+from service.intake.reasons import Failure
+from service.intake.sources import Source
+from service.intake.wire import PayloadError, WireModel, read_json_in_parts
 
 MOST_TRUNCATED = 10**9
 """Maximum of the sender's count of omitted alerts. A counter too large for a float would fail every later scrape."""
-MOST_FAULTS = 10
-"""Maximum number of faults that a response lists."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """The content of one body; the lists are those of `AlertReader`.
-
-    `total` counts its alerts, including ignored and rejected ones; `truncated` those that the sender omitted. `retry`
-    is the error that makes the sender retry: the time of one of the alerts is ahead of this service's clock.
-    """
-
-    alerts: tuple[Alert, ...]
-    ignored: Mapping[Ignored, int]
-    truncated: int
-    total: int
-    rejected: tuple[AlertFault, ...] = ()
-    warnings: tuple[AlertFault, ...] = ()
-    unmapped: tuple[UnmappedAlert, ...] = ()
-    retry: PayloadError | None = None
-
-
-class Payload(BaseModel):
+class Payload(WireModel):
     """The fields read from a notification; Alertmanager sends more, and later versions may add others."""
-
-    model_config = ConfigDict(strict=True)
 
     version: str
     group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
@@ -65,10 +31,10 @@ class Payload(BaseModel):
     """Raw JSON: each alert is validated by itself, after their number was checked."""
     external_url: Any = Field(default=None, alias="externalURL")
 
-    @property
-    def peer(self) -> str:
-        """The Alertmanager of a cluster that sent it, if reported."""
-        return self.external_url[:LONGEST_PEER] if isinstance(self.external_url, str) else ""
+    def sender(self, source: Source, name: str) -> Sender:
+        """Return the origin of the notification; its peer is the Alertmanager of a cluster that sent it."""
+        peer = self.external_url[:LONGEST_PEER] if isinstance(self.external_url, str) else ""
+        return Sender(source, self.group_key, peer, name)
 
 
 _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
@@ -82,43 +48,8 @@ def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = 
     Nothing is inferred from missing alerts.
     """
     payload = read_version(body, "4", _wrong_version)
-    return notification(payload, options, now, Source.ALERTMANAGER, ignored, sender=sender)
-
-
-def notification(
-    payload: Payload, options: AlertParseOptions, now: datetime, source: Source, is_ignored: Ignoring, *, sender: str
-) -> Notification:
-    """Return the content of a body of this shape, of any version.
-
-    Raises PayloadError if there are too many alerts, or if none is valid: then with the faults of all.
-    """
-    total = len(payload.alerts)
-    if total > options.most_alerts:
-        detail = f"has {total} alerts, more than {options.most_alerts}; set max_alerts in webhook_configs"
-        raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
-    reader = AlertReader(options, now, Sender(source, payload.group_key, payload.peer, sender), is_ignored)
-    for index, alert in enumerate(payload.alerts):
-        reader.read(index, alert)
-    if len(reader.rejected) == total:
-        raise _refusal(reader.errors)
-    ahead = [error for error in reader.errors if error.reason is Failure.FUTURE]
-    return Notification(
-        alerts=tuple(reader.recorded),
-        ignored=reader.ignored,
-        truncated=payload.truncated_alerts,
-        total=total,
-        rejected=tuple(reader.rejected),
-        warnings=tuple(reader.warnings),
-        unmapped=tuple(reader.unmapped),
-        retry=_refusal(ahead) if ahead else None,
-    )
-
-
-def _refusal(errors: list[PayloadError]) -> PayloadError:
-    """Return one error for many alerts, with the reason `future` if a retry may fix one of them."""
-    faults = [fault for error in errors[:MOST_FAULTS] for fault in error.faults][:MOST_FAULTS]
-    reason = next((e.reason for e in errors if e.reason is Failure.FUTURE), Failure.INVALID_PAYLOAD)
-    return PayloadError(reason, "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), faults)
+    origin = payload.sender(Source.ALERTMANAGER, sender)
+    return read_alerts(payload.alerts, options, now, origin, truncated=payload.truncated_alerts)
 
 
 def read_version(body: bytes, version: str, wrong: Callable[[object], PayloadError]) -> Payload:

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from service.domain.events import Alert, Observation
+from service.domain.events import Alert
 from service.domain.policy import Severity
-from service.domain.senders import named_source
 from service.domain.silences import Matcher, Silence, made_at
-from service.intake.alertmanager import UNNAMED
-from service.intake.reasons import Failure, Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json_in_parts
+from service.intake.alerts import UNNAMED, Sender
+from service.intake.reasons import Failure
+from service.intake.sources import Source
+from service.intake.wire import CLOCK_SKEW, PayloadError, WireModel, checked, instant, invalid, read_json_in_parts
 
 T = TypeVar("T")
-NO_GROUP = ""
-"""The group key of an end: it ends the episode in all groups that reported it and adds it to no other."""
 _TYPES = {
     "TYPE_EQUAL": (False, True),
     "TYPE_NOT_EQUAL": (False, False),
@@ -39,50 +37,46 @@ class RecordedEvents:
     unreadable: tuple[PayloadError, ...] = ()
 
 
-class _RecorderModel(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class RecorderEvent(_RecorderModel):
+class RecorderEvent(WireModel):
     """One event; `data` has one key, which names the event type."""
 
     data: dict[str, Any]
 
 
-class _Pair(_RecorderModel):
+class _Pair(WireModel):
     key: str
     value: str = ""
 
 
-class _Labels(_RecorderModel):
-    labels: list[_Pair] = []
+class _Labels(WireModel):
+    labels: list[_Pair] = Field(default=[])
 
     def mapping(self) -> dict[str, str]:
         return {pair.key: pair.value for pair in self.labels}
 
 
-class _Details(_RecorderModel):
+class _Details(WireModel):
     fingerprint: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
     labels: _Labels = _Labels()
     ends_at: str = Field(alias="endsAt")
 
 
-class _Grouped(_RecorderModel):
+class _Grouped(WireModel):
     details: _Details
 
 
-class _Resolved(_RecorderModel):
+class _Resolved(WireModel):
     alert: _Grouped
 
 
-class _Matcher(_RecorderModel):
+class _Matcher(WireModel):
     type: Literal["TYPE_EQUAL", "TYPE_NOT_EQUAL", "TYPE_REGEXP", "TYPE_NOT_REGEXP"]
     name: str
     pattern: str = ""
 
 
-class _Matchers(_RecorderModel):
-    matchers: list[_Matcher] = []
+class _Matchers(WireModel):
+    matchers: list[_Matcher] = Field(default=[])
 
 
 class _Silence(_Matchers):
@@ -93,7 +87,7 @@ class _Silence(_Matchers):
     sets: list[_Matchers] = Field(default=[], alias="matcherSets")
 
 
-class _Silenced(_RecorderModel):
+class _Silenced(WireModel):
     silence: _Silence
 
 
@@ -115,7 +109,8 @@ def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "")
     events = list(_readable(iter(values), lambda value: _event(*value), unreadable))
     if values and not events:
         raise unreadable[0]
-    ends = tuple(_readable(_resolved(events), lambda value: _end(value, now, sender), unreadable))
+    origin = Sender(Source.ALERTMANAGER_EVENTS, name=sender)
+    ends = tuple(_readable(_resolved(events), lambda value: _end(value, now, origin), unreadable))
     silences = {s.id: s for s in _readable(_silenced(events), lambda value: _silence(value, now), unreadable)}
     return RecordedEvents(total=len(values), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
 
@@ -149,7 +144,7 @@ def _silenced(events: Sequence[RecorderEvent]) -> Iterator[Any]:
     return (event.data[kind] for event in events for kind in _SILENCES if kind in event.data)
 
 
-def _end(value: Any, now: datetime, sender: str) -> Alert:
+def _end(value: Any, now: datetime, sender: Sender) -> Alert:
     """Return the end of an episode. Its start is not used: an alert without a notification is not an incident."""
     resolved: _Resolved = checked(_Resolved, value, "alertResolved")
     details = resolved.alert.details
@@ -159,13 +154,7 @@ def _end(value: Any, now: datetime, sender: str) -> Alert:
         raise invalid("is no 64-bit number", "alertResolved", "alert", "details", "fingerprint")
     labels = details.labels.mapping()
     return Alert(
-        observation=Observation(
-            source=named_source(Source.ALERTMANAGER.value, sender),
-            fingerprint=f"{number:016x}",
-            group_key=NO_GROUP,
-            starts_at=at,
-            ends_at=at,
-        ),
+        observation=sender.observation(f"{number:016x}", at, at),
         name=labels.get("alertname") or UNNAMED,
         severity=Severity.SEV_4,  # placeholder: the severity of the recorded episode counts
         labels=labels,

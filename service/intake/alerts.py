@@ -5,7 +5,7 @@ Alertmanager and Grafana share the shape. Source: prometheus/alertmanager `templ
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,23 +13,36 @@ from hashlib import sha256
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
 from service.domain.senders import named_alias, named_source
 from service.domain.severity_rules import SeverityRules
 from service.intake.fingerprints import fingerprint
-from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.intake.notifications import AlertFault, Notification, UnmappedAlert
+from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.severities import map_severity
+from service.intake.sources import PROFILES, SenderProfile, Source
 from service.intake.started_at import STARTED_AT, readable_started_at
-from service.intake.wire import CLOCK_SKEW, PayloadError, RepeatedKey, checked, instant, invalid, zoned
+from service.intake.wire import (
+    CLOCK_SKEW,
+    PayloadError,
+    RepeatedKey,
+    WireModel,
+    checked,
+    instant,
+    invalid,
+    zoned,
+)
 
 UNNAMED = "unnamed alert"
 LONGEST_KEY = 400
 """Characters of a group key that are kept as they are. An index of PostgreSQL holds rows of less than 2.7 kB."""
 LONGEST_QUOTE = 200
 """Characters of a sender's text (a name, a severity) that responses and pages repeat."""
+MOST_FAULTS = 10
+"""Maximum number of faults that a response lists."""
 IGNORED_ALERTNAMES = (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile("^InfoInhibitor$"))
 
 
@@ -54,10 +67,8 @@ class AlertParseOptions:
     clock_skew: timedelta = CLOCK_SKEW
 
 
-class PayloadAlert(BaseModel):
+class PayloadAlert(WireModel):
     """The fields read from one alert. Alertmanager before 0.19 sends no fingerprint."""
-
-    model_config = ConfigDict(strict=True)
 
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
@@ -78,27 +89,6 @@ class PayloadAlert(BaseModel):
         return self.labels.get("alertname") or UNNAMED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertFault:
-    """A fault of one alert of a notification; `detail` describes what to change."""
-
-    index: int
-    fingerprint: str | None
-    alertname: str | None
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnmappedAlert:
-    """An alert whose severity no rule maps; `severity` is the label's value, empty without the label."""
-
-    source: str
-    severity: str
-    fingerprint: str
-    alertname: str
-
-
 Ignoring = Callable[[Mapping[str, str], AlertParseOptions], Ignored | None]
 
 
@@ -110,24 +100,89 @@ class Sender:
     """
 
     source: Source
-    group_key: str
-    peer: str
+    group_key: str = ""
+    peer: str = ""
     name: str = ""
+
+    @property
+    def profile(self) -> SenderProfile:
+        """How its source behaves."""
+        return PROFILES[self.source]
+
+    @property
+    def reported_as(self) -> str:
+        """The source of its reports, which includes its name."""
+        return named_source((self.profile.alerts_of or self.source).value, self.name)
+
+    def observation(self, fingerprint: str, starts_at: datetime, ends_at: datetime | None) -> Observation:
+        """Return its report of one alert."""
+        is_in_group = ends_at is None or self.profile.groups_ends
+        return Observation(
+            source=self.reported_as,
+            fingerprint=fingerprint,
+            group_key=_bounded_key(self.group_key) if is_in_group else "",
+            starts_at=starts_at,
+            ends_at=ends_at,
+            peer=self.peer,
+        )
+
+    def aliases(self, labels: Mapping[str, str], options: AlertParseOptions) -> tuple[str, ...]:
+        """Return the names of an alert's incident that other sources may use, too."""
+        of_group = (sha256(self.group_key.encode()).hexdigest(),) if options.by_group_key else ()
+        aliases = (*of_group, *shared_name(labels, options.correlation_label))
+        return tuple(named_alias(alias, self.name) for alias in aliases)
+
+
+def read_alerts(
+    alerts: Sequence[Any],
+    options: AlertParseOptions,
+    now: datetime,
+    sender: Sender,
+    *,
+    is_ignored: Ignoring | None = None,
+    truncated: int = 0,
+) -> Notification:
+    """Return the notification of these alerts, each a `PayloadAlert` or a JSON value that should be one.
+
+    Raises PayloadError if there are too many alerts, or if none is valid: then with the faults of all.
+    """
+    if len(alerts) > options.most_alerts:
+        detail = f"has {len(alerts)} alerts, more than {options.most_alerts}; set max_alerts in webhook_configs"
+        raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
+    reader = AlertReader(options, now, sender, is_ignored or ignored)
+    for index, alert in enumerate(alerts):
+        reader.read(index, alert)
+    if len(reader.errors) == len(alerts):
+        raise _refusal(reader.errors)
+    ahead = [error for error in reader.errors if error.reason is Failure.FUTURE]
+    return Notification(
+        alerts=tuple(reader.recorded),
+        ignored=reader.ignored,
+        truncated=truncated,
+        rejected=tuple(reader.rejected),
+        warnings=tuple(reader.warnings),
+        unmapped=tuple(reader.unmapped),
+        retry=_refusal(ahead) if ahead else None,
+    )
+
+
+def _refusal(errors: Sequence[PayloadError]) -> PayloadError:
+    """Return one error for many alerts, with the reason `future` if a retry may fix one of them."""
+    faults = [fault for error in errors[:MOST_FAULTS] for fault in error.faults][:MOST_FAULTS]
+    reason = next((e.reason for e in errors if e.reason is Failure.FUTURE), Failure.INVALID_PAYLOAD)
+    return PayloadError(reason, "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), faults)
 
 
 class AlertReader:
     """Reads the alerts of one notification, one by one, and sorts them. Raises nothing.
 
-    `errors` are those of the rejected alerts, `warnings` those of alerts recorded without their `started_at`. Alerts
-    in `unmapped` are recorded or ignored according to `SeverityRules.unmapped`.
+    `errors` are those of the rejected alerts.
     """
 
     def __init__(self, options: AlertParseOptions, now: datetime, sender: Sender, is_ignored: Ignoring) -> None:
         self._options = options
         self._now = now
         self._sender = sender
-        self._source = named_source(sender.source.value, sender.name)
-        self._bounded_key = _bounded_key(sender.group_key)
         self._is_ignored = is_ignored
         self.recorded: list[Alert] = []
         self.ignored: Counter[Ignored] = Counter()
@@ -139,10 +194,11 @@ class AlertReader:
         """The reason for rejecting an alert if the field being parsed is invalid."""
 
     def read(self, index: int, alert: Any) -> None:
-        """Parse one alert from its JSON value."""
+        """Parse one alert, validated or from its JSON value."""
         self._step = Rejected.INVALID_ALERT
         try:
-            self._sort(_checked(alert, index), index)
+            alert = _checked(alert, index)
+            self._sort(alert, index)
         except PayloadError as error:
             reason = Rejected.FUTURE if error.reason is Failure.FUTURE else self._step
             self.rejected.append(_fault(alert, index, reason, error.detail))
@@ -152,49 +208,42 @@ class AlertReader:
         if reason := self._is_ignored(payload.labels, self._options):
             self.ignored[reason] += 1
             return
-        mapped = map_severity(payload.labels, self._options.severities)
+        mapped = map_severity(payload.labels, self._options.severities, self._sender.profile.severity)
         if mapped.severity is None:
             self.ignored[Ignored.SEVERITY] += 1
         else:
             self.recorded.append(self._alert(payload, mapped.severity, index))
         if mapped.unmapped is not None:
-            severity = mapped.unmapped[:LONGEST_QUOTE]
-            name = payload.name[:LONGEST_QUOTE]
-            alert = UnmappedAlert(source=self._source, severity=severity, fingerprint=payload.identity, alertname=name)
+            alert = UnmappedAlert(
+                source=self._sender.reported_as,
+                severity=mapped.unmapped[:LONGEST_QUOTE],
+                fingerprint=payload.identity,
+                alertname=payload.name[:LONGEST_QUOTE],
+            )
             self.unmapped.append(alert)
 
     def _alert(self, payload: PayloadAlert, severity: Severity, index: int) -> Alert:
+        options = self._options
         self._step = Rejected.TOO_MANY_LABELS
-        _check_size(payload, self._options, index)
+        _check_size(payload, options, index)
+        starts_at, ends_at = self._times(payload, index)
         return Alert(
-            observation=self._observation(payload, index),
-            name=_cut(payload.name, self._options.most_text),
+            observation=self._sender.observation(payload.identity, starts_at, ends_at),
+            name=_cut(payload.name, options.most_text),
             severity=severity,
-            labels=_bounded_texts(payload.labels, self._options.most_text),
-            annotations=_bounded_texts(payload.annotations or {}, self._options.most_text),
+            labels=_bounded_texts(payload.labels, options.most_text),
+            annotations=_bounded_texts(payload.annotations or {}, options.most_text),
             generator_url=payload.generator_url or "",
             onset_at=self._started_at(payload, index),
-            aliases=tuple(
-                named_alias(alias, self._sender.name)
-                for alias in _aliases(self._sender.group_key, payload.labels, self._options)
-            ),
+            aliases=self._sender.aliases(payload.labels, options),
         )
 
-    def _observation(self, payload: PayloadAlert, index: int) -> Observation:
+    def _times(self, payload: PayloadAlert, index: int) -> tuple[datetime, datetime | None]:
+        """Parse start and end. Year 1 is Go's zero time, valid only as the end of a firing alert."""
         self._step = Rejected.INVALID_START
         starts_at = instant(payload.starts_at, self._now, self._options.clock_skew, "alerts", index, "startsAt")
-        ends_at = self._ends_at(payload, starts_at, index) if payload.status == "resolved" else None
-        return Observation(
-            source=self._source,
-            fingerprint=payload.identity,
-            group_key=self._bounded_key,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            peer=self._sender.peer,
-        )
-
-    def _ends_at(self, payload: PayloadAlert, starts_at: datetime, index: int) -> datetime:
-        """Parse the end of a resolved alert. Year 1 is Go's zero time, valid only for a firing alert."""
+        if payload.status == "firing":
+            return starts_at, None
         self._step = Rejected.INVALID_END
         path = ("alerts", index, "endsAt")
         if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
@@ -203,19 +252,20 @@ class AlertReader:
         if ends_at < starts_at:
             self._step = Rejected.END_BEFORE_START
             raise invalid("lies before startsAt", *path)
-        return ends_at
+        return starts_at, ends_at
 
     def _started_at(self, payload: PayloadAlert, index: int) -> datetime | None:
         """Parse `started_at` from the annotations, else from the labels. It is never guessed."""
         texts = ((payload.annotations or {}).get(STARTED_AT), payload.labels.get(STARTED_AT))
         started_at, error = readable_started_at(texts, self._now, self._options.clock_skew)
         if error is not None:
-            raw = {"fingerprint": payload.identity, "labels": payload.labels}
-            self.warnings.append(_fault(raw, index, STARTED_AT, error.detail))
+            self.warnings.append(_fault(payload, index, STARTED_AT, error.detail))
         return started_at
 
 
 def _checked(alert: Any, index: int) -> PayloadAlert:
+    if isinstance(alert, PayloadAlert):
+        return alert
     if isinstance(alert, RepeatedKey):
         raise invalid(f"has the key {alert.key[:100]!r} twice", "alerts", index)
     for name in ("labels", "annotations"):
@@ -227,9 +277,11 @@ def _checked(alert: Any, index: int) -> PayloadAlert:
 
 def _fault(alert: Any, index: int, reason: str, detail: str) -> AlertFault:
     """Return a fault with as much of the alert's identity as is valid."""
-    labels = alert.get("labels") if isinstance(alert, dict) else None
+    if isinstance(alert, PayloadAlert):
+        alert = {"fingerprint": alert.identity, "labels": alert.labels}
+    fields = alert if isinstance(alert, dict) else {}
+    labels, identity = fields.get("labels"), fields.get("fingerprint")
     name = labels.get("alertname") if isinstance(labels, dict) else None
-    identity = alert.get("fingerprint") if isinstance(alert, dict) else None
     return AlertFault(
         index=index,
         fingerprint=identity[:LONGEST_QUOTE] if isinstance(identity, str) else None,
@@ -271,11 +323,6 @@ def ignored(labels: Mapping[str, str], options: AlertParseOptions) -> Ignored | 
     if any(pattern.search(name) for pattern in options.ignored_alertnames):
         return Ignored.ALERTNAME
     return None
-
-
-def _aliases(group_key: str, labels: Mapping[str, str], options: AlertParseOptions) -> tuple[str, ...]:
-    of_group = (sha256(group_key.encode()).hexdigest(),) if options.by_group_key else ()
-    return (*of_group, *shared_name(labels, options.correlation_label))
 
 
 def shared_name(labels: Mapping[str, str], label: str | None) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from service.intake import alertmanager
-from service.intake.alertmanager import Notification, notification, read_version
-from service.intake.reasons import Failure, Ignored, Source
+from service.intake.alerts import AlertParseOptions, ignored, read_alerts
+from service.intake.notifications import Notification
+from service.intake.reasons import Failure, Ignored
+from service.intake.sources import Source
 from service.intake.wire import PayloadError
 
 
@@ -17,7 +19,7 @@ from service.intake.wire import PayloadError
 class GrafanaParseOptions:
     """How to parse Grafana's alerts: as all others, and whether a rule without data or with an error counts."""
 
-    alerts: alertmanager.AlertParseOptions = field(default_factory=alertmanager.AlertParseOptions)
+    alerts: AlertParseOptions = field(default_factory=AlertParseOptions)
     no_data: bool = False
     error: bool = False
 
@@ -33,11 +35,14 @@ def parse(body: bytes, options: GrafanaParseOptions, now: datetime, sender: str 
     only the end (`Observation.is_end_only`). `sender` as in `alertmanager.parse`.
     """
 
-    def is_ignored(labels: Mapping[str, str], alerts: alertmanager.AlertParseOptions) -> Ignored | None:
-        return alertmanager.ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, options)
+    def is_ignored(labels: Mapping[str, str], alerts: AlertParseOptions) -> Ignored | None:
+        return ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, options)
 
-    payload = read_version(body, "1", _wrong_version)
-    return notification(payload, options.alerts, now, Source.GRAFANA, is_ignored, sender=sender)
+    payload = alertmanager.read_version(body, "1", _wrong_version)
+    origin = payload.sender(Source.GRAFANA, sender)
+    return read_alerts(
+        payload.alerts, options.alerts, now, origin, is_ignored=is_ignored, truncated=payload.truncated_alerts
+    )
 
 
 def _is_test(labels: Mapping[str, str]) -> Ignored | None:

@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from service.domain.events import Event, EventKind
+from service.domain.events import Event, EventKind, KeyedEvent
 from service.domain.policy import Domain, IncidentType, Severity
+from service.intake.alerts import shared_name
 from service.intake.event_data import ShortText, check_data
-from service.intake.reasons import Failure, Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, instant, invalid, read_json
+from service.intake.keyed_events import KeyedEvents
+from service.intake.reasons import Failure
+from service.intake.sources import Source
+from service.intake.wire import CLOCK_SKEW, PayloadError, WireModel, instant, invalid, read_json
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Title = Annotated[str, Field(min_length=1, max_length=500)]
@@ -25,22 +28,26 @@ Labels = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventParseOptions:
-    """How to parse events: `zone` applies to dates without a time, `new_id` returns an id for events without one."""
+    """How to parse events: `zone` applies to dates without a time, `new_id` returns an id for events without one.
+
+    The value of `correlation_label` identifies an incident across all sources.
+    """
 
     zone: ZoneInfo
     new_id: Callable[[], str]
     most_events: int = 1000
     clock_skew: timedelta = CLOCK_SKEW
+    correlation_label: str | None = None
 
 
-class _About(BaseModel):
-    model_config = ConfigDict(strict=True, str_strip_whitespace=True)
+class _About(WireModel):
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     title: Title | None = None
     severity: Severity | None = None
-    types: list[IncidentType] = []
-    domains: list[Domain] = []
-    labels: Labels = {}
+    types: list[IncidentType] = Field(default=[])
+    domains: list[Domain] = Field(default=[])
+    labels: Labels = Field(default={})
 
 
 class EventBody(_About):
@@ -49,7 +56,7 @@ class EventBody(_About):
     kind: EventKind
     occurred_at: Time | None = None
     event_id: ShortText | None = None
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default={})
 
 
 class LifecycleEvent(EventBody):
@@ -73,19 +80,15 @@ _EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
 _OPENING: TypeAdapter[OpenBody] = TypeAdapter(OpenBody)
 
 
-def parse_lifecycle(body: bytes, options: EventParseOptions, now: datetime) -> tuple[tuple[str, Event], ...]:
+def parse(body: bytes, options: EventParseOptions, now: datetime) -> KeyedEvents:
     """Parse one event or an array of them, each with its incident key; all or none. Raises PayloadError."""
     if body.lstrip()[:1] != b"[":
-        event = read_json(_SINGLE, body)
-        return ((event.incident_key, _event(event, options, now, Source.LIFECYCLE, event.incident_key)),)
+        return KeyedEvents((_keyed(read_json(_SINGLE, body), options, now),))
     events = read_json(_MANY, body)
     if len(events) > options.most_events:
         detail = f"The array holds {len(events)} events, more than {options.most_events}; send them in several."
         raise PayloadError(Failure.TOO_LARGE, detail)
-    return tuple(
-        (event.incident_key, _event(event, options, now, Source.LIFECYCLE, event.incident_key, index))
-        for index, event in enumerate(events)
-    )
+    return KeyedEvents(tuple(_keyed(event, options, now, index) for index, event in enumerate(events)))
 
 
 def parse_event(body: bytes, options: EventParseOptions, now: datetime) -> Event:
@@ -122,6 +125,11 @@ def parse_opening(body: bytes, options: EventParseOptions, now: datetime) -> tup
         source=Source.API.value,
     )
     return (detected, started)
+
+
+def _keyed(body: LifecycleEvent, options: EventParseOptions, now: datetime, *path: int) -> KeyedEvent:
+    event = _event(body, options, now, Source.LIFECYCLE, body.incident_key, *path)
+    return KeyedEvent(body.incident_key, event, shared_name(event.labels, options.correlation_label))
 
 
 def _event(body: EventBody, options: EventParseOptions, now: datetime, source: Source, scope: str, *path: int) -> Event:

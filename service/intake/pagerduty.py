@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
-from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
+from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, KeyedEvent, Role
 from service.domain.policy import Severity
 from service.domain.recovery import ResolutionSource
 from service.domain.severity_rules import PRIORITY_MAP
 from service.intake.event_data import ShortText
-from service.intake.reasons import Failure, Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, checked, instant, invalid, read_json
+from service.intake.keyed_events import KeyedEvents
+from service.intake.reasons import Failure
+from service.intake.sources import Source
+from service.intake.wire import CLOCK_SKEW, PayloadError, WireModel, checked, instant, invalid, read_json
 
 ROLE_MAP = {"incident commander": Role.COMMANDER, "commander": Role.COMMANDER, "communications lead": Role.COMMS}
 LONGEST_TITLE = 500
@@ -34,19 +36,6 @@ class PagerDutyParseOptions:
     clock_skew: timedelta = CLOCK_SKEW
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One body: events of the incident that PagerDuty calls `incident_key`; often there are none.
-
-    `aliases` are names that other sources may use for it: the key set by the sender of the alert.
-    """
-
-    event_type: str
-    incident_key: str = ""
-    events: tuple[Event, ...] = ()
-    aliases: tuple[str, ...] = ()
-
-
 def _text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -59,11 +48,7 @@ OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
 """An optional text; a value of another type counts as missing, since nothing depends on it."""
 
 
-class _PagerDutyModel(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class Reference(_PagerDutyModel):
+class Reference(WireModel):
     """A reference to a PagerDuty object, such as a user or a service."""
 
     id: OptionalText = None
@@ -74,36 +59,36 @@ class Reference(_PagerDutyModel):
 OptionalReference = Annotated[Reference | None, BeforeValidator(_object_or_none)]
 
 
-class IncidentReference(_PagerDutyModel):
+class IncidentReference(WireModel):
     """The incident that a note or a role belongs to."""
 
     id: ShortText
 
 
-class WireEvent(_PagerDutyModel):
+class WireEvent(WireModel):
     """The fields common to all events; `data` depends on `event_type`, `agent` may be null."""
 
     id: OptionalText = None
     event_type: ShortText
     occurred_at: OptionalText = None
     agent: OptionalReference = None
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default={})
 
 
-class PagerDutyPayload(_PagerDutyModel):
+class PagerDutyPayload(WireModel):
     """One event, as PagerDuty's version 3 webhooks carry it."""
 
     event: WireEvent
 
 
-class ResolveReason(_PagerDutyModel):
+class ResolveReason(WireModel):
     """The reason of a resolution that was not an ordinary one; `incident` is the one it was merged into."""
 
     type: OptionalText = None
     incident: OptionalReference = None
 
 
-class WireIncident(_PagerDutyModel):
+class WireIncident(WireModel):
     """The fields read from an incident."""
 
     id: ShortText
@@ -114,14 +99,14 @@ class WireIncident(_PagerDutyModel):
     resolve_reason: Annotated[ResolveReason | None, BeforeValidator(_object_or_none)] = None
 
 
-class WireNote(_PagerDutyModel):
+class WireNote(WireModel):
     """A note."""
 
     incident: IncidentReference
     content: OptionalText = None
 
 
-class WireAssignment(_PagerDutyModel):
+class WireAssignment(WireModel):
     """The current holder of a role; null if the role was unassigned."""
 
     incident: IncidentReference
@@ -129,7 +114,7 @@ class WireAssignment(_PagerDutyModel):
     assignee: OptionalReference = None
 
 
-class WireAssignments(_PagerDutyModel):
+class WireAssignments(WireModel):
     """All assignments of one event."""
 
     assignments: list[WireAssignment] = Field(alias="incident_role_assignments", min_length=1)
@@ -150,12 +135,20 @@ PEOPLE = ("user", "user_reference")
 MERGED = "merge_resolve_reason"
 
 
-def read_envelope(body: bytes) -> WireEvent:
-    """Parse the fields common to all bodies. Raises PayloadError if the body is not of version 3."""
+def parse(body: bytes, options: PagerDutyParseOptions, now: datetime) -> KeyedEvents:
+    """Parse one event. Raises PayloadError if the body is not PagerDuty's, or not of version 3.
+
+    An event with an invalid id, time or incident is `unreadable`, unless it is irrelevant. The events' alias is the key
+    set by the sender of the alert.
+    """
     try:
-        return read_json(_BODY, body).event
+        payload = read_json(_BODY, body).event
     except PayloadError as error:
         raise _as_other_version(body) or error from None
+    try:
+        return KeyedEvents(_events(payload, options, now))
+    except PayloadError as error:
+        return KeyedEvents(unreadable=(error,))
 
 
 def _as_other_version(body: bytes) -> PayloadError | None:
@@ -173,22 +166,23 @@ def _as_other_version(body: bytes) -> PayloadError | None:
     return PayloadError(Failure.WRONG_VERSION, detail)
 
 
-def read_message(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
-    """Parse an event. Raises PayloadError for a relevant one with an invalid id, time or incident."""
+def _events(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> tuple[KeyedEvent, ...]:
     if kind := _OF_INCIDENTS.get(payload.event_type):
         return _of_incident(payload, kind, options, now)
     if payload.event_type == "incident.annotated":
         return _of_note(payload, options, now)
     if payload.event_type == "incident.role.assigned":
         return _of_roles(payload, options, now)
-    return Message(event_type=payload.event_type)
+    return ()
 
 
-def _of_incident(payload: WireEvent, kind: EventKind, options: PagerDutyParseOptions, now: datetime) -> Message:
+def _of_incident(
+    payload: WireEvent, kind: EventKind, options: PagerDutyParseOptions, now: datetime
+) -> tuple[KeyedEvent, ...]:
     incident: WireIncident = checked(WireIncident, payload.data, "event", "data")
     severity = _severity(incident, options)
     if kind is EventKind.SEVERITY_CHANGED and severity is None:
-        return Message(event_type=payload.event_type, incident_key=incident.id)
+        return ()
     kind, data = _kind_and_data(payload, kind, incident)
     event = _event(
         payload,
@@ -201,12 +195,9 @@ def _of_incident(payload: WireEvent, kind: EventKind, options: PagerDutyParseOpt
         severity=severity,
         title=(incident.title or "")[:LONGEST_TITLE] or None,
     )
-    return Message(
-        event_type=payload.event_type,
-        incident_key=incident.id,
-        events=(event,) if kind is EventKind.DETECTED else (*_opened(incident, options, now), event),
-        aliases=(incident.incident_key,) if incident.incident_key else (),
-    )
+    opened = () if kind is EventKind.DETECTED else _opened(incident, options, now)
+    aliases = (incident.incident_key,) if incident.incident_key else ()
+    return tuple(KeyedEvent(incident.id, one, aliases) for one in (*opened, event))
 
 
 def _kind_and_data(payload: WireEvent, kind: EventKind, incident: WireIncident) -> tuple[EventKind, dict[str, Any]]:
@@ -247,23 +238,23 @@ def _opened(incident: WireIncident, options: PagerDutyParseOptions, now: datetim
     return (detected,)
 
 
-def _of_note(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
+def _of_note(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> tuple[KeyedEvent, ...]:
     note: WireNote = checked(WireNote, payload.data, "event", "data")
     content = (note.content or "").strip()[:LONGEST_NOTE]
-    events = (
-        (_event(payload, EventKind.NOTE, note.incident.id, options, now, data={"text": content}),) if content else ()
-    )
-    return Message(event_type=payload.event_type, incident_key=note.incident.id, events=events)
+    if not content:
+        return ()
+    key = note.incident.id
+    return (KeyedEvent(key, _event(payload, EventKind.NOTE, key, options, now, data={"text": content})),)
 
 
-def _of_roles(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> Message:
+def _of_roles(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> tuple[KeyedEvent, ...]:
     """Return the assignments of mapped roles; those of one event all belong to one incident."""
     wire: WireAssignments = checked(WireAssignments, payload.data, "event", "data")
     key = wire.assignments[0].incident.id
     if any(assignment.incident.id != key for assignment in wire.assignments):
         raise invalid("names several incidents", "event", "data", "incident_role_assignments")
     automated = {} if _is_person(payload.agent) else {"automated": True}
-    events = tuple(
+    events = (
         _event(
             payload,
             EventKind.ROLE_ASSIGNED,
@@ -277,7 +268,7 @@ def _of_roles(payload: WireEvent, options: PagerDutyParseOptions, now: datetime)
         if (role := options.role_map.get((assignment.role.summary or "").casefold()))
         and (name := (assignment.assignee.summary or assignment.assignee.id) if assignment.assignee else None)
     )
-    return Message(event_type=payload.event_type, incident_key=key, events=events)
+    return tuple(KeyedEvent(key, event) for event in events)
 
 
 def _event(

@@ -1,17 +1,6 @@
-"""Reasons for rejecting or ignoring input, and its sources: the closed sets of label values of the metrics."""
+"""Reasons for rejecting or ignoring input: the closed sets of label values of the metrics."""
 
 from enum import StrEnum
-
-
-class Source(StrEnum):
-    """The source of a request."""
-
-    ALERTMANAGER = "alertmanager"
-    GRAFANA = "grafana"
-    PAGERDUTY = "pagerduty"
-    ALERTMANAGER_EVENTS = "alertmanager_events"
-    LIFECYCLE = "lifecycle"
-    API = "api"
 
 
 class Failure(StrEnum):

@@ -20,10 +20,11 @@ class MappedSeverity:
     unmapped: str | None = None
 
 
-def map_severity(labels: Mapping[str, str], rules: SeverityRules) -> MappedSeverity:
+def map_severity(labels: Mapping[str, str], rules: SeverityRules, default: Severity | None = None) -> MappedSeverity:
     """Return the severity of an alert: by `incident_severity`, else by the severity label, each through the map.
 
-    The first of the two that is in the map decides. If both are missing or blank, `NO_SEVERITY` is looked up.
+    The first of the two that is in the map decides. If both are missing or blank, `NO_SEVERITY` is looked up, and then
+    the `default` of the alert's source applies.
     """
     explicit = labels.get(SEVERITY_LABEL, "").strip()
     if severity := _SEVERITIES.get(explicit.casefold()):
@@ -32,4 +33,6 @@ def map_severity(labels: Mapping[str, str], rules: SeverityRules) -> MappedSever
     for value in values:
         if rules.maps(value):
             return MappedSeverity(rules.by_name[value.lower()])
+    if default is not None and values == [NO_SEVERITY]:
+        return MappedSeverity(default)
     return MappedSeverity(rules.unmapped, values[0])

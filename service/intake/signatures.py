@@ -16,11 +16,13 @@ _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 class Signing:
     """How signatures are verified: with any of `secrets`, so that one can be rotated while both are in use.
 
+    The header has one HMAC-SHA-256 in hex, or several separated by commas, of which those with `prefix` count.
     With a `timestamp_header` the time is signed too, and a body signed longer ago than `window` is rejected.
     """
 
     secrets: tuple[bytes, ...] = field(repr=False)
     header: str
+    prefix: str = ""
     timestamp_header: str | None = None
     window: timedelta = REPLAY_WINDOW
 
@@ -34,16 +36,10 @@ def check_present(header: Header, signing: Signing) -> None:
     _header(header, signing.header)
 
 
-def check_pagerduty(body: bytes, header: Header, signing: Signing) -> None:
-    """Check comma-separated `v1=<hex>` values, any of which may match. Raises BadSignature."""
-    signatures = [signature.strip() for signature in _header(header, signing.header).split(",")]
-    versioned = [signature.removeprefix("v1=") for signature in signatures if signature.startswith("v1=")]
-    _check(versioned, body, signing)
-
-
-def check_grafana(body: bytes, header: Header, signing: Signing, now: datetime) -> None:
-    """Check the hex digest of the body, or of time and body if the time is signed. Raises BadSignature."""
-    signatures = [_header(header, signing.header).strip()]
+def check_signature(body: bytes, header: Header, signing: Signing, now: datetime) -> None:
+    """Check the signatures of the body, or of time and body if the time is signed. Raises BadSignature."""
+    values = [value.strip() for value in _header(header, signing.header).split(",")]
+    signatures = [value.removeprefix(signing.prefix) for value in values if value.startswith(signing.prefix)]
     if signing.timestamp_header is None:
         _check(signatures, body, signing)
         return

@@ -14,10 +14,10 @@ from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation
 from service.domain.senders import sender_of
 from service.domain.silences import Silence
-from service.intake.alertmanager import UNNAMED, AlertParseOptions, ignored
+from service.intake.alerts import UNNAMED, AlertParseOptions, ignored
 from service.intake.fingerprints import fingerprint
-from service.intake.reasons import Source
 from service.intake.severities import map_severity
+from service.intake.sources import Source
 from service.polling.firing_intervals import SELECTOR, FiringInterval, firing_intervals, is_series_of
 from service.polling.quiet_incidents import RECONCILED, ended, evidence
 from service.polling.recording import record_event

@@ -10,7 +10,7 @@ from service.clients.alertmanager import AlertmanagerApi
 from service.clients.prometheus import PrometheusApi, quoted
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Observation
-from service.intake.reasons import Source
+from service.intake.sources import Source
 from service.polling.firing_intervals import firing_intervals, is_series_of
 from service.recorder.commands import Delivery, RecordAlerts
 from service.recorder.writer import Recorder

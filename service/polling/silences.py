@@ -8,7 +8,7 @@ from service.clients.alertmanager import AlertmanagerApi
 from service.domain.events import Event, EventKind
 from service.domain.policy import Milestone
 from service.domain.silences import People, Silence, acknowledged_by
-from service.intake.reasons import Source
+from service.intake.sources import Source
 from service.polling.recording import record_event
 from service.recorder.writer import Recorder
 from service.store import Store

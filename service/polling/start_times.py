@@ -9,7 +9,7 @@ from service.clients.prometheus import PrometheusAlert, PrometheusApi, selector
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident import ONSET_FROM_PROMETHEUS
-from service.intake.reasons import Source
+from service.intake.sources import Source
 from service.polling.firing_intervals import is_series_of
 from service.polling.recording import record_event
 from service.recorder.writer import Recorder

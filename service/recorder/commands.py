@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.events import Alert, Event
+from service.domain.events import Alert, Event, KeyedEvent
 from service.domain.incident import Phase
 from service.store import StoreUnavailable
 
@@ -29,18 +29,6 @@ class RecordAlerts:
     delivery: Delivery
     notes: tuple[Delivery, ...] = ()
     events: tuple[tuple[int, Event], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class KeyedEvent:
-    """An event of the incident with the sender's `incident_key`; an unknown key opens an incident.
-
-    Unless another source has already reported the incident under one of `aliases`.
-    """
-
-    incident_key: str
-    event: Event
-    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +121,6 @@ __all__ = [
     "Command",
     "Conflict",
     "Delivery",
-    "KeyedEvent",
     "OpenIncident",
     "Outcome",
     "PruneDeliveries",

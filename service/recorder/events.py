@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from service.domain.events import Event, EventKind
+from service.domain.events import Event, EventKind, KeyedEvent
 from service.domain.history import ABOUT_EVENTS
 from service.domain.incident import Incident
 from service.domain.policy import Milestone
 from service.domain.recovery import ResolutionSource
-from service.recorder.commands import Conflict, Delivery, KeyedEvent, Outcome, Refused
+from service.recorder.commands import Conflict, Delivery, Outcome, Refused
 from service.recorder.correlation import Correlation
 from service.recorder.grouping import REGROUPING, Grouping
 from service.recorder.incidents import Incidents

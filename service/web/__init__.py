@@ -3,11 +3,9 @@
 from flask import Flask
 
 from service.web import (
-    alertmanager_events,
     api,
     edge,
     openapi,
-    pagerduty,
     pages,
     probes,
     problems,
@@ -33,11 +31,7 @@ def install(app: Flask, services: Services) -> None:
     for blueprint in (
         edge.blueprint(services),
         problems.blueprint(services.counters),
-        webhooks.alertmanager_blueprint(services),
-        webhooks.grafana_blueprint(services),
-        webhooks.lifecycle_blueprint(services),
-        pagerduty.blueprint(services),
-        alertmanager_events.blueprint(services),
+        *(webhooks.blueprint(webhook, services) for webhook in webhooks.WEBHOOKS),
         on_the_api,
         probes.blueprint(services),
         pages.blueprint(services),

@@ -7,17 +7,20 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.domain.events import KeyedEvent
 from service.domain.incident import Phase
 from service.domain.policy import Severity
 from service.intake import lifecycle
-from service.intake.reasons import Failure, Source
+from service.intake.reasons import Failure
+from service.intake.sources import Source
 from service.intake.wire import PayloadError
-from service.recorder.commands import AppendEvent, Delivery, KeyedEvent, RecordEvents
+from service.recorder.commands import AppendEvent, Delivery, RecordEvents
 from service.web import bodies, policy, postmortems, schemas
 from service.web.auth import authorize
 from service.web.edge import attributed, received
 from service.web.lookup import incident_number, incident_record
 from service.web.query import parsed
+from service.web.responses import json_response
 from service.web.services import Services
 from service.web.timeline import timeline
 
@@ -76,7 +79,7 @@ def blueprint(services: Services) -> Blueprint:
             limit=query.limit,
         )
         lines = [schemas.summary(line) for line in page.lines]
-        return _json(schemas.IncidentList(incidents=lines, next=_next(INCIDENTS, query, page.next_before)))
+        return json_response(schemas.IncidentList(incidents=lines, next=_next(INCIDENTS, query, page.next_before)))
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
@@ -99,7 +102,7 @@ def blueprint(services: Services) -> Blueprint:
     def show_timeline(incident_id: str) -> Response:
         authorize(request, services.tokens, "read")
         number = incident_number(incident_id)
-        return _json(timeline(incident_record(services, number), number, services.policy, services.zone))
+        return json_response(timeline(incident_record(services, number), number, services.policy, services.zone))
 
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:
@@ -117,7 +120,9 @@ def blueprint(services: Services) -> Blueprint:
         query, now = parsed(request, PostmortemQuery), services.clock()
         page = services.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
         statuses = [postmortems.status(record, services.policy, now) for record in page.records]
-        return _json(postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, page.next_before)))
+        return json_response(
+            postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, page.next_before))
+        )
 
     @bp.get("/api/v1/indicators", strict_slashes=False)
     def show_indicators() -> Response:
@@ -126,14 +131,16 @@ def blueprint(services: Services) -> Blueprint:
         rows = services.indicators(window, services.clock())
         if rows is None:
             raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
-        return _json(schemas.IndicatorTable(window=window, indicators=[schemas.indicator_row(row) for row in rows]))
+        return json_response(
+            schemas.IndicatorTable(window=window, indicators=[schemas.indicator_row(row) for row in rows])
+        )
 
     policy.add_routes(bp, services)
     return bp
 
 
 def _incident(services: Services, number: int, now: datetime, status: int) -> Response:
-    return _json(schemas.detail(incident_record(services, number), number, services.policy, now), status)
+    return json_response(schemas.detail(incident_record(services, number), number, services.policy, now), status)
 
 
 def _next(path: str, query: BaseModel, before: int | None) -> str | None:
@@ -142,7 +149,3 @@ def _next(path: str, query: BaseModel, before: int | None) -> str | None:
     again = query.model_dump(mode="json", exclude_defaults=True) | {"cursor": before}
     again = {key: "true" if value is True else value for key, value in again.items()}
     return f"{path}?{urlencode(again, doseq=True)}"
-
-
-def _json(model: BaseModel, status: int = 200) -> Response:
-    return Response(model.model_dump_json(), status, mimetype="application/json")

@@ -10,6 +10,7 @@ from service.store.records import RawBody
 from service.web.auth import authorize
 from service.web.lookup import incident_number, incident_record
 from service.web.query import parsed
+from service.web.responses import json_response
 from service.web.services import Services
 
 INCIDENTS = "/api/v1/incidents"
@@ -55,7 +56,7 @@ def add_routes(bp: Blueprint, services: Services) -> None:
         page = services.store.bodies(number, skip=query.cursor, limit=query.limit)
         path = f"{INCIDENTS}/{incident_id}/bodies?limit={query.limit}&cursor={page.next_skip}"
         bodies = BodyList(bodies=[_shape(body) for body in page.bodies], next=path if page.next_skip else None)
-        return Response(bodies.model_dump_json(), mimetype="application/json")
+        return json_response(bodies)
 
 
 def _shape(raw: RawBody) -> BodySchema:

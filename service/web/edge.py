@@ -4,14 +4,16 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from service.domain.events import Event
-from service.intake.reasons import Failure, Source
-from service.intake.signatures import BadSignature, Header, Signing, check_present
+from service.intake.reasons import Failure
+from service.intake.signatures import BadSignature, Header, check_present, check_signature
+from service.intake.sources import Source
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_host, check_origin
@@ -100,16 +102,17 @@ def attributed(event: Event) -> Event:
     return replace(event, recorded_by=token_name())
 
 
-def received_signed(
-    request: Request, services: Services, signing: Signing, check: Callable[[bytes, Header], None]
-) -> bytes:
-    """Return the body of a request whose signature `check` verifies; it needs no token. Raises as `received`.
+def received_webhook(request: Request, services: Services, source: Source, now: datetime) -> bytes:
+    """Return the body of a webhook: signed if its source signs, else with a token. Raises as `received`.
 
-    A request without any signature is rejected before its body is read.
+    A signed body needs no token; a request without any signature is rejected before its body is read.
     """
+    signing = services.sources.signings.get(source)
+    if signing is None:
+        return received(request, services, "ingest")
     _check_signed(request, lambda header: check_present(header, signing))
     body = _bounded(request, services)
-    _check_signed(request, lambda header: check(body, header))
+    _check_signed(request, lambda header: check_signature(body, header, signing, now))
     return body
 
 
@@ -136,7 +139,7 @@ def admission(services: Services) -> Callable[[dict[str, Any]], None]:
     It takes the WSGI environment and raises Denied. The routes repeat these checks and add others, so they do not
     depend on the front.
     """
-    signed = {f"/webhooks/{name}": signing for name, signing in _signings(services) if signing is not None}
+    signed = {source.path: signing for source, signing in services.sources.signings.items()}
 
     def admit(environ: dict[str, Any]) -> None:
         sender = Request(environ)
@@ -149,10 +152,6 @@ def admission(services: Services) -> Callable[[dict[str, Any]], None]:
             authorize(sender, services.tokens, "ingest" if path.startswith("/webhooks/") else "write")
 
     return admit
-
-
-def _signings(services: Services) -> list[tuple[str, Signing | None]]:
-    return [("grafana", services.sources.grafana_signing), ("pagerduty", services.sources.pagerduty_signing)]
 
 
 def _check_signed(request: Request, check: Callable[[Header], None]) -> None:

@@ -1,16 +1,18 @@
-"""Record, count and answer notifications of alerts, for the webhooks of Alertmanager and Grafana."""
+"""Record, count and answer notifications of alerts."""
 
 import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from service.intake.alertmanager import Notification
-from service.intake.alerts import UnmappedAlert
+from flask import Response
+
+from service.intake.notifications import Notification, UnmappedAlert
 from service.intake.reasons import Ignored
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import Delivery, Outcome, RecordAlerts
 from service.store.notices import TEST, UNMAPPED, unmapped_body
+from service.web.responses import json_response
 from service.web.schemas import AlertFaultSchema, AlertsReceipt, TouchedIncident
 from service.web.services import Services
 
@@ -36,9 +38,9 @@ class NewSeverities:
             _LOG.warning("alert %r: %s; see severity_map", alert.alertname, what, extra={"source": source})
 
 
-def record(
+def record_notification(
     notification: Notification, delivery: Delivery, services: Services, severities: NewSeverities
-) -> AlertsReceipt:
+) -> Response:
     """Record a notification, count its alerts, and return the response.
 
     If the time of an alert is in the future, raises PayloadError (`future`) after recording the other alerts: the
@@ -52,13 +54,14 @@ def record(
     if notification.retry is not None:
         raise notification.retry
     services.counters.received(delivery.source, delivery.received_at)
-    return AlertsReceipt(
+    receipt = AlertsReceipt(
         incidents=TouchedIncident.of(outcomes),
         alerts=notification.total,
         ignored=sum(notification.ignored.values()),
         rejected=[AlertFaultSchema.of(fault) for fault in notification.rejected],
         warnings=[AlertFaultSchema.of(fault) for fault in notification.warnings],
     )
+    return json_response(receipt)
 
 
 def _submit(notification: Notification, delivery: Delivery, services: Services) -> tuple[Outcome, ...]:

@@ -15,16 +15,16 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.intake import alertmanager, event_data, grafana, lifecycle
-from service.intake.alertmanager_events import RecorderEvent
+from service.intake import event_data, lifecycle
 from service.intake.event_data import INCIDENT_ID
-from service.intake.pagerduty import PagerDutyPayload
+from service.intake.sources import PROFILES
 from service.web import bodies, policy, postmortems, schemas
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.operation import Operation
 from service.web.problems import MEDIA_TYPE, ProblemSchema
 from service.web.senders import SenderQuery
 from service.web.timeline import Timeline
+from service.web.webhooks import WEBHOOKS, Webhook
 
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
@@ -37,16 +37,20 @@ _READING = (401, 403, 503)
 _WRITING = (400, 401, 403, 413, 415, 503)
 
 
-def _of_grafana(method: str) -> Operation:
+def _of_webhook(webhook: Webhook, method: str) -> Operation:
+    profile = PROFILES[webhook.source]
+    refuses = profile.sends == "keyed events" and not profile.stops_after_4xx
     return Operation(
         method=method,
-        path="/webhooks/grafana",
-        summary="Take in a notification of Grafana-managed alerts (webhook version 1)",
+        path=webhook.source.path,
+        summary=webhook.summary,
         scope="ingest",
-        body=grafana.GrafanaPayload,
+        body=webhook.model,
         query=SenderQuery,
-        answer=schemas.AlertsReceipt,
-        errors=_WRITING,
+        or_array=webhook.or_array,
+        answer=schemas.AlertsReceipt if profile.sends == "alerts" else schemas.EventsReceipt,
+        ok=(200, 202) if profile.stops_after_4xx else (200,),
+        errors=(*_WRITING, 404, 409) if refuses else _WRITING,
     )
 
 
@@ -63,51 +67,7 @@ def _page(path: str, summary: str, *errors: int) -> Operation:
 
 
 OPERATIONS = (
-    Operation(
-        method="post",
-        path="/webhooks/alertmanager",
-        summary="Take in a notification of Alertmanager (webhook version 4)",
-        scope="ingest",
-        body=alertmanager.Payload,
-        query=SenderQuery,
-        answer=schemas.AlertsReceipt,
-        errors=_WRITING,
-    ),
-    _of_grafana("post"),
-    _of_grafana("put"),
-    Operation(
-        method="post",
-        path="/webhooks/lifecycle",
-        summary="Take in one lifecycle event, or an array of them, by the sender's own incident key",
-        scope="ingest",
-        body=lifecycle.LifecycleEvent,
-        query=SenderQuery,
-        or_array=True,
-        answer=schemas.EventsReceipt,
-        errors=(*_WRITING, 404, 409),
-    ),
-    Operation(
-        method="post",
-        path="/webhooks/pagerduty",
-        summary="Take in an event of PagerDuty (webhook version 3)",
-        scope="ingest",
-        body=PagerDutyPayload,
-        query=SenderQuery,
-        answer=schemas.EventsReceipt,
-        ok=(200, 202),
-        errors=_WRITING,
-    ),
-    Operation(
-        method="post",
-        path="/webhooks/alertmanager-events",
-        summary="Take in events of Alertmanager's event recorder, one or an array of them",
-        scope="ingest",
-        body=RecorderEvent,
-        query=SenderQuery,
-        or_array=True,
-        answer=schemas.EventsReceipt,
-        errors=_WRITING,
-    ),
+    *(_of_webhook(webhook, method) for webhook in WEBHOOKS for method in webhook.methods),
     Operation(
         method="get",
         path="/api/v1/incidents",

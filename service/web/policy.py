@@ -18,6 +18,7 @@ from service.domain.policy import (
     WeeklyReview,
 )
 from service.web.auth import authorize
+from service.web.responses import json_response
 from service.web.services import Services
 
 AtReview = Literal["weekly_review"]
@@ -56,8 +57,7 @@ def add_routes(bp: Blueprint, services: Services) -> None:
     @bp.get("/api/v1/policy", strict_slashes=False)
     def show_policy() -> Response:
         authorize(request, services.tokens, "read")
-        shape = policy_schema(services.policy, services.zone)
-        return Response(shape.model_dump_json(), mimetype="application/json")
+        return json_response(policy_schema(services.policy, services.zone))
 
 
 def policy_schema(policy: Policy, zone: ZoneInfo) -> PolicySchema:

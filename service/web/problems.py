@@ -9,7 +9,8 @@ from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from service.intake.reasons import Failure, Source
+from service.intake.reasons import Failure
+from service.intake.sources import PROFILES, WEBHOOKS, Source
 from service.intake.wire import Fault, PayloadError
 from service.metrics.process_counters import ProcessCounters
 from service.printable import printable
@@ -22,9 +23,8 @@ from service.web.services import Occupied
 LONGEST_LOGGED = 300
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
-_WEBHOOKS = _SOURCES - {Source.API.value}
-_REPEATING = frozenset({Source.ALERTMANAGER.value, Source.GRAFANA.value})
-"""Sources that report a machine's clock; a time ahead of this service's may be correct, so a retry can succeed."""
+_WEBHOOKS = frozenset(source.value for source in WEBHOOKS)
+_RETRYING = frozenset(source.value for source, profile in PROFILES.items() if profile.retries)
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
@@ -82,7 +82,7 @@ def blueprint(counters: ProcessCounters) -> Blueprint:
 
 def _problem(error: Exception) -> _Problem:  # noqa: C901, PLR0912 - a table, one line for each kind of error
     match error:
-        case PayloadError(reason=Failure.FUTURE) if request.blueprint in _REPEATING:
+        case PayloadError(reason=Failure.FUTURE) if request.blueprint in _RETRYING:
             again = _again(error.detail, Failure.FUTURE, seconds=60)
             return replace(again, faults=error.faults)
         case PayloadError():

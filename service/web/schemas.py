@@ -21,7 +21,7 @@ from service.domain.indicators import Row, measure
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
 from service.domain.recovery import ResolutionSource
 from service.domain.warnings import order_warnings
-from service.intake.alerts import AlertFault
+from service.intake.notifications import AlertFault
 from service.recorder.commands import Outcome
 from service.store.records import IncidentLine, IncidentRecord
 

@@ -10,10 +10,12 @@ from flask import Blueprint
 from service.domain.indicators import Row
 from service.domain.policy import Policy
 from service.domain.silences import People
-from service.intake import alertmanager, lifecycle
+from service.intake import lifecycle
+from service.intake.alerts import AlertParseOptions
 from service.intake.grafana import GrafanaParseOptions
 from service.intake.pagerduty import PagerDutyParseOptions
 from service.intake.signatures import Signing
+from service.intake.sources import Source
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.settings.tokens import Token
@@ -34,9 +36,8 @@ class Sources:
     """
 
     grafana: GrafanaParseOptions = field(default_factory=GrafanaParseOptions)
-    grafana_signing: Signing | None = None
     pagerduty: PagerDutyParseOptions = field(default_factory=PagerDutyParseOptions)
-    pagerduty_signing: Signing | None = None
+    signings: Mapping[Source, Signing] = field(default_factory=dict)
     people: People | None = None
 
 
@@ -63,7 +64,7 @@ class Services:
     exposition: Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
     counters: ProcessCounters
     clock: Callable[[], datetime]
-    alerts: alertmanager.AlertParseOptions
+    alerts: AlertParseOptions
     events: lifecycle.EventParseOptions
     policy: Policy
     zone: ZoneInfo

@@ -1,83 +1,98 @@
-"""The webhooks, in five steps: authenticate, limit the size, parse, record, respond; 2xx only after the commit."""
+"""The webhooks of all sources: one table, and one view that authenticates, limits, parses, records and responds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
-from service.domain.senders import named_alias
-from service.intake import alertmanager, grafana, lifecycle
-from service.intake.alertmanager import shared_name
-from service.intake.reasons import Source
-from service.intake.signatures import check_grafana
-from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
-from service.web.edge import attributed, received, received_signed
-from service.web.notifications import NewSeverities, record
-from service.web.schemas import EventsReceipt, TouchedIncident
+from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
+from service.intake.alertmanager_events import RecordedEvents
+from service.intake.keyed_events import KeyedEvents
+from service.intake.notifications import Notification
+from service.intake.sources import Source
+from service.recorder.commands import Delivery
+from service.web.alertmanager_events import record_recorded_events
+from service.web.edge import received_webhook
+from service.web.keyed_events import record_keyed_events
+from service.web.notifications import NewSeverities, record_notification
 from service.web.senders import sender_of_webhook
 from service.web.services import Services
 
 
-def alertmanager_blueprint(services: Services) -> Blueprint:
-    """Return the webhook of Alertmanager. The blueprint's name is the source under which its requests are counted."""
-    bp = Blueprint(Source.ALERTMANAGER.value, __name__)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """How the bodies of one source are parsed, and what the API's document says about them.
+
+    `parse` takes a body, the services, the time of receipt, and the name of an independent sender (else empty). It
+    raises only PayloadError. `model` is that of the body, or of each of its parts if it may be an array.
+    """
+
+    source: Source
+    summary: str
+    model: type[BaseModel]
+    parse: Callable[[bytes, Services, datetime, str], Notification | KeyedEvents | RecordedEvents]
+    or_array: bool = False
+    methods: tuple[str, ...] = ("post",)
+
+
+WEBHOOKS = (
+    Webhook(
+        source=Source.ALERTMANAGER,
+        summary="Take in a notification of Alertmanager (webhook version 4)",
+        model=alertmanager.Payload,
+        parse=lambda body, services, now, sender: alertmanager.parse(body, services.alerts, now, sender),
+    ),
+    Webhook(
+        source=Source.GRAFANA,
+        summary="Take in a notification of Grafana-managed alerts (webhook version 1)",
+        model=grafana.GrafanaPayload,
+        parse=lambda body, services, now, sender: grafana.parse(body, services.sources.grafana, now, sender),
+        methods=("post", "put"),
+    ),
+    Webhook(
+        source=Source.LIFECYCLE,
+        summary="Take in one lifecycle event, or an array of them, by the sender's own incident key",
+        model=lifecycle.LifecycleEvent,
+        parse=lambda body, services, now, _: lifecycle.parse(body, services.events, now),
+        or_array=True,
+    ),
+    Webhook(
+        source=Source.PAGERDUTY,
+        summary="Take in an event of PagerDuty (webhook version 3)",
+        model=pagerduty.PagerDutyPayload,
+        parse=lambda body, services, now, _: pagerduty.parse(body, services.sources.pagerduty, now),
+    ),
+    Webhook(
+        source=Source.ALERTMANAGER_EVENTS,
+        summary="Take in events of Alertmanager's event recorder, one or an array of them",
+        model=alertmanager_events.RecorderEvent,
+        parse=lambda body, services, now, sender: alertmanager_events.parse(
+            body, now, services.alerts.most_alerts, sender
+        ),
+        or_array=True,
+    ),
+)
+
+
+def blueprint(webhook: Webhook, services: Services) -> Blueprint:
+    """Return the route of a webhook. The blueprint's name is the source under which its requests are counted."""
+    bp = Blueprint(webhook.source.value, __name__)
     severities = NewSeverities()
 
-    @bp.post("/webhooks/alertmanager", strict_slashes=False)
-    def take_alerts() -> Response:
-        services.counters.request(bp.name)
-        body, now = received(request, services, "ingest"), services.clock()
-        notification = alertmanager.parse(body, services.alerts, now, sender_of_webhook(request))
-        return _json(record(notification, Delivery(bp.name, body, now), services, severities))
-
-    return bp
-
-
-def grafana_blueprint(services: Services) -> Blueprint:
-    """Return the webhook of Grafana-managed alerts."""
-    bp = Blueprint(Source.GRAFANA.value, __name__)
-    signing, severities = services.sources.grafana_signing, NewSeverities()
-
-    @bp.route("/webhooks/grafana", methods=["POST", "PUT"], strict_slashes=False)
-    def take_alerts() -> Response:
+    @bp.route(webhook.source.path, methods=webhook.methods, strict_slashes=False)
+    def receive() -> Response:
         services.counters.request(bp.name)
         now = services.clock()
-        if signing is None:
-            body = received(request, services, "ingest")
-        else:
-            body = received_signed(
-                request, services, signing, lambda body, header: check_grafana(body, header, signing, now)
-            )
-        notification = grafana.parse(body, services.sources.grafana, now, sender_of_webhook(request))
-        return _json(record(notification, Delivery(bp.name, body, now), services, severities))
+        body, sender = received_webhook(request, services, webhook.source, now), sender_of_webhook(request)
+        parsed, delivery = webhook.parse(body, services, now, sender), Delivery(bp.name, body, now)
+        match parsed:
+            case Notification():
+                return record_notification(parsed, delivery, services, severities)
+            case KeyedEvents():
+                return record_keyed_events(parsed, delivery, services, sender)
+            case RecordedEvents():
+                return record_recorded_events(parsed, delivery, services, sender)
 
     return bp
-
-
-def lifecycle_blueprint(services: Services) -> Blueprint:
-    """Return the webhook for lifecycle events of any system."""
-    bp = Blueprint(Source.LIFECYCLE.value, __name__)
-
-    @bp.post("/webhooks/lifecycle", strict_slashes=False)
-    def take_events() -> Response:
-        services.counters.request(Source.LIFECYCLE.value)
-        body = received(request, services, "ingest")
-        now = services.clock()
-        parsed = lifecycle.parse_lifecycle(body, services.events, now)
-        label, sender = services.alerts.correlation_label, sender_of_webhook(request)
-        events = tuple(
-            KeyedEvent(
-                key,
-                attributed(event),
-                tuple(named_alias(alias, sender) for alias in shared_name(event.labels, label)),
-            )
-            for key, event in parsed
-        )
-        outcomes = services.recorder.submit(RecordEvents(events, Delivery(Source.LIFECYCLE.value, body, now)))
-        services.counters.received(Source.LIFECYCLE.value, now)
-        repeated = sum(not outcome.created for outcome in outcomes)
-        return _json(EventsReceipt(incidents=TouchedIncident.of(outcomes), events=len(events), repeated=repeated))
-
-    return bp
-
-
-def _json(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), mimetype="application/json")

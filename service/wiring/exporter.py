@@ -5,7 +5,8 @@ from datetime import datetime
 
 from service import __version__, companions
 from service.clients.delivery import Reason
-from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.intake.reasons import Failure, Ignored, Rejected
+from service.intake.sources import PROFILES, Source
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import Exposition, StoreCollector, registry
 from service.metrics.measurements import Measuring
@@ -106,7 +107,7 @@ def _counters(store: Store) -> ProcessCounters:
         list(Failure),
         list(Ignored),
         last_received,
-        alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
+        alert_sources=[source for source, profile in PROFILES.items() if profile.sends == "alerts"],
         reject_reasons=list(Rejected),
     )
 

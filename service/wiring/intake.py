@@ -1,18 +1,21 @@
 """How webhooks are parsed and verified, and whose silences count."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 from service.domain.silences import People
-from service.intake import alertmanager, grafana, lifecycle, pagerduty
+from service.intake import grafana, lifecycle, pagerduty
+from service.intake.alerts import AlertParseOptions
 from service.intake.signatures import Signing
+from service.intake.sources import Source
 from service.settings import Settings
 from service.settings.inbound import secrets_of
 from service.web.services import Sources
 
 
-def alert_options(settings: Settings) -> alertmanager.AlertParseOptions:
+def alert_options(settings: Settings) -> AlertParseOptions:
     """Return how alerts of any sender are parsed."""
-    return alertmanager.AlertParseOptions(
+    return AlertParseOptions(
         severities=settings.severity_rules(),
         ignore_label=settings.ignore.label,
         ignored_alertnames=settings.ignore.alertnames,
@@ -27,7 +30,10 @@ def alert_options(settings: Settings) -> alertmanager.AlertParseOptions:
 def event_options(settings: Settings) -> lifecycle.EventParseOptions:
     """Return how events of people and of their tools are parsed."""
     return lifecycle.EventParseOptions(
-        zone=settings.display_timezone, new_id=lambda: str(uuid4()), most_events=settings.limits.alerts
+        zone=settings.display_timezone,
+        new_id=lambda: str(uuid4()),
+        most_events=settings.limits.alerts,
+        correlation_label=settings.correlation.label,
     )
 
 
@@ -40,9 +46,8 @@ def webhook_sources(settings: Settings) -> Sources:
             no_data=from_grafana.no_data == "incident",
             error=from_grafana.error == "incident",
         ),
-        grafana_signing=_grafana_signing(settings),
         pagerduty=pagerduty.PagerDutyParseOptions(priority_map=settings.pagerduty.priority_map),
-        pagerduty_signing=_pagerduty_signing(settings),
+        signings=dict(_signings(settings)),
         people=people(settings),
     )
 
@@ -53,18 +58,17 @@ def people(settings: Settings) -> People | None:
     return People(authors=keys.authors, machines=keys.machines) if keys.acknowledge else None
 
 
-def _grafana_signing(settings: Settings) -> Signing | None:
+def _signings(settings: Settings) -> Iterator[tuple[Source, Signing]]:
     keys = settings.grafana_alerts
-    if keys.secrets is None:
-        return None
-    return Signing(
-        secrets=secrets_of(keys.secrets),
-        header=keys.signature_header,
-        timestamp_header=keys.timestamp_header,
-        window=keys.replay_window,
-    )
-
-
-def _pagerduty_signing(settings: Settings) -> Signing | None:
-    keys = settings.pagerduty
-    return Signing(secrets=secrets_of(keys.secrets), header="X-PagerDuty-Signature") if keys.secrets else None
+    if keys.secrets is not None:
+        yield (
+            Source.GRAFANA,
+            Signing(
+                secrets=secrets_of(keys.secrets),
+                header=keys.signature_header,
+                timestamp_header=keys.timestamp_header,
+                window=keys.replay_window,
+            ),
+        )
+    if (secrets := settings.pagerduty.secrets) is not None:
+        yield Source.PAGERDUTY, Signing(secrets=secrets_of(secrets), header="X-PagerDuty-Signature", prefix="v1=")

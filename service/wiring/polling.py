@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from service.domain.senders import named_source
-from service.intake.reasons import Source
+from service.intake.sources import Source
 from service.polling.gaps import GapPoll
 from service.polling.poller import Poll, Poller
 from service.polling.quiet_incidents import QuietIncidentPoll

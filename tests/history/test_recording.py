@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import EventKind as K
+from service.domain.events import KeyedEvent
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.history.importing.parsing import Format
 from service.history.recording import record_incidents
-from service.recorder.commands import Delivery, KeyedEvent, RecordEvents
+from service.recorder.commands import Delivery, RecordEvents
 from tests.builders import alert, event
 from tests.history.importing import NOW, PAYLOADS, read
 from tests.house import House

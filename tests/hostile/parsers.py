@@ -15,7 +15,8 @@ from service.evidence.verify import verify
 from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
 from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
-from service.intake.signatures import BadSignature, Signing, check_grafana, check_pagerduty
+from service.intake.alerts import AlertParseOptions
+from service.intake.signatures import BadSignature, Signing, check_signature
 from service.intake.wire import PayloadError
 from service.postmortems.reading import read
 from service.postmortems.sensitive import redact
@@ -30,7 +31,8 @@ from tests.builders import policy
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TOKYO = ZoneInfo("Asia/Tokyo")
 READING = lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: "new")
-SIGNING = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
+SIGNING = Signing(secrets=(b"secret",), header="S", prefix="v1=")
+TIMED = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
 
 HISTORIES = {
     form: tuple(
@@ -59,10 +61,6 @@ def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
     return lambda raw: run(raw.decode("utf-8", "replace"))
 
 
-def _pagerduty(raw: bytes) -> None:
-    pagerduty.read_message(pagerduty.read_envelope(raw), pagerduty.PagerDutyParseOptions(), NOW)
-
-
 def _history(form: Format) -> Callable[[bytes], object]:
     columns = (
         ("data.a", "title"),
@@ -84,8 +82,8 @@ def _log_line(raw: bytes) -> None:
         time_of(fields, ("time", "ts", "a.b"), TOKYO)
 
 
-def _signed(check: Callable[..., None], *more: object) -> Callable[[bytes], object]:
-    return lambda raw: check(b"{}", lambda _: raw.decode("latin-1"), SIGNING, *more)
+def _signed(signing: Signing) -> Callable[[bytes], object]:
+    return lambda raw: check_signature(b"{}", lambda _: raw.decode("latin-1"), signing, NOW)
 
 
 def _archive(raw: bytes) -> None:
@@ -100,15 +98,15 @@ def _search(text: str) -> None:
 
 
 PARSERS = {
-    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, alertmanager.AlertParseOptions(), NOW), (PayloadError,)),
+    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, AlertParseOptions(), NOW), (PayloadError,)),
     "grafana": Parser(lambda raw: grafana.parse(raw, grafana.GrafanaParseOptions(), NOW), (PayloadError,)),
-    "pagerduty": Parser(_pagerduty, (PayloadError,)),
+    "pagerduty": Parser(lambda raw: pagerduty.parse(raw, pagerduty.PagerDutyParseOptions(), NOW), (PayloadError,)),
     "alertmanager_events": Parser(lambda raw: alertmanager_events.parse(raw, NOW), (PayloadError,)),
-    "lifecycle": Parser(lambda raw: lifecycle.parse_lifecycle(raw, READING, NOW), (PayloadError,)),
+    "lifecycle": Parser(lambda raw: lifecycle.parse(raw, READING, NOW), (PayloadError,)),
     "event": Parser(lambda raw: lifecycle.parse_event(raw, READING, NOW), (PayloadError,)),
     "opening": Parser(lambda raw: lifecycle.parse_opening(raw, READING, NOW), (PayloadError,)),
-    "signature_pagerduty": Parser(_signed(check_pagerduty), (BadSignature,), (b"v1=00,v1=ff",)),
-    "signature_grafana": Parser(_signed(check_grafana, NOW), (BadSignature,), (b"1764000000",)),
+    "signature": Parser(_signed(SIGNING), (BadSignature,), (b"v1=00,v1=ff",)),
+    "signature_timed": Parser(_signed(TIMED), (BadSignature,), (b"1764000000",)),
     **{f"history_{form.name.lower()}": Parser(_history(form), (), HISTORIES[form]) for form in Format},
     "yaml": Parser(_text(parse_yaml), (NotYaml,), (b"a: [1, 2]\nb: {c: 2026-01-01}\n", b"? &a [*a]\n: !!float 1\n")),
     "duration": Parser(_text(parse_duration), (ValueError,), (b"1h30m", b"PT15M", b"P1DT2H")),

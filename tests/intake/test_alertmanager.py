@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
 from service.domain.severity_rules import SeverityRules
-from service.intake.alertmanager import UNNAMED, AlertParseOptions, parse
-from service.intake.alerts import UnmappedAlert
+from service.intake.alertmanager import parse
+from service.intake.alerts import UNNAMED, AlertParseOptions
 from service.intake.fingerprints import fingerprint
+from service.intake.notifications import UnmappedAlert
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.wire import PayloadError
 from service.settings import Settings

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.intake import lifecycle
 from service.intake.event_data import MODELS
-from service.intake.lifecycle import EventParseOptions, parse_event, parse_lifecycle, parse_opening
+from service.intake.lifecycle import EventParseOptions, parse_event, parse_opening
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -27,13 +28,13 @@ def sent(page):
 
 @pytest.mark.parametrize("body", sent("sources/lifecycle.md"))
 def test_the_lifecycle_page_shows_bodies_that_are_accepted(body):
-    assert parse_lifecycle(body.encode(), READING, NOW)
+    assert lifecycle.parse(body.encode(), READING, NOW).events
 
 
 @pytest.mark.parametrize("body", sent("api.md"))
 def test_the_api_page_shows_bodies_that_are_accepted(body):
     told = json.loads(body)
-    parse = parse_lifecycle if "incident_key" in body else parse_event if "kind" in told else parse_opening
+    parse = lifecycle.parse if "incident_key" in body else parse_event if "kind" in told else parse_opening
     assert parse(body.encode(), READING, NOW)
 
 

@@ -15,7 +15,7 @@ from service.domain.events import Event, EventKind
 from service.domain.incident import fold
 from service.domain.policy import Domain, IncidentType, Severity
 from service.intake.event_data import MOST_DATA_BYTES, MOST_LINE, MOST_TEXT
-from service.intake.lifecycle import EventParseOptions, parse_event, parse_lifecycle, parse_opening
+from service.intake.lifecycle import EventParseOptions, parse, parse_event, parse_opening
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from tests.builders import policy
@@ -39,16 +39,17 @@ def data(kind, /, **given):
 
 def keyed(*told, **changes):
     bodies = [{"incident_key": "jira-42", "kind": "detected", **one} for one in told]
-    return parse_lifecycle(json.dumps(bodies).encode(), reading(**changes), NOW)
+    parsed = parse(json.dumps(bodies).encode(), reading(**changes), NOW)
+    return [(one.incident_key, one.event) for one in parsed.events]
 
 
 def opening(**fields):
     return parse_opening(json.dumps({"title": "Orders stuck", **fields}).encode(), reading(), NOW)
 
 
-def refusal(parse, *args, **kwargs):
+def refusal(parser, *args, **kwargs):
     with pytest.raises(PayloadError) as caught:
-        parse(*args, **kwargs)
+        parser(*args, **kwargs)
     return caught.value
 
 
@@ -239,7 +240,7 @@ def test_a_date_means_the_end_of_that_day_where_people_are():
 
 def test_it_reads_one_event_or_an_array_of_them():
     one = b' {"incident_key": "jira-42", "kind": "detected"}'
-    assert [key for key, _ in parse_lifecycle(one, reading(), NOW)] == ["jira-42"]
+    assert [keyed.incident_key for keyed in parse(one, reading(), NOW).events] == ["jira-42"]
     assert [key for key, _ in keyed({}, {"incident_key": "jira-43"})] == ["jira-42", "jira-43"]
 
 
@@ -250,12 +251,12 @@ def test_it_refuses_all_events_for_one_that_is_wrong():
 
 
 def test_it_needs_an_incident_key():
-    assert refusal(parse_lifecycle, b'{"kind": "detected"}', reading(), NOW).faults[0].pointer == "#/incident_key"
+    assert refusal(parse, b'{"kind": "detected"}', reading(), NOW).faults[0].pointer == "#/incident_key"
     assert refusal(keyed, {"incident_key": " "}).faults[0].pointer == "#/0/incident_key"
 
 
 def test_it_refuses_an_empty_array_and_one_that_is_too_long():
-    assert refusal(parse_lifecycle, b"[]", reading(), NOW).reason is Failure.INVALID_PAYLOAD
+    assert refusal(parse, b"[]", reading(), NOW).reason is Failure.INVALID_PAYLOAD
     assert refusal(keyed, {}, {}, {}, most_events=2).reason is Failure.TOO_LARGE
 
 
@@ -315,9 +316,9 @@ EVENTS = st.fixed_dictionaries(
 @settings(deadline=None)  # the machine may be busy
 @given(st.binary() | (EVENTS | VALUES | st.lists(EVENTS, max_size=3)).map(lambda value: json.dumps(value).encode()))
 def test_it_raises_nothing_but_its_own_error(raw):
-    for parse in (parse_lifecycle, parse_event, parse_opening):
+    for parser in (parse, parse_event, parse_opening):
         with suppress(PayloadError):
-            parse(raw, reading(), NOW)
+            parser(raw, reading(), NOW)
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -9,7 +9,8 @@ from service.domain.incident import OPEN_PHASES
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import bounds
-from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.intake.reasons import Failure, Ignored, Rejected
+from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.collector import HISTOGRAMS
 from service.metrics.measurements import NEEDED

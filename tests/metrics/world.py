@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.intake.reasons import Failure, Ignored, Rejected, Source
+from service.intake.reasons import Failure, Ignored, Rejected
+from service.intake.sources import Source
 from service.metrics.catalogue import METRICS
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import Exposition, registry

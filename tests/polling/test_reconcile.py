@@ -9,7 +9,7 @@ from service.clients.json_api import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.events import EventKind
 from service.domain.silences import Matcher, Silence
-from service.intake.alertmanager import AlertParseOptions
+from service.intake.alerts import AlertParseOptions
 from service.polling.gaps import GapPoll
 from service.polling.quiet_incidents import QuietIncidentPoll
 from tests.builders import alert, at, event

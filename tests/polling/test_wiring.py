@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.domain.policy import Severity
+from service.intake.sources import Source
 from service.settings import Settings, SettingsError, load
 from service.wiring.intake import webhook_sources
 from service.wiring.polling import build_poller
@@ -76,8 +77,8 @@ def test_it_takes_several_secrets_from_one_variable():
         },
     )
     sources = webhook_sources(settings)
-    assert sources.pagerduty_signing.secrets == (b"the old signing secret", b"the new signing secret")
-    assert sources.grafana_signing.secrets == (b"one signing secret",)
+    assert sources.signings[Source.PAGERDUTY].secrets == (b"the old signing secret", b"the new signing secret")
+    assert sources.signings[Source.GRAFANA].secrets == (b"one signing secret",)
     assert "the old" not in repr(settings)
     assert "the old" not in repr(sources)
 
@@ -95,13 +96,13 @@ def test_it_reads_as_configured():
     assert sources.pagerduty.priority_map["major"] is Severity.SEV_1
     assert "p1" not in sources.pagerduty.priority_map
     assert (sources.grafana.no_data, sources.grafana.error) == (True, False)
-    assert sources.grafana_signing.window == timedelta(minutes=1)
+    assert sources.signings[Source.GRAFANA].window == timedelta(minutes=1)
     assert sources.people.machines.pattern == "^robot$"
 
 
 def test_nobody_acknowledges_and_nobody_signs_unless_that_is_configured():
     sources = webhook_sources(Settings())
-    assert sources.people is sources.grafana_signing is sources.pagerduty_signing is None
+    assert (sources.people, sources.signings) == (None, {})
     assert (
         load(None, {"MTTX_PAGERDUTY_PRIORITY_MAP": "null"}).pagerduty.priority_map == Settings().pagerduty.priority_map
     )

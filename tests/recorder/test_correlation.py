@@ -5,8 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from service.domain.events import EventKind
-from service.recorder.commands import KeyedEvent, RecordEvents
+from service.domain.events import EventKind, KeyedEvent
+from service.recorder.commands import RecordEvents
 from tests.builders import alert, delivery, event
 from tests.house import House
 

@@ -5,8 +5,9 @@ from itertools import permutations
 import pytest
 
 from service.domain.events import EventKind as K
+from service.domain.events import KeyedEvent
 from service.domain.incident import Phase
-from service.recorder.commands import KeyedEvent, RecordEvents
+from service.recorder.commands import RecordEvents
 from tests.builders import at, delivery, event
 from tests.house import House
 

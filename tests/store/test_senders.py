@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.domain.events import EventKind
+from service.domain.events import EventKind, KeyedEvent
 from service.domain.senders import named_alias
-from service.recorder.commands import CloseStale, KeyedEvent, RecordEvents
+from service.recorder.commands import CloseStale, RecordEvents
 from service.store.statements import Read
 from tests.builders import alert, at, delivery, event
 from tests.house import House, minutes

@@ -12,7 +12,8 @@ from service.domain.incident import Phase, fold
 from service.evidence.collecting import CollectOptions, collect
 from service.evidence.routes import EVIDENCE, add_routes
 from service.evidence.sources.timeline import TimelineSource
-from service.intake import alertmanager, lifecycle
+from service.intake import lifecycle
+from service.intake.alerts import AlertParseOptions
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
 from service.store.board import IncidentPage, Overview
 from service.store.notices import Notices
@@ -172,7 +173,7 @@ class World:
                 exposition=lambda *_: (b"# EOF\n", {"Content-Type": "text/plain; version=0.0.4"}),
                 counters=self.counters,
                 clock=lambda: NOW,
-                alerts=alertmanager.AlertParseOptions(),
+                alerts=AlertParseOptions(),
                 events=lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: next(self.ids)),
                 policy=policy(),
                 zone=TOKYO,

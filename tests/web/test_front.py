@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.intake.signatures import Signing
+from service.intake.sources import Source
 from service.settings.tokens import Token, digest
 from service.web import front as front_module
 from service.web.front import Front, environ_of
@@ -155,8 +156,10 @@ def guarded():
     return World(
         tokens=(Token("ingest", frozenset({"ingest"}), digest(TOKEN)),),
         sources=Sources(
-            grafana_signing=Signing(secrets=(b"secret",), header="X-Grafana-Alerting-Signature"),
-            pagerduty_signing=Signing(secrets=(b"secret",), header="X-PagerDuty-Signature"),
+            signings={
+                Source.GRAFANA: Signing(secrets=(b"secret",), header="X-Grafana-Alerting-Signature"),
+                Source.PAGERDUTY: Signing(secrets=(b"secret",), header="X-PagerDuty-Signature"),
+            }
         ),
     )
 

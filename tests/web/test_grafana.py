@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from service.intake.signatures import Signing
+from service.intake.sources import Source
 from service.recorder.commands import Busy, RecordAlerts, StoreUnavailable
 from service.store.notices import TEST
 from service.web.services import Sources
@@ -19,7 +20,7 @@ SIGNING = Signing(secrets=(b"another", SECRET), header="X-Grafana-Alerting-Signa
 
 @pytest.fixture
 def signed_world():
-    return World(sources=Sources(grafana_signing=SIGNING))
+    return World(sources=Sources(signings={Source.GRAFANA: SIGNING}))
 
 
 def signed(body, at=NOW, secret=SECRET):
@@ -71,7 +72,7 @@ def test_it_refuses_what_is_not_signed(signed_world, headers):
 
 
 def test_it_bounds_a_signed_body_too():
-    small = World(sources=Sources(grafana_signing=SIGNING), most_bytes=10)
+    small = World(sources=Sources(signings={Source.GRAFANA: SIGNING}), most_bytes=10)
     assert_problem(small.post(PATH, data=good("firing"), headers=signed(good("firing"))), 413, "too_large")
 
 

@@ -5,6 +5,7 @@ import hmac
 import pytest
 
 from service.intake.signatures import Signing
+from service.intake.sources import Source
 from service.recorder.commands import Busy, Conflict, RecordEvents, StoreUnavailable
 from service.settings.tokens import Token, digest
 from service.web.services import Sources
@@ -13,12 +14,12 @@ from tests.web.fakes import World, assert_problem
 
 PATH = "/webhooks/pagerduty"
 OLD, NEW = b"the old secret", b"the new secret"
-SIGNING = Signing(secrets=(NEW, OLD), header="X-PagerDuty-Signature")
+SIGNING = Signing(secrets=(NEW, OLD), header="X-PagerDuty-Signature", prefix="v1=")
 
 
 @pytest.fixture
 def signed_world():
-    return World(sources=Sources(pagerduty_signing=SIGNING))
+    return World(sources=Sources(signings={Source.PAGERDUTY: SIGNING}))
 
 
 def signed(body, *secrets):

@@ -9,8 +9,10 @@ from hashlib import sha256
 import pytest
 
 from service.domain.silences import People
-from service.intake.alertmanager import AlertParseOptions
+from service.intake.alerts import AlertParseOptions
+from service.intake.lifecycle import EventParseOptions
 from service.intake.signatures import Signing
+from service.intake.sources import Source
 from service.settings.tokens import Token, digest
 from service.settings.values import SENDER_ADVICE
 from service.store.notices import UNMAPPED
@@ -72,7 +74,7 @@ def test_a_token_names_the_sender_and_the_address_wins(path):
 
 def test_a_signed_body_has_the_sender_of_its_address():
     signing = Signing(secrets=(b"secret",), header="X-Grafana-Alerting-Signature")
-    world = World(sources=Sources(grafana_signing=signing), tokens=(OF_EU,))
+    world = World(sources=Sources(signings={Source.GRAFANA: signing}), tokens=(OF_EU,))
     path = "/webhooks/grafana"
     headers = {signing.header: hmac.new(b"secret", BODIES[path], "sha256").hexdigest()}
     (alert,) = posted(world, path, "?sender=us", headers=headers).alerts
@@ -102,11 +104,14 @@ def test_the_longest_name_fits_into_the_database(tmp_path):
 
 def test_the_digest_of_a_group_is_that_of_its_sender():
     """PagerDuty's incidents are of the alerts of the sender that its own webhook names."""
-    world = World(alerts=AlertParseOptions(by_group_key=True, correlation_label="outage"))
+    world = World(
+        alerts=AlertParseOptions(by_group_key=True),
+        events=EventParseOptions(zone=UTC, new_id=lambda: "new", correlation_label="outage"),
+    )
     own = sha256(json.loads(FIRING)["groupKey"].encode()).hexdigest()
     (alert,) = posted(world, "/webhooks/alertmanager").alerts
     assert alert.aliases == (f"@eu:{own}",)
-    (plain,) = test_pagerduty.read(BODIES["/webhooks/pagerduty"]).aliases
+    (plain,) = test_pagerduty.read(BODIES["/webhooks/pagerduty"])[0].aliases
     (event, *_) = posted(world, "/webhooks/pagerduty").events
     assert event.aliases == (f"@eu:{plain}",)
     (event,) = posted(world, "/webhooks/lifecycle").events

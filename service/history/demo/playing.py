@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.domain.events import EventKind
+from service.domain.events import EventKind, KeyedEvent
 from service.domain.policy import Policy
 from service.domain.totals import bounds
 from service.history.demo.quarter import INTO, SOURCE, DemoStep
 from service.recorder.apply import Application, DueIncidents, keys_of, received_at
-from service.recorder.commands import AppendEvent, Command, Delivery, KeyedEvent, RecordAlerts, RecordEvents
+from service.recorder.commands import AppendEvent, Command, Delivery, RecordAlerts, RecordEvents
 from service.recorder.settling import settle
 from service.store import Store
 

@@ -15,7 +15,7 @@ from service.history.importing.imported import HISTORY, ImportedIncident, Import
 from service.history.importing.mapping import IGNORED, Row, folded, mapped, unmapped
 from service.history.importing.paths import leads
 from service.history.importing.rows import read_row
-from service.intake.reasons import Source
+from service.intake.sources import Source
 from service.intake.wire import PayloadError
 
 Rows = Iterable[Row]

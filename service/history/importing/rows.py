@@ -25,7 +25,7 @@ from service.history.importing.imported import (
     column_error,
 )
 from service.history.importing.times import read_durations, read_times
-from service.intake.reasons import Source
+from service.intake.sources import Source
 
 _RESERVED = {"alias", "mttx", "prometheus", "reconciled"}
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)

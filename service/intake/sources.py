@@ -1,0 +1,57 @@
+"""The sources of requests, and how the senders of each behave beyond what their bodies say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from service.domain.policy import Severity
+
+
+class Source(StrEnum):
+    """The source of a request: a label value of the metrics, and the name of its parser, tests and page."""
+
+    ALERTMANAGER = "alertmanager"
+    GRAFANA = "grafana"
+    PAGERDUTY = "pagerduty"
+    ALERTMANAGER_EVENTS = "alertmanager_events"
+    LIFECYCLE = "lifecycle"
+    API = "api"
+
+    @property
+    def path(self) -> str:
+        """The address of its webhook."""
+        return f"/webhooks/{self.value.replace('_', '-')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderProfile:
+    """How the senders of one source behave.
+
+    `sends` is what its parser returns (CONTRIBUTING, "Alerts or keyed events?").
+    `retries`: a request answered 503 is sent again, and times in it are those of a machine's clock, so that one in the
+    future is answered 503 instead of 400. `stops_after_4xx`: what can never be recorded is counted, but answered 202.
+    `groups_ends`: an end names the group of its alert; without it, the end applies in every group that reported it.
+    `alerts_of`: its alerts are those of this other source.
+    `severity` is that of an alert that carries none. None: `unmapped_severity` decides, and the alert is reported.
+    """
+
+    sends: Literal["alerts", "keyed events", "ends and silences"]
+    retries: bool = False
+    stops_after_4xx: bool = False
+    groups_ends: bool = True
+    alerts_of: Source | None = None
+    severity: Severity | None = None
+
+
+PROFILES: Mapping[Source, SenderProfile] = {
+    Source.ALERTMANAGER: SenderProfile(sends="alerts", retries=True),
+    Source.GRAFANA: SenderProfile(sends="alerts", retries=True),
+    Source.PAGERDUTY: SenderProfile(sends="keyed events", stops_after_4xx=True),
+    Source.ALERTMANAGER_EVENTS: SenderProfile(
+        sends="ends and silences", alerts_of=Source.ALERTMANAGER, groups_ends=False
+    ),
+    Source.LIFECYCLE: SenderProfile(sends="keyed events"),
+    Source.API: SenderProfile(sends="keyed events"),
+}
+WEBHOOKS = tuple(source for source in Source if source is not Source.API)

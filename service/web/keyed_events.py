@@ -1,0 +1,49 @@
+"""Record, count and answer events by the sender's own keys."""
+
+from dataclasses import replace
+
+from flask import Response
+
+from service.domain.senders import named_alias
+from service.intake.keyed_events import KeyedEvents
+from service.intake.reasons import Failure
+from service.intake.sources import PROFILES, Source
+from service.recorder.commands import Delivery, Outcome, RecordEvents, Refused
+from service.web.edge import attributed
+from service.web.responses import json_response
+from service.web.schemas import EventsReceipt, TouchedIncident
+from service.web.services import Services
+
+
+def record_keyed_events(parsed: KeyedEvents, delivery: Delivery, services: Services, sender: str) -> Response:
+    """Record events and return the response: 202 if nothing was recorded.
+
+    `sender` is that of the alerts of which the events' incidents may be. Raises Refused, unless the source is one that
+    stops sending after a 4xx (`SenderProfile.stops_after_4xx`): then it is counted.
+    """
+    try:
+        outcomes = _submitted(parsed, delivery, services, sender)
+    except Refused:
+        if not PROFILES[Source(delivery.source)].stops_after_4xx:
+            raise
+        services.counters.failure(delivery.source, Failure.CONFLICT.value)
+        outcomes = ()
+    for error in parsed.unreadable:
+        services.counters.failure(delivery.source, error.reason.value)
+    services.counters.received(delivery.source, delivery.received_at)
+    receipt = EventsReceipt(
+        incidents=TouchedIncident.of(outcomes),
+        events=len(outcomes),
+        repeated=sum(not outcome.created for outcome in outcomes),
+    )
+    return json_response(receipt, 200 if outcomes else 202)
+
+
+def _submitted(parsed: KeyedEvents, delivery: Delivery, services: Services, sender: str) -> tuple[Outcome, ...]:
+    events = tuple(
+        replace(
+            keyed, event=attributed(keyed.event), aliases=tuple(named_alias(alias, sender) for alias in keyed.aliases)
+        )
+        for keyed in parsed.events
+    )
+    return services.recorder.submit(RecordEvents(events, delivery)) if events else ()
