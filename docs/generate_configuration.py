@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from service.settings import Settings
 from service.settings.table import SettingRow, dumped, rows, value_at
+from service.settings.whole import WholeSettings
 from service.settings.yaml_text import write_yaml
 
 TARGET = Path(__file__).with_name("configuration.md")
@@ -18,8 +18,8 @@ def keys(text: str) -> list[str]:
 
 def page(text: str) -> str:
     """Return the page with every row of its tables regenerated. Raises KeyError for a key that does not exist."""
-    defaults = dumped(Settings())
-    lines = {row.key: _line(row, write_yaml(value_at(defaults, row.path))) for row in rows(Settings)}
+    defaults = dumped(WholeSettings())
+    lines = {row.key: _line(row, write_yaml(value_at(defaults, row.path))) for row in rows(WholeSettings)}
     return _ROW.sub(lambda match: lines[match[1]], text)
 
 

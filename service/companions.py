@@ -1,6 +1,7 @@
-"""The companions: rooms beside the exporter, with commands and routes of their own. Each can be deleted.
+"""The companions: rooms beside the exporter, with commands, routes and settings of their own. Each can be deleted.
 
-Nothing imports them by name but each other; the command line and the wiring load what is there.
+Nothing imports them by name but each other; the command line, the wiring and the settings load what is there. Each has
+its own name as the key of its section in mttx.yml.
 """
 
 from collections.abc import Iterator

@@ -35,12 +35,12 @@ def house(tmp_path):
     """Give a copy of the package without a companion, and a function that runs Python in it."""
     shutil.copytree(SERVICE, tmp_path / "service", ignore=shutil.ignore_patterns("__pycache__"))
 
-    def run(*arguments):
+    def run(*arguments, exit_code=0):
         command = [sys.executable, *arguments]
         done = subprocess.run(
             command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == exit_code, done.stderr
         return done.stdout
 
     return tmp_path / "service", run
@@ -56,6 +56,16 @@ def test_the_exporter_starts_without_it(house, companion):
     assert "serve" in commands
     missing = {"postmortems": ("postmortem", "evidence"), "evidence": ("evidence",), "history": ("history", "demo")}
     assert not any(f"  {name} " in commands for name in missing[companion])
+
+
+@pytest.mark.parametrize("companion", ["postmortems", "evidence"])
+def test_a_section_of_one_that_is_not_there_is_refused(house, companion):
+    service, run = house
+    shutil.rmtree(service / companion)
+    (service.parent / "mttx.yml").write_text(f"{companion}: {{}}\n")
+    problem = f"{companion}: belongs to the companion {companion}, which is not installed"
+    assert run("-m", "service", "config", "check", exit_code=1).splitlines()[0] == problem
+    assert f"\n{companion}:" not in run("-m", "service", "config", "show", "--config", "/dev/null")
 
 
 def test_it_starts_without_all_of_them(house):

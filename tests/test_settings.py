@@ -1,6 +1,7 @@
 """The configuration: its defaults are the standard's, every key is documented, and what is wrong is said in full."""
 
 import json
+import pickle
 import re
 from datetime import time, timedelta
 from pathlib import Path
@@ -9,15 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from service.domain.policy import Indicator, Severity, Statistic, Target, Weekday, WeeklyReview
 from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
 from service.settings.durations import format_duration, format_window, parse_duration
 from service.settings.goals import WeeklyReviewSettings
-from service.settings.sources import read
 from service.settings.table import dumped, rows
 from service.settings.values import without_password
+from service.settings.whole import WholeSettings
 from service.settings.yaml_text import NotYaml, parse_yaml, write_yaml
 
 HOURS = timedelta(hours=1)
@@ -114,7 +115,7 @@ def test_it_refuses_to_start_without_a_file_that_was_named():
     ["", "# nothing yet\n", "log:\nlimits:\n", "targets:\ndeadlines:\nseverity_map:\nindicators:\n  resolve:\n"],
 )
 def test_it_ignores_empty_sections(text):
-    assert configured(text) == Settings()
+    assert configured(text) == WholeSettings()
 
 
 def test_it_keeps_the_deadlines_that_are_not_set():
@@ -235,11 +236,16 @@ def test_it_refuses_an_empty_variable():
     ],
 )
 def test_it_leaves_the_variables_of_others_alone(environ):
-    assert load(None, environ) == Settings()
+    assert load(None, environ) == WholeSettings()
+
+
+def test_a_worker_that_is_spawned_gets_the_sections_of_the_companions_too():
+    settings = configured("evidence: {margin: 1m}")
+    assert pickle.loads(pickle.dumps(settings)) == settings
 
 
 def test_it_gives_every_key_a_variable_of_its_own():
-    names = [row.env for row in rows(Settings)]
+    names = [row.env for row in rows(WholeSettings)]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"MTTX_[A-Z0-9_]+", name) for name in names)
 
@@ -247,40 +253,29 @@ def test_it_gives_every_key_a_variable_of_its_own():
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
-class Remote(BaseModel):
-    """As a later key with a password declares it."""
-
-    token: SecretStr | None = Field(None, description="A secret.")
-    count: int = 1
-
-
 def test_it_reads_a_secret_from_a_file_that_the_environment_names():
     Path("secret").write_text(SECRET + "\n")
-    remote = read(Remote, None, {"MTTX_TOKEN_FILE": "secret"}).settings
-    assert remote.token.get_secret_value() == SECRET
+    assert load(None, {"MTTX_DATABASE_PASSWORD_FILE": "secret"}).database_password.get_secret_value() == SECRET
 
 
 def test_it_refuses_a_secret_that_is_given_twice():
-    with pytest.raises(SettingsError, match="is set together with MTTX_TOKEN; set only one of them"):
-        read(Remote, None, {"MTTX_TOKEN_FILE": "secret", "MTTX_TOKEN": SECRET})
+    with pytest.raises(SettingsError, match="is set together with MTTX_DATABASE_PASSWORD; set only one of them"):
+        load(None, {"MTTX_DATABASE_PASSWORD_FILE": "secret", "MTTX_DATABASE_PASSWORD": SECRET})
 
 
 def test_it_refuses_an_empty_secret():
     Path("secret").write_text("\n")
-    with pytest.raises(SettingsError, match="MTTX_TOKEN_FILE: is empty"):
-        read(Remote, None, {"MTTX_TOKEN_FILE": "secret"})
+    with pytest.raises(SettingsError, match="MTTX_DATABASE_PASSWORD_FILE: is empty"):
+        load(None, {"MTTX_DATABASE_PASSWORD_FILE": "secret"})
 
 
 def test_it_names_no_secret_in_an_error():
-    Path("given.yml").write_text(f"token: [{SECRET}]\ntokn: {SECRET}\n")
-    with pytest.raises(SettingsError) as caught:
-        read(Remote, Path("given.yml"), {})
-    assert SECRET not in str(caught.value)
+    for problem in refused(f"database_password: [{SECRET}]\ndatabase_pasword: {SECRET}\n"):
+        assert SECRET not in problem
 
 
 def test_it_prints_no_secret():
-    remote = read(Remote, None, {"MTTX_TOKEN": SECRET}).settings
-    assert SECRET not in json.dumps(dumped(remote))
+    assert SECRET not in json.dumps(dumped(load(None, {"MTTX_DATABASE_PASSWORD": SECRET})))
 
 
 def test_it_prints_no_password_of_an_address():

@@ -56,7 +56,7 @@ def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
     """Return the errors and the warnings; faults of some keys do not hide those of others."""
     findings: list[Problem] = []
     try:
-        loaded = read(Settings, path, os.environ)
+        loaded = read(path, os.environ)
     except SettingsError as error:
         findings += error.problems
         if not isinstance(error.rest, Loaded):
@@ -96,17 +96,17 @@ def _try_templates(settings: Settings) -> None:
 @output_option
 def show(path: Path | None, output: str) -> None:
     """Print the effective configuration as YAML, with what each key means and where its value comes from."""
-    loaded = read(Settings, path, os.environ)
+    loaded = read(path, os.environ)
     if output == "json":
         print_json({"settings": dumped(loaded.settings), "origins": loaded.origins})
     else:
         click.echo("\n".join(_lines(loaded)))
 
 
-def _lines(loaded: Loaded[Settings]) -> Iterator[str]:
+def _lines(loaded: Loaded) -> Iterator[str]:
     tree = dumped(loaded.settings)
     above: tuple[str, ...] = ()
-    for row in rows(Settings):
+    for row in rows(type(loaded.settings)):
         for depth, section in enumerate(row.path[:-1]):
             if row.path[: depth + 1] != above[: depth + 1]:
                 yield f"{'  ' * depth}{section}:"

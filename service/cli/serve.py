@@ -50,7 +50,7 @@ def serve(path: Path | None, listen: str | None) -> None:
     """Take in alerts and serve the metrics, until SIGTERM or Ctrl-C."""
     os.umask(0o077)  # the database and files derived from it are for the service's user only
     environ = {**os.environ, "MTTX_LISTEN": listen} if listen else os.environ
-    loaded = read(Settings, path, environ)
+    loaded = read(path, environ)
     settings = loaded.settings
     if settings.tokens_file:
         load_tokens(settings.tokens_file)
@@ -101,7 +101,7 @@ def _bind(claim: socket.socket, address: Any) -> None:
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
-def _greet(loaded: Loaded[Settings]) -> None:
+def _greet(loaded: Loaded) -> None:
     settings = loaded.settings
     _log.info("mttx %s starts on %s", __version__, settings.listen)
     if not sys.stderr.isatty():

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from service.evidence.collecting import Collected, collect
+from service.evidence.settings import evidence_settings
 from service.evidence.sources.timeline import IncidentData
 from service.evidence.window import EvidenceWindow
 from service.evidence.wiring import collect_options, open_sources
@@ -21,7 +22,7 @@ class EvidenceCollector:
     @property
     def margin(self) -> timedelta:
         """How much time before and after an incident is included."""
-        return self._settings.evidence.margin
+        return evidence_settings(self._settings).margin
 
     def collect(self, window: EvidenceWindow, incident_data: IncidentData, target: Path) -> Collected:
         """Write an archive. Raises NotCollected."""

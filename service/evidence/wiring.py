@@ -15,7 +15,9 @@ from service.evidence.clients.loki import Loki
 from service.evidence.clients.tempo import Tempo
 from service.evidence.collecting import CollectOptions
 from service.evidence.redaction import Redaction
+from service.evidence.settings import evidence_settings
 from service.evidence.source import EvidenceSource
+from service.evidence.source_settings import EvidenceJaeger, EvidenceLoki, EvidenceTempo
 from service.evidence.sources import metrics
 from service.evidence.sources.audit import AuditSource
 from service.evidence.sources.changes import ChangeSource
@@ -25,7 +27,6 @@ from service.evidence.sources.logs import LogSource, LokiLogs
 from service.evidence.sources.timeline import AnnotationQuery, IncidentData, TimelineSource
 from service.evidence.sources.traces import JaegerStore, TempoStore, TraceSource, TraceStore
 from service.settings import Settings
-from service.settings.evidence_sources import EvidenceJaeger, EvidenceLoki, EvidenceTempo
 from service.wiring.clients import grafana_connection
 
 LEAST_TIMEOUT = timedelta(seconds=30)
@@ -42,7 +43,7 @@ def open_sources(settings: Settings, incident_data: IncidentData | None) -> Iter
         sources += _metric_sources(settings, stack)
         sources += _log_sources(settings, stack)
         sources += _trace_sources(settings, stack)
-        keys = settings.evidence
+        keys = evidence_settings(settings)
         if keys.audit.files:
             sources.append(AuditSource(keys.audit.files, keys.audit.roots, verbatim=keys.audit.verbatim))
         if keys.configuration.files:
@@ -53,7 +54,7 @@ def open_sources(settings: Settings, incident_data: IncidentData | None) -> Iter
 
 def collect_options(settings: Settings, *, allow_verbatim: bool) -> CollectOptions:
     """Return the options of a collection."""
-    keys = settings.evidence
+    keys = evidence_settings(settings)
     return CollectOptions(
         version=__version__,
         redaction=Redaction(keys.redact),
@@ -80,12 +81,11 @@ def _metric_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource
         keys.url, token=_secret(keys.token), ca_file=keys.ca_file, timeout=timeout, max_bytes=metrics.MOST_BYTES
     )
     stack.callback(api.close)
-    queries = [metrics.Query(query.name, query.query, query.unit, query.step) for query in settings.evidence.metrics]
-    return [metrics.MetricSource(PrometheusApi(api), queries)]
+    return [metrics.MetricSource(PrometheusApi(api), evidence_settings(settings).metrics)]
 
 
 def _log_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource]:
-    keys = settings.evidence.logs
+    keys = evidence_settings(settings).logs
     readers: list[LogFiles | LokiLogs] = []
     if keys.files:
         keep = keys.untimed == "neighbours"
@@ -97,7 +97,7 @@ def _log_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource]:
 
 
 def _trace_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource]:
-    keys = settings.evidence.traces
+    keys = evidence_settings(settings).traces
     stores: list[TraceStore] = []
     if keys.tempo.url:
         stores.append(TempoStore(Tempo(_api(keys.tempo, stack)), keys.tempo.query, keys.correlation_attribute))
@@ -108,7 +108,7 @@ def _trace_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource]
 
 
 def _change_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource]:
-    keys = settings.evidence.changes
+    keys = evidence_settings(settings).changes
     annotations = _annotations(settings, stack) if keys.annotation_tags else None
     if not keys.repositories and annotations is None:
         return []

@@ -26,4 +26,4 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     `path` None: the file named by MTTX_CONFIG, else `mttx.yml` in the working directory, if it exists.
     """
-    return read(Settings, path, environ).settings
+    return read(path, environ).settings

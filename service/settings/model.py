@@ -17,7 +17,6 @@ from service.domain.policy import DueRule, Milestone, Policy, Severity, Stage, W
 from service.domain.severity_rules import SEVERITY_MAP, SeverityRules
 from service.settings.durations import Duration, PositiveDuration, format_window
 from service.settings.errors import problem_at
-from service.settings.evidence import EvidenceSettings
 from service.settings.goals import (
     DEADLINES,
     UPDATES,
@@ -37,7 +36,6 @@ from service.settings.polling import (
     ReconcileSettings,
     SilenceSettings,
 )
-from service.settings.postmortems import PostmortemSettings
 from service.settings.section import SettingsSection
 from service.settings.values import (
     IGNORE,
@@ -128,7 +126,10 @@ def _with_default_severities(value: object) -> object:
 
 
 class Settings(SettingsSection):
-    """The whole configuration. Keys are public: renaming one breaks every team's file."""
+    """The configuration of the exporter. Keys are public: renaming one breaks every team's file.
+
+    A companion adds its section with a subclass; `WholeSettings` has them all.
+    """
 
     listen: Address = Field(
         "127.0.0.1:9877", description="Address and port to serve HTTP on. Without `tokens_file`, loopback only."
@@ -200,7 +201,6 @@ class Settings(SettingsSection):
         "per severity. Lead times are compared with the deadlines instead.",
     )
     retention: RetentionSettings = RetentionSettings()
-    postmortems: PostmortemSettings = PostmortemSettings()
     grafana: GrafanaSettings = GrafanaSettings()
     grafana_alerts: GrafanaAlertSettings = GrafanaAlertSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
@@ -214,7 +214,6 @@ class Settings(SettingsSection):
     silences: SilenceSettings = SilenceSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     inquiry: PollingSettings = PollingSettings()
-    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
 
     @model_validator(mode="after")
     def _require_tokens_beyond_loopback(self) -> Self:
@@ -229,11 +228,7 @@ class Settings(SettingsSection):
 
     @model_validator(mode="after")
     def _require_prometheus(self) -> Self:
-        dependents = {
-            "onset.query": self.onset.query,
-            "reconcile.gaps": self.reconcile.gaps,
-            "evidence.metrics": bool(self.evidence.metrics),
-        }
+        dependents = {"onset.query": self.onset.query, "reconcile.gaps": self.reconcile.gaps}
         for key, value in dependents.items():
             if value and not self.prometheus.url:
                 raise problem_at(key, "requires prometheus.url to be set", value)

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from service import companions
 from service.settings import files
 from service.settings.errors import Problem, SettingsError, shown
+from service.settings.model import Settings
 from service.settings.table import PREFIX, SettingRow, keys_at, rows
 from service.settings.yaml_text import NotYaml, parse_yaml
 
-M = TypeVar("M", bound=BaseModel)
 DEFAULT_FILE = Path("mttx.yml")
 CONFIG = "MTTX_CONFIG"
 # Read by commands and tests only: the service and its token, the databases of `db copy`, the switches of the tests.
@@ -31,24 +32,26 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[M]):
+class Loaded:
     """A configuration, the file it was read from (None: no file), and the origin of each key that is set.
 
     `nulls` are the keys whose value is null.
     """
 
-    settings: M
+    settings: Settings
     file: Path | None
     origins: Mapping[str, str]
     nulls: frozenset[str] = frozenset()
 
 
-def read(model: type[M], path: Path | None, environ: Mapping[str, str]) -> Loaded[M]:
+def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     """Read a configuration. `path` None: the file named by MTTX_CONFIG, else mttx.yml, if it exists.
 
     Raises SettingsError with every problem.
     """
-    table = list(rows(model))
+    from service.settings.whole import WholeSettings  # noqa: PLC0415 - it imports companions, which import this package
+
+    table = list(rows(WholeSettings))
     file = _file(path, environ)
     origins: dict[str, str] = {}
     tree = _read_file(file) if file else {}
@@ -58,12 +61,12 @@ def read(model: type[M], path: Path | None, environ: Mapping[str, str]) -> Loade
         _put(tree, row.path, value)
         origins[row.key] = f"{origins[row.key]}, {name}" if row.structured and row.key in origins else name
     nulls = frozenset(_nulls(tree))
-    settings: M | None
+    settings: Settings | None
     try:
-        settings = model.model_validate(tree)
+        settings = WholeSettings.model_validate(tree)
     except ValidationError as error:
-        problems += _problems(error, model, origins)
-        settings = _rest(model, tree, error)
+        problems += _problems(error, WholeSettings, origins)
+        settings = _rest(WholeSettings, tree, error)
     if settings is None:
         raise SettingsError(problems)
     loaded = Loaded(settings, file, origins, nulls)
@@ -80,7 +83,7 @@ def _nulls(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield from _nulls(value, f"{above}{key}.")
 
 
-def _rest(model: type[M], tree: dict[str, Any], error: ValidationError) -> M | None:
+def _rest(model: type[Settings], tree: dict[str, Any], error: ValidationError) -> Settings | None:
     """Return the configuration without its invalid keys, repeatedly, since removing one may reveal another."""
     for _ in range(len(model.model_fields)):
         if True not in {_drop(tree, path) for path in _paths(error)}:
@@ -260,6 +263,9 @@ def _advice(details: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unknown(name: str, names: Iterable[str], what: str) -> str:
+    section = name.removeprefix(PREFIX).lower().partition("_")[0]
+    if section in companions.COMPANIONS and not companions.is_installed(section):
+        return f"belongs to the companion {section}, which is not installed"
     by_ending = {name.removeprefix(PREFIX): name for name in names}  # the common prefix would make all similar
     near = get_close_matches(name.removeprefix(PREFIX), by_ending, n=1)
     if near:

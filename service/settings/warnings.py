@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from service.settings.errors import Problem
-from service.settings.model import Settings
 from service.settings.sources import Loaded
 
 NULLED = ("severity_map", "pagerduty.priority_map", "deadlines", "targets")
 """Keys whose null may be meant to remove everything; it is treated as not set."""
 
 
-def warnings(loaded: Loaded[Settings]) -> Iterator[Problem]:
+def warnings(loaded: Loaded) -> Iterator[Problem]:
     """Yield every warning."""
     settings = loaded.settings
     for key in NULLED:

@@ -4,8 +4,9 @@ import importlib.util
 
 import pytest
 
-from service.settings import Settings, load
+from service.settings import load
 from service.settings.table import rows
+from service.settings.whole import WholeSettings
 from tests.documents.reading import ROOT
 
 
@@ -24,7 +25,7 @@ def test_it_is_up_to_date(generator):
 
 def test_it_has_every_key_once(generator):
     assert sorted(generator.keys(generator.TARGET.read_text(encoding="utf-8"))) == sorted(
-        row.key for row in rows(Settings)
+        row.key for row in rows(WholeSettings)
     )
 
 

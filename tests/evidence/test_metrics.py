@@ -16,8 +16,9 @@ from service.clients.prometheus import PrometheusApi
 from service.domain.policy import Milestone
 from service.evidence.curves import MOST_CURVES, Curves
 from service.evidence.plot import Titles, draw
+from service.evidence.settings import MetricsQuery
 from service.evidence.sources import metrics
-from service.evidence.sources.metrics import PAGE, MetricSource, Query, pages, step_for
+from service.evidence.sources.metrics import PAGE, MetricSource, pages, step_for
 from tests.evidence.builders import at, collected, evidence_window
 from tests.evidence.test_staging import read
 
@@ -59,7 +60,7 @@ def bundle(folder, prometheus, *queries, **more):
 
 
 def query(expression="up", name="up", unit="", step=QUARTER):
-    return Query(name, expression, unit, step)
+    return MetricsQuery(name=name, query=expression, unit=unit, step=step)
 
 
 def test_a_table_has_every_sample_as_prometheus_wrote_it(http, prometheus, tmp_path):

@@ -8,6 +8,7 @@ import click
 
 from service.cli.client import INCIDENTS, Client, connect
 from service.evidence.collecting import Collected, note_data
+from service.evidence.settings import evidence_settings
 from service.evidence.sources.timeline import IncidentData, WebhookBody
 from service.evidence.staging import SourceFailed
 from service.evidence.window import EvidenceWindow, incident_window, time_window
@@ -53,7 +54,7 @@ def open_request(
         assert begin is not None  # noqa: S101 - the command requires it
         return EvidenceRequest(time_window(begin, end or now, zone, now))
     client, address = connect(), f"{INCIDENTS}/{incident_id}"
-    margin = settings.evidence.margin if margin is None else margin
+    margin = evidence_settings(settings).margin if margin is None else margin
     window = incident_window(client.get(address), zone, now, margin=margin, begin=begin, end=end)
     data = IncidentData(client.get(f"{address}/timeline"), lambda: _bodies(client, f"{address}/bodies"))
     return EvidenceRequest(window, data, client)

@@ -3,13 +3,13 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from service.clients.json_api import RequestFailed
 from service.clients.prometheus import MOST_POINTS, PrometheusApi, RangeSeries, quoted
 from service.evidence.curves import Curves
 from service.evidence.plot import Titles, draw
+from service.evidence.settings import MetricsQuery
 from service.evidence.source import with_incident_labels
 from service.evidence.staging import SourceFailed, SourceFiles, StagedFile
 from service.evidence.window import EvidenceWindow
@@ -26,22 +26,12 @@ HEADER = "time,timestamp,series,value\n"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One query. `expression` may hold `{{ $labels.NAME }}`, within double quotes."""
-
-    name: str
-    expression: str
-    unit: str
-    step: timedelta
-
-
 class MetricSource:
     """Asks one Prometheus. A query that fails leaves the others alone."""
 
     name = "metrics"
 
-    def __init__(self, prometheus: PrometheusApi, queries: Sequence[Query]) -> None:
+    def __init__(self, prometheus: PrometheusApi, queries: Sequence[MetricsQuery]) -> None:
         assert PAGE <= MOST_POINTS  # noqa: S101 - Prometheus would refuse it
         self._prometheus = prometheus
         self._queries = queries
@@ -55,8 +45,8 @@ class MetricSource:
                 files.add_failure(query.name, str(error))
         self._rules(files)
 
-    def _collect(self, query: Query, window: EvidenceWindow, files: SourceFiles) -> None:
-        expression = with_incident_labels(query.expression, window)
+    def _collect(self, query: MetricsQuery, window: EvidenceWindow, files: SourceFiles) -> None:
+        expression = with_incident_labels(query.query, window)
         step = step_for(query.step, window)
         curves = Curves(window.start, window.end)
         notes: dict[str, object] = {"unit": query.unit, "step_seconds": step.total_seconds()}
@@ -71,7 +61,9 @@ class MetricSource:
                     curves.add(name, series.samples)
         self._plot(query, expression, curves, window, files)
 
-    def _plot(self, query: Query, expression: str, curves: Curves, window: EvidenceWindow, files: SourceFiles) -> None:
+    def _plot(
+        self, query: MetricsQuery, expression: str, curves: Curves, window: EvidenceWindow, files: SourceFiles
+    ) -> None:
         with files.generated(f"{query.name}.png", query=expression, notes={"unit": query.unit}) as picture:
             titles = Titles(*(picture.clean(text) for text in (query.name, expression, query.unit)))
             try:

@@ -21,6 +21,7 @@ from service.postmortems.findings import Finding
 from service.postmortems.lint import lint, unreadable
 from service.postmortems.plan import Version
 from service.postmortems.reading import read
+from service.postmortems.settings import postmortem_settings
 from service.postmortems.topics import Topic
 from service.settings import Settings
 from service.settings.files import read_bytes, read_text
@@ -66,7 +67,7 @@ def documents_in(paths: Iterable[Path], *, allow_empty: bool) -> list[Path]:
 
 def context_of(settings: Settings, disabled: Iterable[str] = (), changed_with: str | None = None) -> LintContext:
     """Return the context of a check made now; `changed_with` is a range of git. Raises UsageError."""
-    rules = frozenset({*settings.postmortems.disabled_rules, *disabled})
+    rules = frozenset({*postmortem_settings(settings).disabled_rules, *disabled})
     unknown = sorted(rules - BY_ID.keys())
     if unknown:
         raise click.UsageError(f"unknown rule {', '.join(unknown)}; docs/lint/ lists all rules")
@@ -77,11 +78,11 @@ def context_of(settings: Settings, disabled: Iterable[str] = (), changed_with: s
     return LintContext(
         zone=settings.display_timezone,
         deadlines=settings.policy().deadlines,
-        documents=settings.postmortems.documents,
+        documents=postmortem_settings(settings).documents,
         disabled=rules,
         now=datetime.now(UTC),
         changed=changed,
-        words={Topic(name): words for name, words in settings.postmortems.words.items()},
+        words={Topic(name): words for name, words in postmortem_settings(settings).words.items()},
     )
 
 
@@ -116,12 +117,12 @@ def template_of(settings: Settings, language: Language | None, template: str | N
     A named language selects a bundled template, even if a file is configured.
     """
     bundled = {f"{name}.{lang}": _bundled(name, lang) for name in BUNDLED for lang in ("ja", "en")}
-    configured = settings.postmortems.template
+    configured = postmortem_settings(settings).template
     if template is None and language is not None and isinstance(configured, Path):
         configured = "standard"
     name = template or str(configured)
     if name in BUNDLED:
-        return bundled[f"{name}.{language or settings.postmortems.language}"], bundled
+        return bundled[f"{name}.{language or postmortem_settings(settings).language}"], bundled
     try:
         return read_text(Path(name)), bundled
     except (OSError, UnicodeDecodeError) as error:

@@ -17,7 +17,7 @@ from service.cli.output import NOTHING, local_time, print_json, print_line, prin
 from service.cli.params import config_option, incident_argument, output_option
 from service.domain.actions import ActionState
 from service.domain.checks import Check, CheckState
-from service.settings import Settings
+from service.postmortems.settings import postmortem_settings
 from service.settings.sources import read
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def new(
     from service.postmortems.skeleton import file_name, fill
     from service.render.templating import BadTemplate
 
-    loaded, client = read(Settings, path, os.environ), connect()
+    loaded, client = read(path, os.environ), connect()
     timeline = client.get(f"{INCIDENTS}/{incident_id}/timeline")
     incident = client.get(f"{INCIDENTS}/{incident_id}")
     facts = facts_of(incident, timeline, service_policy(client, loaded), loaded.settings)
@@ -78,7 +78,7 @@ def new(
         text = fill(source, facts, bundled)
     except BadTemplate as error:
         raise click.ClickException(f"invalid template: {error}") from error
-    target = (directory or loaded.settings.postmortems.directory) / file_name(facts)
+    target = (directory or postmortem_settings(loaded.settings).directory) / file_name(facts)
     write(target, text)
     click.echo(target)
 
@@ -114,7 +114,7 @@ def lint(
     from service.postmortems.finding_texts import as_github, as_json, as_sarif, as_text, summary
     from service.postmortems.lint import failed
 
-    loaded = read(Settings, path, os.environ)
+    loaded = read(path, os.environ)
     click.echo(f"Configuration: {loaded.file or 'defaults (no mttx.yml in this folder)'}", err=True)
     checked = check(documents_in(paths, allow_empty=allow_empty), context_of(loaded.settings, disable, changed_with))
     by_path = {file.path: file.findings for file in checked}
@@ -158,7 +158,7 @@ def sync(
     from service.postmortems.commands.documents import context_of, documents_in
     from service.postmortems.commands.service_data import service_policy, sync_document
 
-    client, loaded = connect(), read(Settings, path, os.environ)
+    client, loaded = connect(), read(path, os.environ)
     policy = service_policy(client, loaded)
     local = context_of(loaded.settings, changed_with=changed_with)
     context = replace(local, zone=policy.zone, deadlines=policy.deadlines)
@@ -192,7 +192,7 @@ def status(everything: bool, limit: int, output: str, path: Path | None) -> None
     if output == "json":
         print_json({"postmortems": postmortems[:limit]})
     else:
-        _print_status(postmortems[:limit], service_policy(client, read(Settings, path, os.environ)).zone)
+        _print_status(postmortems[:limit], service_policy(client, read(path, os.environ)).zone)
     if following or len(postmortems) > limit:
         click.echo("There are more; raise --limit to list them.", err=True)
 

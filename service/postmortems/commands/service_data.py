@@ -31,6 +31,7 @@ from service.postmortems.context import LintContext
 from service.postmortems.done import judge
 from service.postmortems.plan import PlannedEvent, PostmortemRecord, SyncPlan, plan
 from service.postmortems.rules.metadata import INCIDENT_ID
+from service.postmortems.settings import postmortem_settings
 from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Interval, Link, PostmortemFacts
 from service.render.timeline import Moment
 from service.settings import Loaded, Settings
@@ -65,7 +66,7 @@ class ServicePolicy:
         return min(limits, default=None)
 
 
-def service_policy(client: Client, loaded: Loaded[Settings]) -> ServicePolicy:
+def service_policy(client: Client, loaded: Loaded) -> ServicePolicy:
     """Fetch the policy of the service; prints where the local configuration differs."""
     policy = _policy(client.get("/api/v1/policy"))
     for difference in _differences(policy, loaded):
@@ -94,7 +95,7 @@ def _policy(payload: Any) -> ServicePolicy:
     )
 
 
-def _differences(policy: ServicePolicy, loaded: Loaded[Settings]) -> Iterator[str]:
+def _differences(policy: ServicePolicy, loaded: Loaded) -> Iterator[str]:
     """Yield the keys that are set here to another value than the service has; defaults are not compared."""
     settings = loaded.settings
     sections = {key.partition(".")[0]: origin for key, origin in loaded.origins.items()}
@@ -240,7 +241,7 @@ def _links(incident_id: str, begin: datetime, end: datetime | None, settings: Se
         "from": quote(first.isoformat()),
         "to": quote(last.isoformat()),
     }
-    for name, url in settings.postmortems.links.items():
+    for name, url in postmortem_settings(settings).links.items():
         yield Link(name, url.format_map(values))
     if settings.public_url:
         yield Link("mttx", f"{settings.public_url}/api/v1/incidents/{incident_id}")

@@ -1,14 +1,13 @@
-"""The `evidence` section: what `mttx evidence collect` bundles, how much of it, and what is redacted."""
+"""The section `evidence` of mttx.yml: what is collected, how much of it, and what is redacted."""
 
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from service.settings.durations import Duration, PositiveDuration
-from service.settings.evidence_sources import (
+from service.evidence.source_settings import (
     EvidenceAudit,
     EvidenceChanges,
     EvidenceConfiguration,
@@ -16,6 +15,9 @@ from service.settings.evidence_sources import (
     EvidenceTraces,
     QueryName,
 )
+from service.settings.durations import Duration, PositiveDuration
+from service.settings.errors import problem_at
+from service.settings.model import Settings
 from service.settings.placeholders import checked_query
 from service.settings.section import SettingsSection
 
@@ -76,3 +78,23 @@ class EvidenceSettings(SettingsSection):
     audit: EvidenceAudit = EvidenceAudit()
     configuration: EvidenceConfiguration = EvidenceConfiguration()
     changes: EvidenceChanges = EvidenceChanges()
+
+
+class SettingsWithEvidence(Settings):
+    """The configuration with this section."""
+
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+
+    @model_validator(mode="after")
+    def _require_prometheus_for_metrics(self) -> Self:
+        if self.evidence.metrics and not self.prometheus.url:
+            raise problem_at("evidence.metrics", "requires prometheus.url to be set", self.evidence.metrics)
+        return self
+
+
+SETTINGS = SettingsWithEvidence
+
+
+def evidence_settings(settings: Settings) -> EvidenceSettings:
+    """Return this section; its defaults if the configuration was made without it."""
+    return settings.evidence if isinstance(settings, SettingsWithEvidence) else EvidenceSettings()

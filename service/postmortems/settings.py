@@ -1,4 +1,4 @@
-"""The `postmortems` section: where documents are, their template, and what the linter requires."""
+"""The section `postmortems` of mttx.yml: where documents are, their template, and what the linter requires."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from service.postmortems.context import DOCUMENTS
+from service.settings.model import Settings
 from service.settings.section import SettingsSection
 
 LINK_FIELDS = ("incident", "from_ms", "to_ms", "from", "to")
@@ -53,9 +55,23 @@ class PostmortemSettings(SettingsSection):
         "`{from}` and `{to}`.",
     )
     documents: tuple[FileName, ...] = Field(
-        ("Release-Notes.md", "Risk-Register.md", "Runbooks.md"),
+        DOCUMENTS,
         description="Files that must change together with a final postmortem (the standard, section 8).",
     )
     disabled_rules: tuple[RuleId, ...] = Field(
         (), description="Rules of `mttx postmortem lint` to disable, such as `[PM603]`."
     )
+
+
+class SettingsWithPostmortems(Settings):
+    """The configuration with this section."""
+
+    postmortems: PostmortemSettings = PostmortemSettings()
+
+
+SETTINGS = SettingsWithPostmortems
+
+
+def postmortem_settings(settings: Settings) -> PostmortemSettings:
+    """Return this section; its defaults if the configuration was made without it."""
+    return settings.postmortems if isinstance(settings, SettingsWithPostmortems) else PostmortemSettings()
