@@ -53,10 +53,6 @@ def test_it_detects_at_the_earliest_alert_or_word():
     assert milestone(folded(event(K.DETECTED, 1), episodes=[episode(5)]), M.DETECTED) == at(1)
 
 
-def test_it_never_guesses_the_start():
-    assert milestone(folded(episodes=[episode(5)]), M.STARTED) is None
-
-
 def test_it_takes_the_start_from_an_alert_that_carries_it():
     assert milestone(folded(episodes=[episode(5, onset_at=at(2)), episode(6, id=2)]), M.STARTED) == at(2)
 
@@ -99,10 +95,6 @@ def test_it_is_not_acknowledged_by_anything_else(other):
     assert milestone(detected(other), M.ACKNOWLEDGED) is None
 
 
-def test_it_is_not_acknowledged_by_alerts_that_clear():
-    assert milestone(folded(episodes=[episode(0, 5)]), M.ACKNOWLEDGED) is None
-
-
 def test_it_stays_acknowledged_by_a_resolution_that_did_not_last():
     incident = detected(event(K.RESOLVED, 5), event(K.REOPENED, 8))
     assert milestone(incident, M.ACKNOWLEDGED) == at(5)
@@ -126,11 +118,6 @@ def test_it_takes_the_first_of_repeated_milestones():
 def test_it_is_resolved_by_a_person():
     incident = detected(event(K.RESOLVED, 30))
     assert (milestone(incident, M.RESOLVED), incident.resolution_source) == (at(30), ResolutionSource.HUMAN)
-
-
-def test_it_is_resolved_by_a_machine():
-    incident = detected(event(K.RESOLVED, 30, data={"automated": True}))
-    assert incident.resolution_source is ResolutionSource.AUTOMATION
 
 
 def test_it_is_resolved_at_the_last_end_once_all_alerts_cleared():
@@ -210,11 +197,6 @@ def test_it_gives_no_sample_of_a_response_after_the_recovery(minute, late):
     assert found.late == late
     assert (Indicator.MITIGATE in found.intervals) is not bool(late)
     assert found.invalid == ()
-
-
-def test_it_gives_no_sample_of_resolve_for_a_stale_resolution():
-    incident = detected(event(K.RESOLVED, 1440, data={"resolution_source": "stale"}))
-    assert Indicator.RESOLVE not in measured(incident).intervals
 
 
 def test_it_gives_no_sample_at_all_of_a_dismissed_incident():

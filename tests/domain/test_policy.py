@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.policy import (
-    DueRule,
     Indicator,
-    Milestone,
-    Policy,
     Severity,
     Stage,
     Statistic,
@@ -20,27 +17,11 @@ from service.domain.policy import (
     WeeklyReview,
     worst,
 )
+from tests.builders import policy
 
 TOKYO, BERLIN, NEW_YORK = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 HOUR = timedelta(hours=1)
 MONDAY_TEN = WeeklyReview(weekday=Weekday.MONDAY, at=time(10, 0), zone=TOKYO)
-STANDARD: dict[Severity, dict[Stage, DueRule]] = {
-    Severity.SEV_1: {Stage.DRAFT: 12 * HOUR, Stage.FINAL: 48 * HOUR},
-    Severity.SEV_2: {Stage.DRAFT: 24 * HOUR, Stage.FINAL: 72 * HOUR},
-    Severity.SEV_3: {Stage.DRAFT: 48 * HOUR, Stage.FINAL: timedelta(days=5)},
-    Severity.SEV_4: {Stage.FINAL: MONDAY_TEN},
-}
-
-
-def policy(targets=(), deadlines=STANDARD):
-    return Policy(
-        deadlines=deadlines,
-        targets=tuple(targets),
-        resolve_from=Milestone.DETECTED,
-        default_severity=Severity.SEV_3,
-        reopen_window=timedelta(minutes=15),
-        stale_after=24 * HOUR,
-    )
 
 
 def utc(*parts):
@@ -147,22 +128,16 @@ def test_it_always_finds_the_first_meeting_after_an_instant(review, instant):
 
 def test_it_says_that_sev_1_is_the_worst():
     assert worst([Severity.SEV_3, Severity.SEV_1, Severity.SEV_4]) is Severity.SEV_1
-
-
-def test_it_has_no_worst_of_none():
     assert worst([]) is None
 
 
 # --- targets --------------------------------------------------------------------------------------------------------
 
 ALL = Target(Indicator.RESOLVE, Statistic.P95, 4 * HOUR)
-ONE = Target(Indicator.RESOLVE, Statistic.MEAN, 2 * HOUR, Severity.SEV_1)
+OF_SEV_1 = Target(Indicator.RESOLVE, Statistic.MEAN, 2 * HOUR, Severity.SEV_1)
 
 
-@pytest.mark.parametrize(("severity", "target"), [(None, ALL), (Severity.SEV_1, ONE), (Severity.SEV_2, None)])
+@pytest.mark.parametrize(("severity", "target"), [(None, ALL), (Severity.SEV_1, OF_SEV_1), (Severity.SEV_2, None)])
 def test_it_has_a_target_for_all_together_and_for_single_severities(severity, target):
-    assert policy([ALL, ONE]).target(Indicator.RESOLVE, severity) is target
-
-
-def test_it_has_no_target_for_what_nobody_promised():
-    assert policy([ALL]).target(Indicator.MITIGATE, None) is None
+    rules = policy(targets=(ALL, OF_SEV_1))
+    assert rules.target(Indicator.RESOLVE, severity) is target

@@ -89,10 +89,6 @@ def test_it_was_made_when_it_starts_or_was_written_whichever_is_earlier():
     assert made_at(at(60), at(5)) == at(5)
 
 
-def test_it_covers_nothing_where_its_interval_was_not_told():
-    assert not silence().covers(at(3), at(4))
-
-
 def test_it_covers_nothing_where_an_end_of_its_interval_is_missing():
     assert not replace(silence(), starts_at=at(0)).covers(at(3), at(4))
     assert not replace(silence(), ends_at=at(9)).covers(at(3), at(4))

@@ -53,14 +53,13 @@ def pending(site):
     return site.one.get_metrics().total("mttx_outbox_pending")
 
 
-@pytest.mark.parametrize("grafana", KINDS, indirect=True)
 @pytest.mark.parametrize(
-    ("engine", "count"),
+    ("grafana", "engine", "count"),
     [
-        ("sqlite", 600),
-        pytest.param("sqlite", 20_000, marks=torture),
-        pytest.param("postgresql", 20_000, marks=torture),
+        ("10.1", "sqlite", 600),
+        *[pytest.param(kind, engine, 20_000, marks=torture) for kind in KINDS for engine in ("sqlite", "postgresql")],
     ],
+    indirect=["grafana"],
 )
 def test_it_stores_a_storm_while_grafana_is_down_and_annotates_all_of_it_afterwards(on, grafana, engine, count):
     grafana.fail_while("drop")

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.faults.report import Row, lines, rows_of
 from tests.faults.senders import kept
 from tests.faults.site import Site
 
@@ -52,20 +51,3 @@ def test_it_does_not_pass_a_fault_that_was_done_to_nobody():
     nobody = SimpleNamespace(answered={}, bodies={}, refused={})
     with pytest.raises(AssertionError):
         Site("SQLite", [exporter()], lambda row: None, senders=[nobody]).hold_to_promises("a fault", 1)
-
-
-def test_it_prints_a_row_for_each_fault():
-    row = Row("a fault", "SQLite", 2, 10, 3, 10, 10, 0, 1.25, "more")
-    told = lines([row])
-    assert told[2] == "| a fault | SQLite | 2 | 10 | 3 | 10 | 10 | 0 | 1.2 s |"
-    assert told[-1] == "* a fault, SQLite: more"
-
-
-def test_rows_travel_with_the_reports_of_tests(request, add):
-    row = Row("a fault", "SQLite", 1, 1, 0, 1, 1, 0)
-    report = SimpleNamespace(user_properties=[*request.node.user_properties])
-    assert rows_of([report]) == []
-    add(row)
-    report.user_properties = request.node.user_properties[:]
-    assert rows_of([report]) == [row]
-    request.node.user_properties.clear()  # this one is none

@@ -51,25 +51,31 @@ def history():
     return "\n".join([*lines, "# EOF", ""])
 
 
-@pytest.fixture
-def prometheus(start, tmp_path, prometheus_needed, require):
-    rules = tmp_path / "rules.yml"
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("evidence")
+
+
+@pytest.fixture(scope="module")
+def prometheus(start_for_module, home, prometheus_needed, require):
+    rules = home / "rules.yml"
     rules.write_text(yaml.safe_dump(RULES))
-    server = Prometheus(tmp_path / "prometheus", {}, [rules])
-    (tmp_path / "history").write_text(history())
-    command = [require("promtool"), "tsdb", "create-blocks-from", "openmetrics", tmp_path / "history"]
+    server = Prometheus(home / "prometheus", {}, [rules])
+    (home / "history").write_text(history())
+    command = [require("promtool"), "tsdb", "create-blocks-from", "openmetrics", home / "history"]
     subprocess.run([*command, server.home / "tsdb"], check=True, capture_output=True)
-    return start(server)
+    return start_for_module(server)
 
 
-@pytest.fixture
-def exporter(start, tmp_path, prometheus):
+@pytest.fixture(scope="module")
+def exporter(start_for_module, home, prometheus):
     config = {"prometheus": {"url": prometheus.url}, "evidence": {"metrics": [LATENCY, FINE, BROKEN]}}
-    return start(Exporter(tmp_path / "mttx", config))
+    return start_for_module(Exporter(home / "mttx", config))
 
 
-@pytest.fixture
-def incident(exporter):
+@pytest.fixture(scope="module")
+def archive(exporter):
+    """Give the archive that was collected of an incident: one query is broken, and the command says so."""
     labels = {"job": "checkout"}
     opening = {"title": "Checkout slow", "severity": "SEV-2", "started_at": rfc3339(BEGAN), "labels": labels}
     exporter.post("/api/v1/incidents", {**opening, "detected_at": rfc3339(DETECTED)}).expect(201)
@@ -80,7 +86,8 @@ def incident(exporter):
     ):
         event = {"kind": kind, "occurred_at": rfc3339(at)}
         exporter.post("/api/v1/incidents/INC-1/events", event).expect(201)
-    return "INC-1"
+    assert "failed: broken" in mttx(exporter, "evidence", "collect", "INC-1", code=1)
+    return exporter.home / "evidence-INC-1.zip"
 
 
 def mttx(exporter, *arguments, code=0):
@@ -114,24 +121,22 @@ def table(archive, name):
     return found
 
 
-def test_the_tables_are_what_prometheus_answers(exporter, prometheus, incident):
-    printed = mttx(exporter, "evidence", "collect", incident, code=1)  # one query is broken, and that is said
-    assert "failed: broken" in printed
-    with zipfile.ZipFile(exporter.home / "evidence-INC-1.zip") as archive:
+def test_the_tables_are_what_prometheus_answers(prometheus, archive):
+    with zipfile.ZipFile(archive) as opened:
         coarse = asked(prometheus, LATENCY["query"].replace("{{ $labels.job }}", "checkout"), STEP)
-        assert table(archive, LATENCY["name"]) == coarse
+        assert table(opened, LATENCY["name"]) == coarse
         assert len(coarse) > 700
         fine = asked(prometheus, FINE["query"], 1)
         assert len(fine) == 94 * 60 + 1  # three pages of ours
-        assert table(archive, FINE["name"]) == fine
+        assert table(opened, FINE["name"]) == fine
 
-        picture = archive.read(f"metrics/{LATENCY['name']}.png")
+        picture = opened.read(f"metrics/{LATENCY['name']}.png")
         assert struct.unpack(">II", picture[16:24]) == (1320, 723)
         if folder := os.environ.get("MTTX_TEST_PICTURES"):
-            archive.extract(f"metrics/{LATENCY['name']}.png", folder)
-        (group,) = json.loads(archive.read("metrics/alerting-rules.json"))["groups"]
+            opened.extract(f"metrics/{LATENCY['name']}.png", folder)
+        (group,) = json.loads(opened.read("metrics/alerting-rules.json"))["groups"]
         assert [rule["name"] for rule in group["rules"]] == ["CheckoutSlow"]
-        told = json.loads(archive.read("manifest.json"))
+        told = json.loads(opened.read("manifest.json"))
     files = {file["path"]: file for file in told["files"]}
     assert (
         files[f"metrics/{LATENCY['name']}.csv"]["query"] == 'sum by (instance) (demo_latency_seconds{job="checkout"})'
@@ -141,17 +146,15 @@ def test_the_tables_are_what_prometheus_answers(exporter, prometheus, incident):
     assert "parse error" in metrics["failures"][0]["reason"]
 
 
-def test_what_was_collected_is_recorded_and_can_be_proved(exporter, incident):
-    mttx(exporter, "evidence", "collect", incident, "--out", "it.zip", code=1)
-    assert json.loads(mttx(exporter, "evidence", "verify", "it.zip", "--recorded", "--output", "json"))["good"]
+def test_what_was_collected_is_recorded_and_can_be_proved(exporter, archive):
+    assert json.loads(mttx(exporter, "evidence", "verify", archive, "--recorded", "--output", "json"))["good"]
     told = exporter.incident()
     assert told["checks"]["evidence"] == "pending"  # one query failed
     (note,) = [event for event in told["events"] if "evidence_collected" in event["data"]]
-    written = [*exporter.home.glob("mttx.db*"), *exporter.home.glob("it.zip*")]
+    written = [*exporter.home.glob("mttx.db*"), *exporter.home.glob(f"{archive.name}*")]
     assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
 
-    path = exporter.home / "it.zip"
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    (exporter.home / "it.zip").write_bytes(archive.read_bytes()[:-1] + b"\0")
     assert "the seal is broken" in mttx(exporter, "evidence", "verify", "it.zip", "--recorded", code=1)
 
     answer = request("POST", f"{exporter.url}/api/v1/incidents/INC-1/evidence").expect(200)

@@ -18,7 +18,7 @@ from tests.real.storms import assert_kept, notification, storm
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
     """A PostgreSQL of our own: here it is stopped and killed. It syncs, as it would for anybody."""
     if installed() is None:
@@ -29,9 +29,8 @@ def server():
 
 
 @pytest.fixture
-def grafana(request):
-    """Give a Grafana; a test may ask for one of `KINDS`."""
-    with Grafana(**KINDS[getattr(request, "param", "10.1")]) as running:
+def grafana():
+    with Grafana(**KINDS["10.1"]) as running:
         yield running
 
 
@@ -92,8 +91,8 @@ def sent_until_taken(body, replicas):
     raise AssertionError("nobody took it")
 
 
-def test_one_story_whoever_hears_it(replicas):
-    """The same group is told of by all replicas at once, twice each: one incident, on every replica the same."""
+def test_one_story_whoever_hears_it(replicas, grafana):
+    """All replicas report the same groups at once, twice each: one incident of each, everywhere, annotated once."""
     told = [notification(f"group-{n}") for n in range(20)]
     ids = []
 
@@ -110,16 +109,9 @@ def test_one_story_whoever_hears_it(replicas):
     numbers = [shared_numbers(replica) for replica in replicas]
     assert numbers[0] == numbers[1] == numbers[2]
     assert [len(replica.incidents()) for replica in replicas] == [20, 20, 20]
-
-
-@pytest.mark.parametrize("grafana", KINDS, indirect=True)
-def test_every_incident_is_annotated_once(replicas, grafana):
-    for n in range(40):
-        sent_until_taken(notification(f"noted-{n}"), [replicas[n % 3]])
-    until(lambda: len(grafana.annotated()) >= 40, "forty annotations")
     until(lambda: replicas[0].get_metrics().total("mttx_outbox_pending") == 0, "an outbox that is empty")
     tags = [next(tag for tag in row["tags"] if tag.startswith("mttx-item")) for row in grafana.annotated()]
-    assert len(tags) == len(set(tags)) == 40
+    assert len(tags) == len(set(tags)) == 20
 
 
 def test_a_killed_replica_loses_nothing(replicas):
@@ -138,14 +130,13 @@ def test_a_killed_replica_loses_nothing(replicas):
     assert numbers[0] == numbers[1] == numbers[2]
 
 
-@pytest.mark.parametrize("mode", ["immediate", "fast"])
-def test_a_database_that_went_away_loses_nothing(replicas, server, mode):
-    """Crashed or restarted in the middle of a storm: 503 while it is gone, and all that was answered 2xx is there."""
+def test_a_database_that_went_away_loses_nothing(replicas, server):
+    """Crashed in the middle of a storm: 503 while it is gone, and all that was answered 2xx is there."""
     taken = {}
 
     def tell(worker):
         for n in range(30):
-            token = f"away-{mode}-{worker}-{n}"
+            token = f"away-{worker}-{n}"
             (incident,) = sent_until_taken(notification(token), replicas)
             taken[token] = incident["id"]
 
@@ -153,7 +144,7 @@ def test_a_database_that_went_away_loses_nothing(replicas, server, mode):
     for thread in threads:
         thread.start()
     until(lambda: len(taken) > 10, "some answers")
-    server.stop(mode)
+    server.stop("immediate")
     time.sleep(1)
     server.start()
     for thread in threads:

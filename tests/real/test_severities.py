@@ -102,16 +102,6 @@ def test_no_severity_is_dropped_in_silence(new_world):
     assert len(world.by_title()) == 5, "our own alerts open nothing"
 
 
-def test_it_is_silent_once_every_severity_is_mapped(new_world):
-    severity_map = {"urgent": "SEV-1", "": "SEV-3"}
-    world = new_world([rule(n, SEVERITIES[n]) for n in ("Urgent", "Bare")], {"severity_map": severity_map})
-    world.target.broken = 1
-    until(lambda: len(world.by_title()) == 2, "the incidents")
-    assert {title: one["severity"] for title, one in world.by_title().items()} == {"Urgent": "SEV-1", "Bare": "SEV-3"}
-    assert "missing from severity_map" not in world.page()
-    assert world.exporter.get_metrics().total("mttx_alerts_unmapped_total") == 0
-
-
 def documented_rule():
     """Return the rule that docs/sources/alertmanager.md shows under "The start of the impact"."""
     text = (REPOSITORY / "docs" / "sources" / "alertmanager.md").read_text(encoding="utf-8")
