@@ -54,4 +54,4 @@ PROFILES: Mapping[Source, SenderProfile] = {
     Source.LIFECYCLE: SenderProfile(sends="keyed events"),
     Source.API: SenderProfile(sends="keyed events"),
 }
-WEBHOOKS = tuple(source for source in Source if source is not Source.API)
+WEBHOOK_SOURCES = tuple(source for source in Source if source is not Source.API)

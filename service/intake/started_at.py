@@ -1,16 +1,14 @@
 """Parse the start of the impact from alerts, in every form in which a Prometheus template prints a time. Pure."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from service.intake.wire import PayloadError, instant, invalid
+from service.intake.wire import PayloadError, instant, unix_instant
 
 STARTED_AT = "started_at"
 """The annotation, or label, that carries it."""
 _GO = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d\d)(\d\d)(?: [A-Za-z0-9+-]+)?", re.ASCII)
 _SECONDS = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
-_EARLIEST_SECONDS = 10**9
-"""September 2001. A smaller number is a duration or a count, not a time."""
 
 
 def read_started_at(text: str, now: datetime, skew: timedelta) -> datetime:
@@ -20,18 +18,10 @@ def read_started_at(text: str, now: datetime, skew: timedelta) -> datetime:
     """
     text = text.strip()
     if _SECONDS.fullmatch(text):
-        return _of_seconds(float(text), now, skew)
+        return unix_instant(float(text), now, skew, STARTED_AT)
     if match := _GO.fullmatch(text):
         text = f"{match[1]}{match[2]}:{match[3]}"
     return instant(text, now, skew, STARTED_AT)
-
-
-def _of_seconds(seconds: float, now: datetime, skew: timedelta) -> datetime:
-    if seconds < _EARLIEST_SECONDS:
-        raise invalid("is a number but no time: Unix seconds are expected", STARTED_AT)
-    if seconds > (now + skew).timestamp():
-        raise invalid("lies in the future; Unix seconds are expected, not milliseconds", STARTED_AT)
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def readable_started_at(

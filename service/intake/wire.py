@@ -16,6 +16,8 @@ from service.intake.reasons import Failure
 T = TypeVar("T")
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST_SECONDS = 10**9
+"""September 2001. A smaller number is a duration or a count, not a time."""
 CLOCK_SKEW = timedelta(minutes=5)
 _MOST_FAULTS = 10
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
@@ -166,10 +168,23 @@ def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> date
     if at.year < EARLIEST.year or at < EARLIEST:
         raise invalid("is before 1970; send the real time or leave it out", *path)
     if at > now + skew:
-        minutes = int(skew.total_seconds() // 60)
-        detail = f"lies in the future (more than {minutes} minutes from now); check the sender's clock"
-        raise PayloadError(Failure.FUTURE, f"{to_pointer(path)}: {detail}", [Fault(to_pointer(path), detail)])
+        raise _ahead(skew, "check the sender's clock", *path)
     return at.astimezone(UTC)
+
+
+def unix_instant(seconds: float, now: datetime, skew: timedelta, *path: str | int) -> datetime:
+    """Convert Unix seconds. Raises PayloadError for a number that is no time, and as `instant` for the future."""
+    if seconds < EARLIEST_SECONDS:
+        raise invalid("is a number but no time: Unix seconds are expected", *path)
+    if seconds > (now + skew).timestamp():
+        raise _ahead(skew, "check the sender's clock, and that these are seconds, not milliseconds", *path)
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _ahead(skew: timedelta, advice: str, *path: str | int) -> PayloadError:
+    pointer, minutes = to_pointer(path), int(skew.total_seconds() // 60)
+    detail = f"lies in the future (more than {minutes} minutes from now); {advice}"
+    return PayloadError(Failure.FUTURE, f"{pointer}: {detail}", [Fault(pointer, detail)])
 
 
 def zoned(text: str, *path: str | int) -> datetime:

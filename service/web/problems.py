@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.intake.reasons import Failure
-from service.intake.sources import PROFILES, WEBHOOKS, Source
+from service.intake.sources import PROFILES, WEBHOOK_SOURCES, Source
 from service.intake.wire import Fault, PayloadError
 from service.metrics.process_counters import ProcessCounters
 from service.printable import printable
@@ -23,7 +23,7 @@ from service.web.services import Occupied
 LONGEST_LOGGED = 300
 MEDIA_TYPE = "application/problem+json"
 _SOURCES = frozenset(source.value for source in Source)
-_WEBHOOKS = frozenset(source.value for source in WEBHOOKS)
+_WEBHOOKS = frozenset(source.value for source in WEBHOOK_SOURCES)
 _RETRYING = frozenset(source.value for source, profile in PROFILES.items() if profile.retries)
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {

@@ -8,18 +8,13 @@ from pathlib import Path
 import yaml
 
 from service.domain.events import EventKind
+from service.intake.sources import WEBHOOK_SOURCES
 
 TESTS = Path(__file__).parents[1]
 PAYLOADS = TESTS / "payloads"
 DOCS = TESTS.parent / "docs"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-WEBHOOKS = {
-    "alertmanager": "/webhooks/alertmanager",
-    "alertmanager_events": "/webhooks/alertmanager-events",
-    "grafana": "/webhooks/grafana",
-    "pagerduty": "/webhooks/pagerduty",
-}
 OPENING = "/api/v1/incidents"
 EVENTS = "/api/v1/incidents/INC-{number}/events"
 """The number is put in when the body is sent, so that events meet incidents of all kinds."""
@@ -56,9 +51,9 @@ def bodies() -> list[Seed]:
 
 
 def _payloads():
-    for source, path in WEBHOOKS.items():
+    for source in WEBHOOK_SOURCES:
         for file in sorted((PAYLOADS / source).rglob("*.json")):
-            yield Seed(path, file.read_bytes())
+            yield Seed(source.path, file.read_bytes())
 
 
 def _stories():

@@ -110,8 +110,7 @@ class Mutator:
     def __init__(self, seeds: Sequence[Seed]) -> None:
         self._seeds = seeds
         self._trees = [_tree(seed.body) for seed in seeds]
-        places = [place for tree in self._trees for place in _places(tree)]
-        self._parts = [json.dumps(holder[key]) for holder, key in places]
+        self._parts = [json.dumps(holder[key]) for tree in self._trees for holder, key in places(tree)]
 
     def make(self, number: int) -> Seed:
         """Return an input: two in three are still JSON, so that they come further than the parser of JSON."""
@@ -132,10 +131,10 @@ class Mutator:
 
     def _worse(self, tree: Any, rng: random.Random) -> Any:
         """Change one place of a tree."""
-        places = list(_places(tree))
-        if not places:
+        candidates = list(places(tree))
+        if not candidates:
             return self._odd(rng, tree)
-        holder, key = rng.choice(places)
+        holder, key = rng.choice(candidates)
         match rng.randrange(10):
             case 0:
                 del holder[key]
@@ -204,7 +203,7 @@ def _tree(body: bytes) -> Any:
         return None
 
 
-def _places(tree: Any) -> list[tuple[Any, Any]]:
+def places(tree: Any) -> list[tuple[Any, Any]]:
     """Return every place of a tree as its holder and its key there."""
     found: list[tuple[Any, Any]] = []
     waiting = [tree]

@@ -14,8 +14,7 @@ from service.evidence.sources.log_lines import parsed, time_of
 from service.evidence.verify import verify
 from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
-from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
-from service.intake.alerts import AlertParseOptions
+from service.intake import lifecycle
 from service.intake.signatures import BadSignature, Signing, check_signature
 from service.intake.wire import PayloadError
 from service.postmortems.reading import read
@@ -26,11 +25,13 @@ from service.settings.durations import parse_duration
 from service.settings.yaml_text import NotYaml, parse_yaml
 from service.web.pages import times
 from service.web.pages.queries import search_of
+from service.web.webhooks import WEBHOOKS, Webhook
 from tests.builders import policy
+from tests.web.fakes import World
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TOKYO = ZoneInfo("Asia/Tokyo")
-READING = lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: "new")
+EVENTS = lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: "new")
 SIGNING = Signing(secrets=(b"secret",), header="S", prefix="v1=")
 TIMED = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
 
@@ -59,6 +60,11 @@ class Parser:
 
 def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
     return lambda raw: run(raw.decode("utf-8", "replace"))
+
+
+def _webhook(webhook: Webhook) -> Callable[[bytes], object]:
+    services = World(events=EVENTS).services
+    return lambda raw: webhook.parse(raw, services, NOW, "")
 
 
 def _history(form: Format) -> Callable[[bytes], object]:
@@ -98,13 +104,9 @@ def _search(text: str) -> None:
 
 
 PARSERS = {
-    "alertmanager": Parser(lambda raw: alertmanager.parse(raw, AlertParseOptions(), NOW), (PayloadError,)),
-    "grafana": Parser(lambda raw: grafana.parse(raw, grafana.GrafanaParseOptions(), NOW), (PayloadError,)),
-    "pagerduty": Parser(lambda raw: pagerduty.parse(raw, pagerduty.PagerDutyParseOptions(), NOW), (PayloadError,)),
-    "alertmanager_events": Parser(lambda raw: alertmanager_events.parse(raw, NOW), (PayloadError,)),
-    "lifecycle": Parser(lambda raw: lifecycle.parse(raw, READING, NOW), (PayloadError,)),
-    "event": Parser(lambda raw: lifecycle.parse_event(raw, READING, NOW), (PayloadError,)),
-    "opening": Parser(lambda raw: lifecycle.parse_opening(raw, READING, NOW), (PayloadError,)),
+    **{webhook.source.value: Parser(_webhook(webhook), (PayloadError,)) for webhook in WEBHOOKS},
+    "event": Parser(lambda raw: lifecycle.parse_event(raw, EVENTS, NOW), (PayloadError,)),
+    "opening": Parser(lambda raw: lifecycle.parse_opening(raw, EVENTS, NOW), (PayloadError,)),
     "signature": Parser(_signed(SIGNING), (BadSignature,), (b"v1=00,v1=ff",)),
     "signature_timed": Parser(_signed(TIMED), (BadSignature,), (b"1764000000",)),
     **{f"history_{form.name.lower()}": Parser(_history(form), (), HISTORIES[form]) for form in Format},

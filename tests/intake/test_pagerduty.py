@@ -1,18 +1,14 @@
 """PagerDuty's body into events, kind by kind."""
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from service.domain.policy import Severity
 from service.intake.pagerduty import PagerDutyParseOptions, parse
 from service.intake.wire import PayloadError
-from tests.intake.test_alertmanager import JSON, TIMES
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "pagerduty"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
@@ -53,13 +49,6 @@ def test_it_reads_every_good_body_as_of_the_incident(path):
     for keyed in read(path.read_bytes()):
         assert keyed.incident_key == "PGR0VU2"
         assert (keyed.event.source, keyed.event.event_id[:10]) == ("pagerduty", "pagerduty-")
-
-
-@pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.json")), ids=lambda path: path.stem)
-def test_it_refuses_every_bad_body_for_its_reason(path):
-    with pytest.raises(PayloadError) as caught:
-        read(path.read_bytes())
-    assert caught.value.reason == path.name.partition("--")[0]
 
 
 @pytest.mark.parametrize(
@@ -164,41 +153,6 @@ def test_its_events_name_nobody_but_who_has_a_role():
     for path in (CORPUS / "good").glob("*.json"):
         for event in events(path.read_bytes()):
             assert event.kind == "role_assigned" or "User 123" not in repr(event)
-
-
-EVENTS = st.fixed_dictionaries(
-    {
-        "id": st.text(min_size=1, max_size=9) | JSON,
-        "event_type": st.sampled_from(
-            [json.loads(p.read_text())["event"]["event_type"] for p in CORPUS.glob("good/*")]
-        ),
-        "occurred_at": TIMES,
-        "data": st.fixed_dictionaries(
-            {},
-            optional={
-                "id": st.text(max_size=9),
-                "title": JSON,
-                "created_at": TIMES | st.none(),
-                "priority": st.none() | st.fixed_dictionaries({"id": st.just("P"), "summary": st.text() | st.none()}),
-                "incident": st.just({"id": "P1"}),
-                "content": st.text(),
-                "incident_role_assignments": st.lists(
-                    st.fixed_dictionaries(
-                        {"incident": st.just({"id": "P1"}), "role": st.just({"id": "R", "summary": "Commander"})}
-                    )
-                ),
-            },
-        ),
-    },
-    optional={"agent": JSON | st.just({"id": "U", "type": "user_reference"})},
-)
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(st.binary() | (JSON | EVENTS.map(lambda event: {"event": event})).map(lambda value: json.dumps(value).encode()))
-def test_it_raises_nothing_but_its_own_error(raw):
-    with suppress(PayloadError):
-        read(raw)
 
 
 def test_an_event_without_any_time_is_refused():

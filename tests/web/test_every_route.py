@@ -4,18 +4,14 @@ import re
 
 import pytest
 
+from service.web.webhooks import WEBHOOKS
 from tests.web.fakes import World
 from tests.web.test_auth import INGEST, READ, TOKENS, WRITE, bearer
 
 TOKEN = {"ingest": INGEST, "write": WRITE, "read": READ}
 OPEN = "open"
 SCOPES = {
-    "POST /webhooks/alertmanager": "ingest",
-    "POST /webhooks/alertmanager-events": "ingest",
-    "POST /webhooks/grafana": "ingest",
-    "PUT /webhooks/grafana": "ingest",
-    "POST /webhooks/lifecycle": "ingest",
-    "POST /webhooks/pagerduty": "ingest",
+    **{f"{method.upper()} {webhook.source.path}": "ingest" for webhook in WEBHOOKS for method in webhook.methods},
     "GET /api/v1/incidents": "read",
     "POST /api/v1/incidents": "write",
     "GET /api/v1/incidents/<incident_id>": "read",
