@@ -179,7 +179,7 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
     else:
         for problem in problems:
             print_line(f"{file}: {problem}")
-        what = f"{verdict.incident_id or 'no incident'}, {verdict.files} files"
+        what = f"{verdict.incident_id or 'no incident'}, {verdict.files} {'file' if verdict.files == 1 else 'files'}"
         details_line = f"{what}, collected {_collected_at(verdict)} ({verdict.zone.key})"
         print_line(f"{len(problems)} problems found" if problems else f"{file} OK: {details_line}")
         print_line(f"SHA-256 {verdict.sha256}")
@@ -187,7 +187,7 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
 
 
 def _collected_at(verdict: "Verdict") -> str:
-    """Return the time in the zone of the service, or what the manifest has in its place if that is not a time."""
+    """Return the time in the archive's zone; if the manifest has no valid time, return its text."""
     try:
         return local_time(verdict.collected_at, verdict.zone)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What the demo's incidents are about: services, what goes wrong with them, and what teams write about it."""
+"""Content of the demo's incidents: services, their problems, and the actions and notes of their teams."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ T, D, S = IncidentType, Domain, Severity
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One thing that goes wrong again and again: an alert of a service."""
+    """A recurring problem: an alert of a service."""
 
     service: str
     alert: str
@@ -22,39 +22,39 @@ class Trouble:
 TROUBLES: tuple[Trouble, ...] = (
     Trouble("checkout", "CheckoutErrors", "Orders fail with 5xx", (T.API, T.EXECUTION), (D.DO,), (S.SEV_1, S.SEV_2)),
     Trouble("checkout", "CheckoutSlow", "Orders take more than two seconds", (T.API,), (D.DO,), (S.SEV_3,)),
-    Trouble("search", "SearchLatency", "Search answers late", (T.API,), (D.DO,), (S.SEV_3, S.SEV_4)),
+    Trouble("search", "SearchLatency", "Search is slow", (T.API,), (D.DO,), (S.SEV_3, S.SEV_4)),
     Trouble(
         "recommender", "ModelDrift", "Recommendations drift from the baseline", (T.MODEL,), (D.MODELS,), (S.SEV_3,)
     ),
-    Trouble("recommender", "ModelRollout", "The new model answers empty lists", (T.MODEL,), (D.MODELS,), (S.SEV_2,)),
-    Trouble("feature-store", "FeaturesStale", "Features are older than an hour", (T.DATA,), (D.PLAN,), (S.SEV_3,)),
+    Trouble("recommender", "ModelRollout", "The new model returns empty lists", (T.MODEL,), (D.MODELS,), (S.SEV_2,)),
+    Trouble("feature-store", "FeaturesStale", "Features are more than an hour old", (T.DATA,), (D.PLAN,), (S.SEV_3,)),
     Trouble("ingest", "QueueGrows", "Events wait for more than ten minutes", (T.DATA,), (D.DO,), (S.SEV_3, S.SEV_4)),
     Trouble("ingest", "SchemaRejected", "A sender changed its schema", (T.DATA,), (D.CHECK,), (S.SEV_4,)),
     Trouble("scheduler", "JobsLate", "Nightly jobs start late", (T.ORCHESTRATION,), (D.ACT,), (S.SEV_3, S.SEV_4)),
-    Trouble("agents", "ToolLoop", "Agents call the same tool in circles", (T.EXECUTION,), (D.ACT,), (S.SEV_2, S.SEV_3)),
-    Trouble("gateway", "GatewayErrors", "A provider refuses requests", (T.API,), (D.DO,), (S.SEV_2, S.SEV_3)),
-    Trouble("gateway", "CertificateExpires", "A certificate runs out", (T.SECURITY,), (D.SEC,), (S.SEV_4,)),
+    Trouble("agents", "ToolLoop", "Agents call the same tool in a loop", (T.EXECUTION,), (D.ACT,), (S.SEV_2, S.SEV_3)),
+    Trouble("gateway", "GatewayErrors", "A provider rejects requests", (T.API,), (D.DO,), (S.SEV_2, S.SEV_3)),
+    Trouble("gateway", "CertificateExpires", "A certificate is about to expire", (T.SECURITY,), (D.SEC,), (S.SEV_4,)),
     Trouble("auth", "SignInFails", "Sign-ins fail", (T.SECURITY, T.API), (D.SEC,), (S.SEV_1, S.SEV_2)),
     Trouble("billing", "InvoicesStuck", "Invoices are not sent", (T.EXECUTION,), (D.DO,), (S.SEV_2, S.SEV_3)),
     Trouble("metrics", "ScrapesFail", "A tenth of all targets is down", (T.OBSERVABILITY,), (D.CHECK,), (S.SEV_4,)),
-    Trouble("policy", "GuardrailOff", "A guardrail was switched off", (T.GOVERNANCE,), (D.SEC,), (S.SEV_2, S.SEV_3)),
+    Trouble("policy", "GuardrailOff", "A guardrail was disabled", (T.GOVERNANCE,), (D.SEC,), (S.SEV_2, S.SEV_3)),
 )
 
 ACTIONS: tuple[tuple[str, str], ...] = (
-    ("Code", "Refuse what does not match the schema"),
-    ("Code", "Give up after three calls of the same tool"),
+    ("Code", "Reject events that do not match the schema"),
+    ("Code", "Stop after three calls to the same tool"),
     ("Config", "Roll out to one zone first"),
     ("Config", "Keep the last good model warm"),
     ("Observability", "Alert on the error rate of each tenant"),
-    ("Observability", "Probe it from outside"),
-    ("Process", "Write the steps of the rollback down"),
+    ("Observability", "Probe the service from outside"),
+    ("Process", "Document the rollback steps"),
     ("Process", "Page the second line after ten minutes"),
 )
 NOTES = (
-    "The rollback is under way",
-    "A provider confirms an outage on its side",
-    "Load was moved to the other zone",
-    "Customers were told",
+    "Rollback in progress",
+    "The provider confirms an outage",
+    "Traffic moved to the other zone",
+    "Customers informed",
 )
 ROLES = ("on-call", "second line", "duty manager")
-"""Who has a role in the demo: functions, for there are no people in it."""
+"""Holders of roles in the demo: functions, since it has no people."""

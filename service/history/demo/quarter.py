@@ -1,6 +1,6 @@
-"""A quarter of incidents as they would have been reported: alerts, actions of people, documents, each at its time.
+"""A quarter of incidents as they would have been reported: alerts, actions and documents, each at its time.
 
-The same seed gives the same quarter, relative to `now`, so that what is open has running clocks. Proportions are
+The same seed gives the same quarter relative to `now`, so that some incidents are still open. Proportions are
 realistic: a fifth is never reported as recovered, and in a fifth the recovery comes before the mitigation.
 """
 
