@@ -22,10 +22,12 @@ from service.recorder.commands import (
     RecordEvents,
 )
 from service.recorder.writer import Recorder
+from service.render.item_keys import ItemKey
 from service.store import Store, StoreUnavailable
+from service.store.outbox_incidents import key_of
 from service.store.records import IncidentRecord
 from service.store.snapshot import Snapshot
-from service.store.tables import metadata
+from service.store.tables import metadata, outbox
 from tests.builders import at, delivery, event, policy
 
 
@@ -131,6 +133,11 @@ class House:
         """Look into the database, past all of the store's own queries."""
         with self.store._engine.connect() as connection:
             return connection.execute(text(query)).all()
+
+    def outbox_keys(self) -> list[ItemKey]:
+        """The keys of the outbox's rows, in the order in which they were enqueued."""
+        with self.store._engine.connect() as connection:
+            return [key_of(row) for row in connection.execute(outbox.select().order_by(outbox.c.id))]
 
     def empty(self) -> None:
         """Empty every table: a database for each example would cost more than all the rest."""

@@ -146,12 +146,12 @@ class Dispatcher:
             log.exception(
                 "%s: unexpected error in a delivery",
                 self._receiver.name,
-                extra={"incident": f"INC-{claim.incident_id}"},
+                extra={"incident": f"INC-{claim.key.incident_id}"},
             )
             return self._failed(claim, DeliveryError(Reason.UNEXPECTED, repr(error)), ())
 
     def _deliver(self, claim: Claim, now: datetime) -> Result:
-        incident = self._outbox.incident(self._receiver.name, claim.incident_id)
+        incident = self._outbox.incident(self._receiver.name, claim.key.incident_id)
         try:
             plan = self._receiver.plan(claim, incident, now)
         except DeliveryError as error:
@@ -173,9 +173,8 @@ class Dispatcher:
     def _failed(self, claim: Claim, error: DeliveryError, planned: Sequence[PlannedRow]) -> Result:
         now = self._clock()
         self._counters.failed(self._receiver.name, error.reason)
-        log.warning(
-            "%s: %s", self._receiver.name, error, extra={"reason": error.reason, "incident": f"INC-{claim.incident_id}"}
-        )
+        incident = f"INC-{claim.key.incident_id}"
+        log.warning("%s: %s", self._receiver.name, error, extra={"reason": error.reason, "incident": incident})
         if not error.everything and error.permanent:
             return Stopped(claim, error.reason, planned)
         if not error.everything:

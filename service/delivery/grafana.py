@@ -18,7 +18,7 @@ from service.domain.incident import Incident
 from service.domain.policy import Severity
 from service.render.annotation_texts import View
 from service.render.annotations import Annotation, annotations_of, duplicate, retired_annotation
-from service.render.item_keys import INCIDENT_ITEM, ItemKey
+from service.render.item_keys import ItemKey, OutboxKind
 from service.store.outbox_incidents import OutboxIncident
 from service.store.outbox_rows import Claim, PlannedRow
 
@@ -72,9 +72,9 @@ class GrafanaReceiver:
         history = incident.history
         dashboard_uids = [c.dashboard_uid for c in self._copies if c.includes(history.incident)]
         annotations = annotations_of(history, dashboard_uids, self._view, now)
-        key = ItemKey(claim.incident_id, claim.item, claim.dashboard_uid)
+        key = claim.key
         annotation = annotations.get(key) or retired_annotation(history, key, self._view)
-        is_region = key.item == INCIDENT_ITEM and not key.dashboard_uid
+        is_region = key.kind is OutboxKind.INCIDENT and not key.dashboard_uid
         planned = self._outdated(incident, annotations, key) if is_region else ()
         return DeliveryPlan(annotation.digest, planned, partial(self._send, claim, annotation))
 
@@ -94,7 +94,7 @@ class GrafanaReceiver:
             and key != region
             and digests.get(key) != (annotations.get(key) or retired_annotation(history, key, self._view)).digest
         ]
-        return tuple(PlannedRow(k.incident_id, k.item, k.dashboard_uid) for k in dict.fromkeys(outdated))
+        return tuple(map(PlannedRow, dict.fromkeys(outdated)))
 
     def _send(self, claim: Claim, annotation: Annotation, is_still_claimed: Callable[[], bool]) -> int | None:
         """Ensure that Grafana has exactly this annotation, and return its id; None: none is needed.
@@ -104,7 +104,7 @@ class GrafanaReceiver:
         try:
             return self._ensure(claim, annotation, is_still_claimed)
         except DeliveryError as error:
-            if claim.dashboard_uid and error.reason is Reason.FORBIDDEN:
+            if claim.key.dashboard_uid and error.reason is Reason.FORBIDDEN:
                 raise DeliveryError(error.reason, str(error), permanent=True) from error
             raise
 
@@ -119,7 +119,7 @@ class GrafanaReceiver:
             return current.id
         if annotation.retired:
             return None
-        uid = claim.dashboard_uid
+        uid = claim.key.dashboard_uid
         if uid and not self._annotations.has_dashboard(uid):
             msg = f"Grafana has no dashboard {uid!r} that is visible to the token"
             raise DeliveryError(Reason.REJECTED, msg, permanent=True)
@@ -172,5 +172,5 @@ def _belongs_to(key: ItemKey, region: ItemKey, incident: Incident) -> bool:
     into it, except their regions, which are enqueued on their own.
     """
     if region.incident_id == incident.id:
-        return key.incident_id == region.incident_id or key.item != INCIDENT_ITEM
-    return key.incident_id == region.incident_id and key.item == INCIDENT_ITEM
+        return key.incident_id == region.incident_id or key.kind is not OutboxKind.INCIDENT
+    return key.incident_id == region.incident_id and key.kind is OutboxKind.INCIDENT

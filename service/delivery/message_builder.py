@@ -34,33 +34,29 @@ class MessageBuilder:
     def first(self, thread: Thread) -> ChatMessage:
         """Return the first message as it should be now."""
         facts = first_message_facts(thread, self.policy, self.public_url)
-        item = thread.messages[0].key.item if thread.messages else ""
-        return self._build("report", thread, item, facts)
+        key = thread.messages[0].key if thread.messages else MessageKey(1, MessageKind.FIRST, facts.severity)
+        return self._build("report", thread, key.of_incident(thread.incident_id), facts)
 
     def following(self, thread: Thread, key: MessageKey) -> ChatMessage:
         """Return any other message of the thread."""
         facts = facts_of(thread, key, self.policy, self.public_url)
         template = _TEMPLATES.get(key.kind, "update")
-        return self._build(template, thread, key.item, facts, broadcast=key.kind is MessageKind.OVER)
+        item_key = key.of_incident(thread.incident_id)
+        return self._build(template, thread, item_key, facts, broadcast=key.kind is MessageKind.OVER)
 
     def reminder(self, thread: Thread, reminder: Reminder) -> ChatMessage:
         """Return a reminder."""
         key = MessageKey(len(thread.messages) + 1, MessageKind.AFTERWARDS, thread.history.incident.severity)
         facts = facts_of(thread, key, self.policy, self.public_url, reminder)
         broadcast = reminder.level is not Level.UPDATE_DUE
-        return self._build("reminder", thread, item_of(reminder), facts, broadcast=broadcast)
+        item_key = ItemKey.of_reminder(thread.incident_id, reminder)
+        return self._build("reminder", thread, item_key, facts, broadcast=broadcast)
 
     def _build(
-        self, template: str, thread: Thread, item: str, facts: MessageFacts, *, broadcast: bool = False
+        self, template: str, thread: Thread, key: ItemKey, facts: MessageFacts, *, broadcast: bool = False
     ) -> ChatMessage:
         text = rendered(lambda: self.templates.render(template, facts))
-        key = unique_key(thread.history, ItemKey(thread.incident_id, item))
-        return ChatMessage(key, text, _payload(facts), broadcast)
-
-
-def item_of(reminder: Reminder) -> str:
-    """Return the item of a reminder's row: one for each level and due instant."""
-    return f"remind:{reminder.level}:{int(reminder.due_at.timestamp() * 1000)}:{reminder.action_id}"
+        return ChatMessage(unique_key(thread.history, key), text, _payload(facts), broadcast)
 
 
 def rendered(render: Callable[[], str]) -> str:

@@ -9,16 +9,16 @@ from datetime import datetime
 from functools import partial
 
 from service.clients.chat import NO_MESSAGE_ID, Chat, ChatMessage
-from service.delivery.message_builder import MessageBuilder, ReplyTo, digest_of, item_of, post_once
+from service.delivery.message_builder import MessageBuilder, ReplyTo, digest_of, post_once
 from service.delivery.receiver import DeliveryPlan
 from service.delivery.reminders import pending_reminders
 from service.delivery.review import ReviewMessages
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
-from service.render.item_keys import INCIDENT_ITEM
+from service.render.item_keys import ItemKey, OutboxKind
 from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
 from service.store.outbox_incidents import OutboxIncident, OutboxRow
-from service.store.outbox_rows import EXISTING_ITEM, TEAM_WIDE, Claim, PlannedRow
+from service.store.outbox_rows import Claim, PlannedRow
 
 NO_MESSAGE = bytes(16)
 """The digest of what needed no message."""
@@ -49,19 +49,19 @@ class MessageReceiver:
 
     def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
         """Return what to do about a row. Raises `DeliveryError` if a template cannot be rendered."""
-        if claim.incident_id == TEAM_WIDE:
+        kind = claim.key.kind
+        if kind is OutboxKind.TEAM_WIDE:
             return self._review.plan(self._chat, claim, now)
         if incident is None:
             return DeliveryPlan(NO_MESSAGE)
-        thread = thread_of(incident, claim.incident_id)
-        if claim.item in (INCIDENT_ITEM, EXISTING_ITEM):
-            rows = [row for row in incident.rows if row.key.incident_id == claim.incident_id]
-            planned = self._planned(thread, rows, now, is_existing=claim.item == EXISTING_ITEM)
+        thread = thread_of(incident, claim.key.incident_id)
+        if kind in (OutboxKind.INCIDENT, OutboxKind.EXISTING):
+            planned = self._planned(thread, incident.rows, now, is_existing=kind is OutboxKind.EXISTING)
             return DeliveryPlan(NO_MESSAGE, tuple(planned))
-        key = MessageKey.parse(claim.item)
-        if claim.digest is not None and not self._is_editable(claim, key):
+        if claim.digest is not None and not self._is_editable(claim):
             return DeliveryPlan(claim.digest)
-        return self._plan_message(claim, thread, key, now) if key else self._plan_reminder(claim, thread, now)
+        plan = self._plan_reminder if kind is OutboxKind.REMINDER else self._plan_message
+        return plan(claim, thread, now)
 
     # -- which rows --------------------------------------------------------------------------------------------------
 
@@ -74,16 +74,17 @@ class MessageReceiver:
         """
         incident = thread.history.incident
         if self._is_outdated(thread, rows):
-            yield PlannedRow(thread.incident_id, thread.messages[0].key.item)
+            yield PlannedRow(thread.messages[0].key.of_incident(thread.incident_id))
         is_announced = bool(thread.messages) or incident.severity in self._severities
         is_past = is_existing and not thread.messages and not incident.is_open
         key = thread.next(now) if is_announced and not is_past else None
         if key is not None:
-            yield PlannedRow(thread.incident_id, key.item)
-        items = {row.key.item for row in rows}
+            yield PlannedRow(key.of_incident(thread.incident_id))
+        keys = {row.key for row in rows}
         for reminder in self._reminders(thread, now):
-            if item_of(reminder) not in items:
-                yield PlannedRow(thread.incident_id, item_of(reminder), at=reminder.at)
+            reminder_key = ItemKey.of_reminder(thread.incident_id, reminder)
+            if reminder_key not in keys:
+                yield PlannedRow(reminder_key, at=reminder.at)
 
     def _is_outdated(self, thread: Thread, rows: Sequence[OutboxRow]) -> bool:
         if not self._chat.edits or not thread.messages:
@@ -91,7 +92,8 @@ class MessageReceiver:
         first = thread.messages[0]
         if first.key.kind is not MessageKind.FIRST or not first.was_sent or first.is_pending:
             return False
-        digest = next(row.digest for row in rows if row.key.item == first.key.item)
+        key = first.key.of_incident(thread.incident_id)
+        digest = next(row.digest for row in rows if row.key == key)
         return digest != digest_of(self._builder.first(thread))
 
     def _reminders(self, thread: Thread, now: datetime) -> list[Reminder]:
@@ -100,13 +102,14 @@ class MessageReceiver:
 
     # -- what each sends ---------------------------------------------------------------------------------------------
 
-    def _is_editable(self, claim: Claim, key: MessageKey | None) -> bool:
+    def _is_editable(self, claim: Claim) -> bool:
         """Return whether it is a first message that was sent and can be edited."""
-        is_first = key is not None and key.kind is MessageKind.FIRST
+        is_first = claim.key.kind is OutboxKind.MESSAGE and claim.key.subject == MessageKind.FIRST
         return is_first and self._chat.edits and claim.remote_id is not None
 
-    def _plan_message(self, claim: Claim, thread: Thread, key: MessageKey, now: datetime) -> DeliveryPlan:
-        if self._is_editable(claim, key):
+    def _plan_message(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
+        key = MessageKey.of(claim.key)
+        if self._is_editable(claim):
             first = self._builder.first(thread)
             return DeliveryPlan(digest_of(first), _after(thread, key, now), partial(self._edit, claim, first))
         if not thread.is_relevant(key, now):
@@ -118,7 +121,8 @@ class MessageReceiver:
         return DeliveryPlan(digest_of(message), _after(thread, key, now), send)
 
     def _plan_reminder(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
-        reminder = next((r for r in self._reminders(thread, now) if item_of(r) == claim.item), None)
+        reminders = self._reminders(thread, now)
+        reminder = next((r for r in reminders if ItemKey.of_reminder(thread.incident_id, r) == claim.key), None)
         if reminder is None:  # not relevant as things are, which may change before its time has come
             return DeliveryPlan(NO_MESSAGE, not_before=claim.not_before)
         message = self._builder.reminder(thread, reminder)
@@ -137,9 +141,9 @@ class MessageReceiver:
 def thread_of(incident: OutboxIncident, incident_id: int) -> Thread:
     """Return the thread about an incident, by the rows of the outbox."""
     messages = [
-        ThreadMessage(key, row.remote_id, row.is_pending)
+        ThreadMessage(MessageKey.of(row.key), row.remote_id, row.is_pending)
         for row in incident.rows
-        if row.key.incident_id == incident_id and (key := MessageKey.parse(row.key.item))
+        if row.key.incident_id == incident_id and row.key.kind is OutboxKind.MESSAGE
     ]
     return Thread(incident.history, incident_id, sorted(messages, key=lambda message: message.key.number))
 
@@ -149,4 +153,4 @@ def _after(thread: Thread, key: MessageKey, now: datetime, *, sent: bool = True)
     this = ThreadMessage(key, NO_MESSAGE_ID if sent else None)
     messages = [this if message.key == key else message for message in thread.messages]
     following = Thread(thread.history, thread.incident_id, messages).next(now)
-    return (PlannedRow(thread.incident_id, following.item),) if following else ()
+    return (PlannedRow(following.of_incident(thread.incident_id)),) if following else ()

@@ -2,24 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from service.clients.chat import Chat, ChatMessage
 from service.delivery.message_builder import ReplyTo, digest_of, post_once, rendered
 from service.delivery.receiver import DeliveryPlan
 from service.domain.policy import WeeklyReview
+from service.render.item_keys import ItemKey, OutboxKind
 from service.render.message_facts import title_line
 from service.render.messages import Agenda, MessageTemplates, ReviewLine
 from service.render.thread import OLD
 from service.store import Store
 from service.store.board import ActionOwed, Filter, IncidentRow, StageOwed
-from service.store.outbox_rows import TEAM_WIDE, Claim, PlannedRow
+from service.store.outbox_rows import Claim, PlannedRow
 
 MOST_LINES = 20
 MOST_READ = 200
 _WEEK = timedelta(days=7)
-_PREFIX = "review:"
 _SKIPPED = bytes(16)
 
 
@@ -41,8 +41,8 @@ class ReviewMessages:
         """Return what to do about a meeting's row; a meeting that was moved or is long over is skipped."""
         if claim.digest is not None:
             return DeliveryPlan(claim.digest)
-        meeting_at = datetime.fromtimestamp(int(claim.item.removeprefix(_PREFIX)), UTC)
-        if self.meets is None or self.meets.next_after(meeting_at - timedelta(seconds=1)) != meeting_at:
+        meeting_at = claim.key.due_at
+        if self.meets is None or meeting_at is None or not self.meets.is_at(meeting_at):
             return DeliveryPlan(_SKIPPED)
         at = meeting_at - self.lead
         following = (self._planned(self.meets.next_after(max(now, meeting_at))),)
@@ -52,7 +52,7 @@ class ReviewMessages:
         if now - at > OLD or agenda.is_empty:
             return DeliveryPlan(_SKIPPED, following)
         text = rendered(lambda: self.templates.review(agenda))
-        message = ChatMessage(f"mttx-{claim.item}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
+        message = ChatMessage(f"mttx-{claim.key.name}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
         return DeliveryPlan(digest_of(message), following, partial(post_once, chat, claim, message, ReplyTo(None, at)))
 
     def agenda(self, meeting_at: datetime, now: datetime) -> Agenda:
@@ -76,7 +76,7 @@ class ReviewMessages:
         )
 
     def _planned(self, meeting_at: datetime) -> PlannedRow:
-        return PlannedRow(TEAM_WIDE, f"{_PREFIX}{int(meeting_at.timestamp())}", at=meeting_at - self.lead)
+        return PlannedRow(ItemKey(OutboxKind.TEAM_WIDE, due_at=meeting_at), at=meeting_at - self.lead)
 
     def _link(self, incident: str) -> str | None:
         return f"{self.public_url}/incidents/{incident}" if self.public_url else None
@@ -91,7 +91,7 @@ def _incident_line(incident: IncidentRow, link: Link) -> ReviewLine:
 
 
 def _stage_line(due: StageOwed, link: Link, meets: WeeklyReview | None) -> ReviewLine:
-    at_review = meets is not None and meets.next_after(due.due_at - timedelta(seconds=1)) == due.due_at
+    at_review = meets is not None and meets.is_at(due.due_at)
     line = _incident_line(due.incident, link)
     return replace(line, stage=due.stage.value, due_at=due.due_at, at_review=at_review)
 

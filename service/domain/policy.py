@@ -117,6 +117,10 @@ class WeeklyReview:
             meeting = datetime.combine(day + timedelta(days=7), self.at, self.zone).astimezone(UTC)
         return meeting
 
+    def is_at(self, instant: datetime) -> bool:
+        """Return whether there is a meeting at that instant."""
+        return self.next_after(instant - timedelta(seconds=1)) == instant
+
 
 DueRule = timedelta | WeeklyReview
 WEEKLY_REVIEW: Literal["weekly_review"] = "weekly_review"

@@ -14,7 +14,7 @@ from service.domain.incident import Incident, Phase
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Milestone, Severity
 from service.render.annotation_texts import View, names_of, point_text, region_text
-from service.render.item_keys import INCIDENT_ITEM, ItemKey, unique_key
+from service.render.item_keys import ItemKey, OutboxKind, unique_key
 
 TAG = "mttx"
 """The tag that dashboards query: every visible annotation of the organisation carries it."""
@@ -27,7 +27,6 @@ KEY_TAG = "mttx-item"
 """Identifies an annotation among those of all installations. Grafana's tags are `key:value`, with one colon, each part
 at most 100 characters long, all together at most 500 (Grafana `pkg/services/tag/model.go`)."""
 
-POINT = "point:"
 _ACTIONS = {
     EventKind.ACKNOWLEDGED: "acknowledged",
     EventKind.MITIGATED: "mitigated",
@@ -72,13 +71,13 @@ def annotations_of(
     """
     annotations: dict[ItemKey, Annotation] = {}
     for dashboard_uid in ("", *dashboard_uids):
-        key = ItemKey(history.incident.id, INCIDENT_ITEM, dashboard_uid)
+        key = ItemKey(OutboxKind.INCIDENT, history.incident.id, dashboard_uid)
         annotations[key] = _region(history, key, view, now)
     for incident_id, event in history.events:
         current = history.effective(event)
         if current is not None and is_important(current):
             for dashboard_uid in ("", *dashboard_uids):
-                key = ItemKey(incident_id, POINT + event.event_id, dashboard_uid)
+                key = ItemKey(OutboxKind.EVENT, incident_id, dashboard_uid, event.event_id)
                 annotations[key] = _point(history, key, current, view)
     return annotations
 
@@ -87,8 +86,8 @@ def retired_annotation(history: IncidentHistory, key: ItemKey, view: View) -> An
     """Return the hidden form of an annotation that was merged, withdrawn, or belongs to no dashboard any more."""
     incident = history.incident
     events = (event for incident_id, event in history.events if incident_id == key.incident_id)
-    at = next((e.occurred_at for e in events if POINT + e.event_id == key.item), incident.deadlines_from)
-    merged = key.incident_id != incident.id and key.item == INCIDENT_ITEM
+    at = next((e.occurred_at for e in events if e.event_id == key.event_id), incident.deadlines_from)
+    merged = key.incident_id != incident.id and key.kind is OutboxKind.INCIDENT
     why = f"Merged into INC-{incident.id}" if merged else "Withdrawn"
     unique = unique_key(history, key)
     tags = (RETIRED_TAG, f"incident:INC-{key.incident_id}", f"{KEY_TAG}:{unique}")

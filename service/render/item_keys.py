@@ -1,24 +1,71 @@
-"""The names under which what was delivered about an incident is found again."""
+"""The keys of what is delivered about incidents: as rows of the outbox, and as receivers know it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import blake2b
 
 from service.domain.incident_history import IncidentHistory
+from service.domain.reminders import Reminder
 
-INCIDENT_ITEM = "region"
-"""The item that stands for the whole incident: it is enqueued when anything changes, and goes out before all others."""
+
+class OutboxKind(StrEnum):
+    """What a row of the outbox is about.
+
+    `INCIDENT`, the incident itself, is enqueued when anything changes, and delivered before its other rows. `EXISTING`
+    is an incident older than its receiver, enqueued when the service starts. `TEAM_WIDE` concerns no single incident:
+    the agenda of a weekly review.
+    """
+
+    INCIDENT = "incident"
+    EXISTING = "existing"
+    EVENT = "event"
+    MESSAGE = "message"
+    REMINDER = "reminder"
+    TEAM_WIDE = "team-wide"
 
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:
-    """One item of an incident: `INCIDENT_ITEM`, or a name given by its receiver.
+    """The key of one row of the outbox, whose columns its fields are; what a kind does not need is empty.
 
-    `dashboard_uid`: the dashboard that an annotation's copy belongs to; "" for all else.
+    `dashboard_uid`: the dashboard that an annotation's copy belongs to. `event_id`: the event, or the last one that a
+    message covers. `number`: that of a message in its thread; `severity`: the one that it states. `subject`: the kind
+    of a message, or the level of a reminder. `due_at`: when what it reminds of is due, or when the team meets.
     """
 
-    incident_id: int
-    item: str
+    kind: OutboxKind
+    incident_id: int = 0
     dashboard_uid: str = ""
+    event_id: str = ""
+    number: int = 0
+    subject: str = ""
+    severity: str = ""
+    action_id: str = ""
+    due_at: datetime | None = None
+
+    @classmethod
+    def of_reminder(cls, incident_id: int, reminder: Reminder) -> "ItemKey":
+        """Return the key of a reminder: one for each level and due time, to the millisecond."""
+        due_at = reminder.due_at - timedelta(microseconds=reminder.due_at.microsecond % 1000)
+        subject = reminder.level.value
+        return cls(OutboxKind.REMINDER, incident_id, subject=subject, action_id=reminder.action_id, due_at=due_at)
+
+    @property
+    def name(self) -> str:
+        """The name that `unique_key` digests. Receivers hold those digests, so that it must never change."""
+        due_ms = int(self.due_at.timestamp() * 1000) if self.due_at else 0
+        match self.kind:
+            case OutboxKind.EVENT:
+                return f"point:{self.event_id}"
+            case OutboxKind.MESSAGE:
+                return f"say:{self.number}:{self.subject}:{self.severity}:{self.event_id}"
+            case OutboxKind.REMINDER:
+                return f"remind:{self.subject}:{due_ms}:{self.action_id}"
+            case OutboxKind.TEAM_WIDE:
+                return f"review:{due_ms // 1000}"
+            case OutboxKind.INCIDENT | OutboxKind.EXISTING:
+                return "region"
 
 
 def unique_key(history: IncidentHistory, key: ItemKey) -> str:
@@ -27,5 +74,5 @@ def unique_key(history: IncidentHistory, key: ItemKey) -> str:
     The instant at which an incident was opened, to the microsecond, tells the INC-7 of one installation from that of
     another; it never changes and is in every backup.
     """
-    identity = (key.incident_id, history.opened_at[key.incident_id], key.item, key.dashboard_uid)
+    identity = (key.incident_id, history.opened_at[key.incident_id], key.name, key.dashboard_uid)
     return blake2b(repr(identity).encode(), digest_size=8).hexdigest()

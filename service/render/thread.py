@@ -1,7 +1,7 @@
 """The thread about an incident: which message comes next, given the incident now and the messages so far.
 
 A message covers all updates since the one before, so that after an outage there is one message, not ten. The messages
-so far are in the names of the outbox's rows; nothing else remembers them.
+so far are the outbox's rows; nothing else remembers them.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
 from service.domain.updates import is_update
+from service.render.item_keys import ItemKey, OutboxKind
 
 OLD = timedelta(days=3)
 """What is older is no longer announced for the first time, and no reminder of it goes out any more."""
-_PREFIX = "say"
 
 
 class MessageKind(StrEnum):
@@ -46,18 +46,21 @@ class MessageKey:
     severity: Severity
     last_event_id: str = ""
 
-    @property
-    def item(self) -> str:
-        """The item of its row in the outbox."""
-        return f"{_PREFIX}:{self.number}:{self.kind}:{self.severity}:{self.last_event_id}"
-
     @classmethod
-    def parse(cls, item: str) -> "MessageKey | None":
-        """Parse it from its item, None if that is something else."""
-        if not item.startswith(f"{_PREFIX}:"):
-            return None
-        _, number, kind, severity, last_event_id = item.split(":", 4)
-        return cls(int(number), MessageKind(kind), Severity(severity), last_event_id)
+    def of(cls, key: ItemKey) -> "MessageKey":
+        """Return that of a row of the kind `MESSAGE`."""
+        return cls(key.number, MessageKind(key.subject), Severity(key.severity), key.event_id)
+
+    def of_incident(self, incident_id: int) -> ItemKey:
+        """Return the key of its row in the outbox."""
+        return ItemKey(
+            OutboxKind.MESSAGE,
+            incident_id,
+            event_id=self.last_event_id,
+            number=self.number,
+            subject=self.kind.value,
+            severity=self.severity.value,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The outbox: what is to be delivered to other systems, kept until the receiver has it.
 
-A row names an item, not its content: the incident is read when the row is delivered, so that ten changes are one
+A row has a key, not the content: the incident is read when the row is delivered, so that ten changes are one
 delivery and a repeat causes none. An incident is enqueued in the transaction that changes it (`enqueue`); its other
 rows are planned when that row is delivered. A row may be planned for later, such as a reminder of a deadline: until
 then it blocks nothing and does not count as pending.
@@ -17,19 +17,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.domain.actions import ActionState
 from service.domain.policy import Policy
-from service.render.item_keys import INCIDENT_ITEM
+from service.render.item_keys import ItemKey, OutboxKind
 from service.store import tables as t
-from service.store.outbox_incidents import OutboxIncident, read_outbox_incident
-from service.store.outbox_rows import (
-    EXISTING_ITEM,
-    Backlog,
-    Claim,
-    Delivered,
-    PlannedRow,
-    Postponed,
-    Result,
-    Stopped,
-)
+from service.store.outbox_incidents import OutboxIncident, key_of, read_outbox_incident
+from service.store.outbox_rows import Backlog, Claim, Delivered, PlannedRow, Postponed, Result, Stopped
 
 RESYNC_CHUNK = 500
 LONGEST_LEASE = timedelta(minutes=15)
@@ -43,8 +34,8 @@ _NOTHING_DELIVERED = {"remote_id": None, "digest": None, "failure": None}
 
 def enqueue(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:
     """Enqueue these incidents, within the transaction that changes them."""
-    rows = [_row(target, PlannedRow(i, INCIDENT_ITEM), now) for target in targets for i in sorted(incident_ids)]
-    _upsert(connection, rows)
+    keys = [ItemKey(OutboxKind.INCIDENT, incident_id) for incident_id in sorted(incident_ids)]
+    _upsert(connection, [_row(target, PlannedRow(key), now) for target in targets for key in keys])
 
 
 class Outbox:
@@ -124,8 +115,8 @@ class Outbox:
         with self._write() as connection:
             ids = connection.scalars(select(c.id).where(outstanding).union(with_actions).order_by(c.id)).all()
             for first in range(0, len(ids), RESYNC_CHUNK):
-                chunk = ids[first : first + RESYNC_CHUNK]
-                _upsert(connection, [_row(target, PlannedRow(i, EXISTING_ITEM), now) for i in chunk])
+                keys = [ItemKey(OutboxKind.EXISTING, i) for i in ids[first : first + RESYNC_CHUNK]]
+                _upsert(connection, [_row(target, PlannedRow(key), now) for key in keys])
             _upsert(connection, [_row(target, row, now) for row in planned])
 
     def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
@@ -146,7 +137,8 @@ class Outbox:
                     return
                 rows = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
                 connection.execute(rows.values(**_NOTHING_DELIVERED, attempts=_o.attempts + 1, next_attempt_at=now))
-                _upsert(connection, [_row(target, PlannedRow(i, INCIDENT_ITEM), now, attempts=1) for i in ids])
+                planned = [PlannedRow(ItemKey(OutboxKind.INCIDENT, i)) for i in ids]
+                _upsert(connection, [_row(target, row, now, attempts=1) for row in planned])
             last, done = ids[-1], done + len(ids)
             yield done
 
@@ -172,9 +164,7 @@ def _claim(row: Any) -> Claim:
     return Claim(
         row_id=row.id,
         target=row.target,
-        incident_id=row.incident_id,
-        item=row.item,
-        dashboard_uid=row.place,
+        key=key_of(row),
         generation=row.wanted,
         digest=row.digest,
         remote_id=row.remote_id,
@@ -207,9 +197,7 @@ def _row(target: str, planned: PlannedRow, now: datetime, attempts: int = 0) -> 
     at = max(planned.at or now, now)
     return {
         "target": target,
-        "incident_id": planned.incident_id,
-        "item": planned.item,
-        "place": planned.dashboard_uid,
+        **{name: getattr(planned.key, name) for name in t.OUTBOX_KEY},
         "wanted": 1,
         "delivered": 0,
         "attempts": attempts,
@@ -227,7 +215,7 @@ def _upsert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     new = make(t.outbox)
     connection.execute(
         new.on_conflict_do_update(
-            index_elements=[_o.target, _o.incident_id, _o.item, _o.place],
+            index_elements=[_o.target, *(_o[name] for name in t.OUTBOX_KEY)],
             set_={
                 "wanted": _o.wanted + 1,
                 "failure": None,

@@ -1,13 +1,14 @@
 """An incident with its history and its rows in the outbox of one target."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
 from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
-from service.render.item_keys import ItemKey
+from service.render.item_keys import ItemKey, OutboxKind
 from service.store import tables as t
 from service.store.from_rows import episode_of, event_of
 
@@ -62,9 +63,12 @@ def read_outbox_incident(
 def _rows(connection: Connection, target: str, ids: list[int]) -> tuple[OutboxRow, ...]:
     o = t.outbox.c
     is_pending = and_(o.wanted > o.delivered, o.failure.is_(None)).label("is_pending")
-    columns = (o.incident_id, o.item, o.place, o.digest, o.remote_id, is_pending)
+    columns = (*(o[name] for name in t.OUTBOX_KEY), o.digest, o.remote_id, is_pending)
     query = select(*columns).where(o.target == target, o.incident_id.in_(ids)).order_by(o.id)
-    return tuple(
-        OutboxRow(ItemKey(row.incident_id, row.item, row.place), row.digest, row.remote_id, row.is_pending)
-        for row in connection.execute(query)
-    )
+    return tuple(OutboxRow(key_of(row), row.digest, row.remote_id, row.is_pending) for row in connection.execute(query))
+
+
+def key_of(row: Any) -> ItemKey:
+    """Return the key in a row's columns."""
+    columns = {name: getattr(row, name) for name in t.OUTBOX_KEY}
+    return ItemKey(**columns | {"kind": OutboxKind(row.kind)})

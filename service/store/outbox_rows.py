@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-EXISTING_ITEM = "owed"
-"""The item for an incident older than its target; enqueued when the service starts."""
-TEAM_WIDE = 0
-"""Instead of an incident's id, on rows that concern no single incident."""
+from service.render.item_keys import ItemKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +17,7 @@ class Claim:
 
     row_id: int
     target: str
-    incident_id: int
-    item: str
-    dashboard_uid: str
+    key: ItemKey
     generation: int
     digest: bytes | None
     remote_id: int | None
@@ -36,9 +31,7 @@ class Claim:
 class PlannedRow:
     """A row to enqueue; `at`: not to be delivered before then."""
 
-    incident_id: int
-    item: str
-    dashboard_uid: str = ""
+    key: ItemKey
     at: datetime | None = None
 
 

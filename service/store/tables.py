@@ -221,14 +221,31 @@ deliveries = Table(
 )
 """Raw webhook bodies, zlib-compressed, one row for all repeats of the same body from the same source."""
 
+OUTBOX_KEY = (
+    "incident_id",
+    "kind",
+    "dashboard_uid",
+    "event_id",
+    "number",
+    "subject",
+    "severity",
+    "action_id",
+    "due_at",
+)
 outbox = Table(
     "outbox",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("target", String(32), nullable=False),
     Column("incident_id", BigId, nullable=False),
-    Column("item", Text, nullable=False),
-    Column("place", Text, nullable=False, default=""),
+    Column("kind", String(16), nullable=False),
+    Column("dashboard_uid", Text, nullable=False, default=""),
+    Column("event_id", Text, nullable=False, default=""),
+    Column("number", Integer, nullable=False, default=0),
+    Column("subject", String(16), nullable=False, default=""),
+    Column("severity", String(8), nullable=False, default=""),
+    Column("action_id", Text, nullable=False, default=""),
+    Column("due_at", End, nullable=False),
     Column("wanted", BigInteger, nullable=False),
     Column("delivered", BigInteger, nullable=False, default=0),
     Column("digest", LargeBinary(16)),
@@ -240,11 +257,11 @@ outbox = Table(
     Column("lease_until", InstantColumn),
     Column("leased_by", String(32)),
     Column("failure", String(32)),
-    UniqueConstraint("target", "incident_id", "item", "place"),
+    UniqueConstraint("target", *OUTBOX_KEY, name="uq_outbox_key"),
     _partial("ix_outbox_pending", "target, next_attempt_at, id", "wanted > delivered AND failure IS NULL"),
     _partial("ix_outbox_failure", "target", "failure IS NOT NULL"),
 )
-"""What is to be shown elsewhere, one row per item. It is pending while `wanted`, which counts the changes, is ahead of
-`delivered`, and given up while `failure` holds the reason. `digest` is that of the last delivery, `remote_id` its id
-at the receiver; `attempts` counts the deliveries begun since the last success; `not_before` is set if the row is for
-later, such as a reminder."""
+"""What is to be delivered, one row for each key (`OUTBOX_KEY`, the fields of `ItemKey`). It is pending while `wanted`,
+which counts the changes, is ahead of `delivered`, and given up while `failure` holds the reason. `digest` is that of
+the last delivery, `remote_id` its id at the receiver; `attempts` counts the deliveries begun since the last success;
+`not_before` is set if the row is for later, such as a reminder."""

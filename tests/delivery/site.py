@@ -58,14 +58,10 @@ class Site(House):
                 if not self.waiting().pending:
                     return dispatcher
                 self.now += timedelta(minutes=1)
-        raise AssertionError(f"still waiting: {self.waiting()} {self.outbox()}")
+        raise AssertionError(f"still waiting: {self.waiting()} {self.outbox_keys()}")
 
     def waiting(self):
         return self.store.outbox.backlog("grafana", self.now)
-
-    def outbox(self):
-        """Return the rows as (incident, item, place)."""
-        return [tuple(row) for row in self.rows("SELECT incident_id, item, place FROM outbox ORDER BY id")]
 
     def spans(self):
         """Return what the dashboards show: (incident, what, start, end) in minutes, sorted."""

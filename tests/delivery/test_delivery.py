@@ -218,7 +218,7 @@ def test_it_goes_on_where_the_token_may_not_write_on_one_dashboard(open_site):
 def test_it_writes_nothing_at_all_without_a_grafana(tmp_path):
     site = Site(tmp_path / "other.db")
     site.send(alert(0))
-    assert site.outbox() == []
+    assert site.outbox_keys() == []
     site.close()
 
 

@@ -69,13 +69,10 @@ class Site(House):
                 if not self.waiting().pending:
                     return dispatcher
                 self.now += timedelta(seconds=30)
-        raise AssertionError(f"still waiting: {self.waiting()} {self.items()}")
+        raise AssertionError(f"still waiting: {self.waiting()} {self.outbox_keys()}")
 
     def waiting(self):
         return self.store.outbox.backlog(self.target, self.now)
-
-    def items(self):
-        return [tuple(row) for row in self.rows("SELECT incident_id, item, wanted - delivered FROM outbox ORDER BY id")]
 
     def close(self):
         for dispatcher in self._dispatchers:

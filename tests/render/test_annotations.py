@@ -15,12 +15,12 @@ from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Severity
 from service.render.annotation_texts import LONGEST_NOTE, LONGEST_TITLE, View
 from service.render.annotations import annotations_of, duplicate, retired_annotation
-from service.render.item_keys import INCIDENT_ITEM, ItemKey, unique_key
+from service.render.item_keys import ItemKey, OutboxKind, unique_key
 from tests.builders import T0, at, episode, event, policy
 
 VIEW = View(ZoneInfo("Asia/Tokyo"), "https://mttx.example.com")
 NOW = at(10_000)
-WHOLE = ItemKey(7, INCIDENT_ITEM)
+WHOLE = ItemKey(OutboxKind.INCIDENT, 7)
 
 
 def history(*events, episodes=(), absorbed=()):
@@ -37,7 +37,7 @@ def region(*events, episodes=(), view=VIEW, now=NOW):
 def point(told, *events, view=VIEW):
     """Return the point of one event."""
     drawn = annotations_of(history(event(EventKind.DETECTED), *events, told), (), view, NOW)
-    return drawn[ItemKey(7, f"point:{told.event_id}")]
+    return drawn[ItemKey(OutboxKind.EVENT, 7, event_id=told.event_id)]
 
 
 def span(annotation):
@@ -180,14 +180,14 @@ def test_it_shows_what_was_switched():
 def test_it_draws_the_points_of_an_incident_that_was_merged_into_it():
     told = event(EventKind.ACKNOWLEDGED, 6)
     drawn = annotations_of(history(event(EventKind.DETECTED), absorbed=[told]), (), VIEW, NOW)
-    assert "incident:INC-7" in drawn[ItemKey(9, f"point:{told.event_id}")].tags
+    assert "incident:INC-7" in drawn[ItemKey(OutboxKind.EVENT, 9, event_id=told.event_id)].tags
 
 
 # --- what is hidden -------------------------------------------------------------------------------------------------
 
 
 def test_it_hides_the_region_of_a_merged_incident():
-    hidden = retired_annotation(history(event(EventKind.DETECTED)), ItemKey(9, INCIDENT_ITEM), VIEW)
+    hidden = retired_annotation(history(event(EventKind.DETECTED)), ItemKey(OutboxKind.INCIDENT, 9), VIEW)
     assert hidden.tags[:2] == ("mttx-retired", "incident:INC-9")
     assert hidden.text.startswith("<b>Merged into INC-7</b>")
     assert hidden.retired
@@ -195,7 +195,9 @@ def test_it_hides_the_region_of_a_merged_incident():
 
 def test_it_hides_a_withdrawn_point_where_it_was():
     told = event(EventKind.ACKNOWLEDGED, 6)
-    hidden = retired_annotation(history(event(EventKind.DETECTED), told), ItemKey(7, f"point:{told.event_id}"), VIEW)
+    hidden = retired_annotation(
+        history(event(EventKind.DETECTED), told), ItemKey(OutboxKind.EVENT, 7, event_id=told.event_id), VIEW
+    )
     assert span(hidden) == [6, 6]
     assert hidden.text.startswith("<b>Withdrawn</b>")
 

@@ -119,20 +119,9 @@ def test_the_root_is_the_first_message_that_was_sent():
     assert thread().root_id is None
 
 
-def test_other_items_have_no_message_key():
-    assert MessageKey.parse("region") is None
-    assert MessageKey.parse("remind:draft-soon:1:") is None
-
-
-@given(
-    number=st.integers(1),
-    kind=st.sampled_from(MessageKind),
-    severity=st.sampled_from(Severity),
-    last_event_id=st.text(),
-)
-def test_a_message_key_is_parsed_from_its_item(number, kind, severity, last_event_id):
-    key = MessageKey(number, kind, severity, last_event_id)
-    assert MessageKey.parse(key.item) == key
+def test_a_message_key_survives_its_row_in_the_outbox():
+    key = MessageKey(3, MessageKind.UPDATE, Severity.SEV_2, "note:1")
+    assert MessageKey.of(key.of_incident(7)) == key
 
 
 @given(st.lists(st.sampled_from(["note", "deliver", "resolve", "reopen"]), max_size=25))

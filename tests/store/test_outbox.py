@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from service.domain.policy import Severity
+from service.render.item_keys import ItemKey, OutboxKind
 from service.store import Store, StoreRefused
 from service.store.outbox import enqueue
 from service.store.outbox_rows import Delivered, PlannedRow, Postponed, Stopped
@@ -12,6 +14,13 @@ from tests.builders import at, policy
 NOW = at(0)
 LEASE = timedelta(minutes=2)
 DIGEST = b"0" * 16
+MESSAGE = ItemKey(OutboxKind.MESSAGE, 1, number=1, subject="first", severity=Severity.SEV_2.value)
+REMINDER = ItemKey(OutboxKind.REMINDER, 1, subject="draft-soon", due_at=at(60))
+REVIEW = ItemKey(OutboxKind.TEAM_WIDE, due_at=at(160))
+
+
+def point(number):
+    return PlannedRow(ItemKey(OutboxKind.EVENT, 1, event_id=f"{number}"))
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def test_it_gives_out_what_is_due_the_oldest_first(store):
     want(store, 2, minutes=1)
     want(store, 1, minutes=2)
     want(store, 3, minutes=9)
-    assert [c.incident_id for c in claim(store, minutes=5)] == [2, 1]
+    assert [c.key.incident_id for c in claim(store, minutes=5)] == [2, 1]
 
 
 def test_it_gives_nothing_out_twice_before_the_lease_is_over(store):
@@ -46,13 +55,13 @@ def test_it_gives_nothing_out_twice_before_the_lease_is_over(store):
 
 def test_it_keeps_the_order_of_each_incident(store):
     want(store, 1, 2)
-    points = tuple(PlannedRow(1, f"point:{n}", "") for n in range(2))
+    points = tuple(map(point, range(2)))
     mine, other = claim(store)
     assert claim(store) == []
     store.outbox.complete([Delivered(mine, 7, DIGEST, points), Postponed(other, at(5))], NOW)
-    assert [c.item for c in claim(store, minutes=1)] == ["point:0"]
+    assert [c.key for c in claim(store, minutes=1)] == [point(0).key]
     want(store, 1)
-    assert [c.incident_id for c in claim(store, minutes=10)] == [
+    assert [c.key.incident_id for c in claim(store, minutes=10)] == [
         1,
         2,
     ]  # the region of the first again, before its points
@@ -90,7 +99,7 @@ def test_it_hears_nothing_from_who_lost_a_claim_but_that_something_was_made(stor
     store.outbox.complete([Delivered(now[0], 7, DIGEST), Stopped(now[1], "rejected")], at(3))
     store.outbox.complete([Delivered(late[0], 8, DIGEST), Postponed(late[1], at(9))], at(4))
     (doubtful,) = claim(store, minutes=5)
-    assert (doubtful.incident_id, doubtful.remote_id, doubtful.attempts) == (1, None, 1)
+    assert (doubtful.key.incident_id, doubtful.remote_id, doubtful.attempts) == (1, None, 1)
     assert store.outbox.backlog("grafana", at(60)).stopped == 1
 
 
@@ -99,9 +108,9 @@ def test_it_lets_what_was_refused_rest_until_it_changes_or_is_resumed(store):
     store.outbox.complete([Stopped(c, "rejected") for c in claim(store)], NOW)
     assert (store.outbox.backlog("grafana", at(60)).pending, store.outbox.backlog("grafana", at(60)).stopped) == (0, 2)
     want(store, 1, minutes=1)
-    assert [c.incident_id for c in claim(store, minutes=1)] == [1]
+    assert [c.key.incident_id for c in claim(store, minutes=1)] == [1]
     store.outbox.resume("grafana", at(5))
-    assert [c.incident_id for c in claim(store, minutes=5)] == [1, 2]
+    assert [c.key.incident_id for c in claim(store, minutes=5)] == [1, 2]
 
 
 def test_it_tries_at_once_what_waits_when_it_is_resumed(store):
@@ -117,7 +126,7 @@ def test_it_looks_for_the_points_too_where_it_was_in_doubt_about_the_region(stor
     want(store, 1)
     claim(store)
     (again,) = claim(store, minutes=3)
-    store.outbox.complete([Delivered(again, 7, DIGEST, (PlannedRow(1, "point:a", ""),))], at(3))
+    store.outbox.complete([Delivered(again, 7, DIGEST, (point(0),))], at(3))
     assert claim(store, minutes=4)[0].attempts == 1
 
 
@@ -142,22 +151,22 @@ def test_a_store_beside_refuses_what_is_no_database(database_url, store, tmp_pat
 def test_it_keeps_a_row_for_later_until_its_time_and_holds_nothing_up_with_it(store):
     want(store, 1)
     (region,) = claim(store)
-    planned = (PlannedRow(1, "remind:x", at=at(30)), PlannedRow(1, "say:1"))
+    planned = (PlannedRow(REMINDER, at=at(30)), PlannedRow(MESSAGE))
     store.outbox.complete([Delivered(region, 7, DIGEST, planned)], NOW)
-    assert [c.item for c in claim(store, minutes=1)] == ["say:1"]
+    assert [c.key for c in claim(store, minutes=1)] == [MESSAGE]
     assert store.outbox.backlog("grafana", at(29)).pending == 1
     assert store.outbox.backlog("grafana", at(30)).pending == 2
     want(store, 1, minutes=31)
-    assert [c.item for c in claim(store, minutes=40)] == ["region"]
+    assert [c.key.kind for c in claim(store, minutes=40)] == [OutboxKind.INCIDENT]
 
 
 def test_it_leaves_rows_for_later_where_they_are_when_it_is_resumed(store):
     want(store, 1)
     (region,) = claim(store)
-    store.outbox.complete([Delivered(region, 7, DIGEST, (PlannedRow(1, "remind:x", at=at(30)),))], NOW)
+    store.outbox.complete([Delivered(region, 7, DIGEST, (PlannedRow(REMINDER, at=at(30)),))], NOW)
     store.outbox.resume("grafana", at(5))
     assert claim(store, minutes=29) == []
-    assert [(c.item, c.not_before) for c in claim(store, minutes=30)] == [("remind:x", at(30))]
+    assert [(c.key, c.not_before) for c in claim(store, minutes=30)] == [(REMINDER, at(30))]
 
 
 def test_it_counts_what_was_marked_by_a_clock_that_was_ahead(store):
@@ -170,7 +179,6 @@ def test_it_counts_what_was_marked_by_a_clock_that_was_ahead(store):
 
 def test_it_enlists_what_is_open_or_owed_and_what_is_planned_besides(house):
     from service.domain.events import EventKind as K
-    from service.domain.policy import Severity
     from tests.builders import event
 
     open_one = house.open(event(K.DETECTED, severity=Severity.SEV_2))
@@ -181,6 +189,6 @@ def test_it_enlists_what_is_open_or_owed_and_what_is_planned_besides(house):
     done = house.open(event(K.DETECTED, severity=Severity.SEV_2), event(K.RESOLVED, 5))
     house.tell(done, K.POSTMORTEM_FINALIZED, 6)
     for _ in range(2):
-        house.store.outbox.enqueue_existing("slack", [PlannedRow(0, "review:1", at=at(99))], at(10))
-    rows = house.rows("SELECT incident_id, item FROM outbox ORDER BY id")
-    assert [tuple(row) for row in rows] == [(open_one, "owed"), (owing, "owed"), (acting, "owed"), (0, "review:1")]
+        house.store.outbox.enqueue_existing("slack", [PlannedRow(REVIEW, at=at(99))], at(10))
+    existing = [ItemKey(OutboxKind.EXISTING, number) for number in (open_one, owing, acting)]
+    assert house.outbox_keys() == [*existing, REVIEW]
