@@ -21,7 +21,7 @@ from service.intake.sources import Source
 from service.polling.firing_intervals import SELECTOR, FiringInterval, firing_intervals, is_series_of
 from service.polling.quiet_incidents import RECONCILED, ended, evidence
 from service.polling.recording import record_event
-from service.recorder.commands import Delivery, RecordAlerts
+from service.recorder.commands import RecordAlerts
 from service.recorder.writer import Recorder
 from service.store import Store
 
@@ -62,7 +62,7 @@ class GapPoll:
         """Record that notifications can arrive; after a gap, and `patience`, read what is missing."""
         self._reach_alertmanager()
         if self._gap is None:
-            before = self._store.last_received().get(RECONCILED)
+            before = self._store.last_heartbeat()
             if before is not None and now - before > self._longest_pause:
                 self._gap = (max(before, now - self._lookback), now)
         if self._gap is not None:
@@ -71,7 +71,7 @@ class GapPoll:
                 return
             self._fill(begin, now)
             self._gap = None
-        self._recorder.submit(RecordAlerts((), Delivery(RECONCILED, b"", now)))
+        self._store.record_heartbeat(now)
 
     def _reach_alertmanager(self) -> None:
         """Return if one Alertmanager answers, or none is configured. Raises RequestFailed."""

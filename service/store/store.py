@@ -28,6 +28,7 @@ from service.store.engine import (
     translated,
     writing,
 )
+from service.store.heartbeats import last_heartbeat, record_heartbeat
 from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
@@ -331,6 +332,16 @@ class Store:
         """Return how many incidents were computed by an earlier version and are to be recomputed."""
         with self._read() as connection:
             return count_outdated(connection)
+
+    def last_heartbeat(self) -> datetime | None:
+        """Return when notifications could last arrive, as `record_heartbeat` was told."""
+        with self._read() as connection:
+            return last_heartbeat(connection)
+
+    def record_heartbeat(self, at: datetime) -> None:
+        """Record that notifications could arrive."""
+        with self._write() as connection:
+            record_heartbeat(connection, at)
 
     def last_received(self) -> dict[str, datetime]:
         """Return when each remembered source last sent something."""

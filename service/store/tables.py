@@ -221,6 +221,14 @@ deliveries = Table(
 )
 """Raw webhook bodies, zlib-compressed, one row for all repeats of the same body from the same source."""
 
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("at", InstantColumn, nullable=False),
+)
+"""When notifications could last arrive (`reconcile`)."""
+
 OUTBOX_KEY = (
     "incident_id",
     "kind",

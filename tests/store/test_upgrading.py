@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import LargeBinary, MetaData
+from sqlalchemy import LargeBinary, MetaData, text
 
 from service.domain.events import EventKind
 from service.recorder.writer import Recorder
@@ -159,3 +159,34 @@ def test_its_totals_are_those_of_the_version_before(database_url):
         for t in store.snapshot(at(0), 100).totals
     } == expected
     store.close()
+
+
+def test_its_heartbeat_is_that_of_the_version_before_and_no_longer_a_webhook_body(database_url):
+    fill(database_url)
+    store = Store.open(database_url, policy())
+    assert store.last_heartbeat() == at(19 * 60 + 2.5)
+    assert set(store.last_received()) == {"alertmanager"}
+    store.record_heartbeat(at(20 * 60))
+    assert store.last_heartbeat() == at(20 * 60)
+    store.close()
+
+
+def test_it_can_be_taken_back_to_the_version_before(database_url):
+    fill(database_url)
+    engine = connect(database_url)
+    before = contents(engine)
+    with engine.begin() as connection:
+        migrate.command.upgrade(migrate.config(connection), "head")
+        migrate.command.downgrade(migrate.config(connection), "0008")
+    assert contents(engine) == before
+    engine.dispose()
+
+
+def contents(engine):
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        return {
+            table.name: sorted(repr(sorted(row.items())) for row in connection.execute(table.select()).mappings())
+            for table in (tables.tables["outbox"], tables.tables["totals"])
+        } | {"bodies": sorted(map(repr, connection.execute(text("SELECT digest, source, body FROM deliveries"))))}
