@@ -5,7 +5,9 @@ service was down or every Alertmanager.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from service.clients.alertmanager import AlertmanagerApi
 from service.clients.json_api import RequestFailed
@@ -29,54 +31,41 @@ MARGIN = timedelta(minutes=10)
 """How long before the gap is read as well, so that what started then is not taken for new."""
 
 
+@dataclass(slots=True)
 class GapPoll:
     """Detects gaps and fills them, `patience` after their end: Alertmanager may report everything itself."""
 
-    name: str = "gaps"
-
-    def __init__(
-        self,
-        prometheus: PrometheusApi,
-        alertmanagers: Sequence[AlertmanagerApi],
-        store: Store,
-        recorder: Recorder,
-        options: AlertParseOptions,
-        *,
-        longest_pause: timedelta,
-        patience: timedelta,
-        lookback: timedelta,
-        source: str = Source.ALERTMANAGER.value,
-    ) -> None:
-        self._prometheus = prometheus
-        self._alertmanagers = alertmanagers
-        self._store = store
-        self._recorder = recorder
-        self._options = options
-        self._longest_pause = longest_pause
-        self._patience = patience
-        self._lookback = lookback
-        self._source = source
-        self._gap: tuple[datetime, datetime] | None = None
+    name: ClassVar[str] = "gaps"
+    prometheus: PrometheusApi
+    alertmanagers: Sequence[AlertmanagerApi]
+    store: Store
+    recorder: Recorder
+    options: AlertParseOptions
+    longest_pause: timedelta
+    patience: timedelta
+    lookback: timedelta
+    source: str = Source.ALERTMANAGER.value
+    _gap: tuple[datetime, datetime] | None = field(init=False, default=None)
 
     def run(self, now: datetime) -> None:
         """Record that notifications can arrive; after a gap, and `patience`, read what is missing."""
         self._reach_alertmanager()
         if self._gap is None:
-            before = self._store.last_heartbeat()
-            if before is not None and now - before > self._longest_pause:
-                self._gap = (max(before, now - self._lookback), now)
+            before = self.store.last_heartbeat()
+            if before is not None and now - before > self.longest_pause:
+                self._gap = (max(before, now - self.lookback), now)
         if self._gap is not None:
             begin, end = self._gap
-            if now - end < self._patience:
+            if now - end < self.patience:
                 return
             self._fill(begin, now)
             self._gap = None
-        self._store.record_heartbeat(now)
+        self.store.record_heartbeat(now)
 
     def _reach_alertmanager(self) -> None:
         """Return if one Alertmanager answers, or none is configured. Raises RequestFailed."""
         failure: RequestFailed | None = None
-        for alertmanager in self._alertmanagers:
+        for alertmanager in self.alertmanagers:
             try:
                 alertmanager.alerts()
             except RequestFailed as error:
@@ -89,15 +78,15 @@ class GapPoll:
     def _fill(self, begin: datetime, now: datetime) -> None:
         ended_intervals = [
             interval
-            for interval in firing_intervals(self._prometheus.samples(SELECTOR, begin - MARGIN, now), now)
+            for interval in firing_intervals(self.prometheus.samples(SELECTOR, begin - MARGIN, now), now)
             if interval.ends_at is not None and interval.ends_at > begin
         ]
         if not ended_intervals:
             return
-        external = self._prometheus.external_labels()
-        silences = [s for alertmanager in self._alertmanagers for s in alertmanager.silences()]
-        recorded = [e for c in self._store.concerns(begin - MARGIN - self._lookback) for e in c.episodes]
-        recorded = [e for e in recorded if sender_of(e.source) == sender_of(self._source)]
+        external = self.prometheus.external_labels()
+        silences = [s for alertmanager in self.alertmanagers for s in alertmanager.silences()]
+        recorded = [e for c in self.store.concerns(begin - MARGIN - self.lookback) for e in c.episodes]
+        recorded = [e for e in recorded if sender_of(e.source) == sender_of(self.source)]
         for interval in ended_intervals:
             if episode := _episode_of(interval, recorded):
                 if episode.ends_at is None:
@@ -106,13 +95,13 @@ class GapPoll:
                 self._open(interval, {**external, **interval.labels}, now)
 
     def _open(self, interval: FiringInterval, labels: Mapping[str, str], now: datetime) -> None:
-        severity = map_severity(labels, self._options.severities).severity
-        if severity is None or ignored(labels, self._options):
+        severity = map_severity(labels, self.options.severities).severity
+        if severity is None or ignored(labels, self.options):
             return
         name = labels.get("alertname") or UNNAMED
         alert = Alert(
             observation=Observation(
-                source=self._source,
+                source=self.source,
                 fingerprint=fingerprint(labels),
                 group_key=f"{RECONCILED}:{name}",
                 starts_at=interval.starts_at,
@@ -124,10 +113,10 @@ class GapPoll:
             annotations={},
         )
         for incident_id in self._record(alert, now):
-            record_event(self._recorder, incident_id, reconciled(alert, now))
+            record_event(self.recorder, incident_id, reconciled(alert, now))
 
     def _record(self, alert: Alert, now: datetime) -> list[int]:
-        outcomes = self._recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
+        outcomes = self.recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
         return [outcome.incident_id for outcome in outcomes]
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from service.background import BackgroundLoop
 from service.clients.json_api import RequestFailed
@@ -18,7 +18,7 @@ STOP_SECONDS = 3.0
 class Poll(Protocol):
     """One thing to poll."""
 
-    name: str
+    name: ClassVar[str]
 
     def run(self, now: datetime) -> None:
         """Ask, and record the response. Raises RequestFailed, Busy or StoreUnavailable."""

@@ -4,7 +4,9 @@ What neither knows is left to become stale.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from service.clients.alertmanager import AlertmanagerApi
 from service.clients.prometheus import PrometheusApi, quoted
@@ -22,49 +24,38 @@ RECONCILED = "reconciled"
 MARGIN = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
 class QuietIncidentPoll:
     """Asks about the alerts of open incidents without a report for `quiet`."""
 
-    name: str = "quiet incidents"
-
-    def __init__(
-        self,
-        alertmanagers: Sequence[AlertmanagerApi],
-        prometheus: PrometheusApi | None,
-        store: Store,
-        recorder: Recorder,
-        *,
-        quiet: timedelta,
-        lookback: timedelta,
-        source: str = Source.ALERTMANAGER.value,
-    ) -> None:
-        self._alertmanagers = alertmanagers
-        self._prometheus = prometheus
-        self._store = store
-        self._recorder = recorder
-        self._quiet = quiet
-        self._lookback = lookback
-        self._source = source
+    name: ClassVar[str] = "quiet incidents"
+    alertmanagers: Sequence[AlertmanagerApi]
+    prometheus: PrometheusApi | None
+    store: Store
+    recorder: Recorder
+    quiet: timedelta
+    lookback: timedelta
+    source: str = Source.ALERTMANAGER.value
 
     def run(self, now: datetime) -> None:
         """Refresh the alerts that are still firing, end those that are not."""
-        quiet = [(c, e) for c in self._store.concerns(now) if now - c.heard_at >= self._quiet for e in self._open(c)]
+        quiet = [(c, e) for c in self.store.concerns(now) if now - c.heard_at >= self.quiet for e in self._open(c)]
         if not quiet:
             return
-        firing = {alert.fingerprint for alertmanager in self._alertmanagers for alert in alertmanager.alerts()}
+        firing = {alert.fingerprint for alertmanager in self.alertmanagers for alert in alertmanager.alerts()}
         for incident, episode in quiet:
             if episode.fingerprint in firing:
                 self._record(still_firing(incident, episode), now)
-            elif self._prometheus is not None:
-                self._record_end(self._prometheus, incident, episode, now)
+            elif self.prometheus is not None:
+                self._record_end(self.prometheus, incident, episode, now)
 
     def _open(self, incident: Concern) -> list[Episode]:
-        return [e for e in incident.episodes if e.source == self._source and e.ends_at is None]
+        return [e for e in incident.episodes if e.source == self.source and e.ends_at is None]
 
     def _record_end(self, prometheus: PrometheusApi, incident: Concern, episode: Episode, now: datetime) -> None:
         """Ask Prometheus for the end; nothing is recorded about an alert that it does not know."""
         name = quoted(episode.labels.get("alertname", ""))
-        begin = max(episode.starts_at - MARGIN, now - self._lookback)
+        begin = max(episode.starts_at - MARGIN, now - self.lookback)
         series = prometheus.samples(f'ALERTS{{alertname={name},alertstate="firing"}}', begin, now)
         intervals = [i for i in firing_intervals(series, now) if is_series_of(i.labels, episode.labels)]
         if any(interval.ends_at is None for interval in intervals):
@@ -73,7 +64,7 @@ class QuietIncidentPoll:
             self._record(ended(episode, max(i.ends_at for i in intervals if i.ends_at is not None)), now)
 
     def _record(self, alert: Alert, now: datetime) -> None:
-        self._recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
+        self.recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
 
 
 def still_firing(incident: Concern, episode: Episode) -> Alert:

@@ -1,8 +1,9 @@
 """Silences as acknowledgements: whoever silences a firing alert has seen it. People's names are not stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from service.clients.alertmanager import AlertmanagerApi
 from service.domain.events import Event, EventKind
@@ -18,37 +19,28 @@ RECENT = timedelta(hours=1)
 """An incident may be over before the silences are polled again."""
 
 
+@dataclass(frozen=True, slots=True)
 class SilencePoll:
     """Polls the silences of every Alertmanager and records `acknowledged` if one is a first response."""
 
-    name: str = "silences"
-
-    def __init__(
-        self,
-        alertmanagers: Sequence[AlertmanagerApi],
-        store: Store,
-        recorder: Recorder,
-        people: People,
-        *,
-        source: str = Source.ALERTMANAGER.value,
-    ) -> None:
-        self._alertmanagers = alertmanagers
-        self._store = store
-        self._recorder = recorder
-        self._people = people
-        self._source = source
+    name: ClassVar[str] = "silences"
+    alertmanagers: Sequence[AlertmanagerApi]
+    store: Store
+    recorder: Recorder
+    people: People
+    source: str = Source.ALERTMANAGER.value
 
     def run(self, now: datetime) -> None:
         """Poll if an alert of Alertmanager is not acknowledged yet."""
-        unacknowledged = [c for c in self._store.concerns(now - RECENT) if _is_unacknowledged(c, self._source)]
+        unacknowledged = [c for c in self.store.concerns(now - RECENT) if _is_unacknowledged(c, self.source)]
         if unacknowledged:
-            events = acknowledgements(self._read(), unacknowledged, self._people, now, source=self._source)
+            events = acknowledgements(self._read(), unacknowledged, self.people, now, source=self.source)
             for incident_id, event in events:
-                record_event(self._recorder, incident_id, event)
+                record_event(self.recorder, incident_id, event)
 
     def _read(self) -> list[Silence]:
         """Return the silences of the whole cluster. Raises RequestFailed if one does not answer."""
-        return list({s.id: s for alertmanager in self._alertmanagers for s in alertmanager.silences()}.values())
+        return list({s.id: s for alertmanager in self.alertmanagers for s in alertmanager.silences()}.values())
 
 
 def acknowledgements(

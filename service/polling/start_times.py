@@ -3,7 +3,9 @@
 import logging
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from service.clients.prometheus import PrometheusAlert, PrometheusApi, selector
 from service.domain.episodes import Episode
@@ -23,40 +25,30 @@ WITHIN = timedelta(days=1)
 """How long before the alert a user's query may put the start; anything earlier is considered a mistake."""
 
 
+@dataclass(slots=True)
 class StartTimePoll:
     """Records a `started` event with source `prometheus` for each episode whose start Prometheus knows."""
 
-    name: str = "start times"
-
-    def __init__(
-        self,
-        prometheus: PrometheusApi,
-        store: Store,
-        recorder: Recorder,
-        *,
-        query: str | None,
-        lookback: timedelta,
-        source: str = Source.ALERTMANAGER.value,
-    ) -> None:
-        self._prometheus = prometheus
-        self._store = store
-        self._recorder = recorder
-        self._query = query
-        self._lookback = lookback
-        self._source = source
-        self._asked: dict[int, tuple[int, datetime]] = {}
+    name: ClassVar[str] = "start times"
+    prometheus: PrometheusApi
+    store: Store
+    recorder: Recorder
+    query: str | None
+    lookback: timedelta
+    source: str = Source.ALERTMANAGER.value
+    _asked: dict[int, tuple[int, datetime]] = field(init=False, default_factory=dict)
 
     def run(self, now: datetime) -> None:
         """Ask about every episode that is due."""
-        concerns = self._store.concerns(now - self._lookback)
-        mine = [(c.id, e) for c in concerns for e in c.episodes if e.source == self._source]
+        concerns = self.store.concerns(now - self.lookback)
+        mine = [(c.id, e) for c in concerns for e in c.episodes if e.source == self.source]
         self._asked = {e.id: self._asked[e.id] for _, e in mine if e.id in self._asked}
         due = [(incident_id, episode) for incident_id, episode in mine if self._is_due(episode, now)]
-        active = self._prometheus.active_alerts() if due and self._query is None else []
+        active = self.prometheus.active_alerts() if due and self.query is None else []
         for incident_id, episode in due:
             started_at = self._started_at(episode, active)
             if started_at is not None:
-                record_event(self._recorder, incident_id, started(episode, started_at, now))
+                record_event(self.recorder, incident_id, started(episode, started_at, now))
             self._count(episode, now, is_final=started_at is not None)
 
     def _is_due(self, episode: Episode, now: datetime) -> bool:
@@ -68,8 +60,8 @@ class StartTimePoll:
         self._asked[episode.id] = (len(AGAIN_AFTER) if is_final else times + 1, now)
 
     def _started_at(self, episode: Episode, active: Iterable[PrometheusAlert]) -> datetime | None:
-        if self._query is not None:
-            return self._by_query(self._query, episode)
+        if self.query is not None:
+            return self._by_query(self.query, episode)
         coarse = self._by_series(episode)
         exact = [
             a.active_at for a in active if a.active_at <= episode.starts_at and is_series_of(a.labels, episode.labels)
@@ -81,7 +73,7 @@ class StartTimePoll:
     def _by_series(self, episode: Episode) -> datetime | None:
         """Query ALERTS_FOR_STATE, whose value is the time."""
         expression = selector("ALERTS_FOR_STATE", {"alertname": episode.labels.get("alertname", "")})
-        series = self._prometheus.query(expression, episode.starts_at)
+        series = self.prometheus.query(expression, episode.starts_at)
         matching = [s for s in series if is_series_of(s.labels, episode.labels)]
         if len(matching) != 1:
             return None
@@ -93,7 +85,7 @@ class StartTimePoll:
             expression = with_labels(query, episode.labels)
         except MissingLabel:
             return None
-        values = [_instant(s.samples[-1][1]) for s in self._prometheus.query(expression, episode.starts_at)]
+        values = [_instant(s.samples[-1][1]) for s in self.prometheus.query(expression, episode.starts_at)]
         started_at = min((at for at in values if at is not None), default=None)
         if started_at is not None and not episode.starts_at - WITHIN <= started_at <= episode.starts_at:
             log.warning("onset.query: ignoring its value, which is not a time within a day before the alert")

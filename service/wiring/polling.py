@@ -29,17 +29,27 @@ def build_poller(settings: Settings, store: Store, recorder: Recorder, clock: Ca
     source = named_source(Source.ALERTMANAGER.value, settings.alertmanager.sender or "")
     if prometheus is not None and reconcile.gaps:
         options = intake.alert_options(settings)
-        pause = PAUSE * interval
-        times = {"longest_pause": pause, "patience": reconcile.patience, "lookback": reconcile.lookback}
-        polls.append(GapPoll(prometheus, alertmanagers, store, recorder, options, source=source, **times))
+        polls.append(
+            GapPoll(
+                prometheus,
+                alertmanagers,
+                store,
+                recorder,
+                options,
+                longest_pause=PAUSE * interval,
+                patience=reconcile.patience,
+                lookback=reconcile.lookback,
+                source=source,
+            )
+        )
     if prometheus is not None:
         onset = settings.onset
         polls.append(
             StartTimePoll(prometheus, store, recorder, query=onset.query, lookback=onset.lookback, source=source)
         )
     if alertmanagers:
-        quiet_times = {"quiet": min(QUIET, settings.stale_after / 2), "lookback": reconcile.lookback}
-        polls.append(QuietIncidentPoll(alertmanagers, prometheus, store, recorder, source=source, **quiet_times))
+        quiet, lookback = min(QUIET, settings.stale_after / 2), reconcile.lookback
+        polls.append(QuietIncidentPoll(alertmanagers, prometheus, store, recorder, quiet, lookback, source))
     if alertmanagers and (people := intake.people(settings)):
         polls.append(SilencePoll(alertmanagers, store, recorder, people, source=source))
     return Poller(polls, clock, interval)

@@ -42,7 +42,7 @@ def test_all_that_is_asked_is_about_the_sender_of_alertmanager():
     keys = {"prometheus": {"url": PROMETHEUS}, "reconcile": {"gaps": True}, "silences": {"acknowledge": True}}
     named = Settings(alertmanager={"urls": [ALERTMANAGER], "sender": "eu"}, **keys)
     poller = build_poller(named, FakeStore(), FakeRecorder(), lambda: at(0))
-    assert {poll.name: poll._source for poll in poller._polls} == dict.fromkeys(
+    assert {poll.name: poll.source for poll in poller._polls} == dict.fromkeys(
         ("gaps", "start times", "quiet incidents", "silences"), "alertmanager@eu"
     )
 
