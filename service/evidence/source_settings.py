@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from service.settings.durations import PositiveDuration
+from service.settings.http_api import HttpApiSettings
 from service.settings.placeholders import checked_query
-from service.settings.polling import ApiUrl
 from service.settings.section import SettingsSection
 from service.settings.values import Zone
 
@@ -54,18 +54,19 @@ QueryName = Annotated[str, AfterValidator(_file_name)]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(checked_query)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")]
-_CA = "PEM file of the CA that signed its certificate; null: the default CAs."
 _ROOTS = "Folders that may contain the files once links are resolved; empty: each pattern's path up to its first *."
 
 
-class EvidenceLoki(SettingsSection):
-    """A Loki; read only."""
+class EvidenceApi(HttpApiSettings):
+    """An API that may take long to answer; read only."""
 
-    url: ApiUrl | None = Field(None, description="Loki URL, including any path prefix. Without it Loki is not queried.")
-    token: SecretStr | None = Field(None, description="Bearer token for the API of Loki.")
-    org_id: Tenant | None = Field(None, description="Tenant, sent as X-Scope-OrgID; null: none.")
-    ca_file: Path | None = Field(None, description=_CA)
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="Timeout of one request.")
+
+
+class EvidenceLoki(EvidenceApi):
+    """A Loki."""
+
+    org_id: Tenant | None = Field(None, description="Tenant, sent as X-Scope-OrgID; null: none.")
     queries: Mapping[QueryName, Query] = Field(
         {},
         description="LogQL queries for log lines, each under the name of its file; `{{ $labels.NAME }}` stands for a "
@@ -106,16 +107,10 @@ class EvidenceLogs(SettingsSection):
         return fields
 
 
-class EvidenceTempo(SettingsSection):
-    """A Tempo; read only."""
+class EvidenceTempo(EvidenceApi):
+    """A Tempo."""
 
-    url: ApiUrl | None = Field(
-        None, description="Tempo URL, including any path prefix. Without it Tempo is not queried."
-    )
-    token: SecretStr | None = Field(None, description="Bearer token for the API of Tempo.")
     org_id: Tenant | None = Field(None, description="Tenant, sent as X-Scope-OrgID; null: none.")
-    ca_file: Path | None = Field(None, description=_CA)
-    timeout: PositiveDuration = Field(timedelta(seconds=30), description="Timeout of one request.")
     query: Query = Field(
         "{ status = error }",
         description="TraceQL query for the traces of the window; `{{ $labels.NAME }}` stands for a label of the "
@@ -123,15 +118,9 @@ class EvidenceTempo(SettingsSection):
     )
 
 
-class EvidenceJaeger(SettingsSection):
-    """A Jaeger; read only."""
+class EvidenceJaeger(EvidenceApi):
+    """A Jaeger."""
 
-    url: ApiUrl | None = Field(
-        None, description="Jaeger URL, including any path prefix. Without it Jaeger is not queried."
-    )
-    token: SecretStr | None = Field(None, description="Bearer token for the API of Jaeger.")
-    ca_file: Path | None = Field(None, description=_CA)
-    timeout: PositiveDuration = Field(timedelta(seconds=30), description="Timeout of one request.")
     services: tuple[ShortText, ...] = Field((), description="Services whose traces of the window are collected.")
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
-from pydantic import SecretStr
-
 from service import __version__
 from service.clients.grafana.annotations import Annotations
 from service.clients.json_api import JsonApi
@@ -17,7 +15,7 @@ from service.evidence.collecting import CollectOptions
 from service.evidence.redaction import Redaction
 from service.evidence.settings import evidence_settings
 from service.evidence.source import EvidenceSource
-from service.evidence.source_settings import EvidenceJaeger, EvidenceLoki, EvidenceTempo
+from service.evidence.source_settings import EvidenceApi
 from service.evidence.sources import metrics
 from service.evidence.sources.audit import AuditSource
 from service.evidence.sources.changes import ChangeSource
@@ -78,7 +76,7 @@ def _metric_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource
         return []
     timeout = max(keys.timeout, LEAST_TIMEOUT)
     api = JsonApi(
-        keys.url, token=_secret(keys.token), ca_file=keys.ca_file, timeout=timeout, max_bytes=metrics.MOST_BYTES
+        keys.url, token=keys.bearer_token, ca_file=keys.ca_file, timeout=timeout, max_bytes=metrics.MOST_BYTES
     )
     stack.callback(api.close)
     return [metrics.MetricSource(PrometheusApi(api), evidence_settings(settings).metrics)]
@@ -115,11 +113,11 @@ def _change_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource
     return [ChangeSource(keys.repositories, keys.lookback, keys.annotation_tags, annotations)]
 
 
-def _api(keys: EvidenceLoki | EvidenceTempo | EvidenceJaeger, stack: ExitStack) -> JsonApi:
+def _api(keys: EvidenceApi, stack: ExitStack) -> JsonApi:
     tenant = getattr(keys, "org_id", None)
     api = JsonApi(
         keys.url or "",
-        token=_secret(keys.token),
+        token=keys.bearer_token,
         ca_file=keys.ca_file,
         timeout=keys.timeout,
         max_bytes=MOST_BYTES,
@@ -127,7 +125,3 @@ def _api(keys: EvidenceLoki | EvidenceTempo | EvidenceJaeger, stack: ExitStack) 
     )
     stack.callback(api.close)
     return api
-
-
-def _secret(token: SecretStr | None) -> str | None:
-    return token.get_secret_value() if token else None

@@ -4,25 +4,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from service.domain.policy import Severity
+from service.settings.credentials import read_credential, require_at_most_one
 from service.settings.durations import PositiveDuration
-from service.settings.files import read_text
 from service.settings.section import SettingsSection
+from service.settings.values import HttpUrl
 
-
-def _grafana(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("should be Grafana's URL, such as https://grafana.example.com or https://example.com/grafana")
-    return url.rstrip("/")
-
-
-GrafanaUrl = Annotated[str, AfterValidator(_grafana)]
 Uid = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,40}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -38,7 +28,7 @@ class AnnotatedDashboard(SettingsSection):
 class GrafanaSettings(SettingsSection):
     """Incidents as annotations in Grafana, and the bundled dashboards."""
 
-    url: GrafanaUrl | None = Field(
+    url: HttpUrl | None = Field(
         None, description="Grafana's URL, including any sub-path. Without it nothing is sent to Grafana."
     )
     token: SecretStr | None = Field(None, description="Token of a service account with the role Editor.")
@@ -72,13 +62,9 @@ class GrafanaSettings(SettingsSection):
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:
-        if self.token is not None and self.token_file is not None:
-            context = {"key": "grafana.token_file", "value": str(self.token_file)}
-            raise PydanticCustomError("mttx_key", "is set together with grafana.token; set only one of them", context)
+        require_at_most_one(self, "token", "token_file")
         return self
 
     def read_token(self) -> str | None:
         """Return the token, None if none is configured. Raises OSError if its file cannot be read."""
-        if self.token_file is not None:
-            return read_text(self.token_file).strip()
-        return self.token.get_secret_value().strip() if self.token is not None else None
+        return read_credential(self.token, self.token_file)

@@ -5,29 +5,21 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
 
 from service.domain.policy import Severity
+from service.settings.credentials import read_credential, require_at_most_one
 from service.settings.durations import Duration, PositiveDuration
-from service.settings.files import read_text
+from service.settings.errors import problem_at
 from service.settings.section import SettingsSection
+from service.settings.values import HttpUrl, is_http_url
 
 
 def _secret_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value().strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_http_url(url.get_secret_value().strip()):
         raise ValueError("should be a URL that starts with https:// or http://")
     return url
-
-
-def _api(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("should be the URL of the Slack API, such as https://slack.com/api")
-    return url.rstrip("/")
 
 
 def _channel(channel: str) -> str:
@@ -37,7 +29,6 @@ def _channel(channel: str) -> str:
 
 
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
-ApiUrl = Annotated[str, AfterValidator(_api)]
 Channel = Annotated[str, AfterValidator(_channel)]
 
 
@@ -69,7 +60,7 @@ class SlackSettings(SettingsSection):
         None, description="File that holds the token instead; it is read before each request."
     )
     channel: Channel | None = Field(None, description="Id of the channel that the bot posts to, such as C0123456789.")
-    api_url: ApiUrl = Field("https://slack.com/api", description="URL of the Slack API.")
+    api_url: HttpUrl = Field("https://slack.com/api", description="URL of the Slack API.")
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request to Slack.")
 
     @property
@@ -84,19 +75,19 @@ class SlackSettings(SettingsSection):
 
     @model_validator(mode="after")
     def _require_one_destination(self) -> Self:
-        _only_one(self, "slack", ("webhook_url", "webhook_url_file", "token", "token_file"))
+        require_at_most_one(self, "webhook_url", "webhook_url_file", "token", "token_file")
         if self.has_bot and self.channel is None:
             advice = "is required with slack.token: the channel id is at the end of the channel's details in Slack"
-            raise PydanticCustomError("mttx_key", advice, {"key": "slack.channel", "value": None})
+            raise problem_at("channel", advice)
         return self
 
     def read_webhook_url(self) -> str | None:
         """Return the URL of the webhook. Raises OSError if its file cannot be read."""
-        return _read(self.webhook_url, self.webhook_url_file)
+        return read_credential(self.webhook_url, self.webhook_url_file)
 
     def read_token(self) -> str | None:
         """Return the bot's token. Raises OSError if its file cannot be read."""
-        return _read(self.token, self.token_file)
+        return read_credential(self.token, self.token_file)
 
     def read_credential(self) -> tuple[str | None, ...]:
         """Return all credentials. Raises OSError if a file cannot be read."""
@@ -124,34 +115,21 @@ class WebhookSettings(SettingsSection):
 
     @model_validator(mode="after")
     def _require_one_source(self) -> Self:
-        _only_one(self, "webhook", ("url", "url_file"))
-        _only_one(self, "webhook", ("token", "token_file"))
+        require_at_most_one(self, "url", "url_file")
+        require_at_most_one(self, "token", "token_file")
         return self
 
     def read_url(self) -> str | None:
         """Return the URL. Raises OSError if its file cannot be read."""
-        return _read(self.url, self.url_file)
+        return read_credential(self.url, self.url_file)
 
     def read_credential(self) -> tuple[str | None, ...]:
         """Return all credentials. Raises OSError if a file cannot be read."""
-        return self.read_url(), _read(self.token, self.token_file)
+        return self.read_url(), read_credential(self.token, self.token_file)
 
     @property
     def token_reader(self) -> Callable[[], str | None] | None:
         """A function that returns the token; None if none is configured."""
-        return None if self.token is None and self.token_file is None else lambda: _read(self.token, self.token_file)
-
-
-def _only_one(section: SettingsSection, name: str, keys: tuple[str, ...]) -> None:
-    present = [key for key in keys if getattr(section, key) is not None]
-    if len(present) > 1:
-        context = {"key": f"{name}.{present[1]}", "value": None}
-        raise PydanticCustomError(
-            "mttx_key", f"is set together with {name}.{present[0]}; set only one of them", context
-        )
-
-
-def _read(secret: SecretStr | None, file: Path | None) -> str | None:
-    if file is not None:
-        return read_text(file).strip()
-    return secret.get_secret_value().strip() if secret is not None else None
+        if self.token is None and self.token_file is None:
+            return None
+        return lambda: read_credential(self.token, self.token_file)

@@ -42,8 +42,8 @@ from service.settings.values import (
     Address,
     Count,
     DatabaseUrl,
+    HttpUrl,
     LabelName,
-    PublicUrl,
     SeverityOrIgnore,
     Windows,
     Zone,
@@ -150,7 +150,7 @@ class Settings(SettingsSection):
     display_timezone: Zone = Field(
         "Asia/Tokyo", validate_default=True, description="IANA time zone in which times are shown to people."
     )
-    public_url: PublicUrl | None = Field(
+    public_url: HttpUrl | None = Field(
         None, description="URL at which people open the pages, for links; null: the address of the request."
     )
     threads: Annotated[int, Field(ge=1, le=512)] = Field(64, description="Number of requests handled at the same time.")

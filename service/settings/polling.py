@@ -2,39 +2,19 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
 from service.settings.durations import PositiveDuration
+from service.settings.http_api import HttpApiAccess, HttpApiSettings
 from service.settings.placeholders import checked_query
 from service.settings.section import SettingsSection
-from service.settings.values import SenderName
+from service.settings.values import HttpUrl, SenderName
 
 
-def _api_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in url:
-        raise ValueError("should be the URL of an HTTP API, such as http://prometheus.example:9090")
-    return url.rstrip("/")
-
-
-ApiUrl = Annotated[str, AfterValidator(_api_url)]
-
-
-class PrometheusSettings(SettingsSection):
+class PrometheusSettings(HttpApiSettings):
     """The Prometheus whose rules fire the alerts; read only."""
-
-    url: ApiUrl | None = Field(
-        None, description="Prometheus URL, including any path prefix. Without it Prometheus is not queried."
-    )
-    token: SecretStr | None = Field(None, description="Bearer token for the API of Prometheus.")
-    ca_file: Path | None = Field(
-        None, description="PEM file of the CA that signed the certificate of Prometheus; null: the default CAs."
-    )
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request.")
 
 
 class OnsetSettings(SettingsSection):
@@ -51,10 +31,10 @@ class OnsetSettings(SettingsSection):
     )
 
 
-class AlertmanagerSettings(SettingsSection):
+class AlertmanagerSettings(HttpApiAccess):
     """The Alertmanagers that notify us; read only."""
 
-    urls: tuple[ApiUrl, ...] = Field(
+    urls: tuple[HttpUrl, ...] = Field(
         (), description="URLs of all Alertmanagers of the cluster. Without them Alertmanager is not polled."
     )
     sender: SenderName | None = Field(
@@ -62,11 +42,6 @@ class AlertmanagerSettings(SettingsSection):
         description="Sender whose alerts are looked up in these Alertmanagers and in Prometheus: the value of `sender` "
         "in their notifications. null: alerts without a sender.",
     )
-    token: SecretStr | None = Field(None, description="Bearer token for the API of Alertmanager.")
-    ca_file: Path | None = Field(
-        None, description="PEM file of the CA that signed the certificate of Alertmanager; null: the default CAs."
-    )
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request.")
 
 
 class SilenceSettings(SettingsSection):

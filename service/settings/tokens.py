@@ -2,23 +2,28 @@
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from service.settings.errors import Problem, SettingsError
 from service.settings.sources import read_text
-from service.settings.values import SENDER, SENDER_ADVICE, SHORTEST
+from service.settings.values import SENDER_ADVICE, SHORTEST, SenderName
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 Scope = Literal["ingest", "write", "read"]
-_SCOPES = get_args(Scope)
-_KEYS = ("name", "token", "scopes")
-_OPTIONAL = ("sender",)
 _SENDABLE = re.compile(r"[!-~]+")  # valid in a header, and safe to edit in a file
 _SHAPE = "should be a list of entries such as {name: alertmanager, token: …, scopes: [ingest]}"
+_ADVICE = {
+    "name": "should be a string that says who uses the token",
+    "token": "should be a string; put it in quotes",
+    "scopes": f"should be a list of one or more of {', '.join(get_args(Scope))}",
+    "sender": SENDER_ADVICE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,54 +60,56 @@ def load_tokens(path: Path) -> tuple[Token, ...]:
     if not isinstance(entries, list) or not entries:
         empty = "is empty, so that every request would be refused. It " if not entries else ""
         raise SettingsError([Problem(str(path), f"{empty}{_SHAPE}")])
-    problems = [
-        Problem(f"{path}, entry {number}", advice)
-        for number, entry in enumerate(entries, 1)
-        for advice in _faults(entry)
-    ]
+    tokens: list[Token] = []
+    problems: list[Problem] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            read = _Entry.model_validate(entry)
+        except ValidationError as error:
+            problems += (Problem(f"{path}, entry {number}", advice) for advice in dict.fromkeys(_advice(error)))
+        else:
+            tokens.append(Token(read.name, frozenset(read.scopes), digest(read.token), read.sender))
+    if not problems:
+        problems += (Problem(f"{path}, entry {number}", advice) for number, advice in _repeated(tokens))
     if problems:
         raise SettingsError(problems)
-    tokens = tuple(Token(e["name"], frozenset(e["scopes"]), digest(e["token"]), e.get("sender", "")) for e in entries)
-    problems = [Problem(f"{path}, entry {number}", advice) for number, advice in _repeated(tokens)]
-    if problems:
-        raise SettingsError(problems)
-    return tokens
+    return tuple(tokens)
 
 
-def _faults(entry: Any) -> Iterator[str]:
-    if not isinstance(entry, dict):
-        yield _SHAPE
-        return
-    for key in _KEYS:
-        if key not in entry:
-            yield f"has no {key}"
-    if unknown := [str(key) for key in entry if key not in (*_KEYS, *_OPTIONAL)]:
-        s = "s" if len(unknown) > 1 else ""
-        yield f"has {len(unknown)} unknown key{s}; known are name, token, scopes and sender"
-    if not isinstance(entry.get("name", ""), str) or not entry.get("name", "-").strip():
-        yield "name should be a string that says who uses the token"
-    yield from _token_faults(entry.get("token", "x" * SHORTEST))
-    yield from _scope_faults(entry.get("scopes", _SCOPES))
-    sender = entry.get("sender", "-")
-    if not isinstance(sender, str) or not re.fullmatch(SENDER, sender):
-        yield f"sender {SENDER_ADVICE}"
+def _strong(token: str) -> str:
+    if len(token) < SHORTEST:
+        raise ValueError(f"should be at least {SHORTEST} characters long; `openssl rand -hex 32` prints one")
+    if not _SENDABLE.fullmatch(token):
+        raise ValueError("should consist of ASCII characters without spaces: others cannot be sent in a header")
+    return token
 
 
-def _token_faults(token: Any) -> Iterator[str]:
-    if not isinstance(token, str):
-        yield "token should be a string; put it in quotes"
-    elif len(token) < SHORTEST:
-        yield f"token should be at least {SHORTEST} characters long; `openssl rand -hex 32` prints one"
-    elif not _SENDABLE.fullmatch(token):
-        yield "token should consist of ASCII characters without spaces: others cannot be sent in a header"
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(pattern=r"\S")]
+    token: Annotated[str, AfterValidator(_strong)]
+    scopes: Annotated[list[Scope], Field(min_length=1)]
+    sender: SenderName = ""
 
 
-def _scope_faults(scopes: Any) -> Iterator[str]:
-    if not isinstance(scopes, list | tuple) or not scopes or any(scope not in _SCOPES for scope in scopes):
-        yield f"scopes should be a list of one or more of {', '.join(_SCOPES)}"
+def _advice(error: ValidationError) -> Iterator[str]:
+    """Yield what would be right. An unknown key is not quoted: it may be a token."""
+    for details in error.errors():
+        match details["type"], details["loc"]:
+            case _, ():
+                yield _SHAPE
+            case "missing", (key,):
+                yield f"has no {key}"
+            case "extra_forbidden", _:
+                yield f"has an unknown key; known are {', '.join(_ADVICE)}"
+            case "value_error", (key,):
+                yield f"{key} {details['ctx']['error']}"
+            case _, (key, *_):
+                yield f"{key} {_ADVICE[str(key)]}"
 
 
-def _repeated(tokens: tuple[Token, ...]) -> Iterator[tuple[int, str]]:
+def _repeated(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     for number, token in enumerate(tokens, 1):
         before = tokens[: number - 1]
         if any(other.name == token.name for other in before):

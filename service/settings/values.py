@@ -100,10 +100,15 @@ def without_password(database_url: str) -> str:
     return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
 
 
-def _public(url: str) -> str:
+def is_http_url(url: str) -> bool:
+    """Return whether a text is an absolute URL with a host."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("should be the URL that people open, such as https://mttx.example.com")
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _http_url(url: str) -> str:
+    if not is_http_url(url) or any(sign in url for sign in "@?#"):
+        raise ValueError("should be a URL without a user name, a query or a fragment, such as https://example.com/mttx")
     return url.rstrip("/")
 
 
@@ -133,5 +138,5 @@ LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Address = Annotated[str, AfterValidator(_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database), PlainSerializer(without_password)]
-PublicUrl = Annotated[str, AfterValidator(_public)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Windows = Annotated[tuple[Window, ...], AfterValidator(_spaced)]

@@ -43,15 +43,16 @@ def prometheus(settings: Settings) -> PrometheusApi | None:
     keys = settings.prometheus
     if keys.url is None:
         return None
-    token = keys.token.get_secret_value() if keys.token else None
-    return PrometheusApi(JsonApi(keys.url, token=token, ca_file=keys.ca_file, timeout=keys.timeout))
+    return PrometheusApi(JsonApi(keys.url, token=keys.bearer_token, ca_file=keys.ca_file, timeout=keys.timeout))
 
 
 def alertmanagers(settings: Settings) -> list[AlertmanagerApi]:
     """Return a client for each Alertmanager."""
     keys = settings.alertmanager
-    token = keys.token.get_secret_value() if keys.token else None
-    return [AlertmanagerApi(JsonApi(url, token=token, ca_file=keys.ca_file, timeout=keys.timeout)) for url in keys.urls]
+    return [
+        AlertmanagerApi(JsonApi(url, token=keys.bearer_token, ca_file=keys.ca_file, timeout=keys.timeout))
+        for url in keys.urls
+    ]
 
 
 def slack(keys: SlackSettings) -> Chat:
