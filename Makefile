@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench torture fuzz audit sbom format servers pins clean
+.PHONY: help run test check bench torture pooler fuzz audit sbom format servers pins clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,10 @@ bench: $(VENV)/.dev  ## Print the benchmark table (needs wrk)
 
 torture: $(VENV)/.dev servers  ## The long fault runs
 	MTTX_TORTURE=1 $(BIN)/python -m pytest -m torture $(PYTEST_ARGS)
+
+pooler: $(VENV)/.dev servers  ## The tests of the store and of replicas, through PgBouncer in both modes
+	$(BIN)/python -m pytest $(JOBS) tests/store tests/real/test_replicas.py --pooler transaction
+	$(BIN)/python -m pytest $(JOBS) tests/store tests/real/test_replicas.py --pooler session
 
 FUZZ_SECONDS ?= 60
 

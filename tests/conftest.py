@@ -10,9 +10,11 @@ wrote down. A test that computes for long what others cover is marked `no_cover`
 
 import os
 import shutil
+from contextlib import ExitStack
 
 import pytest
 
+from tests import pgbouncer
 from tests.postgresql import PostgreSQL, installed
 
 pytest_plugins = ["tests.faults.report"]
@@ -32,12 +34,30 @@ def require():
     return find
 
 
+def pytest_addoption(parser):
+    parser.addoption("--pooler", choices=pgbouncer.MODES, help="Reach PostgreSQL through PgBouncer in this mode.")
+
+
 @pytest.fixture(scope="session")
-def postgresql():
+def pooled(request):
+    """Give a function that puts a server behind PgBouncer, if `--pooler` asks for it."""
+    with ExitStack() as stack:
+
+        def pool(server):
+            mode = request.config.getoption("pooler")
+            if mode:
+                stack.enter_context(pgbouncer.behind(server, mode))
+            return server
+
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def postgresql(pooled):
     """Give a PostgreSQL server that all tests share; each makes a database of its own."""
     if installed() is None:
         pytest.skip("PostgreSQL is not installed here (make servers)")
-    server = PostgreSQL().start()
+    server = pooled(PostgreSQL().start())
     yield server
     server.remove()
 

@@ -5,9 +5,9 @@ set -euo pipefail
 
 declare -A package=([prometheus]=prometheus [promtool]=prometheus [prometheus-alertmanager]=prometheus-alertmanager
                     [amtool]=prometheus-alertmanager [strace]=strace [faketime]=faketime [wrk]=wrk [systemd-analyze]=systemd
-                    [pg_ctlcluster]=postgresql [chromium]=chromium)
+                    [pg_ctlcluster]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium)
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace faketime pg_ctlcluster systemd-analyze chromium)
+[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace faketime pg_ctlcluster pgbouncer systemd-analyze chromium)
 
 missing=()
 for command in "${wanted[@]}"; do

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-BINARIES = Path("/usr/lib/postgresql")
+BINARIES = Path(os.environ.get("MTTX_TEST_POSTGRESQL", "/usr/lib/postgresql"))
+"""Where the programs of each version are, as 15/bin/initdb: another folder to run the tests on another version."""
 QUICK = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "max_connections": "200"}
 
 
@@ -33,7 +34,11 @@ class PostgreSQL:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.pooler_port = None
         self._clean = []
+        self._make()
+
+    def _make(self):
         self._run("initdb", "-D", self.data, "-U", "mttx", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     @property
@@ -41,7 +46,11 @@ class PostgreSQL:
         return self.folder / "data"
 
     def url(self, database):
-        return f"postgresql+psycopg://mttx@127.0.0.1:{self.port}/{database}"
+        """The address of a database: that of the pooler in front of it, if there is one."""
+        return self._address(database, self.pooler_port or self.port)
+
+    def _address(self, database, port):
+        return f"postgresql+psycopg://mttx@127.0.0.1:{port}/{database}"
 
     def start(self):
         options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
@@ -80,11 +89,14 @@ class PostgreSQL:
         self._clean.append(url)
 
     def _ask(self, database, *statements):
-        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT")
+        """Execute statements past any pooler; returns the first column of the last one's rows."""
+        engine = create_engine(self._address(database, self.port), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             for statement in statements:
-                connection.execute(text(statement))
+                rows = connection.execute(text(statement))
+            column = list(rows.scalars()) if rows.returns_rows else []
         engine.dispose()
+        return column
 
     def _run(self, program, *arguments, check=True):
         command = [*self._as, str(self._bin / program), *map(str, arguments)]

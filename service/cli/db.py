@@ -1,9 +1,10 @@
-"""`mttx db`: backup, restore, copy to another engine, and pruning of old incidents."""
+"""`mttx db`: backup, restore, copy to another engine, pruning of old incidents, and checks of an engine."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from service.cli.output import print_json, print_line
+from service.cli.output import print_check, print_json, print_line
 from service.cli.params import Duration, config_option, output_option
 from service.settings import load
 from service.settings.durations import format_duration
@@ -29,7 +30,7 @@ def _refusals() -> Iterator[None]:
 
 @click.group()
 def db() -> None:
-    """Maintain the database: backup, restore, copy, prune."""
+    """Maintain the database: backup, restore, copy, prune, probe."""
     os.umask(0o077)
 
 
@@ -117,6 +118,28 @@ def _address(url: str | None, option: str, variable: str) -> str:
         return read_text(Path(file)).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"cannot read {variable}_FILE: {error}") from error
+
+
+@db.command()
+@click.argument("url", required=False)
+@output_option
+@click.pass_context
+def probe(ctx: click.Context, url: str | None, output: str) -> None:
+    """Check that a database with PostgreSQL's protocol does what replicas rely on; exit code 1 if not.
+
+    Creates the table mttx_probe and drops it. Without URL, MTTX_DATABASE_URL or the file named by
+    MTTX_DATABASE_URL_FILE is checked.
+    """
+    from service.store.probe import probe as probe_database
+
+    with _refusals():
+        results = probe_database(_address(url, "the", "MTTX_DATABASE_URL"))
+    if output == "json":
+        print_json({"checks": [asdict(result) for result in results]})
+    else:
+        for result in results:
+            print_check(result.check, result.detail, ok=result.ok)
+    ctx.exit(0 if all(result.ok for result in results) else 1)
 
 
 @db.command()

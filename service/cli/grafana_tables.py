@@ -4,14 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import click
-
-from service.cli.output import print_line
-from service.printable import printable
+from service.cli.output import print_check, print_line
 from service.provisioning.checks import AccessCheck
 from service.provisioning.dashboards import DashboardAction, PlannedDashboard
 
-_SIGNS = {True: ("ok", "green"), False: ("no", "red"), None: ("--", "yellow")}
 _RESULTS = {
     DashboardAction.CREATE: ("created", "would be created"),
     DashboardAction.UPDATE: ("updated", "would be updated"),
@@ -25,8 +21,7 @@ def print_checks(url: str, results: Iterable[AccessCheck]) -> None:
     """Print one line for each check."""
     print_line(f"Grafana at {url}")
     for result in results:
-        sign, colour = _SIGNS[result.ok]
-        click.echo(f"  {click.style(sign, fg=colour)}  {result.name:<13} {printable(result.detail)}")
+        print_check(result.name, result.detail, ok=result.ok)
 
 
 def print_steps(

@@ -23,6 +23,12 @@ def print_line(line: str, *, err: bool = False) -> None:
     click.echo(printable(line), err=err)
 
 
+def print_check(name: str, detail: str, *, ok: bool | None) -> None:
+    """Print the result of one check; None: it could not be made."""
+    sign, colour = {True: ("ok", "green"), False: ("no", "red"), None: ("--", "yellow")}[ok]
+    click.echo(f"  {click.style(sign, fg=colour)}  {name:<13} {printable(detail)}")
+
+
 def print_json(value: Any) -> None:
     """Print JSON for scripts."""
     click.echo(printable_json(value, indent=2))

@@ -17,6 +17,8 @@ TURN_TIMEOUT_MS = 20_000
 TURN = 0x6D747478
 """The advisory lock under which replicas write in turn: its holder assigns ids and folds incidents.
 One transaction carries many webhooks, so the queue is short."""
+_LIMITS = {"lock_timeout": TURN_TIMEOUT_MS, "idle_in_transaction_session_timeout": 60_000}
+"""PostgreSQL's settings for our transactions, in milliseconds."""
 CONNECT_SECONDS = 4
 STATEMENT_SECONDS = 25.0
 """How long the service waits for the response to one statement; longer than a replica waits for its turn. Migrations
@@ -95,7 +97,6 @@ def _connect_postgresql(url: URL) -> Engine:
                 "tcp_user_timeout": 10_000,
                 **_KEEPALIVES,
                 "application_name": "mttx-exporter",
-                "options": f"-c lock_timeout={TURN_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
             },
         )
     except ModuleNotFoundError as error:  # pragma: no cover - the tests have it
@@ -146,20 +147,41 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:
+    """Set up the session, unless a pooler shares it among clients: then each transaction sets itself up."""
     cursor = connection.cursor()
-    [value] = cursor.execute("SHOW synchronous_commit").fetchone()
-    if value == "off":
-        cursor.execute("SET synchronous_commit = on")  # a 2xx answer means that the disk has it
+    [backend_pid] = cursor.execute("SELECT pg_backend_pid()").fetchone()
+    connection.is_pooled = backend_pid != connection.info.backend_pid  # a pooler invents the latter
+    if connection.is_pooled:
+        connection.prepare_threshold = None  # the next transaction may be in a session without the statement
+    else:
+        cursor.execute(_settings(is_local=False))
     cursor.close()
     connection.commit()
 
 
+def _settings(*, is_local: bool) -> str:
+    """Return a query that sets the limits, for the transaction or for the session, and makes commits durable.
+
+    A 2xx answer means that the disk has it: `synchronous_commit` is turned on if it is off; stricter values stay.
+    """
+    limits = ", ".join(f"set_config('{name}', '{value}', {is_local})" for name, value in _LIMITS.items())
+    durable = f"set_config('synchronous_commit', 'on', {is_local})"
+    return f"SELECT {limits}, CASE current_setting('synchronous_commit') WHEN 'off' THEN {durable} END"
+
+
+_POOLED_SETTINGS = _settings(is_local=True)
+
+
 def _begin_postgresql(connection: Any) -> None:
     options = connection.get_execution_options()
-    connection.connection.driver_connection.patience = options.get("patience")
+    driver_connection = connection.connection.driver_connection
+    driver_connection.patience = options.get("patience")
     if options.get("writes", False):
         with driver_errors(connection.dialect):
-            connection.connection.cursor().execute(f"SELECT pg_advisory_xact_lock({TURN})")
+            cursor = connection.connection.cursor()
+            if driver_connection.is_pooled:
+                cursor.execute(_POOLED_SETTINGS)
+            cursor.execute(f"SELECT pg_advisory_xact_lock({TURN})")
 
 
 @contextmanager

@@ -16,10 +16,11 @@ CHECK_SECONDS = 3.0
 class Impatient(Connection[Any]):
     """Waits at most `patience` for the response to a statement, then closes: the statement's outcome is unknown.
 
-    None: waits without limit.
+    None: waits without limit. `is_pooled`: a pooler such as PgBouncer is in between, and sessions are shared.
     """
 
     patience: float | None = CHECK_SECONDS
+    is_pooled: bool = False
     _given_up: str = ""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:

@@ -34,6 +34,7 @@ from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.notices import Notices, read_notices
 from service.store.outbox import Outbox, enqueue
+from service.store.probe import refuse_unless_exclusive
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
 from service.store.reading import incident_record, page_of_incidents
@@ -149,6 +150,8 @@ class Store:
             if is_file(url):
                 refuse_remains(Path(url.database or ""))
             with translated():
+                if not is_file(url):
+                    refuse_unless_exclusive(engine)
                 migrate(engine)
         except Exception as error:
             engine.dispose()

@@ -37,14 +37,20 @@ class Site:
 
         `at_least` so many webhooks were answered, or the fault was done to nobody.
         """
+        row = self.count(fault, times, recovery, note)
+        assert (row.found, row.doubled) == (row.answered, 0)
+        assert row.answered >= at_least
+        opened = self.one.get_metrics().total("mttx_incidents_opened_total")
+        assert opened == len(self.one.incidents()), "the running total and the list disagree"
+
+    def count(self, fault, times, recovery=None, note=""):
+        """Count what is there, and add the row."""
         answered, found, doubled = kept(self.one, self.senders)
         refused = sum(sum(senders.refused.values()) for senders in self.senders)
         sent = sum(len(senders.bodies) for senders in self.senders)
-        self.add(Row(fault, self.on, times, sent, refused, answered, found, doubled, recovery, note))
-        assert (found, doubled) == (answered, 0)
-        assert answered >= at_least
-        opened = self.one.get_metrics().total("mttx_incidents_opened_total")
-        assert opened == len(self.one.incidents()), "the running total and the list disagree"
+        row = Row(fault, self.on, times, sent, refused, answered, found, doubled, recovery, note)
+        self.add(row)
+        return row
 
 
 def recovered(senders, since, within=90):

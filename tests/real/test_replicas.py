@@ -19,11 +19,11 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(pooled):
     """A PostgreSQL of our own: here it is stopped and killed. It syncs, as it would for anybody."""
     if installed() is None:
         pytest.skip("PostgreSQL is not installed here (make servers)")
-    made = PostgreSQL(fsync="on", full_page_writes="on").start()
+    made = pooled(PostgreSQL(fsync="on", full_page_writes="on").start())
     yield made
     made.remove()
 
