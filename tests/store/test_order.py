@@ -23,7 +23,7 @@ from tests.store.conftest import ENGINES
 from tests.store.recount import NEVER
 
 K = EventKind
-EXAMPLES = {"sqlite": 500, "postgresql": 50}
+EXAMPLES = {"sqlite": 200, "postgresql": 50}
 SEVERITIES = {"x": Severity.SEV_2, "y": Severity.SEV_3, "z": Severity.SEV_1}
 GROUPS = {"x": "g", "y": "g", "z": "h"}
 

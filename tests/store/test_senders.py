@@ -15,7 +15,7 @@ from tests.builders import alert, at, delivery, event
 from tests.house import House, minutes
 from tests.store.conftest import ENGINES
 
-EXAMPLES = {"sqlite": 300, "postgresql": 30}
+EXAMPLES = {"sqlite": 120, "postgresql": 30}
 HOUR = 60
 
 
