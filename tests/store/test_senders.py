@@ -61,7 +61,7 @@ def test_switching_a_name_on_loses_nothing_and_doubles_nothing(house):
     house.send(alert(0, 40, fingerprint="f1", sender="eu"), alert(30, 35, fingerprint="f3", sender="eu"), received=710)
     assert house.intervals() == [(0, 40)]
     assert sources(house) == ["alertmanager", "alertmanager@eu", "alertmanager@eu"]
-    opened = [n for (metric, *_), n in house.counters().items() if metric == "mttx_incidents_opened_total"]
+    opened = [n for (indicator, *_), n in house.counters().items() if indicator == "opened"]
     assert opened == [1]
     house.send(alert(41, fingerprint="f1", sender="us"))
     assert house.intervals() == [(0, 40), (41, None)]
