@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, SkipValidation, TypeAdapter
+from pydantic import FailFast, Field, SkipValidation, TypeAdapter
 from pydantic_core import from_json
 
 from service.domain.events import LONGEST_PEER
@@ -15,7 +15,7 @@ from service.intake.alerts import AlertParseOptions, PayloadAlert, Sender, read_
 from service.intake.notifications import Notification
 from service.intake.reasons import Failure
 from service.intake.sources import Source
-from service.intake.wire import PayloadError, WireModel, read_json_in_parts
+from service.intake.wire import PayloadError, WireModel, read_json, read_json_in_parts
 
 MOST_TRUNCATED = 10**9
 """Maximum of the sender's count of omitted alerts. A counter too large for a float would fail every later scrape."""
@@ -27,8 +27,7 @@ class Payload(WireModel):
     version: str
     group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, le=MOST_TRUNCATED)] = 0
-    alerts: Annotated[list[SkipValidation[PayloadAlert]], Field(min_length=1)]
-    """Raw JSON: each alert is validated by itself, after their number was checked."""
+    alerts: Annotated[list[PayloadAlert], Field(min_length=1), FailFast()]
     external_url: Any = Field(default=None, alias="externalURL")
 
     def sender(self, source: Source, name: str) -> Sender:
@@ -37,7 +36,14 @@ class Payload(WireModel):
         return Sender(source, self.group_key, peer, name)
 
 
+class _PartlyValid(Payload):
+    """A notification with an invalid part: its alerts are raw JSON, each of which is validated by itself."""
+
+    alerts: Annotated[list[SkipValidation[PayloadAlert]], Field(min_length=1)]
+
+
 _BODY: TypeAdapter[Payload] = TypeAdapter(Payload)
+_PARTS: TypeAdapter[Payload] = TypeAdapter(_PartlyValid)
 
 
 def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = "") -> Notification:
@@ -55,7 +61,7 @@ def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = 
 def read_version(body: bytes, version: str, wrong: Callable[[object], PayloadError]) -> Payload:
     """Parse a body of one version; `wrong` returns the error for another version. Raises PayloadError."""
     try:
-        payload = read_json_in_parts(_BODY, body)
+        payload = _read(body)
     except PayloadError as error:
         if error.reason is Failure.INVALID_PAYLOAD and (actual := _version(body)) != version:
             raise wrong(actual) from None
@@ -63,6 +69,14 @@ def read_version(body: bytes, version: str, wrong: Callable[[object], PayloadErr
     if payload.version != version:
         raise wrong(payload.version)
     return payload
+
+
+def _read(body: bytes) -> Payload:
+    """Parse a body at once, or alert by alert if there is any fault in it."""
+    try:
+        return read_json(_BODY, body)
+    except PayloadError:
+        return read_json_in_parts(_PARTS, body)
 
 
 def _version(body: bytes) -> Any:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from hashlib import sha256
 from itertools import chain
 from typing import Annotated, Any, Literal
@@ -23,7 +22,7 @@ from service.intake.fingerprints import fingerprint
 from service.intake.notifications import AlertFault, Notification, UnmappedAlert
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.severities import map_severity
-from service.intake.sources import PROFILES, SenderProfile, Source
+from service.intake.sources import PROFILES, Source
 from service.intake.started_at import STARTED_AT, readable_started_at
 from service.intake.wire import (
     CLOCK_SKEW,
@@ -78,7 +77,7 @@ class PayloadAlert(WireModel):
     generator_url: str | None = Field(default=None, alias="generatorURL")
     fingerprint: Annotated[str, Field(max_length=128)] | None = None
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """The fingerprint, computed from the labels if the sender omits it."""
         return self.fingerprint or fingerprint(self.labels)
@@ -92,27 +91,19 @@ class PayloadAlert(WireModel):
 Ignoring = Callable[[Mapping[str, str], AlertParseOptions], Ignored | None]
 
 
-@dataclass(frozen=True, slots=True)
 class Sender:
     """The origin of a notification: its source, the alert group, and the peer of a cluster that sent it.
 
-    `name` is that of an independent sender, else empty.
+    `name` is that of an independent sender; the source of its reports, `reported_as`, includes it.
     """
 
-    source: Source
-    group_key: str = ""
-    peer: str = ""
-    name: str = ""
-
-    @property
-    def profile(self) -> SenderProfile:
-        """How its source behaves."""
-        return PROFILES[self.source]
-
-    @property
-    def reported_as(self) -> str:
-        """The source of its reports, which includes its name."""
-        return named_source((self.profile.alerts_of or self.source).value, self.name)
+    def __init__(self, source: Source, group_key: str = "", peer: str = "", name: str = "") -> None:
+        self.profile = PROFILES[source]
+        self.reported_as = named_source((self.profile.alerts_of or source).value, name)
+        self._group_key = group_key
+        self._bounded_key = _bounded_key(group_key)
+        self._peer = peer
+        self._name = name
 
     def observation(self, fingerprint: str, starts_at: datetime, ends_at: datetime | None) -> Observation:
         """Return its report of one alert."""
@@ -120,17 +111,18 @@ class Sender:
         return Observation(
             source=self.reported_as,
             fingerprint=fingerprint,
-            group_key=_bounded_key(self.group_key) if is_in_group else "",
+            group_key=self._bounded_key if is_in_group else "",
             starts_at=starts_at,
             ends_at=ends_at,
-            peer=self.peer,
+            peer=self._peer,
         )
 
     def aliases(self, labels: Mapping[str, str], options: AlertParseOptions) -> tuple[str, ...]:
         """Return the names of an alert's incident that other sources may use, too."""
-        of_group = (sha256(self.group_key.encode()).hexdigest(),) if options.by_group_key else ()
-        aliases = (*of_group, *shared_name(labels, options.correlation_label))
-        return tuple(named_alias(alias, self.name) for alias in aliases)
+        of_group = (_digest(self._group_key),) if options.by_group_key else ()
+        return tuple(
+            named_alias(alias, self._name) for alias in (*of_group, *shared_name(labels, options.correlation_label))
+        )
 
 
 def read_alerts(
@@ -312,7 +304,11 @@ def _bounded_key(group_key: str) -> str:
     """Return a group key for use in database keys; a long one (it may include every label) becomes its digest."""
     if len(group_key) <= LONGEST_KEY:
         return group_key
-    return f"{group_key[: LONGEST_KEY - 65]}#{sha256(group_key.encode()).hexdigest()}"
+    return f"{group_key[: LONGEST_KEY - 65]}#{_digest(group_key)}"
+
+
+def _digest(group_key: str) -> str:
+    return sha256(group_key.encode()).hexdigest()
 
 
 def ignored(labels: Mapping[str, str], options: AlertParseOptions) -> Ignored | None:
