@@ -57,7 +57,7 @@ def print_incident(incident: Json, timeline: Json) -> None:
     milestones = ((name, local_time(at, zone)) for name, at in incident["milestones"].items())
     print_table(("Milestone", time_heading), milestones)
     click.echo()
-    print_table(("Postmortem and roles", ""), _facts(incident, zone))
+    print_table(("Details", ""), _facts(incident, zone))
     click.echo()
     entries = sorted([*timeline["entries"], *_corrections(incident)], key=lambda e: datetime.fromisoformat(e["at"]))
     print_table((time_heading, "Entry", "Recorded by", "Event id"), (_entry_row(entry, zone) for entry in entries))
