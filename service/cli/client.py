@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 from urllib3.util import Retry
 
-from service.clients.credentials import Bearer
+from service.clients.http import Secret, bearer
 from service.settings.files import read_text
 
 DEFAULT_URL = "http://127.0.0.1:9877"
@@ -31,7 +31,7 @@ class Client:
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url.rstrip("/")
         self._session = requests.Session()
-        self._session.auth = Bearer(token)
+        self._session.auth = bearer(Secret("the token", lambda: token) if token else None)
         self._session.trust_env = not _is_loopback(url)  # a proxy cannot reach this machine
         retry = Retry(total=TRIES, redirect=False, status_forcelist=[503], allowed_methods=None, backoff_factor=0.3)
         retry.raise_on_status = False

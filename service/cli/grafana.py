@@ -12,7 +12,7 @@ import click
 from service.cli.grafana_tables import print_bootstrap, print_checks, print_resync, print_steps
 from service.cli.output import print_json
 from service.cli.params import Instant, config_option, output_option
-from service.clients.delivery import DeliveryError
+from service.clients.errors import RequestFailed
 from service.settings import Settings, load
 
 
@@ -130,7 +130,7 @@ def bootstrap(
         result = Bootstrap(settings.grafana, name, target).run(
             lambda: (admin_user, password_from(admin_password_file, admin_user)), datetime.now(UTC)
         )
-    except DeliveryError as error:
+    except RequestFailed as error:
         raise click.ClickException(str(error)) from error
     if output == "json":
         print_json(result)
@@ -147,7 +147,7 @@ def _connected(path: Path | None) -> Iterator[tuple[Settings, Any]]:
     connection = grafana_connection(settings.grafana)
     try:
         yield settings, connection
-    except DeliveryError as error:
+    except RequestFailed as error:
         raise click.ClickException(f"{error}\n`mttx grafana check` shows details.") from error
     finally:
         connection.close()

@@ -4,14 +4,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from service.clients.delivery import DeliveryError, Reason
+from service.clients.errors import Reason, RequestFailed
 from service.clients.grafana.access import Rights
 from service.clients.grafana.bootstrap import ENOUGH, ServiceAccount, ServiceAccounts
 from service.clients.grafana.connection import Connection
@@ -31,13 +31,13 @@ class Bootstrap:
     token_file: Path
 
     def works(self) -> bool:
-        """Return whether the file has a token that may annotate. Raises `DeliveryError` if Grafana is down."""
+        """Return whether the file has a token that may annotate. Raises RequestFailed if Grafana is down."""
         if not self.token_file.is_file():
             return False
         connection = grafana_connection(replace_token(self.grafana, self.token_file))
         try:
             return connection.get("/org") is not None and Rights(connection).may_annotate()
-        except DeliveryError as error:
+        except RequestFailed as error:
             if error.reason in REFUSED:
                 return False
             raise
@@ -72,7 +72,7 @@ class Bootstrap:
         if account.role in ENOUGH:
             return account, "nothing"
         accounts.make_editor(account)
-        return replace(account, role="Editor"), "update"
+        return account, "update"
 
     def _result(self, *, account: str, token: str) -> dict[str, Any]:
         return {

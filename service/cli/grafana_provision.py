@@ -18,7 +18,7 @@ _MEANWHILE = "was saved by somebody else meanwhile; run it again"
 
 
 class Run:
-    """Compares the bundled dashboards with Grafana when created. Every method raises `DeliveryError`."""
+    """Compares the bundled dashboards with Grafana when created. Every method raises RequestFailed."""
 
     def __init__(self, grafana: GrafanaSettings, connection: Connection, *, force: bool) -> None:
         self._grafana = grafana

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.clients.delivery import DeliveryError
+from service.clients.errors import RequestFailed
 from service.delivery.grafana import GRAFANA
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
@@ -99,7 +99,7 @@ class Resync:
 
     def _result(self, incidents: int) -> dict[str, Any]:
         waiting = self._store.outbox.backlog(GRAFANA, _now())
-        trouble: DeliveryError | None = self._dispatcher.last_error
+        trouble: RequestFailed | None = self._dispatcher.last_error
         return {
             "incidents": incidents,
             "delivered": self._delivered,

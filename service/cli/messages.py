@@ -30,7 +30,7 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 
     Reads the database beside `mttx serve`. Nothing is sent, and no receiver needs to be configured.
     """
-    from service.clients.delivery import DeliveryError
+    from service.clients.errors import RequestFailed
     from service.delivery.message_builder import MessageBuilder
     from service.delivery.preview import preview
     from service.store import Store, StoreRefused, StoreUnavailable
@@ -48,7 +48,7 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
         if incident is None:
             raise click.ClickException(f"there is no incident {incident_id}")
         messages = list(preview(incident, number, builder, datetime.now(UTC)))
-    except (StoreUnavailable, DeliveryError) as error:
+    except (StoreUnavailable, RequestFailed) as error:
         raise click.ClickException(str(error)) from error
     finally:
         store.close()
@@ -89,7 +89,7 @@ def check(ctx: click.Context, path: Path | None, output: str) -> None:
 
 
 def _check(target: str, settings: Settings) -> tuple[str, bool]:
-    from service.clients.delivery import DeliveryError
+    from service.clients.errors import RequestFailed
     from service.wiring.clients import slack_bot
 
     bot = slack_bot(settings.slack) if target == "slack" else None
@@ -97,7 +97,7 @@ def _check(target: str, settings: Settings) -> tuple[str, bool]:
         return "configured; only sending a message shows whether it is accepted", True
     try:
         return f"authenticated as {bot.check()}", True
-    except DeliveryError as error:
+    except RequestFailed as error:
         return str(error), False
     finally:
         bot.close()

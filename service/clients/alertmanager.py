@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.http import JsonApi
 from service.domain.silences import Matcher, Silence, made_at
 
 
@@ -54,18 +54,12 @@ class AlertmanagerApi:
 
     def silences(self) -> list[Silence]:
         """Return all silences, including expired ones that Alertmanager still keeps."""
-        return [_silence(silence) for silence in self._parse(_SILENCES, self._api.get("/api/v2/silences"))]
+        return [_silence(silence) for silence in self._api.validated(_SILENCES, self._api.get("/api/v2/silences"))]
 
     def alerts(self) -> list[AlertmanagerAlert]:
         """Return the alerts that are firing now, including silenced and inhibited ones."""
-        alerts = self._parse(_ALERTS, self._api.get("/api/v2/alerts"))
+        alerts = self._api.validated(_ALERTS, self._api.get("/api/v2/alerts"))
         return [AlertmanagerAlert(a.fingerprint, a.starts_at.astimezone(UTC), a.labels) for a in alerts]
-
-    def _parse(self, adapter: TypeAdapter[Any], value: object) -> Any:
-        try:
-            return adapter.validate_python(value)
-        except ValidationError as error:
-            raise RequestFailed(f"{self._api.url}: unexpected response, not Alertmanager's API?") from error
 
 
 def _silence(silence: _SilenceJson) -> Silence:

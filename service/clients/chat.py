@@ -23,7 +23,7 @@ class ChatMessage:
 
 
 class Chat(Protocol):
-    """A chat to post messages to; every method raises `DeliveryError`.
+    """A chat to post messages to; every method raises RequestFailed.
 
     `edits`: whether messages can be edited, found and replied to.
     """

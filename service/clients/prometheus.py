@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.http import JsonApi
 
 Labels = Mapping[str, str]
 MOST_POINTS = 11_000
@@ -39,6 +39,10 @@ class RangeSeries:
     samples: tuple[tuple[datetime, str], ...]
 
 
+class _ResponseJson(BaseModel):
+    data: dict[str, Any]
+
+
 class _InstantJson(BaseModel):
     metric: dict[str, str]
     value: tuple[float, float]
@@ -59,6 +63,7 @@ class _AlertStateJson(BaseModel):
     active_at: datetime = Field(alias="activeAt")
 
 
+_RESPONSE = TypeAdapter(_ResponseJson)
 _VECTOR = TypeAdapter(list[_InstantJson])
 _MATRIX = TypeAdapter(list[_MatrixJson])
 _RANGES = TypeAdapter(list[_RangeJson])
@@ -75,17 +80,14 @@ class PrometheusApi:
 
     def query(self, expression: str, instant: datetime) -> list[Series]:
         """Return the instant vector of an expression at `instant`."""
-        result = self._query(expression, instant)
-        return [Series(_labels(s.metric), ((_time(s.value[0]), s.value[1]),)) for s in self._parse(_VECTOR, result)]
+        vector = self._api.validated(_VECTOR, self._query(expression, instant))
+        return [Series(_labels(s.metric), ((_time(s.value[0]), s.value[1]),)) for s in vector]
 
     def samples(self, selector: str, begin: datetime, end: datetime) -> list[Series]:
         """Return the raw samples of a selector after `begin` and up to `end`."""
         milliseconds = max(1, round((end - begin) / timedelta(milliseconds=1)))
-        result = self._query(f"{selector}[{milliseconds}ms]", end)
-        return [
-            Series(_labels(series.metric), tuple((_time(at), value) for at, value in series.values))
-            for series in self._parse(_MATRIX, result)
-        ]
+        matrix = self._api.validated(_MATRIX, self._query(f"{selector}[{milliseconds}ms]", end))
+        return [Series(_labels(s.metric), tuple((_time(at), value) for at, value in s.values)) for s in matrix]
 
     def query_range(self, expression: str, begin: datetime, end: datetime, step: timedelta) -> list[RangeSeries]:
         """Evaluate an expression from `begin` to `end`, both inclusive, every `step`.
@@ -98,22 +100,17 @@ class PrometheusApi:
             "end": f"{end.timestamp():.3f}",
             "step": f"{step.total_seconds():.3f}",
         }
-        result = self._data(self._api.post("/api/v1/query_range", form)).get("result")
-        return [
-            RangeSeries(series.metric, tuple((_time(at), value) for at, value in series.values))
-            for series in self._parse(_RANGES, result)
-        ]
+        ranges = self._api.validated(_RANGES, self._data(self._api.post("/api/v1/query_range", form)).get("result"))
+        return [RangeSeries(s.metric, tuple((_time(at), value) for at, value in s.values)) for s in ranges]
 
     def alerting_rules(self) -> list[dict[str, Any]]:
         """Return the groups of alerting rules with their current state and alerts, in Prometheus' own JSON."""
-        groups: list[dict[str, Any]] = self._parse(
-            _GROUPS, self._data(self._api.get("/api/v1/rules", {"type": "alert"})).get("groups")
-        )
-        return groups
+        data = self._data(self._api.get("/api/v1/rules", {"type": "alert"}))
+        return self._api.validated(_GROUPS, data.get("groups"))
 
     def active_alerts(self) -> list[PrometheusAlert]:
         """Return the alerts that are pending or firing now."""
-        alerts = self._parse(_ALERTS, self._data(self._api.get("/api/v1/alerts")).get("alerts"))
+        alerts = self._api.validated(_ALERTS, self._data(self._api.get("/api/v1/alerts")).get("alerts"))
         return [PrometheusAlert(alert.labels, alert.active_at.astimezone(UTC)) for alert in alerts]
 
     def external_labels(self) -> Labels:
@@ -122,26 +119,16 @@ class PrometheusApi:
         try:
             config = yaml.safe_load(text) if isinstance(text, str) else None
         except yaml.YAMLError as error:
-            raise RequestFailed(f"={self._api.url}: cannot parse Prometheus' configuration") from error
+            raise self._api.unexpected("cannot parse Prometheus' configuration") from error
         global_section = config.get("global") if isinstance(config, dict) else None
-        labels: dict[str, str] = self._parse(_LABELS, (global_section or {}).get("external_labels") or {})
-        return labels
+        return self._api.validated(_LABELS, (global_section or {}).get("external_labels") or {})
 
     def _query(self, expression: str, instant: datetime) -> Any:
         form = {"query": expression, "time": f"{instant.timestamp():.3f}"}
         return self._data(self._api.post("/api/v1/query", form)).get("result")
 
     def _data(self, response: Any) -> dict[str, Any]:
-        if not isinstance(response, dict) or not isinstance(response.get("data"), dict):
-            raise RequestFailed(f"{self._api.url}: this is not Prometheus' API")
-        data: dict[str, Any] = response["data"]
-        return data
-
-    def _parse(self, adapter: TypeAdapter[Any], value: object) -> Any:
-        try:
-            return adapter.validate_python(value)
-        except ValidationError as error:
-            raise RequestFailed(f"{self._api.url}: unexpected response, not Prometheus' API?") from error
+        return self._api.validated(_RESPONSE, response).data
 
 
 def selector(metric: str, labels: Labels) -> str:

@@ -2,21 +2,20 @@
 edited and found again (`chat.postMessage`, `chat.update`, `conversations.history`, `conversations.replies`).
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from service.clients.chat import NO_MESSAGE_ID, ChatMessage
-from service.clients.delivery import DeliveryError, Reason
-from service.clients.json_sender import HttpResponse, JsonSender, Secret, error_for, host, secret_of
+from service.clients.errors import Reason, RequestFailed, status_error, unexpected
+from service.clients.http import HttpClient, HttpResponse, Secret
 
 EVENT_TYPE = "mttx_message"
 """The type of the metadata by which our messages are found again."""
 PAGE = 200
 MOST_PAGES = 10
-_AUTHENTICATION = frozenset(
-    [
+_STATUSES = {
+    401: (
         "account_inactive",
         "ekm_access_denied",
         "invalid_auth",
@@ -24,10 +23,8 @@ _AUTHENTICATION = frozenset(
         "org_login_required",
         "token_expired",
         "token_revoked",
-    ]
-)
-_AUTHORIZATION = frozenset(
-    [
+    ),
+    403: (
         "access_denied",
         "action_prohibited",
         "channel_is_archived",
@@ -44,11 +41,14 @@ _AUTHORIZATION = frozenset(
         "restricted_action",
         "team_access_not_granted",
         "team_disabled",
-    ]
-)
-_RATE_LIMITED = frozenset(["ratelimited", "rate_limited"])
-_UNAVAILABLE = frozenset(["fatal_error", "internal_error", "request_timeout", "rollup_error", "service_unavailable"])
-_NOT_EDITABLE = frozenset(["cant_update_message", "edit_window_closed", "message_not_found", "update_failed"])
+    ),
+    429: ("rate_limited", "ratelimited"),
+    503: ("fatal_error", "internal_error", "request_timeout", "rollup_error", "service_unavailable"),
+}
+"""The HTTP status that means the same as an error code; other codes are about one message."""
+_STATUS_OF = {code: status for status, codes in _STATUSES.items() for code in codes}
+_NOT_EDITABLE = ("cant_update_message", "edit_window_closed", "message_not_found", "update_failed")
+_NOT_SEARCHABLE = ("missing_scope", "thread_not_found")
 
 
 def escape(text: str) -> str:
@@ -66,19 +66,18 @@ class IncomingWebhook:
 
     edits: bool = False
 
-    def __init__(self, sender: JsonSender, url: Secret) -> None:
-        self._sender = sender
+    def __init__(self, http: HttpClient, url: Secret) -> None:
+        self._http = http
         self._url = url
 
     def post(self, message: ChatMessage, thread: int | None) -> int:  # noqa: ARG002 - webhooks have no threads
         """Post it. Slack answers `ok`, else a status and an error code."""
-        url = secret_of(self._url, "the URL of Slack's incoming webhook")
-        response = self._sender.send(url, {"text": message.text, "unfurl_links": False}, {})
-        if response.status == 200:
-            if response.snippet == "ok":
-                return NO_MESSAGE_ID
-            raise _not_slack(url)
-        raise _slack_error(url, response, response.snippet)
+        response = self._http.send("POST", self._url.value(), json={"text": message.text, "unfurl_links": False})
+        if response.status != 200:
+            raise _error(response, response.snippet)
+        if response.snippet != "ok":
+            raise _not_slack(response)
+        return NO_MESSAGE_ID
 
     def edit(self, message_id: int, message: ChatMessage) -> None:
         """Do nothing."""
@@ -89,7 +88,7 @@ class IncomingWebhook:
 
     def close(self) -> None:
         """Close the connections."""
-        self._sender.close()
+        self._http.close()
 
 
 class Bot:
@@ -99,10 +98,9 @@ class Bot:
 
     edits: bool = True
 
-    def __init__(self, sender: JsonSender, url: str, token: Secret, channel: str) -> None:
-        self._sender = sender
+    def __init__(self, http: HttpClient, url: str, channel: str) -> None:
+        self._http = http
         self._url = url
-        self._token = token
         self._channel = channel
 
     def post(self, message: ChatMessage, thread: int | None) -> int:
@@ -111,15 +109,11 @@ class Bot:
         body["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}}
         if thread:
             body |= {"thread_ts": to_ts(thread), "reply_broadcast": message.broadcast}
-        return from_ts(self._call("chat.postMessage", body)["ts"])
+        return from_ts(self._post("chat.postMessage", body)["ts"])
 
     def edit(self, message_id: int, message: ChatMessage) -> None:
         """Edit a message."""
-        try:
-            self._call("chat.update", {"ts": to_ts(message_id), "text": message.text})
-        except SlackError as error:
-            if error.code not in _NOT_EDITABLE:
-                raise
+        self._post("chat.update", {"ts": to_ts(message_id), "text": message.text}, ignore=_NOT_EDITABLE)
 
     def find(self, key: str, thread: int | None, since: datetime) -> int | None:
         """Search the thread, or the channel since then, for a key; without the scope nothing is found."""
@@ -127,12 +121,7 @@ class Bot:
         parameters = {"channel": self._channel, "include_all_metadata": "true", "limit": str(PAGE)}
         parameters |= {"ts": to_ts(thread)} if thread else {"oldest": f"{since.timestamp():.6f}"}
         for _ in range(MOST_PAGES):
-            try:
-                page = self._read(method, parameters)
-            except SlackError as error:
-                if error.code in ("missing_scope", "thread_not_found"):
-                    return None
-                raise
+            page = self._call("GET", method, params=parameters, ignore=_NOT_SEARCHABLE)
             for message in page.get("messages", ()):
                 metadata = message.get("metadata") or {}
                 if metadata.get("event_type") == EVENT_TYPE and metadata.get("event_payload", {}).get("key") == key:
@@ -145,30 +134,29 @@ class Bot:
 
     def check(self) -> str:
         """Return the bot's user and workspace (`auth.test`)."""
-        payload = self._call("auth.test", {})
+        payload = self._post("auth.test", {})
         return f"{payload.get('user')} in {payload.get('team')}"
 
     def close(self) -> None:
         """Close the connections."""
-        self._sender.close()
+        self._http.close()
 
-    def _call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        url = f"{self._url}/{method}"
-        headers = {**self._authorization(), "Content-Type": "application/json; charset=utf-8"}
-        return _payload(url, self._sender.send(url, {"channel": self._channel, **body}, headers))
+    def _post(self, method: str, body: Mapping[str, Any], ignore: Collection[str] = ()) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        return self._call("POST", method, headers=headers, json={"channel": self._channel, **body}, ignore=ignore)
 
-    def _read(self, method: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        url = f"{self._url}/{method}"
-        return _payload(url, self._sender.get(url, parameters, self._authorization()))
-
-    def _authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {secret_of(self._token, 'the Slack token')}"}
-
-
-class SlackError(DeliveryError):
-    """Slack answered `ok: false`; `code` is its error."""
-
-    code = ""
+    def _call(self, verb: str, method: str, *, ignore: Collection[str] = (), **options: Any) -> dict[str, Any]:
+        """Return Slack's response, {} after one of the errors to ignore."""
+        response = self._http.send(verb, f"{self._url}/{method}", **options)
+        payload = response.json()
+        if not isinstance(payload, dict) or "ok" not in payload:
+            raise _not_slack(response)
+        if payload["ok"] is True:
+            return payload
+        code = str(payload.get("error"))
+        if code in ignore:
+            return {}
+        raise _error(response, code)
 
 
 def to_ts(message_id: int) -> str:
@@ -182,39 +170,15 @@ def from_ts(ts: str) -> int:
     return int(seconds) * 1_000_000 + int(micros[:6].ljust(6, "0"))
 
 
-def _payload(url: str, response: HttpResponse) -> dict[str, Any]:
-    try:
-        payload = json.loads(response.body)
-    except ValueError:
-        payload = None
-    if not isinstance(payload, dict) or "ok" not in payload:
-        if response.status == 200:
-            raise _not_slack(url)
-        raise error_for(url, response, refused=False)
-    if payload["ok"] is not True:
-        raise _slack_error(url, response, str(payload.get("error")))
-    return payload
-
-
-def _not_slack(url: str) -> DeliveryError:
-    return DeliveryError(Reason.UNEXPECTED, f"{host(url)}: unexpected response, not Slack's", everything=True)
-
-
-def _slack_error(url: str, response: HttpResponse, code: str) -> DeliveryError:
-    """Return the error for one of Slack's error codes: about all messages, or about this one."""
-    server, wait = host(url), response.retry_after
-    if response.status == 429 or code in _RATE_LIMITED:
-        error = SlackError(Reason.THROTTLED, f"{server}: rate limit exceeded", everything=True, retry_after=wait)
-    elif code in _UNAVAILABLE or response.status >= 500:
-        error = SlackError(Reason.UNAVAILABLE, f"{server} failed: {code}", everything=True, retry_after=wait)
-    elif code in _AUTHENTICATION:
-        msg = f"{server}: authentication failed: {code}"
-        error = SlackError(Reason.UNAUTHORIZED, msg, permanent=True, everything=True)
-    elif code in _AUTHORIZATION or response.status in (403, 404, 410):
-        error = SlackError(Reason.FORBIDDEN, f"{server}: permission denied: {code}", permanent=True, everything=True)
-    elif response.status in (200, 400):
-        error = SlackError(Reason.REJECTED, f"{server} rejected the message: {code}", permanent=True)
-    else:
-        return error_for(url, response, refused=False)
-    error.code = code
+def _not_slack(response: HttpResponse) -> RequestFailed:
+    """Return the error for a response without Slack's JSON; a rejection is a proxy's, and not about the message."""
+    error = response.error()
+    if response.is_ok or error.reason is Reason.REJECTED:
+        return unexpected(response.server, f"unexpected response ({response.status}), not Slack's")
     return error
+
+
+def _error(response: HttpResponse, code: str) -> RequestFailed:
+    """Return the error for one of Slack's error codes: about all messages, or about this one."""
+    status = _STATUS_OF.get(code) or (400 if response.is_ok else 503 if response.status >= 500 else response.status)
+    return status_error(response.server, status, code, retry_after=response.retry_after)

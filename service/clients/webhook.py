@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from service.clients.chat import NO_MESSAGE_ID, ChatMessage
-from service.clients.json_sender import JsonSender, Secret, error_for, secret_of
+from service.clients.http import HttpClient, Secret
 
 VERSION = "1"
 
@@ -14,21 +14,16 @@ class Webhook:
 
     edits: bool = False
 
-    def __init__(self, sender: JsonSender, url: Secret, token: Secret | None) -> None:
-        self._sender = sender
+    def __init__(self, http: HttpClient, url: Secret) -> None:
+        self._http = http
         self._url = url
-        self._token = token
 
     def post(self, message: ChatMessage, thread: int | None) -> int:  # noqa: ARG002 - the incident's id groups messages
         """Send it."""
-        url = secret_of(self._url, "the webhook's URL")
-        headers = {"Idempotency-Key": message.key}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {secret_of(self._token, 'the webhook token')}"
         body: dict[str, Any] = {"version": VERSION, "id": message.key, **message.payload, "text": message.text}
-        response = self._sender.send(url, body, headers)
-        if not 200 <= response.status < 300:
-            raise error_for(url, response, refused=response.status not in (404, 405, 410))
+        response = self._http.send("POST", self._url.value(), json=body, headers={"Idempotency-Key": message.key})
+        if not response.is_ok:
+            raise response.error()
         return NO_MESSAGE_ID
 
     def edit(self, message_id: int, message: ChatMessage) -> None:
@@ -40,4 +35,4 @@ class Webhook:
 
     def close(self) -> None:
         """Close the connections."""
-        self._sender.close()
+        self._http.close()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from service.background import BackgroundLoop
-from service.clients.delivery import DeliveryError, Reason
+from service.clients.errors import Reason, RequestFailed
 from service.delivery.backoff import backoff
 from service.delivery.receiver import DeliveryCounters, LeaseLost, Receiver
 from service.store import StoreUnavailable
@@ -71,7 +71,7 @@ class Dispatcher:
         self._last_step_at: datetime | None = None
         self._loop = BackgroundLoop(f"dispatcher-{receiver.name}", self._run, pause=IDLE_SECONDS)
         self._is_prepared = False
-        self.last_error: DeliveryError | None = None
+        self.last_error: RequestFailed | None = None
 
     def start(self) -> None:
         """Retry stopped rows, and deliver until `stop`."""
@@ -148,13 +148,13 @@ class Dispatcher:
                 self._receiver.name,
                 extra={"incident": f"INC-{claim.key.incident_id}"},
             )
-            return self._failed(claim, DeliveryError(Reason.UNEXPECTED, repr(error)), ())
+            return self._failed(claim, RequestFailed(repr(error), Reason.UNEXPECTED), ())
 
     def _deliver(self, claim: Claim, now: datetime) -> Result:
         incident = self._outbox.incident(self._receiver.name, claim.key.incident_id)
         try:
             plan = self._receiver.plan(claim, incident, now)
-        except DeliveryError as error:
+        except RequestFailed as error:
             return self._failed(claim, error, ())
         if plan.not_before is not None and plan.not_before > now:
             return Postponed(claim, plan.not_before, attempted=False)
@@ -164,13 +164,13 @@ class Dispatcher:
             remote_id = plan.send(lambda: self._clock() < claim.lease_until)
         except LeaseLost:
             return Postponed(claim, self._clock())
-        except DeliveryError as error:
+        except RequestFailed as error:
             return self._failed(claim, error, plan.planned)
         self._failures, self._paused_until, self.last_error, self._last_delivery_at = 0, None, None, now
         self._counters.delivered(self._receiver.name)
         return Delivered(claim, remote_id, plan.digest, plan.planned)
 
-    def _failed(self, claim: Claim, error: DeliveryError, planned: Sequence[PlannedRow]) -> Result:
+    def _failed(self, claim: Claim, error: RequestFailed, planned: Sequence[PlannedRow]) -> Result:
         now = self._clock()
         self._counters.failed(self._receiver.name, error.reason)
         incident = f"INC-{claim.key.incident_id}"

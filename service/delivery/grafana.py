@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from service.clients.delivery import DeliveryError, Reason
+from service.clients.errors import Reason, RequestFailed
 from service.clients.grafana import Annotations, GrafanaAnnotation
 from service.delivery.grafana_inventory import Inventory
 from service.delivery.grafana_tags import TagMaker
@@ -103,9 +103,9 @@ class GrafanaReceiver:
         """
         try:
             return self._ensure(claim, annotation, is_still_claimed)
-        except DeliveryError as error:
+        except RequestFailed as error:
             if claim.key.dashboard_uid and error.reason is Reason.FORBIDDEN:
-                raise DeliveryError(error.reason, str(error), permanent=True) from error
+                raise RequestFailed(str(error), error.reason, permanent=True) from error
             raise
 
     def _ensure(self, claim: Claim, annotation: Annotation, is_still_claimed: Callable[[], bool]) -> int | None:
@@ -122,7 +122,7 @@ class GrafanaReceiver:
         uid = claim.key.dashboard_uid
         if uid and not self._annotations.has_dashboard(uid):
             msg = f"Grafana has no dashboard {uid!r} that is visible to the token"
-            raise DeliveryError(Reason.REJECTED, msg, permanent=True)
+            raise RequestFailed(msg, Reason.REJECTED, permanent=True)
         if not is_still_claimed():
             raise LeaseLost
         return self._annotations.add(annotation, uid or None)
@@ -156,7 +156,7 @@ class GrafanaReceiver:
         self._annotations.put(current.id, annotation)
         if not self._spans(current.id, annotation):
             msg = f"Grafana does not keep the times of annotation {current.id}"
-            raise DeliveryError(Reason.REJECTED, msg, permanent=True)
+            raise RequestFailed(msg, Reason.REJECTED, permanent=True)
 
     def _patch(self, current: GrafanaAnnotation, annotation: Annotation) -> None:
         self._tags.prepare(current.tags, annotation)

@@ -14,7 +14,7 @@ _AHEAD = timedelta(days=1)
 
 
 class Inventory:
-    """Reads on first use, and again after a failure. Every method raises `DeliveryError`."""
+    """Reads on first use, and again after a failure. Every method raises RequestFailed."""
 
     def __init__(self, annotations: Annotations, clock: Callable[[], datetime]) -> None:
         self._annotations = annotations

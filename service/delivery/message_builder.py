@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from service.clients.chat import Chat, ChatMessage
-from service.clients.delivery import DeliveryError, Reason
+from service.clients.errors import Reason, RequestFailed
 from service.delivery.receiver import LeaseLost
 from service.domain.policy import Policy
 from service.domain.reminders import Level, Reminder
@@ -25,7 +25,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class MessageBuilder:
-    """Builds messages about incidents. Raises a permanent `DeliveryError` if a template cannot be rendered."""
+    """Builds messages about incidents. Raises a permanent RequestFailed if a template cannot be rendered."""
 
     templates: MessageTemplates
     policy: Policy
@@ -60,11 +60,11 @@ class MessageBuilder:
 
 
 def rendered(render: Callable[[], str]) -> str:
-    """Return what `render` does. Raises a permanent `DeliveryError` if a team's template cannot be rendered."""
+    """Return what `render` does. Raises a permanent RequestFailed if a team's template cannot be rendered."""
     try:
         return render()
     except BadTemplate as error:
-        raise DeliveryError(Reason.REJECTED, f"a template of messages.templates: {error}", permanent=True) from error
+        raise RequestFailed(f"a template of messages.templates: {error}", Reason.REJECTED, permanent=True) from error
 
 
 def digest_of(message: ChatMessage) -> bytes:

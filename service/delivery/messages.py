@@ -48,7 +48,7 @@ class MessageReceiver:
         self._chat.close()
 
     def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
-        """Return what to do about a row. Raises `DeliveryError` if a template cannot be rendered."""
+        """Return what to do about a row. Raises RequestFailed if a template cannot be rendered."""
         kind = claim.key.kind
         if kind is OutboxKind.TEAM_WIDE:
             return self._review.plan(self._chat, claim, now)

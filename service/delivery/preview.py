@@ -23,7 +23,7 @@ class Preview:
 def preview(incident: OutboxIncident, incident_id: int, builder: MessageBuilder, now: datetime) -> Iterator[Preview]:
     """Yield the first message as of now, the next one, and the reminders, in the order of their times.
 
-    Raises `DeliveryError` if a template cannot be rendered.
+    Raises RequestFailed if a template cannot be rendered.
     """
     thread = thread_of(incident, incident_id)
     yield Preview("as it stands", None, builder.first(thread).text)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from service import __version__
 from service.clients.grafana.annotations import Annotations
-from service.clients.json_api import JsonApi
+from service.clients.http import JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.evidence.clients.jaeger import Jaeger
 from service.evidence.clients.loki import Loki
@@ -25,12 +25,10 @@ from service.evidence.sources.logs import LogSource, LokiLogs
 from service.evidence.sources.timeline import AnnotationQuery, IncidentData, TimelineSource
 from service.evidence.sources.traces import JaegerStore, TempoStore, TraceSource, TraceStore
 from service.settings import Settings
-from service.wiring.clients import grafana_connection
+from service.wiring.clients import grafana_connection, json_api
 
 LEAST_TIMEOUT = timedelta(seconds=30)
 """The shortest timeout of a request to Prometheus: a range query is slower than what is asked in the background."""
-MOST_BYTES = 32 * 1024 * 1024
-"""How large one response of Loki, Tempo or Jaeger may be: a page of lines, or a trace."""
 
 
 @contextmanager
@@ -74,10 +72,7 @@ def _metric_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource
     keys = settings.prometheus
     if keys.url is None:
         return []
-    timeout = max(keys.timeout, LEAST_TIMEOUT)
-    api = JsonApi(
-        keys.url, token=keys.bearer_token, ca_file=keys.ca_file, timeout=timeout, max_bytes=metrics.MOST_BYTES
-    )
+    api = json_api(keys, keys.url, least_timeout=LEAST_TIMEOUT, max_bytes=metrics.MOST_BYTES)
     stack.callback(api.close)
     return [metrics.MetricSource(PrometheusApi(api), evidence_settings(settings).metrics)]
 
@@ -115,13 +110,6 @@ def _change_sources(settings: Settings, stack: ExitStack) -> list[EvidenceSource
 
 def _api(keys: EvidenceApi, stack: ExitStack) -> JsonApi:
     tenant = getattr(keys, "org_id", None)
-    api = JsonApi(
-        keys.url or "",
-        token=keys.bearer_token,
-        ca_file=keys.ca_file,
-        timeout=keys.timeout,
-        max_bytes=MOST_BYTES,
-        headers={"X-Scope-OrgID": tenant} if tenant else None,
-    )
+    api = json_api(keys, keys.url or "", headers={"X-Scope-OrgID": tenant} if tenant else None)
     stack.callback(api.close)
     return api

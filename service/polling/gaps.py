@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.clients.alertmanager import AlertmanagerApi
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.clients.prometheus import PrometheusApi
 from service.domain.episodes import Episode
 from service.domain.events import Alert, Event, EventKind, Observation

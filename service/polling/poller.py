@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
 from service.background import BackgroundLoop
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.recorder.commands import Busy
 from service.store import StoreUnavailable
 

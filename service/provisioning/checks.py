@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.clients.delivery import DeliveryError
+from service.clients.errors import RequestFailed
 from service.clients.grafana.access import Rights
-from service.clients.grafana.failures import EDITOR
+from service.clients.grafana.connection import EDITOR
 from service.provisioning.permissions import (
     MAKE_FOLDER,
     ORGANISATION,
@@ -35,7 +35,7 @@ def checks(rights: Rights, folder_uid: str) -> Iterator[AccessCheck]:
         yield _annotations(rights, permissions)
         yield from _dashboards(rights, permissions, folder_uid)
         yield _datasource(rights)
-    except DeliveryError as error:
+    except RequestFailed as error:
         yield AccessCheck(error.reason.value, False, str(error))
 
 

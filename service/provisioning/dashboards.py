@@ -92,7 +92,7 @@ def plan(bundled: Iterable[Mapping[str, Any]], dashboards: Dashboards, *, force:
 def save(planned: PlannedDashboard, dashboards: Dashboards, folder_uid: str) -> None:
     """Create or update one dashboard as planned; one that was moved to another folder stays there.
 
-    Raises `DeliveryError`, and `AlreadyExists` if it was saved concurrently.
+    Raises RequestFailed, and `AlreadyExists` if it was saved concurrently.
     """
     if planned.action in (DashboardAction.NOTHING, DashboardAction.REFUSE):
         return

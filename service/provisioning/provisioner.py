@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from service.clients.errors import RequestFailed
 from service.clients.grafana.access import Rights
 from service.clients.grafana.dashboards import AlreadyExists, Dashboards
-from service.clients.grafana.failures import Forbidden
 from service.provisioning.dashboards import PlannedDashboard, save
 from service.provisioning.permissions import MAKE_FOLDER, missing_for_dashboards
 
@@ -21,7 +21,7 @@ TRIES = 30
 @dataclass(slots=True)
 class Provisioner:
     """One run. `notify` is called with a sentence when it has to wait; `refused` collects the dashboards that could not
-    be saved, each with the reason. Every method raises `DeliveryError`.
+    be saved, each with the reason. Every method raises RequestFailed.
     """
 
     dashboards: Dashboards
@@ -50,8 +50,8 @@ class Provisioner:
         for _ in range(TRIES):
             try:
                 return do()
-            except Forbidden:
-                if not is_granted():
+            except RequestFailed as error:
+                if error.status != 403 or not is_granted():
                     raise
             if not self._has_notified:
                 self.notify("Grafana caches permissions for up to a minute; waiting for them to take effect …")

@@ -1,18 +1,18 @@
 """Clients of the systems that are configured. Building one sends no request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
-from service import __version__
 from service.clients.alertmanager import AlertmanagerApi
 from service.clients.chat import Chat
-from service.clients.grafana.connection import Access, Connection, Credential
-from service.clients.json_api import JsonApi
-from service.clients.json_sender import JsonSender
+from service.clients.grafana.connection import Connection, Credential
+from service.clients.http import MOST_JSON_BYTES, HttpClient, JsonApi, Secret
 from service.clients.prometheus import PrometheusApi
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import Webhook
 from service.settings import Settings
 from service.settings.grafana import GrafanaSettings
+from service.settings.http_api import HttpApiAccess
 from service.settings.messages import SlackSettings, WebhookSettings
 
 
@@ -27,47 +27,62 @@ def grafana_connection(
         raise ValueError("grafana.url is not configured")
     trusted: bool | str = str(grafana.tls_ca_file) if grafana.tls_ca_file else True
     return Connection(
-        Access(
-            url=grafana.url,
-            token=credential or grafana.read_token,
-            org_id=grafana.org_id,
-            verify=trusted if grafana.tls_verify else False,
-            timeout=grafana.timeout.total_seconds(),
-            user_agent=f"mttx-exporter/{__version__}",
-        )
+        grafana.url,
+        credential or grafana.read_token,
+        org_id=grafana.org_id,
+        verify=trusted if grafana.tls_verify else False,
+        timeout=grafana.timeout.total_seconds(),
     )
 
 
 def prometheus(settings: Settings) -> PrometheusApi | None:
     """Return the client of Prometheus, None without an address."""
     keys = settings.prometheus
-    if keys.url is None:
-        return None
-    return PrometheusApi(JsonApi(keys.url, token=keys.bearer_token, ca_file=keys.ca_file, timeout=keys.timeout))
+    return PrometheusApi(json_api(keys, keys.url)) if keys.url else None
 
 
 def alertmanagers(settings: Settings) -> list[AlertmanagerApi]:
     """Return a client for each Alertmanager."""
     keys = settings.alertmanager
-    return [
-        AlertmanagerApi(JsonApi(url, token=keys.bearer_token, ca_file=keys.ca_file, timeout=keys.timeout))
-        for url in keys.urls
-    ]
+    return [AlertmanagerApi(json_api(keys, url)) for url in keys.urls]
 
 
 def slack(keys: SlackSettings) -> Chat:
     """Return Slack's client: the bot if it has a token, else the incoming webhook."""
-    return slack_bot(keys) or IncomingWebhook(JsonSender(timeout=keys.timeout), keys.read_webhook_url)
+    url = Secret("the URL of Slack's incoming webhook", keys.read_webhook_url)
+    return slack_bot(keys) or IncomingWebhook(HttpClient(timeout=keys.timeout), url)
 
 
 def slack_bot(keys: SlackSettings) -> Bot | None:
     """Return the client of Slack's bot, None without its token."""
     if not keys.has_bot:
         return None
-    return Bot(JsonSender(timeout=keys.timeout), keys.api_url, keys.read_token, keys.channel or "")
+    http = HttpClient(timeout=keys.timeout, token=Secret("the Slack token", keys.read_token))
+    return Bot(http, keys.api_url, keys.channel or "")
 
 
 def webhook(keys: WebhookSettings) -> Chat:
     """Return the client of the webhook that gets messages as JSON."""
-    sender = JsonSender(timeout=keys.timeout, ca_file=keys.tls_ca_file)
-    return Webhook(sender, keys.read_url, keys.token_reader)
+    token = Secret("the webhook token", keys.token_reader) if keys.token_reader else None
+    http = HttpClient(timeout=keys.timeout, ca_file=keys.tls_ca_file, token=token)
+    return Webhook(http, Secret("the webhook's URL", keys.read_url))
+
+
+def json_api(
+    keys: HttpApiAccess,
+    url: str,
+    *,
+    least_timeout: timedelta = timedelta(0),
+    headers: Mapping[str, str] | None = None,
+    max_bytes: int = MOST_JSON_BYTES,
+) -> JsonApi:
+    """Return a client of the API at `url`."""
+    token = keys.bearer_token
+    return JsonApi(
+        url,
+        token=Secret("the token", lambda: token) if token else None,
+        ca_file=keys.ca_file,
+        timeout=max(keys.timeout, least_timeout),
+        headers=headers,
+        max_bytes=max_bytes,
+    )

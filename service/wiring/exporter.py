@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from service import __version__, companions
-from service.clients.delivery import Reason
+from service.clients.errors import Reason
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import PROFILES, Source
 from service.metrics.collector import IncidentCollector, ProcessCollector

@@ -6,7 +6,8 @@ import pytest
 import requests_mock
 
 from service.clients.alertmanager import AlertmanagerAlert, AlertmanagerApi
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.errors import RequestFailed
+from service.clients.http import JsonApi
 from service.domain.silences import Matcher, Silence
 from tests.builders import at
 

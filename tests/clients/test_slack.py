@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clients.chat import ChatMessage
-from service.clients.delivery import DeliveryError, Reason
-from service.clients.json_sender import JsonSender
+from service.clients.errors import Reason, RequestFailed
+from service.clients.http import HttpClient, Secret
 from service.clients.slack import Bot, IncomingWebhook, escape, from_ts, link, to_ts
 from service.clients.webhook import Webhook
 
@@ -18,16 +18,16 @@ HOOK = "https://hooks.slack.example.com/services/T0/B0/secret"
 MESSAGE = ChatMessage("key", "text", {})
 
 
-def sender():
-    return JsonSender(timeout=timedelta(seconds=1))
+def http(token=None):
+    return HttpClient(timeout=timedelta(seconds=1), token=token and Secret("the token", token))
 
 
-def bot():
-    return Bot(sender(), API, lambda: "xoxb-secret", "C0123456789")
+def bot(token=lambda: "xoxb-secret"):
+    return Bot(http(token), API, "C0123456789")
 
 
 def failure(send):
-    with pytest.raises(DeliveryError) as caught:
+    with pytest.raises(RequestFailed) as caught:
         send()
     assert "secret" not in str(caught.value)
     return caught.value
@@ -68,7 +68,7 @@ def test_a_bot_knows_what_slack_means(requests_mock, word, reason, permanent, ev
 )
 def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word, meant):
     requests_mock.post(HOOK, status_code=status, text=word)
-    error = failure(lambda: IncomingWebhook(sender(), lambda: HOOK).post(MESSAGE, None))
+    error = failure(lambda: IncomingWebhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None))
     assert (error.reason, error.permanent, error.everything) == meant
 
 
@@ -78,7 +78,7 @@ def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word,
         (400, Reason.REJECTED, True, False),
         (404, Reason.FORBIDDEN, True, True),
         (403, Reason.FORBIDDEN, True, True),
-        (408, Reason.UNAVAILABLE, False, True),
+        (408, Reason.TIMEOUT, False, True),
         (429, Reason.THROTTLED, False, True),
         (500, Reason.SERVER_ERROR, False, False),
         (503, Reason.UNAVAILABLE, False, True),
@@ -87,7 +87,7 @@ def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word,
 )
 def test_a_webhook_knows_what_a_status_means(requests_mock, status, reason, permanent, everything):
     requests_mock.post(HOOK, status_code=status, text="why")
-    error = failure(lambda: Webhook(sender(), lambda: HOOK, None).post(MESSAGE, None))
+    error = failure(lambda: Webhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None))
     assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
 
 
@@ -101,20 +101,22 @@ def test_what_does_not_answer_as_slack_does_is_tried_again(requests_mock, said):
 def test_it_waits_as_long_as_it_is_told_but_no_longer_than_an_hour(requests_mock):
     for told, waits in (("30", timedelta(seconds=30)), ("999999", timedelta(hours=1)), ("soon", None)):
         requests_mock.post(HOOK, status_code=429, headers={"Retry-After": told})
-        assert failure(lambda: Webhook(sender(), lambda: HOOK, None).post(MESSAGE, None)).retry_after == waits
+        assert (
+            failure(lambda: Webhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)).retry_after == waits
+        )
 
 
 def test_it_says_what_is_missing_where_a_secret_cannot_be_read(tmp_path):
     nowhere = tmp_path / "nowhere"
     for secret in (nowhere.read_text, lambda: "", lambda: None):
-        error = failure(lambda secret=secret: Bot(sender(), API, secret, "C0").post(MESSAGE, None))
+        error = failure(lambda secret=secret: bot(secret).post(MESSAGE, None))
         assert (error.reason, error.permanent, error.everything) == (Reason.UNAUTHORIZED, True, True)
 
 
 def test_it_takes_a_renewed_token(requests_mock):
     requests_mock.post(f"{API}/chat.postMessage", json={"ok": True, "ts": "1.000002"})
     tokens = iter(["old", "new"])
-    one = Bot(sender(), API, lambda: next(tokens), "C0")
+    one = bot(lambda: next(tokens))
     assert [one.post(MESSAGE, None), one.post(MESSAGE, None)] == [1_000_002] * 2
     sent = [request.headers["Authorization"] for request in requests_mock.request_history]
     assert sent == ["Bearer old", "Bearer new"]
@@ -154,5 +156,5 @@ def test_a_webhook_keeps_to_its_token_whatever_netrc_says(requests_mock, monkeyp
     (tmp_path / "netrc").write_text(f"machine {urlsplit(HOOK).hostname} login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     requests_mock.post(HOOK, json={})
-    Webhook(sender(), lambda: HOOK, lambda: "the-token-of-the-hook").post(MESSAGE, None)
+    Webhook(http(lambda: "the-token-of-the-hook"), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)
     assert requests_mock.last_request.headers["Authorization"] == "Bearer the-token-of-the-hook"

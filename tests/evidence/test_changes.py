@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.clients.delivery import DeliveryError, Reason
+from service.clients.errors import Reason, RequestFailed
 from service.evidence.sources.audit import AuditSource, days
 from service.evidence.sources.changes import ChangeSource
 from service.evidence.sources.configuration import ConfigurationSource
@@ -275,7 +275,7 @@ def test_it_asks_grafana_for_each_tag(tmp_path):
 
 def test_it_says_that_grafana_failed(tmp_path):
     def ask(*_):
-        raise DeliveryError(Reason.UNAVAILABLE, "answered 500")
+        raise RequestFailed("answered 500", Reason.UNAVAILABLE)
 
     assert "annotations with the tag deploy" in changes(tmp_path, ask=ask).failures("changes")
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests_mock
 
-from service.clients.json_api import JsonApi
+from service.clients.http import JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.domain.policy import Milestone
 from service.evidence.curves import MOST_CURVES, Curves
@@ -95,7 +95,7 @@ def test_a_query_that_fails_leaves_the_others_alone(http, prometheus, tmp_path):
     queries = query("up{", "bad"), query('up{x="{{ $labels.zone }}"}', "missing")
     told, files = bundle(tmp_path, prometheus, *queries)
     failures = {one["what"]: one["reason"] for one in told["sources"][0]["failures"]}
-    assert "answered 400 (parse error: x)" in failures["bad"]
+    assert "400: parse error: x" in failures["bad"]
     assert failures["missing"] == "the incident has no label zone, which the query uses"
     assert json.loads(files["metrics/alerting-rules.json"]) == {"groups": [{"name": "g", "rules": []}]}
     assert told["complete"] is False

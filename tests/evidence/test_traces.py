@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.errors import RequestFailed
+from service.clients.http import JsonApi
 from service.evidence.clients.jaeger import Jaeger
 from service.evidence.clients.tempo import Tempo, with_attribute
 from service.evidence.sources import traces as module
@@ -87,7 +88,7 @@ def test_it_asks_for_so_many_ids_and_no_more(tmp_path, monkeypatch):
 def test_it_says_what_tempo_said(tmp_path):
     with tempo.Tempo({}, {}) as server:
         assert (
-            "400 (invalid TraceQL query" in collect(tmp_path, server, query="nonsense").failures("traces")["nonsense"]
+            "400: invalid TraceQL query" in collect(tmp_path, server, query="nonsense").failures("traces")["nonsense"]
         )
 
 
@@ -117,7 +118,7 @@ def test_an_error_of_tempo_is_no_missing_trace():
         url = "http://x"
 
         def get(self, path, parameters=None):
-            raise RequestFailed("answered 500", 500)
+            raise RequestFailed("answered 500", status=500)
 
     with pytest.raises(RequestFailed):
         Tempo(Broken()).trace("ab")
@@ -125,7 +126,7 @@ def test_an_error_of_tempo_is_no_missing_trace():
         Jaeger(Broken()).trace("ab")
 
 
-class Canned:
+class Canned(JsonApi):
     url = "http://store.example"
 
     def __init__(self, told):
@@ -191,7 +192,7 @@ def test_it_asks_jaeger_for_what_the_logs_told(tmp_path):
 def test_it_says_what_jaeger_said(tmp_path):
     with jaeger.Jaeger(ONE) as server:
         failures = collect_jaeger(tmp_path, server, services=("",)).failures("traces")
-    assert "400 (parameter 'service' is required)" in failures["service "]
+    assert "400: parameter 'service' is required" in failures["service "]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_the_example_of_the_document_is_understood(tmp_path):
 
 def test_tenant_and_token_are_sent(tmp_path):
     text = "evidence: {logs: {loki: {url: 'http://127.0.0.1:9', token: abc, org_id: team, queries: {a: '{}'}}}}"
-    session = sources(configured(tmp_path, text))["logs"]._readers[0]._loki._api._session
+    session = sources(configured(tmp_path, text))["logs"]._readers[0]._loki._api._http._session
     request = session.prepare_request(requests.Request("GET", "http://127.0.0.1:9"))
     assert (request.headers["X-Scope-OrgID"], request.headers["Authorization"]) == ("team", "Bearer abc")
 

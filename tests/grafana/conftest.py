@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.clients.grafana import Access, Connection
+from service.clients.grafana import Connection
 from tests.grafana.loopback import KINDS, TOKEN, Grafana
 
 
@@ -18,7 +18,7 @@ def connect():
     made = []
 
     def connect(url, token=TOKEN, **keys):
-        made.append(Connection(Access(url, lambda: token, **{"timeout": 1.0, **keys})))
+        made.append(Connection(url, lambda: token, **{"timeout": 1.0, **keys}))
         return made[-1]
 
     yield connect

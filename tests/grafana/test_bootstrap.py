@@ -124,7 +124,7 @@ def test_it_says_that_the_password_is_wrong(run, grafana, tmp_path):
     (tmp_path / "password").write_text("guess")
     code, output = run()
     assert code == 1
-    assert "invalid password (Invalid username or password)" in output
+    assert "Invalid username or password); check the user's password" in output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["password"]
 
 
@@ -164,7 +164,7 @@ def test_it_says_so_where_grafana_is_not_there(run, grafana, tmp_path):
     grafana.fail_while(503)
     code, output = run()
     assert code == 1
-    assert "failed with 503" in output
+    assert "answered 503" in output
     assert (tmp_path / "token").read_text() == "glsa_old"
 
 

@@ -84,7 +84,7 @@ def test_it_says_that_the_token_is_wrong(run, grafana):
     code, output = run(grafana.url, "check", token="glsa_expired")
     assert code == 1
     assert "no  unauthorized" in output
-    assert "invalid token (" in output
+    assert "authentication failed (" in output
     assert "glsa_expired" not in output
 
 
@@ -94,7 +94,7 @@ def test_it_says_that_the_token_was_deleted(run, grafana):
     code, output = run(grafana.url, "check")
     assert code == 1
     assert "no  unauthorized" in output
-    assert "`mttx grafana bootstrap` creates a new one" in output
+    assert "`mttx grafana bootstrap` creates a new token" in output
 
 
 @pytest.mark.parametrize("answer", [(404, {}, "<html>"), (404, {}, '{"message": "no"}'), (200, {}, "<html>hello")])

@@ -60,7 +60,7 @@ def test_it_says_what_is_wrong_in_a_list_of_dashboards():
 
 def test_it_trusts_whom_it_is_told_to():
     def verified(**keys):
-        return grafana_connection(GrafanaSettings(url="https://g", **keys))._access.verify
+        return grafana_connection(GrafanaSettings(url="https://g", **keys))._verify
 
     assert verified() is True
     assert verified(tls_ca_file="/etc/ca.pem") == "/etc/ca.pem"

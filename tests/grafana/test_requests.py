@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.clients.delivery import DeliveryError, Reason
-from service.clients.grafana import Access, Annotations, Connection, GrafanaAnnotation
+from service.clients.errors import Reason, RequestFailed
+from service.clients.grafana import Annotations, Connection, GrafanaAnnotation
 from service.clients.grafana.access import Rights
 from service.clients.grafana.dashboards import Dashboards
 from service.render.annotations import Annotation
@@ -119,7 +119,7 @@ def test_it_names_the_organisation_that_is_configured_and_asks_once_whether_it_i
 
 def test_it_writes_nothing_into_an_organisation_that_is_not_the_configured_one(grafana, connect):
     """Grafana 9 takes a token of another organisation without a word, later ones refuse it."""
-    with pytest.raises(DeliveryError, match=r"organisation.*3 .*grafana\.org_id|grafana\.org_id.* 3") as caught:
+    with pytest.raises(RequestFailed, match=r"organisation.*3 .*grafana\.org_id|grafana\.org_id.* 3") as caught:
         Annotations(connect(grafana.url, org_id=3)).add(DRAWN)
     assert (caught.value.permanent, caught.value.everything) == (True, True)
     assert grafana.annotations.rows == {}
@@ -170,7 +170,7 @@ def test_it_trusts_the_authority_that_is_named(secured, certificate, connect):
 
 
 def test_it_does_not_trust_a_certificate_that_nobody_vouches_for(secured, connect):
-    with pytest.raises(DeliveryError, match=r"cannot reach .*ertificate") as caught:
+    with pytest.raises(RequestFailed, match=r"cannot reach .*ertificate") as caught:
         Rights(connect(secured)).version()
     assert (caught.value.reason, caught.value.permanent) == (Reason.UNREACHABLE, False)
 
@@ -212,7 +212,7 @@ PROXYS = "<html>Bad gateway</html>"
 )
 def test_it_says_whether_trying_again_can_help(grafana, connect, answer, meaning):
     grafana.fail_while(answer)
-    with pytest.raises(DeliveryError) as caught:
+    with pytest.raises(RequestFailed) as caught:
         Annotations(connect(grafana.url)).add(DRAWN)
     assert (caught.value.reason, caught.value.permanent, caught.value.everything) == meaning
     assert TOKEN not in str(caught.value)
@@ -224,7 +224,7 @@ def test_it_says_whether_trying_again_can_help(grafana, connect, answer, meaning
 )
 def test_it_hears_when_to_come_back(grafana, connect, header, seconds):
     grafana.fail_while((429, {"Retry-After": header}, ""))
-    with pytest.raises(DeliveryError) as caught:
+    with pytest.raises(RequestFailed) as caught:
         Annotations(connect(grafana.url)).add(DRAWN)
     assert caught.value.retry_after == (timedelta(seconds=seconds) if seconds else None)
 
@@ -233,12 +233,12 @@ def test_it_says_where_nobody_listens(connect):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(DeliveryError, match=r"cannot reach .*refused"):
+        with pytest.raises(RequestFailed, match=r"cannot reach .*refused"):
             Rights(connect(url)).version()
 
 
 def test_it_says_where_a_name_is_unknown(connect):
-    with pytest.raises(DeliveryError, match="cannot reach") as caught:
+    with pytest.raises(RequestFailed, match="cannot reach") as caught:
         Rights(connect("http://grafana.invalid")).version()
     assert caught.value.reason is Reason.UNREACHABLE
 
@@ -253,12 +253,12 @@ def test_it_says_when_it_is_not_grafana_that_answers(grafana, connect):
         lambda: Annotations(connection).get(1),
         lambda: Dashboards(connection).dashboard("abc"),
     ):
-        with pytest.raises(DeliveryError, match="not Grafana's API"):
+        with pytest.raises(RequestFailed, match="not Grafana's API"):
             ask()
 
 
 def test_it_uses_an_address_of_the_sixth_version_of_ip():
-    connection = Connection(Access("https://[::1]:3000/g", lambda: None))
+    connection = Connection("https://[::1]:3000/g", lambda: None)
     assert connection._client().client.url == "https://[::1]:3000/g/api"
     connection.close()
 

@@ -149,7 +149,7 @@ def test_it_says_what_is_left_where_grafana_does_not_let_it_in(site):
     code, told = resync(site, MTTX_GRAFANA_TOKEN="wrong")
     assert code == 1
     assert (told["complete"], told["pending"]) == (False, 10)
-    assert "invalid token" in told["trouble"]
+    assert "authentication failed" in told["trouble"]
     assert len(site.grafana.requests("POST")) == 0
     site.now = at(10**7)
     site.deliver()

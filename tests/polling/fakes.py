@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.incident import Phase
 from service.recorder.commands import Conflict

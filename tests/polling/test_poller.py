@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.polling.poller import Poller
 from service.recorder.commands import Busy
 from service.store import StoreUnavailable

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.clients.alertmanager import AlertmanagerAlert
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.clients.prometheus import Series
 from service.domain.events import EventKind
 from service.domain.silences import Matcher, Silence

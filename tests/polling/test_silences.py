@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.domain.policy import Milestone
 from service.domain.silences import Matcher, People, Silence
 from service.polling.silences import SilencePoll

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.clients.prometheus import PrometheusAlert
 from service.domain.events import EventKind
 from service.domain.policy import Milestone

@@ -1,25 +1,24 @@
 """What a token may do in Grafana, asked without changing anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from service.clients.delivery import DeliveryError
+from pydantic import BaseModel
+
+from service.clients.errors import Reason, RequestFailed
 from service.clients.grafana.connection import Connection
-from service.clients.grafana.failures import RequestRejected
 
 
-@dataclass(frozen=True, slots=True)
-class Organisation:
+class Organisation(BaseModel):
     """The organisation that a token belongs to."""
 
     id: int
-    name: str
+    name: str = ""
 
 
 class Rights:
-    """Asks for the token's rights and what it can see. Every method raises `DeliveryError`."""
+    """Asks for the token's rights and what it can see. Every method raises RequestFailed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -33,10 +32,7 @@ class Rights:
 
     def organisation(self) -> Organisation:
         """Return the token's organisation."""
-        response = self._connection.get("/org")
-        if not isinstance(response, dict) or "id" not in response:
-            raise self._connection.unexpected(response)
-        return Organisation(int(response["id"]), str(response.get("name", "")))
+        return self._connection.validated(Organisation, self._connection.get("/org"))
 
     def permissions(self) -> dict[str, Sequence[str]] | None:
         """Return the permitted actions, each with its scopes; None if this Grafana does not report them.
@@ -58,21 +54,18 @@ class Rights:
         Grafana checks permissions first and then rejects the empty text, so that nothing is created.
         """
         try:
-            with self._connection.client() as api:
-                api.client.POST("/annotations", json={"text": ""})
-        except RequestRejected:
-            return True
-        except DeliveryError as error:
-            if error.permanent:
-                return False
-            raise
+            self._connection.post("/annotations", {"text": ""})
+        except RequestFailed as error:
+            if not error.permanent:
+                raise
+            return error.reason is Reason.REJECTED
         return True
 
     def datasources(self) -> list[dict[str, Any]] | None:
         """Return the data sources, None if we may not list them."""
         try:
             response = self._connection.get("/datasources")
-        except DeliveryError as error:
+        except RequestFailed as error:
             if error.permanent:
                 return None
             raise

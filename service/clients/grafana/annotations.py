@@ -65,7 +65,7 @@ class PagingIncomplete(Exception):
 
 
 class Annotations:
-    """The annotations of one organisation. Every method raises `DeliveryError`."""
+    """The annotations of one organisation. Every method raises RequestFailed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -78,10 +78,8 @@ class Annotations:
 
     def find(self, key: str) -> list[GrafanaAnnotation]:
         """Return those with a key, the oldest first."""
-        with self._connection.client() as api:
-            tag = quote(f"{KEY_TAG}:{key}", safe="")
-            response = api.annotations.find_annotations(ann_type="annotation", tags=[tag], limit=LIMIT)
-        annotations = [self._parse(item) for item in self._list(response)]
+        tag = quote(f"{KEY_TAG}:{key}", safe="")
+        annotations = map(self._parse, self._search(ann_type="annotation", tags=[tag], limit=LIMIT))
         return sorted((a for a in annotations if a.key == key), key=lambda a: a.id)
 
     def ours(self, until: datetime) -> Iterator[GrafanaAnnotation]:
@@ -92,11 +90,8 @@ class Annotations:
         """
         limit = milliseconds(until)
         while True:
-            with self._connection.client() as api:
-                response = api.annotations.find_annotations(
-                    time_from=1, time_to=limit, ann_type="annotation", tags=[KEY_TAG], limit=PAGE
-                )
-            page = [self._parse(item) for item in self._list(response)]
+            query = {"time_from": 1, "time_to": limit, "ann_type": "annotation", "tags": [KEY_TAG], "limit": PAGE}
+            page = [self._parse(item) for item in self._search(**query)]
             yield from page
             ends = [annotation.time_end for annotation in page]
             if ends != sorted(ends, reverse=True):
@@ -114,9 +109,7 @@ class Annotations:
         """
         quoted = [quote(tag, safe="") for tag in tags] or None
         since, until = milliseconds(begin), milliseconds(end)
-        with self._connection.client() as api:
-            response = api.annotations.find_annotations(time_from=since, time_to=until, tags=quoted, limit=MOST)
-        return sorted(self._list(response), key=self._position)
+        return sorted(self._search(time_from=since, time_to=until, tags=quoted, limit=MOST), key=self._position)
 
     def add(self, annotation: Annotation, dashboard_uid: str | None = None) -> int:
         """Create one and return its id; not idempotent: after a failure it may exist, or still come to exist."""
@@ -150,9 +143,7 @@ class Annotations:
 
     def has_tag(self, tag: str) -> bool:
         """Return whether any annotation of the organisation has a tag."""
-        with self._connection.client() as api:
-            response = api.annotations.find_annotations(ann_type="annotation", tags=[quote(tag, safe="")], limit=1)
-        return bool(self._list(response))
+        return bool(self._search(ann_type="annotation", tags=[quote(tag, safe="")], limit=1))
 
     def needs_tags_first(self) -> bool:
         """Return whether an update may fail on a new tag: up to 10.0 on SQLite (Grafana does not report its database),
@@ -172,8 +163,10 @@ class Annotations:
         annotation = self._parse(response)
         return annotation.time, annotation.id
 
-    def _list(self, response: Any) -> list[Any]:
-        """Return a list of annotations; some versions write an empty one as null."""
+    def _search(self, **query: Any) -> list[Any]:
+        """Return the annotations of a query; some versions write an empty list as null."""
+        with self._connection.client() as api:
+            response = api.annotations.find_annotations(**query)
         if response is not None and not isinstance(response, list):
             raise self._connection.unexpected(response)
         return response or []

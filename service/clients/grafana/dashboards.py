@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from service.clients.errors import RequestFailed
 from service.clients.grafana.connection import Connection
-from service.clients.grafana.failures import RequestRejected
 
 _CONFLICTS = (409, 412)
 """Grafana's status if a folder or dashboard with that title or uid already exists."""
@@ -33,7 +33,7 @@ class AlreadyExists(Exception):
 
 
 class Dashboards:
-    """The dashboards of one organisation. Every method raises `DeliveryError`."""
+    """The dashboards of one organisation. Every method raises RequestFailed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class Dashboards:
         try:
             with self._connection.client() as api:
                 api.folder.create_folder(title, uid)
-        except RequestRejected as error:
+        except RequestFailed as error:
             if error.status in _CONFLICTS:
                 raise AlreadyExists(str(error)) from error
             raise
@@ -80,7 +80,7 @@ class Dashboards:
         try:
             with self._connection.client() as api:
                 api.dashboard.update_dashboard(body)
-        except RequestRejected as error:
+        except RequestFailed as error:
             if error.status in _CONFLICTS:
                 raise AlreadyExists(str(error)) from error
             raise

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.errors import RequestFailed
+from service.clients.http import JsonApi
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Otlp = dict[str, Any]
@@ -44,9 +45,9 @@ class Jaeger:
 
     def _traces(self, answer: Any) -> dict[str, Otlp]:
         if not isinstance(answer, dict) or not isinstance(answer.get("data") or [], list):
-            raise RequestFailed(f"{self._api.url}: the response is not from Jaeger's API")
+            raise self._api.unexpected("the response is not from Jaeger's API")
         if not answer.get("data") and answer.get("errors"):
-            raise RequestFailed(f"{self._api.url}: {_error_text(answer['errors'])}")
+            raise self._api.unexpected(_error_text(answer["errors"]))
         traces = [trace for trace in answer.get("data") or [] if isinstance(trace, dict)]
         return {str(trace.get("traceID", "")): otlp_of(trace) for trace in traces}
 

@@ -1,14 +1,14 @@
 """The part of Loki's HTTP API that is used: every log line of a time range, page by page, each line once."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.http import JsonApi
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_PAGES = 100_000
@@ -31,11 +31,16 @@ class LogPage:
     lost_at: int | None = None
 
 
+class _Response(BaseModel):
+    data: dict[str, Any]
+
+
 class _Stream(BaseModel):
     stream: dict[str, str]
     values: list[tuple[int, str] | tuple[int, str, Any]]
 
 
+_RESPONSE = TypeAdapter(_Response)
 _STREAMS = TypeAdapter(list[_Stream])
 
 
@@ -69,7 +74,7 @@ class Loki:
             seen = Counter() if stuck else Counter(line for line in lines if line.nanoseconds == border)
             step = 1 if stuck else 0
             low, high = (low, border + 1 - step) if backward else (border + step, high)
-        raise RequestFailed(f"{self._api.url}: the query has more than {MOST_PAGES} pages of lines; narrow it down")
+        raise self._api.unexpected(f"the query has more than {MOST_PAGES} pages of lines; narrow it down")
 
     def _page(self, query: str, low: int, high: int, *, backward: bool) -> list[LogLine]:
         parameters = {
@@ -79,25 +84,16 @@ class Loki:
             "limit": str(self._limit),
             "direction": "backward" if backward else "forward",
         }
-        data = self._data(self._api.get("/loki/api/v1/query_range", parameters))
+        data = self._api.validated(_RESPONSE, self._api.get("/loki/api/v1/query_range", parameters)).data
         if data.get("resultType") != "streams":
-            raise RequestFailed(f"{self._api.url}: the query returns numbers; use one that returns log lines")
-        try:
-            streams = _STREAMS.validate_python(data.get("result"))
-        except ValidationError as error:
-            raise RequestFailed(f"{self._api.url}: the response does not have the form of Loki's") from error
+            raise self._api.unexpected("the query returns numbers; use one that returns log lines")
+        streams = self._api.validated(_STREAMS, data.get("result"))
         lines = [
             LogLine(value[0], tuple(sorted(stream.stream.items())), value[1])
             for stream in streams
             for value in stream.values
         ]
         return sorted(lines, key=lambda line: line.nanoseconds, reverse=backward)
-
-    def _data(self, answer: Any) -> Mapping[str, Any]:
-        data = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(data, dict):
-            raise RequestFailed(f"{self._api.url}: the response is not from Loki's API")
-        return data
 
 
 def nanoseconds(at: datetime) -> int:

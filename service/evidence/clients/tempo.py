@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from service.clients.json_api import JsonApi, RequestFailed
+from service.clients.errors import RequestFailed
+from service.clients.http import JsonApi
 
 _ID = re.compile(r"[0-9a-fA-F]{1,32}")
 _ID_KEYS = ("traceId", "spanId", "parentSpanId")
@@ -32,7 +33,7 @@ class Tempo:
         answer = self._api.get("/api/search", parameters)
         traces = answer.get("traces") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or not isinstance(traces or [], list):
-            raise RequestFailed(f"{self._api.url}: the response is not from Tempo's API")
+            raise self._api.unexpected("the response is not from Tempo's API")
         ids = [trace.get("traceID") for trace in traces or [] if isinstance(trace, dict)]
         return [trace_id for trace_id in ids if isinstance(trace_id, str) and _ID.fullmatch(trace_id)]
 
@@ -51,7 +52,7 @@ class Tempo:
     def _otlp(self, answer: Any) -> Otlp | None:
         trace = answer.get("trace", answer) if isinstance(answer, dict) else None
         if not isinstance(trace, dict):
-            raise RequestFailed(f"{self._api.url}: the response is not from Tempo's API")
+            raise self._api.unexpected("the response is not from Tempo's API")
         spans = trace.get("resourceSpans", trace.get("batches", []))
         return {"resourceSpans": list(_with_hex_ids(spans))} if spans else None
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from service.clients.delivery import DeliveryError
+from service.clients.errors import RequestFailed
 from service.evidence.sources.git import PLAIN_DIFF, Repository, taking
 from service.evidence.sources.timeline import AnnotationQuery, without_author
 from service.evidence.staging import SourceFailed, SourceFiles
@@ -48,7 +48,7 @@ class ChangeSource:
         for tag in self._tags:
             try:
                 annotations |= {a.get("id"): without_author(a) for a in query(since, until, [tag])}
-            except DeliveryError as error:
+            except RequestFailed as error:
                 files.add_failure(f"annotations with the tag {tag}", str(error))
         ordered = sorted(annotations.values(), key=lambda a: (a.get("time") or 0, a.get("id") or 0))
         description = f"annotations with one of {', '.join(self._tags)} since {since.isoformat()}"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.evidence.clients.loki import LogLine, LogPage, Loki
 from service.evidence.source import with_incident_labels
 from service.evidence.sources.log_files import LogFiles

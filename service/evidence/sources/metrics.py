@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.clients.prometheus import MOST_POINTS, PrometheusApi, RangeSeries, quoted
 from service.evidence.curves import Curves
 from service.evidence.plot import Titles, draw

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.clients.delivery import DeliveryError
+from service.clients.errors import RequestFailed
 from service.clients.grafana.annotations import MOST
 from service.domain.policy import Milestone
 from service.evidence.staging import SourceFailed, SourceFiles
@@ -15,7 +15,7 @@ from service.evidence.window import EvidenceWindow
 
 _AUTHOR = ("login", "email", "avatarUrl", "userName")
 AnnotationQuery = Callable[..., list[dict[str, Any]]]
-"""Returns Grafana's annotations between two instants, with all of some tags if given; raises DeliveryError."""
+"""Returns Grafana's annotations between two instants, with all of some tags if given; raises RequestFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class TimelineSource:
         query = f"/api/annotations?from={_utc(window.start)}&to={_utc(window.end)}"
         try:
             annotations = [without_author(annotation) for annotation in self._annotations(window.start, window.end)]
-        except DeliveryError as error:
+        except RequestFailed as error:
             files.add_failure("Grafana's annotations", str(error))
             return []
         with files.text("annotations.json", query=query) as file:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from service.clients.json_api import RequestFailed
+from service.clients.errors import RequestFailed
 from service.evidence.clients.jaeger import Jaeger
 from service.evidence.clients.tempo import Tempo, with_attribute
 from service.evidence.source import with_incident_labels
