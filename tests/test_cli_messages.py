@@ -102,7 +102,7 @@ def test_it_checks_whether_slack_lets_it_in(run):
         assert slack.messages == {}
         kept_out = run("check", **where, MTTX_SLACK_TOKEN="xoxb-wrong")
         assert kept_out.exit_code == 1
-        assert "authentication failed: invalid_auth" in kept_out.output
+        assert "authentication failed (invalid_auth)" in kept_out.output
 
 
 def test_it_says_that_nothing_is_sent(run):

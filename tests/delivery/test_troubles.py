@@ -1,6 +1,5 @@
 """What goes wrong between us and Grafana: nothing is lost, nothing is doubled, and nothing is asked for without end."""
 
-import re
 import threading
 from datetime import timedelta
 
@@ -253,7 +252,7 @@ def test_it_rests_with_one_incident_that_grafana_fails_on_again_and_again(site, 
     assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
     assert site.counters.failures == {"server_error": MOST_ATTEMPTS}
     assert "stopped after 12 attempts" in caplog.text
-    assert "failed with 500 on PATCH /api/annotations/1" in caplog.text
+    assert "PATCH /api/annotations/1 answered 500" in caplog.text
     site.grafana.work_again()
     site.tell(1, EventKind.ACKNOWLEDGED, 3)
     site.deliver(dispatcher)
@@ -524,7 +523,7 @@ def test_the_log_tells_no_token(site, caplog):
     site.grafana.fail_while(401)
     site.send(alert(0))
     site.dispatcher().step()
-    assert re.search("invalid token", caplog.text)
+    assert "authentication failed" in caplog.text
     assert TOKEN not in caplog.text
 
 
