@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from service.domain.policy import Indicator, Severity, Statistic, Target, Weekday, WeeklyReview
 from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
 from service.settings.durations import format_duration, format_window, parse_duration
+from service.settings.errors import without_password
 from service.settings.goals import WeeklyReviewSettings
 from service.settings.table import dumped, rows
-from service.settings.values import without_password
 from service.settings.whole import WholeSettings
 from service.settings.yaml_text import NotYaml, parse_yaml, write_yaml
 

@@ -26,11 +26,7 @@ def parse_duration(value: object) -> timedelta:
     """Read `1h30m` or ISO 8601's `PT1H30M`. Raises ValueError, also for a number without a unit."""
     if isinstance(value, timedelta):
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"{_SHAPE}, with its unit")
-    if not isinstance(value, str):
-        raise ValueError(_SHAPE)
-    text = value.strip()
+    text = str(value).strip()
     try:
         return _ISO.validate_python(text) if text.startswith("P") else _prometheus(text)
     except (ValidationError, OverflowError) as error:

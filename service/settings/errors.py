@@ -32,14 +32,19 @@ class SettingsError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-_PASSWORD = re.compile(r"(?<=//)([^/@:\s]*):[^\s'\"]*@")  # up to the last @: a password may contain one
 LONGEST_SHOWN = 80
 
 
 def shown(value: object) -> str:
     """Format a value, shortened and without the password of a URL."""
-    text = _PASSWORD.sub(r"\1:********@", repr(value))
+    text = without_password(repr(value))
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
+
+def without_password(text: str) -> str:
+    """Return a URL, or a text with one, with asterisks instead of its password."""
+    hidden = re.sub(r"(//[^/?#:]*):.*@", r"\1:***@", text)  # up to the last @: a password may contain one
+    return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
 
 
 def problem_at(key: str, advice: str, value: object = None) -> PydanticCustomError:

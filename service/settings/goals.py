@@ -13,7 +13,7 @@ from service.domain.policy import WEEKLY_REVIEW, Indicator, Severity, Stage, Sta
 from service.settings.durations import PositiveDuration
 from service.settings.errors import problem_at
 from service.settings.section import SettingsSection
-from service.settings.values import Clock, Due, DueSetting, Zone, write_due
+from service.settings.values import Clock, Due, DueSetting, Zone, added_to, write_due
 
 DEADLINES: Mapping[Severity, Mapping[Stage, DueSetting | None]] = {
     Severity.SEV_1: {Stage.DRAFT: timedelta(hours=12), Stage.FINAL: timedelta(hours=48)},
@@ -50,10 +50,6 @@ def _stages(value: Any, default: Mapping[Stage, Any]) -> Any:
     return {**default, **value} if isinstance(value, Mapping) else value
 
 
-def _with_default_updates(value: Any) -> Any:
-    return {**UPDATES, **({} if value is None else value)} if isinstance(value, Mapping | None) else value
-
-
 Deadlines = Mapping[Severity, Mapping[Stage, Due | None]]
 
 
@@ -71,7 +67,7 @@ def _latest(due: DueSetting) -> timedelta:
 
 
 DeadlinesByStage = Annotated[Deadlines, BeforeValidator(_with_default_deadlines), AfterValidator(_draft_first)]
-UpdateIntervals = Annotated[Mapping[Severity, PositiveDuration | None], BeforeValidator(_with_default_updates)]
+UpdateIntervals = Annotated[Mapping[Severity, PositiveDuration | None], added_to(UPDATES)]
 
 
 class WeeklyReviewSettings(SettingsSection):

@@ -10,7 +10,7 @@ from service.domain.policy import Severity
 from service.domain.severity_rules import PRIORITY_MAP
 from service.settings.durations import PositiveDuration
 from service.settings.section import SettingsSection
-from service.settings.values import SHORTEST, LabelName
+from service.settings.values import SHORTEST, LabelName, added_to
 
 
 def _several(text: SecretStr) -> SecretStr:
@@ -58,11 +58,13 @@ class GrafanaAlertSettings(SettingsSection):
     )
 
 
-def _with_default_priorities(value: object) -> object:
+def _without_nulls(value: object) -> object:
     if not isinstance(value, Mapping):
-        return PRIORITY_MAP if value is None else value
-    lowered = {str(key).strip().casefold(): severity for key, severity in value.items()}
-    return {key: severity for key, severity in (PRIORITY_MAP | lowered).items() if severity is not None}
+        return value
+    return {priority: severity for priority, severity in value.items() if severity is not None}
+
+
+PriorityMap = Annotated[dict[str, Severity], BeforeValidator(_without_nulls), added_to(PRIORITY_MAP, in_any_case=True)]
 
 
 class PagerDutySettings(SettingsSection):
@@ -73,7 +75,7 @@ class PagerDutySettings(SettingsSection):
         description="Signing secrets of PagerDuty's webhook subscriptions, separated by commas. With them no token is "
         "needed.",
     )
-    priority_map: Annotated[dict[str, Severity], BeforeValidator(_with_default_priorities)] = Field(
+    priority_map: PriorityMap = Field(
         PRIORITY_MAP,
         description="Maps PagerDuty's priorities, in any case, to severities. Entries are added to the default; null "
         "removes one. Any other priority leaves the severity unchanged.",

@@ -3,20 +3,19 @@ documentation and `mttx config`. The defaults are the standard's. Reads no file.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from service.domain.indicators import lead_time_targets
 from service.domain.policy import DueRule, Milestone, Policy, Severity, Stage, WeeklyReview
 from service.domain.severity_rules import SEVERITY_MAP, SeverityRules
 from service.settings.durations import Duration, PositiveDuration, format_window
-from service.settings.errors import problem_at
+from service.settings.errors import problem_at, without_password
 from service.settings.goals import (
     DEADLINES,
     UPDATES,
@@ -38,16 +37,16 @@ from service.settings.polling import (
 )
 from service.settings.section import SettingsSection
 from service.settings.values import (
-    IGNORE,
     Address,
     Count,
     DatabaseUrl,
     HttpUrl,
     LabelName,
     SeverityOrIgnore,
+    SeverityOrNull,
     Windows,
     Zone,
-    without_password,
+    added_to,
 )
 
 
@@ -117,14 +116,6 @@ class RetentionSettings(SettingsSection):
     )
 
 
-def _with_default_severities(value: object) -> object:
-    if not isinstance(value, Mapping | None):
-        return value
-    value = value or {}
-    given = {str(name).strip().lower(): severity for name, severity in value.items()}
-    return {name: IGNORE if severity is None else severity for name, severity in (SEVERITY_MAP | given).items()}
-
-
 class Settings(SettingsSection):
     """The configuration of the exporter. Keys are public: renaming one breaks every team's file.
 
@@ -157,7 +148,7 @@ class Settings(SettingsSection):
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
     severity_label: LabelName = Field("severity", description="Alert label that `severity_map` reads.")
-    severity_map: Annotated[dict[str, SeverityOrIgnore], BeforeValidator(_with_default_severities)] = Field(
+    severity_map: Annotated[dict[str, SeverityOrNull], added_to(SEVERITY_MAP, in_any_case=True)] = Field(
         SEVERITY_MAP,
         description="Maps the severities of alerts, in any case, to those of incidents; `ignore` (or null): the alert "
         'opens no incident. Entries are added to the default. "" stands for an alert without a severity.',

@@ -84,29 +84,20 @@ def _nulls(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _rest(model: type[Settings], tree: dict[str, Any], error: ValidationError) -> Settings | None:
-    """Return the configuration without its invalid keys, repeatedly, since removing one may reveal another."""
-    for _ in range(len(model.model_fields)):
-        if True not in {_drop(tree, path) for path in _paths(error)}:
-            return None
+    """Return the configuration without its invalid sections, repeatedly, since removing one may reveal another."""
+    while faulty := {_path(details)[0] for details in error.errors()} & tree.keys():
+        tree = {key: value for key, value in tree.items() if key not in faulty}
         try:
             return model.model_validate(tree)
-        except ValidationError as again:
-            error = again
+        except ValidationError as another:
+            error = another
     return None
 
 
-def _paths(error: ValidationError) -> Iterator[list[str]]:
-    for details in error.errors():
-        below = details.get("ctx", {}).get("key", "").split(".")
-        yield [str(part) for part in (*details["loc"], *below) if part]
-
-
-def _drop(tree: dict[str, Any], path: list[str]) -> bool:
-    """Remove the deepest existing key of a path from the tree; returns whether there was one."""
-    inner = tree.get(path[0]) if path else None
-    if isinstance(inner, dict) and _drop(inner, path[1:]):
-        return True
-    return bool(path) and tree.pop(path[0], tree) is not tree
+def _path(details: ErrorDetails) -> list[str]:
+    """Return the path of the key that is invalid; a validator of several keys names one below its own."""
+    key = details.get("ctx", {}).get("key")
+    return [str(part) for part in (*details["loc"], *(key.split(".") if key else ())) if part != "[key]"]
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -232,8 +223,7 @@ def _problems(error: ValidationError, model: type[BaseModel], origins: Mapping[s
     secrets = {row.key for row in rows(model) if row.secret}
     for details in error.errors():
         context = details.get("ctx", {})
-        path = (*details["loc"], *([context["key"]] if "key" in context else ()))
-        key = ".".join(str(part) for part in path if part != "[key]")
+        key = ".".join(_path(details))
         value = context.get("value", details["input"])
         hidden = details["type"] == "extra_forbidden" or key in secrets or context.get("value", "") is None
         origin = origins.get(key, "")

@@ -1,17 +1,26 @@
 """The types of configuration values, with their error messages. Validates text only."""
 
 import re
+from collections.abc import Mapping
 from datetime import time, timedelta
 from difflib import get_close_matches
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from service.domain.policy import WEEKLY_REVIEW, Severity
 from service.settings.durations import LONGEST, Window, format_duration, parse_duration
+from service.settings.errors import without_password
 
 IGNORE = "ignore"
 DueSetting = timedelta | Literal["weekly_review"]
@@ -45,6 +54,18 @@ def _clock(value: object) -> time:
         raise ValueError("should be a time of day such as 10:00")
     hour, minute = value.split(":")
     return time(int(hour), int(minute))
+
+
+def added_to(default: Mapping[Any, Any], *, in_any_case: bool = False) -> BeforeValidator:
+    """Add the entries of a mapping to those of the default; null instead of a mapping leaves the default."""
+
+    def add(value: object) -> object:
+        if not isinstance(value, Mapping | None):
+            return value
+        entries = value or {}
+        return {**default, **({str(key).strip().lower(): entries[key] for key in entries} if in_any_case else entries)}
+
+    return BeforeValidator(add)
 
 
 def _due(value: object) -> DueSetting:
@@ -86,18 +107,10 @@ def _database(url: str) -> str:
         return url
     if re.fullmatch(r"postgresql(?:\+psycopg)?://[^/?#]*/[^/?#]+(?:\?[^#]*)?", url):
         return url
-    raise PydanticCustomError(
-        "database_url",
+    raise ValueError(
         "should be the URL of an SQLite file (relative: sqlite:///mttx.db, absolute: sqlite:////data/mttx.db) or of a "
-        "PostgreSQL database (postgresql+psycopg://mttx@db.example.com/mttx)",
-        {"value": without_password(url)},
+        "PostgreSQL database (postgresql+psycopg://mttx@db.example.com/mttx)"
     )
-
-
-def without_password(database_url: str) -> str:
-    """Return a database URL with its password, if any, as asterisks."""
-    hidden = re.sub(r"(//[^/?#:]*):.*@", r"\1:***@", database_url)
-    return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
 
 
 def is_http_url(url: str) -> bool:
@@ -133,6 +146,8 @@ SeverityOrIgnore = Annotated[
     PlainSerializer(lambda severity: severity or IGNORE, return_type=str),
 ]
 """The severity for an alert; None: `ignore`."""
+SeverityOrNull = Annotated[SeverityOrIgnore, BeforeValidator(lambda value: IGNORE if value is None else value)]
+"""The same, in which null is `ignore` too."""
 SenderName = Annotated[str, AfterValidator(_sender), WithJsonSchema({"type": "string", "pattern": f"^{SENDER}$"})]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
