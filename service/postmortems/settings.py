@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from service.postmortems.context import DOCUMENTS
+from service.postmortems.topics import EXAMPLES, Topic
 from service.settings.model import Settings
 from service.settings.section import SettingsSection
 
@@ -25,10 +26,16 @@ def _link(url: str) -> str:
     return url
 
 
+def _required(topic: Topic) -> Topic:
+    if topic not in EXAMPLES:
+        raise ValueError(f"should be {', '.join(EXAMPLES)}")
+    return topic
+
+
 LinkName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 LinkAddress = Annotated[str, AfterValidator(_link)]
 TopicWord = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True)]
-Topic = Literal["detection", "mitigation", "recovery"]
+RequiredTopic = Annotated[Topic, AfterValidator(_required)]
 Template = Annotated[Literal["standard", "noctria"] | Path, BeforeValidator(lambda value: value or "standard")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PM[0-9]{3}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\]{1,100}$")]
@@ -44,7 +51,7 @@ class PostmortemSettings(SettingsSection):
         description="Template of a document: `standard`, `noctria` (the standard's wording for a trading team), or a "
         "Jinja file.",
     )
-    words: Mapping[Topic, tuple[TopicWord, ...]] = Field(
+    words: Mapping[RequiredTopic, tuple[TopicWord, ...]] = Field(
         {},
         description="Additional words for the entries of a timeline, such as `{mitigation: [traffic shifted]}`; the "
         "keys are detection, mitigation and recovery.",

@@ -1,20 +1,18 @@
 """Loading a configuration: the file, the environment over it, then validation by the model."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from service import companions
 from service.settings import files
-from service.settings.errors import Problem, SettingsError, shown
+from service.settings.advice import path_of, problems_of, unknown
+from service.settings.errors import Problem, SettingsError
 from service.settings.model import Settings
-from service.settings.table import PREFIX, SettingRow, keys_at, rows
+from service.settings.table import PREFIX, SettingRow, rows
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 DEFAULT_FILE = Path("mttx.yml")
@@ -65,7 +63,7 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     try:
         settings = WholeSettings.model_validate(tree)
     except ValidationError as error:
-        problems += _problems(error, WholeSettings, origins)
+        problems += problems_of(error, WholeSettings, origins)
         settings = _rest(WholeSettings, tree, error)
     if settings is None:
         raise SettingsError(problems)
@@ -85,19 +83,13 @@ def _nulls(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 def _rest(model: type[Settings], tree: dict[str, Any], error: ValidationError) -> Settings | None:
     """Return the configuration without its invalid sections, repeatedly, since removing one may reveal another."""
-    while faulty := {_path(details)[0] for details in error.errors()} & tree.keys():
+    while faulty := {path_of(details)[0] for details in error.errors()} & tree.keys():
         tree = {key: value for key, value in tree.items() if key not in faulty}
         try:
             return model.model_validate(tree)
         except ValidationError as another:
             error = another
     return None
-
-
-def _path(details: ErrorDetails) -> list[str]:
-    """Return the path of the key that is invalid; a validator of several keys names one below its own."""
-    key = details.get("ctx", {}).get("key")
-    return [str(part) for part in (*details["loc"], *(key.split(".") if key else ())) if part != "[key]"]
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -157,7 +149,7 @@ def _from_environment(
         row = variables.get(name) or files.get(name)
         if row is None:
             if name.startswith(PREFIX) and not _is_unrelated(name, text):
-                problems.append(Problem(name, _unknown(name, [*variables, *files], "variable")))
+                problems.append(Problem(name, unknown(name, [*variables, *files], "variable")))
         elif name in files and row.env in environ:
             problems.append(Problem(name, f"is set together with {row.env}; set only one of them"))
         else:
@@ -198,66 +190,3 @@ def _merged(under: Any, over: Any) -> Any:
     if not isinstance(under, dict) or not isinstance(over, dict):
         return over
     return under | {key: _merged(under.get(key), value) for key, value in over.items()}
-
-
-# --- problems -------------------------------------------------------------------------------------------------------
-
-_RIGHT = {
-    "string_type": "should be a string; put it in quotes",
-    "int_parsing": "should be a whole number",
-    "int_type": "should be a whole number",
-    "int_from_float": "should be a whole number",
-    "bool_parsing": "should be true or false",
-    "bool_type": "should be true or false",
-    "path_type": "should be the path of a file",
-    "tuple_type": "should be a list, such as [a, b]",
-    "dict_type": "should be keys and values",
-    "mapping_type": "should be keys and values",
-    "model_type": "should be keys and values",
-    "pattern_regex": "should be a regular expression",
-    "pattern_type": "should be a regular expression",
-}
-
-
-def _problems(error: ValidationError, model: type[BaseModel], origins: Mapping[str, str]) -> Iterator[Problem]:
-    secrets = {row.key for row in rows(model) if row.secret}
-    for details in error.errors():
-        context = details.get("ctx", {})
-        key = ".".join(_path(details))
-        value = context.get("value", details["input"])
-        hidden = details["type"] == "extra_forbidden" or key in secrets or context.get("value", "") is None
-        origin = origins.get(key, "")
-        name = f"{key} ({origin})" if origin.startswith(PREFIX) else key
-        yield Problem(name, _advice(details, model), None if hidden else shown(value))
-
-
-def _advice(details: ErrorDetails, model: type[BaseModel]) -> str:
-    context = details.get("ctx", {})
-    match details["type"]:
-        case "extra_forbidden":
-            return _unknown(str(details["loc"][-1]), keys_at(model, [str(part) for part in details["loc"][:-1]]), "key")
-        case "value_error":
-            return str(context["error"])
-        case "literal_error" | "enum":
-            values = re.findall(r"'([^']*)'", context["expected"])
-            if details["type"] == "enum" and details["loc"][-1] == "[key]":
-                return _unknown(str(details["input"]), values, "key")
-            return f"should be {' or '.join((', '.join(values[:-1]), values[-1]))}"
-        case "greater_than_equal" | "less_than_equal":
-            low_or_high = "at least" if details["type"] == "greater_than_equal" else "at most"
-            return f"should be {low_or_high} {context.get('ge', context.get('le'))}"
-        case "string_pattern_mismatch":
-            return "should be a label name: letters, digits and underscores"
-        case kind:
-            return _RIGHT.get(kind, details["msg"])
-
-
-def _unknown(name: str, names: Iterable[str], what: str) -> str:
-    section = name.removeprefix(PREFIX).lower().partition("_")[0]
-    if section in companions.COMPANIONS and not companions.is_installed(section):
-        return f"belongs to the companion {section}, which is not installed"
-    by_ending = {name.removeprefix(PREFIX): name for name in names}  # the common prefix would make all similar
-    near = get_close_matches(name.removeprefix(PREFIX), by_ending, n=1)
-    if near:
-        return f"unknown {what}; did you mean {by_ending[near[0]]}?"
-    return f"unknown {what}" + (f"; known are {', '.join(by_ending)}" if len(by_ending) < 20 else "")

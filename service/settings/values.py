@@ -14,7 +14,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    StringConstraints,
     WithJsonSchema,
 )
 
@@ -131,6 +130,12 @@ def _spaced(windows: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
     return tuple(sorted(windows))
 
 
+def _label(name: str) -> str:
+    if not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name):
+        raise ValueError("should be a label name: letters, digits and underscores")
+    return name
+
+
 def _sender(name: str) -> str:
     if not re.fullmatch(SENDER, name):
         raise ValueError(SENDER_ADVICE)
@@ -149,7 +154,7 @@ SeverityOrIgnore = Annotated[
 SeverityOrNull = Annotated[SeverityOrIgnore, BeforeValidator(lambda value: IGNORE if value is None else value)]
 """The same, in which null is `ignore` too."""
 SenderName = Annotated[str, AfterValidator(_sender), WithJsonSchema({"type": "string", "pattern": f"^{SENDER}$"})]
-LabelName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+LabelName = Annotated[str, AfterValidator(_label)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Address = Annotated[str, AfterValidator(_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database), PlainSerializer(without_password)]

@@ -54,7 +54,7 @@ def test_it_says_what_is_wrong_in_a_list_of_dashboards():
         "grafana: {dashboards: [{uid: a, sverities: [SEV-1]}, {uid: 'a b'}, {uid: c, severities: [P1]}]}"
     )
     assert problems[0] == "grafana.dashboards.0.sverities: unknown key; did you mean severities?"
-    assert problems[1].startswith("grafana.dashboards.1.uid is 'a b': ")
+    assert problems[1] == "grafana.dashboards.1.uid is 'a b': should match ^[a-zA-Z0-9_-]{1,40}$"
     assert problems[2].startswith("grafana.dashboards.2.severities.0 is 'P1': ")
 
 
