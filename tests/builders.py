@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Alert, Event, EventKind, Observation
+from service.domain.incident import Phase
 from service.domain.policy import (
     Indicator,
     Milestone,
@@ -20,6 +21,7 @@ from service.domain.policy import (
 )
 from service.domain.senders import named_alias, named_source
 from service.recorder.commands import Delivery
+from service.store.incidents import IncidentRow
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """A Monday morning."""
@@ -129,6 +131,23 @@ def alert(
         onset_at=None if onset is None else at(onset),
         aliases=tuple(named_alias(alias, sender) for alias in aliases),
     )
+
+
+def incident_row(incident_id: int = 1, **fields: Any) -> IncidentRow:
+    """A row of a list: an open incident, detected at 0."""
+    values: dict[str, Any] = {
+        "title": "Queue",
+        "severity": Severity.SEV_1,
+        "phase": Phase.DETECTED,
+        "types": ("data",),
+        "milestones": {Milestone.DETECTED: at(0)},
+        "opened_at": at(0),
+        "last_seen_at": at(0),
+        "stale_at": None,
+        "deadlines_from": at(0),
+        "due": {},
+    }
+    return IncidentRow(id=incident_id, **{**values, **fields})
 
 
 def episode(starts: float = 0, ends: float | None = None, **fields: Any) -> Episode:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from service.domain.events import Alert, Event, EventKind, KeyedEvent
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Milestone, Policy
 from service.recorder.commands import (
     AppendEvent,
@@ -24,9 +25,10 @@ from service.recorder.commands import (
 from service.recorder.writer import Recorder
 from service.render.item_keys import ItemKey
 from service.store import Store, StoreUnavailable
+from service.store.histories import history_of
+from service.store.incidents import IncidentFilter, IncidentRow, incident_page
 from service.store.outbox_incidents import key_of
-from service.store.records import IncidentRecord
-from service.store.snapshot import Snapshot
+from service.store.snapshot import Snapshot, snapshot_of
 from service.store.tables import metadata, outbox
 from tests.builders import at, delivery, event, policy
 
@@ -116,13 +118,13 @@ class House:
             thread.join()
         return results
 
-    def get(self, incident_id: int) -> IncidentRecord:
-        record = self.store.incident(incident_id)
-        assert record is not None
-        return record
+    def get(self, incident_id: int) -> IncidentHistory:
+        history = self.store.read(history_of, incident_id, self.policy)
+        assert history is not None
+        return history
 
     def snapshot(self, minutes: float = 0, cap: int = 1000) -> Snapshot:
-        return self.store.snapshot(at(minutes), cap)
+        return self.store.read(snapshot_of, at(minutes), cap)
 
     def counters(self) -> dict[tuple[str, str, str, int], int]:
         """The running totals by indicator, severity, source of the resolution and bound."""
@@ -147,12 +149,16 @@ class House:
 
     def intervals(self) -> list[tuple[float, float | None]]:
         """All incidents as minutes from detection to resolution, sorted."""
-        page = self.store.incidents(now=at(0), limit=1000)
-        return sorted((_interval(line.milestones) for line in page.lines), key=str)
+        return sorted((_interval(row.milestones) for row in listed(self.store)), key=str)
 
     def close(self) -> None:
         self.recorder.close()
         self.store.close()
+
+
+def listed(store: Store, **filter_: Any) -> Sequence[IncidentRow]:
+    """The rows of a store's incidents, newest first."""
+    return store.read(incident_page, IncidentFilter(**filter_), limit=1000).rows
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from service.domain.policy import Policy
 from service.domain.reminders import Reminder, reminders
-from service.domain.updates import last_told_at, update_due_at
+from service.domain.updates import update_due_at
 from service.render.thread import OLD, Thread
 
 RECORDED_LATE = timedelta(days=1)
@@ -17,7 +17,6 @@ def pending_reminders(thread: Thread, policy: Policy, now: datetime) -> list[Rem
     if incident.id != thread.incident_id:
         return []
     opened_at = history.opened_at[thread.incident_id]
-    last_update_at = last_told_at(opened_at, history.effective_events, history.episodes)
-    due_at = update_due_at(last_update_at, incident.severity, policy)
+    due_at = update_due_at(history.last_told_at(incident.id), incident.severity, policy)
     since = max(opened_at, now - OLD) if opened_at - incident.deadlines_from > RECORDED_LATE else now - OLD
     return [reminder for reminder in reminders(incident, due_at) if reminder.at >= since and reminder.counts(now)]

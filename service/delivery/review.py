@@ -8,14 +8,15 @@ from functools import partial
 from service.clients.chat import Chat, ChatMessage
 from service.delivery.message_builder import ReplyTo, digest_of, post_once, rendered
 from service.delivery.receiver import DeliveryPlan
-from service.domain.policy import WeeklyReview
+from service.domain.policy import Policy, WeeklyReview
 from service.render.item_keys import ItemKey, OutboxKind
 from service.render.message_facts import title_line
 from service.render.messages import Agenda, MessageTemplates, ReviewLine
 from service.render.thread import OLD
 from service.store import Store
-from service.store.board import ActionOwed, Filter, IncidentRow, StageOwed
+from service.store.incidents import IncidentFilter, IncidentRow, incident_page
 from service.store.outbox_rows import Claim, PlannedRow
+from service.store.overview import DueAction, DueStage, overview_of
 
 MOST_LINES = 20
 MOST_READ = 200
@@ -29,6 +30,7 @@ class ReviewMessages:
 
     templates: MessageTemplates
     store: Store
+    policy: Policy
     meets: WeeklyReview | None
     lead: timedelta
     public_url: str | None = None
@@ -48,18 +50,18 @@ class ReviewMessages:
         following = (self._planned(self.meets.next_after(max(now, meeting_at))),)
         if at > now:
             return DeliveryPlan(_SKIPPED, not_before=at)
-        agenda = self.agenda(meeting_at, now)
+        agenda = self.agenda(meeting_at)
         if now - at > OLD or agenda.is_empty:
             return DeliveryPlan(_SKIPPED, following)
         text = rendered(lambda: self.templates.review(agenda))
         message = ChatMessage(f"mttx-{claim.key.name}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
         return DeliveryPlan(digest_of(message), following, partial(post_once, chat, claim, message, ReplyTo(None, at)))
 
-    def agenda(self, meeting_at: datetime, now: datetime) -> Agenda:
-        """Return the meeting's agenda as of now."""
-        overview = self.store.overview(now=now, until=meeting_at + _WEEK, limit=MOST_LINES)
-        last_week = Filter(detected_since=meeting_at - _WEEK)
-        week = self.store.listing(last_week, now=now, before=None, after=None, limit=MOST_READ).lines
+    def agenda(self, meeting_at: datetime) -> Agenda:
+        """Return the meeting's agenda."""
+        overview = self.store.read(overview_of, self.policy, meeting_at + _WEEK, MOST_LINES)
+        last_week = IncidentFilter(detected_since=meeting_at - _WEEK)
+        week = self.store.read(incident_page, last_week, limit=MOST_READ).rows
         more = {
             "incidents": len(week) - MOST_LINES,
             "open": overview.open_count - len(overview.open),
@@ -90,13 +92,13 @@ def _incident_line(incident: IncidentRow, link: Link) -> ReviewLine:
     return ReviewLine(name, title_line(incident.title), incident.severity.value, link(name))
 
 
-def _stage_line(due: StageOwed, link: Link, meets: WeeklyReview | None) -> ReviewLine:
+def _stage_line(due: DueStage, link: Link, meets: WeeklyReview | None) -> ReviewLine:
     at_review = meets is not None and meets.is_at(due.due_at)
     line = _incident_line(due.incident, link)
     return replace(line, stage=due.stage.value, due_at=due.due_at, at_review=at_review)
 
 
-def _action_line(due: ActionOwed, link: Link) -> ReviewLine:
+def _action_line(due: DueAction, link: Link) -> ReviewLine:
     name, action = f"INC-{due.incident_id}", due.action
     return ReviewLine(
         name,

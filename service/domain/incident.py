@@ -88,6 +88,11 @@ class Incident:
         """Return whether the impact still needs work."""
         return self.phase in OPEN_PHASES
 
+    @property
+    def due(self) -> Mapping[Stage, datetime]:
+        """Return when each outstanding stage of the postmortem is due."""
+        return {deadline.stage: deadline.due_at for deadline in self.deadlines if deadline.done_at is None}
+
 
 def fold(
     incident_id: int, events: Iterable[Event], episodes: Sequence[Episode], policy: Policy, heard_at: datetime

@@ -1,4 +1,4 @@
-"""An incident with its events and episodes, as annotations and messages need it."""
+"""An incident with everything recorded about it: what pages, messages, annotations and exports of the past read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,27 +8,35 @@ from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.history import effective
 from service.domain.incident import Incident
+from service.domain.updates import last_told_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentHistory:
-    """An incident, and its events and episodes.
+    """An incident with its events and episodes, and those of the incidents merged into it.
 
-    `events` has every event with the id of the incident that it was sent to; `opened_at` is by the ids of this incident
-    and of those merged into it. `effective_events` has corrections applied and retracted events left out.
+    `recorded` has every event, in the order of recording, with the id of the incident that it counted for before any
+    merge; `opened_at` is by the ids of all these incidents. `effective_events` has corrections applied, retracted
+    events left out, and the order in which things happened.
     """
 
     incident: Incident
-    events: Sequence[tuple[int, Event]]
+    recorded: Sequence[tuple[int, Event]]
     episodes: Sequence[Episode]
     opened_at: Mapping[int, datetime]
+    events: tuple[Event, ...] = field(init=False)
     effective_events: tuple[Event, ...] = field(init=False)
     _effective: Mapping[tuple[str, EventKind, datetime], Event] = field(init=False)
 
     def __post_init__(self) -> None:
         """Apply retractions and corrections."""
-        object.__setattr__(self, "effective_events", effective(event for _, event in self.events).events)
+        object.__setattr__(self, "events", tuple(event for _, event in self.recorded))
+        object.__setattr__(self, "effective_events", effective(self.events).events)
         object.__setattr__(self, "_effective", {_identity(event): event for event in self.effective_events})
+
+    def last_told_at(self, incident_id: int) -> datetime:
+        """Return when people were last informed about this incident, or about one that was merged into it."""
+        return last_told_at(self.opened_at[incident_id], self.effective_events, self.episodes)
 
     def effective(self, event: Event) -> Event | None:
         """Return an event with its corrections, None if it was retracted."""

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.domain.events import Event, EventKind
+from service.domain.incident_history import IncidentHistory
 from service.evidence.archive import PIECE
 from service.evidence.collecting import Collected, NotCollected, note_data
 from service.evidence.serving import EvidenceCollector
@@ -23,11 +24,11 @@ from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, StoreUnavailable
 from service.settings import Settings
 from service.settings.durations import Duration
-from service.store.records import IncidentRecord
+from service.store.bodies import bodies_of
 from service.web import schemas
 from service.web.bodies import BODIES_AT_ONCE, INCIDENTS
 from service.web.edge import attributed, received
-from service.web.lookup import incident_number, incident_record
+from service.web.lookup import incident_history, incident_number
 from service.web.operation import Operation
 from service.web.query import parsed
 from service.web.services import Extension, Occupied, Services
@@ -71,22 +72,22 @@ def add_routes(bp: Blueprint, services: Services, collector: EvidenceCollector) 
     def collect_evidence(incident_id: str) -> Response:
         received(request, services, "write")
         number = incident_number(incident_id)
-        record, query = incident_record(services, number), parsed(request, EvidenceParameters)
+        history, query = incident_history(services, number), parsed(request, EvidenceParameters)
         if not collecting.acquire(blocking=False):
             raise Occupied("Evidence is being collected for another request")
         try:
-            return _collect(services, collector, number, record, query)
+            return _collect(services, collector, number, history, query)
         finally:
             collecting.release()
 
 
 def _collect(
-    services: Services, collector: EvidenceCollector, number: int, record: IncidentRecord, query: EvidenceParameters
+    services: Services, collector: EvidenceCollector, number: int, history: IncidentHistory, query: EvidenceParameters
 ) -> Response:
     """Collect, record the archive, and return it. Its file is already unlinked: it is gone when it was read."""
-    window = _window(services, collector.margin, number, record, query)
+    window = _window(services, collector.margin, number, history, query)
     incident_data = IncidentData(
-        timeline(record, number, services.policy, services.zone).model_dump(mode="json"),
+        timeline(history, number, services.policy, services.zone).model_dump(mode="json"),
         lambda: _bodies(services, number),
     )
     name = f"evidence-{schemas.public_id(number)}.zip"
@@ -119,10 +120,10 @@ def _streamed(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _window(
-    services: Services, usual_margin: timedelta, number: int, record: IncidentRecord, query: EvidenceParameters
+    services: Services, usual_margin: timedelta, number: int, history: IncidentHistory, query: EvidenceParameters
 ) -> EvidenceWindow:
     now = services.clock()
-    incident = schemas.detail(record, number, services.policy, now).model_dump(mode="json")
+    incident = schemas.detail(history, number, services.policy, now).model_dump(mode="json")
     margin = usual_margin if query.margin is None else query.margin
     try:
         return incident_window(incident, services.zone, now, margin=margin, begin=query.from_, end=query.to)
@@ -134,7 +135,7 @@ def _bodies(services: Services, number: int) -> Iterator[WebhookBody]:
     skip: int | None = 0
     while skip is not None:
         try:
-            page = services.store.bodies(number, skip=skip, limit=BODIES_AT_ONCE)
+            page = services.store.read(bodies_of, number, skip=skip, limit=BODIES_AT_ONCE)
         except StoreUnavailable as error:
             raise SourceFailed(f"the database is unavailable: {error}") from error
         for raw in page.bodies:

@@ -26,8 +26,9 @@ from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.measurements import NEEDED, Measuring, Statistics
 from service.metrics.process_counters import ProcessCounters
 from service.store import StoreUnavailable
-from service.store.done import Done
-from service.store.snapshot import Snapshot, Watched
+from service.store.incidents import IncidentRow
+from service.store.recent import PostmortemCounts
+from service.store.snapshot import Snapshot
 
 LONGEST_TITLE = 120
 HISTOGRAMS: dict[Indicator, tuple[str, str]] = {
@@ -66,7 +67,7 @@ class Families:
         yield from self._open(snapshot)
         yield from self._owed(snapshot)
         yield from _actions(snapshot)
-        yield from _done(snapshot, statistics.done)
+        yield from _postmortems(snapshot, statistics.postmortems)
         yield _family("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
         yield _family("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
         yield _family("mttx_incidents_stale", [((), snapshot.stale)])
@@ -163,17 +164,17 @@ class Families:
                 f"mttx_incident_{milestone}_timestamp_seconds",
                 (
                     (_incident(w), w.milestones[milestone].timestamp())
-                    for w in snapshot.watched_open
+                    for w in snapshot.open_rows
                     if milestone in w.milestones
                 ),
             )
         yield _family(
             "mttx_incident_info",
-            (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in snapshot.watched_live),
+            (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in snapshot.live_rows),
         )
 
     def _owed(self, snapshot: Snapshot) -> Iterator[Family]:
-        owing = [(w, stage, due) for w in snapshot.watched_owing for stage, due in w.due.items()]
+        owing = [(w, stage, due) for w in snapshot.due_rows for stage, due in w.due.items()]
         yield _family(
             "mttx_postmortem_due_timestamp_seconds", (((*_incident(w), s), due.timestamp()) for w, s, due in owing)
         )
@@ -183,7 +184,7 @@ class Families:
         )
         stages = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
         for name, overdue in (("mttx_postmortems_due", False), ("mttx_postmortems_overdue", True)):
-            yield _family(name, (((s, stage), snapshot.owed.get((s, stage, overdue), 0)) for s, stage in stages))
+            yield _family(name, (((s, stage), snapshot.due.get((s, stage, overdue), 0)) for s, stage in stages))
 
 
 class IncidentCollector(Families, Collector):
@@ -226,8 +227,8 @@ def _severity(row: Row) -> tuple[str, ...]:
     return () if row.severity is None else (row.severity,)
 
 
-def _incident(watched: Watched) -> tuple[str, str]:
-    return f"INC-{watched.id}", watched.severity
+def _incident(row: IncidentRow) -> tuple[str, str]:
+    return f"INC-{row.id}", row.severity
 
 
 def _exemplar(total: Total) -> Exemplar | None:
@@ -244,28 +245,28 @@ def _actions(snapshot: Snapshot) -> Iterator[Family]:
     yield _family("mttx_actions_overdue", (((t,), late[t]) for t in types))
     yield _family(
         "mttx_action_due_timestamp_seconds",
-        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.due_at.timestamp()) for a in snapshot.actions_due),
+        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.at.timestamp()) for a in snapshot.due_actions),
     )
 
 
-def _done(snapshot: Snapshot, done: Done) -> Iterator[Family]:
-    types = sorted({t for t, _ in snapshot.actions} | {*snapshot.unverified, *done.verified})
+def _postmortems(snapshot: Snapshot, counts: PostmortemCounts) -> Iterator[Family]:
+    types = sorted({t for t, _ in snapshot.actions} | {*snapshot.unverified, *counts.verified})
     yield _family("mttx_actions_unverified", (((t,), snapshot.unverified.get(t, 0)) for t in types))
-    yield _family("mttx_actions_verified", (((t,), done.verified.get(t, 0)) for t in types))
-    waiting = snapshot.actions_unverified
+    yield _family("mttx_actions_verified", (((t,), counts.verified.get(t, 0)) for t in types))
+    waiting = snapshot.unverified_actions
     yield _family(
         "mttx_action_completed_timestamp_seconds",
-        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.completed_at.timestamp()) for a in waiting),
+        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.at.timestamp()) for a in waiting),
     )
     checks = ((s, check) for s in Severity for check in Check)
-    yield _family("mttx_postmortem_checks_failed", (((s, c), done.checks_failed.get((s, c), 0)) for s, c in checks))
+    yield _family("mttx_postmortem_checks_failed", (((s, c), counts.checks_failed.get((s, c), 0)) for s, c in checks))
 
 
 def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     hidden = snapshot.capped
     yield "mttx_incident_detected_timestamp_seconds", hidden["open"]
     yield "mttx_incident_info", hidden["live"]
-    yield "mttx_postmortem_due_timestamp_seconds", hidden["owing"]
+    yield "mttx_postmortem_due_timestamp_seconds", hidden["due"]
     yield "mttx_action_due_timestamp_seconds", hidden["actions"]
     yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]
 

@@ -11,8 +11,8 @@ from service.domain.incident import Phase
 from service.domain.indicators import LEAD_TIMES, Row, intervals, met_deadline, table
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.store import Store, StoreUnavailable
-from service.store.done import Done
-from service.store.snapshot import Recent, Snapshot
+from service.store.recent import MeasuredIncident, PostmortemCounts, postmortem_counts, visit_recent
+from service.store.snapshot import Snapshot, snapshot_of
 
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 """The milestones that a resolved incident should have; later ones have deadlines instead."""
@@ -34,7 +34,7 @@ class Statistics:
     missing: Mapping[Milestone, int]
     invalid: Mapping[Indicator, int]
     outlived: int
-    done: Done
+    postmortems: PostmortemCounts
     seconds: float
 
 
@@ -61,7 +61,7 @@ class Measuring:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the totals, and what is open and owed at `now`. Raises `StoreUnavailable`."""
-        return self._store.snapshot(now, self._cap)
+        return self._store.read(snapshot_of, now, self._cap)
 
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now` or shortly before. Raises `StoreUnavailable`."""
@@ -104,13 +104,13 @@ class Measuring:
         began = time.perf_counter()
         gathering = _Gathering(self._policy, {name: now - length for name, length in self.windows.items()}, now)
         longest = now - max(self.windows.values())
-        self._store.visit_recent(longest, gathering.visit)
-        done = self._store.done(now, longest)
+        self._store.read(visit_recent, longest, gathering.visit)
+        postmortems = self._store.read(postmortem_counts, now, longest)
         tables = {
             name: table(samples, gathering.kept[name], self._policy) for name, samples in gathering.samples.items()
         }
         seconds = time.perf_counter() - began
-        return Statistics(tables, gathering.missing, gathering.invalid, gathering.outlived, done, seconds)
+        return Statistics(tables, gathering.missing, gathering.invalid, gathering.outlived, postmortems, seconds)
 
 
 class _Gathering:
@@ -130,7 +130,7 @@ class _Gathering:
         self.missing: Counter[Milestone] = Counter()
         self.invalid: Counter[Indicator] = Counter()
 
-    def visit(self, recent: Recent) -> None:
+    def visit(self, recent: MeasuredIncident) -> None:
         measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
         if recent.phase is Phase.RESOLVED:
             self.missing.update(m for m in NEEDED if m not in recent.milestones or m in measured.late)

@@ -26,6 +26,8 @@ from service.polling.recording import record_event
 from service.recorder.commands import RecordAlerts
 from service.recorder.writer import Recorder
 from service.store import Store
+from service.store.heartbeats import last_heartbeat, record_heartbeat
+from service.store.incidents import recent_episodes
 
 MARGIN = timedelta(minutes=10)
 """How long before the gap is read as well, so that what started then is not taken for new."""
@@ -51,7 +53,7 @@ class GapPoll:
         """Record that notifications can arrive; after a gap, and `patience`, read what is missing."""
         self._reach_alertmanager()
         if self._gap is None:
-            before = self.store.last_heartbeat()
+            before = self.store.read(last_heartbeat)
             if before is not None and now - before > self.longest_pause:
                 self._gap = (max(before, now - self.lookback), now)
         if self._gap is not None:
@@ -60,7 +62,7 @@ class GapPoll:
                 return
             self._fill(begin, now)
             self._gap = None
-        self.store.record_heartbeat(now)
+        self.store.write(record_heartbeat, now)
 
     def _reach_alertmanager(self) -> None:
         """Return if one Alertmanager answers, or none is configured. Raises RequestFailed."""
@@ -85,8 +87,8 @@ class GapPoll:
             return
         external = self.prometheus.external_labels()
         silences = [s for alertmanager in self.alertmanagers for s in alertmanager.silences()]
-        recorded = [e for c in self.store.concerns(begin - MARGIN - self.lookback) for e in c.episodes]
-        recorded = [e for e in recorded if sender_of(e.source) == sender_of(self.source)]
+        recent = self.store.read(recent_episodes, begin - MARGIN - self.lookback)
+        recorded = [e for _, es in recent for e in es if sender_of(e.source) == sender_of(self.source)]
         for interval in ended_intervals:
             if episode := _episode_of(interval, recorded):
                 if episode.ends_at is None:

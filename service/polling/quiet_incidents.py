@@ -17,7 +17,7 @@ from service.polling.firing_intervals import firing_intervals, is_series_of
 from service.recorder.commands import Delivery, RecordAlerts
 from service.recorder.writer import Recorder
 from service.store import Store
-from service.store.concerns import Concern
+from service.store.incidents import group_key_of, recent_episodes
 
 RECONCILED = "reconciled"
 """The source of what was polled, as evidence and in notes."""
@@ -39,38 +39,40 @@ class QuietIncidentPoll:
 
     def run(self, now: datetime) -> None:
         """Refresh the alerts that are still firing, end those that are not."""
-        quiet = [(c, e) for c in self.store.concerns(now) if now - c.heard_at >= self.quiet for e in self._open(c)]
+        quiet = [
+            episode
+            for incident, episodes in self.store.read(recent_episodes, now)
+            if now - incident.last_seen_at >= self.quiet
+            for episode in episodes
+            if episode.source == self.source and episode.ends_at is None
+        ]
         if not quiet:
             return
         firing = {alert.fingerprint for alertmanager in self.alertmanagers for alert in alertmanager.alerts()}
-        for incident, episode in quiet:
+        for episode in quiet:
             if episode.fingerprint in firing:
-                self._record(still_firing(incident, episode), now)
+                self._record_firing(episode, now)
             elif self.prometheus is not None:
-                self._record_end(self.prometheus, incident, episode, now)
+                self._record_end(self.prometheus, episode, now)
 
-    def _open(self, incident: Concern) -> list[Episode]:
-        return [e for e in incident.episodes if e.source == self.source and e.ends_at is None]
+    def _record_firing(self, episode: Episode, now: datetime) -> None:
+        """Record the alert as it was reported before: a repeat only changes when it was last reported."""
+        group_key = self.store.read(group_key_of, episode.id) or ""
+        self._record(_alert(episode, group_key, episode.starts_at, None), now)
 
-    def _record_end(self, prometheus: PrometheusApi, incident: Concern, episode: Episode, now: datetime) -> None:
+    def _record_end(self, prometheus: PrometheusApi, episode: Episode, now: datetime) -> None:
         """Ask Prometheus for the end; nothing is recorded about an alert that it does not know."""
         name = quoted(episode.labels.get("alertname", ""))
         begin = max(episode.starts_at - MARGIN, now - self.lookback)
         series = prometheus.samples(f'ALERTS{{alertname={name},alertstate="firing"}}', begin, now)
         intervals = [i for i in firing_intervals(series, now) if is_series_of(i.labels, episode.labels)]
         if any(interval.ends_at is None for interval in intervals):
-            self._record(still_firing(incident, episode), now)
+            self._record_firing(episode, now)
         elif intervals:
             self._record(ended(episode, max(i.ends_at for i in intervals if i.ends_at is not None)), now)
 
     def _record(self, alert: Alert, now: datetime) -> None:
         self.recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
-
-
-def still_firing(incident: Concern, episode: Episode) -> Alert:
-    """Return the alert as it was reported before: a repeat only changes when it was last reported."""
-    groups = incident.groups.get(episode.id) or ((episode.source, ""),)
-    return _alert(episode, groups[0][1], episode.starts_at, None)
 
 
 def ended(episode: Episode, at: datetime) -> Alert:

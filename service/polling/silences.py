@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.clients.alertmanager import AlertmanagerApi
+from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.policy import Milestone
 from service.domain.silences import People, Silence, acknowledged_by
@@ -13,7 +14,7 @@ from service.intake.sources import Source
 from service.polling.recording import record_event
 from service.recorder.writer import Recorder
 from service.store import Store
-from service.store.concerns import Concern
+from service.store.incidents import IncidentRow, recent_episodes
 
 RECENT = timedelta(hours=1)
 """An incident may be over before the silences are polled again."""
@@ -32,7 +33,12 @@ class SilencePoll:
 
     def run(self, now: datetime) -> None:
         """Poll if an alert of Alertmanager is not acknowledged yet."""
-        unacknowledged = [c for c in self.store.concerns(now - RECENT) if _is_unacknowledged(c, self.source)]
+        recent = self.store.read(recent_episodes, now - RECENT)
+        unacknowledged = [
+            (incident, episodes)
+            for incident, episodes in recent
+            if Milestone.ACKNOWLEDGED not in incident.milestones and any(e.source == self.source for e in episodes)
+        ]
         if unacknowledged:
             events = acknowledgements(self._read(), unacknowledged, self.people, now, source=self.source)
             for incident_id, event in events:
@@ -45,7 +51,7 @@ class SilencePoll:
 
 def acknowledgements(
     silences: Sequence[Silence],
-    incidents: Iterable[Concern],
+    incidents: Iterable[tuple[IncidentRow, Sequence[Episode]]],
     people: People,
     now: datetime,
     *,
@@ -57,9 +63,8 @@ def acknowledgements(
     `source` is that of the alerts that the silences may be about; `recorded_by` the name of the token that the silences
     were sent with.
     """
-    for incident in incidents:
-        episodes = [e for e in incident.episodes if e.source == source]
-        silence = acknowledged_by(silences, episodes, people)
+    for incident, episodes in incidents:
+        silence = acknowledged_by(silences, [e for e in episodes if e.source == source], people)
         acknowledged_at = incident.milestones.get(Milestone.ACKNOWLEDGED)
         if silence is not None and (acknowledged_at is None or silence.made_at < acknowledged_at):
             yield incident.id, replace(acknowledged(silence, now), source=source, recorded_by=recorded_by)
@@ -75,7 +80,3 @@ def acknowledged(silence: Silence, now: datetime) -> Event:
         source=Source.ALERTMANAGER.value,
         data={"silence": silence.id},
     )
-
-
-def _is_unacknowledged(incident: Concern, source: str) -> bool:
-    return Milestone.ACKNOWLEDGED not in incident.milestones and any(e.source == source for e in incident.episodes)

@@ -17,6 +17,7 @@ from service.polling.recording import record_event
 from service.recorder.writer import Recorder
 from service.settings.placeholders import MissingLabel, with_labels
 from service.store import Store
+from service.store.incidents import recent_episodes
 
 log = logging.getLogger(__name__)
 AGAIN_AFTER = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
@@ -40,8 +41,8 @@ class StartTimePoll:
 
     def run(self, now: datetime) -> None:
         """Ask about every episode that is due."""
-        concerns = self.store.concerns(now - self.lookback)
-        mine = [(c.id, e) for c in concerns for e in c.episodes if e.source == self.source]
+        recent = self.store.read(recent_episodes, now - self.lookback)
+        mine = [(i.id, e) for i, episodes in recent for e in episodes if e.source == self.source]
         self._asked = {e.id: self._asked[e.id] for _, e in mine if e.id in self._asked}
         due = [(incident_id, episode) for incident_id, episode in mine if self._is_due(episode, now)]
         active = self.prometheus.active_alerts() if due and self.query is None else []

@@ -12,6 +12,7 @@ from service.background import BackgroundLoop
 from service.recorder.commands import Busy, Command, Refold, StoreUnavailable
 from service.recorder.writer import Recorder
 from service.store import Store
+from service.store.refolding import count_outdated
 
 REFOLD_AT_ONCE = 100
 REFOLD_PAUSE_SECONDS = 2.0
@@ -24,7 +25,7 @@ def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stop
 
     The log shows the progress and finally how many incidents changed.
     """
-    total = left = store.count_outdated()
+    total = left = store.read(count_outdated)
     if not total:
         return
     log.info("recomputing %d incidents of an earlier version", total)
@@ -32,7 +33,7 @@ def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stop
     while left and not stopping.is_set():
         try:
             changed += len(recorder.submit(Refold(REFOLD_AT_ONCE, clock())))
-            left = store.count_outdated()
+            left = store.read(count_outdated)
         except (Busy, StoreUnavailable) as error:
             log.warning("recomputing waits: %s", error)
             stopping.wait(REFOLD_PAUSE_SECONDS)

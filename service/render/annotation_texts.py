@@ -39,10 +39,10 @@ class View:
     public_url: str | None = None
 
 
-def names_of(events: Iterable[tuple[int, Event]], incident: Incident) -> dict[str, str]:
+def names_of(events: Iterable[Event], incident: Incident) -> dict[str, str]:
     """Map the names of all participants to their roles, the longest name first."""
     names = {action.owner: "owner" for action in incident.actions}
-    for _, event in events:
+    for event in events:
         if event.kind is EventKind.ROLE_ASSIGNED:
             names[str(event.data.get("name", ""))] = str(event.data.get("role", "responder"))
     stripped = {name.strip(): role for name, role in names.items() if len(name.strip()) > 1}

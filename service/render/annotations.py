@@ -73,7 +73,7 @@ def annotations_of(
     for dashboard_uid in ("", *dashboard_uids):
         key = ItemKey(OutboxKind.INCIDENT, history.incident.id, dashboard_uid)
         annotations[key] = _region(history, key, view, now)
-    for incident_id, event in history.events:
+    for incident_id, event in history.recorded:
         current = history.effective(event)
         if current is not None and is_important(current):
             for dashboard_uid in ("", *dashboard_uids):
@@ -85,7 +85,7 @@ def annotations_of(
 def retired_annotation(history: IncidentHistory, key: ItemKey, view: View) -> Annotation:
     """Return the hidden form of an annotation that was merged, withdrawn, or belongs to no dashboard any more."""
     incident = history.incident
-    events = (event for incident_id, event in history.events if incident_id == key.incident_id)
+    events = (event for incident_id, event in history.recorded if incident_id == key.incident_id)
     at = next((e.occurred_at for e in events if e.event_id == key.event_id), incident.deadlines_from)
     merged = key.incident_id != incident.id and key.kind is OutboxKind.INCIDENT
     why = f"Merged into INC-{incident.id}" if merged else "Withdrawn"

@@ -9,7 +9,7 @@ from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.policy import Milestone, Policy
 from service.domain.reminders import Reminder
-from service.domain.updates import last_told_at, update_due_at
+from service.domain.updates import update_due_at
 from service.render.annotation_texts import OF_DOCUMENTS, flags_of
 from service.render.lines import one_line, shortened
 from service.render.messages import MessageFacts, PostmortemStage, Update
@@ -30,8 +30,7 @@ def facts_of(
     merged = incident.id != thread.incident_id
     updates = thread.updates(key)
     before = [message.key.severity for message in thread.messages if message.key.number < key.number]
-    last_update_at = last_told_at(history.opened_at[thread.incident_id], history.effective_events, history.episodes)
-    next_update_at = update_due_at(last_update_at, incident.severity, policy)
+    next_update_at = update_due_at(history.last_told_at(thread.incident_id), incident.severity, policy)
     action = next((a for a in incident.actions if reminder and a.action_id == reminder.action_id), None)
     return MessageFacts(
         incident=name,

@@ -170,7 +170,7 @@ class Thread:
 
     def _events(self) -> list[Event]:
         """Return the events that were sent to this incident, in the order of recording; merged ones have theirs."""
-        return [event for incident_id, event in self.history.events if incident_id == self.incident_id]
+        return [event for incident_id, event in self.history.recorded if incident_id == self.incident_id]
 
 
 def _index_after(events: Sequence[Event], event_id: str) -> int:

@@ -1,18 +1,38 @@
 """The raw bodies of webhooks: those that reported an incident, when each source last sent one, and their deletion."""
 
 import zlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, union
 
 from service.store import tables as t
-from service.store.records import BodyPage, RawBody
 
 FORGOTTEN_AT_ONCE = 5000
 
 
-def page_of_bodies(connection: Connection, incident_id: int, *, skip: int, limit: int) -> BodyPage:
-    """Return bodies in the order of their first receipt; of a merged incident, those of its target.
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A webhook body, with the times it was first and last received; `times` includes the repeats."""
+
+    digest: str
+    source: str
+    first_received_at: datetime
+    last_received_at: datetime
+    times: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPage:
+    """A page of bodies, earliest first; `next_skip` is how many to skip for the next page, None at the end."""
+
+    bodies: tuple[RawBody, ...]
+    next_skip: int | None
+
+
+def bodies_of(connection: Connection, incident_id: int, *, skip: int = 0, limit: int) -> BodyPage:
+    """Return the bodies that reported an incident, earliest first; of a merged incident, those of its target.
 
     Bodies older than `retention.raw` are deleted; those without new information were never linked to the incident.
     """

@@ -31,8 +31,8 @@ def unmapped_body(source: str, fingerprint: str, severity: str) -> bytes:
     return json.dumps({"fingerprint": fingerprint, "severity": severity, "source": source}, sort_keys=True).encode()
 
 
-def read_notices(connection: Connection, since: datetime) -> Notices:
-    """Return the notices received after `since`."""
+def notices_since(connection: Connection, since: datetime) -> Notices:
+    """Return the tests received, and the severities not mapped, after `since`."""
     c = t.deliveries.c
     last_test = select(func.max(c.last_received_at)).where(c.source == TEST, c.last_received_at > since)
     bodies = select(c.body).where(c.source == UNMAPPED, c.last_received_at > since)

@@ -53,7 +53,7 @@ def read_outbox_incident(
     last_seen_at = max(member.heard_at for member in members)
     history = IncidentHistory(
         incident=fold(target_id, [event for _, event in events], episodes, policy, last_seen_at),
-        events=events,
+        recorded=events,
         episodes=episodes,
         opened_at={member.id: member.opened_at for member in members},
     )

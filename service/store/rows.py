@@ -25,7 +25,7 @@ def incident(entry: IncidentState) -> Row:
         msg = f"incident {entry.id} was not computed"
         raise ValueError(msg)
     live = entry.merged_into is None
-    due = {d.stage: d.due_at for d in computed.deadlines if d.done_at is None} if live else {}
+    due = computed.due if live else {}
     return {
         "id": entry.id,
         "title": computed.title,

@@ -1,138 +1,196 @@
-"""The data behind the metrics: running totals, what is open or outstanding, and the incidents of the recent past."""
+"""What is open or outstanding at one moment, and the running totals: the data behind the metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from service.domain.actions import ActionState
 from service.domain.incident import Phase
-from service.domain.policy import Indicator, Milestone, Severity, Stage
-from service.domain.recovery import ResolutionSource
+from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Total
 from service.store import tables as t
-from service.store.from_rows import milestones_of
+from service.store.incidents import DUE, IncidentRow, row_of
+
+IS_OPEN = t.incidents.c.stale_at.is_not(None)
+ACTION_IS_OPEN = t.actions.c.state == ActionState.OPEN
+_IS_UNVERIFIED = t.actions.c.state == ActionState.COMPLETED
+_IS_DATED = t.actions.c.due_at.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
-    """An incident detected within the longest window, or opened within it if its detection is unknown."""
-
-    severity: Severity
-    phase: Phase
-    resolution_source: ResolutionSource | None
-    milestones: dict[Milestone, datetime]
-    outlived_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """An incident that is open or has a postmortem outstanding; `due` holds the outstanding stages."""
-
-    id: int
-    title: str
-    severity: Severity
-    phase: Phase
-    types: tuple[str, ...]
-    milestones: dict[Milestone, datetime]
-    deadlines_from: datetime
-    due: dict[Stage, datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class ActionDue:
-    """An open action with a due date."""
+class ActionRow:
+    """One action that is not completed, due at `at`; or one that is completed and not verified, since `at`."""
 
     incident_id: int
     action_id: str
     action_type: str
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ActionUnverified:
-    """A completed action whose verification is outstanding."""
-
-    incident_id: int
-    action_id: str
-    action_type: str
-    completed_at: datetime
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All data of one snapshot. The lists are capped, `capped` counts what they omit; the mappings are counts.
+    """The counts of a moment are complete; the lists are capped, and `capped` says how many each leaves out.
 
-    `watched_open` has the most recently reported incidents first, `watched_owing` those whose next stage is due first,
-    `watched_live` alternates between the two.
+    `open_rows` has the most recently reported incidents first, `due_rows` those whose next stage is due first,
+    `live_rows` alternates between the two. Keys of `due` and `actions` include whether they are overdue.
     `changes_at` is when the next deadline passes, or the next incident becomes stale.
     """
 
     totals: Sequence[Total]
     open: dict[tuple[Severity, Phase], int]
     stale: int
-    owed: dict[tuple[Severity, Stage, bool], int]
-    watched_open: Sequence[Watched]
-    watched_owing: Sequence[Watched]
-    watched_live: Sequence[Watched]
+    due: dict[tuple[Severity, Stage, bool], int]
+    open_rows: Sequence[IncidentRow]
+    due_rows: Sequence[IncidentRow]
+    live_rows: Sequence[IncidentRow]
     actions: dict[tuple[str, bool], int]
-    actions_due: Sequence[ActionDue]
+    due_actions: Sequence[ActionRow]
     unverified: dict[str, int]
-    actions_unverified: Sequence[ActionUnverified]
+    unverified_actions: Sequence[ActionRow]
     capped: dict[str, int]
     changes_at: datetime | None = None
 
 
-_LIVE = t.incidents.c.merged_into.is_(None)
-_OPEN = t.incidents.c.stale_at.is_not(None)
 _INDICATORS = {member.value: member for member in (*Indicator, *IncidentCount)}
-_DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 
-def read_snapshot(connection: Connection, now: datetime, cap: int) -> Snapshot:
-    """Read the snapshot. Keys of `owed` and `actions` include whether they are overdue at `now`."""
-    open_counts = _open(connection)
-    owed = _owed(connection, now)
-    actions = _actions(connection, now)
-    # By `stale_at`, whose index holds only open incidents; by id, SQLite would read every incident ever stored.
-    heard_last = select(t.incidents).where(_OPEN).order_by(t.incidents.c.stale_at.desc(), t.incidents.c.id.desc())
-    watched_open = _watched(connection, heard_last, cap)
-    watched_owing = _watched_owing(connection, cap)
-    actions_due = _actions_due(connection, cap)
-    unverified = _unverified(connection)
-    open_count, owing = sum(open_counts.values()), _owing(connection, sum(owed.values()), cap)
+def snapshot_of(connection: Connection, now: datetime, cap: int) -> Snapshot:
+    """Return the running totals, and what is open and outstanding at `now`; each list has at most `cap` entries."""
+    open_counts, due_counts, unverified = _open(connection), _due(connection, now), _unverified(connection)
+    open_rows, due_rows = open_incidents(connection, cap), _next_due(connection, cap)
+    open_count, due_count = sum(open_counts.values()), _owing(connection, sum(due_counts.values()), cap)
     return Snapshot(
         totals=_totals(connection),
         open=open_counts,
-        stale=connection.scalar(select(func.count()).where(t.incidents.c.stale_at < now)) or 0,
-        owed=owed,
-        watched_open=watched_open,
-        watched_owing=watched_owing,
-        watched_live=by_turns(watched_open, watched_owing)[:cap],
-        actions=actions,
-        actions_due=actions_due,
+        stale=count(connection, t.incidents.c.stale_at < now),
+        due=due_counts,
+        open_rows=open_rows,
+        due_rows=due_rows,
+        live_rows=by_turns(open_rows, due_rows)[:cap],
+        actions=_actions(connection, now),
+        due_actions=dated_actions(connection, cap),
         unverified=unverified,
-        actions_unverified=_actions_unverified(connection, cap),
+        unverified_actions=_unverified_actions(connection, cap),
         capped={
             "open": max(0, open_count - cap),
-            "owing": max(0, owing - cap),
-            "live": max(0, _live(connection, open_count + owing, cap) - cap),
-            "actions": max(0, _dated_actions(connection) - cap),
+            "due": max(0, due_count - cap),
+            "live": max(0, _live(connection, open_count + due_count, cap) - cap),
+            "actions": max(0, count(connection, ACTION_IS_OPEN, _IS_DATED) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
         },
         changes_at=_changes_at(connection, now),
     )
 
 
-def _changes_at(connection: Connection, now: datetime) -> datetime | None:
-    """Return the next instant at which a time that is compared with `now` passes."""
-    open_actions = select(func.min(t.actions.c.due_at)).where(t.actions.c.state == ActionState.OPEN)
-    columns = (t.incidents.c.stale_at, *_DUE.values())
-    queries = [*(select(func.min(c)).where(c >= now) for c in columns), open_actions.where(t.actions.c.due_at >= now)]
-    return min((at for query in queries if (at := connection.scalar(query)) is not None), default=None)
+def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    """Return how many rows of a table meet all conditions."""
+    return connection.scalar(select(func.count()).where(*conditions)) or 0
+
+
+# -- incidents -------------------------------------------------------------------------------------------------------
+
+
+def open_incidents(connection: Connection, limit: int) -> list[IncidentRow]:
+    """Return the open incidents, the most recently reported first."""
+    c = t.incidents.c
+    # By `stale_at`, whose index holds only open incidents; by id, SQLite would read every incident ever stored.
+    return _rows(connection, select(t.incidents).where(IS_OPEN).order_by(c.stale_at.desc(), c.id.desc()), limit)
+
+
+def due_incidents(connection: Connection, stage: Stage, limit: int, until: datetime | None = None) -> list[IncidentRow]:
+    """Return the incidents with this stage outstanding, by `until` if that is given, the earliest due first."""
+    due_at = DUE[stage]
+    is_due = due_at.is_not(None) if until is None else due_at < until
+    return _rows(connection, select(t.incidents).where(is_due).order_by(due_at), limit)
+
+
+def by_turns(first: Sequence[IncidentRow], second: Sequence[IncidentRow]) -> list[IncidentRow]:
+    """Return the incidents of two lists, alternating, each once."""
+    turns = chain.from_iterable(zip_longest(first, second))
+    return list({row.id: row for row in turns if row is not None}.values())
+
+
+def by_next_stage(row: IncidentRow) -> tuple[datetime, int]:
+    """Return the sort key for incidents with an outstanding stage."""
+    return min(row.due.values()), row.id
+
+
+def _rows(connection: Connection, query: Select[Any], limit: int) -> list[IncidentRow]:
+    return [row_of(row) for row in connection.execute(query.limit(limit))]
+
+
+def _next_due(connection: Connection, cap: int) -> list[IncidentRow]:
+    """Return the incidents whose next stage is due first: they are among the first of each stage."""
+    due = {row.id: row for stage in Stage for row in due_incidents(connection, stage, cap)}
+    return sorted(due.values(), key=by_next_stage)[:cap]
+
+
+def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:
+    c = t.incidents.c
+    query = select(c.severity, c.phase, func.count()).where(IS_OPEN).group_by(c.severity, c.phase)
+    return {(Severity(severity), Phase(phase)): number for severity, phase, number in connection.execute(query)}
+
+
+def _due(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, bool], int]:
+    counts: dict[tuple[Severity, Stage, bool], int] = {}
+    for stage, due_at in DUE.items():
+        overdue = (due_at < now).label("overdue")
+        query = select(t.incidents.c.severity, overdue, func.count()).where(due_at.is_not(None))
+        for severity, late, number in connection.execute(query.group_by(t.incidents.c.severity, overdue)):
+            counts[Severity(severity), stage, bool(late)] = number
+    return counts
+
+
+def _owing(connection: Connection, stages: int, cap: int) -> int:
+    """Return in how many incidents these stages are outstanding; below the cap, one with both counts twice."""
+    if stages <= cap:
+        return stages
+    return stages - count(connection, *(due_at.is_not(None) for due_at in DUE.values()))
+
+
+def _live(connection: Connection, at_most: int, cap: int) -> int:
+    """Return how many incidents are open or have a stage outstanding; `at_most` counts those that are both twice."""
+    if at_most <= cap:
+        return at_most
+    return at_most - count(connection, IS_OPEN, or_(*(due_at.is_not(None) for due_at in DUE.values())))
+
+
+# -- actions ---------------------------------------------------------------------------------------------------------
+
+
+def dated_actions(connection: Connection, limit: int, until: datetime | None = None) -> list[ActionRow]:
+    """Return the actions that are not completed and due, by `until` if that is given, the earliest due first."""
+    c = t.actions.c
+    is_due = _IS_DATED if until is None else c.due_at < until
+    query = select(c.incident_id, c.action_id, c.action_type, c.due_at).where(ACTION_IS_OPEN, is_due)
+    return [ActionRow(*row) for row in connection.execute(query.order_by(c.due_at).limit(limit))]
+
+
+def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:
+    overdue = func.coalesce(t.actions.c.due_at < now, False).label("overdue")
+    query = select(t.actions.c.action_type, overdue, func.count()).where(ACTION_IS_OPEN)
+    rows = connection.execute(query.group_by(t.actions.c.action_type, overdue))
+    return {(action_type, bool(late)): number for action_type, late, number in rows}
+
+
+def _unverified(connection: Connection) -> dict[str, int]:
+    c = t.actions.c
+    rows = connection.execute(select(c.action_type, func.count()).where(_IS_UNVERIFIED).group_by(c.action_type))
+    return dict(rows.all())
+
+
+def _unverified_actions(connection: Connection, cap: int) -> list[ActionRow]:
+    c = t.actions.c
+    query = select(c.incident_id, c.action_id, c.action_type, c.completed_at).where(_IS_UNVERIFIED)
+    rows = connection.execute(query.order_by(c.completed_at).limit(cap))
+    return [ActionRow(*row) for row in rows if row.completed_at is not None]
+
+
+# -- all of it -------------------------------------------------------------------------------------------------------
 
 
 def _totals(connection: Connection) -> list[Total]:
@@ -152,129 +210,9 @@ def _totals(connection: Connection) -> list[Total]:
     ]
 
 
-def visit_recent(connection: Connection, since: datetime, visit: Callable[[Recent], None]) -> None:
-    """Call `visit` with each incident detected after `since` that has more than a detection, without building a list.
-
-    Incidents that were only detected, thousands in an alert storm, have no interval yet and lack nothing.
-    """
-    c = t.incidents.c
-    columns = {m: c[f"{m.value}_at"] for m in Milestone}
-    more = or_(*(column.is_not(None) for milestone, column in columns.items() if milestone is not Milestone.DETECTED))
-    query = select(c.severity, c.phase, c.resolution_source, c.outlived_at, *columns.values())
-    query = query.where(_LIVE, c.phase != Phase.DISMISSED, more)
-    detected = query.where(c.detected_at > since)
-    undetected = query.where(c.detected_at.is_(None), c.opened_at > since)
-    for query in (detected, undetected):
-        for severity, phase, source, outlived_at, *instants in connection.execution_options(yield_per=1000).execute(
-            query
-        ):
-            milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
-            resolution_source = ResolutionSource(source) if source else None
-            visit(Recent(Severity(severity), Phase(phase), resolution_source, milestones, outlived_at))
-
-
-def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:
-    c = t.incidents.c
-    query = select(c.severity, c.phase, func.count()).where(_OPEN).group_by(c.severity, c.phase)
-    return {(Severity(severity), Phase(phase)): count for severity, phase, count in connection.execute(query)}
-
-
-def _owed(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, bool], int]:
-    counts: dict[tuple[Severity, Stage, bool], int] = {}
-    for stage, due_at in _DUE.items():
-        overdue = (due_at < now).label("overdue")
-        query = select(t.incidents.c.severity, overdue, func.count()).where(due_at.is_not(None))
-        for severity, late, count in connection.execute(query.group_by(t.incidents.c.severity, overdue)):
-            counts[Severity(severity), stage, bool(late)] = count
-    return counts
-
-
-def _owing(connection: Connection, stages: int, cap: int) -> int:
-    """Return in how many incidents these stages are outstanding; below the cap, one with both counts twice."""
-    if stages <= cap:
-        return stages
-    both = select(func.count()).where(*(due_at.is_not(None) for due_at in _DUE.values()))
-    return stages - (connection.scalar(both) or 0)
-
-
-def _live(connection: Connection, at_most: int, cap: int) -> int:
-    """Return how many incidents are open or have a stage outstanding; `at_most` counts those that are both twice."""
-    if at_most <= cap:
-        return at_most
-    both = select(func.count()).where(_OPEN, or_(*(due_at.is_not(None) for due_at in _DUE.values())))
-    return at_most - (connection.scalar(both) or 0)
-
-
-def _watched_owing(connection: Connection, cap: int) -> list[Watched]:
-    """Return the incidents whose next stage is due first: they are among the first of each stage."""
-    queries = (select(t.incidents).where(due_at.is_not(None)).order_by(due_at) for due_at in _DUE.values())
-    owing = {watched.id: watched for query in queries for watched in _watched(connection, query, cap)}
-    return sorted(owing.values(), key=by_next_stage)[:cap]
-
-
-def by_turns(first: Sequence[Watched], second: Sequence[Watched]) -> list[Watched]:
-    """Return the incidents of two lists, alternating, each once."""
-    turns = chain.from_iterable(zip_longest(first, second))
-    return list({watched.id: watched for watched in turns if watched is not None}.values())
-
-
-def by_next_stage(watched: Watched) -> tuple[datetime, int]:
-    """Return the sort key for incidents with an outstanding stage."""
-    return min(watched.due.values()), watched.id
-
-
-def _watched(connection: Connection, query: Select[Any], cap: int) -> list[Watched]:
-    return [_watched_of(row) for row in connection.execute(query.limit(cap))]
-
-
-def _watched_of(row: Row[Any]) -> Watched:
-    due = {Stage.DRAFT: row.draft_due_at, Stage.FINAL: row.final_due_at}
-    return Watched(
-        id=row.id,
-        title=row.title,
-        severity=Severity(row.severity),
-        phase=Phase(row.phase),
-        types=tuple(row.types.split(",")) if row.types else (),
-        milestones=milestones_of(row),
-        deadlines_from=row.deadlines_from,
-        due={stage: at for stage, at in due.items() if at is not None},
-    )
-
-
-_ACTION_OPEN = t.actions.c.state == ActionState.OPEN
-
-
-def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:
-    overdue = func.coalesce(t.actions.c.due_at < now, False).label("overdue")
-    query = select(t.actions.c.action_type, overdue, func.count()).where(_ACTION_OPEN)
-    rows = connection.execute(query.group_by(t.actions.c.action_type, overdue))
-    return {(action_type, bool(late)): count for action_type, late, count in rows}
-
-
-def _dated_actions(connection: Connection) -> int:
-    query = select(func.count()).select_from(t.actions).where(_ACTION_OPEN, t.actions.c.due_at.is_not(None))
-    return connection.scalar(query) or 0
-
-
-def _actions_due(connection: Connection, cap: int) -> list[ActionDue]:
-    c = t.actions.c
-    query = select(t.actions).where(_ACTION_OPEN, c.due_at.is_not(None)).order_by(c.due_at).limit(cap)
-    return [ActionDue(r.incident_id, r.action_id, r.action_type, r.due_at) for r in connection.execute(query)]
-
-
-_ACTION_UNVERIFIED = t.actions.c.state == ActionState.COMPLETED
-
-
-def _unverified(connection: Connection) -> dict[str, int]:
-    c = t.actions.c
-    query = select(c.action_type, func.count().label("number")).where(_ACTION_UNVERIFIED).group_by(c.action_type)
-    return {row.action_type: row.number for row in connection.execute(query)}
-
-
-def _actions_unverified(connection: Connection, cap: int) -> list[ActionUnverified]:
-    query = select(t.actions).where(_ACTION_UNVERIFIED).order_by(t.actions.c.completed_at).limit(cap)
-    return [
-        ActionUnverified(r.incident_id, r.action_id, r.action_type, r.completed_at)
-        for r in connection.execute(query)
-        if r.completed_at is not None
-    ]
+def _changes_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return the next instant at which a time that is compared with `now` passes."""
+    due_at = t.actions.c.due_at
+    queries = [select(func.min(c)).where(c >= now) for c in (t.incidents.c.stale_at, *DUE.values())]
+    queries.append(select(func.min(due_at)).where(ACTION_IS_OPEN, due_at >= now))
+    return min((at for query in queries if (at := connection.scalar(query)) is not None), default=None)

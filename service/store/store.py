@@ -5,18 +5,15 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, func, select
 
-from service.domain.incident import Phase
-from service.domain.policy import Policy, Severity
+from service.domain.policy import Policy
 from service.domain.totals import Counted
 from service.store import tables as t
 from service.store.batch import Batch, BatchKeys
-from service.store.board import Filter, IncidentPage, Overview, page_of, read_overview
-from service.store.bodies import forget_bodies, last_received, page_of_bodies
-from service.store.concerns import Concern, read_concerns
-from service.store.done import Done, page_of_postmortems, read_done
+from service.store.bodies import forget_bodies
 from service.store.engine import (
     StoreRefused,
     StoreUnavailable,
@@ -28,26 +25,22 @@ from service.store.engine import (
     translated,
     writing,
 )
-from service.store.heartbeats import last_heartbeat, record_heartbeat
 from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
-from service.store.notices import Notices, read_notices
 from service.store.outbox import Outbox, enqueue
 from service.store.probe import refuse_unless_exclusive
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
-from service.store.reading import incident_record, page_of_incidents
-from service.store.recorded import RecordedIncident, read_recorded
-from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
-from service.store.refolding import Shown, count_outdated, outdated, recover_peers
+from service.store.refolding import Shown, outdated, recover_peers
 from service.store.saving import save
 from service.store.settling import Unsettled, mark_settled, unsettled
 from service.store.shared_time import SharedTime
-from service.store.snapshot import Recent, Snapshot, read_snapshot, visit_recent
 from service.store.statements import Read
 from service.store.version import version_of
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _LAST_IDS = Read(
     lambda _: select(
         select(func.max(t.incidents.c.id)).scalar_subquery().label("incidents"),
@@ -117,6 +110,8 @@ class Transaction:
 
 class Store:
     """All stored data. All methods raise `StoreUnavailable` if the database does not answer.
+
+    What can be read are the queries of the modules beside this one: `store.read(history_of, 7, policy)`.
 
     Safe to use from many threads; `transaction` is for one writer at a time. Each change of an incident enqueues it
     for each of `targets` in the outbox.
@@ -206,6 +201,16 @@ class Store:
         with translated(), self._turn, self._writing.begin() as connection:
             yield connection
 
+    def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query of this package, such as `incident_page`, in a transaction of its own, and return its result."""
+        with self._read() as connection:
+            return query(connection, *args, **kwargs)
+
+    def write(self, statement: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a statement of this package, such as `record_heartbeat`, in a write transaction of its own."""
+        with self._write() as connection:
+            return statement(connection, *args, **kwargs)
+
     def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers."""
         with self._read() as connection:
@@ -213,105 +218,7 @@ class Store:
 
     def version(self) -> Hashable:
         """Return a value that equals an earlier one only if nothing was written in between."""
-        with self._read() as connection:
-            return version_of(connection)
-
-    def incident(self, incident_id: int) -> IncidentRecord | None:
-        """Return one incident with its history; of a merged one, the record of its merge target."""
-        with self._read() as connection:
-            return incident_record(connection, incident_id, self._policy)
-
-    def incidents(
-        self,
-        *,
-        now: datetime,
-        phases: Collection[Phase] = (),
-        severities: Collection[Severity] = (),
-        open_only: bool = False,
-        before: int | None = None,
-        limit: int = 100,
-    ) -> Page:
-        """Return incidents, newest first, without merged ones.
-
-        Empty `phases` and `severities` mean all; `before` is the `next_before` of the previous page.
-        """
-        with self._read() as connection:
-            return page_of_incidents(
-                connection,
-                phases=phases,
-                severities=severities,
-                open_only=open_only,
-                before=before,
-                limit=limit,
-                now=now,
-            )
-
-    def listing(
-        self, filter_: Filter, *, now: datetime, before: int | None = None, after: int | None = None, limit: int = 50
-    ) -> IncidentPage:
-        """Return the incidents that match, newest first, without merged ones.
-
-        The next older ones `before` an id, or the next newer ones `after` it.
-        """
-        with self._read() as connection:
-            return page_of(connection, filter_, now, before=before, after=after, limit=limit)
-
-    def overview(self, *, now: datetime, until: datetime, limit: int) -> Overview:
-        """Return what is open at `now`, and the stages and actions due by `until`, overdue or not.
-
-        At most `limit` of each are listed; counts are complete.
-        """
-        with self._read() as connection:
-            return read_overview(connection, self._policy, now, until, limit)
-
-    def notices(self, since: datetime) -> Notices:
-        """Return the tests received, and the severities not mapped, after `since`."""
-        with self._read() as connection:
-            return read_notices(connection, since)
-
-    def concerns(self, since: datetime) -> tuple[Concern, ...]:
-        """Return the incidents that are open or were detected after `since`, newest first, with their episodes.
-
-        Dismissed and merged incidents are left out, and so is anything beyond some hundreds.
-        """
-        with self._read() as connection:
-            return read_concerns(connection, since)
-
-    def snapshot(self, now: datetime, cap: int) -> Snapshot:
-        """Return the running totals, what is open and what is outstanding, all as of one moment.
-
-        At most `cap` incidents are listed individually in each list; counts are never capped.
-        """
-        with self._read() as connection:
-            return read_snapshot(connection, now, cap)
-
-    def postmortems(self, *, owing_only: bool, before: int | None, limit: int) -> RecordPage:
-        """Return incidents that were neither merged nor dismissed, newest first, with all their data.
-
-        `owing_only`: those with an outstanding postmortem stage, action or verification, or a failing check.
-        """
-        with self._read() as connection:
-            return page_of_postmortems(connection, self._policy, owing_only=owing_only, before=before, limit=limit)
-
-    def bodies(self, incident_id: int, *, skip: int = 0, limit: int) -> BodyPage:
-        """Return the raw bodies that reported an incident, earliest first, as far as they are still kept."""
-        with self._read() as connection:
-            return page_of_bodies(connection, incident_id, skip=skip, limit=limit)
-
-    def done(self, now: datetime, since: datetime) -> Done:
-        """Return what was verified since then, and the checks that incidents detected since then fail at `now`."""
-        with self._read() as connection:
-            return read_done(connection, now, since)
-
-    def visit_recent(self, since: datetime, visit: Callable[[Recent], None]) -> None:
-        """Call `visit` with each incident that was detected after `since`; dismissed and merged ones are left out."""
-        with self._read() as connection:
-            visit_recent(connection, since, visit)
-
-    def recorded_incidents(self) -> Iterator[RecordedIncident]:
-        """Yield everything recorded about each incident, by id; merged incidents are part of their target."""
-        with translated(), self._engine.connect() as connection:
-            yield from read_recorded(connection)
+        return self.read(version_of)
 
     def prunable(self, before: datetime) -> int:
         """Return how many incidents `prune` would delete, without those merged into them."""
@@ -330,23 +237,3 @@ class Store:
             if pruned.incidents:
                 yield pruned
             last = pruned.last
-
-    def count_outdated(self) -> int:
-        """Return how many incidents were computed by an earlier version and are to be recomputed."""
-        with self._read() as connection:
-            return count_outdated(connection)
-
-    def last_heartbeat(self) -> datetime | None:
-        """Return when notifications could last arrive, as `record_heartbeat` was told."""
-        with self._read() as connection:
-            return last_heartbeat(connection)
-
-    def record_heartbeat(self, at: datetime) -> None:
-        """Record that notifications could arrive."""
-        with self._write() as connection:
-            record_heartbeat(connection, at)
-
-    def last_received(self) -> dict[str, datetime]:
-        """Return when each remembered source last sent something."""
-        with self._read() as connection:
-            return last_received(connection)

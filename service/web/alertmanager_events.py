@@ -8,6 +8,7 @@ from service.intake.alertmanager_events import RecordedEvents
 from service.intake.sources import Source
 from service.polling.silences import RECENT, acknowledgements
 from service.recorder.commands import Delivery, RecordAlerts
+from service.store.incidents import recent_episodes
 from service.web.edge import token_name
 from service.web.responses import json_response
 from service.web.schemas import EventsReceipt, TouchedIncident
@@ -32,6 +33,6 @@ def _acknowledgements(
     people, now = services.sources.people, delivery.received_at
     if not batch.silences or people is None:
         return ()
-    concerns = services.store.concerns(now - RECENT)
+    incidents = services.store.read(recent_episodes, now - RECENT)
     source = named_source(Source.ALERTMANAGER.value, sender)
-    return tuple(acknowledgements(batch.silences, concerns, people, now, source=source, recorded_by=token_name()))
+    return tuple(acknowledgements(batch.silences, incidents, people, now, source=source, recorded_by=token_name()))

@@ -15,10 +15,11 @@ from service.intake.reasons import Failure
 from service.intake.sources import Source
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, Delivery, RecordEvents
+from service.store.incidents import IncidentFilter, incident_page
 from service.web import bodies, policy, postmortems, schemas
 from service.web.auth import authorize
 from service.web.edge import attributed, received
-from service.web.lookup import incident_number, incident_record
+from service.web.lookup import incident_history, incident_number
 from service.web.query import parsed
 from service.web.responses import json_response
 from service.web.services import Services
@@ -70,16 +71,10 @@ def blueprint(services: Services) -> Blueprint:
     def list_incidents() -> Response:
         authorize(request, services.tokens, "read")
         query = parsed(request, IncidentQuery, several=("phase", "severity"))
-        page = services.store.incidents(
-            now=services.clock(),
-            phases=query.phase,
-            severities=query.severity,
-            open_only=query.open,
-            before=query.cursor,
-            limit=query.limit,
-        )
-        lines = [schemas.summary(line) for line in page.lines]
-        return json_response(schemas.IncidentList(incidents=lines, next=_next(INCIDENTS, query, page.next_before)))
+        filter_ = IncidentFilter(phases=query.phase, severities=query.severity, open_only=query.open)
+        page = services.store.read(incident_page, filter_, before=query.cursor, limit=query.limit)
+        rows = [schemas.summary(row, services.clock()) for row in page.rows]
+        return json_response(schemas.IncidentList(incidents=rows, next=_next(INCIDENTS, query, page.older)))
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
@@ -102,7 +97,7 @@ def blueprint(services: Services) -> Blueprint:
     def show_timeline(incident_id: str) -> Response:
         authorize(request, services.tokens, "read")
         number = incident_number(incident_id)
-        return json_response(timeline(incident_record(services, number), number, services.policy, services.zone))
+        return json_response(timeline(incident_history(services, number), number, services.policy, services.zone))
 
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:
@@ -118,11 +113,8 @@ def blueprint(services: Services) -> Blueprint:
     def list_postmortems() -> Response:
         authorize(request, services.tokens, "read")
         query, now = parsed(request, PostmortemQuery), services.clock()
-        page = services.store.postmortems(owing_only=not query.all, before=query.cursor, limit=query.limit)
-        statuses = [postmortems.status(record, services.policy, now) for record in page.records]
-        return json_response(
-            postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, page.next_before))
-        )
+        statuses, older = postmortems.status_page(services, now, query.cursor, query.limit, outstanding=not query.all)
+        return json_response(postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, older)))
 
     @bp.get("/api/v1/indicators", strict_slashes=False)
     def show_indicators() -> Response:
@@ -140,7 +132,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _incident(services: Services, number: int, now: datetime, status: int) -> Response:
-    return json_response(schemas.detail(incident_record(services, number), number, services.policy, now), status)
+    return json_response(schemas.detail(incident_history(services, number), number, services.policy, now), status)
 
 
 def _next(path: str, query: BaseModel, before: int | None) -> str | None:

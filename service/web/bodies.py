@@ -6,9 +6,9 @@ from typing import Annotated
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.store.records import RawBody
+from service.store.bodies import RawBody, bodies_of
 from service.web.auth import authorize
-from service.web.lookup import incident_number, incident_record
+from service.web.lookup import incident_history, incident_number
 from service.web.query import parsed
 from service.web.responses import json_response
 from service.web.services import Services
@@ -51,9 +51,9 @@ def add_routes(bp: Blueprint, services: Services) -> None:
     def list_bodies(incident_id: str) -> Response:
         authorize(request, services.tokens, "read")
         number = incident_number(incident_id)
-        incident_record(services, number)
+        incident_history(services, number)
         query = parsed(request, BodyQuery)
-        page = services.store.bodies(number, skip=query.cursor, limit=query.limit)
+        page = services.store.read(bodies_of, number, skip=query.cursor, limit=query.limit)
         path = f"{INCIDENTS}/{incident_id}/bodies?limit={query.limit}&cursor={page.next_skip}"
         bodies = BodyList(bodies=[_shape(body) for body in page.bodies], next=path if page.next_skip else None)
         return json_response(bodies)

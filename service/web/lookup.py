@@ -2,9 +2,10 @@
 
 import re
 
+from service.domain.incident_history import IncidentHistory
 from service.intake.event_data import INCIDENT_ID
 from service.recorder.commands import UnknownIncident
-from service.store.records import IncidentRecord
+from service.store.histories import history_of
 from service.web.schemas import public_id
 from service.web.services import Services
 
@@ -18,9 +19,9 @@ def incident_number(incident_id: str) -> int:
     return int(incident_id.removeprefix("INC-"))
 
 
-def incident_record(services: Services, number: int) -> IncidentRecord:
+def incident_history(services: Services, number: int) -> IncidentHistory:
     """Return the incident, or the one it was merged into. Raises `UnknownIncident`, `StoreUnavailable`."""
-    record = services.store.incident(number)
-    if record is None:
+    history = services.store.read(history_of, number, services.policy)
+    if history is None:
         raise UnknownIncident(f"There is no incident {public_id(number)}.")
-    return record
+    return history

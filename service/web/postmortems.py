@@ -7,11 +7,13 @@ from pydantic import BaseModel
 
 from service.domain.checks import Check, CheckState
 from service.domain.events import Event, EventKind
-from service.domain.history import effective
-from service.domain.incident import Phase
+from service.domain.incident import OPEN_PHASES, Phase
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy, Severity
-from service.store.records import IncidentRecord
+from service.store.histories import histories_of
+from service.store.incidents import IncidentFilter, incident_page
 from service.web.schemas import ActionSchema, DeadlineSchema, detail
+from service.web.services import Services
 
 _ABOUT_DOCUMENTS = (EventKind.POSTMORTEM_DRAFTED, EventKind.POSTMORTEM_FINALIZED, EventKind.POSTMORTEM_CHECKED)
 
@@ -36,19 +38,32 @@ class PostmortemList(BaseModel):
     next: str | None
 
 
-def status(record: IncidentRecord, policy: Policy, now: datetime) -> PostmortemStatus:
+def status(history: IncidentHistory, policy: Policy, now: datetime) -> PostmortemStatus:
     """Return the state of an incident's postmortem."""
-    shown = detail(record, record.incident.id, policy, now)
+    shown = detail(history, history.incident.id, policy, now)
     return PostmortemStatus(
         id=shown.id,
         title=shown.title,
         severity=shown.severity,
         phase=shown.phase,
-        document=_document(effective(record.events).events),
+        document=_document(history.effective_events),
         deadlines=shown.deadlines,
         checks=shown.checks,
         actions=shown.actions,
     )
+
+
+def status_page(
+    services: Services, now: datetime, before: int | None, limit: int, *, outstanding: bool
+) -> tuple[list[PostmortemStatus], int | None]:
+    """Return a page of postmortems, newest incident first, and the id to continue before, None at the end.
+
+    Dismissed incidents are left out; `outstanding`: so are those without anything outstanding.
+    """
+    filter_ = IncidentFilter(phases=(*OPEN_PHASES, Phase.RESOLVED), outstanding=outstanding)
+    page = services.store.read(incident_page, filter_, before=before, limit=limit)
+    histories = services.store.read(histories_of, [row.id for row in page.rows], services.policy)
+    return [status(histories[row.id], services.policy, now) for row in page.rows], page.older
 
 
 def _document(events: Sequence[Event]) -> str | None:

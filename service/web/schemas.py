@@ -17,13 +17,14 @@ from service.domain.done import definition_of_done
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
 from service.domain.incident import Incident, Phase
+from service.domain.incident_history import IncidentHistory
 from service.domain.indicators import Row, measure
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
 from service.domain.recovery import ResolutionSource
 from service.domain.warnings import order_warnings
 from service.intake.notifications import AlertFault
 from service.recorder.commands import Outcome
-from service.store.records import IncidentLine, IncidentRecord
+from service.store.incidents import IncidentRow
 
 
 def public_id(incident_id: int) -> str:
@@ -223,25 +224,25 @@ class IndicatorTable(BaseModel):
     indicators: list[IndicatorRow]
 
 
-def summary(line: IncidentLine) -> IncidentSummary:
+def summary(row: IncidentRow, now: datetime) -> IncidentSummary:
     """Convert one incident of a list."""
     return IncidentSummary(
-        id=public_id(line.id),
-        title=line.title,
-        severity=line.severity,
-        phase=line.phase,
-        stale=line.stale,
-        milestones=_milestones(line.milestones),
+        id=public_id(row.id),
+        title=row.title,
+        severity=row.severity,
+        phase=row.phase,
+        stale=row.is_stale(now),
+        milestones=_milestones(row.milestones),
     )
 
 
-def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime) -> IncidentDetail:
+def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: datetime) -> IncidentDetail:
     """Convert an incident under the requested id, which may be one that was merged into it."""
-    incident = record.incident
-    changed = changes(incident, record.events, record.episodes, policy)
+    incident = history.incident
+    changed = changes(incident, history.events, history.episodes, policy)
     return IncidentDetail(
         id=public_id(asked_for),
-        merged_into=public_id(record.merged_into) if record.merged_into is not None else None,
+        merged_into=merge_target(history, asked_for),
         title=incident.title,
         severity=incident.severity,
         phase=incident.phase,
@@ -259,13 +260,18 @@ def detail(record: IncidentRecord, asked_for: int, policy: Policy, now: datetime
             DeadlineSchema(**asdict(deadline), overdue=deadline.overdue(now)) for deadline in incident.deadlines
         ],
         checks=dict(definition_of_done(incident, now)),
-        alerts=[AlertSchema.of(episode) for episode in record.episodes],
+        alerts=[AlertSchema.of(episode) for episode in history.episodes],
         actions=[ActionSchema(**asdict(action), overdue=action.overdue(now)) for action in incident.actions],
         events=[
             EventSchema.of(event, changed.get(event.event_id))
-            for event in sorted(record.events, key=lambda e: (e.occurred_at, e.recorded_at))
+            for event in sorted(history.events, key=lambda e: (e.occurred_at, e.recorded_at))
         ],
     )
+
+
+def merge_target(history: IncidentHistory, asked_for: int) -> str | None:
+    """Return the public id of the incident that the requested one was merged into, None if it was not."""
+    return public_id(history.incident.id) if history.incident.id != asked_for else None
 
 
 def indicator_row(row: Row) -> IndicatorRow:

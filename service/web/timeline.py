@@ -10,10 +10,9 @@ from pydantic import BaseModel
 from service.domain.changes import Change, changes
 from service.domain.episodes import Episode
 from service.domain.events import Event
-from service.domain.history import effective
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Milestone, Policy, Severity
-from service.store.records import IncidentRecord
-from service.web.schemas import EventSchema, public_id
+from service.web.schemas import EventSchema, merge_target, public_id
 
 
 class What(StrEnum):
@@ -55,21 +54,21 @@ class Timeline(BaseModel):
     entries: list[TimelineEntry]
 
 
-def timeline(record: IncidentRecord, asked_for: int, policy: Policy, zone: ZoneInfo) -> Timeline:
+def timeline(history: IncidentHistory, asked_for: int, policy: Policy, zone: ZoneInfo) -> Timeline:
     """Merge events and episodes into one list: corrected events at their corrected time, without retracted ones."""
-    detected_at = record.incident.milestones.get(Milestone.DETECTED)
-    changed = changes(record.incident, record.events, record.episodes, policy)
-    events = [(event.occurred_at, What.EVENT, event) for event in effective(record.events).events]
-    starts = [(e.starts_at, What.ALERT_FIRING, e) for e in record.episodes]
+    detected_at = history.incident.milestones.get(Milestone.DETECTED)
+    changed = changes(history.incident, history.events, history.episodes, policy)
+    events = [(event.occurred_at, What.EVENT, event) for event in history.effective_events]
+    starts = [(e.starts_at, What.ALERT_FIRING, e) for e in history.episodes]
     ends = [
         (e.ends_at, What.ALERT_STALE if e.stale else What.ALERT_RESOLVED, e)
-        for e in record.episodes
+        for e in history.episodes
         if e.ends_at is not None and not e.end_unknown
     ]
     happened: list[tuple[datetime, What, Event | Episode]] = [*starts, *events, *ends]
     return Timeline(
         id=public_id(asked_for),
-        merged_into=public_id(record.merged_into) if record.merged_into is not None else None,
+        merged_into=merge_target(history, asked_for),
         timezone=zone.key,
         detected_at=detected_at,
         entries=[

@@ -87,7 +87,7 @@ def message_dispatcher(
     keys = settings.slack if name == SLACK else settings.webhook
     chat = clients.slack(settings.slack) if name == SLACK else clients.webhook(settings.webhook)
     templates = message_templates(name, settings)
-    review = _review(settings, store, templates)
+    review = _review(settings, store, policy, templates)
     builder = MessageBuilder(templates, policy, settings.public_url)
     severities = frozenset(settings.messages.severities)
     return Dispatcher(
@@ -101,7 +101,7 @@ def message_dispatcher(
     )
 
 
-def _review(settings: Settings, store: Store, templates: MessageTemplates) -> ReviewMessages:
+def _review(settings: Settings, store: Store, policy: Policy, templates: MessageTemplates) -> ReviewMessages:
     messages = settings.messages
     meets = settings.review if messages.weekly_review else None
-    return ReviewMessages(templates, store, meets, messages.review_lead, settings.public_url)
+    return ReviewMessages(templates, store, policy, meets, messages.review_lead, settings.public_url)

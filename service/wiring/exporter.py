@@ -17,6 +17,7 @@ from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings import Settings, load_tokens
 from service.store import Store
+from service.store.bodies import last_received
 from service.store.outbox_rows import Backlog
 from service.web.rate import Rate
 from service.web.services import Services
@@ -101,12 +102,12 @@ def due_commands(settings: Settings, at: datetime) -> Iterable[Command]:
 
 def _counters(store: Store) -> ProcessCounters:
     """Return the counters of this process; the service's own polling is no webhook source."""
-    last_received = {source: at for source, at in store.last_received().items() if source in set(Source)}
+    received = {source: at for source, at in store.read(last_received).items() if source in set(Source)}
     return ProcessCounters(
         list(Source),
         list(Failure),
         list(Ignored),
-        last_received,
+        received,
         alert_sources=[source for source, profile in PROFILES.items() if profile.sends == "alerts"],
         reject_reasons=list(Rejected),
     )

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.store import Store
 from tests.builders import policy
-from tests.history.importing import NOW
+from tests.house import listed
 
 GOOD = "key,title,severity,detected_at,resolved_at\n1,Orders fail,SEV-1,2025-10-01T09:00:00Z,2025-10-01T10:00:00Z\n"
 BAD = GOOD + "2,Queue grows,SEV-9,2025-10-02T09:00:00Z,\n3,Disk,SEV-3,2025-10-03 09:00,\n"
@@ -33,7 +33,7 @@ def mttx(*arguments, code=0, **more):
 def incidents():
     store = Store.open("sqlite:///mttx.db", policy())
     try:
-        return [line.title for line in store.incidents(now=NOW).lines]
+        return [line.title for line in listed(store)]
     finally:
         store.close()
 

@@ -13,6 +13,10 @@ from service.history.demo.playing import play
 from service.history.demo.quarter import INCIDENTS, quarter
 from service.settings import Settings
 from service.store import Store
+from service.store.histories import history_of
+from service.store.snapshot import snapshot_of
+from tests.builders import policy
+from tests.house import listed
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 POLICY = Settings().policy()
@@ -29,8 +33,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def incidents(store):
-    lines = store.incidents(now=NOW, limit=1000).lines
-    return [store.incident(line.id).incident for line in lines]
+    lines = listed(store)
+    return [store.read(history_of, line.id, policy()).incident for line in lines]
 
 
 def test_it_is_the_same_each_time_and_another_with_another_seed():
@@ -73,7 +77,7 @@ def test_people_miss_milestones_as_they_do_elsewhere(incidents):
 def test_clocks_run(incidents, store):
     open_ = {i.phase for i in incidents if i.is_open}
     assert open_ == {Phase.DETECTED, Phase.ACKNOWLEDGED, Phase.MITIGATED}
-    assert store.snapshot(NOW, 100).stale == 1
+    assert store.read(snapshot_of, NOW, 100).stale == 1
 
 
 def test_postmortems_are_in_every_state(incidents):
@@ -95,7 +99,7 @@ def test_actions_are_in_every_state(incidents):
 
 def test_some_were_none_some_came_back_and_one_was_two(incidents, store):
     assert any(i.phase is Phase.DISMISSED for i in incidents)
-    kinds = Counter(e.kind for i in incidents for e in store.incident(i.id).events)
+    kinds = Counter(e.kind for i in incidents for e in store.read(history_of, i.id, policy()).events)
     assert kinds["reopened"] > 0
     assert kinds["merged"] == 1
     assert kinds["role_assigned"] > 10

@@ -5,6 +5,7 @@ import pytest
 from service.domain.events import EventKind as K
 from service.history.recording import record_incidents
 from service.store import Store
+from service.store.histories import histories_of
 from tests.builders import event, policy
 from tests.history.importing import NOW, read
 from tests.house import House
@@ -34,6 +35,6 @@ def test_it_imports_and_exports_beside_a_running_service(service):
     finally:
         beside.close()
     assert service.open(event(K.DETECTED, 1)) == 22
-    told = {one.id: one for one in service.store.recorded_incidents()}
+    told = service.store.read(histories_of, range(1, 23), policy())
     assert sorted(told) == list(range(1, 23))
     assert {e.kind for e in told[2].events} == {K.DETECTED, K.POSTMORTEM_CHECKED, K.RESOLVED}

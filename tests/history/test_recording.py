@@ -13,9 +13,10 @@ from service.domain.recovery import ResolutionSource
 from service.history.importing.parsing import Format
 from service.history.recording import record_incidents
 from service.recorder.commands import Delivery, RecordEvents
+from service.store.bodies import last_received
 from tests.builders import alert, event
 from tests.history.importing import NOW, PAYLOADS, read
-from tests.house import House
+from tests.house import House, listed
 
 HEADER = "key,severity,started_at,detected_at,acknowledged_at,resolved_at\n"
 LINE = "1,SEV-1,2026-10-01T08:55:00Z,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,2026-10-01T10:00:00Z\n"
@@ -61,7 +62,7 @@ def test_a_time_that_the_file_corrects_is_corrected(house):
 def test_no_source_was_heard_of_because_of_an_import(house):
     """`mttx_last_webhook_timestamp_seconds` tells whether webhooks come; an import of PagerDuty's export is none."""
     take(house, (PAYLOADS / "pagerduty_incidents.json").read_bytes(), form=Format.PAGERDUTY)
-    assert house.store.last_received() == {}
+    assert house.store.read(last_received) == {}
 
 
 def test_what_people_corrected_since_stays(house):
@@ -136,14 +137,14 @@ def exported(*names):
     return [(PAYLOADS / name).read_bytes() for name in names]
 
 
-def listed(house):
-    return {line.title: line.phase for line in house.store.incidents(now=NOW, limit=100).lines}
+def phases(house):
+    return {line.title: line.phase for line in listed(house.store)}
 
 
 def test_an_incident_that_was_merged_in_pagerduty_is_merged_here(house):
     take(house, *exported("pagerduty_incidents.json", "pagerduty_log_entries.json"), form=Format.PAGERDUTY)
-    assert set(listed(house)) == {"Checkout answers 500", "Nobody acknowledged it", "Still open"}
-    kept = next(line.id for line in house.store.incidents(now=NOW).lines if line.title == "Checkout answers 500")
+    assert set(phases(house)) == {"Checkout answers 500", "Nobody acknowledged it", "Still open"}
+    kept = next(line.id for line in listed(house.store) if line.title == "Checkout answers 500")
     incident = house.get(kept).incident
     assert (incident.severity, incident.phase) == (Severity.SEV_1, Phase.RESOLVED)
     assert incident.milestones[Milestone.DETECTED].minute == 30
@@ -156,17 +157,17 @@ def test_a_merge_waits_for_its_target(house):
     (double,) = [one for one in whole if one["id"] == "PDOUBLE"]
     others = [one for one in whole if one["id"] != "PDOUBLE"]
     take(house, json.dumps([double]), form=Format.PAGERDUTY)
-    assert listed(house) == {"The same again": Phase.DISMISSED}
+    assert phases(house) == {"The same again": Phase.DISMISSED}
     take(house, json.dumps(others), form=Format.PAGERDUTY)
-    assert listed(house)["Checkout answers 500"] is Phase.RESOLVED
-    assert "The same again" not in listed(house)
+    assert phases(house)["Checkout answers 500"] is Phase.RESOLVED
+    assert "The same again" not in phases(house)
 
 
 def test_a_merge_that_an_earlier_release_imported_as_a_dismissal_does_not_dismiss_the_target(house):
     double = '{"key": "PDOUBLE", "detected_at": "2026-10-06T21:31:00Z", "dismissed_at": "2026-10-06T21:40:00Z"}'
     take(house, double, source="pagerduty")
     assert take(house, *exported("pagerduty_incidents.json"), form=Format.PAGERDUTY).changed == 1
-    assert listed(house)["Checkout answers 500"] is Phase.RESOLVED
+    assert phases(house)["Checkout answers 500"] is Phase.RESOLVED
 
 
 def test_an_import_after_the_webhook_merged_changes_nothing_about_it(house):
@@ -178,7 +179,7 @@ def test_an_import_after_the_webhook_merged_changes_nothing_about_it(house):
     merged = page("PDOUBLE", K.MERGED, "E9", into_key="PT4KHLK")
     house.submit(RecordEvents((*opened, merged), Delivery("pagerduty", b"{}", NOW)))
     take(house, *exported("pagerduty_incidents.json"), form=Format.PAGERDUTY)
-    assert listed(house)["Checkout answers 500"] is Phase.RESOLVED
+    assert phases(house)["Checkout answers 500"] is Phase.RESOLVED
     assert [event.kind for event in house.get(1).events].count(K.MERGED) == 1
 
 
@@ -198,4 +199,4 @@ def test_it_joins_what_alertmanager_told_of_under_the_same_name(house):
     line = {"id": "P1", "service": {}, "created_at": "2026-03-02T09:01:00Z", "incident_key": "group-1"}
     done = take(house, json.dumps({**line, "status": "triggered"}), form=Format.PAGERDUTY)
     assert (done.opened, done.changed) == (0, 1)
-    assert len(house.store.incidents(now=NOW).lines) == 1
+    assert len(listed(house.store)) == 1

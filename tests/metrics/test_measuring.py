@@ -11,8 +11,7 @@ from service.domain.recovery import ResolutionSource
 from service.metrics import measurements
 from service.metrics.measurements import Measuring
 from service.store import StoreUnavailable
-from service.store.done import Done
-from service.store.snapshot import Recent
+from service.store.recent import MeasuredIncident, PostmortemCounts, postmortem_counts
 from tests.builders import alert, at, event, policy
 from tests.metrics.world import WINDOWS
 
@@ -26,7 +25,10 @@ class Store:
         self.clock, self.recent = clock, recent
         self.cost, self.reads, self.away = 0.0, 0, False
 
-    def visit_recent(self, since, visit):
+    def read(self, query, *arguments):
+        if query is postmortem_counts:
+            return PostmortemCounts({}, {})
+        since, visit = arguments
         if self.away:
             raise StoreUnavailable
         self.reads += 1
@@ -34,9 +36,7 @@ class Store:
         self.clock.moment += self.cost
         for one in self.recent:
             visit(one)
-
-    def done(self, now, since):
-        return Done({}, {})
+        return None
 
 
 class Clock:
@@ -143,7 +143,7 @@ def test_it_knows_the_windows_by_name_and_no_others(clock):
 
 def recent(phase=Phase.RESOLVED, source=ResolutionSource.HUMAN, **minutes):
     milestones = {M(name): at(minute) for name, minute in minutes.items()}
-    return Recent(Severity.SEV_2, phase, source, milestones)
+    return MeasuredIncident(Severity.SEV_2, phase, source, milestones)
 
 
 def statistics(clock, *found):

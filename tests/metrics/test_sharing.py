@@ -14,6 +14,7 @@ from service.domain.events import EventKind as K
 from service.domain.policy import Severity
 from service.metrics import exposition
 from service.store import StoreUnavailable
+from service.store.snapshot import snapshot_of
 from tests.builders import alert, at, event
 from tests.metrics.world import OPENMETRICS
 
@@ -21,14 +22,15 @@ from tests.metrics.world import OPENMETRICS
 @pytest.fixture
 def reads(world, monkeypatch):
     """Say how often the store was read for scrapes; each reading takes `seconds[0]`."""
-    seen, seconds, snapshot = [], [0.0], world.store.snapshot
+    seen, seconds, read = [], [0.0], world.store.read
 
-    def counted(*arguments):
-        time.sleep(seconds[0])
-        seen.append(threading.get_ident())
-        return snapshot(*arguments)
+    def counted(query, *arguments):
+        if query is snapshot_of:
+            time.sleep(seconds[0])
+            seen.append(threading.get_ident())
+        return read(query, *arguments)
 
-    monkeypatch.setattr(world.store, "snapshot", counted)
+    monkeypatch.setattr(world.store, "read", counted)
     return seen, seconds
 
 
@@ -133,7 +135,7 @@ def test_it_keeps_nothing_of_a_store_that_was_away(world, monkeypatch):
     def away(*_):
         raise StoreUnavailable
 
-    monkeypatch.setattr(world.store, "snapshot", away)
+    monkeypatch.setattr(world.store, "read", away)
     assert "mttx_incidents_opened_total" not in world.text()
     assert "mttx_build_info" in world.text()
     monkeypatch.undo()

@@ -15,6 +15,7 @@ from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
 from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
 from service.metrics.process_counters import ProcessCounters
+from service.store.bodies import last_received
 from tests.builders import alert, at, event
 from tests.house import House
 
@@ -36,7 +37,7 @@ class World(House):
             list(Source),
             list(Failure),
             list(Ignored),
-            self.store.last_received(),
+            self.store.read(last_received),
             alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
             reject_reasons=list(Rejected),
         )

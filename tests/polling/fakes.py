@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 
 from service.clients.errors import RequestFailed
 from service.clients.prometheus import Series
-from service.domain.incident import Phase
 from service.recorder.commands import Conflict
-from service.store.concerns import Concern
-from tests.builders import at, episode
+from service.store.incidents import recent_episodes
+from tests.builders import at, episode, incident_row
 
 
 @dataclass
@@ -57,25 +56,15 @@ class FakeRecorder:
 @dataclass
 class FakeStore:
     held: tuple = ()
-    heard: dict = field(default_factory=dict)
 
-    def concerns(self, since):
+    def read(self, query, *_):
+        assert query is recent_episodes
         return self.held
 
-    def last_received(self):
-        return self.heard
 
-
-def concern(*episodes, incident_id=1, phase=Phase.DETECTED, heard=0, groups=None, **milestones):
-    episodes = episodes or (firing(),)
-    return Concern(
-        id=incident_id,
-        phase=phase,
-        milestones=milestones,
-        heard_at=at(heard),
-        episodes=episodes,
-        groups=groups or {e.id: (("alertmanager", "g1"),) for e in episodes},
-    )
+def recent(*episodes, incident_id=1, heard=0, **milestones):
+    """An incident and its episodes, one where nothing is said."""
+    return incident_row(incident_id, milestones=milestones, last_seen_at=at(heard)), episodes or (firing(),)
 
 
 def firing(starts=0, ends=None, **fields):

@@ -9,7 +9,7 @@ from service.domain.policy import Milestone
 from service.domain.silences import Matcher, People, Silence
 from service.polling.silences import SilencePoll
 from tests.builders import at
-from tests.polling.fakes import FakeRecorder, FakeStore, concern, firing
+from tests.polling.fakes import FakeRecorder, FakeStore, firing, recent
 
 
 class FakeAlertmanager:
@@ -30,12 +30,12 @@ def silence(minutes=3, number="s1"):
 def looked(*alertmanagers, held=None, **options):
     recorder = FakeRecorder()
     people = People(authors=re.compile("."))
-    SilencePoll(alertmanagers, FakeStore((held or concern(),)), recorder, people, **options).run(at(9))
+    SilencePoll(alertmanagers, FakeStore((held or recent(),)), recorder, people, **options).run(at(9))
     return recorder.commands
 
 
 def test_it_looks_at_the_alerts_of_one_sender():
-    of_eu = concern(firing(source="alertmanager@eu"))
+    of_eu = recent(firing(source="alertmanager@eu"))
     (command,) = looked(FakeAlertmanager(silence()), held=of_eu, source="alertmanager@eu")
     assert command.event.source == "alertmanager@eu"
     assert looked(FakeAlertmanager(silence()), held=of_eu) == []
@@ -56,13 +56,13 @@ def test_it_takes_a_silence_of_a_cluster_once():
 
 def test_it_asks_nothing_where_all_is_acknowledged():
     alertmanager = FakeAlertmanager(silence())
-    assert looked(alertmanager, held=concern(**{Milestone.ACKNOWLEDGED: at(1)})) == []
+    assert looked(alertmanager, held=recent(**{Milestone.ACKNOWLEDGED: at(1)})) == []
     assert alertmanager.asked == 0
 
 
 def test_it_asks_nothing_of_alerts_that_alertmanager_does_not_know():
     alertmanager = FakeAlertmanager(silence())
-    assert looked(alertmanager, held=concern(firing(source="grafana"))) == []
+    assert looked(alertmanager, held=recent(firing(source="grafana"))) == []
     assert alertmanager.asked == 0
 
 

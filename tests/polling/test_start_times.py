@@ -10,7 +10,7 @@ from service.polling.start_times import StartTimePoll
 from service.recorder.commands import AppendEvent
 from tests.builders import at, event
 from tests.house import House
-from tests.polling.fakes import FakePrometheus, FakeRecorder, FakeStore, concern, firing, value
+from tests.polling.fakes import FakePrometheus, FakeRecorder, FakeStore, firing, recent, value
 
 SELECTOR = 'ALERTS_FOR_STATE{alertname="CheckoutErrors"}'
 LABELS = {"alertname": "CheckoutErrors", "service": "checkout"}
@@ -19,7 +19,7 @@ LABELS = {"alertname": "CheckoutErrors", "service": "checkout"}
 class Scene:
     def __init__(self, *held, query=None, source="alertmanager", **answers):
         self.prometheus = FakePrometheus(**answers)
-        self.recorder, self.store = FakeRecorder(), FakeStore(held or (concern(),))
+        self.recorder, self.store = FakeRecorder(), FakeStore(held or (recent(),))
         lookback = at(1440) - at(0)
         self.onsets = StartTimePoll(
             self.prometheus, self.store, self.recorder, query=query, lookback=lookback, source=source
@@ -44,10 +44,10 @@ def test_it_records_since_when_the_condition_held():
 
 
 def test_it_asks_of_the_alerts_of_one_sender():
-    of_eu = concern(firing(source="alertmanager@eu"))
+    of_eu = recent(firing(source="alertmanager@eu"))
     assert Scene(of_eu, source="alertmanager@eu", series=series(-5)).step() == [(1, at(-5))]
     assert Scene(of_eu, series=series(-5)).step() == []
-    assert Scene(concern(), source="alertmanager@eu", series=series(-5)).step() == []
+    assert Scene(recent(), source="alertmanager@eu", series=series(-5)).step() == []
 
 
 def test_it_takes_the_exact_time_while_the_alert_is_active():
@@ -101,17 +101,17 @@ def test_it_asks_again_where_prometheus_did_not_answer():
 
 
 def test_it_asks_of_alerts_that_prometheus_fired_only():
-    assert Scene(concern(firing(source="grafana")), series=series(-5)).step() == []
+    assert Scene(recent(firing(source="grafana")), series=series(-5)).step() == []
 
 
 def test_it_asks_of_every_firing_of_an_incident():
-    scene = Scene(concern(firing(0, 5, id=1), firing(9, id=2)), series=series(-5))
+    scene = Scene(recent(firing(0, 5, id=1), firing(9, id=2)), series=series(-5))
     assert scene.step(10) == [(1, at(-5)), (1, at(-5))]
     assert len({command.event.event_id for command in scene.recorder.commands}) == 2
 
 
 def test_it_goes_on_where_the_incident_takes_no_more_events():
-    scene = Scene(concern(), concern(firing(id=2), incident_id=2), series=series(-5))
+    scene = Scene(recent(), recent(firing(id=2), incident_id=2), series=series(-5))
     scene.recorder.refuses = True
     assert scene.step() == []
 

@@ -8,7 +8,7 @@ import pytest
 from service.domain.events import EventKind, KeyedEvent
 from service.recorder.commands import RecordEvents
 from tests.builders import alert, delivery, event
-from tests.house import House
+from tests.house import House, listed
 
 NAME = "2c26b46b68ffc68f"
 
@@ -24,7 +24,7 @@ def page(house, kind, minutes, key="P1", aliases=(NAME,), **fields):
 
 
 def lines(house):
-    return [line.id for line in house.store.incidents(now=delivery().received_at, limit=100).lines]
+    return [line.id for line in listed(house.store)]
 
 
 def opened(house):

@@ -8,8 +8,9 @@ from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.recorder import events
 from service.recorder.commands import AppendEvent, Conflict, OpenIncident, UnknownIncident
-from tests.builders import alert, at, event
-from tests.house import minutes
+from service.store.histories import history_of
+from tests.builders import alert, at, event, policy
+from tests.house import listed, minutes
 
 K, M = EventKind, Milestone
 
@@ -136,7 +137,7 @@ def test_it_merges_incidents_and_leaves_the_old_id_pointing(house):
     house.open(event(K.DETECTED, 2), event(K.ACKNOWLEDGED, 7))
     assert merge(house, 2, 1).incident_id == 1
     assert milestones(house, 2) == milestones(house, 1) == {M.DETECTED: at(2), M.ACKNOWLEDGED: at(7)}
-    assert house.get(2).merged_into == 1
+    assert house.get(2).incident.id == 1
 
 
 def test_it_takes_events_for_a_merged_id_to_the_one_that_absorbed_it(house):
@@ -163,7 +164,7 @@ def test_it_merges_into_what_was_merged_already(house):
         house.open()
     merge(house, 2, 1)
     assert merge(house, 3, 2).incident_id == 1
-    assert house.get(3).merged_into == 1
+    assert house.get(3).incident.id == 1
 
 
 def test_it_merges_an_earlier_incident_into_a_later_where_people_say_so(house):
@@ -196,7 +197,7 @@ def test_it_refuses_to_merge_into_what_never_was(house):
     house.open()
     with pytest.raises(UnknownIncident):
         merge(house, 1, 9)
-    assert house.get(1).merged_into is None
+    assert house.get(1).incident.id == 1
 
 
 def test_it_moves_the_alerts_with_a_merge(house):
@@ -291,7 +292,7 @@ def test_it_still_answers_a_repeat_of_an_event_from_before_the_dismissal(house):
 def test_it_hides_an_incident_of_which_all_was_retracted_until_there_is_something_again(house):
     house.open()
     assert house.tell(1, K.RETRACTED, 5, data={"event_id": "detected-0"}).phase is Phase.DISMISSED
-    assert house.store.incidents(now=at(9)).lines == ()
+    assert listed(house.store) == ()
     assert milestones(house) == {}
     assert house.tell(1, K.DETECTED, 3).phase is Phase.DETECTED
     assert milestones(house) == {M.DETECTED: at(3)}
@@ -306,7 +307,7 @@ def test_it_refuses_a_correction_of_an_event_that_does_not_exist_and_names_those
     with pytest.raises(Conflict, match="has no event 'elsewhere'"):
         house.hook(("k", event(kind, 5, data=data)))
     assert len(house.get(1).events) == 1
-    assert house.store.incident(2) is None
+    assert house.store.read(history_of, 2, policy()) is None
 
 
 @pytest.mark.parametrize(

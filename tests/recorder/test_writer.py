@@ -21,7 +21,8 @@ from service.recorder.commands import (
     UnknownIncident,
 )
 from service.store import StoreRejected, engine
-from tests.builders import alert, at, event
+from service.store.histories import history_of
+from tests.builders import alert, at, event, policy
 from tests.house import House, wait_until
 
 K = EventKind
@@ -60,7 +61,7 @@ def poisoned(monkeypatch):
 
 def test_it_answers_after_the_commit(house):
     house.open()
-    assert house.store.incident(1) is not None
+    assert house.store.read(history_of, 1, policy()) is not None
     assert house.recorder.stats.commits == 1
     assert house.recorder.stats.commit_seconds > 0
 

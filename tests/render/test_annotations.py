@@ -27,7 +27,7 @@ def history(*events, episodes=(), absorbed=()):
     """Return INC-7 with these events; `absorbed`: events that INC-9 brought along."""
     told = [*((7, e) for e in events), *((9, e) for e in absorbed)]
     incident = fold(7, [e for _, e in told], episodes, policy(), T0)
-    return IncidentHistory(incident=incident, events=told, episodes=episodes, opened_at={7: T0, 9: at(5)})
+    return IncidentHistory(incident=incident, recorded=told, episodes=episodes, opened_at={7: T0, 9: at(5)})
 
 
 def region(*events, episodes=(), view=VIEW, now=NOW):
@@ -131,7 +131,7 @@ def test_it_gives_a_copy_on_a_dashboard_no_tag_that_other_dashboards_ask_for():
 def test_it_has_a_key_that_no_other_installation_gives():
     here = history(event(EventKind.DETECTED))
     there = IncidentHistory(
-        incident=here.incident, events=here.events, episodes=(), opened_at={7: T0 + timedelta(microseconds=1)}
+        incident=here.incident, recorded=here.recorded, episodes=(), opened_at={7: T0 + timedelta(microseconds=1)}
     )
     assert unique_key(here, WHOLE) != unique_key(there, WHOLE)
 

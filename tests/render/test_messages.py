@@ -49,14 +49,16 @@ def thread(*events, messages=(), shift=timedelta(0), severity=Severity.SEV_2, ti
     ]
     incident = fold(1, events, (), RULES, at(0) + shift)
     return Thread(
-        IncidentHistory(incident=incident, events=[(1, e) for e in events], episodes=(), opened_at={1: at(0) + shift}),
+        IncidentHistory(
+            incident=incident, recorded=[(1, e) for e in events], episodes=(), opened_at={1: at(0) + shift}
+        ),
         1,
         messages,
     )
 
 
 def update(one, kind=MessageKind.UPDATE):
-    last = one.history.events[-1][1].event_id
+    last = one.history.events[-1].event_id
     return facts_of(one, MessageKey(2, kind, one.history.incident.severity, last), RULES, None)
 
 

@@ -19,7 +19,7 @@ def history(*events, number=1, opened=0):
     incident = fold(1, events, (), policy(), at(0))
     return IncidentHistory(
         incident=incident,
-        events=[(number, e) for e in events],
+        recorded=[(number, e) for e in events],
         episodes=(),
         opened_at={number: at(opened), 1: at(opened)},
     )

@@ -11,7 +11,7 @@ import pytest
 from service.store import Store, StoreRefused
 from service.store.backup import back_up, restore
 from tests.builders import alert, at, policy
-from tests.house import House
+from tests.house import House, listed
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def live(url):
 def incidents(url):
     store = Store.open(url, policy())
     try:
-        return [line.id for line in store.incidents(now=at(0)).lines]
+        return [line.id for line in listed(store)]
     finally:
         store.close()
 

@@ -4,6 +4,7 @@ import pytest
 
 from service.domain.events import EventKind
 from service.recorder.commands import RecordAlerts
+from service.store.bodies import bodies_of
 from tests.builders import alert, at, delivery, event
 from tests.house import House
 
@@ -16,7 +17,7 @@ def house(tmp_path):
 
 
 def told(house, incident_id, **page):
-    return [one.content for one in house.store.bodies(incident_id, **{"limit": 10, **page}).bodies]
+    return [one.content for one in house.store.read(bodies_of, incident_id, **{"limit": 10, **page}).bodies]
 
 
 def test_it_has_the_bodies_of_alerts_and_of_events(house):
@@ -31,7 +32,7 @@ def test_it_has_the_bodies_of_alerts_and_of_events(house):
 def test_a_repeat_is_there_once_with_its_count(house):
     for minute in (1, 5):
         (one,) = house.submit(RecordAlerts((alert(0),), delivery(minute, b"same")))
-    (body,) = house.store.bodies(one.incident_id, limit=10).bodies
+    (body,) = house.store.read(bodies_of, one.incident_id, limit=10).bodies
     assert (body.times, body.first_received_at, body.last_received_at) == (2, at(1), at(5))
     assert (body.source, len(body.digest)) == ("alertmanager", 32)
 
@@ -46,10 +47,10 @@ def test_it_comes_page_by_page(house):
     for minute in range(5):
         news = alert(0, fingerprint=f"f{minute}")
         (one,) = house.submit(RecordAlerts((news,), delivery(minute, b"%d" % minute)))
-    page = house.store.bodies(one.incident_id, skip=2, limit=2)
+    page = house.store.read(bodies_of, one.incident_id, skip=2, limit=2)
     assert [body.content for body in page.bodies] == [b"2", b"3"]
     assert page.next_skip == 4
-    assert house.store.bodies(one.incident_id, skip=4, limit=2).next_skip is None
+    assert house.store.read(bodies_of, one.incident_id, skip=4, limit=2).next_skip is None
 
 
 def test_a_merged_incident_has_the_bodies_of_the_one_that_absorbed_it(house):

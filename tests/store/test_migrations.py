@@ -8,7 +8,8 @@ from sqlalchemy import create_engine, inspect, text
 
 from service.domain.events import EventKind
 from service.store import StoreRefused, migrate, tables
-from tests.builders import alert, event
+from service.store.histories import history_of
+from tests.builders import alert, event, policy
 from tests.house import House
 
 
@@ -90,9 +91,9 @@ def test_it_keeps_events_that_were_recorded_before_their_senders_names_were(data
     with engine.begin() as connection:
         migrate.command.downgrade(migrate.config(connection), "0007-1")
     again = House(database_url)
-    assert [e.recorded_by for e in again.store.incident(1).events] == [None]
+    assert [e.recorded_by for e in again.store.read(history_of, 1, policy()).events] == [None]
     again.tell(1, EventKind.ACKNOWLEDGED, recorded_by="on-call")
-    assert [e.recorded_by for e in again.store.incident(1).events] == [None, "on-call"]
+    assert [e.recorded_by for e in again.store.read(history_of, 1, policy()).events] == [None, "on-call"]
     again.close()
 
 

@@ -17,7 +17,7 @@ from service.domain.indicators import measure
 from service.domain.policy import Severity
 from service.recorder.commands import Refused
 from tests.builders import alert, at, policy
-from tests.house import House, minutes
+from tests.house import House, listed, minutes
 from tests.store import from_requests
 from tests.store.conftest import ENGINES
 from tests.store.recount import NEVER
@@ -248,8 +248,7 @@ class Telling:
 def outcome(house):
     """All incidents without their numbers, in an order of their own."""
     found = []
-    page = house.store.incidents(now=at(0), limit=1000)
-    for line in page.lines:
+    for line in listed(house.store):
         record = house.get(line.id)
         incident = record.incident
         assert (line.milestones, line.phase) == (incident.milestones, incident.phase)

@@ -2,7 +2,8 @@
 
 from service.domain.events import EventKind
 from service.store import tables
-from tests.builders import alert, at, event
+from service.store.histories import history_of
+from tests.builders import alert, at, event, policy
 
 K = EventKind
 DAY = 24 * 60
@@ -32,7 +33,7 @@ def test_it_forgets_what_is_over_and_all_that_is_known_of_it(house):
     kept = over(house, 400, "b")
     assert house.store.prunable(at(YEAR)) == 1
     assert prune(house, YEAR) == 1
-    assert house.store.incident(1) is None
+    assert house.store.read(history_of, 1, policy()) is None
     assert house.get(kept).episodes
     for table in ("incidents", "episodes", "observations", "episode_groups"):
         assert count(house, table) == 1, table
@@ -72,7 +73,7 @@ def test_it_keeps_whatever_is_open_or_owed(house):
     house.tell(promised, K.ACTION_VERIFIED, 300, data={"action_id": "A-01"}, recorded_at=at(301))
     house.tell(unwritten, K.DISMISSED, 300, recorded_at=at(301))
     assert prune(house, 2 * YEAR) == 2
-    assert house.store.incident(open_still[0]) is not None
+    assert house.store.read(history_of, open_still[0], policy()) is not None
 
 
 def test_it_keeps_what_was_heard_of_lately(house):

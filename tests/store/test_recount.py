@@ -12,7 +12,7 @@ from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity, Stage
 from service.recorder.commands import CloseStale, Refused
 from tests.builders import alert, at, event
-from tests.house import House
+from tests.house import House, listed
 from tests.store.conftest import ENGINES
 from tests.store.recount import Recount
 
@@ -156,10 +156,10 @@ def sums(house):
 
 def check_rows(house, recount):
     """What the writer left in the rows is what the history says, and what a reader computes."""
-    lines = {line.id: line for line in house.store.incidents(now=at(0), limit=1000).lines}
-    listed = {number: told for number, told in recount.incidents.items() if not told.withdrawn}
-    assert set(lines) == set(listed)
-    for number, told in listed.items():
+    lines = {line.id: line for line in listed(house.store)}
+    effective = {number: told for number, told in recount.incidents.items() if not told.withdrawn}
+    assert set(lines) == set(effective)
+    for number, told in effective.items():
         line, incident = lines[number], house.get(number).incident
         instants = {m: round(i.timestamp() * 10**6) for m, i in line.milestones.items()}
         assert instants == told.milestones
@@ -178,9 +178,9 @@ def check_snapshot(house, recount):
     opened = [(t.severity, t.phase) for t, _ in live if t.phase not in (Phase.RESOLVED, Phase.DISMISSED)]
     assert snapshot.open == Counter(opened)
     deadlines = [(t.severity, d) for t, i in live if t.phase != "dismissed" for d in i.deadlines if d.done_at is None]
-    assert snapshot.owed == Counter((severity, d.stage, d.due_at < at(now)) for severity, d in deadlines)
+    assert snapshot.due == Counter((severity, d.stage, d.due_at < at(now)) for severity, d in deadlines)
     owing = {stage for t, _ in live if t.phase != "dismissed" and "finalized" not in t.milestones for stage in Stage}
-    assert {stage for _, stage, _ in snapshot.owed} <= owing
+    assert {stage for _, stage, _ in snapshot.due} <= owing
     assert snapshot.stale == sum(i.stale_at is not None and i.stale_at < at(now) for _, i in live)
     states = [(key, rank) for t, _ in live if t.phase != "dismissed" for key, rank in t.states.items()]
     assert sum(snapshot.actions.values()) == sum(rank == 0 for _, rank in states)

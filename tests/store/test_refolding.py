@@ -22,7 +22,11 @@ from service.recorder.writer import Recorder
 from service.store import Store, migrate
 from service.store.batch import BatchKeys
 from service.store.engine import connect
+from service.store.histories import history_of
+from service.store.refolding import count_outdated
+from service.store.snapshot import snapshot_of
 from tests.builders import at, policy
+from tests.house import listed
 
 FILLED = Path(__file__).parent / "databases" / "0005.json"
 TARGETS = ("grafana", "slack:C1")
@@ -70,7 +74,7 @@ def refolded(opened, caplog):
 
 
 def incident(store, number):
-    return store.incident(number).incident
+    return store.read(history_of, number, policy()).incident
 
 
 def length(found):
@@ -89,14 +93,14 @@ def test_it_computes_what_today_s_rules_say(refolded):
 
 
 def test_it_writes_the_rows_of_the_lists_as_a_reader_computes_them(refolded):
-    lines = refolded.incidents(now=at(0), limit=100).lines
+    lines = listed(refolded)
     assert {line.id for line in lines} == set(range(1, 8))
     assert all(line.milestones == incident(refolded, line.id).milestones for line in lines)
 
 
 def test_it_says_how_many_changed_and_is_then_done(refolded, caplog):
     assert "recomputed 6 of 6 incidents; 5 changed" in [r.getMessage() for r in caplog.get_records("setup")]
-    assert refolded.count_outdated() == 0
+    assert refolded.read(count_outdated) == 0
 
 
 def test_it_goes_on_where_it_was_stopped(opened, monkeypatch, caplog):
@@ -110,7 +114,7 @@ def test_it_goes_on_where_it_was_stopped(opened, monkeypatch, caplog):
             return recorder.submit(command)
 
     refold(Once(), store, lambda: at(600 * DAY), stopping)
-    assert store.count_outdated() == 4
+    assert store.read(count_outdated) == 4
     stopping.clear()
     with caplog.at_level(logging.INFO, logger=upkeep.__name__):
         refold(recorder, store, lambda: at(600 * DAY), stopping)
@@ -134,7 +138,10 @@ def test_it_takes_nothing_from_the_totals(opened):
 
 
 def totals(store):
-    return {(t.indicator, t.severity, t.resolution_source, t.le): t.count for t in store.snapshot(at(0), 100).totals}
+    return {
+        (t.indicator, t.severity, t.resolution_source, t.le): t.count
+        for t in store.read(snapshot_of, at(0), 100).totals
+    }
 
 
 def test_it_has_only_what_changed_drawn_anew_and_tells_nobody(refolded):

@@ -12,7 +12,7 @@ from service.domain.senders import named_alias
 from service.recorder.commands import CloseStale, RecordEvents
 from service.store.statements import Read
 from tests.builders import alert, at, delivery, event
-from tests.house import House, minutes
+from tests.house import House, listed, minutes
 from tests.store.conftest import ENGINES
 
 EXAMPLES = {"sqlite": 120, "postgresql": 30}
@@ -239,7 +239,7 @@ def two_orders(draw):
 def incidents(house):
     """All incidents with their firings, without their numbers."""
     found = []
-    for line in house.store.incidents(now=at(0), limit=1000).lines:
+    for line in listed(house.store):
         record = house.get(line.id)
         assert (line.milestones, line.phase) == (record.incident.milestones, record.incident.phase)
         fired = [(e.source, e.fingerprint, minutes(e.starts_at), e.ends_at, e.end_unknown) for e in record.episodes]

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from service.store import Store, StoreRefused, StoreUnavailable, engine
+from service.store.histories import history_of
 from tests.builders import alert, policy
 from tests.house import House
 
@@ -145,7 +146,7 @@ def test_it_is_unavailable_when_the_file_is_damaged(path):
     path.write_bytes(whole[:kept] + b"\xff" * (len(whole) - kept))
     store = opened(path)
     with pytest.raises(StoreUnavailable, match="the store did not answer"):
-        [store.incident(incident_id) for incident_id in range(1, 200)]
+        [store.read(history_of, incident_id, policy()) for incident_id in range(1, 200)]
     store.close()
 
 

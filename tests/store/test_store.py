@@ -14,16 +14,22 @@ from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
 from service.recorder.commands import PruneDeliveries, RecordAlerts
 from service.store import Store, StoreRejected, StoreUnavailable, tables
+from service.store.bodies import last_received
 from service.store.engine import translated
+from service.store.histories import history_of
+from service.store.incidents import IncidentFilter, incident_page
+from service.store.recent import visit_recent
+from service.store.snapshot import snapshot_of
 from service.store.types import NEVER
 from tests.builders import alert, at, delivery, event, policy
+from tests.house import listed
 
 K = EventKind
 DAY = 24 * 60
 
 
-def ids(page):
-    return [line.id for line in page.lines]
+def ids(rows):
+    return [row.id for row in rows]
 
 
 def copy_of(store, table, **changes):
@@ -78,12 +84,12 @@ def test_it_gives_back_a_merged_incident_as_the_one_that_absorbed_it(house):
     first, second = house.open(), house.open()
     house.tell(second, K.MERGED, 5, data={"into": f"INC-{first}"})
     record = house.get(second)
-    assert (record.incident.id, record.merged_into) == (first, first)
-    assert house.get(first).merged_into is None
+    assert record.incident.id == first
+    assert record.opened_at.keys() == {first, second}
 
 
 def test_it_knows_no_incident_that_never_was(store):
-    assert store.incident(1) is None
+    assert store.read(history_of, 1, policy()) is None
 
 
 def test_it_gives_ids_from_one_without_gaps_for_what_was_refused(house):
@@ -105,7 +111,10 @@ def test_it_forgets_nothing_when_it_is_opened_again(house):
     before = [house.get(1), house.get(2)], house.snapshot(100)
     house.close()
     again = Store.open(house.url, policy())
-    assert ([again.incident(1), again.incident(2)], again.snapshot(at(100), 1000)) == before
+    assert (
+        [again.read(history_of, 1, policy()), again.read(history_of, 2, policy())],
+        again.read(snapshot_of, at(100), 1000),
+    ) == before
     again.close()
 
 
@@ -115,50 +124,49 @@ def test_it_forgets_nothing_when_it_is_opened_again(house):
 def test_it_lists_incidents_newest_first(house):
     for _ in range(3):
         house.open()
-    assert ids(house.store.incidents(now=at(0))) == [3, 2, 1]
+    assert ids(listed(house.store)) == [3, 2, 1]
 
 
 def test_it_lists_what_an_incident_is_now(house):
     house.send(alert(0, severity=Severity.SEV_1))
-    (line,) = house.store.incidents(now=at(600 + DAY + 1)).lines
+    (line,) = listed(house.store)
     assert (line.title, line.severity, line.phase) == ("CheckoutErrors", Severity.SEV_1, Phase.DETECTED)
     assert line.milestones == {Milestone.DETECTED: at(0)}
-    assert line.stale
-    assert not house.store.incidents(now=at(600 + DAY)).lines[0].stale
+    assert line.is_stale(at(600 + DAY + 1))
+    assert not line.is_stale(at(600 + DAY))
 
 
 def test_it_turns_pages_that_hold_while_incidents_come_in(house):
     for _ in range(5):
         house.open()
-    first = house.store.incidents(now=at(0), limit=2)
+    first = house.store.read(incident_page, IncidentFilter(), limit=2)
     house.open()
-    second = house.store.incidents(now=at(0), limit=2, before=first.next_before)
-    third = house.store.incidents(now=at(0), limit=2, before=second.next_before)
-    assert [ids(page) for page in (first, second, third)] == [[5, 4], [3, 2], [1]]
-    assert third.next_before is None
+    second = house.store.read(incident_page, IncidentFilter(), limit=2, before=first.older)
+    third = house.store.read(incident_page, IncidentFilter(), limit=2, before=second.older)
+    assert [ids(page.rows) for page in (first, second, third)] == [[5, 4], [3, 2], [1]]
+    assert third.older is None
 
 
 def test_it_ends_the_list_with_a_page_that_is_exactly_full(house):
     house.open()
     house.open()
-    assert house.store.incidents(now=at(0), limit=2).next_before is None
+    assert house.store.read(incident_page, IncidentFilter(), limit=2).older is None
 
 
 def test_it_filters_the_list(house):
     severe, resolved, dismissed = house.open(event(K.DETECTED, severity=Severity.SEV_1)), house.open(), house.open()
     house.tell(resolved, K.RESOLVED, 5)
     house.tell(dismissed, K.DISMISSED, 5)
-    listed = house.store.incidents
-    assert ids(listed(now=at(0), open_only=True)) == [severe]
-    assert ids(listed(now=at(0), severities=[Severity.SEV_1, Severity.SEV_2])) == [severe]
-    assert ids(listed(now=at(0), phases=[Phase.RESOLVED, Phase.DISMISSED])) == [dismissed, resolved]
-    assert ids(listed(now=at(0), phases=[Phase.RESOLVED], open_only=True)) == []
+    assert ids(listed(house.store, open_only=True)) == [severe]
+    assert ids(listed(house.store, severities=[Severity.SEV_1, Severity.SEV_2])) == [severe]
+    assert ids(listed(house.store, phases=[Phase.RESOLVED, Phase.DISMISSED])) == [dismissed, resolved]
+    assert ids(listed(house.store, phases=[Phase.RESOLVED], open_only=True)) == []
 
 
 def test_it_lists_a_merged_incident_no_more(house):
     house.open()
     house.tell(house.open(), K.MERGED, 5, data={"into": "INC-1"})
-    assert ids(house.store.incidents(now=at(0))) == [1]
+    assert ids(listed(house.store)) == [1]
 
 
 # -- what the database holds, whoever writes ---------------------------------------------------------------------------
@@ -215,7 +223,7 @@ def test_it_rolls_back_where_an_error_leaves_a_transaction(house):
     with suppress(KeyError), house.store.transaction() as transaction:
         transaction._connection.execute(text("delete from incidents"))
         raise KeyError
-    assert ids(house.store.incidents(now=at(0))) == [1]
+    assert ids(listed(house.store)) == [1]
 
 
 def test_it_writes_the_end_of_what_goes_on_as_a_number_so_that_keys_hold_it(house):
@@ -228,8 +236,8 @@ def test_it_writes_the_end_of_what_goes_on_as_a_number_so_that_keys_hold_it(hous
 
 
 def test_it_counts_nothing_in_an_empty_store(store):
-    found = store.snapshot(at(0), 10)
-    assert (found.totals, found.open, found.owed, found.actions, found.stale) == ([], {}, {}, {}, 0)
+    found = store.read(snapshot_of, at(0), 10)
+    assert (found.totals, found.open, found.due, found.actions, found.stale) == ([], {}, {}, {}, 0)
     assert set(found.capped.values()) == {0}
 
 
@@ -247,17 +255,17 @@ def test_it_counts_what_is_open_by_severity_and_phase(house):
 def test_it_counts_what_is_owed_and_what_is_overdue(house):
     house.open(event(K.DETECTED, severity=Severity.SEV_1))
     house.tell(1, K.RESOLVED, 5)
-    assert house.snapshot(13 * 60).owed == {
+    assert house.snapshot(13 * 60).due == {
         (Severity.SEV_1, Stage.DRAFT, True): 1,
         (Severity.SEV_1, Stage.FINAL, False): 1,
     }
     house.tell(1, K.POSTMORTEM_FINALIZED, 20 * 60)
-    assert house.snapshot(100 * DAY).owed == {}
+    assert house.snapshot(100 * DAY).due == {}
 
 
 def test_it_counts_a_deadline_as_overdue_only_behind_it(house):
     house.open(event(K.DETECTED, severity=Severity.SEV_1))
-    assert (Severity.SEV_1, Stage.DRAFT, True) not in house.snapshot(12 * 60).owed
+    assert (Severity.SEV_1, Stage.DRAFT, True) not in house.snapshot(12 * 60).due
 
 
 def test_it_counts_stale_incidents_that_are_open(house):
@@ -274,7 +282,7 @@ def test_it_counts_open_actions_by_type_and_lateness(house):
     house.tell(1, K.ACTION_COMPLETED, 9, data={"action_id": "3"})
     found = house.snapshot(120)
     assert found.actions == {("prevent", True): 1, ("prevent", False): 1, ("detect", False): 1}
-    assert [(a.incident_id, a.action_id, a.due_at) for a in found.actions_due] == [(1, "0", at(60)), (1, "2", at(600))]
+    assert [(a.incident_id, a.action_id, a.at) for a in found.due_actions] == [(1, "0", at(60)), (1, "2", at(600))]
 
 
 def test_it_drops_the_actions_of_what_is_dismissed_and_has_them_back_on_reopening(house):
@@ -301,9 +309,9 @@ def test_it_lists_no_more_than_the_cap_and_counts_all(house):
     for _ in range(5):
         house.open(event(K.DETECTED), event(K.ACTION_OPENED, data={"action_id": "a", "due_at": at(60).isoformat()}))
     found = house.snapshot(cap=2)
-    assert [w.id for w in found.watched_open] == [5, 4]
-    assert len(found.actions_due) == 2
-    assert found.capped == {"open": 3, "owing": 3, "live": 3, "actions": 3, "unverified": 0}
+    assert [w.id for w in found.open_rows] == [5, 4]
+    assert len(found.due_actions) == 2
+    assert found.capped == {"open": 3, "due": 3, "live": 3, "actions": 3, "unverified": 0}
     assert sum(found.open.values()) == 5
 
 
@@ -314,18 +322,18 @@ def test_an_incident_counts_once_however_many_stages_it_owes(house):
     house.open(event(K.DETECTED, 2))
     for cap in range(4):
         found = house.snapshot(cap=cap)
-        assert (found.capped["open"], found.capped["owing"], found.capped["live"]) == (
+        assert (found.capped["open"], found.capped["due"], found.capped["live"]) == (
             max(0, 1 - cap),
             3 - cap,
             3 - cap,
         )
-        assert [len(some) for some in (found.watched_owing, found.watched_live)] == [cap, cap]
+        assert [len(some) for some in (found.due_rows, found.live_rows)] == [cap, cap]
 
 
 def test_it_watches_what_is_due_soonest(house):
     house.open()
     house.open(event(K.DETECTED, severity=Severity.SEV_1))
-    assert [w.id for w in house.snapshot(cap=1).watched_owing] == [2]
+    assert [w.id for w in house.snapshot(cap=1).due_rows] == [2]
 
 
 def test_it_shows_the_recent_past_without_what_was_dismissed_or_merged(house):
@@ -336,10 +344,10 @@ def test_it_shows_the_recent_past_without_what_was_dismissed_or_merged(house):
     house.tell(1, K.MITIGATED, 20)
     house.tell(4, K.RESOLVED, 30)
     seen = []
-    house.store.visit_recent(at(9), seen.append)
+    house.store.read(visit_recent, at(9), seen.append)
     assert sorted(r.phase for r in seen) == [Phase.MITIGATED, Phase.RESOLVED]
     seen.clear()
-    house.store.visit_recent(at(10), seen.append)
+    house.store.read(visit_recent, at(10), seen.append)
     assert seen == []
 
 
@@ -348,19 +356,19 @@ def test_it_leaves_out_of_the_recent_past_what_was_only_just_detected(house):
     house.open(event(K.DETECTED, 10))
     house.open(event(K.NOTE, 10, data={"text": "x"}))
     seen = []
-    house.store.visit_recent(at(9), seen.append)
+    house.store.read(visit_recent, at(9), seen.append)
     assert seen == []
     house.tell(1, K.STARTED, 11, occurred_at=at(5))
-    house.store.visit_recent(at(9), seen.append)
+    house.store.read(visit_recent, at(9), seen.append)
     assert [r.milestones for r in seen] == [{Milestone.STARTED: at(5), Milestone.DETECTED: at(10)}]
 
 
 def test_it_shows_what_was_never_detected_by_when_it_was_opened(house):
     house.open(event(K.MITIGATED, 50, occurred_at=at(-9999)))
     seen = []
-    house.store.visit_recent(at(49), seen.append)
+    house.store.read(visit_recent, at(49), seen.append)
     assert [r.phase for r in seen] == [Phase.MITIGATED]
-    house.store.visit_recent(at(50), seen.append)
+    house.store.read(visit_recent, at(50), seen.append)
     assert len(seen) == 1
 
 
@@ -442,8 +450,8 @@ def test_it_forgets_all_that_is_old_a_few_at_a_time(house, monkeypatch):
 
 
 def test_it_knows_when_each_source_was_last_heard(house):
-    assert house.store.last_received() == {}
+    assert house.store.read(last_received) == {}
     send_body(house, b"a", 1)
     send_body(house, b"b", 7)
     send_body(house, b"c", 3, source="grafana")
-    assert house.store.last_received() == {"alertmanager": at(7), "grafana": at(3)}
+    assert house.store.read(last_received) == {"alertmanager": at(7), "grafana": at(3)}

@@ -19,7 +19,10 @@ from service.domain.events import EventKind
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store, migrate
+from service.store.bodies import last_received
 from service.store.engine import connect
+from service.store.heartbeats import last_heartbeat, record_heartbeat
+from service.store.snapshot import snapshot_of
 from service.wiring.delivery import build_dispatchers
 from tests.builders import at, policy
 from tests.delivery.site import Counters
@@ -156,7 +159,7 @@ def test_its_totals_are_those_of_the_version_before(database_url):
             t.exemplar_incident,
             t.exemplar_seconds,
         )
-        for t in store.snapshot(at(0), 100).totals
+        for t in store.read(snapshot_of, at(0), 100).totals
     } == expected
     store.close()
 
@@ -164,10 +167,10 @@ def test_its_totals_are_those_of_the_version_before(database_url):
 def test_its_heartbeat_is_that_of_the_version_before_and_no_longer_a_webhook_body(database_url):
     fill(database_url)
     store = Store.open(database_url, policy())
-    assert store.last_heartbeat() == at(19 * 60 + 2.5)
-    assert set(store.last_received()) == {"alertmanager"}
-    store.record_heartbeat(at(20 * 60))
-    assert store.last_heartbeat() == at(20 * 60)
+    assert store.read(last_heartbeat) == at(19 * 60 + 2.5)
+    assert set(store.read(last_received)) == {"alertmanager"}
+    store.write(record_heartbeat, at(20 * 60))
+    assert store.read(last_heartbeat) == at(20 * 60)
     store.close()
 
 

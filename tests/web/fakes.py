@@ -9,18 +9,20 @@ from flask import Flask, Response
 
 from service.domain.events import EventKind
 from service.domain.incident import Phase, fold
+from service.domain.incident_history import IncidentHistory
 from service.evidence.collecting import CollectOptions, collect
 from service.evidence.routes import EVIDENCE, add_routes
 from service.evidence.sources.timeline import TimelineSource
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
-from service.store.board import IncidentPage, Overview
+from service.store.bodies import BodyPage
+from service.store.incidents import IncidentPage
 from service.store.notices import Notices
-from service.store.records import BodyPage, IncidentRecord, Page, RecordPage
+from service.store.overview import Overview
 from service.web import Services, install
 from service.web.services import Extension
-from tests.builders import event, policy
+from tests.builders import event, incident_row, policy
 
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -60,45 +62,36 @@ class FakeStore:
     """Holds records by id. `down` plays a database that does not answer."""
 
     records: dict = field(default_factory=dict)
-    page: Page = field(default_factory=lambda: Page((), None))
     asked: dict = field(default_factory=dict)
     kept: dict = field(default_factory=dict)
-    listed: IncidentPage = field(default_factory=lambda: IncidentPage((), None, None))
-    owed: Overview = field(default_factory=lambda: Overview((), 0, (), 0, (), 0))
+    listed: IncidentPage | None = None
+    due: Overview = field(default_factory=lambda: Overview((), 0, (), 0, (), 0))
     noticed: Notices = field(default_factory=Notices)
     down: bool = False
 
-    def incident(self, incident_id):
+    def read(self, query, *arguments, **named):
+        """Answer a query with what the method of its name returns."""
         self.ping()
+        return getattr(self, query.__name__)(*arguments, **named)
+
+    def history_of(self, incident_id, policy):
         return self.records.get(incident_id)
 
-    def incidents(self, **asked):
-        self.ping()
-        self.asked = asked
-        return self.page
+    def histories_of(self, incident_ids, policy):
+        return {i: self.records.get(i) or record(incident_id=i) for i in incident_ids}
 
-    def bodies(self, incident_id, *, skip=0, limit):
-        self.ping()
+    def incident_page(self, filter_, **page):
+        self.asked = {"filter": filter_, **page}
+        return self.listed or IncidentPage(tuple(incident_row(i) for i in self.records), None, None)
+
+    def bodies_of(self, incident_id, *, skip=0, limit):
         found = self.kept.get(incident_id, ())
         return BodyPage(tuple(found[skip : skip + limit]), skip + limit if len(found) > skip + limit else None)
 
-    def listing(self, wanted, **asked):
-        self.ping()
-        self.asked = {"wanted": wanted, **asked}
-        return self.listed
+    def overview_of(self, policy, until, limit):
+        return self.due
 
-    def overview(self, **asked):
-        self.ping()
-        self.asked = asked
-        return self.owed
-
-    def postmortems(self, **asked):
-        self.ping()
-        self.asked = asked
-        return RecordPage(tuple(self.records.values()), None)
-
-    def notices(self, since):
-        self.ping()
+    def notices_since(self, since):
         return self.noticed
 
     def ping(self):
@@ -155,7 +148,9 @@ def record(*events, incident_id=1, episodes=(), merged_into=None):
     """A stored incident of these events; a detection at builder time 0 where there is nothing else."""
     events = events or (() if episodes else (event(EventKind.DETECTED),))
     folded = fold(merged_into or incident_id, events, episodes, policy(), NOW)
-    return IncidentRecord(folded, tuple(events), tuple(episodes), merged_into)
+    opened_at = dict.fromkeys((incident_id, folded.id), folded.deadlines_from)
+    recorded = [(incident_id, e) for e in events]
+    return IncidentHistory(incident=folded, recorded=recorded, episodes=tuple(episodes), opened_at=opened_at)
 
 
 class World:

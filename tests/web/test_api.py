@@ -10,6 +10,7 @@ from service.domain.policy import Indicator, Severity, Statistic, Target
 from service.recorder.commands import Busy, RecordAlerts
 from service.recorder.writer import Recorder
 from service.store import Store
+from service.store.incidents import IncidentFilter
 from tests.builders import alert, at, delivery, episode, event, policy
 from tests.web.fakes import World, assert_problem, record
 
@@ -274,8 +275,8 @@ def test_it_shows_of_each_what_a_list_needs(real):
 def test_it_hands_the_filters_to_the_store(world):
     world.get(f"{INCIDENTS}?phase=detected,mitigated&severity=SEV-1&open=true&limit=7&cursor=42")
     asked = world.store.asked
-    assert (asked["phases"], asked["severities"]) == (["detected", "mitigated"], ["SEV-1"])
-    assert (asked["open_only"], asked["limit"], asked["before"]) == (True, 7, 42)
+    filter_ = IncidentFilter(phases=["detected", "mitigated"], severities=["SEV-1"], open_only=True)
+    assert asked == {"filter": filter_, "limit": 7, "before": 42}
 
 
 @pytest.mark.parametrize(
@@ -345,8 +346,8 @@ def test_it_has_no_offsets_without_a_detection(world):
 
 
 def test_it_follows_the_clocks_of_the_zone(world):
-    world.store.records[1] = record(episodes=(episode(0, 30),), incident_id=2, merged_into=1)
-    shown = world.get(f"{INCIDENTS}/INC-1/timeline").get_json()
+    world.store.records[2] = record(episodes=(episode(0, 30),), incident_id=2, merged_into=1)
+    shown = world.get(f"{INCIDENTS}/INC-2/timeline").get_json()
     assert shown["merged_into"] == "INC-1"
     assert datetime.fromisoformat(shown["entries"][0]["local"]) == at(0)
 

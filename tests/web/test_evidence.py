@@ -14,7 +14,7 @@ from service.domain.updates import last_told_at
 from service.evidence.collecting import NotCollected
 from service.evidence.verify import verify
 from service.recorder.commands import AppendEvent, Busy
-from service.store.records import RawBody
+from service.store.bodies import RawBody
 from tests.builders import at, event
 from tests.web.fakes import NOW, assert_problem, record
 

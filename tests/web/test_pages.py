@@ -15,11 +15,12 @@ from service.domain.indicators import Row, Summary
 from service.domain.policy import Indicator, Severity, Stage, Statistic
 from service.recorder.commands import Conflict, UnknownIncident
 from service.settings.tokens import Token, digest
-from service.store.board import ActionOwed, IncidentPage, IncidentRow, Overview, StageOwed
+from service.store.incidents import IncidentPage
 from service.store.notices import Notices
+from service.store.overview import DueAction, DueStage, Overview
 from service.web.pages import assets, targets
 from service.web.pages.story import web_link
-from tests.builders import at, episode, event, policy
+from tests.builders import at, episode, event, incident_row, policy
 from tests.web.fakes import NOW, World, record
 
 PATHS = ("/", "/incidents", "/incidents/INC-1", "/incidents/INC-1/resolve", "/postmortems")
@@ -53,16 +54,8 @@ def send(world, action, given, number=1, **headers):
 
 
 def listed(number, **fields):
-    values = {
-        "title": "Queue",
-        "severity": Severity.SEV_1,
-        "phase": Phase.DETECTED,
-        "types": ("data",),
-        "milestones": {"detected": NOW - DAY},
-        "opened_at": NOW - DAY,
-        "stale": False,
-    }
-    return IncidentRow(id=number, **{**values, **fields})
+    began = {"milestones": {"detected": NOW - DAY}, "opened_at": NOW - DAY}
+    return incident_row(number, **{**began, **fields})
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -132,9 +125,9 @@ def test_the_first_page_shows_targets_clocks_and_what_is_owed():
         windows={"7d": 7 * DAY, "30d": 30 * DAY},
     )
     action = Action(action_id="A-1", title="Guard it", owner="team", due_at=NOW - DAY)
-    late = listed(2, title="Late", due={Stage.DRAFT: NOW - DAY}, milestones={}, stale=True)
-    world.store.owed = Overview(
-        (listed(1), late), 9, (StageOwed(late, Stage.DRAFT, NOW - DAY),), 1, (ActionOwed(2, "Late", action),), 1
+    late = listed(2, title="Late", due={Stage.DRAFT: NOW - DAY}, milestones={}, stale_at=NOW - DAY)
+    world.store.due = Overview(
+        (listed(1), late), 9, (DueStage(late, Stage.DRAFT, NOW - DAY),), 1, (DueAction(2, action),), 1
     )
     page = text(world.get("/?window=7d"))
     for expected in (
@@ -170,12 +163,12 @@ def test_a_trend_is_against_the_longer_window(now, was, trend):
 
 def test_the_list_keeps_what_was_asked_for_while_paging(world):
     resolved = listed(4, phase=Phase.RESOLVED, milestones={"detected": NOW - DAY, "resolved": NOW})
-    odd = listed(3, phase=Phase.RESOLVED, milestones={}, stale=True)
+    odd = listed(3, phase=Phase.RESOLVED, milestones={}, stale_at=NOW - DAY)
     world.store.listed = IncidentPage((listed(5), resolved, odd), 3, 5)
     page = text(world.get("/incidents?q=queue&severity=SEV-1&severity=x&type=data&state=open&window=30d&before=9"))
     assert "before=3&amp;state=open&amp;severity=SEV-1&amp;type=data&amp;window=30d&amp;q=queue" in page
     assert "after=5&amp;" in page
-    wanted = world.store.asked["wanted"]
+    wanted = world.store.asked["filter"]
     assert (wanted.text, wanted.severities, wanted.number) == ("queue", (Severity.SEV_1,), None)
     assert wanted.detected_since == NOW - 30 * DAY
     assert world.store.asked["before"] == 9
@@ -184,7 +177,7 @@ def test_the_list_keeps_what_was_asked_for_while_paging(world):
 @pytest.mark.parametrize(("typed", "number"), [("INC-7", 7), ("inc-12", 12), ("7", 7), ("INC-0", None), ("x7", None)])
 def test_the_search_knows_an_id(world, typed, number):
     world.get("/incidents", query_string={"q": typed, "before": "x"})
-    assert world.store.asked["wanted"].number == number
+    assert world.store.asked["filter"].number == number
     assert world.store.asked["before"] is None
 
 
@@ -248,9 +241,9 @@ def test_the_postmortems_show_the_definition_of_done(world):
     page = text(world.get("/postmortems?before=9"))
     for expected in ('class="check passed"', 'class="check pending"', "pm/1.md", "Guard", "▲"):
         assert expected in page
-    assert world.store.asked["owing_only"]
+    assert world.store.asked["filter"].outstanding
     world.get("/postmortems?all=yes")
-    assert not world.store.asked["owing_only"]
+    assert not world.store.asked["filter"].outstanding
 
 
 def test_acknowledging_records_an_event_and_goes_back(world):

@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
-from service.domain.history import effective
 from service.domain.incident import Incident, fold
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.domain.totals import Counted, Increment, increments
-from service.store.recorded import RecordedIncident
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +26,26 @@ class ReplayedState:
 
 
 def replayed_states(
-    stored: RecordedIncident, policy: Policy, bucket_bounds: Sequence[int], now: datetime
+    history: IncidentHistory, policy: Policy, bucket_bounds: Sequence[int], now: datetime
 ) -> list[ReplayedState]:
     """Return the states of one incident in order of time; none if all of it was retracted.
 
     It begins with its detection: what is earlier was reported with it, since nobody knew of the incident before. The
     histograms get their samples when a resolution is final, as far as that is so `now`.
     """
-    events_in_effect = effective(stored.events).events
-    retroactive = [event for event in stored.events if _is_retroactive(event)]
-    begin = _begin(events_in_effect, stored.episodes)
+    events_in_effect = history.effective_events
+    retroactive = [event for event in history.events if _is_retroactive(event)]
+    begin = _begin(events_in_effect, history.episodes)
     if begin is None:
         return []
     states: list[ReplayedState] = []
     counted = Counted.NOTHING
-    instants = _instants(events_in_effect, stored.episodes, begin)
+    instants = _instants(events_in_effect, history.episodes, begin)
     for at, following in zip(instants, [*instants[1:], now], strict=True):
         events = [event for event in events_in_effect if event.occurred_at <= at]
-        episodes = [_as_of(episode, at) for episode in stored.episodes if episode.starts_at <= at]
-        last_seen_at = max((at, *_last_seen(stored, at, policy.stale_after)))
-        incident = fold(stored.id, [*events, *retroactive], episodes, policy, last_seen_at)
+        episodes = [_as_of(episode, at) for episode in history.episodes if episode.starts_at <= at]
+        last_seen_at = max((at, *_last_seen(history, at, policy.stale_after)))
+        incident = fold(history.incident.id, [*events, *retroactive], episodes, policy, last_seen_at)
         added, counted = increments(incident, counted, policy, bucket_bounds, at)
         states.append(ReplayedState(at, incident, tuple(added)))
         settled_at = incident.settled_at
@@ -81,9 +80,9 @@ def _as_of(episode: Episode, at: datetime) -> Episode:
     return replace(episode, ends_at=None, stale=False, end_unknown=False)
 
 
-def _last_seen(stored: RecordedIncident, at: datetime, stale_after: timedelta) -> Iterator[datetime]:
+def _last_seen(history: IncidentHistory, at: datetime, stale_after: timedelta) -> Iterator[datetime]:
     """Yield when the alerts that fire at an instant were last reported: at their end, or before an assumed one."""
-    for episode in stored.episodes:
+    for episode in history.episodes:
         if episode.starts_at <= at and (episode.ends_at is None or episode.ends_at > at):
-            end = episode.ends_at or stored.heard_at
+            end = episode.ends_at or history.incident.heard_at
             yield end - stale_after if episode.stale else end

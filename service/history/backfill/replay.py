@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from prometheus_client import Metric as Family
 
 from service.domain.incident import Incident
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.domain.totals import Increment, bounds
 from service.history.backfill.incident_states import ReplayedState, replayed_states
@@ -15,6 +16,8 @@ from service.history.backfill.state_at import RunningTotals, is_live, snapshot_a
 from service.history.backfill.windows import Windows
 from service.metrics.collector import Families
 from service.store import Store
+from service.store.histories import visit_histories
+from service.store.snapshot import snapshot_of
 
 _JUST_AFTER = timedelta(microseconds=1)
 
@@ -50,18 +53,22 @@ class Replay:
         finished: list[Increment] = []
         bucket_bounds = bounds(policy)
         horizon = since - max(windows.values())
-        for stored in store.recorded_incidents():
-            states = replayed_states(stored, policy, bucket_bounds, now)
+
+        def add(history: IncidentHistory) -> None:
+            states = replayed_states(history, policy, bucket_bounds, now)
             if not states:
-                continue
+                return
             added = [increment for state in states for increment in state.added]
-            additions += added
+            additions.extend(added)
             if states[-1].at <= horizon and not is_live(states[-1].incident):
-                finished += added
-                continue
-            self._replayed[stored.id] = _ReplayedIncident(states[0].at, states[::-1])
-            heapq.heappush(self._schedule, (states[0].at, stored.id))
-        self._totals = RunningTotals(store.snapshot(now, 0).totals, additions)
+                finished.extend(added)
+                return
+            incident_id = history.incident.id
+            self._replayed[incident_id] = _ReplayedIncident(states[0].at, states[::-1])
+            heapq.heappush(self._schedule, (states[0].at, incident_id))
+
+        store.read(visit_histories, policy, add)
+        self._totals = RunningTotals(store.read(snapshot_of, now, 0).totals, additions)
         self._totals.add(finished)
         self._live: dict[int, Incident] = {}
         self._is_new = True

@@ -1,14 +1,15 @@
 """What was open or owing at an instant of the past, in the form of the store's snapshot of now."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from service.domain.actions import ActionState
 from service.domain.incident import Incident
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Increment, Total
-from service.store.snapshot import ActionDue, ActionUnverified, Snapshot, Watched, by_next_stage, by_turns
+from service.store.incidents import IncidentRow
+from service.store.snapshot import ActionRow, Snapshot, by_next_stage, by_turns
 
 TotalKey = tuple[Indicator | IncidentCount, Severity, str, int]
 """As of a `Total`: indicator, severity, source of the resolution and bound."""
@@ -58,15 +59,18 @@ def is_live(incident: Incident) -> bool:
     """Return whether the incident is in a snapshot: open, or owing something."""
     if incident.dismissed_at is not None:
         return False
-    owes = any(deadline.done_at is None for deadline in incident.deadlines)
-    return incident.is_open or owes or any(action.state is not ActionState.VERIFIED for action in incident.actions)
+    return (
+        incident.is_open
+        or bool(incident.due)
+        or any(action.state is not ActionState.VERIFIED for action in incident.actions)
+    )
 
 
 def time_changes_at(incident: Incident) -> Iterable[datetime]:
     """Yield the instants after which time alone changes its state: it becomes stale, or something overdue."""
     if incident.stale_at is not None:
         yield incident.stale_at
-    yield from (deadline.due_at for deadline in incident.deadlines if deadline.done_at is None)
+    yield from incident.due.values()
     yield from (action.due_at for action in incident.actions if action.due_at is not None)
 
 
@@ -81,23 +85,23 @@ def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime
     done = [(i, a) for i, a in actions if a.state is ActionState.COMPLETED]
     completed = sorted(((a.completed_at, i, a) for i, a in done if a.completed_at is not None), key=lambda x: x[:2])
     owing_live = {i.id: i for stage in Stage for _, i in owing[stage]}
-    watched_owing = sorted((_watched(i) for i in owing_live.values()), key=by_next_stage)[:cap]
-    watched_open = [_watched(i) for i in opened[:cap]]
+    due_rows = sorted((_row(i) for i in owing_live.values()), key=by_next_stage)[:cap]
+    open_rows = [_row(i) for i in opened[:cap]]
     return Snapshot(
         totals=totals,
         open=dict(Counter((i.severity, i.phase) for i in opened)),
         stale=sum(1 for i in opened if i.stale_at is not None and i.stale_at < now),
-        owed=dict(Counter((i.severity, stage, due < now) for stage in Stage for due, i in owing[stage])),
-        watched_open=watched_open,
-        watched_owing=watched_owing,
-        watched_live=by_turns(watched_open, watched_owing)[:cap],
+        due=dict(Counter((i.severity, stage, due < now) for stage in Stage for due, i in owing[stage])),
+        open_rows=open_rows,
+        due_rows=due_rows,
+        live_rows=by_turns(open_rows, due_rows)[:cap],
         actions=dict(Counter((a.action_type, a.overdue(now)) for _, a in to_do)),
-        actions_due=[ActionDue(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
+        due_actions=[ActionRow(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
         unverified=dict(Counter(a.action_type for _, a in done)),
-        actions_unverified=[ActionUnverified(i, a.action_id, a.action_type, at) for at, i, a in completed[:cap]],
+        unverified_actions=[ActionRow(i, a.action_id, a.action_type, at) for at, i, a in completed[:cap]],
         capped={
             "open": max(0, len(opened) - cap),
-            "owing": max(0, len(owing_live) - cap),
+            "due": max(0, len(owing_live) - cap),
             "live": max(0, len({i.id for i in opened} | owing_live.keys()) - cap),
             "actions": max(0, len(dated) - cap),
             "unverified": max(0, len(done) - cap),
@@ -106,22 +110,21 @@ def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime
 
 
 def _owing(live: Sequence[Incident], stage: Stage) -> list[tuple[datetime, Incident]]:
-    owing = [(due, incident) for incident in live if (due := _due(incident).get(stage)) is not None]
+    owing = [(due_at, incident) for incident in live if (due_at := incident.due.get(stage)) is not None]
     return sorted(owing, key=lambda pair: (pair[0], pair[1].id))
 
 
-def _due(incident: Incident) -> Mapping[Stage, datetime]:
-    return {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
-
-
-def _watched(incident: Incident) -> Watched:
-    return Watched(
+def _row(incident: Incident) -> IncidentRow:
+    return IncidentRow(
         id=incident.id,
         title=incident.title,
         severity=incident.severity,
         phase=incident.phase,
         types=incident.types,
-        milestones=dict(incident.milestones),
+        milestones=incident.milestones,
+        opened_at=incident.deadlines_from,
+        last_seen_at=incident.heard_at,
+        stale_at=incident.stale_at,
         deadlines_from=incident.deadlines_from,
-        due=dict(_due(incident)),
+        due=incident.due,
     )

@@ -12,7 +12,7 @@ from service.domain.incident import Incident, Phase
 from service.domain.indicators import LEAD_TIMES, Row, measure, met_deadline, summarize, within_ratio
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.metrics.measurements import NEEDED, Statistics
-from service.store.done import Done
+from service.store.recent import PostmortemCounts
 
 _Key = tuple[str, Indicator, Severity | None]
 
@@ -86,8 +86,8 @@ class Windows:
         for name in tables:
             rows = (self._rows[name, i, s] for i in Indicator for s in (None, *sorted(Severity)))
             tables[name] = [row for row in rows if row is not None]
-        done = Done(dict(self._verified), dict(self._failed))
-        return Statistics(tables, dict(self._missing), dict(self._invalid), self._outlived, done, 0.0)
+        postmortems = PostmortemCounts(dict(self._verified), dict(self._failed))
+        return Statistics(tables, dict(self._missing), dict(self._invalid), self._outlived, postmortems, 0.0)
 
     def _contribution(self, incident: Incident, began_at: datetime, now: datetime) -> _Contribution:
         dismissed = incident.phase is Phase.DISMISSED

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from service.domain.events import Event, EventKind, Role
 from service.domain.incident import OPEN_PHASES, Incident, Phase
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Milestone, Severity
 from service.intake import lifecycle
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
-from service.store.records import IncidentRecord
 from service.web.pages import times
 
 SOURCE = "page"
@@ -79,17 +79,17 @@ FORMS = {
 }
 
 
-def state_shown(record: IncidentRecord) -> str:
+def state_shown(history: IncidentHistory) -> str:
     """Return the state of an incident that a page shows, which its forms carry."""
-    return f"{len(record.events)}.{record.incident.phase}.{record.incident.severity}"
+    return f"{len(history.events)}.{history.incident.phase}.{history.incident.severity}"
 
 
-def events_since(record: IncidentRecord, then: str) -> tuple[Event, ...] | None:
+def events_since(history: IncidentHistory, then: str) -> tuple[Event, ...] | None:
     """Return the events recorded since a page was rendered, without notes; None if nothing relevant changed."""
     number, _, state = then.partition(".")
-    later_events = record.events[int(number) :] if number.isascii() and number.isdigit() else record.events
+    later_events = history.events[int(number) :] if number.isascii() and number.isdigit() else history.events
     changes_since = tuple(event for event in later_events if event.kind is not EventKind.NOTE)
-    changed = state != f"{record.incident.phase}.{record.incident.severity}"
+    changed = state != f"{history.incident.phase}.{history.incident.severity}"
     return changes_since if changes_since or changed else None
 
 

@@ -7,9 +7,12 @@ from typing import Any
 from flask import Request, Response
 
 from service.domain.clocks import Due, due_next
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.intake.severities import NO_SEVERITY
-from service.store.board import IncidentRow
+from service.store.histories import histories_of
+from service.store.notices import notices_since
+from service.store.overview import overview_of
 from service.web.pages import targets
 from service.web.pages.renderer import PageRenderer
 from service.web.services import Services
@@ -30,14 +33,15 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
     asked = request.args.get("window", "")
     window = asked if asked in services.windows else targets.default_window(services.windows)
     against = targets.longer(window, services.windows)
-    board = services.store.overview(now=now, until=now + SOON, limit=MAX_ROWS)
+    board = services.store.read(overview_of, policy, now + SOON, MAX_ROWS)
+    histories = services.store.read(histories_of, [row.id for row in board.open], policy)
     target_states = targets.target_states(policy, services.indicators, window, against, now)
     return renderer.render(
         request,
         "home",
         now,
         board=board,
-        due={row.id: _due(row, policy)[:MAX_CLOCKS] for row in board.open},
+        due={i: _due(history, policy)[:MAX_CLOCKS] for i, history in histories.items()},
         response=[row for row in target_states if not row.lead_time],
         reports=[row for row in target_states if row.lead_time],
         window=window,
@@ -51,7 +55,7 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
 
 def _notices(services: Services, now: datetime) -> dict[str, Any]:
     """Return the last test, and the alerts with a severity that is still unmapped."""
-    notices, rules = services.store.notices(now - NOTICED), services.alerts.severities
+    notices, rules = services.store.read(notices_since, now - NOTICED), services.alerts.severities
     unmapped = Counter(severity for severity in notices.unmapped if not rules.maps(severity))
     without = unmapped.pop(NO_SEVERITY, 0)
     tested = notices.test_at is not None and now - notices.test_at < TESTED
@@ -65,5 +69,7 @@ def _notices(services: Services, now: datetime) -> dict[str, Any]:
     }
 
 
-def _due(row: IncidentRow, policy: Policy) -> tuple[Due, ...]:
-    return due_next(row.milestones, row.due, row.severity, policy, row.told_at or row.opened_at)
+def _due(history: IncidentHistory, policy: Policy) -> tuple[Due, ...]:
+    incident = history.incident
+    told_at = history.last_told_at(incident.id)
+    return due_next(incident.milestones, incident.due, incident.severity, policy, told_at)

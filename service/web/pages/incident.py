@@ -10,17 +10,15 @@ from flask import Request, Response, current_app
 from service.domain.clocks import due_next
 from service.domain.done import definition_of_done
 from service.domain.events import Event, Role
-from service.domain.history import effective
+from service.domain.incident_history import IncidentHistory
 from service.domain.indicators import measure
 from service.domain.policy import Indicator, Milestone, Policy, Severity
-from service.domain.updates import last_told_at
 from service.domain.warnings import order_warnings
 from service.recorder.commands import AppendEvent, Refused, UnknownIncident
 from service.render.lifeline import lifeline
 from service.settings.tokens import Token
-from service.store.records import IncidentRecord
 from service.web.edge import attributed, received
-from service.web.lookup import incident_number, incident_record
+from service.web.lookup import incident_history, incident_number
 from service.web.pages import forms, times
 from service.web.pages.csrf import CsrfTokens
 from service.web.pages.forms import CORRECTABLE, FORMS, Form, InvalidInput
@@ -28,7 +26,7 @@ from service.web.pages.renderer import HEADERS, PageRenderer, address
 from service.web.pages.story import part_of, story, web_link
 from service.web.pages.words import chosen
 from service.web.postmortems import status
-from service.web.schemas import public_id
+from service.web.schemas import merge_target, public_id
 from service.web.services import Services
 
 _MAX_FIELDS = 20
@@ -49,12 +47,12 @@ class IncidentForms:
 
     def show(self, incident_id: str) -> Response:
         """Return the page of the incident."""
-        number, record = self._find(incident_id)
+        number, history = self._find(incident_id)
         recorded = self._request.args.get("said", "")
-        content = _incident_context(record, self._services, self._now)
-        content["story"] = part_of(story(record, self._services.policy), self._until("entries"))
-        content["alerts"] = part_of(record.episodes, self._until("alerts"))
-        content |= {"said": recorded if recorded in FORMS else None, **self._form_context(number, record)}
+        content = _incident_context(history, number, self._services, self._now)
+        content["story"] = part_of(story(history, self._services.policy), self._until("entries"))
+        content["alerts"] = part_of(history.episodes, self._until("alerts"))
+        content |= {"said": recorded if recorded in FORMS else None, **self._form_context(number, history)}
         return self._renderer.render(self._request, "incident", self._now, **content)
 
     def _until(self, name: str) -> int | None:
@@ -63,42 +61,42 @@ class IncidentForms:
 
     def show_form(self, incident_id: str, action: str) -> Response:
         """Return the page of one form."""
-        number, record = self._find(incident_id)
-        return self._form_page(number, record, _form(action), {}, status=200)
+        number, history = self._find(incident_id)
+        return self._form_page(number, history, _form(action), {}, status=200)
 
     def submit(self, incident_id: str, action: str) -> Response:
         """Record the event of a form and redirect to the incident, or show the form again."""
         fields = _form_fields(received(self._request, self._services, "write"))
-        number, record = self._find(incident_id)
+        number, history = self._find(incident_id)
         form, seen = _form(action), fields.get("seen", "")
         if not self._csrf_tokens.is_valid(fields.get("seal", ""), self._token, _path(number, form), seen):
-            return self._form_page(number, record, form, fields, status=403, trouble="trouble.expired")
-        news = None if form.ignores_changes else forms.events_since(record, seen)
-        if news is not None or not form.offered(record.incident):
-            return self._form_page(number, record, form, fields, status=409, trouble="trouble.stale", news=news or ())
+            return self._form_page(number, history, form, fields, status=403, trouble="trouble.expired")
+        news = None if form.ignores_changes else forms.events_since(history, seen)
+        if news is not None or not form.offered(history.incident):
+            return self._form_page(number, history, form, fields, status=409, trouble="trouble.stale", news=news or ())
         try:
             event = attributed(forms.event_of(form, number, fields, self._services.events, self._now))
             self._services.recorder.submit(AppendEvent(number, event))
         except InvalidInput as error:
             wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
-            return self._form_page(number, record, form, fields, status=422, trouble="trouble.mistyped", **wrong)
+            return self._form_page(number, history, form, fields, status=422, trouble="trouble.mistyped", **wrong)
         except UnknownIncident:
             raise
         except Refused as error:
             return self._form_page(
-                number, record, form, fields, status=409, trouble="trouble.refused", detail=str(error)
+                number, history, form, fields, status=409, trouble="trouble.refused", detail=str(error)
             )
         where = address(f"/incidents/{public_id(number)}", chosen(self._request), {"said": form.action})
         return Response(status=303, headers={**HEADERS, "Location": where})
 
-    def _find(self, incident_id: str) -> tuple[int, IncidentRecord]:
+    def _find(self, incident_id: str) -> tuple[int, IncidentHistory]:
         number = incident_number(incident_id)
-        return number, incident_record(self._services, number)
+        return number, incident_history(self._services, number)
 
     def _form_page(
         self,
         number: int,
-        record: IncidentRecord,
+        history: IncidentHistory,
         form: Form,
         fields: Mapping[str, str],
         *,
@@ -113,7 +111,7 @@ class IncidentForms:
             "action",
             self._now,
             status,
-            incident=record.incident,
+            incident=history.incident,
             form=form,
             fields=fields,
             trouble=trouble,
@@ -121,14 +119,14 @@ class IncidentForms:
             problems=problems or {},
             news=[
                 entry
-                for entry in story(record, self._services.policy)
+                for entry in story(history, self._services.policy)
                 if entry.name in {event.kind.value for event in news}
             ][-5:],
-            **self._form_context(number, record),
+            **self._form_context(number, history),
         )
 
-    def _form_context(self, number: int, record: IncidentRecord) -> dict[str, Any]:
-        seen, milestones = forms.state_shown(record), record.incident.milestones
+    def _form_context(self, number: int, history: IncidentHistory) -> dict[str, Any]:
+        seen, milestones = forms.state_shown(history), history.incident.milestones
         writes = self._token is None or "write" in self._token.scopes
         return {
             "id": public_id(number),
@@ -136,7 +134,7 @@ class IncidentForms:
             "csrf_tokens": {
                 name: self._csrf_tokens.issue(self._token, _path(number, form), seen) for name, form in FORMS.items()
             },
-            "offered": {name: form for name, form in FORMS.items() if writes and form.offered(record.incident)},
+            "offered": {name: form for name, form in FORMS.items() if writes and form.offered(history.incident)},
             "may_write": writes,
             "may_collect": "api.collect_evidence" in current_app.view_functions,
             "severities": [severity.value for severity in Severity],
@@ -165,21 +163,18 @@ def _form_fields(body: bytes) -> dict[str, str]:
         return {}
 
 
-def _incident_context(record: IncidentRecord, services: Services, now: datetime) -> dict[str, Any]:
-    incident, policy = record.incident, services.policy
+def _incident_context(history: IncidentHistory, number: int, services: Services, now: datetime) -> dict[str, Any]:
+    incident, policy = history.incident, services.policy
     measured = measure(incident, policy).intervals
     targets = {i: target for i in Indicator if (target := _target(policy, i, incident.severity))}
-    due_at = {deadline.stage: deadline.due_at for deadline in incident.deadlines if deadline.done_at is None}
-    last_update_at = last_told_at(
-        record.opened_at or incident.deadlines_from, effective(record.events).events, record.episodes
-    )
-    postmortem = status(record, policy, now)
+    last_update_at = history.last_told_at(number)
+    postmortem = status(history, policy, now)
     return {
         "incident": incident,
-        "record": record,
-        "merged_into": public_id(record.merged_into) if record.merged_into is not None else None,
+        "history": history,
+        "merged_into": merge_target(history, number),
         "stale": incident.stale_at is not None and incident.stale_at < now,
-        "due": due_next(incident.milestones, due_at, incident.severity, policy, last_update_at)
+        "due": due_next(incident.milestones, incident.due, incident.severity, policy, last_update_at)
         if incident.is_open
         else (),
         "milestones": [(milestone.value, incident.milestones.get(milestone)) for milestone in Milestone],
@@ -188,7 +183,7 @@ def _incident_context(record: IncidentRecord, services: Services, now: datetime)
         "picture": lifeline(
             incident.milestones,
             {i: target.limit for i, target in targets.items()},
-            [(episode.name, episode.starts_at, episode.ends_at) for episode in record.episodes[:8]],
+            [(episode.name, episode.starts_at, episode.ends_at) for episode in history.episodes[:8]],
             policy.resolve_from,
             now if incident.is_open else None,
         ),

@@ -4,10 +4,11 @@ from flask import Request, Response
 
 from service.domain.incident import Phase
 from service.domain.policy import IncidentType, Severity
+from service.store.incidents import incident_page
 from service.web.pages.queries import STATES, cursor_of, search_of
 from service.web.pages.renderer import PageRenderer
 from service.web.pages.story import web_link
-from service.web.postmortems import status
+from service.web.postmortems import status_page
 from service.web.services import Services
 
 PAGE = 50
@@ -17,9 +18,8 @@ POSTMORTEMS = 20
 def incidents(services: Services, renderer: PageRenderer, request: Request) -> Response:
     """Return a page of the list."""
     now, search = services.clock(), search_of(request.args, services.windows)
-    page = services.store.listing(
-        search.filter(services.windows, now), now=now, before=search.before, after=search.after, limit=PAGE
-    )
+    filter_ = search.filter(services.windows, now)
+    page = services.store.read(incident_page, filter_, before=search.before, after=search.after, limit=PAGE)
     return renderer.render(
         request,
         "incidents",
@@ -39,8 +39,7 @@ def postmortems(services: Services, renderer: PageRenderer, request: Request) ->
     """Return a page of the postmortems: outstanding ones, or all."""
     now, everything = services.clock(), request.args.get("all") == "yes"
     before = cursor_of(request.args, "before")
-    page = services.store.postmortems(owing_only=not everything, before=before, limit=POSTMORTEMS)
-    statuses = [status(record, services.policy, now) for record in page.records]
+    statuses, older = status_page(services, now, before, POSTMORTEMS, outstanding=not everything)
     return renderer.render(
         request,
         "postmortems",
@@ -48,6 +47,6 @@ def postmortems(services: Services, renderer: PageRenderer, request: Request) ->
         statuses=statuses,
         documents={row.id: web_link(row.document) for row in statuses},
         everything=everything,
-        older=page.next_before,
+        older=older,
         before=before,
     )

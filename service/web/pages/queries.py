@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Severity
-from service.store.board import Filter
+from service.store.incidents import IncidentFilter
 
 _NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
 _LONGEST_SEARCH = 200
@@ -44,10 +44,10 @@ class Search:
             "q": self.text,
         }
 
-    def filter(self, windows: Mapping[str, timedelta], now: datetime) -> Filter:
+    def filter(self, windows: Mapping[str, timedelta], now: datetime) -> IncidentFilter:
         """Return the filter for the store."""
         number = _NUMBER.fullmatch(self.text)
-        return Filter(
+        return IncidentFilter(
             phases=STATES.get(self.state, ()),
             severities=self.severities,
             types=self.types,

@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 from service.domain.changes import Change, changes
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
-from service.domain.history import effective
+from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
-from service.store.records import IncidentRecord
 
 T = TypeVar("T")
 AT_ONCE = 200
@@ -57,16 +56,16 @@ def part_of(entries: Sequence[T], until: int | None) -> ListPart[T]:
     return ListPart(entries[start:end], start or None, min(len(entries), end + AT_ONCE) if end < len(entries) else None)
 
 
-def story(record: IncidentRecord, policy: Policy) -> list[TimelineRow]:
+def story(history: IncidentHistory, policy: Policy) -> list[TimelineRow]:
     """Return the history in order of effective times; a correction is listed when it was made."""
-    counted = {event.event_id: event for event in effective(record.events).events}
-    retracted = _retracted(record.events, counted)
-    changed = changes(record.incident, record.events, record.episodes, policy)
+    counted = {event.event_id: event for event in history.effective_events}
+    retracted = _retracted(history.events, counted)
+    changed = changes(history.incident, history.events, history.episodes, policy)
     reported = [
         _entry(event, counted.get(event.event_id), event.event_id in retracted, changed.get(event.event_id))
-        for event in record.events
+        for event in history.events
     ]
-    fired = [entry for episode in record.episodes for entry in _firing(episode)]
+    fired = [entry for episode in history.episodes for entry in _firing(episode)]
     return sorted([*fired, *reported], key=lambda entry: entry.at)
 
 
