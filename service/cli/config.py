@@ -25,7 +25,7 @@ def config() -> None:
 @output_option
 @click.pass_context
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
-    """Report every problem; exit code 1 if there is one. Warnings point at what may not be what you meant."""
+    """Report every problem; exit code 1 if there is one. Warnings point out likely mistakes."""
     findings, cautions = _checked(path)
     if output == "json":
         print_json({"findings": _shapes(findings), "warnings": _shapes(cautions)})

@@ -39,12 +39,12 @@ def incident() -> None:
 
 @incident.command("open")
 @click.argument("title")
-@click.option("--severity", type=choice(Severity))
+@click.option("--severity", type=choice(Severity), help="Default: `default_severity`.")
 @click.option("--at", "detected_at", type=Instant(), help="When it was detected. Default: now.")
 @click.option("--started", "started_at", type=Instant(), help="When the impact began, if known.")
-@click.option("--type", "types", type=choice(IncidentType), multiple=True)
-@click.option("--domain", "domains", type=choice(Domain), multiple=True)
-@click.option("--label", "labels", metavar="NAME=VALUE", type=Pair(), multiple=True)
+@click.option("--type", "types", type=choice(IncidentType), multiple=True, help="Can be repeated.")
+@click.option("--domain", "domains", type=choice(Domain), multiple=True, help="Can be repeated.")
+@click.option("--label", "labels", metavar="NAME=VALUE", type=Pair(), multiple=True, help="Can be repeated.")
 @_EVENT_ID
 @output_option
 def open_(title: str, labels: tuple[tuple[str, str], ...], event_id: str | None, output: str, **fields: Any) -> None:
@@ -105,7 +105,7 @@ def assign(role: str, name: str, **common: Any) -> None:
 @incident.command()
 @_reporting
 @click.argument("text")
-@click.option("--important", is_flag=True)
+@click.option("--important", is_flag=True, help="Also annotate it in Grafana.")
 def note(text: str, important: bool, **common: Any) -> None:
     """Add a note to the timeline."""
     data = {"text": text, "important": True} if important else {"text": text}
@@ -137,9 +137,9 @@ def review(incident_ids: tuple[str, ...], **common: Any) -> None:
 
 @incident.command("list")
 @click.option("--open", "open_only", is_flag=True, help="Only open incidents.")
-@click.option("--phase", type=choice(Phase), multiple=True)
-@click.option("--severity", type=choice(Severity), multiple=True)
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--phase", type=choice(Phase), multiple=True, help="Only these phases; can be repeated.")
+@click.option("--severity", type=choice(Severity), multiple=True, help="Only these severities; can be repeated.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number.")
 @output_option
 def list_(open_only: bool, phase: tuple[str, ...], severity: tuple[str, ...], limit: int, output: str) -> None:
     """List incidents, newest first."""

@@ -21,7 +21,7 @@ USUAL_PORT = 9877
 
 
 @click.command()
-@click.option("--seed", type=int, default=7, show_default=True, help="Another seed gives another quarter.")
+@click.option("--seed", type=int, default=7, show_default=True, help="A different seed gives different incidents.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: 9877, or another port if that is taken.")
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Folder for the database, which is kept."
@@ -34,7 +34,7 @@ USUAL_PORT = 9877
 )
 @click.option("--no-serve", is_flag=True, help="Only create the database; requires --keep.")
 def demo(seed: int, port: int | None, keep: Path | None, folder: Path | None, no_serve: bool) -> None:
-    """Try the service with a quarter of made-up incidents: open ones, running clocks, and reports that are due.
+    """Try the service with a quarter of made-up incidents, some of them open, and postmortems that are due.
 
     Reads no configuration and writes only its own database, which is removed at the end.
     """
