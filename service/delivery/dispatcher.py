@@ -6,6 +6,7 @@ It does not write through the recorder: two short transactions for a whole batch
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import SystemRandom
 
@@ -31,11 +32,11 @@ RECENT = timedelta(minutes=30)
 IDLE_SECONDS = 1.0
 CLOCK_TOLERANCE = timedelta(seconds=1)
 """A clock that goes back by more than this was set back: what waits for an instant would wait for hours."""
-_RANDOM = SystemRandom().random
 STOP_SECONDS = 3.0
 """How long a stop waits for the delivery under way; one with an unknown result is searched for after the next start."""
 
 
+@dataclass
 class Dispatcher:
     """Delivers the rows of one receiver. `step` returns whether there was work; `start` runs steps in a thread.
 
@@ -44,34 +45,27 @@ class Dispatcher:
     refused one, another is tried at once.
     """
 
-    def __init__(
-        self,
-        outbox: Outbox,
-        receiver: Receiver,
-        counters: DeliveryCounters,
-        clock: Callable[[], datetime],
-        *,
-        lease: timedelta,
-        random: Callable[[], float] = _RANDOM,
-        prepare: Callable[[datetime], None] = lambda _: None,
-        credential: Callable[[], object] = lambda: None,
-    ) -> None:
-        self._outbox = outbox
-        self._receiver = receiver
-        self._counters = counters
-        self._clock = clock
-        self._lease = lease
-        self._random = random
-        self._prepare = prepare
-        self._credential = credential
-        self._used_credential: object = None  # the credential at the start of the last step
-        self._last_delivery_at: datetime | None = None
-        self._failures = 0
-        self._paused_until: datetime | None = None
-        self._last_step_at: datetime | None = None
-        self._loop = BackgroundLoop(f"dispatcher-{receiver.name}", self._run, pause=IDLE_SECONDS)
-        self._is_prepared = False
-        self.last_error: RequestFailed | None = None
+    outbox: Outbox
+    receiver: Receiver
+    counters: DeliveryCounters
+    clock: Callable[[], datetime]
+    lease: timedelta
+    random: Callable[[], float] = SystemRandom().random
+    prepare: Callable[[datetime], None] = lambda _: None
+    credential: Callable[[], object] = lambda: None
+    failures: int = field(init=False, default=0)
+    """How many failures of the whole receiver came in a row; `last_error` is the last of them."""
+    last_error: RequestFailed | None = field(init=False, default=None)
+    _credential_before: object = field(init=False, default=None)
+    _last_delivery_at: datetime | None = field(init=False, default=None)
+    _paused_until: datetime | None = field(init=False, default=None)
+    _last_step_at: datetime | None = field(init=False, default=None)
+    _is_prepared: bool = field(init=False, default=False)
+    _loop: BackgroundLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the thread."""
+        self._loop = BackgroundLoop(f"dispatcher-{self.receiver.name}", self._run, pause=IDLE_SECONDS)
 
     def start(self) -> None:
         """Retry stopped rows, and deliver until `stop`."""
@@ -80,22 +74,22 @@ class Dispatcher:
     def stop(self) -> None:
         """Stop after the delivery under way, or without it if it takes too long."""
         if self._loop.stop(STOP_SECONDS):
-            self._receiver.close()
+            self.receiver.close()
 
     def step(self) -> bool:
         """Deliver what is due, at most one batch; False if nothing is, or the receiver is paused.
 
         Raises `StoreUnavailable`.
         """
-        now = self._clock()
+        now = self.clock()
         if self._last_step_at is not None and now < self._last_step_at - CLOCK_TOLERANCE:
-            log.warning("%s: the clock was set back from %s; retrying all", self._receiver.name, self._last_step_at)
-            self._outbox.resume(self._receiver.name, now)
+            log.warning("%s: the clock was set back from %s; retrying all", self.receiver.name, self._last_step_at)
+            self.outbox.resume(self.receiver.name, now)
             self._paused_until = None
         self._last_step_at = now
         if self._is_paused(now):
             return False
-        claims = self._outbox.claim(self._receiver.name, now, self._lease, 1 if self._failures else BATCH_SIZE)
+        claims = self.outbox.claim(self.receiver.name, now, self.lease, 1 if self.failures else BATCH_SIZE)
         if not claims:
             return False
         results: list[Result] = []
@@ -103,37 +97,32 @@ class Dispatcher:
             for claim in claims:
                 results.append(self._process(claim, now))
         except StoreUnavailable:
-            self._outbox.complete(results, self._clock())
+            self.outbox.complete(results, self.clock())
             raise
-        self._outbox.complete(results, self._clock())
+        self.outbox.complete(results, self.clock())
         return True
 
     def _is_paused(self, now: datetime) -> bool:
         """Return whether it is too early for another attempt; after a refusal a new credential is tried at once."""
-        before, self._used_credential = self._used_credential, self._current_credential()
+        before, self._credential_before = self._credential_before, self._current_credential()
         if self._paused_until is None or now >= self._paused_until:
             return False
-        if self.last_error is None or not self.last_error.permanent or self._used_credential == before:
+        if self.last_error is None or not self.last_error.permanent or self._credential_before == before:
             return True
-        log.info("%s: the credential changed; retrying", self._receiver.name)
-        self._outbox.resume(self._receiver.name, now)
+        log.info("%s: the credential changed; retrying", self.receiver.name)
+        self.outbox.resume(self.receiver.name, now)
         self._paused_until = None
         return False
 
     def _current_credential(self) -> object:
         try:
-            return self._credential()
+            return self.credential()
         except (OSError, ValueError):
             return None
 
-    @property
-    def failures(self) -> int:
-        """How many failures of the whole receiver came in a row; `last_error` is the last of them."""
-        return self._failures
-
     def _process(self, claim: Claim, started_at: datetime) -> Result:
         """Deliver one claim, unless the batch is over; an unexpected error postpones this claim only."""
-        now = self._clock()
+        now = self.clock()
         paused = self._paused_until is not None and now < self._paused_until
         over = not -CLOCK_TOLERANCE <= now - started_at <= BATCH_TIME
         if paused or self._loop.stopping.is_set() or over:
@@ -145,15 +134,15 @@ class Dispatcher:
         except Exception as error:
             log.exception(
                 "%s: unexpected error in a delivery",
-                self._receiver.name,
+                self.receiver.name,
                 extra={"incident": f"INC-{claim.key.incident_id}"},
             )
             return self._failed(claim, RequestFailed(repr(error), Reason.UNEXPECTED), ())
 
     def _deliver(self, claim: Claim, now: datetime) -> Result:
-        incident = self._outbox.incident(self._receiver.name, claim.key.incident_id)
+        incident = self.outbox.incident(self.receiver.name, claim.key.incident_id)
         try:
-            plan = self._receiver.plan(claim, incident, now)
+            plan = self.receiver.plan(claim, incident, now)
         except RequestFailed as error:
             return self._failed(claim, error, ())
         if plan.not_before is not None and plan.not_before > now:
@@ -161,30 +150,30 @@ class Dispatcher:
         if plan.send is None or plan.digest == claim.digest:
             return Delivered(claim, claim.remote_id, plan.digest, plan.planned)
         try:
-            remote_id = plan.send(lambda: self._clock() < claim.lease_until)
+            remote_id = plan.send(lambda: self.clock() < claim.lease_until)
         except LeaseLost:
-            return Postponed(claim, self._clock())
+            return Postponed(claim, self.clock())
         except RequestFailed as error:
             return self._failed(claim, error, plan.planned)
-        self._failures, self._paused_until, self.last_error, self._last_delivery_at = 0, None, None, now
-        self._counters.delivered(self._receiver.name)
+        self.failures, self._paused_until, self.last_error, self._last_delivery_at = 0, None, None, now
+        self.counters.delivered(self.receiver.name)
         return Delivered(claim, remote_id, plan.digest, plan.planned)
 
     def _failed(self, claim: Claim, error: RequestFailed, planned: Sequence[PlannedRow]) -> Result:
-        now = self._clock()
-        self._counters.failed(self._receiver.name, error.reason)
+        now = self.clock()
+        self.counters.failed(self.receiver.name, error.reason)
         incident = f"INC-{claim.key.incident_id}"
-        log.warning("%s: %s", self._receiver.name, error, extra={"reason": error.reason, "incident": incident})
+        log.warning("%s: %s", self.receiver.name, error, extra={"reason": error.reason, "incident": incident})
         if not error.everything and error.permanent:
             return Stopped(claim, error.reason, planned)
         if not error.everything:
             if self._fails_alone(claim, now):
-                log.error("%s: stopped after %d attempts: %s", self._receiver.name, claim.attempts + 1, error)
+                log.error("%s: stopped after %d attempts: %s", self.receiver.name, claim.attempts + 1, error)
                 return Stopped(claim, error.reason, planned)
-            return Postponed(claim, now + backoff(claim.attempts + 1, error.retry_after, self._random))
-        self._failures += 1
+            return Postponed(claim, now + backoff(claim.attempts + 1, error.retry_after, self.random))
+        self.failures += 1
         self.last_error = error
-        wait = PROBE if error.permanent else backoff(self._failures, error.retry_after, self._random)
+        wait = PROBE if error.permanent else backoff(self.failures, error.retry_after, self.random)
         self._paused_until = now + wait
         return Postponed(claim, self._paused_until)
 
@@ -198,10 +187,10 @@ class Dispatcher:
     def _run(self) -> bool:
         try:
             if not self._is_prepared:
-                self._outbox.resume(self._receiver.name, self._clock())
-                self._prepare(self._clock())
+                self.outbox.resume(self.receiver.name, self.clock())
+                self.prepare(self.clock())
                 self._is_prepared = True
             return self.step()
         except StoreUnavailable as error:
-            log.warning("%s: deliveries are waiting: %s", self._receiver.name, error)
+            log.warning("%s: deliveries are waiting: %s", self.receiver.name, error)
             return False

@@ -41,39 +41,34 @@ class DashboardCopies:
         return in_severity and all(incident.labels.get(name) == value for name, value in self.labels.items())
 
 
+@dataclass
 class GrafanaReceiver:
-    """Shows incidents in Grafana. `inventory`: what existed when a resync began, which saves a search for each."""
+    """Shows incidents in Grafana. `inventory`: what existed when a resync began, which saves a search for each.
 
+    `close` closes the connections.
+    """
+
+    annotations: Annotations
+    view: View
+    copies: Sequence[DashboardCopies] = ()
+    close: Callable[[], None] = lambda: None
+    inventory: Inventory | None = None
     name: str = GRAFANA
+    _tags: TagMaker = field(init=False)
 
-    def __init__(
-        self,
-        annotations: Annotations,
-        view: View,
-        copies: Sequence[DashboardCopies] = (),
-        close: Callable[[], None] = lambda: None,
-        inventory: Inventory | None = None,
-    ) -> None:
-        self._annotations = annotations
-        self._tags = TagMaker(annotations)
-        self._view = view
-        self._copies = copies
-        self._inventory = inventory
-        self._close = close
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._close()
+    def __post_init__(self) -> None:
+        """Create missing tags for updates."""
+        self._tags = TagMaker(self.annotations)
 
     def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
         """Return what an annotation should be; with the region of an incident, plan the points that it needs."""
         if incident is None:
             return DeliveryPlan(NO_INCIDENT)
         history = incident.history
-        dashboard_uids = [c.dashboard_uid for c in self._copies if c.includes(history.incident)]
-        annotations = annotations_of(history, dashboard_uids, self._view, now)
+        dashboard_uids = [c.dashboard_uid for c in self.copies if c.includes(history.incident)]
+        annotations = annotations_of(history, dashboard_uids, self.view, now)
         key = claim.key
-        annotation = annotations.get(key) or retired_annotation(history, key, self._view)
+        annotation = annotations.get(key) or retired_annotation(history, key, self.view)
         is_region = key.kind is OutboxKind.INCIDENT and not key.dashboard_uid
         planned = self._outdated(incident, annotations, key) if is_region else ()
         return DeliveryPlan(annotation.digest, planned, partial(self._send, claim, annotation))
@@ -92,7 +87,7 @@ class GrafanaReceiver:
             for key in (*annotations, *digests)
             if key in keys
             and key != region
-            and digests.get(key) != (annotations.get(key) or retired_annotation(history, key, self._view)).digest
+            and digests.get(key) != (annotations.get(key) or retired_annotation(history, key, self.view)).digest
         ]
         return tuple(map(PlannedRow, dict.fromkeys(outdated)))
 
@@ -109,8 +104,8 @@ class GrafanaReceiver:
             raise
 
     def _ensure(self, claim: Claim, annotation: Annotation, is_still_claimed: Callable[[], bool]) -> int | None:
-        if self._inventory is not None and claim.remote_id is None:
-            annotation_id = self._inventory.id_of(annotation)
+        if self.inventory is not None and claim.remote_id is None:
+            annotation_id = self.inventory.id_of(annotation)
             if annotation_id is not None:
                 return annotation_id
         current = self._find(claim, annotation)
@@ -120,22 +115,22 @@ class GrafanaReceiver:
         if annotation.retired:
             return None
         uid = claim.key.dashboard_uid
-        if uid and not self._annotations.has_dashboard(uid):
+        if uid and not self.annotations.has_dashboard(uid):
             msg = f"Grafana has no dashboard {uid!r} that is visible to the token"
             raise RequestFailed(msg, Reason.REJECTED, permanent=True)
         if not is_still_claimed():
             raise LeaseLost
-        return self._annotations.add(annotation, uid or None)
+        return self.annotations.add(annotation, uid or None)
 
     def _find(self, claim: Claim, annotation: Annotation) -> GrafanaAnnotation | None:
         """Return the annotation, by its id if that still has our key, else by its key; duplicates are hidden."""
         if claim.remote_id is not None:
-            current = self._annotations.get(claim.remote_id)
+            current = self.annotations.get(claim.remote_id)
             if current is not None and current.key == annotation.key:
                 return current
         elif not claim.attempts or self._is_missing(claim, annotation):
             return None
-        matches = self._annotations.find(annotation.key)
+        matches = self.annotations.find(annotation.key)
         for other in matches[1:]:
             self._patch(other, duplicate(annotation))
         return matches[0] if matches else None
@@ -144,7 +139,7 @@ class GrafanaReceiver:
         """Return whether a resync may create it without a search: it did not exist, and there was no attempt since it
         was enqueued, which counts as one.
         """
-        return self._inventory is not None and claim.attempts == 1 and self._inventory.is_absent(annotation.key)
+        return self.inventory is not None and claim.attempts == 1 and self.inventory.is_absent(annotation.key)
 
     def _update(self, current: GrafanaAnnotation, annotation: Annotation) -> None:
         """Change an annotation if it differs, and read it back: some versions keep or lose the end on a PATCH."""
@@ -153,17 +148,17 @@ class GrafanaReceiver:
         self._patch(current, annotation)
         if self._spans(current.id, annotation):
             return
-        self._annotations.put(current.id, annotation)
+        self.annotations.put(current.id, annotation)
         if not self._spans(current.id, annotation):
             msg = f"Grafana does not keep the times of annotation {current.id}"
             raise RequestFailed(msg, Reason.REJECTED, permanent=True)
 
     def _patch(self, current: GrafanaAnnotation, annotation: Annotation) -> None:
         self._tags.prepare(current.tags, annotation)
-        self._annotations.patch(current.id, annotation)
+        self.annotations.patch(current.id, annotation)
 
     def _spans(self, annotation_id: int, annotation: Annotation) -> bool:
-        current = self._annotations.get(annotation_id)
+        current = self.annotations.get(annotation_id)
         return current is not None and current.spans(annotation)
 
 

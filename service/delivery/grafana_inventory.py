@@ -4,6 +4,7 @@ Only keys and digests are kept; an installation may have tens of thousands of an
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from service.clients.grafana import Annotations, PagingIncomplete, digest_of
@@ -13,14 +14,14 @@ _AHEAD = timedelta(days=1)
 """Annotations may be ahead of our clock, by as much as other clocks are wrong."""
 
 
+@dataclass(slots=True)
 class Inventory:
     """Reads on first use, and again after a failure. Every method raises RequestFailed."""
 
-    def __init__(self, annotations: Annotations, clock: Callable[[], datetime]) -> None:
-        self._annotations = annotations
-        self._clock = clock
-        self._digests: dict[str, dict[int, bytes]] | None = None
-        self._is_complete = False
+    annotations: Annotations
+    clock: Callable[[], datetime]
+    _digests: dict[str, dict[int, bytes]] | None = field(init=False, default=None)
+    _is_complete: bool = field(init=False, default=False)
 
     def id_of(self, annotation: Annotation) -> int | None:
         """Return the id of the annotation if it exists exactly once and is up to date, else None."""
@@ -38,7 +39,7 @@ class Inventory:
         digests: dict[str, dict[int, bytes]] = {}
         complete = True
         try:
-            for annotation in self._annotations.ours(self._clock() + _AHEAD):
+            for annotation in self.annotations.ours(self.clock() + _AHEAD):
                 if annotation.key is not None:
                     digests.setdefault(annotation.key, {})[annotation.id] = annotation.digest
         except PagingIncomplete:

@@ -5,27 +5,28 @@ five seconds it answers 500, on every attempt. A POST creates tags on every Graf
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from service.clients.grafana import Annotations
 from service.render.annotations import COPY_TAG, TAG, VOCABULARY, Annotation, tag_carrier
 
 
+@dataclass(frozen=True, slots=True)
 class TagMaker:
     """Creates missing tags. A process usually needs a single annotation for that: it carries every tag that the states,
     severities and types of incidents need, and no dashboard shows it.
     """
 
-    def __init__(self, annotations: Annotations) -> None:
-        self._annotations = annotations
-        self._existing: set[str] = {TAG, COPY_TAG}
+    annotations: Annotations
+    _existing: set[str] = field(init=False, default_factory=lambda: {TAG, COPY_TAG})
 
     def prepare(self, before: Collection[str], update: Annotation) -> None:
         """Create every tag that an update adds to an annotation with the tags `before`."""
         added = set(update.tags).difference(before, self._existing)
-        if not added or not self._annotations.needs_tags_first():
+        if not added or not self.annotations.needs_tags_first():
             return
-        missing = {tag for tag in added if not self._annotations.has_tag(tag)}
+        missing = {tag for tag in added if not self.annotations.has_tag(tag)}
         if missing:
-            self._annotations.add(tag_carrier(missing, update.starts_at))
-            self._existing |= set(VOCABULARY)
-        self._existing |= added
+            self.annotations.add(tag_carrier(missing, update.starts_at))
+            self._existing.update(VOCABULARY)
+        self._existing.update(added)

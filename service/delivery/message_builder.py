@@ -12,13 +12,18 @@ from service.delivery.receiver import LeaseLost
 from service.domain.policy import Policy
 from service.domain.reminders import Level, Reminder
 from service.render.item_keys import ItemKey, unique_key
-from service.render.message_facts import facts_of, first_message_facts
+from service.render.message_facts import facts_of
 from service.render.messages import MessageFacts, MessageTemplates
 from service.render.templating import BadTemplate
 from service.render.thread import MessageKey, MessageKind, Thread
 from service.store.outbox_rows import Claim
 
-_TEMPLATES = {MessageKind.OVER: "over", MessageKind.DISMISSED: "over", MessageKind.MERGED: "over"}
+_TEMPLATES = {
+    MessageKind.FIRST: "report",
+    MessageKind.OVER: "over",
+    MessageKind.DISMISSED: "over",
+    MessageKind.MERGED: "over",
+}
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 """How much earlier than we think a message may have been posted: clocks differ."""
 
@@ -31,14 +36,8 @@ class MessageBuilder:
     policy: Policy
     public_url: str | None = None
 
-    def first(self, thread: Thread) -> ChatMessage:
-        """Return the first message as it should be now."""
-        facts = first_message_facts(thread, self.policy, self.public_url)
-        key = thread.messages[0].key if thread.messages else MessageKey(1, MessageKind.FIRST, facts.severity)
-        return self._build("report", thread, key.of_incident(thread.incident_id), facts)
-
-    def following(self, thread: Thread, key: MessageKey) -> ChatMessage:
-        """Return any other message of the thread."""
+    def message(self, thread: Thread, key: MessageKey) -> ChatMessage:
+        """Return a message of the thread; the first one as it should be now."""
         facts = facts_of(thread, key, self.policy, self.public_url)
         template = _TEMPLATES.get(key.kind, "update")
         item_key = key.of_incident(thread.incident_id)
@@ -72,26 +71,27 @@ def digest_of(message: ChatMessage) -> bytes:
     return blake2b(message.text.encode(), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyTo:
-    """Where a message is posted: as a reply to `thread`, None for the channel itself; not before `since`."""
-
-    thread: int | None
-    since: datetime
-
-
 def post_once(
-    chat: Chat, claim: Claim, message: ChatMessage, reply_to: ReplyTo, is_still_claimed: Callable[[], bool]
+    chat: Chat,
+    claim: Claim,
+    message: ChatMessage,
+    is_still_claimed: Callable[[], bool],
+    *,
+    thread_id: int | None,
+    since: datetime,
 ) -> int:
-    """Post a message and return its id. After an attempt with an unknown result it is searched for first."""
+    """Post a message, as a reply if there is a `thread_id`, and return its id.
+
+    After an attempt with an unknown result it is searched for first, among what was posted `since`.
+    """
     if claim.attempts:
-        message_id = chat.find(message.key, reply_to.thread, reply_to.since - _CLOCK_TOLERANCE)
+        message_id = chat.find(message.key, thread_id, since - _CLOCK_TOLERANCE)
         if message_id is not None:
             chat.edit(message_id, message)
             return message_id
     if not is_still_claimed():
         raise LeaseLost
-    return chat.post(message, reply_to.thread)
+    return chat.post(message, thread_id)
 
 
 def _payload(facts: MessageFacts) -> dict[str, Any]:

@@ -5,13 +5,13 @@ after it. A reminder is a row for later; when its time has come, it is sent if i
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from service.clients.chat import NO_MESSAGE_ID, Chat, ChatMessage
-from service.delivery.message_builder import MessageBuilder, ReplyTo, digest_of, post_once
-from service.delivery.receiver import DeliveryPlan
-from service.delivery.reminders import pending_reminders
+from service.delivery.message_builder import MessageBuilder, digest_of, post_once
+from service.delivery.receiver import DeliveryPlan, Send
 from service.delivery.review import ReviewMessages
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
@@ -24,34 +24,25 @@ NO_MESSAGE = bytes(16)
 """The digest of what needed no message."""
 
 
+@dataclass
 class MessageReceiver:
     """Posts messages to one chat, about incidents of `severities`."""
 
     name: str
-
-    def __init__(
-        self,
-        name: str,
-        chat: Chat,
-        builder: MessageBuilder,
-        review: ReviewMessages,
-        severities: frozenset[Severity] = frozenset(Severity),
-    ) -> None:
-        self.name = name
-        self._chat = chat
-        self._builder = builder
-        self._review = review
-        self._severities = severities
+    chat: Chat
+    builder: MessageBuilder
+    review: ReviewMessages
+    severities: frozenset[Severity] = frozenset(Severity)
 
     def close(self) -> None:
         """Close the connections."""
-        self._chat.close()
+        self.chat.close()
 
     def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
         """Return what to do about a row. Raises RequestFailed if a template cannot be rendered."""
         kind = claim.key.kind
         if kind is OutboxKind.TEAM_WIDE:
-            return self._review.plan(self._chat, claim, now)
+            return self.review.plan(self.chat, claim, now)
         if incident is None:
             return DeliveryPlan(NO_MESSAGE)
         thread = thread_of(incident, claim.key.incident_id)
@@ -75,7 +66,7 @@ class MessageReceiver:
         incident = thread.history.incident
         if self._is_outdated(thread, rows):
             yield PlannedRow(thread.messages[0].key.of_incident(thread.incident_id))
-        is_announced = bool(thread.messages) or incident.severity in self._severities
+        is_announced = bool(thread.messages) or incident.severity in self.severities
         is_past = is_existing and not thread.messages and not incident.is_open
         key = thread.next(now) if is_announced and not is_past else None
         if key is not None:
@@ -87,37 +78,34 @@ class MessageReceiver:
                 yield PlannedRow(reminder_key, at=reminder.at)
 
     def _is_outdated(self, thread: Thread, rows: Sequence[OutboxRow]) -> bool:
-        if not self._chat.edits or not thread.messages:
+        if not self.chat.edits or not thread.messages:
             return False
         first = thread.messages[0]
         if first.key.kind is not MessageKind.FIRST or not first.was_sent or first.is_pending:
             return False
         key = first.key.of_incident(thread.incident_id)
         digest = next(row.digest for row in rows if row.key == key)
-        return digest != digest_of(self._builder.first(thread))
+        return digest != digest_of(self.builder.message(thread, first.key))
 
     def _reminders(self, thread: Thread, now: datetime) -> list[Reminder]:
-        is_announced = thread.history.incident.severity in self._severities
-        return pending_reminders(thread, self._builder.policy, now) if is_announced else []
+        is_announced = thread.history.incident.severity in self.severities
+        return thread.reminders(self.builder.policy, now) if is_announced else []
 
     # -- what each sends ---------------------------------------------------------------------------------------------
 
     def _is_editable(self, claim: Claim) -> bool:
         """Return whether it is a first message that was sent and can be edited."""
         is_first = claim.key.kind is OutboxKind.MESSAGE and claim.key.subject == MessageKind.FIRST
-        return is_first and self._chat.edits and claim.remote_id is not None
+        return is_first and self.chat.edits and claim.remote_id is not None
 
     def _plan_message(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
         key = MessageKey.of(claim.key)
-        if self._is_editable(claim):
-            first = self._builder.first(thread)
-            return DeliveryPlan(digest_of(first), _after(thread, key, now), partial(self._edit, claim, first))
-        if not thread.is_relevant(key, now):
+        is_editable = self._is_editable(claim)
+        if not is_editable and not thread.is_relevant(key, now):
             return DeliveryPlan(NO_MESSAGE, _after(thread, key, now, sent=False))
-        is_first = key.kind is MessageKind.FIRST
-        message = self._builder.first(thread) if is_first else self._builder.following(thread, key)
-        reply_to = self._reply_to(thread, thread.history.opened_at[thread.incident_id])
-        send = partial(post_once, self._chat, claim, message, reply_to)
+        message = self.builder.message(thread, key)
+        opened_at = thread.history.opened_at[thread.incident_id]
+        send = partial(self._edit, claim, message) if is_editable else self._post(claim, message, thread, opened_at)
         return DeliveryPlan(digest_of(message), _after(thread, key, now), send)
 
     def _plan_reminder(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
@@ -125,16 +113,17 @@ class MessageReceiver:
         reminder = next((r for r in reminders if ItemKey.of_reminder(thread.incident_id, r) == claim.key), None)
         if reminder is None:  # not relevant as things are, which may change before its time has come
             return DeliveryPlan(NO_MESSAGE, not_before=claim.not_before)
-        message = self._builder.reminder(thread, reminder)
-        send = partial(post_once, self._chat, claim, message, self._reply_to(thread, reminder.at))
+        message = self.builder.reminder(thread, reminder)
+        send = self._post(claim, message, thread, reminder.at)
         return DeliveryPlan(digest_of(message), (), send, not_before=reminder.at)
 
-    def _reply_to(self, thread: Thread, since: datetime) -> ReplyTo:
-        return ReplyTo(thread.root_id if self._chat.edits else None, since)
+    def _post(self, claim: Claim, message: ChatMessage, thread: Thread, since: datetime) -> Send:
+        thread_id = thread.root_id if self.chat.edits else None
+        return partial(post_once, self.chat, claim, message, thread_id=thread_id, since=since)
 
     def _edit(self, claim: Claim, message: ChatMessage, is_still_claimed: Callable[[], bool]) -> int | None:  # noqa: ARG002
         if claim.remote_id is not None:
-            self._chat.edit(claim.remote_id, message)
+            self.chat.edit(claim.remote_id, message)
         return claim.remote_id
 
 

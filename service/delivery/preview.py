@@ -6,8 +6,7 @@ from datetime import datetime
 
 from service.delivery.message_builder import MessageBuilder
 from service.delivery.messages import thread_of
-from service.delivery.reminders import pending_reminders
-from service.render.thread import MessageKind
+from service.render.thread import MessageKey, MessageKind
 from service.store.outbox_incidents import OutboxIncident
 
 
@@ -26,9 +25,10 @@ def preview(incident: OutboxIncident, incident_id: int, builder: MessageBuilder,
     Raises RequestFailed if a template cannot be rendered.
     """
     thread = thread_of(incident, incident_id)
-    yield Preview("as it stands", None, builder.first(thread).text)
+    first = MessageKey(1, MessageKind.FIRST, thread.history.incident.severity)
+    yield Preview("as it stands", None, builder.message(thread, first).text)
     key = thread.next(now)
     if key is not None and key.kind is not MessageKind.FIRST:
-        yield Preview(key.kind.value, None, builder.following(thread, key).text)
-    for reminder in pending_reminders(thread, builder.policy, now):
+        yield Preview(key.kind.value, None, builder.message(thread, key).text)
+    for reminder in thread.reminders(builder.policy, now):
         yield Preview(reminder.level.value, reminder.at, builder.reminder(thread, reminder).text)

@@ -8,18 +8,20 @@ from typing import Protocol
 from service.store.outbox_incidents import OutboxIncident
 from service.store.outbox_rows import Claim, PlannedRow
 
+Send = Callable[[Callable[[], bool]], int | None]
+"""Delivers, and returns the id at the receiver; before it creates anything it asks whether the claim is still held."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
     """What to do about a claim. `digest` is that of its content; `planned` are further rows that the incident needs.
 
-    `send` delivers it and returns its id at the receiver; before it creates anything it asks whether the claim is still
-    held. None: there is nothing to send. `not_before`: it is not due until then.
+    `send` None: there is nothing to send. `not_before`: it is not due until then.
     """
 
     digest: bytes
     planned: Sequence[PlannedRow] = ()
-    send: Callable[[Callable[[], bool]], int | None] | None = None
+    send: Send | None = None
     not_before: datetime | None = None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from service.clients.chat import Chat, ChatMessage
-from service.delivery.message_builder import ReplyTo, digest_of, post_once, rendered
+from service.delivery.message_builder import digest_of, post_once, rendered
 from service.delivery.receiver import DeliveryPlan
 from service.domain.policy import Policy, WeeklyReview
 from service.render.item_keys import ItemKey, OutboxKind
@@ -55,7 +55,9 @@ class ReviewMessages:
             return DeliveryPlan(_SKIPPED, following)
         text = rendered(lambda: self.templates.review(agenda))
         message = ChatMessage(f"mttx-{claim.key.name}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
-        return DeliveryPlan(digest_of(message), following, partial(post_once, chat, claim, message, ReplyTo(None, at)))
+        return DeliveryPlan(
+            digest_of(message), following, partial(post_once, chat, claim, message, thread_id=None, since=at)
+        )
 
     def agenda(self, meeting_at: datetime) -> Agenda:
         """Return the meeting's agenda."""

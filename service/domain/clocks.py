@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from service.domain.indicators import BOUNDS
+from service.domain.indicators import bounds_of
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.domain.updates import update_due_at
 
@@ -46,9 +46,7 @@ def due_next(
 
 def _targets(milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy) -> Iterator[Due]:
     for indicator in _RUNNING:
-        begin, end = BOUNDS[indicator]
-        if indicator is Indicator.RESOLVE:
-            begin = policy.resolve_from
+        begin, end = bounds_of(indicator, policy.resolve_from)
         target = policy.target(indicator, severity) or policy.target(indicator, None)
         if target is not None and begin in milestones and end not in milestones:
             yield Due(indicator, milestones[begin] + target.limit)

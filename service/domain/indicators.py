@@ -27,6 +27,12 @@ LEAD_TIMES: Mapping[Indicator, Stage] = {Indicator.DRAFT: Stage.DRAFT, Indicator
 RESPONSES = (Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 
 
+def bounds_of(indicator: Indicator, resolve_from: Milestone) -> tuple[Milestone, Milestone]:
+    """Return the milestones between which an indicator runs; teams choose where `resolve` begins."""
+    begin, end = BOUNDS[indicator]
+    return (resolve_from if indicator is Indicator.RESOLVE else begin), end
+
+
 def lead_time_targets(deadlines: Mapping[Severity, Mapping[Stage, DueRule]]) -> Iterator[Target]:
     """Yield the targets of the lead times: the deadlines, except for the weekly review."""
     for severity, stages in deadlines.items():
@@ -62,13 +68,12 @@ def intervals(
     valid: dict[Indicator, timedelta] = {}
     invalid: list[Indicator] = []
     late = late_responses(milestones, resolution_source)
-    for indicator, (begin, end) in BOUNDS.items():
-        if indicator is Indicator.RESOLVE:
-            if resolution_source is ResolutionSource.STALE:
-                continue
-            begin = resolve_from  # noqa: PLW2901 - the one interval whose start a team may choose
-        elif indicator in LEAD_TIMES and begin not in milestones:
-            begin = Milestone.DETECTED  # noqa: PLW2901 - where the deadline runs from
+    for indicator in BOUNDS:
+        if indicator is Indicator.RESOLVE and resolution_source is ResolutionSource.STALE:
+            continue
+        begin, end = bounds_of(indicator, resolve_from)
+        if indicator in LEAD_TIMES and begin not in milestones:
+            begin = Milestone.DETECTED  # where the deadline runs from
         if begin not in milestones or end not in milestones or end in late:
             continue
         interval = milestones[end] - milestones[begin]

@@ -30,6 +30,11 @@ def is_update(event: Event) -> bool:
     return bool(str(event.data.get("text", "")).strip()) and EVIDENCE_COLLECTED not in event.data
 
 
+def is_important_note(event: Event) -> bool:
+    """Return whether an event is a note that is marked as important."""
+    return event.kind is EventKind.NOTE and event.data.get("important") is True
+
+
 def last_told_at(opened_at: datetime, events: Iterable[Event], episodes: Iterable[Episode] = ()) -> datetime:
     """Return the time of the last update: the opening, an update event, or alerts firing again.
 

@@ -21,9 +21,8 @@ from service.intake.fingerprints import fingerprint
 from service.intake.severities import map_severity
 from service.intake.sources import Source
 from service.polling.firing_intervals import SELECTOR, FiringInterval, firing_intervals, is_series_of
-from service.polling.quiet_incidents import RECONCILED, ended, evidence
-from service.polling.recording import record_event
-from service.recorder.commands import RecordAlerts
+from service.polling.quiet_incidents import ended
+from service.polling.recording import RECONCILED, record_alert, record_event
 from service.recorder.writer import Recorder
 from service.store import Store
 from service.store.heartbeats import last_heartbeat, record_heartbeat
@@ -92,7 +91,7 @@ class GapPoll:
         for interval in ended_intervals:
             if episode := _episode_of(interval, recorded):
                 if episode.ends_at is None:
-                    self._record(ended(episode, interval.ends_at or now), now)
+                    record_alert(self.recorder, ended(episode, interval.ends_at or now), now)
             elif interval.starts_at >= begin and not _silenced(interval, silences):
                 self._open(interval, {**external, **interval.labels}, now)
 
@@ -114,12 +113,8 @@ class GapPoll:
             labels=labels,
             annotations={},
         )
-        for incident_id in self._record(alert, now):
+        for incident_id in record_alert(self.recorder, alert, now):
             record_event(self.recorder, incident_id, reconciled(alert, now))
-
-    def _record(self, alert: Alert, now: datetime) -> list[int]:
-        outcomes = self.recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
-        return [outcome.incident_id for outcome in outcomes]
 
 
 def reconciled(alert: Alert, now: datetime) -> Event:

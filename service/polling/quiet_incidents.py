@@ -14,13 +14,11 @@ from service.domain.episodes import Episode
 from service.domain.events import Alert, Observation
 from service.intake.sources import Source
 from service.polling.firing_intervals import firing_intervals, is_series_of
-from service.recorder.commands import Delivery, RecordAlerts
+from service.polling.recording import record_alert
 from service.recorder.writer import Recorder
 from service.store import Store
 from service.store.incidents import group_key_of, recent_episodes
 
-RECONCILED = "reconciled"
-"""The source of what was polled, as evidence and in notes."""
 MARGIN = timedelta(minutes=1)
 
 
@@ -58,7 +56,7 @@ class QuietIncidentPoll:
     def _record_firing(self, episode: Episode, now: datetime) -> None:
         """Record the alert as it was reported before: a repeat only changes when it was last reported."""
         group_key = self.store.read(group_key_of, episode.id) or ""
-        self._record(_alert(episode, group_key, episode.starts_at, None), now)
+        record_alert(self.recorder, _alert(episode, group_key, episode.starts_at, None), now)
 
     def _record_end(self, prometheus: PrometheusApi, episode: Episode, now: datetime) -> None:
         """Ask Prometheus for the end; nothing is recorded about an alert that it does not know."""
@@ -69,22 +67,12 @@ class QuietIncidentPoll:
         if any(interval.ends_at is None for interval in intervals):
             self._record_firing(episode, now)
         elif intervals:
-            self._record(ended(episode, max(i.ends_at for i in intervals if i.ends_at is not None)), now)
-
-    def _record(self, alert: Alert, now: datetime) -> None:
-        self.recorder.submit(RecordAlerts((alert,), evidence(alert, now)))
+            record_alert(self.recorder, ended(episode, max(i.ends_at for i in intervals if i.ends_at is not None)), now)
 
 
 def ended(episode: Episode, at: datetime) -> Alert:
     """Return the end of an episode, in all its groups."""
     return _alert(episode, "", max(at, episode.starts_at), max(at, episode.starts_at))
-
-
-def evidence(alert: Alert, now: datetime) -> Delivery:
-    """Return what is stored as the body of a report that was polled."""
-    report = alert.observation
-    until = report.ends_at.isoformat() if report.ends_at else "still firing"
-    return Delivery(RECONCILED, f"{report.fingerprint} {report.starts_at.isoformat()} {until}".encode(), now)
 
 
 def _alert(episode: Episode, group_key: str, starts_at: datetime, ends_at: datetime | None) -> Alert:

@@ -1,8 +1,22 @@
-"""Recording an event that a poll found."""
+"""Recording the alerts and events that polls found."""
 
-from service.domain.events import Event
-from service.recorder.commands import AppendEvent, Refused
+from datetime import datetime
+
+from service.domain.events import Alert, Event
+from service.recorder.commands import AppendEvent, Delivery, RecordAlerts, Refused
 from service.recorder.writer import Recorder
+
+RECONCILED = "reconciled"
+"""The source of what was polled, as evidence and in notes."""
+
+
+def record_alert(recorder: Recorder, alert: Alert, now: datetime) -> list[int]:
+    """Record an alert as if it had been reported, and return the ids of its incidents."""
+    report = alert.observation
+    until = report.ends_at.isoformat() if report.ends_at else "still firing"
+    evidence = f"{report.fingerprint} {report.starts_at.isoformat()} {until}"
+    outcomes = recorder.submit(RecordAlerts((alert,), Delivery(RECONCILED, evidence.encode(), now)))
+    return [outcome.incident_id for outcome in outcomes]
 
 
 def record_event(recorder: Recorder, incident_id: int, event: Event) -> None:

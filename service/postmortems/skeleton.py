@@ -15,7 +15,7 @@ from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Se
 from service.postmortems.sensitive import redact
 from service.render.lines import one_line
 from service.render.templating import compile_template, render_template
-from service.render.timeline import Moment, both, offset, span
+from service.render.timeline import both, offset, span
 
 LONGEST_SLUG = 40
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -43,6 +43,15 @@ class AlertFact:
     name: str
     summary: str
     links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of the timeline. `kind` is that of an event or `alert`; `text` is that of a person or an alert."""
+
+    at: datetime
+    kind: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

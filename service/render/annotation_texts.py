@@ -13,10 +13,8 @@ from zoneinfo import ZoneInfo
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.policy import Milestone
-from service.render.lines import one_line, shortened
+from service.render.lines import LONGEST_NOTE, LONGEST_TITLE, one_line, shortened
 
-LONGEST_TITLE = 200
-LONGEST_NOTE = 500
 LONGEST_LINK = 1000
 _MOST_FLAGS = 5
 _HEADINGS = {
@@ -122,10 +120,14 @@ def _page(incident: Incident, view: View) -> str | None:
     return f"{view.public_url}/incidents/INC-{incident.id}" if view.public_url else None
 
 
+def documents_of(events: Iterable[Event]) -> list[str]:
+    """Return the locations of the document, the latest last: URLs, or paths in a repository."""
+    return [str(e.data["document"]) for e in events if e.kind in OF_DOCUMENTS and e.data.get("document")]
+
+
 def document_url(events: Iterable[Event]) -> str | None:
-    """Return the URL of the latest document, None if it is a path in a repository."""
-    documents = [str(e.data["document"]) for e in events if e.kind in OF_DOCUMENTS and e.data.get("document")]
-    return next((url for url in reversed(documents) if url.startswith(("https://", "http://"))), None)
+    """Return the latest URL of the document, None if it has only paths in a repository."""
+    return next((url for url in reversed(documents_of(events)) if url.startswith(("https://", "http://"))), None)
 
 
 def _links(links: Iterable[tuple[str, str | None]]) -> str:

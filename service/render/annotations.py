@@ -13,6 +13,7 @@ from service.domain.events import Event, EventKind
 from service.domain.incident import Incident, Phase
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Milestone, Severity
+from service.domain.updates import is_important_note
 from service.render.annotation_texts import View, names_of, point_text, region_text
 from service.render.item_keys import ItemKey, OutboxKind, unique_key
 
@@ -113,7 +114,7 @@ def tag_carrier(tags: Iterable[str], at: datetime) -> Annotation:
 def is_important(event: Event) -> bool:
     """Return whether an event gets a point of its own; a note does if it is flagged as important."""
     if event.kind is EventKind.NOTE:
-        return event.data.get("important") is True
+        return is_important_note(event)
     return event.kind in _ACTIONS and (event.kind is not EventKind.SEVERITY_CHANGED or event.severity is not None)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.indicators import BOUNDS
+from service.domain.indicators import bounds_of
 from service.domain.policy import Indicator, Milestone
 
 WIDTH = 1000
@@ -137,8 +137,7 @@ def _bars(
 ) -> list[Bar]:
     bars: list[Bar] = []
     for indicator in SHOWN:
-        begin, end = BOUNDS[indicator]
-        begin = resolve_from if indicator is Indicator.RESOLVE else begin
+        begin, end = bounds_of(indicator, resolve_from)
         started_at, ended = milestones.get(begin), milestones.get(end) or now
         if started_at is None or ended is None or ended < started_at:
             continue

@@ -5,6 +5,9 @@ import re
 # Control characters, and those that turn the direction of writing; emoji need the other invisible ones.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
+LONGEST_TITLE = 200
+LONGEST_NOTE = 500
+
 
 def one_line(text: str) -> str:
     """Return a text as one line of visible characters."""

@@ -1,6 +1,6 @@
 """From a thread to the facts that a message contains."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,28 +9,29 @@ from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.policy import Milestone, Policy
 from service.domain.reminders import Reminder
-from service.domain.updates import update_due_at
-from service.render.annotation_texts import OF_DOCUMENTS, flags_of
-from service.render.lines import one_line, shortened
+from service.domain.updates import is_important_note
+from service.render.annotation_texts import documents_of, flags_of
+from service.render.lines import LONGEST_NOTE, LONGEST_TITLE, one_line, shortened
 from service.render.messages import MessageFacts, PostmortemStage, Update
 from service.render.thread import MessageKey, MessageKind, Thread
 
 MOST_UPDATES = 20
 MOST_DONE = 5
-LONGEST_TITLE = 200
-LONGEST_NOTE = 500
 
 
 def facts_of(
     thread: Thread, key: MessageKey, policy: Policy, public_url: str | None, reminder: Reminder | None = None
 ) -> MessageFacts:
-    """Return the facts of the message `key`, or of a reminder in its place."""
+    """Return the facts of the message `key`, or of a reminder in its place.
+
+    The first message has no updates: it is edited to show the incident as it is.
+    """
     history, incident = thread.history, thread.history.incident
     name = f"INC-{thread.incident_id}"
     merged = incident.id != thread.incident_id
-    updates = thread.updates(key)
+    is_first = key.kind is MessageKind.FIRST
+    updates = () if is_first else thread.updates(key)
     before = [message.key.severity for message in thread.messages if message.key.number < key.number]
-    next_update_at = update_due_at(history.last_told_at(thread.incident_id), incident.severity, policy)
     action = next((a for a in incident.actions if reminder and a.action_id == reminder.action_id), None)
     return MessageFacts(
         incident=name,
@@ -48,20 +49,12 @@ def facts_of(
         news=tuple(_update(event) for event in updates[-MOST_UPDATES:]),
         unshown=max(0, len(updates) - MOST_UPDATES),
         updates_every=policy.updates.get(incident.severity),
-        next_update_at=next_update_at if incident.is_open and not merged else None,
+        next_update_at=thread.next_update_at(policy) if incident.is_open and not merged and not is_first else None,
         owed=() if merged else _postmortem_stages(incident, policy),
-        document=_document(history.effective_events),
+        document=title_line(documents[-1]) if (documents := documents_of(history.effective_events)) else None,
         reminder=reminder,
         action=_on_one_line(action) if action else None,
     )
-
-
-def first_message_facts(thread: Thread, policy: Policy, public_url: str | None) -> MessageFacts:
-    """Return the facts of the first message as of now; it is edited as they change."""
-    severity = thread.history.incident.severity
-    key = thread.messages[0].key if thread.messages else MessageKey(1, MessageKind.FIRST, severity)
-    facts = facts_of(thread, key, policy, public_url)
-    return replace(facts, kind=MessageKind.FIRST, news=(), unshown=0, next_update_at=None)
 
 
 def _update(event: Event) -> Update:
@@ -88,12 +81,8 @@ def _note_of(event: Event) -> str:
 
 def _done(events: Sequence[Event]) -> tuple[str, ...]:
     """Return what was done about it: the texts of the latest mitigations and important notes."""
-    acts = (e for e in events if e.kind is EventKind.MITIGATED or _is_important_note(e))
+    acts = (e for e in events if e.kind is EventKind.MITIGATED or is_important_note(e))
     return tuple(text for event in acts if (text := _note_of(event)))[-MOST_DONE:]
-
-
-def _is_important_note(event: Event) -> bool:
-    return event.kind is EventKind.NOTE and event.data.get("important") is True
 
 
 def _postmortem_stages(incident: Incident, policy: Policy) -> tuple[PostmortemStage, ...]:
@@ -105,12 +94,6 @@ def _postmortem_stages(incident: Incident, policy: Policy) -> tuple[PostmortemSt
         for deadline in incident.deadlines
         for rule in [rules.get(deadline.stage)]
     )
-
-
-def _document(events: Iterable[Event]) -> str | None:
-    """Return the location of the latest document: a URL, or a path in a repository."""
-    documents = [str(e.data["document"]) for e in events if e.kind in OF_DOCUMENTS and e.data.get("document")]
-    return title_line(documents[-1]) if documents else None
 
 
 def _on_one_line(action: Action) -> Action:

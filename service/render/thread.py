@@ -11,12 +11,15 @@ from enum import StrEnum
 
 from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
-from service.domain.policy import Severity
-from service.domain.updates import is_update
+from service.domain.policy import Policy, Severity
+from service.domain.reminders import Reminder, reminders
+from service.domain.updates import is_update, update_due_at
 from service.render.item_keys import ItemKey, OutboxKind
 
 OLD = timedelta(days=3)
 """What is older is no longer announced for the first time, and no reminder of it goes out any more."""
+RECORDED_LATE = timedelta(days=1)
+"""An incident recorded this long after its start is an old one; only what becomes due afterwards is announced."""
 
 
 class MessageKind(StrEnum):
@@ -110,6 +113,20 @@ class Thread:
         covered = events[begin : max(begin, _index_after(events, key.last_event_id))]
         effective = [self.history.effective(event) for event in covered if is_update(event)]
         return tuple(e for e in effective if e is not None and e.kind not in _EXPRESSED_BY_THE_KIND)
+
+    def next_update_at(self, policy: Policy) -> datetime | None:
+        """Return when the next update is due while the incident is open, None if no updates are required."""
+        last_update_at = self.history.last_told_at(self.incident_id)
+        return update_due_at(last_update_at, self.history.incident.severity, policy)
+
+    def reminders(self, policy: Policy, now: datetime) -> list[Reminder]:
+        """Return those that are still relevant at `now` or later, the earliest first; none of a merged incident."""
+        incident, opened_at = self.history.incident, self.history.opened_at[self.incident_id]
+        if incident.id != self.incident_id:
+            return []
+        since = max(opened_at, now - OLD) if opened_at - incident.deadlines_from > RECORDED_LATE else now - OLD
+        upcoming = reminders(incident, self.next_update_at(policy))
+        return [reminder for reminder in upcoming if reminder.at >= since and reminder.counts(now)]
 
     def is_relevant(self, key: MessageKey, now: datetime) -> bool:
         """Return whether a message that was never sent is still worth sending.

@@ -1,19 +1,9 @@
 """When things happened, as people read it: UTC first, the local zone beside it, and how long after the detection."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from service.domain.durations import duration
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One entry of a timeline. `kind` is that of an event or `alert`; `text` is that of a person or an alert."""
-
-    at: datetime
-    kind: str
-    text: str = ""
 
 
 def both(at: datetime, zone: ZoneInfo) -> str:

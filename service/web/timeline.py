@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from service.domain.changes import Change, changes
-from service.domain.episodes import Episode
 from service.domain.events import Event
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Milestone, Policy, Severity
+from service.domain.timeline import AlertChange, merged_timeline
 from service.web.schemas import EventSchema, merge_target, public_id
 
 
@@ -58,42 +58,33 @@ def timeline(history: IncidentHistory, asked_for: int, policy: Policy, zone: Zon
     """Merge events and episodes into one list: corrected events at their corrected time, without retracted ones."""
     detected_at = history.incident.milestones.get(Milestone.DETECTED)
     changed = changes(history.incident, history.events, history.episodes, policy)
-    events = [(event.occurred_at, What.EVENT, event) for event in history.effective_events]
-    starts = [(e.starts_at, What.ALERT_FIRING, e) for e in history.episodes]
-    ends = [
-        (e.ends_at, What.ALERT_STALE if e.stale else What.ALERT_RESOLVED, e)
-        for e in history.episodes
-        if e.ends_at is not None and not e.end_unknown
-    ]
-    happened: list[tuple[datetime, What, Event | Episode]] = [*starts, *events, *ends]
+    events = ((event.occurred_at, event) for event in history.effective_events)
     return Timeline(
         id=public_id(asked_for),
         merged_into=merge_target(history, asked_for),
         timezone=zone.key,
         detected_at=detected_at,
         entries=[
-            _entry(at, what, _shape(about, changed), detected_at, zone)
-            for at, what, about in sorted(happened, key=lambda entry: entry[0])
+            _entry(at, subject, changed, detected_at, zone) for at, subject in merged_timeline(events, history.episodes)
         ],
     )
 
 
-def _shape(subject: Event | Episode, changed: Mapping[str, Change]) -> EventSchema | AlertReference:
-    if isinstance(subject, Event):
-        return EventSchema.of(subject, changed.get(subject.event_id))
-    return AlertReference(
-        name=subject.name, source=subject.source, fingerprint=subject.fingerprint, severity=subject.severity
-    )
-
-
 def _entry(
-    at: datetime, what: What, shape: EventSchema | AlertReference, detected_at: datetime | None, zone: ZoneInfo
+    at: datetime,
+    subject: Event | AlertChange,
+    changed: Mapping[str, Change],
+    detected_at: datetime | None,
+    zone: ZoneInfo,
 ) -> TimelineEntry:
-    return TimelineEntry(
+    entry = TimelineEntry(
         at=at.astimezone(UTC),
         local=at.astimezone(zone),
         offset=(at - detected_at).total_seconds() if detected_at else None,
-        what=what,
-        event=shape if isinstance(shape, EventSchema) else None,
-        alert=shape if isinstance(shape, AlertReference) else None,
+        what=What.EVENT if isinstance(subject, Event) else What(f"alert_{subject.state}"),
     )
+    if isinstance(subject, Event):
+        entry.event = EventSchema.of(subject, changed.get(subject.event_id))
+    else:
+        entry.alert = AlertReference.model_validate(subject.episode, from_attributes=True)
+    return entry

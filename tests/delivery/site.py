@@ -46,7 +46,7 @@ class Site(House):
         made = grafana_dispatcher(
             self.settings, outbox or self.store.outbox, self.counters, clock or (lambda: self.now)
         )
-        made._random = lambda: 1.0
+        made.random = lambda: 1.0
         self._dispatchers.append(made)
         return made
 

@@ -423,10 +423,8 @@ def test_it_gives_back_what_it_does_not_get_to(site):
 def test_it_survives_what_nobody_foresaw(site, monkeypatch, caplog):
     groups(site, 3)
     dispatcher = site.dispatcher()
-    plan = dispatcher._receiver.plan
-    monkeypatch.setattr(
-        dispatcher._receiver, "plan", lambda c, s, n: 1 / 0 if c.key.incident_id == 2 else plan(c, s, n)
-    )
+    plan = dispatcher.receiver.plan
+    monkeypatch.setattr(dispatcher.receiver, "plan", lambda c, s, n: 1 / 0 if c.key.incident_id == 2 else plan(c, s, n))
     dispatcher.step()
     assert [span[0] for span in site.spans()] == ["INC-1", "INC-3"]
     assert site.counters.failures == {"unexpected": 1}

@@ -48,8 +48,8 @@ class Site(House):
             self.target, self.settings, self.store, self.policy, counters=self.counters, clock=lambda: self.now
         )
         if outbox is not None:
-            made._outbox = outbox
-        made._random = lambda: 1.0
+            made.outbox = outbox
+        made.random = lambda: 1.0
         self._dispatchers.append(made)
         return made
 
@@ -57,7 +57,7 @@ class Site(House):
         """Do what a dispatcher does when it starts."""
         made = self.dispatcher()
         self.store.outbox.resume(self.target, self.now)
-        made._prepare(self.now)
+        made.prepare(self.now)
         return made
 
     def deliver(self, minutes=None, dispatcher=None, within=300):

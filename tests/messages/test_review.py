@@ -130,7 +130,7 @@ def test_it_comes_at_the_same_hour_on_the_wall_when_the_clocks_change(open_site,
     fill(site)
     site.now = day
     dispatcher = site.start()
-    meeting = site.dispatcher()._receiver._review.meets.next_after(day)
+    meeting = site.dispatcher().receiver.review.meets.next_after(day)
     expected = {"15:00": "2026-03-02 16:00 UTC / 11:00 EST", "14:00": "2026-03-16 15:00 UTC / 11:00 EDT"}[utc]
     site.deliver(minutes(meeting - timedelta(minutes=30)), dispatcher)
     assert lists(site)[-1].splitlines()[0] == f"[WEEKLY REVIEW] {expected}"

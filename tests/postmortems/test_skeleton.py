@@ -18,12 +18,13 @@ from service.postmortems.skeleton import (
     EvidenceFact,
     Interval,
     Link,
+    Moment,
     PostmortemFacts,
     file_name,
     fill,
 )
 from service.render.templating import BadTemplate
-from service.render.timeline import Moment, both
+from service.render.timeline import both
 from tests.postmortems.documents import filled_in
 
 TEMPLATES = Path(skeleton.__file__).parent / "templates"

@@ -13,9 +13,10 @@ from service.domain.events import EventKind, Role
 from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Severity
-from service.render.annotation_texts import LONGEST_NOTE, LONGEST_TITLE, View
+from service.render.annotation_texts import View
 from service.render.annotations import annotations_of, duplicate, retired_annotation
 from service.render.item_keys import ItemKey, OutboxKind, unique_key
+from service.render.lines import LONGEST_NOTE, LONGEST_TITLE
 from tests.builders import T0, at, episode, event, policy
 
 VIEW = View(ZoneInfo("Asia/Tokyo"), "https://mttx.example.com")

@@ -13,7 +13,7 @@ from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
 from service.domain.reminders import reminders
-from service.render.message_facts import facts_of, first_message_facts
+from service.render.message_facts import facts_of
 from service.render.messages import PARTS, Agenda, Markup, MessageTemplates, ReviewLine
 from service.render.templating import BadTemplate
 from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
@@ -62,6 +62,7 @@ def update(one, kind=MessageKind.UPDATE):
     return facts_of(one, MessageKey(2, kind, one.history.incident.severity, last), RULES, None)
 
 
+OPENING = MessageKey(1, MessageKind.FIRST, Severity.SEV_2)
 FIRST = (ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_2, "detected-0"), 0),)
 
 
@@ -89,7 +90,7 @@ def test_it_has_words_for_every_message(language, severity):
         }.get(kind, "update")
         one = thread(*events, messages=FIRST)
         assert speaks.render(part, update(one, kind))
-        assert speaks.render("report", first_message_facts(one, RULES, "https://mttx.example.com"))
+        assert speaks.render("report", facts_of(one, OPENING, RULES, "https://mttx.example.com"))
     for reminder in reminders(thread(*events).history.incident, at(30)):
         one = thread(*events)
         assert speaks.render(
@@ -103,7 +104,7 @@ def test_it_has_words_for_every_message(language, severity):
             ),
         )
     for over in (event(K.RESOLVED, 9), event(K.DISMISSED, 9)):
-        assert speaks.render("report", first_message_facts(thread(over), RULES, None))
+        assert speaks.render("report", facts_of(thread(over), OPENING, RULES, None))
 
 
 @pytest.mark.parametrize("kind", [K.ACKNOWLEDGED, K.NOTE, K.MITIGATED, K.RESOLVED, K.DISMISSED])
@@ -111,7 +112,7 @@ def test_it_never_names_who_recorded_an_event(kind):
     """Every event of these talks was recorded by release-bot."""
     one = thread(event(kind, 4, data={"text": "n", "important": True}))
     assert "release-bot" not in rendering().render("update", update(one)) + rendering().render(
-        "report", first_message_facts(one, RULES, None)
+        "report", facts_of(one, OPENING, RULES, None)
     )
 
 
@@ -174,20 +175,20 @@ def test_it_says_when_the_next_word_is_owed():
 
 
 def test_it_owes_a_near_miss_to_the_weekly_review():
-    text = rendering().render("report", first_message_facts(thread(severity=Severity.SEV_4), RULES, None))
+    text = rendering().render("report", facts_of(thread(severity=Severity.SEV_4), OPENING, RULES, None))
     assert "Postmortem: final version due at the weekly review, by 2026-03-09 01:00 UTC / 10:00 JST" in text
     assert "Updates every" not in text
 
 
 def test_it_writes_durations_in_the_language_of_the_message():
-    text = rendering("ja").render("report", first_message_facts(thread(), RULES, None))
+    text = rendering("ja").render("report", facts_of(thread(), OPENING, RULES, None))
     assert "24時間以内" in text
-    assert "24h" in rendering("en").render("report", first_message_facts(thread(), RULES, None))
+    assert "24h" in rendering("en").render("report", facts_of(thread(), OPENING, RULES, None))
 
 
 def test_a_team_brings_its_own_words():
     own = rendering(report="{{ facts.incident | link(facts.url) }} {{ facts.title }}\n\n{{ facts.began_at | at }}")
-    facts = first_message_facts(thread(title="a < b"), RULES, "https://mttx.example.com")
+    facts = facts_of(thread(title="a < b"), OPENING, RULES, "https://mttx.example.com")
     assert own.render("report", facts) == (
         "<https://mttx.example.com/incidents/INC-1|INC-1> a &lt; b\n2026-03-02 09:00 UTC / 18:00 JST"
     )
@@ -205,7 +206,7 @@ def test_what_is_no_template_is_refused_at_once(wrong):
 )
 def test_what_cannot_be_filled_in_is_told(wrong):
     with pytest.raises(BadTemplate, match=r"report\.txt\.j2: "):
-        rendering(report=wrong).render("report", first_message_facts(thread(), RULES, None))
+        rendering(report=wrong).render("report", facts_of(thread(), OPENING, RULES, None))
 
 
 def test_an_agenda_is_empty_where_there_is_nothing():

@@ -88,13 +88,13 @@ class Upgraded(House):
         self.now = at(STOPPED)
         self.dispatchers = build_dispatchers(self.settings, self.store, self.policy, Counters(), lambda: self.now)
         for dispatcher in self.dispatchers:
-            dispatcher._random = lambda: 1.0
-            self.store.outbox.resume(dispatcher._receiver.name, self.now)
-            dispatcher._prepare(self.now)
+            dispatcher.random = lambda: 1.0
+            self.store.outbox.resume(dispatcher.receiver.name, self.now)
+            dispatcher.prepare(self.now)
 
     def deliver(self, minutes):
         self.now = at(minutes)
-        for dispatcher in sorted(self.dispatchers, key=lambda d: d._receiver.name, reverse=True):
+        for dispatcher in sorted(self.dispatchers, key=lambda d: d.receiver.name, reverse=True):
             while dispatcher.step():
                 pass
 

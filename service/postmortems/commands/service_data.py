@@ -32,8 +32,7 @@ from service.postmortems.done import judge
 from service.postmortems.plan import PlannedEvent, PostmortemRecord, SyncPlan, plan
 from service.postmortems.rules.metadata import INCIDENT_ID
 from service.postmortems.settings import postmortem_settings
-from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Interval, Link, PostmortemFacts
-from service.render.timeline import Moment
+from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Interval, Link, Moment, PostmortemFacts
 from service.settings import Loaded, Settings
 
 Json = Mapping[str, Any]

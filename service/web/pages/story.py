@@ -7,10 +7,10 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from service.domain.changes import Change, changes
-from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
+from service.domain.timeline import AlertChange, merged_timeline
 
 T = TypeVar("T")
 AT_ONCE = 200
@@ -65,8 +65,8 @@ def story(history: IncidentHistory, policy: Policy) -> list[TimelineRow]:
         _entry(event, counted.get(event.event_id), event.event_id in retracted, changed.get(event.event_id))
         for event in history.events
     ]
-    fired = [entry for episode in history.episodes for entry in _firing(episode)]
-    return sorted([*fired, *reported], key=lambda entry: entry.at)
+    merged = merged_timeline(((entry.at, entry) for entry in reported), history.episodes)
+    return [_alert_entry(at, entry) if isinstance(entry, AlertChange) else entry for at, entry in merged]
 
 
 def _retracted(events: Iterable[Event], counted: dict[str, Event]) -> set[str]:
@@ -113,16 +113,16 @@ def _set_time(event: Event) -> Change | None:
     return Change(None, datetime.fromisoformat(at)) if at else None
 
 
-def _firing(episode: Episode) -> Iterable[TimelineRow]:
-    link = web_link(episode.generator_url)
-    yield TimelineRow(
-        at=episode.starts_at, group="alert", name="firing", source=episode.source, text=episode.name, link=link
+def _alert_entry(at: datetime, change: AlertChange) -> TimelineRow:
+    episode = change.episode
+    return TimelineRow(
+        at=at,
+        group="alert",
+        name=change.state.value,
+        source=episode.source,
+        text=episode.name,
+        link=web_link(episode.generator_url),
     )
-    if episode.ends_at is not None and not episode.end_unknown:
-        name = "stale" if episode.stale else "resolved"
-        yield TimelineRow(
-            at=episode.ends_at, group="alert", name=name, source=episode.source, text=episode.name, link=link
-        )
 
 
 def web_link(address: Any) -> str | None:
