@@ -16,15 +16,16 @@ from service.web.services import Services
 
 
 def record_keyed_events(parsed: KeyedEvents, delivery: Delivery, services: Services, sender: str) -> Response:
-    """Record events and return the response: 202 if nothing was recorded.
+    """Record events and return the response.
 
-    `sender` is that of the alerts of which the events' incidents may be. Raises Refused, unless the source is one that
-    stops sending after a 4xx (`SenderProfile.stops_after_4xx`): then it is counted.
+    `sender` is that of the alerts of which the events' incidents may be. Raises Refused; if the source stops sending
+    after a 4xx (`SenderProfile.stops_after_4xx`), it is counted instead, and 202 means that nothing was recorded.
     """
+    stops_after_4xx = PROFILES[Source(delivery.source)].stops_after_4xx
     try:
         outcomes = _submitted(parsed, delivery, services, sender)
     except Refused:
-        if not PROFILES[Source(delivery.source)].stops_after_4xx:
+        if not stops_after_4xx:
             raise
         services.counters.failure(delivery.source, Failure.CONFLICT.value)
         outcomes = ()
@@ -36,7 +37,7 @@ def record_keyed_events(parsed: KeyedEvents, delivery: Delivery, services: Servi
         events=len(outcomes),
         repeated=sum(not outcome.created for outcome in outcomes),
     )
-    return json_response(receipt, 200 if outcomes else 202)
+    return json_response(receipt, 202 if stops_after_4xx and not outcomes else 200)
 
 
 def _submitted(parsed: KeyedEvents, delivery: Delivery, services: Services, sender: str) -> tuple[Outcome, ...]:
