@@ -8,7 +8,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.clients.errors import RequestFailed
+from service.clients.errors import Reason, RequestFailed
+from service.delivery.counters import DeliveryCounters
 from service.delivery.grafana import GRAFANA
 from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
@@ -31,12 +32,12 @@ class Resync:
 
     def __init__(self, settings: Settings, since: datetime | None) -> None:
         self._since = since
-        self._delivered = 0
         try:
             self._store = Store.beside(settings.database, settings.policy())
         except StoreRefused as error:
             raise click.ClickException(str(error)) from error
-        self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self, _now, resyncs=True)
+        self._counters = DeliveryCounters([GRAFANA], list(Reason))
+        self._dispatcher = grafana_dispatcher(settings, self._store.outbox, self._counters, _now, resyncs=True)
 
     def run(self, *, show: bool) -> dict[str, Any]:
         """Enqueue all incidents, deliver until the outbox is empty, and return the result."""
@@ -61,16 +62,9 @@ class Resync:
         self._dispatcher.stop()
         self._store.close()
 
-    # -- called by the dispatcher ------------------------------------------------------------------------------------
-
-    def delivered(self, target: str) -> None:  # noqa: ARG002 - there is one target
-        """Count a delivery."""
-        self._delivered += 1
-
-    def failed(self, target: str, reason: str) -> None:
-        """Count nothing: only what is left at the end counts."""
-
-    # ----------------------------------------------------------------------------------------------------------------
+    @property
+    def _delivered(self) -> int:
+        return self._counters.counts()[0][GRAFANA]
 
     def _mark(self, bar: Progress) -> int:
         task, done = bar.add_task("Marking incidents", total=None), 0

@@ -9,7 +9,7 @@ from service.clients.http import HttpClient, Secret
 VERSION = "1"
 
 
-class Webhook:
+class JsonWebhook:
     """One address, with a bearer token if one is configured. Any 2xx means that the message was accepted."""
 
     edits: bool = False

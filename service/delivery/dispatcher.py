@@ -13,7 +13,8 @@ from random import SystemRandom
 from service.background import BackgroundLoop
 from service.clients.errors import Reason, RequestFailed
 from service.delivery.backoff import backoff
-from service.delivery.receiver import DeliveryCounters, LeaseLost, Receiver
+from service.delivery.counters import DeliveryCounters
+from service.delivery.receiver import LeaseLost, Receiver
 from service.store import StoreUnavailable
 from service.store.outbox import Outbox
 from service.store.outbox_rows import Claim, Delivered, PlannedRow, Postponed, Result, Stopped

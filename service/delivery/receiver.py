@@ -39,13 +39,3 @@ class Receiver(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
-
-
-class DeliveryCounters(Protocol):
-    """Counts this process's deliveries."""
-
-    def delivered(self, target: str) -> None:
-        """Count a delivery."""
-
-    def failed(self, target: str, reason: str) -> None:
-        """Count a failure."""

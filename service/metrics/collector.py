@@ -4,7 +4,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import (
@@ -23,8 +22,10 @@ from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import INFINITE, IncidentCount, Total, bounds
 from service.metrics.catalogue import BY_NAME, Kind
+from service.metrics.exposition import StoreCollector
 from service.metrics.measurements import NEEDED, Measuring, Statistics
 from service.metrics.process_counters import ProcessCounters
+from service.recorder.writer import Recorder
 from service.store import StoreUnavailable
 from service.store.incidents import IncidentRow
 from service.store.recent import PostmortemCounts
@@ -187,7 +188,7 @@ class Families:
             yield _family(name, (((s, stage), snapshot.due.get((s, stage, overdue), 0)) for s, stage in stages))
 
 
-class IncidentCollector(Families, Collector):
+class IncidentCollector(Families, StoreCollector):
     """Incidents, postmortems and actions, read from the store; every replica exports the same.
 
     If the store fails, the scrape has none of these families and `mttx_scrape_errors_total` increases.
@@ -199,12 +200,6 @@ class IncidentCollector(Families, Collector):
         self._clock = clock
         self.errors = 0
         self.seconds = 0.0
-        self.whole = False
-        self.changes_at: datetime | None = None
-
-    def describe(self) -> Iterable[Family]:
-        """Yield nothing, so that registering reads nothing."""
-        return []
 
     def collect(self) -> Iterator[Family]:
         """Yield the families."""
@@ -271,28 +266,18 @@ def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]
 
 
-class CommitStats(Protocol):
-    """The recorder's own statistics."""
-
-    commits: int
-    commit_seconds: float
-    errors: int
-
-
 class ProcessCollector(Collector):
     """Counters of this process. Runs after `IncidentCollector`, whose errors and duration it exports."""
 
     def __init__(
         self,
         counters: ProcessCounters,
-        stats: CommitStats,
-        queue_length: Callable[[], int],
+        recorder: Recorder,
         incidents: IncidentCollector,
         version: str,
     ) -> None:
         self._counters = counters
-        self._stats = stats
-        self._queue_length = queue_length
+        self._recorder = recorder
         self._incidents = incidents
         self._version = version
 
@@ -308,13 +293,14 @@ class ProcessCollector(Collector):
         yield _family(
             "mttx_last_webhook_timestamp_seconds", (((s,), at.timestamp()) for s, at in sorted(last_seen.items()))
         )
-        yield _family("mttx_recorder_queue_length", [((), self._queue_length())])
-        yield _family("mttx_recorder_commits_total", [((), self._stats.commits)])
+        stats = self._recorder.stats
+        yield _family("mttx_recorder_queue_length", [((), self._recorder.queue_length)])
+        yield _family("mttx_recorder_commits_total", [((), stats.commits)])
         commit = BY_NAME["mttx_recorder_commit_seconds"]
         summary = SummaryMetricFamily(commit.name, commit.help)
-        summary.add_metric((), self._stats.commits, self._stats.commit_seconds)
+        summary.add_metric((), stats.commits, stats.commit_seconds)
         yield summary
-        yield _family("mttx_store_errors_total", [((), self._stats.errors)])
+        yield _family("mttx_store_errors_total", [((), stats.errors)])
         yield _family("mttx_scrape_errors_total", [((), self._incidents.errors)])
         yield _family("mttx_scrape_duration_seconds", [((), self._incidents.seconds)])
         yield _family("mttx_build_info", [((self._version,), 1)])

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client import Metric as Family
@@ -36,17 +35,18 @@ Encode = Callable[["_Collected"], bytes]
 Scrape = Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
 
 
-class StoreCollector(Protocol):
-    """Collects from the store. After `collect`, `whole` is whether the store answered.
+class StoreCollector(Collector):
+    """Collects from the store; no families if the store fails. After `collect`, `whole` is whether the store answered.
 
     `changes_at` is the next time at which the result changes without a write, None if it does not.
     """
 
-    whole: bool
-    changes_at: datetime | None
+    whole = False
+    changes_at: datetime | None = None
 
-    def collect(self) -> Iterable[Family]:
-        """Yield the families, none if the store fails."""
+    def describe(self) -> Iterable[Family]:
+        """Yield nothing, so that registering reads nothing."""
+        return []
 
 
 def registry(collectors: Iterable[Collector]) -> CollectorRegistry:

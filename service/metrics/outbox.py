@@ -1,48 +1,23 @@
 """Metrics of the outbox, and of this process's deliveries to other systems."""
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from service.delivery.counters import DeliveryCounters
 from service.metrics.catalogue import BY_NAME, Kind
+from service.metrics.exposition import StoreCollector
 from service.store import StoreUnavailable
 from service.store.outbox_rows import Backlog
-
-
-class DeliveryTally:
-    """Counts deliveries from any thread; every target and reason starts at 0."""
-
-    def __init__(self, targets: Collection[str], reasons: Collection[str]) -> None:
-        self._lock = threading.Lock()
-        self._delivered: Counter[str] = Counter(dict.fromkeys(targets, 0))
-        self._failed: Counter[tuple[str, str]] = Counter({(t, r): 0 for t in targets for r in reasons})
-
-    def delivered(self, target: str) -> None:
-        """Count a successful delivery."""
-        with self._lock:
-            self._delivered[target] += 1
-
-    def failed(self, target: str, reason: str) -> None:
-        """Count a failed attempt."""
-        with self._lock:
-            self._failed[target, reason] += 1
-
-    def counts(self) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
-        """Return the deliveries by target, and the failures by target and reason."""
-        with self._lock:
-            return dict(self._delivered), dict(self._failed)
 
 
 class DeliveryCollector(Collector):
     """The delivery counters of this process."""
 
-    def __init__(self, tally: DeliveryTally) -> None:
-        self._tally = tally
+    def __init__(self, counters: DeliveryCounters) -> None:
+        self._counters = counters
 
     def describe(self) -> Iterable[Family]:
         """Yield nothing, so that registering reads nothing."""
@@ -50,23 +25,17 @@ class DeliveryCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield the families."""
-        delivered, failed = self._tally.counts()
+        delivered, failed = self._counters.counts()
         yield _family("mttx_outbox_deliveries_total", (((t,), n) for t, n in delivered.items()))
         yield _family("mttx_outbox_failures_total", failed.items())
 
 
-class OutboxCollector(Collector):
+class OutboxCollector(StoreCollector):
     """The outbox of every configured target; no families if the store fails."""
 
     def __init__(self, targets: Collection[str], waiting: Callable[[str], Backlog]) -> None:
         self._targets = targets
         self._waiting = waiting
-        self.whole = False
-        self.changes_at: datetime | None = None
-
-    def describe(self) -> Iterable[Family]:
-        """Yield nothing, so that registering reads nothing."""
-        return []
 
     def collect(self) -> Iterator[Family]:
         """Yield the families."""

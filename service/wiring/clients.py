@@ -9,7 +9,7 @@ from service.clients.grafana.connection import Connection, Credential
 from service.clients.http import MOST_JSON_BYTES, HttpClient, JsonApi, Secret
 from service.clients.prometheus import PrometheusApi
 from service.clients.slack import Bot, IncomingWebhook
-from service.clients.webhook import Webhook
+from service.clients.webhook import JsonWebhook
 from service.settings import Settings
 from service.settings.grafana import GrafanaSettings
 from service.settings.http_api import HttpApiAccess
@@ -65,7 +65,7 @@ def webhook(keys: WebhookSettings) -> Chat:
     """Return the client of the webhook that gets messages as JSON."""
     token = Secret("the webhook token", keys.token_reader) if keys.token_reader else None
     http = HttpClient(timeout=keys.timeout, ca_file=keys.tls_ca_file, token=token)
-    return Webhook(http, Secret("the webhook's URL", keys.read_url))
+    return JsonWebhook(http, Secret("the webhook's URL", keys.read_url))
 
 
 def json_api(

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from service.clients.grafana import Annotations
+from service.delivery.counters import DeliveryCounters
 from service.delivery.dispatcher import BATCH_TIME, Dispatcher
 from service.delivery.grafana import GRAFANA, DashboardCopies, GrafanaReceiver
 from service.delivery.grafana_inventory import Inventory
 from service.delivery.message_builder import MessageBuilder
 from service.delivery.messages import MessageReceiver
-from service.delivery.receiver import DeliveryCounters
 from service.delivery.review import ReviewMessages
 from service.domain.policy import Policy
 from service.render.annotation_texts import View

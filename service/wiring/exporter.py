@@ -5,12 +5,13 @@ from datetime import datetime
 
 from service import __version__, companions
 from service.clients.errors import Reason
+from service.delivery.counters import DeliveryCounters
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import PROFILES, Source
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import Exposition, StoreCollector, registry
 from service.metrics.measurements import Measuring
-from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
+from service.metrics.outbox import DeliveryCollector, OutboxCollector
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
 from service.recorder.upkeep import Upkeep
@@ -42,10 +43,10 @@ class Exporter:
             store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
         )
         counters = _counters(store)
-        deliveries = DeliveryTally(receivers, list(Reason))
+        deliveries = DeliveryCounters(receivers, list(Reason))
         incidents = IncidentCollector(measuring, policy, clock)
         shared: list[StoreCollector] = [incidents, *_outbox_collectors(receivers, store, clock)]
-        process = ProcessCollector(counters, recorder.stats, lambda: recorder.queue_length, incidents, __version__)
+        process = ProcessCollector(counters, recorder, incidents, __version__)
         own = registry([process, *([DeliveryCollector(deliveries)] if receivers else [])])
         self._store = store
         self._recorder = recorder

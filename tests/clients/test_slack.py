@@ -11,7 +11,7 @@ from service.clients.chat import ChatMessage
 from service.clients.errors import Reason, RequestFailed
 from service.clients.http import HttpClient, Secret
 from service.clients.slack import Bot, IncomingWebhook, escape, from_ts, link, to_ts
-from service.clients.webhook import Webhook
+from service.clients.webhook import JsonWebhook
 
 API = "https://slack.example.com/api"
 HOOK = "https://hooks.slack.example.com/services/T0/B0/secret"
@@ -87,7 +87,7 @@ def test_an_incoming_webhook_knows_what_slack_means(requests_mock, status, word,
 )
 def test_a_webhook_knows_what_a_status_means(requests_mock, status, reason, permanent, everything):
     requests_mock.post(HOOK, status_code=status, text="why")
-    error = failure(lambda: Webhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None))
+    error = failure(lambda: JsonWebhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None))
     assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
 
 
@@ -102,7 +102,8 @@ def test_it_waits_as_long_as_it_is_told_but_no_longer_than_an_hour(requests_mock
     for told, waits in (("30", timedelta(seconds=30)), ("999999", timedelta(hours=1)), ("soon", None)):
         requests_mock.post(HOOK, status_code=429, headers={"Retry-After": told})
         assert (
-            failure(lambda: Webhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)).retry_after == waits
+            failure(lambda: JsonWebhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)).retry_after
+            == waits
         )
 
 
@@ -156,5 +157,5 @@ def test_a_webhook_keeps_to_its_token_whatever_netrc_says(requests_mock, monkeyp
     (tmp_path / "netrc").write_text(f"machine {urlsplit(HOOK).hostname} login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     requests_mock.post(HOOK, json={})
-    Webhook(http(lambda: "the-token-of-the-hook"), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)
+    JsonWebhook(http(lambda: "the-token-of-the-hook"), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)
     assert requests_mock.last_request.headers["Authorization"] == "Bearer the-token-of-the-hook"

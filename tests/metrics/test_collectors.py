@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from service.delivery.counters import DeliveryCounters
 from service.domain.events import EventKind
 from service.domain.incident import OPEN_PHASES
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
@@ -14,7 +15,7 @@ from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.collector import HISTOGRAMS
 from service.metrics.measurements import NEEDED
-from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
+from service.metrics.outbox import DeliveryCollector, OutboxCollector
 from service.recorder.commands import CloseStale, Settle
 from service.store import StoreUnavailable
 from service.store.recent import visit_recent
@@ -407,5 +408,5 @@ def test_it_still_counts_deliveries_while_the_store_is_away():
         raise StoreUnavailable
 
     assert list(OutboxCollector(TARGETS, away).collect()) == []
-    deliveries = DeliveryCollector(DeliveryTally(TARGETS, []))
+    deliveries = DeliveryCollector(DeliveryCounters(TARGETS, []))
     assert {family.name for family in deliveries.collect()} == {"mttx_outbox_deliveries", "mttx_outbox_failures"}

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from service.metrics.outbox import DeliveryTally
+from service.delivery.counters import DeliveryCounters
 from service.metrics.process_counters import ProcessCounters
 from tests.builders import at
 
@@ -60,7 +60,7 @@ def test_it_remembers_the_latest_word_of_each_source_and_those_of_before():
 
 
 def test_it_counts_deliveries_by_target_and_reason():
-    counted = DeliveryTally(["grafana", "slack"], ["refused"])
+    counted = DeliveryCounters(["grafana", "slack"], ["refused"])
     counted.delivered("grafana")
     counted.failed("slack", "refused")
     assert counted.counts() == ({"grafana": 1, "slack": 0}, {("grafana", "refused"): 0, ("slack", "refused"): 1})

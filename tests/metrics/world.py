@@ -5,6 +5,7 @@ from datetime import timedelta
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from service.delivery.counters import DeliveryCounters
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
 from service.intake.reasons import Failure, Ignored, Rejected
@@ -13,7 +14,7 @@ from service.metrics.catalogue import METRICS
 from service.metrics.collector import IncidentCollector, ProcessCollector
 from service.metrics.exposition import Exposition, registry
 from service.metrics.measurements import Measuring
-from service.metrics.outbox import DeliveryCollector, DeliveryTally, OutboxCollector
+from service.metrics.outbox import DeliveryCollector, OutboxCollector
 from service.metrics.process_counters import ProcessCounters
 from service.store.bodies import last_received
 from tests.builders import alert, at, event
@@ -42,9 +43,12 @@ class World(House):
             reject_reasons=list(Rejected),
         )
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
-        process = ProcessCollector(self.counters, self.recorder.stats, lambda: 0, self.incidents, "1.2.3")
+        process = ProcessCollector(self.counters, self.recorder, self.incidents, "1.2.3")
         waiting = lambda target: self.store.outbox.backlog(target, at(self.minutes))  # noqa: E731 - the same
-        outbox, deliveries = OutboxCollector(TARGETS, waiting), DeliveryCollector(DeliveryTally(TARGETS, ["permanent"]))
+        outbox, deliveries = (
+            OutboxCollector(TARGETS, waiting),
+            DeliveryCollector(DeliveryCounters(TARGETS, ["permanent"])),
+        )
         self.registry = registry([self.incidents, process, outbox, deliveries])
         own = registry([process, deliveries])
         self.expose = Exposition([self.incidents, outbox], own, self.store.version, lambda: at(self.minutes))
