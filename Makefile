@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench torture pooler fuzz audit sbom format servers pins clean
+.PHONY: help run test check bench torture pooler helm fuzz audit sbom format servers pins clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,12 @@ torture: $(VENV)/.dev servers  ## The long fault runs
 pooler: $(VENV)/.dev servers  ## The tests of the store and of replicas, through PgBouncer in both modes
 	$(BIN)/python -m pytest $(JOBS) tests/store tests/real/test_replicas.py --pooler transaction
 	$(BIN)/python -m pytest $(JOBS) tests/store tests/real/test_replicas.py --pooler session
+
+# Helm is built by Go, which has to be there; the tests without Helm are part of `make test`.
+HELM_VERSION := v3.18.6
+helm: $(VENV)/.dev  ## Check the Helm chart with Helm itself (installed with Go where it is missing)
+	@command -v helm >/dev/null || GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 0 tests/test_helm.py
 
 FUZZ_SECONDS ?= 60
 

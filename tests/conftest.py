@@ -69,12 +69,16 @@ def pytest_collection_modifyitems(config, items):
     And begin with what waits for servers: at the end there are small tests, of which each worker takes what is left.
     """
     items.sort(key=lambda item: item.get_closest_marker("real") is None)
-    if os.environ.get("MTTX_TORTURE") == "1" or "torture" in (config.option.markexpr or ""):
-        return
-    torture = [item for item in items if item.get_closest_marker("torture")]
-    if torture:
-        config.hook.pytest_deselected(items=torture)
-        items[:] = [item for item in items if not item.get_closest_marker("torture")]
+    if os.environ.get("MTTX_TORTURE") != "1" and "torture" not in (config.option.markexpr or ""):
+        _leave_out("torture", config, items)
+    if shutil.which("helm") is None:
+        _leave_out("helm", config, items)
+
+
+def _leave_out(marker, config, items):
+    """Deselect the tests with a marker."""
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(marker)])
+    items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 @pytest.fixture(autouse=True)
