@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from service.postmortems.context import DOCUMENTS
-from service.postmortems.topics import EXAMPLES, Topic
 from service.settings.model import Settings
 from service.settings.section import SettingsSection
 
@@ -26,16 +25,10 @@ def _link(url: str) -> str:
     return url
 
 
-def _required(topic: Topic) -> Topic:
-    if topic not in EXAMPLES:
-        raise ValueError(f"should be {', '.join(EXAMPLES)}")
-    return topic
-
-
 LinkName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 LinkAddress = Annotated[str, AfterValidator(_link)]
 TopicWord = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True)]
-RequiredTopic = Annotated[Topic, AfterValidator(_required)]
+RequiredTopic = Literal["detection", "mitigation", "recovery"]
 Template = Annotated[Literal["standard", "noctria"] | Path, BeforeValidator(lambda value: value or "standard")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^PM[0-9]{3}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\]{1,100}$")]

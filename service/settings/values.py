@@ -120,7 +120,7 @@ def is_http_url(url: str) -> bool:
 
 def _http_url(url: str) -> str:
     if not is_http_url(url) or any(sign in url for sign in "@?#"):
-        raise ValueError("should be a URL without a user name, a query or a fragment, such as https://example.com/mttx")
+        raise ValueError("should be an http:// or https:// URL without user name, query and fragment")
     return url.rstrip("/")
 
 

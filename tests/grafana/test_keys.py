@@ -46,7 +46,7 @@ def test_it_refuses_two_tokens_and_tells_neither():
 @pytest.mark.parametrize("url", ["grafana.example.com", "ftp://g", "https://user:pw@g", "https://g/?orgId=1"])
 def test_it_wants_an_address(url):
     (problem,) = refused(f"grafana: {{url: '{url}'}}")
-    assert "should be a URL without a user name" in problem
+    assert "should be an http:// or https:// URL" in problem
 
 
 def test_it_says_what_is_wrong_in_a_list_of_dashboards():

@@ -22,6 +22,7 @@ from service.postmortems.lint import lint, unreadable
 from service.postmortems.plan import Version
 from service.postmortems.reading import read
 from service.postmortems.settings import postmortem_settings
+from service.postmortems.topics import Topic
 from service.settings import Settings
 from service.settings.files import read_bytes, read_text
 
@@ -81,7 +82,7 @@ def context_of(settings: Settings, disabled: Iterable[str] = (), changed_with: s
         disabled=rules,
         now=datetime.now(UTC),
         changed=changed,
-        words=postmortem_settings(settings).words,
+        words={Topic(name): words for name, words in postmortem_settings(settings).words.items()},
     )
 
 
