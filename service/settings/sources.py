@@ -56,7 +56,7 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     origins.update((row.key, str(file)) for row in table if _contains(tree, row.path))
     problems: list[Problem] = []
     for row, name, value in _from_environment(table, environ, problems):
-        _put(tree, row.path, value)
+        tree = _merged(tree, _below(row.path, value))
         origins[row.key] = f"{origins[row.key]}, {name}" if row.structured and row.key in origins else name
     nulls = frozenset(_nulls(tree))
     settings: Settings | None
@@ -173,20 +173,16 @@ def _value(row: SettingRow, name: str, text: str, *, from_file: bool) -> Any:
     return None if row.nullable and text == "null" else text
 
 
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Override a value of the file; mappings are merged. An invalid value in the file stays, to be reported."""
-    *sections, last = path
-    for key in sections:
-        inner = tree.setdefault(key, {})
-        if inner is None:
-            inner = tree[key] = {}
-        if not isinstance(inner, dict):
-            return
-        tree = inner
-    tree[last] = _merged(tree.get(last), value)
+def _below(path: tuple[str, ...], value: Any) -> Any:
+    for key in reversed(path):
+        value = {key: value}
+    return value
 
 
 def _merged(under: Any, over: Any) -> Any:
-    if not isinstance(under, dict) or not isinstance(over, dict):
+    """Override a value of the file; mappings are merged. An invalid section in the file stays, to be reported."""
+    if under is None or not isinstance(over, dict):
         return over
+    if not isinstance(under, dict):
+        return under
     return under | {key: _merged(under.get(key), value) for key, value in over.items()}
