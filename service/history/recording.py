@@ -4,21 +4,22 @@ Each event counts when it happened: the totals grow as if every event had been r
 is earlier than the detection is reported with it, since nobody knew of the incident before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind
 from service.domain.policy import Policy
 from service.domain.totals import bounds
 from service.history.importing.imported import ImportedIncident, LineError
-from service.recorder.commands import Delivery, Refused
-from service.recorder.correlation import Correlation
-from service.recorder.events import EventRecording
-from service.recorder.grouping import Grouping
-from service.recorder.incidents import Incidents
+from service.recorder.apply import record
+from service.recorder.batch import Batch
+from service.recorder.correlation import join, named_alike
+from service.recorder.events import add_event
+from service.recorder.incidents import recompute
 from service.store import Store
-from service.store.batch import ALIAS, Batch, BatchKeys, IncidentState
+from service.store.loaded import ALIAS, BatchKeys, IncidentState
 from service.store.store import Transaction
 
 CHUNK = 200
@@ -71,84 +72,78 @@ class _RollBack(Exception):
 def _record(
     transaction: Transaction, policy: Policy, incidents: Sequence[ImportedIncident], now: datetime, result: ImportResult
 ) -> None:
-    """Record a chunk; a refused incident leaves the batch half changed, so that the chunk is repeated without it."""
-    remaining = list(incidents)
-    while remaining:
-        keys = BatchKeys(
-            keys={(incident.source, incident.key) for incident in remaining}
-            | {(incident.source, incident.merged_into) for incident in remaining if incident.merged_into}
-            | {(ALIAS, a) for incident in remaining for a in incident.aliases},
-            neighbours=True,
-        )
-        batch = transaction.load(keys, policy.reopen_window)
-        recording = _Recording(batch, policy, now)
-        for incident in remaining:
-            try:
-                recording.record(incident)
-            except Refused as error:
-                result.refused.append(LineError(incident.where, str(error)))
-                remaining.remove(incident)
-                break
-        else:
-            transaction.save(batch)
-            result.opened += recording.result.opened
-            result.changed += recording.result.changed
-            result.unchanged += recording.result.unchanged
-            result.events += recording.result.events
-            result.differences += recording.result.differences
-            return
+    """Record a chunk of incidents."""
+    done: dict[int, ImportResult] = {}
+
+    def record_one(batch: Batch, incident: ImportedIncident) -> None:
+        done[id(incident)] = _Recording(batch, incident, now).record()
+
+    refused = record(transaction, policy, bounds(policy), incidents, keys_of=partial(_keys_of, now), apply=record_one)
+    for incident, error in refused:
+        done.pop(id(incident), None)
+        result.refused.append(LineError(incident.where, str(error)))
+    for one in done.values():
+        result.opened += one.opened
+        result.changed += one.changed
+        result.unchanged += one.unchanged
+        result.events += one.events
+        result.differences += one.differences
+
+
+def _keys_of(now: datetime, incidents: Iterable[ImportedIncident]) -> BatchKeys:
+    keys = BatchKeys(received_at=now, neighbours=True)
+    for incident in incidents:
+        keys.keys |= {(incident.source, incident.key), *((ALIAS, alias) for alias in incident.aliases)}
+        if incident.merged_into:
+            keys.keys.add((incident.source, incident.merged_into))
+    return keys
 
 
 class _Recording:
-    """Records into one batch."""
+    """Records one incident into a batch."""
 
-    def __init__(self, batch: Batch, policy: Policy, now: datetime) -> None:
+    def __init__(self, batch: Batch, incident: ImportedIncident, now: datetime) -> None:
         self._batch = batch
+        self._incident = incident
         self._now = now
-        self._incidents = Incidents(batch, policy, bounds(policy))
-        grouping = Grouping(batch, self._incidents, policy)
-        self._correlation = Correlation(batch, self._incidents, grouping, policy.reopen_window)
-        self._events = EventRecording(batch, self._incidents, grouping, self._correlation)
-        self.result = ImportResult()
+        self._result = ImportResult()
 
-    def record(self, incident: ImportedIncident) -> None:
-        """Record one incident. Raises `Refused`."""
-        entry, is_new = self._entry(incident)
-        recorded = {event.event_id: event for event in self._batch.events_of(entry)}
+    def record(self) -> ImportResult:
+        """Record the incident. Raises `Refused`."""
+        batch, incident = self._batch, self._incident
+        state, is_new = self._state()
+        recorded = {event.event_id: event for event in batch.events_of(state)}
         imported = (*incident.events, *incident.initial_events) if is_new else incident.events
-        events = [new for event in imported if (new := self._new_event(event, recorded, incident)) is not None]
+        events = [new for event in imported if (new := self._new_event(event, recorded)) is not None]
         detected_at = next(e.occurred_at for e in incident.events if e.kind is EventKind.DETECTED)
         if incident.merged_into:
-            self._retract_dismissal(entry, incident, recorded)
+            self._retract_dismissal(state, recorded)
         for event in sorted(events, key=lambda e: (e.occurred_at, list(EventKind).index(e.kind))):
             if event.occurred_at > detected_at:
-                self._incidents.recompute(self._now)
-            entry, _ = self._events.add(entry, event)
-        self._incidents.recompute(self._now)
+                recompute(batch, self._now)
+            state, _ = add_event(batch, state, event)
+        recompute(batch, self._now)
         if incident.aliases:
-            self._correlation.join(entry, incident.aliases, Delivery(incident.source, b"", self._now))
-            self._incidents.recompute(self._now)
-        self.result.events += len(events)
-        if is_new:
-            self.result.opened += 1
-        elif events:
-            self.result.changed += 1
-        else:
-            self.result.unchanged += 1
+            join(batch, state, incident.aliases, self._now)
+            recompute(batch, self._now)
+        self._result.events = len(events)
+        self._result.opened, self._result.changed = int(is_new), int(bool(events) and not is_new)
+        self._result.unchanged = int(not events and not is_new)
+        return self._result
 
-    def _entry(self, incident: ImportedIncident) -> tuple[IncidentState, bool]:
-        batch, key = self._batch, (incident.source, incident.key)
+    def _state(self) -> tuple[IncidentState, bool]:
+        batch, incident = self._batch, self._incident
+        key = (incident.source, incident.key)
         if key in batch.keys:
-            return self._incidents.existing(batch.keys[key]), False
-        at = min(event.occurred_at for event in incident.events)
-        entry = self._correlation.find(incident.aliases, at)
-        is_new = entry is None
-        entry = entry or batch.open(self._now)
-        batch.keys[key] = batch.new_keys[key] = entry.id
-        return entry, is_new
+            return batch.existing(batch.keys[key]), False
+        named = named_alike(batch, incident.aliases, min(event.occurred_at for event in incident.events))
+        state = named or batch.open(self._now)
+        batch.keys[key] = state.id
+        return state, named is None
 
-    def _retract_dismissal(self, entry: IncidentState, incident: ImportedIncident, recorded: dict[str, Event]) -> None:
+    def _retract_dismissal(self, state: IncidentState, recorded: dict[str, Event]) -> None:
         """Retract the dismissal that an earlier release recorded for a merge: it would dismiss the target as well."""
+        incident = self._incident
         dismissal = f"{incident.source}-{incident.key}-dismissed"
         retraction = f"{dismissal}-retracted"
         if dismissal in recorded and retraction not in recorded:
@@ -160,9 +155,9 @@ class _Recording:
                 source=incident.source,
                 data={"event_id": dismissal},
             )
-            self._events.add(entry, event)
+            add_event(self._batch, state, event)
 
-    def _new_event(self, event: Event, recorded: dict[str, Event], incident: ImportedIncident) -> Event | None:
+    def _new_event(self, event: Event, recorded: dict[str, Event]) -> Event | None:
         """Return what to record: the event, a correction if the file now has another time, or nothing."""
         before = recorded.get(event.event_id)
         if before is None and any(_is_same_merge(event, other) for other in recorded.values()):
@@ -176,7 +171,7 @@ class _Recording:
             detail = (
                 f"{event.kind.value} differs from what is recorded; its time follows the file, edit the rest by hand"
             )
-            self.result.differences.append(LineError(incident.where, detail))
+            self._result.differences.append(LineError(self._incident.where, detail))
         if occurred_at == event.occurred_at:
             return None
         return Event(
@@ -184,7 +179,7 @@ class _Recording:
             kind=EventKind.CORRECTED,
             occurred_at=self._now,
             recorded_at=self._now,
-            source=incident.source,
+            source=self._incident.source,
             data={"event_id": event.event_id, "occurred_at": event.occurred_at.isoformat()},
         )
 

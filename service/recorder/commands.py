@@ -1,11 +1,41 @@
-"""The recorder's commands, their results and its errors."""
+"""The recorder's commands, each with what it may change, and their results and errors."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
-from service.domain.events import Alert, Event, KeyedEvent
+from service.domain.events import INTO_KEY, Alert, Event, EventKind, KeyedEvent
 from service.domain.incident import Phase
 from service.store import StoreUnavailable
+from service.store.loaded import ALIAS, BatchKeys, alert_key
+
+REGROUPING = frozenset(
+    {
+        EventKind.RESOLVED,
+        EventKind.REOPENED,
+        EventKind.DISMISSED,
+        EventKind.MERGED,
+        EventKind.CORRECTED,
+        EventKind.RETRACTED,
+    }
+)
+"""The kinds of events that may change which episodes form one incident."""
+
+
+def target_of(merged: Event) -> int:
+    """Return the id of the incident into which a `merged` event merges."""
+    return int(str(merged.data["into"]).removeprefix("INC-"))
+
+
+def into_key_of(event: Event) -> str:
+    """Return the sender's key of the incident that this one was merged into; "" if the event is not such a merge."""
+    is_by_key = event.kind is EventKind.MERGED and "into" not in event.data
+    return str(event.data.get(INTO_KEY, "")) if is_by_key else ""
+
+
+def _mentioned(events: Iterable[Event]) -> set[int]:
+    return {target_of(e) for e in events if e.kind is EventKind.MERGED and not into_key_of(e)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +60,26 @@ class RecordAlerts:
     notes: tuple[Delivery, ...] = ()
     events: tuple[tuple[int, Event], ...] = ()
 
+    @property
+    def received_at(self) -> datetime:
+        """Return when the notification was received."""
+        return self.delivery.received_at
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add what the alerts may change."""
+        keys.incidents.update(incident_id for incident_id, _ in self.events)
+        for alert in self.alerts:
+            seen = alert.observation
+            key = alert_key(seen)
+            keys.alerts.add(key)
+            keys.groups.add((seen.source, seen.group_key))
+            keys.keys.update((ALIAS, alias) for alias in alert.aliases)
+            if seen.is_end_only:
+                keys.ended.add(key)
+            starts_at = seen.starts_at if alert.onset_at is None else min(seen.starts_at, alert.onset_at)
+            if keys.since is None or starts_at < keys.since:
+                keys.since = starts_at
+
 
 @dataclass(frozen=True, slots=True)
 class RecordEvents:
@@ -41,12 +91,36 @@ class RecordEvents:
     events: tuple[KeyedEvent, ...]
     delivery: Delivery
 
+    @property
+    def received_at(self) -> datetime:
+        """Return when the body was received."""
+        return self.delivery.received_at
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add the incidents that the events name."""
+        for keyed in self.events:
+            keys.keys.add((self.delivery.source, keyed.incident_key))
+            keys.keys.update((ALIAS, alias) for alias in keyed.aliases)
+            if into_key := into_key_of(keyed.event):
+                keys.keys.add((self.delivery.source, into_key))
+        keys.incidents |= _mentioned(e.event for e in self.events)
+        keys.neighbours |= any(e.event.kind in REGROUPING for e in self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
     """Open an incident by hand with its first events. Returns one `Outcome`."""
 
     events: tuple[Event, ...]
+
+    @property
+    def received_at(self) -> datetime:
+        """Return when the incident was opened."""
+        return self.events[0].recorded_at
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add the incidents into which it is merged."""
+        keys.incidents |= _mentioned(self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +130,36 @@ class AppendEvent:
     incident_id: int
     event: Event
 
+    @property
+    def received_at(self) -> datetime:
+        """Return when the event was received."""
+        return self.event.recorded_at
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add the incident, and the one into which it is merged."""
+        keys.incidents |= {self.incident_id, *_mentioned([self.event])}
+        keys.neighbours |= self.event.kind in REGROUPING
+
 
 @dataclass(frozen=True, slots=True)
 class CloseStale:
-    """Resolve every open incident whose `stale_at` is before `now`. Returns an `Outcome` for each."""
+    """Resolve every open incident whose `stale_at` is before `received_at`. Returns an `Outcome` for each."""
 
-    now: datetime
+    received_at: datetime
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add the stale incidents."""
+        keys.stale_before = self.received_at
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Take the samples of all incidents whose resolution is final by `now`. Returns no outcomes."""
+    """Take the samples of all incidents whose resolution is final by `received_at`. Returns no outcomes."""
 
-    now: datetime
+    received_at: datetime
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add nothing: every batch begins with these samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +167,11 @@ class Refold:
     """Recompute up to `limit` incidents that an earlier version computed. Returns an `Outcome` for each change."""
 
     limit: int
-    now: datetime
+    received_at: datetime
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add the incidents."""
+        keys.outdated = self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +179,10 @@ class PruneDeliveries:
     """Delete raw bodies last received before `before`. Returns no outcomes."""
 
     before: datetime
+    received_at: ClassVar[None] = None
+
+    def add_keys(self, keys: BatchKeys) -> None:
+        """Add nothing: bodies are deleted when the batch is written."""
 
 
 Command = RecordAlerts | RecordEvents | OpenIncident | AppendEvent | CloseStale | Settle | Refold | PruneDeliveries

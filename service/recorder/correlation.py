@@ -1,75 +1,68 @@
-"""Correlation of incidents across sources: those that share a name at the same time are one incident.
+"""Correlation of incidents across sources: those that share a name, and lie within the reopen window, are one incident.
 
 A name (alias) is a text that both carry: the group key of Alertmanager, which its PagerDuty integration sends on as
 SHA-256 in hex, or the value of a label chosen for that in the configuration.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from service.domain.policy import Milestone
-from service.recorder.commands import Delivery
-from service.recorder.grouping import Grouping
-from service.recorder.incidents import Incidents
-from service.store.batch import ALIAS, Batch, IncidentState
+from service.recorder.batch import Batch
+from service.recorder.grouping import regroup_incident
+from service.recorder.incidents import fold
+from service.recorder.merging import merge_overlapping
+from service.store.loaded import ALIAS, IncidentState
+
+Interval = tuple[datetime, datetime | None]
 
 
-class Correlation:
-    """Finds and joins the incidents of one batch that share a name and are at most `window` apart."""
+def named_alike(batch: Batch, aliases: Iterable[str], at: datetime) -> IncidentState | None:
+    """Return the incident that another source reports under one of these names and that is ongoing at `at`."""
+    for alias in aliases:
+        holder = _holder_of(batch, alias)
+        if holder is not None and _touch(batch, (at, at), _interval(batch, holder)):
+            return holder
+    return None
 
-    def __init__(self, batch: Batch, incidents: Incidents, grouping: Grouping, window: timedelta) -> None:
-        self._grouping = grouping
-        self._batch = batch
-        self._incidents = incidents
-        self._window = window
 
-    def find(self, aliases: Iterable[str], at: datetime) -> IncidentState | None:
-        """Return the incident that another source reports under one of these names and that is ongoing at `at`."""
-        for alias in aliases:
-            incident = self._holder_of(alias)
-            if incident is not None and self._touch((at, at), self._interval(incident)):
-                return incident
-        return None
+def is_joined(batch: Batch, state: IncidentState, aliases: Iterable[str]) -> bool:
+    """Return whether the incident already has all of these names, so that `join` has nothing to do."""
+    return all(_holder_of(batch, alias) is state for alias in aliases)
 
-    def is_joined(self, entry: IncidentState, aliases: Iterable[str]) -> bool:
-        """Return whether the incident already has all of these names, so that `join` has nothing to do."""
-        holders = map(self._holder_of, aliases)
-        return all(holder is not None and holder.id == entry.id for holder in holders)
 
-    def join(self, entry: IncidentState, aliases: Iterable[str], delivery: Delivery) -> IncidentState:
-        """Merge the incident with those that have its names, the later into the earlier; return the earlier.
+def join(batch: Batch, state: IncidentState, aliases: Iterable[str], now: datetime) -> None:
+    """Merge the incident with those that have its names, the later into the earlier.
 
-        A name becomes free for the next incident once the interval of its incident is over.
-        """
-        for alias in aliases:
-            holder = self._holder_of(alias)
-            if holder is None:
-                self._name(alias, entry)
-            elif holder.id != entry.id:
-                if self._touch(self._interval(entry), self._interval(holder)):
-                    into, merged = sorted((entry, holder), key=lambda e: e.id)
-                    self._incidents.merge_overlapping(merged, into, delivery.received_at)
-                    self._grouping.regroup_incident(into, delivery.received_at)
-                    entry = into
-                    self._name(alias, entry)
-                elif self._interval(holder)[0] < self._interval(entry)[0]:
-                    self._name(alias, entry)
-        return entry
+    A name becomes free for the next incident once the interval of its incident is over.
+    """
+    for alias in aliases:
+        holder = _holder_of(batch, alias)
+        if holder is state:
+            continue
+        if holder is not None:
+            if _touch(batch, _interval(batch, state), _interval(batch, holder)):
+                state, merged = sorted((state, holder), key=lambda s: s.id)
+                merge_overlapping(batch, merged, state, now)
+                regroup_incident(batch, state, now)
+            elif _interval(batch, state)[0] <= _interval(batch, holder)[0]:
+                continue
+        batch.keys[ALIAS, alias] = state.id
 
-    def _holder_of(self, alias: str) -> IncidentState | None:
-        incident_id = self._batch.keys.get((ALIAS, alias))
-        return None if incident_id is None else self._batch.effective(incident_id)
 
-    def _name(self, alias: str, entry: IncidentState) -> None:
-        self._batch.keys[ALIAS, alias] = self._batch.aliases[alias] = entry.id
+def _holder_of(batch: Batch, alias: str) -> IncidentState | None:
+    incident_id = batch.keys.get((ALIAS, alias))
+    return None if incident_id is None else batch.existing(incident_id)
 
-    def _interval(self, entry: IncidentState) -> tuple[datetime, datetime | None]:
-        incident = self._incidents.fold(entry)
-        begin = incident.milestones.get(Milestone.DETECTED, incident.deadlines_from)
-        return begin, incident.dismissed_at or incident.over_at
 
-    def _touch(self, interval: tuple[datetime, datetime | None], other: tuple[datetime, datetime | None]) -> bool:
-        (begin, end), (other_begin, other_end) = interval, other
-        return (end is None or other_begin <= end + self._window) and (
-            other_end is None or begin <= other_end + self._window
-        )
+def _interval(batch: Batch, state: IncidentState) -> Interval:
+    incident = fold(batch, state)
+    begin = incident.milestones.get(Milestone.DETECTED, incident.deadlines_from)
+    return begin, incident.dismissed_at or incident.over_at
+
+
+def _touch(batch: Batch, interval: Interval, other: Interval) -> bool:
+    (begin, end), (other_begin, other_end) = interval, other
+    return (end is None or other_begin <= end + batch.window) and (
+        other_end is None or begin <= other_end + batch.window
+    )

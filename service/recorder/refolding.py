@@ -1,45 +1,37 @@
-"""Recomputing incidents of an earlier version by today's rules, a few at a time, alongside incoming commands."""
+"""Recomputing incidents of an earlier version by today's rules, a few at a time, alongside incoming commands.
 
-from collections.abc import Mapping
+No messages are sent for them; targets that draw incidents redraw them.
+"""
+
 from datetime import datetime
 
 from service.domain.incident import Incident
 from service.domain.senders import plain_source
-from service.recorder.alerts import AlertRecording
+from service.recorder.alerts import rebuild_episodes, regroup
+from service.recorder.batch import Batch
 from service.recorder.commands import Outcome
-from service.recorder.incidents import Incidents
-from service.store.batch import Batch
+from service.recorder.incidents import outcome, recompute
 from service.store.refolding import Shown
 
 
-class Refolding:
-    """Recomputes incidents in one batch. No messages are sent for them; targets that draw them redraw them."""
-
-    def __init__(self, batch: Batch, incidents: Incidents, alerts: AlertRecording) -> None:
-        self._batch = batch
-        self._incidents = incidents
-        self._alerts = alerts
-
-    def refold(self, stored: Mapping[int, Shown], now: datetime) -> tuple[Outcome, ...]:
-        """Recompute the incidents from all their reports; return an outcome for each that changed."""
-        batch = self._batch
-        touched_before = set(batch.touched)
-        episodes = [e.id for i in stored for e in batch.episodes_of(batch.entries[i])]
-        refolded = (batch.episodes[e] for e in episodes)
-        keys = dict.fromkeys((plain_source(e.source), e.fingerprint) for e in refolded)
-        for key in keys:
-            episodes += self._alerts.rebuild_episodes(key)
-        self._alerts.regroup(episodes, now)
-        for incident_id in stored:
-            entry = batch.entries[incident_id]
-            entry.refold = False
-            batch.mark_outdated(entry, now)
-        self._incidents.recompute(now)
-        touched = batch.touched - touched_before
-        changed = [i for i in sorted(touched) if _shown(batch.entries[i].incident) != stored.get(i)]
-        batch.quiet |= touched
-        batch.redrawn.update(changed)
-        return tuple(self._incidents.outcome(batch.entries[i]) for i in changed)
+def refold(batch: Batch, now: datetime) -> tuple[Outcome, ...]:
+    """Recompute the outdated incidents from all their reports; return an outcome for each that changed."""
+    stored = batch.loaded.outdated
+    computed_before = {i for i, state in batch.incidents.items() if state.incident is not None}
+    episodes = [e for i in stored for e in batch.episodes_of(batch.incidents[i])]
+    changed = [e.id for e in episodes]
+    for key in dict.fromkeys((plain_source(e.source), e.fingerprint) for e in episodes):
+        changed += rebuild_episodes(batch, key)
+    regroup(batch, changed, now)
+    for incident_id in stored:
+        batch.incidents[incident_id].refold = False
+        batch.outdated.add(incident_id)
+    recompute(batch, now)
+    computed = {i for i, state in batch.incidents.items() if state.incident is not None} - computed_before
+    redrawn = [i for i in sorted(computed) if _shown(batch.incidents[i].incident) != stored.get(i)]
+    batch.unannounced |= computed
+    batch.redrawn.update(redrawn)
+    return tuple(outcome(batch, batch.incidents[i]) for i in redrawn)
 
 
 def _shown(incident: Incident | None) -> Shown | None:

@@ -5,15 +5,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from service.domain.policy import Policy
 from service.domain.totals import bounds
-from service.recorder.apply import Application, keys_of, look_up, received_at
-from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Refused, Settle
-from service.recorder.settling import settle
+from service.recorder.apply import apply, keys_of, record
+from service.recorder.batch import Batch
+from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Settle
 from service.store import Store, StoreRejected, StoreUnavailable
-from service.store.batch import Incomplete
+from service.store.loaded import BatchKeys
 
 BATCH = 64
 """The most commands in one transaction: enough to share an fsync, few enough to respond soon."""
@@ -88,22 +88,20 @@ class Recorder:
         if not self._room.acquire(timeout=0 if self.stalled else ROOM_SECONDS):
             msg = "the store takes long, and as many requests as may wait for it already do"
             raise Busy(msg)
+        ticket = _Ticket(command)
         try:
-            return self._submit(_Ticket(command))
+            with self._arrived:
+                if self._closing or len(self._queue) >= self._queue_limit:
+                    msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
+                    raise Busy(msg)
+                self._queue.append(ticket)
+                if len(self._queue) >= self._awaited:
+                    self._arrived.notify()
+            if not ticket.landed.acquire(timeout=PATIENCE_SECONDS):
+                msg = f"the store did not commit within {PATIENCE_SECONDS:.0f} s"
+                raise StoreUnavailable(msg)
         finally:
             self._room.release()
-
-    def _submit(self, ticket: _Ticket) -> tuple[Outcome, ...]:
-        with self._arrived:
-            if self._closing or len(self._queue) >= self._queue_limit:
-                msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
-                raise Busy(msg)
-            self._queue.append(ticket)
-            if len(self._queue) >= self._awaited:
-                self._arrived.notify()
-        if not ticket.landed.acquire(timeout=PATIENCE_SECONDS):
-            msg = f"the store did not commit within {PATIENCE_SECONDS:.0f} s"
-            raise StoreUnavailable(msg)
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
@@ -157,23 +155,20 @@ class Recorder:
                 ticket.landed.release()
 
     def _take(self) -> list[_Ticket]:
-        """Wait for commands and return up to `BATCH` of them; an empty list once closing and all are done."""
+        """Wait for commands and return up to `BATCH` of them; an empty list once closing and all are done.
+
+        It waits briefly for the senders that shared the last commit; otherwise they split into two halves that take
+        turns: one arrives while the other commits. A single sender waits for none.
+        """
         with self._arrived:
             self._awaited = 1
             while not self._queue and not self._closing:
                 self._arrived.wait()
-            self._gather()
+            self._awaited = self._company
+            end = time.monotonic() + GATHER_SECONDS
+            while len(self._queue) < self._company and not self._closing and (left := end - time.monotonic()) > 0:
+                self._arrived.wait(left)
             return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-
-    def _gather(self) -> None:
-        """Wait briefly for the senders that shared the last commit; a single sender waits for none.
-
-        Otherwise senders split into two halves that take turns: one arrives while the other commits.
-        """
-        self._awaited = self._company
-        end = time.monotonic() + GATHER_SECONDS
-        while len(self._queue) < self._company and not self._closing and (left := end - time.monotonic()) > 0:
-            self._arrived.wait(left)
 
     def _record(self, tickets: Sequence[_Ticket]) -> None:
         """Commit the tickets together; if one of them makes that fail, commit each on its own."""
@@ -192,66 +187,33 @@ class Recorder:
                 ticket.error = ticket.error or error
 
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
-        """Apply and commit all commands but refused ones; a refusal restarts the transaction without that command."""
-        standing = [ticket for ticket in tickets if ticket.error is None]
-        while standing:
-            refused = self._attempt(standing)
-            if refused is None:
-                return
-            standing.remove(refused)
-
-    def _attempt(self, tickets: Sequence[_Ticket]) -> _Ticket | None:
-        try:
-            return self._transact(tickets)
-        except Incomplete:
-            return self._transact(tickets, everything=True)
-
-    def _transact(self, tickets: Sequence[_Ticket], *, everything: bool = False) -> _Ticket | None:
-        """Apply a batch in one transaction; `everything`: load all episodes even of very large incidents.
-
-        Returns the refused ticket, or None if all are committed. Raises `Incomplete`.
-        """
+        """Apply all commands in one transaction; refused ones fail alone."""
         began = time.perf_counter()
-        try:
-            with self._store.transaction() as transaction:
-                commands = [ticket.command for ticket in tickets]
-                settled = settle(transaction, self._policy, self._bounds, received_at(commands))
-                due = look_up(transaction, commands)
-                batch = transaction.load(replace(keys_of(commands, due), all=everything), self._policy.reopen_window)
-                for sample in settled:
-                    batch.count(sample.added, sample.incident_id, sample.at)
-                application = Application(batch, self._policy, self._bounds, due)
-                for ticket in tickets:
-                    try:
-                        ticket.outcomes = application.apply(ticket.command)
-                    except Refused as error:
-                        ticket.error = error
-                        raise _StartAgain(ticket) from error
-                transaction.save(batch)
-        except _StartAgain as again:
-            return again.without
-        self._committed(tickets)
+        with self._store.transaction() as transaction:
+            refused = record(transaction, self._policy, self._bounds, tickets, keys_of=_keys_of, apply=_apply)
+        for ticket, error in refused:
+            ticket.error = error
+        committed = [ticket for ticket in tickets if ticket.error is None]
+        if not committed:
+            return
+        for ticket in committed:
+            ticket.committed = True
+        # A batch that wrote nothing does not prove that the disk works.
+        if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in committed):
+            self._failed_at = None
         self.stats.commits += 1
         self.stats.commit_seconds += time.perf_counter() - began
-        return None
 
-    def _committed(self, tickets: Sequence[_Ticket]) -> None:
-        """Count what is durable; a batch that wrote nothing does not prove that the disk works."""
-        for ticket in tickets:
-            ticket.committed = True
-        if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in tickets):
-            self._failed_at = None
+
+def _keys_of(tickets: Sequence[_Ticket]) -> BatchKeys:
+    return keys_of(ticket.command for ticket in tickets)
+
+
+def _apply(batch: Batch, ticket: _Ticket) -> None:
+    ticket.outcomes = apply(batch, ticket.command)
 
 
 def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
     for ticket in tickets:
         if not ticket.committed:
             ticket.error = ticket.error or RuntimeError(f"the recorder broke: {type(error).__name__}")
-
-
-class _StartAgain(Exception):
-    """Rolls the transaction back, since a refused command may have left its batch half changed."""
-
-    def __init__(self, without: _Ticket) -> None:
-        super().__init__()
-        self.without = without

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from service.store.statements import driver_errors
+from service.store.statements import execute
 
 BUSY_TIMEOUT_MS = 5000
 TURN_TIMEOUT_MS = 20_000
@@ -142,8 +142,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     writes = connection.get_execution_options().get("writes", False)
-    with driver_errors(connection.dialect):
-        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    execute(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:
@@ -177,11 +176,9 @@ def _begin_postgresql(connection: Any) -> None:
     driver_connection = connection.connection.driver_connection
     driver_connection.patience = options.get("patience")
     if options.get("writes", False):
-        with driver_errors(connection.dialect):
-            cursor = connection.connection.cursor()
-            if driver_connection.is_pooled:
-                cursor.execute(_POOLED_SETTINGS)
-            cursor.execute(f"SELECT pg_advisory_xact_lock({TURN})")
+        if driver_connection.is_pooled:
+            execute(connection, _POOLED_SETTINGS)
+        execute(connection, f"SELECT pg_advisory_xact_lock({TURN})")
 
 
 @contextmanager

@@ -1,249 +1,119 @@
-"""Loading a batch: what its commands need, in a fixed number of queries however many commands there are."""
+"""Loading what a batch may change, in a fixed number of queries however many commands there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Set
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Set
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Dialect, Row, Select, bindparam, func, literal_column, or_, select, union_all
+from sqlalchemy import Connection, Row, select
 
+from service.domain.episodes import AlertReport
 from service.domain.firings import Firings
 from service.domain.senders import plain_source
 from service.domain.totals import Counted
+from service.store import batch_queries as q
 from service.store import tables as t
-from service.store.batch import Batch, BatchKeys, GroupKey, IncidentState, StoredReport, alert_key
 from service.store.from_rows import episode_of, event_of, observation_of
-from service.store.statements import Read, among
+from service.store.loaded import AlertKey, BatchKeys, GroupKey, IncidentState, LoadedRows, StoredReport, alert_key
+from service.store.refolding import outdated
+from service.store.settling import unsettled
 from service.store.types import NEVER
 
 _FIRINGS = TypeAdapter(Firings)
 
 
-def load(connection: Connection, batch_keys: BatchKeys, window: timedelta, reserve: Callable[[str], int]) -> Batch:
-    """Return a batch with everything that the alerts, groups, keys and incidents in `batch_keys` can touch.
+def load(connection: Connection, keys: BatchKeys, window: timedelta, *, whole: bool = False) -> LoadedRows:
+    """Return everything that the alerts, groups, keys and incidents in `keys` can touch.
 
-    Of incidents and groups with more than `Batch.MANY` episodes it holds some (`IncidentState.partial`, `Batch.cut`),
-    unless all are requested, or others are regrouped beside them.
-    `window` is the reopen window: an episode of a group that ended longer than that before `batch_keys.since` can no
-    longer be joined.
+    Of incidents and groups with more than `LoadedRows.MANY` episodes only some are loaded (`IncidentState.partial`,
+    `LoadedRows.sampled`), unless `whole`, or others are regrouped beside them.
+    `window` is the reopen window: an episode of a group that ended longer than that before `keys.since` can no longer
+    be joined.
     """
-    batch = _load(connection, batch_keys, window, reserve)
-    if batch_keys.neighbours and (batch.cut or any(entry.partial for entry in batch.entries.values())):
-        return _load(connection, replace(batch_keys, all=True), window, reserve)
-    return batch
+    rows = _load(connection, keys, window, whole)
+    if not whole and keys.neighbours and (rows.sampled or any(row.partial for row in rows.incidents.values())):
+        return _load(connection, keys, window, whole=True)
+    return rows
 
 
-def _load(connection: Connection, batch_keys: BatchKeys, window: timedelta, reserve: Callable[[str], int]) -> Batch:
-    batch = Batch(reserve)
+def _load(connection: Connection, keys: BatchKeys, window: timedelta, whole: bool) -> LoadedRows:
+    rows = LoadedRows()
+    if keys.received_at is not None:
+        rows.unsettled = unsettled(connection, keys.received_at)
+    if keys.stale_before is not None:
+        rows.stale = _stale(connection, keys.stale_before)
+    if keys.outdated:
+        rows.outdated = outdated(connection, keys.outdated)
+    [last] = q.LAST_IDS.rows(connection)
+    rows.last_incident_id, rows.last_episode_id = last.incident_id or 0, last.episode_id or 0
     episode_ids: set[int] = set()
-    if batch_keys.since is not None:
-        reporting = {source for source, _ in batch_keys.groups}
-        sources = {row.source for row in _SOURCES.rows(connection)} | reporting
-        since = batch_keys.since - window
-        _load_reports(connection, batch_keys, sources, since, batch)
-        adoptable = _adoptable_since(batch, sources, reporting, window)
-        if adoptable is not None:
-            waiting = {key for key, reports in batch.reports.items() if any(not r.episode_id for r in reports.values())}
-            if adoptable < since or waiting:
-                since = min(adoptable, since)
-                ended = {*batch_keys.ended, *waiting}
-                _load_reports(connection, replace(batch_keys, ended=ended), sources, since, batch)
-        stored = [(o, r.episode_id) for reports in batch.reports.values() for o, r in reports.items()]
-        groups = {*batch_keys.groups, *((o.source, o.group_key) for o, _ in stored)}
-        episode_ids = {e for _, e in stored} | _load_groups(
-            connection, groups, since, batch, None if batch_keys.all else batch.MANY
-        )
-    for source, keys in _by_source(batch_keys.keys).items():
-        for row in _KEYS.among(connection, keys, source=source):
-            batch.keys[source, row.incident_key] = row.incident_id
-    incident_ids = {*batch_keys.incidents, *batch.keys.values()}
-    incident_ids |= {row.incident_id for row in _INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
-    _load_incidents(connection, incident_ids, batch, None if batch_keys.all else episode_ids)
-    if batch_keys.reports:
-        _load_reports_of(connection, batch.episodes, batch)
-    if batch_keys.neighbours:
-        _load_neighbours(connection, batch, window)
-    if batch_keys.reports:
-        _load_reports_of(connection, batch.episodes, batch)
-    return batch
+    if keys.since is not None:
+        episode_ids = _load_alerts(connection, keys, keys.since - window, window, rows, whole=whole)
+    for source, names in _by_source(keys.keys).items():
+        for row in q.KEYS.among(connection, names, source=source):
+            rows.keys[source, row.incident_key] = row.incident_id
+    incident_ids = {*keys.incidents, *rows.keys.values(), *rows.stale, *rows.outdated}
+    incident_ids |= {row.incident_id for row in q.INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
+    _load_incidents(connection, incident_ids, rows, None if whole else episode_ids)
+    if rows.outdated:
+        _add_reports(q.REPORTS_OF.among(connection, rows.episodes), rows)
+    if keys.neighbours or rows.outdated:
+        _load_neighbours(connection, rows, window)
+    if rows.outdated:
+        _add_reports(q.REPORTS_OF.among(connection, rows.episodes), rows)
+    return rows
 
 
-def _sources(_: Dialect) -> Select[tuple[str]]:
-    """Return the sources of all reports, including named senders, in one index step per source."""
-    seen = t.observations.c.source
-    first = select(func.min(seen).label("source")).cte("sources", recursive=True)
-    following = select(func.min(seen)).where(seen > first.c.source).correlate(first).scalar_subquery()
-    every = first.union_all(select(following).where(first.c.source.is_not(None)))
-    return select(every.c.source).where(every.c.source.is_not(None))
+def _stale(connection: Connection, before: datetime) -> list[int]:
+    """Return the ids of the open incidents that became stale before then."""
+    late = t.incidents.c.stale_at < before
+    return list(connection.scalars(select(t.incidents.c.id).where(late).order_by(t.incidents.c.id)))
 
 
-def _reported_since(dialect: Dialect) -> Select[tuple[int]]:
-    """Return the episodes that ended before `since` and also have an end reported after it, which repeats."""
-    return select(t.observations.c.episode_id).where(
-        among(t.observations.c.source, dialect, "sources"),
-        among(t.observations.c.fingerprint, dialect),
-        t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
-    )
-
-
-def _going_on(dialect: Dialect) -> Select[Any]:
-    """Return the observations of the episodes that may be ongoing, or that have later reports."""
-    return (
-        select(t.observations)
-        .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
-        .where(
-            among(t.episodes.c.source, dialect, "sources"),
-            among(t.episodes.c.fingerprint, dialect),
-            or_(
-                t.episodes.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
-                t.episodes.c.id.in_(_reported_since(dialect)),
-            ),
-        )
-    )
-
-
-def _waiting(dialect: Dialect) -> Select[Any]:
-    """Return the ends that arrived before their start (`Observation.is_end_only`); they have no episode yet."""
-    return select(t.observations).where(
-        among(t.observations.c.source, dialect, "sources"),
-        among(t.observations.c.fingerprint, dialect),
-        t.observations.c.starts_at >= bindparam("since", type_=t.observations.c.starts_at.type),
-        t.observations.c.episode_id == 0,
-    )
-
-
-def _begun_last(dialect: Dialect) -> Select[Any]:
-    """Return the observations of the last episode that started before `since`, however long ago."""
-    begun = t.episodes.alias()
-    latest = (
-        select(func.max(begun.c.starts_at))
-        .where(
-            begun.c.source == t.episodes.c.source,
-            begun.c.fingerprint == t.episodes.c.fingerprint,
-            begun.c.starts_at < bindparam("since", type_=t.episodes.c.starts_at.type),
-        )
-        .scalar_subquery()
-    )
-    return (
-        select(t.observations)
-        .join(t.episodes, t.episodes.c.id == t.observations.c.episode_id)
-        .where(
-            among(t.episodes.c.source, dialect, "sources"),
-            among(t.episodes.c.fingerprint, dialect),
-            t.episodes.c.starts_at == latest,
-        )
-    )
-
-
-_BEGUN_LAST = Read(_begun_last)
-_SOURCES = Read(_sources)
-_REPORTS = Read(lambda dialect: union_all(_going_on(dialect), _waiting(dialect)))
-_GROUP_EPISODES = Read(
-    lambda dialect: (
-        select(t.episode_groups.c.episode_id)
-        .where(
-            t.episode_groups.c.source == bindparam("source"),
-            among(t.episode_groups.c.group_key, dialect),
-            t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
-        )
-        .limit(bindparam("most"))
-    )
-)
-_LAST_OF_GROUP = Read(
-    lambda _: (
-        select(t.episode_groups.c.episode_id)
-        .where(
-            t.episode_groups.c.source == bindparam("source"),
-            t.episode_groups.c.group_key == bindparam("group_key"),
-            t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
-        )
-        .order_by(t.episode_groups.c.ends_at.desc())
-        .limit(bindparam("most"))
-    )
-)
-_OPEN_OF_GROUP = Read(
-    lambda _: (
-        select(t.episode_groups.c.episode_id)
-        .where(
-            t.episode_groups.c.source == bindparam("source"),
-            t.episode_groups.c.group_key == bindparam("group_key"),
-            t.episode_groups.c.ends_at == literal_column(str(NEVER)),
-        )
-        .limit(bindparam("most"))
-    )
-)
-"""Some open episodes, from the other side of the index: mostly the first to start."""
-_NEAR_EPISODES = Read(
-    lambda dialect: (
-        select(t.episode_groups.c.episode_id, t.episodes.c.incident_id)
-        .join(t.episodes, t.episodes.c.id == t.episode_groups.c.episode_id)
-        .where(
-            t.episode_groups.c.source == bindparam("source"),
-            among(t.episode_groups.c.group_key, dialect),
-            t.episode_groups.c.ends_at >= bindparam("since", type_=t.episodes.c.starts_at.type),
-            t.episodes.c.starts_at <= bindparam("until", type_=t.episodes.c.ends_at.type),
-        )
-    )
-)
-_REPORTS_OF = Read(lambda dialect: select(t.observations).where(among(t.observations.c.episode_id, dialect)))
-_KEYS = Read(
-    lambda dialect: select(t.incident_keys.c.incident_key, t.incident_keys.c.incident_id).where(
-        t.incident_keys.c.source == bindparam("source"), among(t.incident_keys.c.incident_key, dialect)
-    )
-)
-_INCIDENTS_OF_EPISODES = Read(lambda dialect: select(t.episodes.c.incident_id).where(among(t.episodes.c.id, dialect)))
-_ROOTS = Read(
-    lambda dialect: select(t.incidents.c.id, t.incidents.c.merged_into).where(among(t.incidents.c.id, dialect))
-)
-_HOLDERS = Read(
-    lambda dialect: select(t.events.c.incident_id).where(
-        among(t.events.c.sent_to, dialect), t.events.c.incident_id != t.events.c.sent_to
-    )
-)
-"""The incidents holding events that were sent to others."""
-_FAMILIES = Read(
-    lambda dialect: select(
-        t.incidents.c.id,
-        t.incidents.c.opened_at,
-        t.incidents.c.heard_at,
-        t.incidents.c.counted,
-        t.incidents.c.refold,
-        t.incidents.c.settled_at,
-        t.incidents.c.merged_into,
-        t.incidents.c.firings,
-    ).where(or_(among(t.incidents.c.id, dialect), among(t.incidents.c.merged_into, dialect)))
-)
-_EVENTS = Read(lambda dialect: select(t.events).where(among(t.events.c.incident_id, dialect)).order_by(t.events.c.id))
-_EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.incident_id, dialect)))
-_SOME_EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.id, dialect)))
-_MEMBERSHIPS = Read(
-    lambda dialect: select(
-        t.episode_groups.c.source, t.episode_groups.c.group_key, t.episode_groups.c.episode_id
-    ).where(among(t.episode_groups.c.episode_id, dialect))
-)
+def _load_alerts(
+    connection: Connection, keys: BatchKeys, since: datetime, window: timedelta, rows: LoadedRows, *, whole: bool
+) -> set[int]:
+    """Load the reports of the alerts, and return the episodes of these and of their groups that matter since then."""
+    reporting = {source for source, _ in keys.groups}
+    sources = {row.source for row in q.SOURCES.rows(connection)} | reporting
+    _load_reports(connection, keys.alerts, keys.ended, rows, sources=sources, since=since)
+    adoptable = _adoptable_since(rows, sources, reporting, window)
+    if adoptable is not None:
+        waiting = {key for key, reports in rows.reports.items() if any(not r.episode_id for r in reports.values())}
+        if adoptable < since or waiting:
+            since = min(adoptable, since)
+            _load_reports(connection, keys.alerts, keys.ended | waiting, rows, sources=sources, since=since)
+    stored = [(o, r.episode_id) for reports in rows.reports.values() for o, r in reports.items()]
+    groups = {*keys.groups, *((o.source, o.group_key) for o, _ in stored)}
+    return {e for _, e in stored} | _load_groups(connection, groups, since, rows, NEVER if whole else rows.MANY + 1)
 
 
 def _load_reports(
-    connection: Connection, batch_keys: BatchKeys, sources: Collection[str], since: datetime, batch: Batch
+    connection: Connection,
+    alerts: Set[AlertKey],
+    ended: Set[AlertKey],
+    rows: LoadedRows,
+    *,
+    sources: Collection[str],
+    since: datetime,
 ) -> None:
     """Load the reports of the episodes that may be ongoing since then, and of those near a reported onset.
 
     If a sender reports an end without its start, it may belong to the episode that started last.
     """
-    for read, alerts in ((_REPORTS, batch_keys.alerts), (_BEGUN_LAST, batch_keys.ended)):
-        for plain, fingerprints in _by_source(alerts).items():
+    for read, keys in ((q.REPORTS, alerts), (q.BEGUN_LAST, ended)):
+        for plain, fingerprints in _by_source(keys).items():
             mine = [source for source in sources if plain_source(source) == plain]
-            _add_reports(read.among(connection, fingerprints, sources=mine, since=since), batch)
-    reports = (report for key in batch_keys.alerts for report in batch.reports.get(key, {}).values())
-    onset_at = min((report.onset_at for report in reports if report.onset_at is not None), default=since)
+            _add_reports(read.among(connection, fingerprints, sources=mine, since=since), rows)
+    stored = (stored for key in alerts for stored in rows.reports.get(key, {}).values())
+    onset_at = min((at for s in stored if (at := s.report.onset_at) is not None), default=since)
     if onset_at < since:
-        _load_reports(connection, batch_keys, sources, onset_at, batch)
+        _load_reports(connection, alerts, ended, rows, sources=sources, since=onset_at)
 
 
 def _adoptable_since(
-    batch: Batch, sources: Collection[str], reporting: Collection[str], window: timedelta
+    rows: LoadedRows, sources: Collection[str], reporting: Collection[str], window: timedelta
 ) -> datetime | None:
     """Return since when other episodes matter if one without a sender, stored or reported now, may be adopted.
 
@@ -252,112 +122,111 @@ def _adoptable_since(
     named = {plain_source(source) for source in sources if source != plain_source(source)}
     starts = [
         seen.starts_at
-        for (plain, _), reports in batch.reports.items()
+        for (plain, _), reports in rows.reports.items()
         if plain in named and (plain in reporting or any(seen.source == plain for seen in reports))
         for seen in reports
     ]
     return min(starts) - window if starts else None
 
 
-def _load_reports_of(connection: Connection, episode_ids: Collection[int], batch: Batch) -> None:
-    _add_reports(_REPORTS_OF.among(connection, episode_ids), batch)
-
-
-def _add_reports(rows: Iterable[Row[Any]], batch: Batch) -> None:
-    for row in rows:
+def _add_reports(found: Iterable[Row[Any]], rows: LoadedRows) -> None:
+    for row in found:
         seen = observation_of(row)
-        stored = StoredReport(row.recorded_at, row.last_received_at, row.onset_at, row.episode_id)
-        batch.reports.setdefault(alert_key(seen), {}).setdefault(seen, stored)
+        report = AlertReport(
+            observation=seen, first_received=row.recorded_at, last_received=row.last_received_at, onset_at=row.onset_at
+        )
+        rows.reports.setdefault(alert_key(seen), {}).setdefault(seen, StoredReport(report, row.episode_id))
 
 
-def _load_neighbours(connection: Connection, batch: Batch, window: timedelta) -> None:
+def _load_neighbours(connection: Connection, rows: LoadedRows, window: timedelta) -> None:
     """Load the incidents whose episodes are near the loaded ones, in the same alert groups."""
-    ends = [e.ends_at for e in batch.episodes.values()]
-    ends += [o.ends_at or o.starts_at for reports in batch.reports.values() for o in reports]
+    ends = [e.ends_at for e in rows.episodes.values()]
+    ends += [o.ends_at or o.starts_at for reports in rows.reports.values() for o in reports]
     if not ends:
         return
-    since = min(e.starts_at for e in batch.episodes.values()) - window
+    since = min(e.starts_at for e in rows.episodes.values()) - window
     until = None if None in ends else max(at for at in ends if at is not None) + window
     near = {
         row.episode_id: row.incident_id
-        for source, keys in _by_source(batch.groups).items()
-        for row in _NEAR_EPISODES.among(connection, keys, source=source, since=since, until=until)
+        for source, keys in _by_source({g for groups in rows.groups_of.values() for g in groups}).items()
+        for row in q.NEAR_EPISODES.among(connection, keys, source=source, since=since, until=until)
     }
-    incident_ids = {incident_id for episode_id, incident_id in near.items() if episode_id not in batch.episodes}
-    _load_incidents(connection, incident_ids, batch)
+    _load_incidents(connection, {i for e, i in near.items() if e not in rows.episodes}, rows)
 
 
 def _load_groups(
-    connection: Connection, groups: Collection[tuple[str, str]], since: datetime, batch: Batch, many: int | None
+    connection: Connection, groups: Collection[GroupKey], since: datetime, rows: LoadedRows, most: int
 ) -> set[int]:
-    """Return the episodes of groups since then; if there are more than `many`, each group is read on its own."""
-    most = NEVER if many is None else many + 1
+    """Return the episodes of groups since then; if there are `most`, each group is read on its own."""
     episode_ids: set[int] = set()
     for source, keys in _by_source(groups).items():
-        rows = _GROUP_EPISODES.among(connection, keys, source=source, since=since, most=most)
-        if len(rows) < most:
-            episode_ids.update(row.episode_id for row in rows)
+        found = q.GROUP_EPISODES.among(connection, keys, source=source, since=since, most=most)
+        if len(found) < most:
+            episode_ids.update(row.episode_id for row in found)
         else:
-            episode_ids.update(e for key in keys for e in _sample(connection, (source, key), since, batch, most))
+            episode_ids.update(e for key in keys for e in _sample(connection, (source, key), since, rows, most))
     return episode_ids
 
 
-def _sample(connection: Connection, group: GroupKey, since: datetime, batch: Batch, most: int) -> list[int]:
+def _sample(connection: Connection, group: GroupKey, since: datetime, rows: LoadedRows, most: int) -> list[int]:
     """Return the episodes of a group since then, or a sample if there are at least `most`."""
     named = {"source": group[0], "group_key": group[1]}
-    last = [row.episode_id for row in _LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
+    last = [row.episode_id for row in q.LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
     if len(last) < most:
         return last
-    batch.cut.add(group)
-    going_on = _OPEN_OF_GROUP.rows(connection, **named, most=batch.SAMPLE)
-    return [*last[: batch.SAMPLE], *(row.episode_id for row in going_on)]
+    rows.sampled.add(group)
+    going_on = q.OPEN_OF_GROUP.rows(connection, **named, most=rows.SAMPLE)
+    return [*last[: rows.SAMPLE], *(row.episode_id for row in going_on)]
 
 
 def _load_incidents(
-    connection: Connection, incident_ids: Collection[int], batch: Batch, only: Set[int] | None = None
+    connection: Connection, incident_ids: Collection[int], rows: LoadedRows, only: Set[int] | None = None
 ) -> None:
     """Load incidents with everything that belongs to them, including those merged into them or their merge target.
 
     Of those with very many episodes only the ones in `only`, unless that is None.
     """
-    roots = {row.merged_into or row.id for row in _ROOTS.among(connection, incident_ids)} - batch.entries.keys()
-    added: dict[int, IncidentState] = {}
-    for row in _FAMILIES.among(connection, roots):
-        added[row.id] = IncidentState(
-            id=row.id,
-            opened_at=row.opened_at,
-            heard_at=row.heard_at,
-            counted=Counted(row.counted),
-            refold=row.refold,
-            settled_at=None if row.counted & Counted.SETTLED else row.settled_at,
-            merged_into=row.merged_into,
-            firings=_FIRINGS.validate_python(row.firings) if row.firings else None,
-            partial=bool(row.firings) and only is not None,
-        )
-    batch.entries |= added
-    for entry in added.values():
-        if entry.merged_into is not None:
-            batch.entries[entry.merged_into].merged_ids.add(entry.id)
-    for row in _EVENTS.among(connection, added):
-        batch.entries[row.incident_id].events.append(event_of(row))
-        if row.sent_to != row.incident_id:
-            batch.holders.setdefault(row.sent_to, set()).add(row.incident_id)
-    episode_ids = set()
-    whole = [entry.id for entry in added.values() if not entry.partial]
-    rows = _EPISODES.among(connection, whole)
+    targets = {row.merged_into or row.id for row in q.MERGE_TARGETS.among(connection, incident_ids)}
+    added = {row.id: _state_of(row, only) for row in q.INCIDENTS.among(connection, targets - rows.incidents.keys())}
+    if not added:
+        return
+    rows.incidents |= added
+    for state in added.values():
+        if state.merged_into is not None:
+            added[state.merged_into].merged_ids.add(state.id)
+    for row in q.EVENTS.among(connection, added):
+        event = event_of(row)
+        added[row.incident_id].events.append(event)
+        rows.events.append((row.incident_id, event))
+    whole = [state.id for state in added.values() if not state.partial]
+    found = q.EPISODES.among(connection, whole)
     if only and len(whole) < len(added):
-        rows += [row for row in _SOME_EPISODES.among(connection, only) if row.incident_id in added]
-    for row in rows:
-        batch.episodes[row.id] = episode_of(row)
-        batch.entries[row.incident_id].episodes.add(row.id)
-        episode_ids.add(row.id)
-    for row in _MEMBERSHIPS.among(connection, episode_ids):
-        group = (row.source, row.group_key)
-        batch.groups.setdefault(group, set()).add(row.episode_id)
-        batch.groups_of.setdefault(row.episode_id, set()).add(group)
-    holders = {row.incident_id for row in _HOLDERS.among(connection, added)} - batch.entries.keys()
+        found += [row for row in q.SOME_EPISODES.among(connection, only) if row.incident_id in added]
+    episodes = {row.id: episode_of(row) for row in found}
+    rows.episodes |= episodes
+    for episode in episodes.values():
+        added[episode.incident_id].episodes.add(episode.id)
+    groups_of: dict[int, set[GroupKey]] = defaultdict(set)
+    for row in q.MEMBERSHIPS.among(connection, episodes):
+        groups_of[row.episode_id].add((row.source, row.group_key))
+    rows.groups_of |= {episode_id: frozenset(groups) for episode_id, groups in groups_of.items()}
+    holders = {row.incident_id for row in q.HOLDERS.among(connection, added)} - rows.incidents.keys()
     if holders:
-        _load_incidents(connection, holders, batch, only)
+        _load_incidents(connection, holders, rows, only)
+
+
+def _state_of(row: Row[Any], only: Set[int] | None) -> IncidentState:
+    return IncidentState(
+        id=row.id,
+        opened_at=row.opened_at,
+        heard_at=row.heard_at,
+        counted=Counted(row.counted),
+        refold=row.refold,
+        settled_at=None if row.counted & Counted.SETTLED else row.settled_at,
+        merged_into=row.merged_into,
+        firings=_FIRINGS.validate_python(row.firings) if row.firings else None,
+        partial=bool(row.firings) and only is not None,
+    )
 
 
 def _by_source(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -27,9 +27,12 @@ class Shown:
 
 
 def outdated(connection: Connection, limit: int) -> dict[int, Shown]:
-    """Return the next incidents to recompute by today's rules, as stored, in order of id."""
+    """Return the next incidents to recompute by today's rules, as stored, in order of id.
+
+    Their reports get the sender that an earlier version did not store.
+    """
     query = select(t.incidents).where(t.incidents.c.refold).order_by(t.incidents.c.id).limit(limit)
-    return {
+    incidents = {
         row.id: Shown(
             Severity(row.severity),
             Phase(row.phase),
@@ -38,6 +41,8 @@ def outdated(connection: Connection, limit: int) -> dict[int, Shown]:
         )
         for row in connection.execute(query)
     }
+    _recover_peers(connection, incidents)
+    return incidents
 
 
 def count_outdated(connection: Connection) -> int:
@@ -45,7 +50,7 @@ def count_outdated(connection: Connection) -> int:
     return connection.scalar(select(func.count()).where(t.incidents.c.refold)) or 0
 
 
-def recover_peers(connection: Connection, incident_ids: Collection[int]) -> None:
+def _recover_peers(connection: Connection, incident_ids: Collection[int]) -> None:
     """Restore the sender of reports that were stored without it, from the raw bodies still kept."""
     o, e, d = t.observations.c, t.episodes.c, t.deliveries.c
     query = (

@@ -1,39 +1,35 @@
-"""The rows to write for a batch, table by table, keyed by column name."""
+"""The rows to write for the changes of a batch, table by table, keyed by column name."""
 
 import zlib
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from service.domain.done import failed_checks
 from service.domain.episodes import Episode
-from service.domain.events import Observation
 from service.domain.incident import Incident
 from service.domain.policy import Milestone, Stage
-from service.store.batch import ALIAS, Batch, IncidentState, NewEvent, alert_key
-from service.store.statements import Rows
+from service.domain.totals import Total
+from service.store.changes import NewEvent, ReceivedBody
+from service.store.loaded import IncidentState, StoredReport
 
 Row = dict[str, Any]
 IDENTITY = ("source", "fingerprint", "starts_at", "ends_at", "group_key", "stale", "peer")
 """The columns that identify an observation."""
 
 
-def incident(entry: IncidentState) -> Row:
+def incident(state: IncidentState) -> Row:
     """Return the row of a computed incident."""
-    computed = entry.incident
-    if computed is None:  # pragma: no cover - the recorder computes every touched incident before it saves
-        msg = f"incident {entry.id} was not computed"
-        raise ValueError(msg)
-    live = entry.merged_into is None
+    computed = state.incident
+    assert computed is not None  # noqa: S101 - only computed ones are written
+    live = state.merged_into is None
     due = computed.due if live else {}
     return {
-        "id": entry.id,
+        "id": state.id,
         "title": computed.title,
         "severity": computed.severity.value,
         "phase": computed.phase.value,
         "types": ",".join(computed.types),
         "resolution_source": computed.resolution_source.value if computed.resolution_source else None,
-        "opened_at": entry.opened_at,
+        "opened_at": state.opened_at,
         **{f"{m.value}_at": computed.milestones.get(m) for m in Milestone},
         "dismissed_at": computed.dismissed_at,
         "withdrawn": computed.withdrawn,
@@ -42,108 +38,84 @@ def incident(entry: IncidentState) -> Row:
         "deadlines_from": computed.deadlines_from,
         "draft_due_at": due.get(Stage.DRAFT),
         "final_due_at": due.get(Stage.FINAL),
-        "heard_at": entry.heard_at,
+        "heard_at": state.heard_at,
         "stale_at": computed.stale_at if live else None,
-        "merged_into": entry.merged_into,
-        "counted": int(entry.counted),
-        "refold": entry.refold,
-        "firings": asdict(entry.firings) if entry.firings else {},
+        "merged_into": state.merged_into,
+        "counted": int(state.counted),
+        "refold": state.refold,
+        "firings": asdict(state.firings) if state.firings else {},
     }
 
 
-def incident_update(entry: IncidentState) -> Row:
+def incident_update(state: IncidentState) -> Row:
     """Return the changed columns of an existing incident; `b_id` is its id."""
-    row = incident(entry)
+    row = incident(state)
     row["b_id"] = row.pop("id")
     del row["opened_at"]
     return row
 
 
-def episode(firing: Episode) -> Row:
+def episode(fired: Episode) -> Row:
     """Return the row of an episode."""
-    about = {"labels": firing.labels, "annotations": firing.annotations, "generator_url": firing.generator_url}
+    about = {"labels": fired.labels, "annotations": fired.annotations, "generator_url": fired.generator_url}
     return {
-        "id": firing.id,
-        "incident_id": firing.incident_id,
-        "source": firing.source,
-        "fingerprint": firing.fingerprint,
-        "starts_at": firing.starts_at,
-        "ends_at": firing.ends_at,
-        "stale": firing.stale,
-        "end_unknown": firing.end_unknown,
-        "name": firing.name,
-        "severity": firing.severity.value,
-        "onset_at": firing.onset_at,
+        "id": fired.id,
+        "incident_id": fired.incident_id,
+        "source": fired.source,
+        "fingerprint": fired.fingerprint,
+        "starts_at": fired.starts_at,
+        "ends_at": fired.ends_at,
+        "stale": fired.stale,
+        "end_unknown": fired.end_unknown,
+        "name": fired.name,
+        "severity": fired.severity.value,
+        "onset_at": fired.onset_at,
         "about": {name: value for name, value in about.items() if value},
     }
 
 
-def episode_update(firing: Episode) -> Row:
+def episode_update(fired: Episode) -> Row:
     """Return the changed columns of an existing episode; `b_id` is its id."""
     return {
-        "b_id": firing.id,
-        "incident_id": firing.incident_id,
-        "source": firing.source,
-        "starts_at": firing.starts_at,
-        "ends_at": firing.ends_at,
-        "stale": firing.stale,
-        "end_unknown": firing.end_unknown,
-        "onset_at": firing.onset_at,
+        "b_id": fired.id,
+        "incident_id": fired.incident_id,
+        "source": fired.source,
+        "starts_at": fired.starts_at,
+        "ends_at": fired.ends_at,
+        "stale": fired.stale,
+        "end_unknown": fired.end_unknown,
+        "onset_at": fired.onset_at,
     }
 
 
-def memberships(batch: Batch) -> Rows:
-    """Return the rows of the alert groups in which episodes were first seen."""
-    return [
-        {"source": source, "group_key": key, "episode_id": e, "ends_at": batch.episodes[e].ends_at}
-        for (source, key), e in sorted(batch.new_groups)
-    ]
+def new_report(stored: StoredReport) -> Row:
+    """Return the row of a new report."""
+    seen = stored.report.observation
+    return {
+        "source": seen.source,
+        "fingerprint": seen.fingerprint,
+        "starts_at": seen.starts_at,
+        "ends_at": seen.ends_at,
+        "group_key": seen.group_key,
+        "stale": seen.stale,
+        "peer": seen.peer,
+        "delivery": stored.delivery,
+        **_received(stored),
+    }
 
 
-def left_memberships(batch: Batch) -> Rows:
-    """Return the parameters that identify the memberships that ended."""
-    return [
-        {"b_source": source, "b_group_key": key, "b_episode_id": e}
-        for (source, key), e in sorted(batch.left_groups)
-        if e not in batch.dropped_episodes
-    ]
+def changed_report(stored: StoredReport) -> Row:
+    """Return the changed columns of a stored report, with the parameters that identify it."""
+    return {**_received(stored), **{f"b_{name}": getattr(stored.report.observation, name) for name in IDENTITY}}
 
 
-def identity(observation: Observation) -> Row:
-    """Return the parameters that identify a stored observation."""
-    return {f"b_{name}": getattr(observation, name) for name in IDENTITY}
-
-
-def observations(batch: Batch) -> Rows:
-    """Return the rows of new observations."""
-    return [{**_received(batch, seen), **_identified(seen), "delivery": d} for seen, d in batch.new_reports.items()]
-
-
-def observation_updates(batch: Batch) -> Rows:
-    """Return the changed columns of stored reports, with the parameters that identify them."""
-    return [{**_received(batch, seen), **identity(seen)} for seen in sorted(batch.changed_reports, key=repr)]
-
-
-def _identified(seen: Observation) -> Row:
-    return {name: getattr(seen, name) for name in IDENTITY}
-
-
-def _received(batch: Batch, seen: Observation) -> Row:
-    stored = batch.reports[alert_key(seen)][seen]
+def _received(stored: StoredReport) -> Row:
     return {
         "episode_id": stored.episode_id,
-        "recorded_at": stored.first_received,
-        "last_received_at": stored.last_received,
-        "onset_at": stored.onset_at,
+        "recorded_at": stored.report.first_received,
+        "last_received_at": stored.report.last_received,
+        "onset_at": stored.report.onset_at,
     }
-
-
-def moved_events(batch: Batch) -> Rows:
-    """Return the new incidents of stored events that moved."""
-    return [
-        {"b_sent_to": sent_to, "b_event_id": event_id, "incident_id": incident_id}
-        for (sent_to, event_id), incident_id in sorted(batch.moved_events.items())
-    ]
 
 
 def event(new: NewEvent) -> Row:
@@ -172,24 +144,11 @@ def event(new: NewEvent) -> Row:
     }
 
 
-def keys(batch: Batch) -> Rows:
-    """Return the rows of the keys under which senders identify incidents."""
-    return [
-        {"source": source, "incident_key": key, "incident_id": incident_id}
-        for (source, key), incident_id in batch.new_keys.items()
-    ]
-
-
-def aliases(batch: Batch) -> Rows:
-    """Return the rows of the names that several sources share."""
-    return [{"source": ALIAS, "incident_key": key, "incident_id": i} for key, i in sorted(batch.aliases.items())]
-
-
-def actions(touched: Iterable[IncidentState]) -> Rows:
-    """Return the rows of all actions; those of merged or dismissed incidents are no longer outstanding."""
+def actions(incident: Incident) -> list[Row]:
+    """Return the rows of an incident's actions."""
     return [
         {
-            "incident_id": folded.id,
+            "incident_id": incident.id,
             "action_id": action.action_id,
             "action_type": action.action_type,
             "state": action.state.value,
@@ -197,64 +156,36 @@ def actions(touched: Iterable[IncidentState]) -> Rows:
             "completed_at": action.completed_at,
             "verified_at": action.verified_at,
         }
-        for folded in _effective(touched)
-        for action in folded.actions
+        for action in incident.actions
     ]
 
 
-def checks(touched: Iterable[IncidentState]) -> Rows:
-    """Return the rows of all failed checks, of the same incidents."""
-    return [
-        {"incident_id": folded.id, "name": check.value}
-        for folded in _effective(touched)
-        for check in failed_checks(folded)
-    ]
+def delivery(digest: bytes, received: ReceivedBody) -> Row:
+    """Return the row of a raw body, compressed.
 
-
-def _effective(touched: Iterable[IncidentState]) -> Iterator[Incident]:
-    for entry in touched:
-        if entry.merged_into is None and entry.incident and entry.incident.dismissed_at is None:
-            yield entry.incident
-
-
-def deliveries(batch: Batch) -> Rows:
-    """Return the rows of the raw bodies."""
-    return [
-        {
-            "digest": digest,
-            "source": raw.source,
-            "first_received_at": raw.received_at,
-            "last_received_at": raw.received_at,
-            "times": raw.times,
-            "body": _packed(raw.body),
-        }
-        for digest, raw in batch.bodies.items()
-    ]
-
-
-def _packed(body: bytes) -> bytes:
-    """Compress with an 8 KiB window: most bodies are smaller, and clearing a full one costs more than packing them."""
+    With an 8 KiB window: most bodies are smaller, and clearing a full one costs more than packing them.
+    """
     packing = zlib.compressobj(1, zlib.DEFLATED, 13, 6)
-    return packing.compress(body) + packing.flush()
+    return {
+        "digest": digest,
+        "source": received.source,
+        "first_received_at": received.received_at,
+        "last_received_at": received.received_at,
+        "times": received.times,
+        "body": packing.compress(received.body) + packing.flush(),
+    }
 
 
-def totals(batch: Batch) -> Rows:
-    """Return the increments of the running totals."""
-    rows = []
-    for key, count in sorted(batch.totals.items()):
-        indicator, severity, resolution_source, le = key
-        incident_id, seconds, at = batch.exemplars.get(key, (None, None, None))
-        rows.append(
-            {
-                "indicator": indicator,
-                "severity": severity,
-                "resolution_source": resolution_source,
-                "le": le,
-                "number": count,
-                "seconds": batch.seconds[key],
-                "exemplar_incident": incident_id,
-                "exemplar_seconds": seconds,
-                "exemplar_at": at,
-            }
-        )
-    return rows
+def total(increase: Total) -> Row:
+    """Return what is added to a running total."""
+    return {
+        "indicator": increase.indicator.value,
+        "severity": increase.severity.value,
+        "resolution_source": increase.resolution_source,
+        "le": increase.le,
+        "number": increase.count,
+        "seconds": increase.seconds,
+        "exemplar_incident": increase.exemplar_incident,
+        "exemplar_seconds": increase.exemplar_seconds,
+        "exemplar_at": increase.exemplar_at,
+    }

@@ -1,4 +1,4 @@
-"""Writing a batch back: each table once, all rows of a kind in one statement. `rows` builds their content."""
+"""Writing the changes of a batch: each table once, all rows of a kind in one statement. `rows` builds their content."""
 
 from typing import Any
 
@@ -6,37 +6,75 @@ from sqlalchemy import Connection, Dialect, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import dml
 
+from service.domain.done import failed_checks
 from service.store import rows
 from service.store import tables as t
-from service.store.batch import Batch
+from service.store.bodies import forget_bodies
+from service.store.changes import Changes
 from service.store.statements import Insert, Write
 
 
-def save(connection: Connection, batch: Batch) -> None:
-    """Write everything that changed in the batch. The caller commits.
+def save(connection: Connection, changes: Changes) -> None:
+    """Write all changes. The caller commits.
 
-    The stored actions and failed checks of an incident are replaced.
+    The stored actions and failed checks of an incident are replaced; those of merged or dismissed incidents are no
+    longer outstanding.
     """
-    touched = [batch.entries[i] for i in sorted(batch.touched)]
-    told_before = [{"b_id": e.id} for e in touched if (e.events or e.merged_ids) and not e.is_new]
-    _INSERT_INCIDENT.run(connection, [rows.incident(e) for e in touched if e.is_new])
-    _UPDATE_INCIDENT.run(connection, [rows.incident_update(e) for e in touched if not e.is_new])
-    _save_episodes(connection, batch)
-    _INSERT_OBSERVATION.run(connection, rows.observations(batch))
-    _INSERT_EVENT.run(connection, [rows.event(new) for new in batch.new_events])
-    _MOVE_EVENT.run(connection, rows.moved_events(batch))
-    _INSERT_KEY.run(connection, rows.keys(batch))
-    _UPSERT_ALIAS.run(connection, rows.aliases(batch))
-    _DELETE_ACTIONS.run(connection, told_before)
-    _INSERT_ACTION.run(connection, rows.actions(touched))
-    _DELETE_CHECKS.run(connection, told_before)
-    _INSERT_CHECK.run(connection, rows.checks(touched))
-    _UPSERT_DELIVERY.run(connection, rows.deliveries(batch))
-    _UPSERT_TOTAL.run(connection, rows.totals(batch))
+    with_events = [s for s in [*changes.new_incidents, *changes.changed_incidents] if s.events or s.merged_ids]
+    replaced = [{"b_id": state.id} for state in with_events]
+    effective = [
+        state.incident
+        for state in with_events
+        if state.merged_into is None and state.incident is not None and state.incident.dismissed_at is None
+    ]
+    _UPDATE_INCIDENT_COUNTED.run(connection, [{"b_id": i, "counted": int(f)} for i, f in changes.settled.items()])
+    _INSERT_INCIDENT.run(connection, [rows.incident(state) for state in changes.new_incidents])
+    _UPDATE_INCIDENT.run(connection, [rows.incident_update(state) for state in changes.changed_incidents])
+    _save_episodes(connection, changes)
+    _INSERT_OBSERVATION.run(connection, [rows.new_report(new) for new in changes.new_reports])
+    _INSERT_EVENT.run(connection, [rows.event(new) for new in changes.new_events])
+    _MOVE_EVENT.run(
+        connection,
+        [{"b_sent_to": e.sent_to, "b_event_id": e.event_id, "incident_id": i} for e, i in changes.moved_events],
+    )
+    _UPSERT_KEY.run(
+        connection,
+        [{"source": source, "incident_key": key, "incident_id": i} for (source, key), i in changes.keys.items()],
+    )
+    _DELETE_ACTIONS.run(connection, replaced)
+    _INSERT_ACTION.run(connection, [row for incident in effective for row in rows.actions(incident)])
+    _DELETE_CHECKS.run(connection, replaced)
+    _INSERT_CHECK.run(
+        connection, [{"incident_id": i.id, "name": check.value} for i in effective for check in failed_checks(i)]
+    )
+    _UPSERT_DELIVERY.run(connection, [rows.delivery(digest, body) for digest, body in changes.bodies.items()])
+    _UPSERT_TOTAL.run(connection, [rows.total(total) for total in changes.totals])
+    if changes.delete_bodies_before is not None:
+        forget_bodies(connection, changes.delete_bodies_before)
+
+
+def _save_episodes(connection: Connection, changes: Changes) -> None:
+    """Write the episodes; ended ones first, so that the one open episode of an alert can take its place."""
+    dropped = [{"b_id": i} for i in changes.dropped_episodes]
+    changed = sorted(changes.changed_episodes, key=lambda e: (e.ends_at is None, e.id))
+    left = [{"b_source": source, "b_group_key": key, "b_episode_id": e.id} for (source, key), e in changes.left_groups]
+    joined = [
+        {"source": source, "group_key": key, "episode_id": e.id, "ends_at": e.ends_at}
+        for (source, key), e in changes.joined_groups
+    ]
+    _DELETE_MEMBERSHIPS.run(connection, dropped)
+    _DELETE_EPISODE.run(connection, dropped)
+    _UPDATE_EPISODE.run(connection, [rows.episode_update(e) for e in changed])
+    _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
+    _DELETE_MEMBERSHIP.run(connection, left)
+    _INSERT_EPISODE.run(connection, [rows.episode(e) for e in changes.new_episodes])
+    _INSERT_MEMBERSHIP.run(connection, joined)
+    _UPDATE_OBSERVATION.run(connection, [rows.changed_report(stored) for stored in changes.changed_reports])
 
 
 _INSERT_INCIDENT = Insert(lambda _: insert(t.incidents))
 _UPDATE_INCIDENT = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
+_UPDATE_INCIDENT_COUNTED = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
 _INSERT_EPISODE = Insert(lambda _: insert(t.episodes))
 _UPDATE_EPISODE = Write(lambda _: update(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
 _DELETE_EPISODE = Write(lambda _: delete(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
@@ -58,26 +96,10 @@ _MOVE_EVENT = Write(
         t.events.c.sent_to == bindparam("b_sent_to"), t.events.c.event_id == bindparam("b_event_id")
     )
 )
-_INSERT_KEY = Insert(lambda _: insert(t.incident_keys))
 _INSERT_ACTION = Insert(lambda _: insert(t.actions))
 _DELETE_ACTIONS = Write(lambda _: delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")))
 _INSERT_CHECK = Insert(lambda _: insert(t.failed_checks))
 _DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")))
-
-
-def _save_episodes(connection: Connection, batch: Batch) -> None:
-    """Write the episodes; ended ones first, so that the one open episode of an alert can take its place."""
-    dropped = [{"b_id": i} for i in sorted(batch.dropped_episodes)]
-    _DELETE_MEMBERSHIPS.run(connection, dropped)
-    _DELETE_EPISODE.run(connection, dropped)
-    changed = [batch.episodes[i] for i in batch.changed_episodes - batch.new_episodes]
-    changed.sort(key=lambda e: (e.ends_at is None, e.id))
-    _UPDATE_EPISODE.run(connection, [rows.episode_update(e) for e in changed])
-    _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
-    _DELETE_MEMBERSHIP.run(connection, rows.left_memberships(batch))
-    _INSERT_EPISODE.run(connection, [rows.episode(batch.episodes[i]) for i in sorted(batch.new_episodes)])
-    _INSERT_MEMBERSHIP.run(connection, rows.memberships(batch))
-    _UPDATE_OBSERVATION.run(connection, rows.observation_updates(batch))
 
 
 def _insert_for(dialect: Dialect) -> Any:
@@ -94,7 +116,7 @@ def _upsert_delivery(dialect: Dialect) -> dml.Insert:
     return statement
 
 
-def _upsert_alias(dialect: Dialect) -> dml.Insert:
+def _upsert_key(dialect: Dialect) -> dml.Insert:
     new = _insert_for(dialect)(t.incident_keys)
     stored = t.incident_keys.c
     statement: dml.Insert = new.on_conflict_do_update(
@@ -121,4 +143,4 @@ def _upsert_total(dialect: Dialect) -> dml.Insert:
 
 _UPSERT_DELIVERY = Insert(_upsert_delivery)
 _UPSERT_TOTAL = Insert(_upsert_total)
-_UPSERT_ALIAS = Insert(_upsert_alias)
+_UPSERT_KEY = Insert(_upsert_key)

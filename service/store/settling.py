@@ -1,17 +1,16 @@
 """Incidents whose resolution is final by now and whose histogram samples are not taken yet (`settled_at`)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, select, text
 
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import Counted
 from service.store import tables as t
 from service.store.from_rows import milestones_of
-from service.store.statements import Read, Write
+from service.store.statements import Read
 
 _UNSETTLED = Read(
     lambda _: (
@@ -20,7 +19,6 @@ _UNSETTLED = Read(
         .order_by(t.incidents.c.settled_at, t.incidents.c.id)
     )
 )
-_SETTLE = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,3 @@ def unsettled(connection: Connection, now: datetime) -> list[Unsettled]:
         )
         for row in _UNSETTLED.rows(connection, now=now)
     ]
-
-
-def mark_settled(connection: Connection, counted: Iterable[tuple[int, Counted]]) -> None:
-    """Update what is counted of incidents."""
-    _SETTLE.run(connection, [{"b_id": i, "counted": int(flags)} for i, flags in counted])

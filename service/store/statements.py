@@ -6,7 +6,6 @@ those of the tables, errors are SQLAlchemy's.
 
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -44,6 +43,17 @@ def among(column: ColumnElement[Any], dialect: Dialect, values: str = "values") 
     return column.in_(select(listed.c.value))
 
 
+def execute(connection: Connection, sql: str, values: Any = (), *, many: bool = False) -> Sequence[Any]:
+    """Run a statement by the driver, and return its rows; the driver's errors are raised as SQLAlchemy's."""
+    cursor = connection.connection.cursor()
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, values)
+        return cursor.fetchall() if cursor.description else []
+    except errors as error:
+        raise DBAPIError.instance(None, None, error, errors) from error
+
+
 class Write:
     """Writes rows. `make` builds the statement for an engine; all rows it writes have the same keys."""
 
@@ -61,8 +71,7 @@ class Write:
             made = statement.compile(dialect=dialect, column_keys=list(rows[0]), for_executemany=True)
             self._compiled[dialect.name] = _Compiled(made, dialect)
         compiled = self._compiled[dialect.name]
-        with driver_errors(dialect):
-            connection.connection.cursor().executemany(compiled.sql, [compiled.bind(row) for row in rows])
+        execute(connection, compiled.sql, [compiled.bind(row) for row in rows], many=True)
 
 
 class Insert(Write):
@@ -84,8 +93,7 @@ class Insert(Write):
                 self._many[len(portion)] = self._compile(dialect, list(portion[0]), len(portion))
             compiled = self._many[len(portion)]
             values = {f"{name}_{i}": value for i, row in enumerate(portion) for name, value in row.items()}
-            with driver_errors(dialect):
-                connection.connection.cursor().execute(compiled.sql, compiled.bind(values))
+            execute(connection, compiled.sql, compiled.bind(values))
 
     def _compile(self, dialect: Dialect, names: Sequence[str], count: int) -> "_Compiled":
         statement = self._inserts(dialect)
@@ -118,10 +126,7 @@ class Read:
             query = self._make(dialect)
             self._compiled[dialect.name] = _Compiled(query.compile(dialect=dialect), dialect), _Named(query, dialect)
         compiled, named = self._compiled[dialect.name]
-        with driver_errors(dialect):
-            cursor = connection.connection.cursor()
-            cursor.execute(compiled.sql, compiled.bind(parameters))
-            return named(cursor.fetchall())
+        return named(execute(connection, compiled.sql, compiled.bind(parameters)))
 
     def among(self, connection: Connection, values: Collection[object], **parameters: object) -> list[Any]:
         """Return the rows for these `values`; without values, no query runs."""
@@ -158,21 +163,14 @@ class _Named:
     def __init__(self, query: Query, dialect: Dialect) -> None:
         columns = list(query.selected_columns)
         self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
-        self._processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        processors = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+        self._processors = [(i, process) for i, process in enumerate(processors) if process is not None]
 
     def __call__(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
-        return [self._row._make(map(_processed, row, self._processors)) for row in rows]
-
-
-def _processed(value: Any, process: Callable[[Any], Any] | None) -> Any:
-    return process(value) if process else value
-
-
-@contextmanager
-def driver_errors(dialect: Dialect) -> Iterator[None]:
-    """Raise the driver's errors as SQLAlchemy's."""
-    errors = dialect.loaded_dbapi.Error
-    try:
-        yield
-    except errors as error:
-        raise DBAPIError.instance(None, None, error, errors) from error
+        named = []
+        for row in rows:
+            values = list(row)
+            for i, process in self._processors:
+                values[i] = process(values[i])
+            named.append(self._row._make(values))
+        return named

@@ -1,7 +1,7 @@
 """The store: one database, written by one transaction at a time, with concurrent readers."""
 
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, func, select
 
 from service.domain.policy import Policy
-from service.domain.totals import Counted
-from service.store import tables as t
-from service.store.batch import Batch, BatchKeys
-from service.store.bodies import forget_bodies
+from service.store.changes import Changes
 from service.store.engine import (
     StoreRefused,
     StoreUnavailable,
@@ -25,6 +22,7 @@ from service.store.engine import (
     translated,
     writing,
 )
+from service.store.loaded import BatchKeys, LoadedRows
 from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
@@ -32,80 +30,36 @@ from service.store.outbox import Outbox, enqueue
 from service.store.probe import refuse_unless_exclusive
 from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
-from service.store.refolding import Shown, outdated, recover_peers
 from service.store.saving import save
-from service.store.settling import Unsettled, mark_settled, unsettled
 from service.store.shared_time import SharedTime
-from service.store.statements import Read
 from service.store.version import version_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_LAST_IDS = Read(
-    lambda _: select(
-        select(func.max(t.incidents.c.id)).scalar_subquery().label("incidents"),
-        select(func.max(t.episodes.c.id)).scalar_subquery().label("episodes"),
-    )
-)
-
-
 DRAWN = ("grafana",)
 """The targets that show an incident as it is now, instead of announcing updates."""
 
 
 class Transaction:
-    """A write transaction. Batches are loaded from it and saved to it; leaving it commits, an error rolls back."""
+    """A write transaction. Leaving it commits, an error rolls back."""
 
     def __init__(self, connection: Connection, targets: Collection[str], time: SharedTime) -> None:
         self._connection = connection
         self._targets = targets
         self._time = time
-        self._next: dict[str, int] = {}
 
-    def load(self, keys: BatchKeys, window: timedelta) -> Batch:
-        """Return a batch of everything that `keys` can touch."""
-        return load(self._connection, keys, window, self._reserve)
+    def load(self, keys: BatchKeys, window: timedelta, *, whole: bool = False) -> LoadedRows:
+        """Return everything that `keys` can touch; see `loading.load`."""
+        return load(self._connection, keys, window, whole=whole)
 
-    def save(self, batch: Batch) -> None:
-        """Write everything that changed in the batch, and enqueue it for the configured targets."""
-        save(self._connection, batch)
-        if self._targets and batch.touched_at is not None:
-            at = self._time.of(batch.touched_at)
-            enqueue(self._connection, self._targets, batch.touched - batch.quiet, at)
+    def save(self, changes: Changes, at: datetime | None) -> None:
+        """Write changes received `at`, if at a time at all, and enqueue the incidents for the configured targets."""
+        save(self._connection, changes)
+        if self._targets and at is not None:
+            at = self._time.of(at)
+            enqueue(self._connection, self._targets, changes.announced, at)
             drawn = [target for target in self._targets if target in DRAWN]
-            enqueue(self._connection, drawn, batch.redrawn, at)
-
-    def stale_incidents(self, now: datetime) -> list[int]:
-        """Return the ids of the open incidents that became stale by `now`."""
-        late = t.incidents.c.stale_at < now
-        return list(self._connection.scalars(select(t.incidents.c.id).where(late).order_by(t.incidents.c.id)))
-
-    def unsettled(self, now: datetime) -> list[Unsettled]:
-        """Return the incidents whose resolution is final by now and whose samples are not taken yet."""
-        return unsettled(self._connection, now)
-
-    def mark_settled(self, counted: Iterable[tuple[int, Counted]]) -> None:
-        """Update what is counted of incidents."""
-        mark_settled(self._connection, counted)
-
-    def outdated(self, limit: int) -> dict[int, Shown]:
-        """Return the next incidents that an earlier version computed, ready to be recomputed."""
-        incidents = outdated(self._connection, limit)
-        recover_peers(self._connection, incidents)
-        return incidents
-
-    def prune_deliveries(self, before: datetime) -> None:
-        """Delete the raw bodies last received before `before`."""
-        forget_bodies(self._connection, before)
-
-    def _reserve(self, table: str) -> int:
-        """Return the next id of a table; the writer holds the database, so no other process can take it."""
-        if not self._next:
-            [last] = _LAST_IDS.rows(self._connection)
-            self._next = {name: (last_id or 0) + 1 for name, last_id in last._asdict().items()}
-        taken = self._next[table]
-        self._next[table] = taken + 1
-        return taken
+            enqueue(self._connection, drawn, changes.redrawn, at)
 
 
 class Store:

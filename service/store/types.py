@@ -11,19 +11,9 @@ from sqlalchemy.types import TypeDecorator
 T = TypeVar("T")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 NEVER = 2**62
 """Represents "has not ended" in an index, so that open episodes sort after all ended ones."""
-
-
-def to_microseconds(instant: datetime) -> int:
-    """Return whole microseconds since 1970."""
-    since = instant - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def from_microseconds(value: int) -> datetime:
-    """Return the instant, in UTC."""
-    return EPOCH + timedelta(microseconds=value)
 
 
 class Stored(TypeDecorator[T]):
@@ -60,12 +50,15 @@ class InstantColumn(Stored[datetime]):
     @staticmethod
     def store(value: datetime | None) -> int | None:
         """Convert for the database."""
-        return None if value is None else to_microseconds(value)
+        if value is None:
+            return None
+        since = value - EPOCH
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
     @staticmethod
     def read(value: int | None) -> datetime | None:
         """Convert from the database."""
-        return None if value is None else from_microseconds(value)
+        return None if value is None else EPOCH + value * MICROSECOND
 
 
 class End(Stored[datetime]):
@@ -77,12 +70,13 @@ class End(Stored[datetime]):
     @staticmethod
     def store(value: datetime | None) -> int:
         """Convert for the database."""
-        return NEVER if value is None else to_microseconds(value)
+        microseconds = InstantColumn.store(value)
+        return NEVER if microseconds is None else microseconds
 
     @staticmethod
     def read(value: int | None) -> datetime | None:
         """Convert from the database."""
-        return None if value is None or value == NEVER else from_microseconds(value)
+        return None if value is None or value == NEVER else EPOCH + value * MICROSECOND
 
 
 class Json(Stored[Mapping[str, Any]]):

@@ -5,7 +5,7 @@ from itertools import count
 
 from sqlalchemy import Connection
 
-from service.store.statements import driver_errors
+from service.store.statements import execute
 
 _numbers = count()
 
@@ -20,6 +20,5 @@ def version_of(connection: Connection) -> Hashable:
         return str(connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
     driver = connection.connection.driver_connection
     number = connection.info.setdefault("mttx.number", next(_numbers))
-    with driver_errors(connection.dialect):
-        [others] = driver.execute("PRAGMA data_version").fetchone()  # type: ignore[union-attr]  # it is connected
+    [[others]] = execute(connection, "PRAGMA data_version")
     return number, others, driver.total_changes  # type: ignore[union-attr]

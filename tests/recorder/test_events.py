@@ -6,7 +6,7 @@ from service.domain.events import EventKind
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.recorder import events
+from service.recorder import event_checks
 from service.recorder.commands import AppendEvent, Conflict, OpenIncident, UnknownIncident
 from service.store.histories import history_of
 from tests.builders import alert, at, event, policy
@@ -412,7 +412,7 @@ def test_it_appends_by_command_what_it_appends_by_name(house):
 
 
 def test_it_bounds_the_corrections_and_retractions_of_an_incident_and_says_so(house, monkeypatch):
-    monkeypatch.setattr(events, "MOST_CORRECTIONS", 2)
+    monkeypatch.setattr(event_checks, "MOST_CORRECTIONS", 2)
     house.open()
     house.tell(1, K.NOTE, 1, event_id="n", data={"text": "x"})
     house.tell(1, K.RETRACTED, 2, event_id="r1", data={"event_id": "n"})

@@ -13,11 +13,13 @@ from service.domain.events import EventKind as K
 from service.domain.firings import Firings, add_up
 from service.domain.grouping import assign, clusters, connected
 from service.domain.policy import Severity
+from service.recorder.batch import Batch
 from service.recorder.commands import AppendEvent, CloseStale, RecordAlerts
-from service.recorder.large_groups import LargeGroups
-from service.recorder.writer import Recorder, _Ticket
+from service.recorder.large_groups import certain_incidents
+from service.recorder.writer import _Ticket
 from service.store import tables as t
-from service.store.batch import Batch, IncidentState
+from service.store.loaded import IncidentState, LoadedRows
+from service.store.store import Transaction
 from tests.builders import alert, at, delivery, episode, event, policy
 from tests.house import House
 
@@ -119,8 +121,8 @@ def test_it_makes_no_difference(houses, told):
         for number, step in enumerate(told):
             commands = [command(one, f"{number}-{i}") for i, one in enumerate(step)]
             for house, many in zip(houses, (1, 10**9), strict=True):
-                patched.setattr(Batch, "MANY", many)
-                patched.setattr(Batch, "SAMPLE", 2)
+                patched.setattr(LoadedRows, "MANY", many)
+                patched.setattr(LoadedRows, "SAMPLE", 2)
                 record(house, commands)
     assert all_rows(houses[0]) == all_rows(houses[1])
     check_sums(houses[0])
@@ -148,9 +150,7 @@ def grouped(batch):
 
 def add(batch, one, groups):
     batch.episodes[one.id] = one
-    for name in groups:
-        batch.groups.setdefault(("alertmanager", name), set()).add(one.id)
-        batch.groups_of.setdefault(one.id, set()).add(("alertmanager", name))
+    batch.set_groups(one.id, frozenset(("alertmanager", name) for name in groups))
 
 
 GROUPS = st.sampled_from(["g", "g", "g", "h", "gh"])
@@ -163,40 +163,41 @@ GROUPS = st.sampled_from(["g", "g", "g", "h", "gh"])
     named_alike=st.booleans(),
 )
 def test_it_is_certain_only_of_what_is_so(spans, changes, named_alike):
-    batch = Batch(lambda _: 0)
+    batch = Batch(LoadedRows(), policy(), ())
     for number, (span, groups) in enumerate(spans):
         add(batch, fired(number, span), groups)
     if named_alike:
         batch.episodes = {i: replace(e, incident_id=1) for i, e in batch.episodes.items()}
     batch.episodes = {i: replace(batch.episodes[i], incident_id=home) for i, home in grouped(batch).items()}
     before = {i: e.incident_id for i, e in batch.episodes.items()}
-    batch.entries = {i: IncidentState(i, at(0), at(0), partial=True) for i in before.values()}
+    batch.incidents = {i: IncidentState(i, at(0), at(0), partial=True) for i in before.values()}
+    batch.partial = list(batch.incidents.values())
+    batch.loaded.groups_of |= batch.groups_of
     for number, span, keeps_start, groups in changes:
         old = batch.episodes.get(number)
-        batch.grouped.setdefault(number, old)
+        batch.regrouped_from.setdefault(number, old)
         if old is None:
             add(batch, fired(number, span), groups)
-            batch.new_groups |= {(g, number) for g in batch.groups_of[number]}
         else:
             new = fired(number, span, old.incident_id)
             kept = replace(new, starts_at=old.starts_at, ends_at=new.ends_at and max(new.ends_at, old.starts_at))
             batch.episodes[number] = kept if keeps_start else new
-    homes = LargeGroups(batch, WINDOW).homes(list(batch.grouped))
-    if homes.keys() == batch.grouped.keys():
-        assert grouped(batch) == {**before, **{e: entry.id for e, entry in homes.items()}}
+    certain = certain_incidents(batch, list(batch.regrouped_from))
+    if certain.keys() == batch.regrouped_from.keys():
+        assert grouped(batch) == {**before, **{e: state.id for e, state in certain.items()}}
 
 
-def only_some(recorder, batch, *, everything=False, transact=Recorder._transact):
-    assert not everything
-    return transact(recorder, batch)
+def only_some(transaction, keys, window, *, whole=False, load=Transaction.load):
+    assert not whole
+    return load(transaction, keys, window)
 
 
 def test_most_of_what_is_reported_is_certain(house, monkeypatch):
-    monkeypatch.setattr(Batch, "MANY", 3)
-    monkeypatch.setattr(Batch, "SAMPLE", 2)
+    monkeypatch.setattr(LoadedRows, "MANY", 3)
+    monkeypatch.setattr(LoadedRows, "SAMPLE", 2)
     house.send(*(alert(n, fingerprint=f"f{n}") for n in range(6)))
     with monkeypatch.context() as patched:
-        patched.setattr(Recorder, "_transact", only_some)
+        patched.setattr(Transaction, "load", only_some)
         house.send(alert(8, fingerprint="one more"))
         house.send(alert(8, fingerprint="one more"), received=700)
         house.send(alert(8, 9, fingerprint="one more"))

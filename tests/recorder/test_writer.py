@@ -10,7 +10,6 @@ import pytest
 
 from service.domain.events import EventKind
 from service.recorder import writer
-from service.recorder.apply import Application
 from service.recorder.commands import (
     AppendEvent,
     Busy,
@@ -44,15 +43,15 @@ REJECTED = OpenIncident((event(K.NOTE, event_id="twice", data={"text": "x"}),) *
 @pytest.fixture
 def poisoned(monkeypatch):
     """Let the command with the title `poison` break the rules, as only a bug can."""
-    apply = Application.apply
+    apply = writer.apply
 
-    def broken(self, command):
-        outcome = apply(self, command)
+    def broken(batch, command):
+        outcome = apply(batch, command)
         if isinstance(command, OpenIncident) and command.events[0].title == "poison":
             raise ValueError(PROBLEM)
         return outcome
 
-    monkeypatch.setattr(Application, "apply", broken)
+    monkeypatch.setattr(writer, "apply", broken)
     return opening("bad", title="poison")
 
 
@@ -220,7 +219,7 @@ def test_it_outlives_whatever_breaks_in_it_and_lets_nobody_wait(house, monkeypat
         raise Panic
 
     with monkeypatch.context() as broken:
-        broken.setattr(Application, "apply", panic)
+        broken.setattr(writer, "apply", panic)
         for text in ("a", "b"):
             with pytest.raises(RuntimeError, match="the recorder broke"):
                 house.submit(opening(text))

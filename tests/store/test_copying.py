@@ -6,7 +6,8 @@ from sqlalchemy import create_engine, select, text
 from service.domain.events import EventKind
 from service.store import Store, StoreRefused, tables
 from service.store.copying import copy
-from tests.builders import alert, event, policy
+from service.store.heartbeats import record_heartbeat
+from tests.builders import alert, at, event, policy
 from tests.house import House, listed
 from tests.store.conftest import ENGINES
 
@@ -29,6 +30,7 @@ def filled(new_database):
         house.tell(number, K.ACTION_OPENED, 2, data={"action_id": "A-01"})
         house.tell(number, K.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "failed"}})
         house.hook(("jira-42", event(K.DETECTED, 2)))
+        house.store.write(record_heartbeat, at(9))
         with house.store.transaction() as transaction:
             from service.store.outbox import enqueue
 

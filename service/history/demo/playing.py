@@ -8,10 +8,11 @@ from service.domain.events import EventKind, KeyedEvent
 from service.domain.policy import Policy
 from service.domain.totals import bounds
 from service.history.demo.quarter import INTO, SOURCE, DemoStep
-from service.recorder.apply import Application, DueIncidents, keys_of, received_at
+from service.recorder.apply import apply, keys_of, record
+from service.recorder.batch import Batch
 from service.recorder.commands import AppendEvent, Command, Delivery, RecordAlerts, RecordEvents
-from service.recorder.settling import settle
 from service.store import Store
+from service.store.loaded import BatchKeys
 
 CHUNK = 200
 
@@ -19,22 +20,22 @@ CHUNK = 200
 def play(store: Store, policy: Policy, steps: Sequence[DemoStep]) -> int:
     """Record the steps as if each had been reported at its time; return how many incidents there are."""
     ids: dict[int, int] = {}
+
+    def step_keys(chunk: Sequence[DemoStep]) -> BatchKeys:
+        return keys_of(command for step in chunk if (command := _command(step, ids)) is not None)
+
+    def play_step(batch: Batch, step: DemoStep) -> None:
+        command = _command(step, ids)
+        assert command is not None  # noqa: S101 - the first step of each incident opens it
+        ids.setdefault(step.number, apply(batch, command)[0].incident_id)
+
     bucket_bounds = bounds(policy)
     with store.transaction() as transaction:
         for first in range(0, len(steps), CHUNK):
-            chunk = steps[first : first + CHUNK]
-            commands = [command for step in chunk if (command := _command(step, ids)) is not None]
-            settled = settle(transaction, policy, bucket_bounds, received_at(commands))
-            batch = transaction.load(keys_of(commands, DueIncidents()), policy.reopen_window)
-            for settlement in settled:
-                batch.count(settlement.added, settlement.incident_id, settlement.at)
-            application = Application(batch, policy, bucket_bounds, DueIncidents())
-            for step in chunk:
-                command = _command(step, ids)
-                assert command is not None  # noqa: S101 - the first step of each incident opens it
-                outcomes = application.apply(command)
-                ids.setdefault(step.number, outcomes[0].incident_id)
-            transaction.save(batch)
+            refused = record(
+                transaction, policy, bucket_bounds, steps[first : first + CHUNK], keys_of=step_keys, apply=play_step
+            )
+            assert not refused  # noqa: S101 - a step that its incident's state does not allow is a bug
     return len(ids)
 
 

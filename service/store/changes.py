@@ -1,0 +1,61 @@
+"""What a transaction writes, as plain data; `saving` writes it, `service.recorder.changes` derives it."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.episodes import Episode
+from service.domain.events import Event
+from service.domain.totals import Counted, Total
+from service.store.loaded import GroupKey, IncidentKey, IncidentState, StoredReport
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be appended to the history of an incident, and the digest of the body it came in."""
+
+    incident_id: int
+    event: Event
+    delivery: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBody:
+    """A webhook body; `times` counts its repeats."""
+
+    source: str
+    body: bytes
+    received_at: datetime
+    times: int
+
+
+Membership = tuple[GroupKey, Episode]
+"""An alert group, and an episode that was seen in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to write: rows to insert, to update or to delete.
+
+    `announced` are the incidents to enqueue for every target; `redrawn` those for targets that draw incidents as they
+    are, without announcing anything. `settled` are the flags of incidents whose resolution became final.
+    """
+
+    new_incidents: Sequence[IncidentState]
+    changed_incidents: Sequence[IncidentState]
+    settled: Mapping[int, Counted]
+    new_episodes: Sequence[Episode]
+    changed_episodes: Sequence[Episode]
+    dropped_episodes: Sequence[int]
+    joined_groups: Sequence[Membership]
+    left_groups: Sequence[Membership]
+    new_reports: Sequence[StoredReport]
+    changed_reports: Sequence[StoredReport]
+    new_events: Sequence[NewEvent]
+    moved_events: Sequence[tuple[Event, int]]
+    keys: Mapping[IncidentKey, int]
+    bodies: Mapping[bytes, ReceivedBody]
+    totals: Sequence[Total]
+    announced: Set[int]
+    redrawn: Set[int]
+    delete_bodies_before: datetime | None
