@@ -15,7 +15,7 @@ from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
 from service.evidence.archive import PIECE
 from service.evidence.collecting import Collected, NotCollected, note_data
-from service.evidence.serving import EvidenceCollector
+from service.evidence.collector import EvidenceCollector
 from service.evidence.sources.timeline import IncidentData, WebhookBody
 from service.evidence.staging import SourceFailed
 from service.evidence.window import EvidenceWindow, NoWindow, incident_window

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.evidence.wiring import collect_options, open_sources
+from service.app import now
+from service.evidence.collector import EvidenceCollector
 from service.settings import SettingsError, load
 from service.settings.model import Settings
 from service.settings.table import dumped
@@ -72,15 +73,16 @@ def test_it_names_the_key_that_is_wrong(tmp_path, text, key):
 
 
 def test_nothing_configured_is_the_timeline_alone():
-    with open_sources(Settings(), None) as sources:
+    with EvidenceCollector(Settings(), now).sources(None) as sources:
         assert [source.name for source in sources] == ["timeline"]
 
 
 def test_sources_and_terms_come_from_it(tmp_path):
     read_ = settings(tmp_path, METRICS + "grafana: {url: 'http://grafana.example', token: glsa_x}\n")
-    with open_sources(read_, None) as sources:
+    collector = EvidenceCollector(read_, now, allow_verbatim=True)
+    with collector.sources(None) as sources:
         assert [source.name for source in sources] == ["timeline", "metrics", "changes"]
-    options = collect_options(read_, allow_verbatim=True)
+    options = collector.options
     assert options.allow_verbatim is True
     assert options.bounds == {"logs": 2**30}
     assert options.redaction.find("acct-12")[0].name == "account"

@@ -133,18 +133,19 @@ def _collect(
     request: "EvidenceRequest", settings: Settings, target: Path, *, allow_verbatim: bool, show: bool
 ) -> "Collected":
     """Collect and show the progress. Raises ClickException."""
-    from service.evidence import collecting
+    from service.evidence.collecting import NotCollected
+    from service.evidence.collector import EvidenceCollector
     from service.evidence.commands.tables import show_progress
-    from service.evidence.wiring import collect_options, open_sources
 
-    options = collect_options(settings, allow_verbatim=allow_verbatim)
+    collector = EvidenceCollector(settings, lambda: datetime.now(UTC), allow_verbatim=allow_verbatim)
     try:
-        with (
-            open_sources(settings, request.incident_data) as sources,
-            show_progress(sources, show, on_terminal=sys.stderr.isatty()) as progress,
-        ):
-            return collecting.collect(request.window, sources, target, options, lambda: datetime.now(UTC), progress)
-    except collecting.NotCollected as error:
+        return collector.collect(
+            request.window,
+            request.incident_data,
+            target,
+            lambda sources: show_progress(sources, show, on_terminal=sys.stderr.isatty()),
+        )
+    except NotCollected as error:
         raise click.ClickException(str(error)) from error
 
 

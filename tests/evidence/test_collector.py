@@ -5,7 +5,8 @@ from pathlib import Path
 
 import requests
 
-from service.evidence.wiring import open_sources
+from service.app import now
+from service.evidence.collector import EvidenceCollector
 from service.settings import load
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "evidence-sources.md"
@@ -18,7 +19,7 @@ def configured(folder, text, **environ):
 
 
 def sources(settings):
-    with open_sources(settings, None) as opened:
+    with EvidenceCollector(settings, now).sources(None) as opened:
         return {source.name: source for source in opened if source.name != "timeline"}
 
 
