@@ -27,7 +27,7 @@ from service.render.item_keys import ItemKey
 from service.store import Store, StoreUnavailable
 from service.store.histories import history_of
 from service.store.incidents import IncidentFilter, IncidentRow, incident_page
-from service.store.outbox_incidents import key_of
+from service.store.outbox import key_of
 from service.store.snapshot import Snapshot, snapshot_of
 from service.store.tables import metadata, outbox
 from tests.builders import at, delivery, event, policy

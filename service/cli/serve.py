@@ -222,7 +222,7 @@ def _work(*arguments: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the main process's handler, which a fork inherits
     if hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # before any thread starts, so that all inherit it
-        threading.Thread(target=_stop_when_requested, name="stop-when-told", daemon=True).start()
+        threading.Thread(target=_stop_when_requested, name="stop-when-requested", daemon=True).start()
     else:  # macOS: the server's own handlers have to suffice
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ORDERS)
     threading.Thread(target=_stop_with_parent, name="stop-with-parent", daemon=True).start()

@@ -19,8 +19,7 @@ from service.domain.policy import Severity
 from service.render.annotation_texts import View
 from service.render.annotations import Annotation, annotations_of, duplicate, retired_annotation
 from service.render.item_keys import ItemKey, OutboxKind
-from service.store.outbox_incidents import OutboxIncident
-from service.store.outbox_rows import Claim, PlannedRow
+from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 GRAFANA = "grafana"
 NO_INCIDENT = bytes(16)

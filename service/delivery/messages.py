@@ -17,8 +17,7 @@ from service.domain.policy import Severity
 from service.domain.reminders import Reminder
 from service.render.item_keys import ItemKey, OutboxKind
 from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
-from service.store.outbox_incidents import OutboxIncident, OutboxRow
-from service.store.outbox_rows import Claim, PlannedRow
+from service.store.outbox_rows import Claim, OutboxIncident, OutboxRow, PlannedRow
 
 NO_MESSAGE = bytes(16)
 """The digest of what needed no message."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from service.delivery.message_builder import MessageBuilder
 from service.delivery.messages import thread_of
 from service.render.thread import MessageKey, MessageKind
-from service.store.outbox_incidents import OutboxIncident
+from service.store.outbox_rows import OutboxIncident
 
 
 @dataclass(frozen=True, slots=True)

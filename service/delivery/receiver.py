@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from service.store.outbox_incidents import OutboxIncident
-from service.store.outbox_rows import Claim, PlannedRow
+from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 Send = Callable[[Callable[[], bool]], int | None]
 """Delivers, and returns the id at the receiver; before it creates anything it asks whether the claim is still held."""

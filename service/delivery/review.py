@@ -1,6 +1,5 @@
 """The list for the weekly review: what happened since the last one, what is open, and what is due by the next."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -72,10 +71,10 @@ class ReviewMessages:
         }
         return Agenda(
             meeting_at=meeting_at,
-            incidents=tuple(_incident_line(incident, self._link) for incident in week[:MOST_LINES]),
-            open=tuple(_incident_line(incident, self._link) for incident in overview.open),
-            stages=tuple(_stage_line(stage, self._link, self.meets) for stage in overview.stages),
-            actions=tuple(_action_line(action, self._link) for action in overview.actions),
+            incidents=tuple(map(self._incident_line, week[:MOST_LINES])),
+            open=tuple(map(self._incident_line, overview.open)),
+            stages=tuple(map(self._stage_line, overview.stages)),
+            actions=tuple(map(self._action_line, overview.actions)),
             more={name: count for name, count in more.items() if count > 0},
         )
 
@@ -85,29 +84,16 @@ class ReviewMessages:
     def _link(self, incident: str) -> str | None:
         return f"{self.public_url}/incidents/{incident}" if self.public_url else None
 
+    def _incident_line(self, incident: IncidentRow) -> ReviewLine:
+        name = f"INC-{incident.id}"
+        return ReviewLine(name, title_line(incident.title), incident.severity.value, self._link(name))
 
-Link = Callable[[str], str | None]
+    def _stage_line(self, due: DueStage) -> ReviewLine:
+        at_review = self.meets is not None and self.meets.is_at(due.due_at)
+        line = self._incident_line(due.incident)
+        return replace(line, stage=due.stage.value, due_at=due.due_at, at_review=at_review)
 
-
-def _incident_line(incident: IncidentRow, link: Link) -> ReviewLine:
-    name = f"INC-{incident.id}"
-    return ReviewLine(name, title_line(incident.title), incident.severity.value, link(name))
-
-
-def _stage_line(due: DueStage, link: Link, meets: WeeklyReview | None) -> ReviewLine:
-    at_review = meets is not None and meets.is_at(due.due_at)
-    line = _incident_line(due.incident, link)
-    return replace(line, stage=due.stage.value, due_at=due.due_at, at_review=at_review)
-
-
-def _action_line(due: DueAction, link: Link) -> ReviewLine:
-    name, action = f"INC-{due.incident_id}", due.action
-    return ReviewLine(
-        name,
-        title_line(action.title),
-        "",
-        link(name),
-        due_at=action.due_at,
-        action=action.action_id,
-        owner=title_line(action.owner),
-    )
+    def _action_line(self, due: DueAction) -> ReviewLine:
+        name, action = f"INC-{due.incident_id}", due.action
+        line = ReviewLine(name, title_line(action.title), "", self._link(name), due_at=action.due_at)
+        return replace(line, action=action.action_id, owner=title_line(action.owner))

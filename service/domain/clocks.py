@@ -31,14 +31,14 @@ def due_next(
     owed: Mapping[Stage, datetime],
     severity: Severity,
     policy: Policy,
-    told_at: datetime,
+    last_update_at: datetime,
 ) -> tuple[Due, ...]:
     """Return what is still due for an open incident, the most urgent first.
 
-    `told_at` is the time of the last update.
+    `last_update_at` is the time of the last update.
     """
     dues = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
-    next_update_at = update_due_at(told_at, severity, policy)
+    next_update_at = update_due_at(last_update_at, severity, policy)
     if next_update_at is not None:
         dues.append(Due(UPDATE, next_update_at))
     return tuple(sorted(dues, key=lambda due: due.at))

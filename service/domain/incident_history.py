@@ -8,7 +8,7 @@ from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.history import effective
 from service.domain.incident import Incident
-from service.domain.updates import last_told_at
+from service.domain.updates import last_update_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ class IncidentHistory:
         object.__setattr__(self, "effective_events", effective(self.events).events)
         object.__setattr__(self, "_effective", {_identity(event): event for event in self.effective_events})
 
-    def last_told_at(self, incident_id: int) -> datetime:
+    def last_update_at(self, incident_id: int) -> datetime:
         """Return when people were last informed about this incident, or about one that was merged into it."""
-        return last_told_at(self.opened_at[incident_id], self.effective_events, self.episodes)
+        return last_update_at(self.opened_at[incident_id], self.effective_events, self.episodes)
 
     def effective(self, event: Event) -> Event | None:
         """Return an event with its corrections, None if it was retracted."""

@@ -8,7 +8,7 @@ from service.domain.episodes import Episode, fired_again
 from service.domain.events import Event, EventKind
 from service.domain.policy import Policy, Severity
 
-TOLD_KINDS = (
+UPDATE_KINDS = (
     EventKind.ACKNOWLEDGED,
     EventKind.MITIGATED,
     EventKind.RESOLVED,
@@ -26,7 +26,7 @@ TOLD_KINDS = (
 def is_update(event: Event) -> bool:
     """Return whether an event is sent as an update; a note without text, or of collected evidence, is not."""
     if event.kind is not EventKind.NOTE:
-        return event.kind in TOLD_KINDS
+        return event.kind in UPDATE_KINDS
     return bool(str(event.data.get("text", "")).strip()) and EVIDENCE_COLLECTED not in event.data
 
 
@@ -35,7 +35,7 @@ def is_important_note(event: Event) -> bool:
     return event.kind is EventKind.NOTE and event.data.get("important") is True
 
 
-def last_told_at(opened_at: datetime, events: Iterable[Event], episodes: Iterable[Episode] = ()) -> datetime:
+def last_update_at(opened_at: datetime, events: Iterable[Event], episodes: Iterable[Episode] = ()) -> datetime:
     """Return the time of the last update: the opening, an update event, or alerts firing again.
 
     An update counts from when it was recorded, since it could not be sent before.
@@ -43,7 +43,7 @@ def last_told_at(opened_at: datetime, events: Iterable[Event], episodes: Iterabl
     return max([opened_at, *(e.recorded_at for e in events if is_update(e)), *fired_again(episodes)])
 
 
-def update_due_at(told_at: datetime, severity: Severity, policy: Policy) -> datetime | None:
-    """Return when the next update is due, None if no updates are required."""
+def update_due_at(last_at: datetime, severity: Severity, policy: Policy) -> datetime | None:
+    """Return when the next update is due after one at `last_at`, None if no updates are required."""
     every = policy.updates.get(severity)
-    return None if every is None else told_at + every
+    return None if every is None else last_at + every

@@ -116,7 +116,7 @@ class Thread:
 
     def next_update_at(self, policy: Policy) -> datetime | None:
         """Return when the next update is due while the incident is open, None if no updates are required."""
-        last_update_at = self.history.last_told_at(self.incident_id)
+        last_update_at = self.history.last_update_at(self.incident_id)
         return update_due_at(last_update_at, self.history.incident.severity, policy)
 
     def reminders(self, policy: Policy, now: datetime) -> list[Reminder]:

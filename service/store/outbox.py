@@ -19,8 +19,18 @@ from service.domain.actions import ActionState
 from service.domain.policy import Policy
 from service.render.item_keys import ItemKey, OutboxKind
 from service.store import tables as t
-from service.store.outbox_incidents import OutboxIncident, key_of, read_outbox_incident
-from service.store.outbox_rows import Backlog, Claim, Delivered, PlannedRow, Postponed, Result, Stopped
+from service.store.histories import history_of
+from service.store.outbox_rows import (
+    Backlog,
+    Claim,
+    Delivered,
+    OutboxIncident,
+    OutboxRow,
+    PlannedRow,
+    Postponed,
+    Result,
+    Stopped,
+)
 
 RESYNC_CHUNK = 500
 LONGEST_LEASE = timedelta(minutes=15)
@@ -50,9 +60,17 @@ class Outbox:
         self._policy = policy
 
     def incident(self, target: str, incident_id: int) -> OutboxIncident | None:
-        """Return an incident with its history and rows; None if there is no such incident."""
+        """Return an incident with its history and its target's rows; None if there is no such incident."""
         with self._read() as connection:
-            return read_outbox_incident(connection, target, incident_id, self._policy)
+            history = history_of(connection, incident_id, self._policy)
+            if history is None:
+                return None
+            columns = (*(_o[name] for name in t.OUTBOX_KEY), _o.digest, _o.remote_id, _PENDING.label("is_pending"))
+            query = select(*columns).where(_o.target == target, _o.incident_id.in_(history.opened_at)).order_by(_o.id)
+            rows = connection.execute(query)
+            return OutboxIncident(
+                history, tuple(OutboxRow(key_of(row), row.digest, row.remote_id, row.is_pending) for row in rows)
+            )
 
     def claim(self, target: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
         """Lease up to `limit` rows that are due and not leased, of each incident only its earliest.
@@ -141,6 +159,12 @@ class Outbox:
                 _upsert(connection, [_row(target, row, now, attempts=1) for row in planned])
             last, done = ids[-1], done + len(ids)
             yield done
+
+
+def key_of(row: Any) -> ItemKey:
+    """Return the key in a row's columns."""
+    columns = {name: getattr(row, name) for name in t.OUTBOX_KEY}
+    return ItemKey(**columns | {"kind": OutboxKind(row.kind)})
 
 
 def _free(now: datetime, latest: datetime) -> Any:

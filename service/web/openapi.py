@@ -116,7 +116,7 @@ OPERATIONS = (
     Operation(
         method="get",
         path=f"{_INCIDENT}/bodies",
-        summary="List the raw webhook bodies that told of an incident, the earliest first",
+        summary="List the raw webhook bodies that reported an incident, the earliest first",
         scope="read",
         query=bodies.BodyQuery,
         answer=bodies.BodyList,

@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.domain.updates import is_update, last_told_at, update_due_at
+from service.domain.updates import is_update, last_update_at, update_due_at
 from tests.builders import at, episode, event, policy
 
 
@@ -26,10 +26,10 @@ def test_it_is_an_update_where_people_want_to_hear_of_it(told, heard):
 
 
 def test_people_heard_of_it_when_it_was_opened_when_they_were_told_and_when_it_fired_again():
-    assert last_told_at(at(0), ()) == at(0)
-    assert last_told_at(at(0), [event(K.NOTE, 2, recorded_at=at(9), data={"text": "late"})]) == at(9)
-    assert last_told_at(at(0), [event(K.STARTED, 5)]) == at(0)
-    assert last_told_at(at(0), (), [episode(0, 3), episode(12, None, id=2)]) == at(12)
+    assert last_update_at(at(0), ()) == at(0)
+    assert last_update_at(at(0), [event(K.NOTE, 2, recorded_at=at(9), data={"text": "late"})]) == at(9)
+    assert last_update_at(at(0), [event(K.STARTED, 5)]) == at(0)
+    assert last_update_at(at(0), (), [episode(0, 3), episode(12, None, id=2)]) == at(12)
 
 
 def test_the_next_word_is_owed_as_often_as_it_was_promised():

@@ -114,4 +114,4 @@ def test_it_says_when_people_heard_of_what_is_open_last(house, opened):
     )
     house.recorder.submit(AppendEvent(told, event(EventKind.RETRACTED, 20, data={"event_id": "note-12"})))
     histories = house.store.read(histories_of, [silent, told], policy())
-    assert {i: history.last_told_at(i) for i, history in histories.items()} == {silent: at(1), told: at(9)}
+    assert {i: history.last_update_at(i) for i, history in histories.items()} == {silent: at(1), told: at(9)}

@@ -10,7 +10,7 @@ from base64 import b64decode
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.updates import last_told_at
+from service.domain.updates import last_update_at
 from service.evidence.collecting import NotCollected
 from service.evidence.verify import verify
 from service.recorder.commands import AppendEvent, Busy
@@ -164,4 +164,4 @@ def test_the_note_tells_nobody_and_resets_no_reminder(story):
     story.post(PATH)
     (command,) = story.recorder.commands
     assert command.event.data["text"]
-    assert last_told_at(at(0), [command.event]) == at(0)
+    assert last_update_at(at(0), [command.event]) == at(0)

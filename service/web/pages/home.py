@@ -71,5 +71,5 @@ def _notices(services: Services, now: datetime) -> dict[str, Any]:
 
 def _due(history: IncidentHistory, policy: Policy) -> tuple[Due, ...]:
     incident = history.incident
-    told_at = history.last_told_at(incident.id)
-    return due_next(incident.milestones, incident.due, incident.severity, policy, told_at)
+    last_update_at = history.last_update_at(incident.id)
+    return due_next(incident.milestones, incident.due, incident.severity, policy, last_update_at)

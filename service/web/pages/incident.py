@@ -167,7 +167,7 @@ def _incident_context(history: IncidentHistory, number: int, services: Services,
     incident, policy = history.incident, services.policy
     measured = measure(incident, policy).intervals
     targets = {i: target for i in Indicator if (target := _target(policy, i, incident.severity))}
-    last_update_at = history.last_told_at(number)
+    last_update_at = history.last_update_at(number)
     postmortem = status(history, policy, now)
     return {
         "incident": incident,
