@@ -15,10 +15,10 @@ from service.render.item_keys import ItemKey, unique_key
 from service.render.message_facts import facts_of
 from service.render.messages import MessageFacts, MessageTemplates
 from service.render.templating import BadTemplate
-from service.render.thread import MessageKey, MessageKind, Thread
+from service.render.thread import MessageKind, Thread
 from service.store.outbox_rows import Claim
 
-_TEMPLATES = {
+_TEMPLATES: dict[str, str] = {
     MessageKind.FIRST: "report",
     MessageKind.OVER: "over",
     MessageKind.DISMISSED: "over",
@@ -36,16 +36,15 @@ class MessageBuilder:
     policy: Policy
     public_url: str | None = None
 
-    def message(self, thread: Thread, key: MessageKey) -> ChatMessage:
+    def message(self, thread: Thread, key: ItemKey) -> ChatMessage:
         """Return a message of the thread; the first one as it should be now."""
         facts = facts_of(thread, key, self.policy, self.public_url)
-        template = _TEMPLATES.get(key.kind, "update")
-        item_key = key.of_incident(thread.incident_id)
-        return self._build(template, thread, item_key, facts, broadcast=key.kind is MessageKind.OVER)
+        template = _TEMPLATES.get(key.subject, "update")
+        return self._build(template, thread, key, facts, broadcast=key.subject == MessageKind.OVER)
 
     def reminder(self, thread: Thread, reminder: Reminder) -> ChatMessage:
         """Return a reminder."""
-        key = MessageKey(len(thread.messages) + 1, MessageKind.AFTERWARDS, thread.history.incident.severity)
+        key = thread.key(len(thread.messages) + 1, MessageKind.AFTERWARDS)
         facts = facts_of(thread, key, self.policy, self.public_url, reminder)
         broadcast = reminder.level is not Level.UPDATE_DUE
         item_key = ItemKey.of_reminder(thread.incident_id, reminder)

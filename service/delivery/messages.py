@@ -15,9 +15,9 @@ from service.delivery.receiver import DeliveryPlan, Send
 from service.delivery.review import ReviewMessages
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
-from service.render.item_keys import ItemKey, OutboxKind
-from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
-from service.store.outbox_rows import Claim, OutboxIncident, OutboxRow, PlannedRow
+from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
+from service.render.thread import MessageKind, Thread
+from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 NO_MESSAGE = bytes(16)
 """The digest of what needed no message."""
@@ -44,7 +44,7 @@ class MessageReceiver:
             return self.review.plan(self.chat, claim, now)
         if incident is None:
             return DeliveryPlan(NO_MESSAGE)
-        thread = thread_of(incident, claim.key.incident_id)
+        thread = Thread.of(incident.history, claim.key.incident_id, incident.rows)
         if kind in (OutboxKind.INCIDENT, OutboxKind.EXISTING):
             planned = self._planned(thread, incident.rows, now, is_existing=kind is OutboxKind.EXISTING)
             return DeliveryPlan(NO_MESSAGE, tuple(planned))
@@ -63,28 +63,26 @@ class MessageReceiver:
         `is_existing`: the incident is older than its target; if it is over, only what is outstanding is announced.
         """
         incident = thread.history.incident
-        if self._is_outdated(thread, rows):
-            yield PlannedRow(thread.messages[0].key.of_incident(thread.incident_id))
+        if self._is_outdated(thread):
+            yield PlannedRow(thread.messages[0].key)
         is_announced = bool(thread.messages) or incident.severity in self.severities
         is_past = is_existing and not thread.messages and not incident.is_open
         key = thread.next(now) if is_announced and not is_past else None
         if key is not None:
-            yield PlannedRow(key.of_incident(thread.incident_id))
+            yield PlannedRow(key)
         keys = {row.key for row in rows}
         for reminder in self._reminders(thread, now):
             reminder_key = ItemKey.of_reminder(thread.incident_id, reminder)
             if reminder_key not in keys:
                 yield PlannedRow(reminder_key, at=reminder.at)
 
-    def _is_outdated(self, thread: Thread, rows: Sequence[OutboxRow]) -> bool:
+    def _is_outdated(self, thread: Thread) -> bool:
         if not self.chat.edits or not thread.messages:
             return False
         first = thread.messages[0]
-        if first.key.kind is not MessageKind.FIRST or not first.was_sent or first.is_pending:
+        if first.key.subject != MessageKind.FIRST or not first.was_sent or first.is_pending:
             return False
-        key = first.key.of_incident(thread.incident_id)
-        digest = next(row.digest for row in rows if row.key == key)
-        return digest != digest_of(self.builder.message(thread, first.key))
+        return first.digest != digest_of(self.builder.message(thread, first.key))
 
     def _reminders(self, thread: Thread, now: datetime) -> list[Reminder]:
         is_announced = thread.history.incident.severity in self.severities
@@ -98,7 +96,7 @@ class MessageReceiver:
         return is_first and self.chat.edits and claim.remote_id is not None
 
     def _plan_message(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
-        key = MessageKey.of(claim.key)
+        key = claim.key
         is_editable = self._is_editable(claim)
         if not is_editable and not thread.is_relevant(key, now):
             return DeliveryPlan(NO_MESSAGE, _after(thread, key, now, sent=False))
@@ -126,19 +124,9 @@ class MessageReceiver:
         return claim.remote_id
 
 
-def thread_of(incident: OutboxIncident, incident_id: int) -> Thread:
-    """Return the thread about an incident, by the rows of the outbox."""
-    messages = [
-        ThreadMessage(MessageKey.of(row.key), row.remote_id, row.is_pending)
-        for row in incident.rows
-        if row.key.incident_id == incident_id and row.key.kind is OutboxKind.MESSAGE
-    ]
-    return Thread(incident.history, incident_id, sorted(messages, key=lambda message: message.key.number))
-
-
-def _after(thread: Thread, key: MessageKey, now: datetime, *, sent: bool = True) -> tuple[PlannedRow, ...]:
+def _after(thread: Thread, key: ItemKey, now: datetime, *, sent: bool = True) -> tuple[PlannedRow, ...]:
     """Return the row of the message that follows one that is sent, or skipped, now."""
-    this = ThreadMessage(key, NO_MESSAGE_ID if sent else None)
+    this = OutboxRow(key, remote_id=NO_MESSAGE_ID if sent else None)
     messages = [this if message.key == key else message for message in thread.messages]
     following = Thread(thread.history, thread.incident_id, messages).next(now)
-    return (PlannedRow(following.of_incident(thread.incident_id)),) if following else ()
+    return (PlannedRow(following),) if following else ()

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.delivery.message_builder import MessageBuilder
-from service.delivery.messages import thread_of
-from service.render.thread import MessageKey, MessageKind
+from service.render.thread import MessageKind, Thread
 from service.store.outbox_rows import OutboxIncident
 
 
@@ -24,11 +23,10 @@ def preview(incident: OutboxIncident, incident_id: int, builder: MessageBuilder,
 
     Raises RequestFailed if a template cannot be rendered.
     """
-    thread = thread_of(incident, incident_id)
-    first = MessageKey(1, MessageKind.FIRST, thread.history.incident.severity)
-    yield Preview("as it stands", None, builder.message(thread, first).text)
+    thread = Thread.of(incident.history, incident_id, incident.rows)
+    yield Preview("as it stands", None, builder.message(thread, thread.key(1, MessageKind.FIRST)).text)
     key = thread.next(now)
-    if key is not None and key.kind is not MessageKind.FIRST:
-        yield Preview(key.kind.value, None, builder.message(thread, key).text)
+    if key is not None and key.subject != MessageKind.FIRST:
+        yield Preview(key.subject, None, builder.message(thread, key).text)
     for reminder in thread.reminders(builder.policy, now):
         yield Preview(reminder.level.value, reminder.at, builder.reminder(thread, reminder).text)

@@ -1,4 +1,4 @@
-"""The keys of what is delivered about incidents: as rows of the outbox, and as receivers know it."""
+"""What is delivered about incidents: the keys of the outbox's rows, and the keys that receivers know them by."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,6 +66,24 @@ class ItemKey:
                 return f"review:{due_ms // 1000}"
             case OutboxKind.INCIDENT | OutboxKind.EXISTING:
                 return "region"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A row of the outbox. `digest` is that of the last delivery, `remote_id` its id at the receiver.
+
+    `is_pending`: it has not been delivered since it was last enqueued.
+    """
+
+    key: ItemKey
+    digest: bytes | None = None
+    remote_id: int | None = None
+    is_pending: bool = False
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether people have seen it."""
+        return self.remote_id is not None
 
 
 def unique_key(history: IncidentHistory, key: ItemKey) -> str:

@@ -7,20 +7,21 @@ from datetime import timedelta
 from service.domain.actions import Action
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
-from service.domain.policy import Milestone, Policy
+from service.domain.policy import Milestone, Policy, Severity
 from service.domain.reminders import Reminder
 from service.domain.updates import is_important_note
 from service.render.annotation_texts import documents_of, flags_of
+from service.render.item_keys import ItemKey
 from service.render.lines import LONGEST_NOTE, LONGEST_TITLE, one_line, shortened
 from service.render.messages import MessageFacts, PostmortemStage, Update
-from service.render.thread import MessageKey, MessageKind, Thread
+from service.render.thread import MessageKind, Thread
 
 MOST_UPDATES = 20
 MOST_DONE = 5
 
 
 def facts_of(
-    thread: Thread, key: MessageKey, policy: Policy, public_url: str | None, reminder: Reminder | None = None
+    thread: Thread, key: ItemKey, policy: Policy, public_url: str | None, reminder: Reminder | None = None
 ) -> MessageFacts:
     """Return the facts of the message `key`, or of a reminder in its place.
 
@@ -29,14 +30,14 @@ def facts_of(
     history, incident = thread.history, thread.history.incident
     name = f"INC-{thread.incident_id}"
     merged = incident.id != thread.incident_id
-    is_first = key.kind is MessageKind.FIRST
-    updates = () if is_first else thread.updates(key)
-    before = [message.key.severity for message in thread.messages if message.key.number < key.number]
+    is_first = key.subject == MessageKind.FIRST
+    updates = () if is_first or reminder else thread.updates(key)
+    before = [Severity(message.key.severity) for message in thread.messages if message.key.number < key.number]
     action = next((a for a in incident.actions if reminder and a.action_id == reminder.action_id), None)
     return MessageFacts(
         incident=name,
         url=f"{public_url}/incidents/{name}" if public_url else None,
-        kind=key.kind,
+        kind=key.subject,
         title=title_line(incident.title),
         severity=incident.severity,
         state="merged" if merged else incident.phase.value,

@@ -4,17 +4,17 @@ A message covers all updates since the one before, so that after an outage there
 so far are the outbox's rows; nothing else remembers them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
-from service.domain.policy import Policy, Severity
+from service.domain.policy import Policy
 from service.domain.reminders import Reminder, reminders
 from service.domain.updates import is_update, update_due_at
-from service.render.item_keys import ItemKey, OutboxKind
+from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
 
 OLD = timedelta(days=3)
 """What is older is no longer announced for the first time, and no reminder of it goes out any more."""
@@ -39,78 +39,55 @@ _EXPRESSED_BY_THE_KIND = (EventKind.RESOLVED, EventKind.DISMISSED, EventKind.REO
 
 
 @dataclass(frozen=True, slots=True)
-class MessageKey:
-    """The key of a message in its thread: its number, the severity that it states, and the id of the last event that it
-    covers, "" if there was none.
-    """
-
-    number: int
-    kind: MessageKind
-    severity: Severity
-    last_event_id: str = ""
-
-    @classmethod
-    def of(cls, key: ItemKey) -> "MessageKey":
-        """Return that of a row of the kind `MESSAGE`."""
-        return cls(key.number, MessageKind(key.subject), Severity(key.severity), key.event_id)
-
-    def of_incident(self, incident_id: int) -> ItemKey:
-        """Return the key of its row in the outbox."""
-        return ItemKey(
-            OutboxKind.MESSAGE,
-            incident_id,
-            event_id=self.last_event_id,
-            number=self.number,
-            subject=self.kind.value,
-            severity=self.severity.value,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadMessage:
-    """A message that was planned, and its id in the chat, None if it was never sent.
-
-    `is_pending`: it is still to be delivered.
-    """
-
-    key: MessageKey
-    message_id: int | None
-    is_pending: bool = False
-
-    @property
-    def was_sent(self) -> bool:
-        """Whether people have seen it."""
-        return self.message_id is not None
-
-
-@dataclass(frozen=True, slots=True)
 class Thread:
-    """The thread about the incident `incident_id`, which may have been merged into that of the history."""
+    """The thread about the incident `incident_id`, which may have been merged into that of the history.
+
+    `messages` are its rows of the outbox, by number. A message's key has its `number`, its `subject` (a `MessageKind`),
+    the severity that it states, and the id of the last event that it covers.
+    """
 
     history: IncidentHistory
     incident_id: int
-    messages: Sequence[ThreadMessage]
+    messages: Sequence[OutboxRow]
+
+    @classmethod
+    def of(cls, history: IncidentHistory, incident_id: int, rows: Iterable[OutboxRow]) -> "Thread":
+        """Return the thread about an incident, by all rows of the outbox about it."""
+        messages = (r for r in rows if r.key.kind is OutboxKind.MESSAGE and r.key.incident_id == incident_id)
+        return cls(history, incident_id, sorted(messages, key=lambda row: row.key.number))
 
     @property
     def root_id(self) -> int | None:
         """The id of the first message that was sent, if any."""
-        return next((message.message_id for message in self.messages if message.was_sent), None)
+        return next((message.remote_id for message in self.messages if message.was_sent), None)
 
-    def next(self, now: datetime) -> MessageKey | None:
+    def next(self, now: datetime) -> ItemKey | None:
         """Return the key of the next message; None while one is pending, and if there is nothing to announce."""
         if any(message.is_pending for message in self.messages):
             return None
         kind = self._kind(now)
         if kind is None:
             return None
-        return self._key(len(self.messages) + 1, kind, self.history.incident.severity)
+        return self.key(len(self.messages) + 1, kind)
 
-    def updates(self, key: MessageKey) -> tuple[Event, ...]:
+    def key(self, number: int, kind: MessageKind) -> ItemKey:
+        """Return the key of a message that covers everything up to now."""
+        events = self._events()
+        return ItemKey(
+            OutboxKind.MESSAGE,
+            self.incident_id,
+            event_id=events[-1].event_id if events else "",
+            number=number,
+            subject=kind.value,
+            severity=self.history.incident.severity.value,
+        )
+
+    def updates(self, key: ItemKey) -> tuple[Event, ...]:
         """Return the updates that no message before `key` covers, as corrected, in the order of recording."""
         before = [message.key for message in self.messages if message.key.number < key.number]
         events = self._events()
-        begin = _index_after(events, before[-1].last_event_id) if before else 0
-        covered = events[begin : max(begin, _index_after(events, key.last_event_id))]
+        begin = _index_after(events, before[-1].event_id) if before else 0
+        covered = events[begin : max(begin, _index_after(events, key.event_id))]
         effective = [self.history.effective(event) for event in covered if is_update(event)]
         return tuple(e for e in effective if e is not None and e.kind not in _EXPRESSED_BY_THE_KIND)
 
@@ -128,31 +105,31 @@ class Thread:
         upcoming = reminders(incident, self.next_update_at(policy))
         return [reminder for reminder in upcoming if reminder.at >= since and reminder.counts(now)]
 
-    def is_relevant(self, key: MessageKey, now: datetime) -> bool:
+    def is_relevant(self, key: ItemKey, now: datetime) -> bool:
         """Return whether a message that was never sent is still worth sending.
 
         It is not if it reports the start of what is over by now, if later messages were sent (a chat may have rejected
         it), or if the incident has long been over.
         """
         overtaken = any(message.was_sent for message in self.messages if message.key.number > key.number)
-        too_late = key.kind is MessageKind.FIRST and self._ending() is not None
+        too_late = key.subject == MessageKind.FIRST and self._ending() is not None
         return not overtaken and not too_late and not self._is_old(now, *(e.recorded_at for e in self._events()))
 
     def _kind(self, now: datetime) -> MessageKind | None:
         last, ending = (self.messages[-1].key if self.messages else None), self._ending()
         if last is None:
             return self._opening(ending, now)
-        if last.kind in _WHILE_OPEN:
+        if last.subject in _WHILE_OPEN:
             if ending is None:
                 return MessageKind.UPDATE if self._has_updates(last) else None
             return ending if ending is MessageKind.OVER or self._was_sent() else None
         if ending is None:
             return MessageKind.REOPENED
         if ending is MessageKind.OVER:
-            if last.kind is MessageKind.DISMISSED:
+            if last.subject == MessageKind.DISMISSED:
                 return MessageKind.OVER
             return MessageKind.AFTERWARDS if self._has_updates(last) else None
-        return ending if ending is MessageKind.DISMISSED and last.kind is not ending and self._was_sent() else None
+        return ending if ending is MessageKind.DISMISSED and last.subject != ending and self._was_sent() else None
 
     def _opening(self, ending: MessageKind | None, now: datetime) -> MessageKind | None:
         if ending is None:
@@ -177,13 +154,9 @@ class Thread:
     def _was_sent(self) -> bool:
         return any(message.was_sent for message in self.messages)
 
-    def _has_updates(self, last: MessageKey) -> bool:
-        following = self._key(last.number + 1, last.kind, last.severity)
-        return bool(self.updates(following)) or self.history.incident.severity is not last.severity
-
-    def _key(self, number: int, kind: MessageKind, severity: Severity) -> MessageKey:
-        events = self._events()
-        return MessageKey(number, kind, severity, events[-1].event_id if events else "")
+    def _has_updates(self, last: ItemKey) -> bool:
+        following = self.key(last.number + 1, MessageKind.UPDATE)
+        return bool(self.updates(following)) or self.history.incident.severity.value != last.severity
 
     def _events(self) -> list[Event]:
         """Return the events that were sent to this incident, in the order of recording; merged ones have theirs."""

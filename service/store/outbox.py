@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.domain.actions import ActionState
 from service.domain.policy import Policy
-from service.render.item_keys import ItemKey, OutboxKind
+from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
 from service.store import tables as t
 from service.store.histories import history_of
 from service.store.outbox_rows import (
@@ -25,7 +25,6 @@ from service.store.outbox_rows import (
     Claim,
     Delivered,
     OutboxIncident,
-    OutboxRow,
     PlannedRow,
     Postponed,
     Result,

@@ -5,20 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.incident_history import IncidentHistory
-from service.render.item_keys import ItemKey
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """A row of the outbox. `digest` is that of the last delivery, `remote_id` its id at the receiver.
-
-    `is_pending`: it has not been delivered since it was last enqueued.
-    """
-
-    key: ItemKey
-    digest: bytes | None
-    remote_id: int | None = None
-    is_pending: bool = False
+from service.render.item_keys import ItemKey, OutboxRow
 
 
 @dataclass(frozen=True, slots=True)

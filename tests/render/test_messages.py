@@ -13,10 +13,11 @@ from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
 from service.domain.reminders import reminders
+from service.render.item_keys import OutboxRow
 from service.render.message_facts import facts_of
 from service.render.messages import PARTS, Agenda, Markup, MessageTemplates, ReviewLine
 from service.render.templating import BadTemplate
-from service.render.thread import MessageKey, MessageKind, Thread, ThreadMessage
+from service.render.thread import MessageKind, Thread
 from tests.builders import at, event, policy
 
 MARKED = Markup(lambda text: text.replace("<", "&lt;"), lambda name, url: f"<{url}|{name}>")
@@ -58,12 +59,11 @@ def thread(*events, messages=(), shift=timedelta(0), severity=Severity.SEV_2, ti
 
 
 def update(one, kind=MessageKind.UPDATE):
-    last = one.history.events[-1].event_id
-    return facts_of(one, MessageKey(2, kind, one.history.incident.severity, last), RULES, None)
+    return facts_of(one, one.key(2, kind), RULES, None)
 
 
-OPENING = MessageKey(1, MessageKind.FIRST, Severity.SEV_2)
-FIRST = (ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_2, "detected-0"), 0),)
+OPENING = thread().key(1, MessageKind.FIRST)
+FIRST = (OutboxRow(OPENING, remote_id=0),)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -97,7 +97,7 @@ def test_it_has_words_for_every_message(language, severity):
             "reminder",
             facts_of(
                 one,
-                MessageKey(2, MessageKind.AFTERWARDS, severity),
+                one.key(2, MessageKind.AFTERWARDS),
                 policy(updates={s: timedelta(1) for s in Severity}),
                 None,
                 reminder,

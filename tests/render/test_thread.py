@@ -1,5 +1,7 @@
 """Which message comes next, given the incident and the messages so far."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,8 @@ from service.domain.events import EventKind as K
 from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
-from service.render.thread import OLD, MessageKey, MessageKind, Thread, ThreadMessage
+from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
+from service.render.thread import OLD, MessageKind, Thread
 from tests.builders import at, event, policy
 
 SEEN = 0
@@ -29,10 +32,12 @@ def thread(*events, sent=(), number=1):
     return Thread(history(*events, number=number), number, sent)
 
 
-def sent(*kinds, last_event_id="", message_id=SEEN):
-    return [
-        ThreadMessage(MessageKey(n, kind, Severity.SEV_2, last_event_id), message_id) for n, kind in enumerate(kinds, 1)
-    ]
+def message(number, kind, severity=Severity.SEV_2, event_id=""):
+    return ItemKey(OutboxKind.MESSAGE, 1, event_id=event_id, number=number, subject=kind, severity=severity)
+
+
+def sent(*kinds, message_id=SEEN):
+    return [OutboxRow(message(n, kind), remote_id=message_id) for n, kind in enumerate(kinds, 1)]
 
 
 NOTE = event(K.NOTE, 5, data={"text": "x"})
@@ -65,24 +70,24 @@ DISMISSED = event(K.DISMISSED, 10)
 )
 def test_the_next_message_covers_what_was_not_announced(happened, before, following):
     found = thread(*happened, sent=sent(*before)).next(at(30))
-    assert (found.kind if found else None) == following
+    assert (found.subject if found else None) == following
 
 
 def test_it_announces_into_which_incident_one_was_merged():
-    assert thread(number=2, sent=sent(MessageKind.FIRST)).next(at(30)).kind is MessageKind.MERGED
+    assert thread(number=2, sent=sent(MessageKind.FIRST)).next(at(30)).subject == MessageKind.MERGED
     assert thread(number=2).next(at(30)) is None
     assert thread(number=2, sent=sent(MessageKind.FIRST, MessageKind.OVER)).next(at(30)) is None
 
 
 def test_it_waits_for_a_pending_message():
-    waiting = [ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_2), None, is_pending=True)]
+    waiting = [OutboxRow(message(1, MessageKind.FIRST), is_pending=True)]
     assert thread(NOTE, sent=waiting).next(at(30)) is None
 
 
 def test_it_announces_no_dismissal_of_what_was_never_announced():
     passed_over = sent(MessageKind.FIRST, message_id=None)
     assert thread(DISMISSED, sent=passed_over).next(at(30)) is None
-    assert thread(OVER, sent=passed_over).next(at(30)).kind is MessageKind.OVER
+    assert thread(OVER, sent=passed_over).next(at(30)).subject == MessageKind.OVER
 
 
 def test_it_starts_no_thread_about_an_old_incident():
@@ -91,37 +96,38 @@ def test_it_starts_no_thread_about_an_old_incident():
 
 
 def test_it_announces_a_changed_severity():
-    before = [ThreadMessage(MessageKey(1, MessageKind.FIRST, Severity.SEV_3, "detected-0"), SEEN)]
-    assert thread(sent=before).next(at(30)).kind is MessageKind.UPDATE
+    before = [OutboxRow(message(1, MessageKind.FIRST, Severity.SEV_3, "detected-0"), remote_id=SEEN)]
+    assert thread(sent=before).next(at(30)).subject == MessageKind.UPDATE
 
 
 def test_a_first_message_is_irrelevant_once_the_incident_is_over():
-    first = MessageKey(1, MessageKind.FIRST, Severity.SEV_2)
+    first = message(1, MessageKind.FIRST)
     assert thread().is_relevant(first, at(30))
     assert not thread(OVER).is_relevant(first, at(30))
-    assert thread(OVER).is_relevant(MessageKey(1, MessageKind.OVER, Severity.SEV_2), at(30))
+    assert thread(OVER).is_relevant(message(1, MessageKind.OVER), at(30))
 
 
 def test_a_rejected_message_is_irrelevant_after_later_ones_or_long_after_the_end():
-    update = MessageKey(2, MessageKind.UPDATE, Severity.SEV_2)
-    later = ThreadMessage(MessageKey(3, MessageKind.OVER, Severity.SEV_2), SEEN)
-    assert thread(OVER, sent=[ThreadMessage(update, None)]).is_relevant(update, at(30))
-    assert not thread(OVER, sent=[ThreadMessage(update, None), later]).is_relevant(update, at(30))
-    assert not thread(OVER, sent=[ThreadMessage(update, None)]).is_relevant(update, at(9) + OLD)
+    update = message(2, MessageKind.UPDATE)
+    later = OutboxRow(message(3, MessageKind.OVER), remote_id=SEEN)
+    assert thread(OVER, sent=[OutboxRow(update)]).is_relevant(update, at(30))
+    assert not thread(OVER, sent=[OutboxRow(update), later]).is_relevant(update, at(30))
+    assert not thread(OVER, sent=[OutboxRow(update)]).is_relevant(update, at(9) + OLD)
 
 
 def test_the_root_is_the_first_message_that_was_sent():
     messages = [
         *sent(MessageKind.FIRST, message_id=None),
-        ThreadMessage(MessageKey(2, MessageKind.OVER, Severity.SEV_2), 7),
+        OutboxRow(message(2, MessageKind.OVER), remote_id=7),
     ]
     assert thread(OVER, sent=messages).root_id == 7
     assert thread().root_id is None
 
 
-def test_a_message_key_survives_its_row_in_the_outbox():
-    key = MessageKey(3, MessageKind.UPDATE, Severity.SEV_2, "note:1")
-    assert MessageKey.of(key.of_incident(7)) == key
+def test_its_messages_are_its_own_rows_by_number():
+    rows = [OutboxRow(message(n, MessageKind.UPDATE)) for n in (10, 2)]
+    others = [OutboxRow(ItemKey(OutboxKind.INCIDENT, 1)), OutboxRow(replace(rows[0].key, incident_id=2))]
+    assert Thread.of(history(), 1, [*others, *rows]).messages == rows[::-1]
 
 
 @given(st.lists(st.sampled_from(["note", "deliver", "resolve", "reopen"]), max_size=25))
@@ -143,5 +149,5 @@ def test_every_note_is_announced_once_and_in_order(steps):
                 following = thread(*events, sent=messages).next(at(n))
                 if following is not None:
                     heard += [e.data["text"] for e in thread(*events, sent=messages).updates(following)]
-                    messages.append(ThreadMessage(following, SEEN))
+                    messages.append(OutboxRow(following, remote_id=SEEN))
     assert heard == noted
