@@ -4,12 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from service.cli.grafana_tables import print_bootstrap, print_checks, print_resync, print_steps
+from service.cli.grafana_tables import print_bootstrap, print_checks, print_resync, print_steps, step_json
 from service.cli.output import print_json
 from service.cli.params import Instant, config_option, output_option
 from service.clients.errors import RequestFailed
@@ -54,16 +55,24 @@ def provision(ctx: click.Context, path: Path | None, output: str, dry_run: bool,
 
     Edited dashboards are left as they are, and the exit code is 1. Running it again changes nothing.
     """
-    from service.cli.grafana_provision import Run
+    from service.clients.grafana.dashboards import AlreadyExists
+    from service.provisioning.provisioner import HIDDEN, Provisioner
 
     with _connected(path) as (settings, connection):
-        run = Run(settings.grafana, connection, force=force)
-        if not dry_run:
-            run.carry_out()
+        title, uid = settings.grafana.folder, settings.grafana.folder_uid
+        run = Provisioner(connection, uid, force=force)
+        try:
+            if not dry_run:
+                run.apply(title, partial(click.echo, err=True))
+        except AlreadyExists as error:
+            msg = f"a folder with the uid {uid!r} or the title {title!r} {HIDDEN}, or set grafana.folder_uid to it"
+            raise click.ClickException(f"{msg} ({error})") from error
+    folder = {"title": title, "uid": uid, "action": "create" if run.creates_folder else "nothing"}
     if output == "json":
-        print_json({"url": settings.grafana.url, "dry_run": dry_run, **run.as_json()})
+        dashboards = [step_json(step, run.refused) for step in run.steps]
+        print_json({"url": settings.grafana.url, "dry_run": dry_run, "folder": folder, "dashboards": dashboards})
     else:
-        print_steps(run.steps, run.folder, run.refused, settings.display_timezone, dry_run=dry_run)
+        print_steps(run.steps, folder, run.refused, settings.display_timezone, dry_run=dry_run)
     ctx.exit(0 if run.is_complete else 1)
 
 

@@ -41,6 +41,16 @@ def print_steps(
         print_line(f"dashboard  {step.uid:<18} {state:<24} {step.title}{f' ({reason})' if reason else ''}")
 
 
+def step_json(step: PlannedDashboard, refused: Mapping[str, str]) -> dict[str, Any]:
+    """Return a dashboard as JSON."""
+    fields: dict[str, Any] = {"uid": step.uid, "title": step.title, "state": step.state, "action": step.action}
+    if step.edited is not None:
+        fields["edited"] = {"by": step.edited.by, "at": step.edited.at.isoformat() if step.edited.at else None}
+    if step.uid in refused:
+        fields["refused"] = refused[step.uid]
+    return fields
+
+
 def _reason(step: PlannedDashboard, zone: ZoneInfo) -> str:
     if step.edited is None:
         return "comes from Grafana's file provisioning"

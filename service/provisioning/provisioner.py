@@ -1,69 +1,81 @@
-"""Applying a plan to Grafana: the folder first, then one dashboard after the other.
+"""Installing the bundled dashboards: the plan, then the folder, then one dashboard after the other.
 
 Grafana caches permissions for up to a minute: a new folder, or a new role, may not have taken effect yet.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
 from functools import partial
 
 from service.clients.errors import RequestFailed
 from service.clients.grafana.access import Rights
+from service.clients.grafana.connection import Connection
 from service.clients.grafana.dashboards import AlreadyExists, Dashboards
-from service.provisioning.dashboards import PlannedDashboard, save
+from service.provisioning.bundled import bundled
+from service.provisioning.dashboards import DashboardAction, models, plan, save
 from service.provisioning.permissions import MAKE_FOLDER, missing_for_dashboards
 
 SECONDS = 3.0
 TRIES = 30
 """Together a minute and a half."""
+HIDDEN = "already exists, but the token may not see it: give the service account rights to it, or delete it"
+_CONCURRENT = "was saved by somebody else meanwhile; run it again"
 
 
-@dataclass(slots=True)
 class Provisioner:
-    """One run. `notify` is called with a sentence when it has to wait; `refused` collects the dashboards that could not
-    be saved, each with the reason. Every method raises RequestFailed.
+    """One run; compares the bundled dashboards with Grafana when created, and changes nothing until `apply`.
+
+    `refused` are the dashboards that could not be saved, each with the reason. Every method raises RequestFailed.
     """
 
-    dashboards: Dashboards
-    rights: Rights
-    folder_uid: str
-    notify: Callable[[str], None]
-    sleep: Callable[[float], None]
-    refused: dict[str, str] = field(default_factory=dict)
-    _folder_created: bool = False
-    _has_notified: bool = False
+    def __init__(self, connection: Connection, folder_uid: str, *, force: bool) -> None:
+        self._dashboards = Dashboards(connection)
+        self._rights = Rights(connection)
+        self._folder_uid = folder_uid
+        self.steps = list(plan(models(bundled("dashboards")), self._dashboards, force=force))
+        has_folder = self._dashboards.folder(folder_uid) is not None
+        self.creates_folder = not has_folder and any(step.action is DashboardAction.CREATE for step in self.steps)
+        self.refused: dict[str, str] = {}
 
-    def make_folder(self, title: str) -> None:
-        """Create the folder. Raises `AlreadyExists` if its uid or title is in use by one that is not visible."""
-        self._retry(partial(self.dashboards.make_folder, self.folder_uid, title), self._may_make_folder)
-        self._folder_created = True
+    @property
+    def is_complete(self) -> bool:
+        """Whether every dashboard matches, or would match, the bundled one."""
+        return not self.refused and all(step.action is not DashboardAction.REFUSE for step in self.steps)
 
-    def apply(self, planned: Sequence[PlannedDashboard]) -> None:
-        """Save the planned dashboards; one that cannot be saved is added to `refused`."""
-        for dashboard in planned:
+    def apply(self, folder_title: str, notify: Callable[[str], None]) -> None:
+        """Create the folder and save the dashboards; `notify` gets a sentence if that has to wait.
+
+        Raises `AlreadyExists` if the folder's uid or title is in use by one that is not visible.
+        """
+        if self.creates_folder:
+            make = partial(self._dashboards.make_folder, self._folder_uid, folder_title)
+            _once_permitted(make, self._may_make_folder, notify)
+        for step in self.steps:
             try:
-                self._retry(partial(save, dashboard, self.dashboards, self.folder_uid), self._may_save)
+                _once_permitted(partial(save, step, self._dashboards, self._folder_uid), self._may_save, notify)
             except AlreadyExists as error:
-                self.refused[dashboard.uid] = str(error)
-
-    def _retry(self, do: Callable[[], None], is_granted: Callable[[], bool]) -> None:
-        for _ in range(TRIES):
-            try:
-                return do()
-            except RequestFailed as error:
-                if error.status != 403 or not is_granted():
-                    raise
-            if not self._has_notified:
-                self.notify("Grafana caches permissions for up to a minute; waiting for them to take effect …")
-            self._has_notified = True
-            self.sleep(SECONDS)
-        return do()
+                why = HIDDEN if step.action is DashboardAction.CREATE else _CONCURRENT
+                self.refused[step.uid] = f"{why}; {error}"
 
     def _may_make_folder(self) -> bool:
-        return MAKE_FOLDER in (self.rights.permissions() or {})
+        return MAKE_FOLDER in (self._rights.permissions() or {})
 
     def _may_save(self) -> bool:
         """Return whether a denial comes only from the cache: the creator of a folder may save in it."""
-        permissions = self.rights.permissions()
-        granted = permissions is not None and not missing_for_dashboards(permissions, self.folder_uid)
-        return self._folder_created or granted
+        permissions = self._rights.permissions()
+        granted = permissions is not None and not missing_for_dashboards(permissions, self._folder_uid)
+        return self.creates_folder or granted
+
+
+def _once_permitted(do: Callable[[], None], is_granted: Callable[[], bool], notify: Callable[[str], None]) -> None:
+    """Do it again while Grafana denies what it has granted."""
+    for attempt in range(TRIES):
+        try:
+            return do()
+        except RequestFailed as error:
+            if error.status != 403 or not is_granted():
+                raise
+        if not attempt:
+            notify("Grafana caches permissions for up to a minute; waiting for them to take effect …")
+        time.sleep(SECONDS)
+    return do()

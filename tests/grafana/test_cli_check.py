@@ -200,7 +200,7 @@ def test_it_updates_what_nobody_edited_when_what_is_shipped_changes(run, grafana
     """Its first version counts too: Grafana's list of versions hides what that one was saved with."""
     run(grafana.url, "provision")
     changed = [{**model, "title": f"{model['title']} 2"} for model in models(bundled("dashboards"))]
-    monkeypatch.setattr("service.cli.grafana_provision.models", lambda folder: changed)
+    monkeypatch.setattr("service.provisioning.provisioner.models", lambda folder: changed)
     for code, word in [run(grafana.url, "provision"), run(grafana.url, "provision")]:
         assert code == 0, word
     assert [len(grafana.dashboards[uid]["versions"]) for uid in UIDS] == [2] * 4

@@ -118,7 +118,7 @@ def test_it_updates_the_dashboards_of_an_earlier_release(grafana, mttx, monkeypa
     mttx("bootstrap", "--admin-password-file", "password")
     mttx("provision")
     later = [{**model, "description": "of a later release"} for model in models(bundled("dashboards"))]
-    monkeypatch.setattr("service.cli.grafana_provision.models", lambda folder: later)
+    monkeypatch.setattr("service.provisioning.provisioner.models", lambda folder: later)
     assert {one["action"] for one in mttx("provision")["dashboards"]} == {"update"}
     saved = [one["versions"][-1]["data"]["description"] for one in grafana.dashboards.values()]
     assert saved == ["of a later release"] * len(later)
