@@ -13,7 +13,8 @@ help:  ## Show what there is
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
 	  echo "python3-venv is missing; installing it with apt"; \
-	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	  bash tests/apt-get.sh update -qq && bash tests/apt-get.sh install -y -qq python3-venv && \
+	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 
 # Compiled when it is first used, which takes a third off the minute of a newcomer.
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
@@ -23,8 +24,6 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.run
-
-SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
 
 run: $(VENV)/.run  ## Start the exporter on an embedded SQLite file with defaults
 	@exec $(BIN)/mttx serve

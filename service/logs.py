@@ -79,7 +79,9 @@ def dict_config(level: str) -> dict[str, Any]:
         "loggers": {
             "_granian": handled,
             "granian.access": {"level": "INFO", **handled},
-            "alembic.runtime.plugins": {"level": "WARNING"},  # lists its plugins at every start
+            "alembic": {
+                "level": "WARNING"
+            },  # lists its plugins and every step; `service.store.migrate` says what matters
         },
     }
 

@@ -38,5 +38,6 @@ if [ ! -e "$policy" ]; then
 fi
 trap '[ -z "$made_policy" ] || "${sudo[@]}" rm -f "$policy"' EXIT
 readarray -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)
-"${sudo[@]}" apt-get update -qq
-DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+apt_get="$(dirname "$0")/apt-get.sh"
+bash "$apt_get" update -qq
+bash "$apt_get" install -y -qq --no-install-recommends "${packages[@]}"

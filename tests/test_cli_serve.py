@@ -232,12 +232,12 @@ def test_it_refuses_tokens_that_cannot_be_used(serve):
 # --- it says what it does -------------------------------------------------------------------------------------------
 
 
-def test_it_writes_json_and_no_line_for_a_request(serve):
+def test_it_logs_its_start_when_it_is_ready_and_its_stop_and_no_request(serve):
     served = serve().ready()
     served.process.terminate()
     served.ended()
-    messages = [line["message"] for line in served.lines()]
-    assert [message.split(" ")[-1] for message in messages] == [f"127.0.0.1:{served.port}", "stopped"]
+    _, ready, _ = messages = [line["message"] for line in served.lines()]
+    assert ready == f"ready on http://127.0.0.1:{served.port}", messages
 
 
 def test_it_writes_a_line_for_each_request_where_that_is_asked_for(serve):

@@ -212,6 +212,7 @@ def application(settings: Settings) -> Any:
         Lanes(lane_sizes(settings.threads, READERS)),
         body_bytes=settings.limits.body_bytes,
         admit=app.extensions["mttx.admission"],
+        on_ready=partial(_log.info, "ready on http://%s", settings.listen),
     )
     _before_the_stop.append(front.hurry)
     return front

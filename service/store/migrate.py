@@ -1,5 +1,6 @@
 """Migrating a database to this version's schema, before the first request."""
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from service.store.engine import StoreRefused, writing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_LOG = logging.getLogger(__name__)
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -29,6 +31,10 @@ def migrate(engine: Engine) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current == head:
             return
+        if current is None:
+            _LOG.info("creating the database")
+        else:
+            _LOG.info("migrating the database from schema %s to %s", current, head)
         try:
             command.upgrade(config(connection), "head")
         except CommandError as error:

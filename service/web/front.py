@@ -68,17 +68,24 @@ class Body:
 class Front:
     """An RSGI application that passes complete requests to a WSGI application.
 
-    `admit` raises to reject a request before its body is read. Rejections are passed to the application in the
-    environment, which answers and counts them like its own.
+    `on_ready` is called once requests are accepted. `admit` raises to reject a request before its body is read.
+    Rejections are passed to the application in the environment, which answers and counts them like its own.
     """
 
     def __init__(
-        self, application: Application, lanes: Lanes, *, body_bytes: int, admit: Callable[[Environ], None]
+        self,
+        application: Application,
+        lanes: Lanes,
+        *,
+        body_bytes: int,
+        admit: Callable[[Environ], None],
+        on_ready: Callable[[], None] | None = None,
     ) -> None:
         self._application = application
         self._lanes = lanes
         self._body_bytes = body_bytes
         self._admit = admit
+        self._on_ready = on_ready
         self._room = max(BUFFERED_BYTES, 4 * body_bytes)
         self._seconds = BODY_SECONDS
         self._deadlines: set[asyncio.Timeout] = set()
@@ -87,6 +94,8 @@ class Front:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Store the event loop on which every request begins."""
         self._loop = loop
+        if self._on_ready is not None:
+            loop.call_soon(self._on_ready)
 
     def hurry(self) -> None:
         """Shorten the deadline of all bodies, since the service stops; callable from any thread."""
