@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 from service.domain.policy import Severity
 
+SEVERITY_LABEL = "incident_severity"
+NO_SEVERITY = ""
+"""The map's key for alerts without a severity."""
+_SEVERITIES = {severity.value.casefold(): severity for severity in Severity}
 _NAMES: dict[Severity | None, str] = {
     Severity.SEV_1: "sev-1 sev1 p1 emergency disaster fatal",
     Severity.SEV_2: "sev-2 sev2 p2 critical page",
@@ -24,6 +28,14 @@ PRIORITY_MAP = {
 """The priorities of PagerDuty and Opsgenie, in lower case."""
 
 
+@dataclass(frozen=True, slots=True)
+class MappedSeverity:
+    """The severity of an alert, None if it is ignored; `unmapped` is the label's value if no rule maps it."""
+
+    severity: Severity | None
+    unmapped: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityRules:
     """Rules that map labels to severities. Keys are in lower case; a severity of None ignores the alert.
@@ -38,3 +50,20 @@ class SeverityRules:
     def maps(self, value: str) -> bool:
         """Return whether a rule maps this label value."""
         return value.strip().lower() in self.by_name
+
+    def severity_of(self, labels: Mapping[str, str], default: Severity | None = None) -> MappedSeverity:
+        """Return the severity of an alert: by `incident_severity`, else by the severity label, each through the map.
+
+        The first of the two that is in the map decides. If both are missing or blank, `NO_SEVERITY` is looked up, and
+        then the `default` of the alert's source applies.
+        """
+        explicit = labels.get(SEVERITY_LABEL, "").strip()
+        if severity := _SEVERITIES.get(explicit.casefold()):
+            return MappedSeverity(severity)
+        values = [value for value in (explicit, labels.get(self.label, "").strip()) if value] or [NO_SEVERITY]
+        for value in values:
+            if self.maps(value):
+                return MappedSeverity(self.by_name[value.lower()])
+        if default is not None and values == [NO_SEVERITY]:
+            return MappedSeverity(default)
+        return MappedSeverity(self.unmapped, values[0])

@@ -21,7 +21,6 @@ from service.domain.severity_rules import SeverityRules
 from service.intake.fingerprints import fingerprint
 from service.intake.notifications import AlertFault, Notification, UnmappedAlert
 from service.intake.reasons import Failure, Ignored, Rejected
-from service.intake.severities import map_severity
 from service.intake.sources import PROFILES, Source
 from service.intake.started_at import STARTED_AT, readable_started_at
 from service.intake.wire import (
@@ -200,7 +199,7 @@ class AlertReader:
         if reason := self._is_ignored(payload.labels, self._options):
             self.ignored[reason] += 1
             return
-        mapped = map_severity(payload.labels, self._options.severities, self._sender.profile.severity)
+        mapped = self._options.severities.severity_of(payload.labels, self._sender.profile.severity)
         if mapped.severity is None:
             self.ignored[Ignored.SEVERITY] += 1
         else:

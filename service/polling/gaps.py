@@ -18,7 +18,6 @@ from service.domain.senders import sender_of
 from service.domain.silences import Silence
 from service.intake.alerts import UNNAMED, AlertParseOptions, ignored
 from service.intake.fingerprints import fingerprint
-from service.intake.severities import map_severity
 from service.intake.sources import Source
 from service.polling.firing_intervals import SELECTOR, FiringInterval, firing_intervals, is_series_of
 from service.polling.quiet_incidents import ended
@@ -96,7 +95,7 @@ class GapPoll:
                 self._open(interval, {**external, **interval.labels}, now)
 
     def _open(self, interval: FiringInterval, labels: Mapping[str, str], now: datetime) -> None:
-        severity = map_severity(labels, self.options.severities).severity
+        severity = self.options.severities.severity_of(labels).severity
         if severity is None or ignored(labels, self.options):
             return
         name = labels.get("alertname") or UNNAMED

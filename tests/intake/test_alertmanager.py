@@ -11,13 +11,12 @@ import pytest
 
 from service.domain.events import Alert, Observation
 from service.domain.policy import Severity
-from service.domain.severity_rules import SeverityRules
+from service.domain.severity_rules import NO_SEVERITY, MappedSeverity, SeverityRules
 from service.intake.alertmanager import parse
 from service.intake.alerts import UNNAMED, AlertParseOptions
 from service.intake.fingerprints import fingerprint
 from service.intake.notifications import UnmappedAlert
 from service.intake.reasons import Failure, Ignored, Rejected
-from service.intake.severities import NO_SEVERITY, MappedSeverity, map_severity
 from service.intake.wire import PayloadError
 from service.settings import Settings
 
@@ -474,8 +473,8 @@ def test_an_alert_with_a_key_twice_is_rejected_alone():
 
 def test_an_alert_without_a_severity_has_that_of_its_source():
     rules = SeverityRules(by_name={"critical": Severity.SEV_2})
-    assert map_severity({}, rules, Severity.SEV_3) == MappedSeverity(Severity.SEV_3)
-    assert map_severity({"severity": "critical"}, rules, Severity.SEV_3) == MappedSeverity(Severity.SEV_2)
-    assert map_severity({"severity": "urgent"}, rules, Severity.SEV_3) == MappedSeverity(Severity.SEV_4, "urgent")
+    assert rules.severity_of({}, Severity.SEV_3) == MappedSeverity(Severity.SEV_3)
+    assert rules.severity_of({"severity": "critical"}, Severity.SEV_3) == MappedSeverity(Severity.SEV_2)
+    assert rules.severity_of({"severity": "urgent"}, Severity.SEV_3) == MappedSeverity(Severity.SEV_4, "urgent")
     mapped = SeverityRules(by_name={NO_SEVERITY: Severity.SEV_1})
-    assert map_severity({}, mapped, Severity.SEV_3) == MappedSeverity(Severity.SEV_1)
+    assert mapped.severity_of({}, Severity.SEV_3) == MappedSeverity(Severity.SEV_1)

@@ -9,7 +9,7 @@ from flask import Request, Response
 from service.domain.clocks import Due, due_next
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
-from service.intake.severities import NO_SEVERITY
+from service.domain.severity_rules import NO_SEVERITY
 from service.store.histories import histories_of
 from service.store.notices import notices_since
 from service.store.overview import overview_of
