@@ -9,9 +9,7 @@ import pytest
 import yaml
 
 from service.intake.alerts import AlertParseOptions
-from service.intake.grafana import GrafanaParseOptions
 from service.intake.lifecycle import EventParseOptions
-from service.web.services import Sources
 from tests.house import House
 from tests.web.fakes import World
 
@@ -33,14 +31,12 @@ def service(tmp_path):
         houses.append(house)
         reading = AlertParseOptions(by_group_key=True, **story.get("settings", {}))
         now = datetime.fromisoformat(story["now"])
-        sources = Sources(grafana=GrafanaParseOptions(alerts=reading))
         events = EventParseOptions(zone=UTC, new_id=lambda: uuid4().hex, correlation_label=reading.correlation_label)
         world = World(
             recorder=house.recorder,
             store=house.store,
             alerts=reading,
             events=events,
-            sources=sources,
             clock=lambda: now,
         )
         return world.client, house

@@ -106,11 +106,11 @@ PARSERS = {
         50_000,
     ),
     "grafana, alerts": (
-        lambda body: grafana.parse(body, grafana.GrafanaParseOptions(alerts=ALERTS), NOW),
+        lambda body: grafana.parse(body, ALERTS, NOW),
         notification,
         300,
     ),
-    "pagerduty, keys": (lambda body: pagerduty.parse(body, pagerduty.PagerDutyParseOptions(), NOW), keys, 1000),
+    "pagerduty, keys": (lambda body: pagerduty.parse(body, {}, NOW), keys, 1000),
     "event recorder": (
         lambda body: alertmanager_events.parse(body, NOW, 10**6),
         lambda n: b"[" + b",".join([notification()] * n) + b"]",

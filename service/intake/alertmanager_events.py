@@ -3,10 +3,9 @@
 Source of the format: prometheus/alertmanager `eventrecorder/eventrecorderpb/eventrecorder.proto`, as protobuf's JSON.
 """
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -16,9 +15,8 @@ from service.domain.silences import Matcher, Silence, made_at
 from service.intake.alerts import UNNAMED, Sender
 from service.intake.reasons import Failure
 from service.intake.sources import Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, WireModel, checked, instant, invalid, read_json_in_parts
+from service.intake.wire import PayloadError, WireModel, checked, instant, invalid, read_json_in_parts
 
-T = TypeVar("T")
 _TYPES = {
     "TYPE_EQUAL": (False, True),
     "TYPE_NOT_EQUAL": (False, False),
@@ -102,53 +100,43 @@ def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "")
     `sender` as in `alertmanager.parse`. An invalid event does not affect the others, since Alertmanager drops a
     rejected batch.
     """
-    values = _values(body)
+    is_array = body.lstrip()[:1] == b"["
+    values = read_json_in_parts(_ARRAY, body) if is_array else [read_json_in_parts(_ANY, body)]
     if len(values) > most_events:
         raise PayloadError(Failure.TOO_LARGE, f"The array has more than {most_events} events; set batch_max_events.")
-    unreadable: list[PayloadError] = []
-    events = list(_readable(iter(values), lambda value: _event(*value), unreadable))
-    if values and not events:
-        raise unreadable[0]
     origin = Sender(Source.ALERTMANAGER_EVENTS, name=sender)
-    ends = tuple(_readable(_resolved(events), lambda value: _end(value, now, origin), unreadable))
-    silences = {s.id: s for s in _readable(_silenced(events), lambda value: _silence(value, now), unreadable)}
-    return RecordedEvents(total=len(values), ends=ends, silences=tuple(silences.values()), unreadable=tuple(unreadable))
-
-
-def _values(body: bytes) -> list[tuple[Any, tuple[int, ...]]]:
-    """Return the values in a body, each with its path."""
-    if body.lstrip()[:1] != b"[":
-        return [(read_json_in_parts(_ANY, body), ())]
-    values = read_json_in_parts(_ARRAY, body)
-    return [(value, (index,)) for index, value in enumerate(values)]
-
-
-def _event(value: Any, path: tuple[int, ...]) -> RecorderEvent:
-    event: RecorderEvent = checked(RecorderEvent, value, *path)
-    return event
-
-
-def _readable(values: Iterator[Any], read: Callable[[Any], T], unreadable: list[PayloadError]) -> Iterator[T]:
-    for value in values:
+    events, contents, unreadable = 0, [], []
+    for index, value in enumerate(values):
         try:
-            yield read(value)
+            event = checked(RecorderEvent, value, *((index,) if is_array else ()))
+            events += 1
+            contents.append(_content(event, now, origin))
         except PayloadError as error:
             unreadable.append(error)
+    if values and not events:
+        raise unreadable[0]
+    return RecordedEvents(
+        total=len(values),
+        ends=tuple(content for content in contents if isinstance(content, Alert)),
+        silences=tuple({content.id: content for content in contents if isinstance(content, Silence)}.values()),
+        unreadable=tuple(unreadable),
+    )
 
 
-def _resolved(events: Sequence[RecorderEvent]) -> Iterator[Any]:
-    return (event.data["alertResolved"] for event in events if "alertResolved" in event.data)
-
-
-def _silenced(events: Sequence[RecorderEvent]) -> Iterator[Any]:
-    return (event.data[kind] for event in events for kind in _SILENCES if kind in event.data)
+def _content(event: RecorderEvent, now: datetime, sender: Sender) -> Alert | Silence | None:
+    for kind, value in event.data.items():
+        if kind == "alertResolved":
+            return _end(value, now, sender)
+        if kind in _SILENCES:
+            return _silence(value, now)
+    return None
 
 
 def _end(value: Any, now: datetime, sender: Sender) -> Alert:
     """Return the end of an episode. Its start is not used: an alert without a notification is not an incident."""
-    resolved: _Resolved = checked(_Resolved, value, "alertResolved")
+    resolved = checked(_Resolved, value, "alertResolved")
     details = resolved.alert.details
-    at = instant(details.ends_at, now, CLOCK_SKEW, "alertResolved", "alert", "details", "endsAt")
+    at = instant(details.ends_at, now, "alertResolved", "alert", "details", "endsAt")
     number = int(details.fingerprint)
     if number >= 2**64:
         raise invalid("is no 64-bit number", "alertResolved", "alert", "details", "fingerprint")
@@ -163,8 +151,8 @@ def _end(value: Any, now: datetime, sender: Sender) -> Alert:
 
 
 def _silence(value: Any, now: datetime) -> Silence:
-    silence: _Silence = checked(_Silenced, value, "silence").silence
-    updated_at = instant(silence.updated_at, now, CLOCK_SKEW, "silence", "updatedAt")
+    silence = checked(_Silenced, value, "silence").silence
+    updated_at = instant(silence.updated_at, now, "silence", "updatedAt")
     starts_at = _planned(silence.starts_at, updated_at, now)
     sets = silence.sets or [_Matchers(matchers=silence.matchers)]
     return Silence(
@@ -180,7 +168,7 @@ def _silence(value: Any, now: datetime) -> Silence:
 def _planned(starts_at: str, updated_at: datetime, now: datetime) -> datetime:
     """Parse the start of a silence; a planned one was created when it was last written."""
     try:
-        return instant(starts_at, now, CLOCK_SKEW, "silence", "startsAt")
+        return instant(starts_at, now, "silence", "startsAt")
     except PayloadError as error:
         if error.reason is Failure.FUTURE:
             return updated_at

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from itertools import chain
 from typing import Annotated, Any, Literal
@@ -23,16 +23,7 @@ from service.intake.notifications import AlertFault, Notification, UnmappedAlert
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import PROFILES, Source
 from service.intake.started_at import STARTED_AT, readable_started_at
-from service.intake.wire import (
-    CLOCK_SKEW,
-    PayloadError,
-    RepeatedKey,
-    WireModel,
-    checked,
-    instant,
-    invalid,
-    zoned,
-)
+from service.intake.wire import PayloadError, WireModel, checked, instant, invalid, zoned
 
 UNNAMED = "unnamed alert"
 LONGEST_KEY = 400
@@ -51,7 +42,8 @@ class AlertParseOptions:
     The patterns of `ignored_alertnames` are searched for, so anchor them to match whole names. More than `most_alerts`
     reject the notification, more than `most_labels` the alert; texts longer than `most_text` are truncated. To match
     incidents of other sources, the digest of the group key (as in Alertmanager's PagerDuty integration) or
-    `correlation_label` is used as an alias.
+    `correlation_label` is used as an alias. `no_data` and `error`: whether Grafana's alerts for a rule without data, or
+    with an error, become incidents.
     """
 
     severities: SeverityRules = field(default_factory=SeverityRules)
@@ -62,7 +54,8 @@ class AlertParseOptions:
     most_text: int = 4096
     by_group_key: bool = False
     correlation_label: str | None = None
-    clock_skew: timedelta = CLOCK_SKEW
+    no_data: bool = False
+    error: bool = False
 
 
 class PayloadAlert(WireModel):
@@ -188,7 +181,8 @@ class AlertReader:
         """Parse one alert, validated or from its JSON value."""
         self._step = Rejected.INVALID_ALERT
         try:
-            alert = _checked(alert, index)
+            if not isinstance(alert, PayloadAlert):
+                alert = checked(PayloadAlert, alert, "alerts", index)
             self._sort(alert, index)
         except PayloadError as error:
             reason = Rejected.FUTURE if error.reason is Failure.FUTURE else self._step
@@ -232,14 +226,14 @@ class AlertReader:
     def _times(self, payload: PayloadAlert, index: int) -> tuple[datetime, datetime | None]:
         """Parse start and end. Year 1 is Go's zero time, valid only as the end of a firing alert."""
         self._step = Rejected.INVALID_START
-        starts_at = instant(payload.starts_at, self._now, self._options.clock_skew, "alerts", index, "startsAt")
+        starts_at = instant(payload.starts_at, self._now, "alerts", index, "startsAt")
         if payload.status == "firing":
             return starts_at, None
         self._step = Rejected.INVALID_END
         path = ("alerts", index, "endsAt")
         if payload.ends_at is None or zoned(payload.ends_at, *path).year <= 1:
             raise invalid("is missing though the alert is resolved", *path)
-        ends_at = instant(payload.ends_at, self._now, self._options.clock_skew, *path)
+        ends_at = instant(payload.ends_at, self._now, *path)
         if ends_at < starts_at:
             self._step = Rejected.END_BEFORE_START
             raise invalid("lies before startsAt", *path)
@@ -248,22 +242,10 @@ class AlertReader:
     def _started_at(self, payload: PayloadAlert, index: int) -> datetime | None:
         """Parse `started_at` from the annotations, else from the labels. It is never guessed."""
         texts = ((payload.annotations or {}).get(STARTED_AT), payload.labels.get(STARTED_AT))
-        started_at, error = readable_started_at(texts, self._now, self._options.clock_skew)
+        started_at, error = readable_started_at(texts, self._now)
         if error is not None:
             self.warnings.append(_fault(payload, index, STARTED_AT, error.detail))
         return started_at
-
-
-def _checked(alert: Any, index: int) -> PayloadAlert:
-    if isinstance(alert, PayloadAlert):
-        return alert
-    if isinstance(alert, RepeatedKey):
-        raise invalid(f"has the key {alert.key[:100]!r} twice", "alerts", index)
-    for name in ("labels", "annotations"):
-        if isinstance(alert, dict) and isinstance(inner := alert.get(name), RepeatedKey):
-            raise invalid(f"has the key {inner.key[:100]!r} twice", "alerts", index, name)
-    payload: PayloadAlert = checked(PayloadAlert, alert, "alerts", index)
-    return payload
 
 
 def _fault(alert: Any, index: int, reason: str, detail: str) -> AlertFault:

@@ -4,7 +4,6 @@ It has Alertmanager's shape with additional fields. Source of the format: grafan
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from service.intake import alertmanager
@@ -15,44 +14,28 @@ from service.intake.sources import Source
 from service.intake.wire import PayloadError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrafanaParseOptions:
-    """How to parse Grafana's alerts: as all others, and whether a rule without data or with an error counts."""
-
-    alerts: AlertParseOptions = field(default_factory=AlertParseOptions)
-    no_data: bool = False
-    error: bool = False
-
-
 class GrafanaPayload(alertmanager.Payload):
     """The fields read from Grafana's notification: the same as from Alertmanager's."""
 
 
-def parse(body: bytes, options: GrafanaParseOptions, now: datetime, sender: str = "") -> Notification:
+def parse(body: bytes, options: AlertParseOptions, now: datetime, sender: str = "") -> Notification:
     """Parse a notification. An invalid alert is rejected alone. Raises only PayloadError.
 
     The alert of a contact point's Test button is `Ignored.TEST`. A resolved alert whose start equals its end carries
     only the end (`Observation.is_end_only`). `sender` as in `alertmanager.parse`.
     """
-
-    def is_ignored(labels: Mapping[str, str], alerts: AlertParseOptions) -> Ignored | None:
-        return ignored(labels, alerts) or _is_test(labels) or _pseudo(labels, options)
-
     payload = alertmanager.read_version(body, "1", _wrong_version)
     origin = payload.sender(Source.GRAFANA, sender)
-    return read_alerts(
-        payload.alerts, options.alerts, now, origin, is_ignored=is_ignored, truncated=payload.truncated_alerts
-    )
+    return read_alerts(payload.alerts, options, now, origin, is_ignored=_ignored, truncated=payload.truncated_alerts)
 
 
-def _is_test(labels: Mapping[str, str]) -> Ignored | None:
-    """Return `Ignored.TEST` for the alert of the Test button; alerts of rules carry the folder of their rule."""
-    is_test = labels.get("alertname") == "TestAlert" and "grafana_folder" not in labels
-    return Ignored.TEST if is_test else None
-
-
-def _pseudo(labels: Mapping[str, str], options: GrafanaParseOptions) -> Ignored | None:
+def _ignored(labels: Mapping[str, str], options: AlertParseOptions) -> Ignored | None:
+    """Return why an alert never becomes an incident; alerts of rules carry the folder of their rule, a test none."""
+    if reason := ignored(labels, options):
+        return reason
     match labels.get("alertname"):
+        case "TestAlert" if "grafana_folder" not in labels:
+            return Ignored.TEST
         case "DatasourceNoData" if not options.no_data:
             return Ignored.NO_DATA
         case "DatasourceError" if not options.error:

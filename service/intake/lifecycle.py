@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from service.intake.event_data import ShortText, check_data
 from service.intake.keyed_events import KeyedEvents
 from service.intake.reasons import Failure
 from service.intake.sources import Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, WireModel, instant, invalid, read_json
+from service.intake.wire import PayloadError, WireModel, instant, invalid, read_json
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Title = Annotated[str, Field(min_length=1, max_length=500)]
@@ -36,7 +36,6 @@ class EventParseOptions:
     zone: ZoneInfo
     new_id: Callable[[], str]
     most_events: int = 1000
-    clock_skew: timedelta = CLOCK_SKEW
     correlation_label: str | None = None
 
 
@@ -106,7 +105,7 @@ def parse_opening(body: bytes, options: EventParseOptions, now: datetime) -> tup
     detected = Event(
         event_id=event_id,
         kind=EventKind.DETECTED,
-        occurred_at=_at(opening.detected_at, options, now, "detected_at"),
+        occurred_at=_at(opening.detected_at, now, "detected_at"),
         recorded_at=now,
         source=Source.API.value,
         title=opening.title,
@@ -120,7 +119,7 @@ def parse_opening(body: bytes, options: EventParseOptions, now: datetime) -> tup
     started = Event(
         event_id=f"{event_id}:started",
         kind=EventKind.STARTED,
-        occurred_at=_at(opening.started_at, options, now, "started_at"),
+        occurred_at=_at(opening.started_at, now, "started_at"),
         recorded_at=now,
         source=Source.API.value,
     )
@@ -137,12 +136,12 @@ def _event(body: EventBody, options: EventParseOptions, now: datetime, source: S
         raise invalid("is missing: which severity is it now?", *path, "severity")
     data = check_data(body.kind, body.data, options.zone, *path, "data")
     if body.kind is EventKind.CORRECTED and "occurred_at" in data:
-        right = instant(data["occurred_at"], now, options.clock_skew, *path, "data", "occurred_at")
+        right = instant(data["occurred_at"], now, *path, "data", "occurred_at")
         data["occurred_at"] = right.isoformat()
     return Event(
         event_id=body.event_id or _event_id(body, options, scope),
         kind=body.kind,
-        occurred_at=_at(body.occurred_at, options, now, *path, "occurred_at"),
+        occurred_at=_at(body.occurred_at, now, *path, "occurred_at"),
         recorded_at=now,
         source=source.value,
         title=body.title,
@@ -155,8 +154,8 @@ def _event(body: EventBody, options: EventParseOptions, now: datetime, source: S
     )
 
 
-def _at(text: str | None, options: EventParseOptions, now: datetime, *path: str | int) -> datetime:
-    return now if text is None else instant(text, now, options.clock_skew, *path)
+def _at(text: str | None, now: datetime, *path: str | int) -> datetime:
+    return now if text is None else instant(text, now, *path)
 
 
 def _event_id(body: EventBody, options: EventParseOptions, scope: str) -> str:

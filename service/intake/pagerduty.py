@@ -5,8 +5,8 @@ incident's title, priority and creation, and each event here carries them, since
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter
@@ -14,26 +14,20 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, KeyedEvent, Role
 from service.domain.policy import Severity
 from service.domain.recovery import ResolutionSource
-from service.domain.severity_rules import PRIORITY_MAP
 from service.intake.event_data import ShortText
 from service.intake.keyed_events import KeyedEvents
 from service.intake.reasons import Failure
 from service.intake.sources import Source
-from service.intake.wire import CLOCK_SKEW, PayloadError, WireModel, checked, instant, invalid, read_json
+from service.intake.wire import PayloadError, WireModel, checked, instant, invalid, read_json
 
-ROLE_MAP = {"incident commander": Role.COMMANDER, "commander": Role.COMMANDER, "communications lead": Role.COMMS}
+ROLES = {
+    "incident commander": Role.COMMANDER.value,
+    "commander": Role.COMMANDER.value,
+    "communications lead": Role.COMMS.value,
+}
 LONGEST_TITLE = 500
 LONGEST_NOTE = 4096
 LONGEST_KEY = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PagerDutyParseOptions:
-    """How to parse PagerDuty's incidents; the keys of `priority_map` and `role_map` are in lower case."""
-
-    priority_map: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
-    role_map: Mapping[str, Role] = field(default_factory=lambda: dict(ROLE_MAP))
-    clock_skew: timedelta = CLOCK_SKEW
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -135,18 +129,18 @@ PEOPLE = ("user", "user_reference")
 MERGED = "merge_resolve_reason"
 
 
-def parse(body: bytes, options: PagerDutyParseOptions, now: datetime) -> KeyedEvents:
+def parse(body: bytes, severities: Mapping[str, Severity], now: datetime) -> KeyedEvents:
     """Parse one event. Raises PayloadError if the body is not PagerDuty's, or not of version 3.
 
-    An event with an invalid id, time or incident is `unreadable`, unless it is irrelevant. The events' alias is the key
-    set by the sender of the alert.
+    `severities` are those of PagerDuty's priorities, in lower case. An event with an invalid id, time or incident is
+    `unreadable`, unless it is irrelevant. The events' alias is the key set by the sender of the alert.
     """
     try:
         payload = read_json(_BODY, body).event
     except PayloadError as error:
         raise _as_other_version(body) or error from None
     try:
-        return KeyedEvents(_events(payload, options, now))
+        return KeyedEvents(_EventReader(payload, severities, now).events())
     except PayloadError as error:
         return KeyedEvents(unreadable=(error,))
 
@@ -166,50 +160,124 @@ def _as_other_version(body: bytes) -> PayloadError | None:
     return PayloadError(Failure.WRONG_VERSION, detail)
 
 
-def _events(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> tuple[KeyedEvent, ...]:
-    if kind := _OF_INCIDENTS.get(payload.event_type):
-        return _of_incident(payload, kind, options, now)
-    if payload.event_type == "incident.annotated":
-        return _of_note(payload, options, now)
-    if payload.event_type == "incident.role.assigned":
-        return _of_roles(payload, options, now)
-    return ()
+@dataclass(frozen=True, slots=True)
+class _EventReader:
+    """Reads one event of PagerDuty into those of its incident. Its methods raise PayloadError."""
 
+    payload: WireEvent
+    severities: Mapping[str, Severity]
+    now: datetime
 
-def _of_incident(
-    payload: WireEvent, kind: EventKind, options: PagerDutyParseOptions, now: datetime
-) -> tuple[KeyedEvent, ...]:
-    incident: WireIncident = checked(WireIncident, payload.data, "event", "data")
-    severity = _severity(incident, options)
-    if kind is EventKind.SEVERITY_CHANGED and severity is None:
+    def events(self) -> tuple[KeyedEvent, ...]:
+        """Return the event, after the detection of its incident; empty if it is irrelevant."""
+        if kind := _OF_INCIDENTS.get(self.payload.event_type):
+            return self._of_incident(kind)
+        if self.payload.event_type == "incident.annotated":
+            return self._of_note()
+        if self.payload.event_type == "incident.role.assigned":
+            return self._of_roles()
         return ()
-    kind, data = _kind_and_data(payload, kind, incident)
-    event = _event(
-        payload,
-        kind,
-        incident.id,
-        options,
-        now,
-        data=data,
-        created_at=incident.created_at if kind is EventKind.DETECTED else None,
-        severity=severity,
-        title=(incident.title or "")[:LONGEST_TITLE] or None,
-    )
-    opened = () if kind is EventKind.DETECTED else _opened(incident, options, now)
-    aliases = (incident.incident_key,) if incident.incident_key else ()
-    return tuple(KeyedEvent(incident.id, one, aliases) for one in (*opened, event))
+
+    def _of_incident(self, kind: EventKind) -> tuple[KeyedEvent, ...]:
+        incident = checked(WireIncident, self.payload.data, "event", "data")
+        priority = incident.priority.summary if incident.priority is not None else None
+        severity = self.severities.get((priority or "").casefold())
+        if kind is EventKind.SEVERITY_CHANGED and severity is None:
+            return ()
+        kind, data = self._kind_and_data(kind, incident)
+        event = self._event(
+            kind,
+            incident.id,
+            data,
+            created_at=incident.created_at if kind is EventKind.DETECTED else None,
+            severity=severity,
+            title=(incident.title or "")[:LONGEST_TITLE] or None,
+        )
+        opened = () if kind is EventKind.DETECTED else self._opened(incident)
+        aliases = (incident.incident_key,) if incident.incident_key else ()
+        return tuple(KeyedEvent(incident.id, each, aliases) for each in (*opened, event))
+
+    def _kind_and_data(self, kind: EventKind, incident: WireIncident) -> tuple[EventKind, dict[str, Any]]:
+        if self.payload.event_type == "incident.unacknowledged":
+            return kind, {"text": "PagerDuty: no longer acknowledged"}
+        if kind is EventKind.RESOLVED and (merge := _merge(incident)):
+            return merge
+        if kind is EventKind.RESOLVED and not self._is_by_person:
+            return kind, {"resolution_source": ResolutionSource.ALERTS.value}
+        if kind is EventKind.ACKNOWLEDGED and not self._is_by_person:
+            return kind, {"automated": True}
+        return kind, {}
+
+    def _opened(self, incident: WireIncident) -> tuple[Event, ...]:
+        """Return the detection, which every event of an incident carries: `incident.triggered` may be lost."""
+        if incident.created_at is None:
+            return ()
+        detected = Event(
+            event_id=f"pagerduty-{incident.id}",
+            kind=EventKind.DETECTED,
+            occurred_at=instant(incident.created_at, self.now, "event", "data", "created_at"),
+            recorded_at=self.now,
+            source=Source.PAGERDUTY.value,
+            data={INCIDENT_KEY: incident.id},
+        )
+        return (detected,)
+
+    def _of_note(self) -> tuple[KeyedEvent, ...]:
+        note = checked(WireNote, self.payload.data, "event", "data")
+        content = (note.content or "").strip()[:LONGEST_NOTE]
+        if not content:
+            return ()
+        return (KeyedEvent(note.incident.id, self._event(EventKind.NOTE, note.incident.id, {"text": content})),)
+
+    def _of_roles(self) -> tuple[KeyedEvent, ...]:
+        """Return the assignments of mapped roles; those of one event all belong to one incident."""
+        assignments = checked(WireAssignments, self.payload.data, "event", "data").assignments
+        key = assignments[0].incident.id
+        if any(assignment.incident.id != key for assignment in assignments):
+            raise invalid("names several incidents", "event", "data", "incident_role_assignments")
+        automated = {} if self._is_by_person else {"automated": True}
+        return tuple(
+            KeyedEvent(key, self._event(EventKind.ROLE_ASSIGNED, key, {"role": role, "name": name, **automated}, index))
+            for index, assignment in enumerate(assignments)
+            if (role := ROLES.get((assignment.role.summary or "").casefold())) and (name := _name(assignment.assignee))
+        )
+
+    def _event(
+        self,
+        kind: EventKind,
+        incident_key: str,
+        data: Mapping[str, Any],
+        part: int = 0,
+        *,
+        created_at: str | None = None,
+        severity: Severity | None = None,
+        title: str | None = None,
+    ) -> Event:
+        payload = self.payload
+        if not payload.id or len(payload.id) > LONGEST_KEY:
+            raise invalid(f"is missing, or longer than {LONGEST_KEY} characters", "event", "id")
+        path = ("event", "data", "created_at") if created_at is not None else ("event", "occurred_at")
+        at = created_at or payload.occurred_at
+        if at is None:
+            raise invalid("is missing", *path)
+        return Event(
+            event_id=f"pagerduty-{payload.id}" + (f"-{part}" if part else ""),
+            kind=kind,
+            occurred_at=instant(at, self.now, *path),
+            recorded_at=self.now,
+            source=Source.PAGERDUTY.value,
+            title=title,
+            severity=severity,
+            data={INCIDENT_KEY: incident_key, **data},
+        )
+
+    @property
+    def _is_by_person(self) -> bool:
+        return self.payload.agent is not None and self.payload.agent.type in PEOPLE
 
 
-def _kind_and_data(payload: WireEvent, kind: EventKind, incident: WireIncident) -> tuple[EventKind, dict[str, Any]]:
-    if payload.event_type == "incident.unacknowledged":
-        return kind, {"text": "PagerDuty: no longer acknowledged"}
-    if kind is EventKind.RESOLVED and (merge := _merge(incident)):
-        return merge
-    if kind is EventKind.RESOLVED and not _is_person(payload.agent):
-        return kind, {"resolution_source": ResolutionSource.ALERTS.value}
-    if kind is EventKind.ACKNOWLEDGED and not _is_person(payload.agent):
-        return kind, {"automated": True}
-    return kind, {}
+def _name(assignee: Reference | None) -> str:
+    return (assignee.summary or assignee.id or "")[:200] if assignee else ""
 
 
 def _merge(incident: WireIncident) -> tuple[EventKind, dict[str, Any]] | None:
@@ -221,91 +289,3 @@ def _merge(incident: WireIncident) -> tuple[EventKind, dict[str, Any]] | None:
     if not target or len(target) > LONGEST_KEY:
         return EventKind.DISMISSED, {"text": "PagerDuty: merged into another incident"}
     return EventKind.MERGED, {INTO_KEY: target, "text": f"PagerDuty: merged into {target}"}
-
-
-def _opened(incident: WireIncident, options: PagerDutyParseOptions, now: datetime) -> tuple[Event, ...]:
-    """Return the detection, which every event of an incident carries: `incident.triggered` may be lost."""
-    if incident.created_at is None:
-        return ()
-    detected = Event(
-        event_id=f"pagerduty-{incident.id}",
-        kind=EventKind.DETECTED,
-        occurred_at=instant(incident.created_at, now, options.clock_skew, "event", "data", "created_at"),
-        recorded_at=now,
-        source=Source.PAGERDUTY.value,
-        data={INCIDENT_KEY: incident.id},
-    )
-    return (detected,)
-
-
-def _of_note(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> tuple[KeyedEvent, ...]:
-    note: WireNote = checked(WireNote, payload.data, "event", "data")
-    content = (note.content or "").strip()[:LONGEST_NOTE]
-    if not content:
-        return ()
-    key = note.incident.id
-    return (KeyedEvent(key, _event(payload, EventKind.NOTE, key, options, now, data={"text": content})),)
-
-
-def _of_roles(payload: WireEvent, options: PagerDutyParseOptions, now: datetime) -> tuple[KeyedEvent, ...]:
-    """Return the assignments of mapped roles; those of one event all belong to one incident."""
-    wire: WireAssignments = checked(WireAssignments, payload.data, "event", "data")
-    key = wire.assignments[0].incident.id
-    if any(assignment.incident.id != key for assignment in wire.assignments):
-        raise invalid("names several incidents", "event", "data", "incident_role_assignments")
-    automated = {} if _is_person(payload.agent) else {"automated": True}
-    events = (
-        _event(
-            payload,
-            EventKind.ROLE_ASSIGNED,
-            key,
-            options,
-            now,
-            data={"role": role.value, "name": name[:200], **automated},
-            part=index,
-        )
-        for index, assignment in enumerate(wire.assignments)
-        if (role := options.role_map.get((assignment.role.summary or "").casefold()))
-        and (name := (assignment.assignee.summary or assignment.assignee.id) if assignment.assignee else None)
-    )
-    return tuple(KeyedEvent(key, event) for event in events)
-
-
-def _event(
-    payload: WireEvent,
-    kind: EventKind,
-    incident_key: str,
-    options: PagerDutyParseOptions,
-    now: datetime,
-    *,
-    data: Mapping[str, Any],
-    created_at: str | None = None,
-    severity: Severity | None = None,
-    title: str | None = None,
-    part: int = 0,
-) -> Event:
-    if not payload.id or len(payload.id) > LONGEST_KEY:
-        raise invalid(f"is missing, or longer than {LONGEST_KEY} characters", "event", "id")
-    path = ("event", "data", "created_at") if created_at is not None else ("event", "occurred_at")
-    at = created_at or payload.occurred_at
-    if at is None:
-        raise invalid("is missing", *path)
-    return Event(
-        event_id=f"pagerduty-{payload.id}" + (f"-{part}" if part else ""),
-        kind=kind,
-        occurred_at=instant(at, now, options.clock_skew, *path),
-        recorded_at=now,
-        source=Source.PAGERDUTY.value,
-        title=title,
-        severity=severity,
-        data={INCIDENT_KEY: incident_key, **data},
-    )
-
-
-def _severity(incident: WireIncident, options: PagerDutyParseOptions) -> Severity | None:
-    name = incident.priority.summary if incident.priority is not None else None
-    return options.priority_map.get((name or "").casefold())
-
-
-def _is_person(agent: Reference | None) -> bool:
-    return agent is not None and agent.type in PEOPLE

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Never, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 
 from service.intake.reasons import Failure
 
 T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_SECONDS = 10**9
@@ -92,8 +93,6 @@ def read_json_in_parts(adapter: TypeAdapter[T], body: bytes) -> T:
     except ValueError as error:
         raise PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {error}") from None
     value = _IN_PARTS.decode(text.decode())
-    if isinstance(value, RepeatedKey):
-        raise PayloadError(Failure.INVALID_PAYLOAD, _twice(value.key))
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
@@ -102,15 +101,20 @@ def read_json_in_parts(adapter: TypeAdapter[T], body: bytes) -> T:
 
 def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
     """Convert a pydantic error, without the input values; `path` is that of the validated value."""
-    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    errors = error.errors(include_url=False, include_context=False)
     if errors[0]["type"] == "json_invalid":
         return PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {errors[0]['msg']}")
-    faults = [Fault(to_pointer((*path, *error["loc"])), error["msg"]) for error in errors[:_MOST_FAULTS]]
+    faults = [Fault(to_pointer((*path, *each["loc"])), _detail(each)) for each in errors[:_MOST_FAULTS]]
     text = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
     return PayloadError(Failure.INVALID_PAYLOAD, text, faults)
 
 
-def checked(model: type[BaseModel], data: dict[str, Any], *path: str | int) -> Any:
+def _detail(error: ErrorDetails) -> str:
+    value = error["input"]
+    return f"has the key {value.key[:100]!r} twice" if isinstance(value, RepeatedKey) else error["msg"]
+
+
+def checked(model: type[Model], data: Any, *path: str | int) -> Model:
     """Validate an already parsed part as pydantic would validate it in JSON."""
     try:
         return model.model_validate(data)
@@ -130,13 +134,9 @@ def _repeated(pairs: list[tuple[str, Any]]) -> str | None:
     return next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
 
 
-def _twice(key: str) -> str:
-    return f"The key {key[:100]!r} occurs twice in one object."
-
-
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
     if (key := _repeated(pairs)) is not None:
-        raise PayloadError(Failure.INVALID_PAYLOAD, _twice(key))
+        raise PayloadError(Failure.INVALID_PAYLOAD, f"The key {key[:100]!r} occurs twice in one object.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedKey:
@@ -159,30 +159,30 @@ _SECOND_READING = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_const
 _IN_PARTS = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
 
 
-def instant(text: str, now: datetime, skew: timedelta, *path: str | int) -> datetime:
+def instant(text: str, now: datetime, *path: str | int) -> datetime:
     """Parse an RFC 3339 time into UTC; fractions are truncated to microseconds.
 
-    Raises PayloadError for a time without a zone, before 1970, or later than `now` + `skew` (reason `future`).
+    Raises PayloadError for a time without a zone, before 1970, or more than `CLOCK_SKEW` ahead (reason `future`).
     """
     at = zoned(text, *path)
     if at.year < EARLIEST.year or at < EARLIEST:
         raise invalid("is before 1970; send the real time or leave it out", *path)
-    if at > now + skew:
-        raise _ahead(skew, "check the sender's clock", *path)
+    if at > now + CLOCK_SKEW:
+        raise _ahead("check the sender's clock", *path)
     return at.astimezone(UTC)
 
 
-def unix_instant(seconds: float, now: datetime, skew: timedelta, *path: str | int) -> datetime:
+def unix_instant(seconds: float, now: datetime, *path: str | int) -> datetime:
     """Convert Unix seconds. Raises PayloadError for a number that is no time, and as `instant` for the future."""
     if seconds < EARLIEST_SECONDS:
         raise invalid("is a number but no time: Unix seconds are expected", *path)
-    if seconds > (now + skew).timestamp():
-        raise _ahead(skew, "check the sender's clock, and that these are seconds, not milliseconds", *path)
+    if seconds > (now + CLOCK_SKEW).timestamp():
+        raise _ahead("check the sender's clock, and that these are seconds, not milliseconds", *path)
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _ahead(skew: timedelta, advice: str, *path: str | int) -> PayloadError:
-    pointer, minutes = to_pointer(path), int(skew.total_seconds() // 60)
+def _ahead(advice: str, *path: str | int) -> PayloadError:
+    pointer, minutes = to_pointer(path), int(CLOCK_SKEW.total_seconds() // 60)
     detail = f"lies in the future (more than {minutes} minutes from now); {advice}"
     return PayloadError(Failure.FUTURE, f"{pointer}: {detail}", [Fault(pointer, detail)])
 

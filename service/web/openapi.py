@@ -24,7 +24,7 @@ from service.web.operation import Operation
 from service.web.problems import MEDIA_TYPE, ProblemSchema
 from service.web.senders import SenderQuery
 from service.web.timeline import Timeline
-from service.web.webhooks import WEBHOOKS, Webhook
+from service.web.webhooks import WEBHOOKS, WebhookRoute
 
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
@@ -37,7 +37,7 @@ _READING = (401, 403, 503)
 _WRITING = (400, 401, 403, 413, 415, 503)
 
 
-def _of_webhook(webhook: Webhook, method: str) -> Operation:
+def _of_webhook(webhook: WebhookRoute, method: str) -> Operation:
     profile = PROFILES[webhook.source]
     refuses = profile.sends == "keyed events" and not profile.stops_after_4xx
     return Operation(

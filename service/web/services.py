@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint
 
 from service.domain.indicators import Row
-from service.domain.policy import Policy
+from service.domain.policy import Policy, Severity
+from service.domain.severity_rules import PRIORITY_MAP
 from service.domain.silences import People
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
-from service.intake.grafana import GrafanaParseOptions
-from service.intake.pagerduty import PagerDutyParseOptions
 from service.intake.signatures import Signing
 from service.intake.sources import Source
 from service.metrics.process_counters import ProcessCounters
@@ -32,11 +31,11 @@ class Occupied(Exception):
 class Sources:
     """How webhooks of other systems are parsed and signed; without a signing they need a token.
 
-    `people` decides whose silences acknowledge; None: no silence does.
+    `priorities` has the severities of PagerDuty's priorities. `people` decides whose silences acknowledge; None: no
+    silence does.
     """
 
-    grafana: GrafanaParseOptions = field(default_factory=GrafanaParseOptions)
-    pagerduty: PagerDutyParseOptions = field(default_factory=PagerDutyParseOptions)
+    priorities: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
     signings: Mapping[Source, Signing] = field(default_factory=dict)
     people: People | None = None
 

@@ -22,7 +22,7 @@ from service.web.services import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class WebhookRoute:
     """How the bodies of one source are parsed, and what the API's document says about them.
 
     `parse` takes a body, the services, the time of receipt, and the name of an independent sender (else empty). It
@@ -38,33 +38,33 @@ class Webhook:
 
 
 WEBHOOKS = (
-    Webhook(
+    WebhookRoute(
         source=Source.ALERTMANAGER,
         summary="Take in a notification of Alertmanager (webhook version 4)",
         model=alertmanager.Payload,
         parse=lambda body, services, now, sender: alertmanager.parse(body, services.alerts, now, sender),
     ),
-    Webhook(
+    WebhookRoute(
         source=Source.GRAFANA,
         summary="Take in a notification of Grafana-managed alerts (webhook version 1)",
         model=grafana.GrafanaPayload,
-        parse=lambda body, services, now, sender: grafana.parse(body, services.sources.grafana, now, sender),
+        parse=lambda body, services, now, sender: grafana.parse(body, services.alerts, now, sender),
         methods=("post", "put"),
     ),
-    Webhook(
+    WebhookRoute(
         source=Source.LIFECYCLE,
         summary="Take in one lifecycle event, or an array of them, by the sender's own incident key",
         model=lifecycle.LifecycleEvent,
         parse=lambda body, services, now, _: lifecycle.parse(body, services.events, now),
         or_array=True,
     ),
-    Webhook(
+    WebhookRoute(
         source=Source.PAGERDUTY,
         summary="Take in an event of PagerDuty (webhook version 3)",
         model=pagerduty.PagerDutyPayload,
-        parse=lambda body, services, now, _: pagerduty.parse(body, services.sources.pagerduty, now),
+        parse=lambda body, services, now, _: pagerduty.parse(body, services.sources.priorities, now),
     ),
-    Webhook(
+    WebhookRoute(
         source=Source.ALERTMANAGER_EVENTS,
         summary="Take in events of Alertmanager's event recorder, one or an array of them",
         model=alertmanager_events.RecorderEvent,
@@ -76,7 +76,7 @@ WEBHOOKS = (
 )
 
 
-def blueprint(webhook: Webhook, services: Services) -> Blueprint:
+def blueprint(webhook: WebhookRoute, services: Services) -> Blueprint:
     """Return the route of a webhook. The blueprint's name is the source under which its requests are counted."""
     bp = Blueprint(webhook.source.value, __name__)
     severities = NewSeverities()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 from service.domain.silences import People
-from service.intake import grafana, lifecycle, pagerduty
+from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
 from service.intake.signatures import Signing
 from service.intake.sources import Source
@@ -24,6 +24,8 @@ def alert_options(settings: Settings) -> AlertParseOptions:
         most_text=settings.limits.label_length,
         by_group_key=settings.correlation.group_key,
         correlation_label=settings.correlation.label,
+        no_data=settings.grafana_alerts.no_data == "incident",
+        error=settings.grafana_alerts.error == "incident",
     )
 
 
@@ -39,14 +41,8 @@ def event_options(settings: Settings) -> lifecycle.EventParseOptions:
 
 def webhook_sources(settings: Settings) -> Sources:
     """Return how the webhooks of other systems are parsed and verified."""
-    from_grafana = settings.grafana_alerts
     return Sources(
-        grafana=grafana.GrafanaParseOptions(
-            alerts=alert_options(settings),
-            no_data=from_grafana.no_data == "incident",
-            error=from_grafana.error == "incident",
-        ),
-        pagerduty=pagerduty.PagerDutyParseOptions(priority_map=settings.pagerduty.priority_map),
+        priorities=settings.pagerduty.priority_map,
         signings=dict(_signings(settings)),
         people=people(settings),
     )

@@ -25,7 +25,7 @@ from service.settings.durations import parse_duration
 from service.settings.yaml_text import NotYaml, parse_yaml
 from service.web.pages import times
 from service.web.pages.queries import search_of
-from service.web.webhooks import WEBHOOKS, Webhook
+from service.web.webhooks import WEBHOOKS, WebhookRoute
 from tests.builders import policy
 from tests.web.fakes import World
 
@@ -62,7 +62,7 @@ def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
     return lambda raw: run(raw.decode("utf-8", "replace"))
 
 
-def _webhook(webhook: Webhook) -> Callable[[bytes], object]:
+def _webhook(webhook: WebhookRoute) -> Callable[[bytes], object]:
     services = World(events=EVENTS).services
     return lambda raw: webhook.parse(raw, services, NOW, "")
 

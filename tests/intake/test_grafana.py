@@ -9,7 +9,7 @@ import pytest
 from service.domain.policy import Severity
 from service.domain.severity_rules import SeverityRules
 from service.intake.alerts import AlertParseOptions
-from service.intake.grafana import GrafanaParseOptions, parse
+from service.intake.grafana import parse
 from service.intake.reasons import Failure, Ignored
 from service.intake.wire import PayloadError
 
@@ -23,12 +23,12 @@ def good(name):
 
 def refusal(raw):
     with pytest.raises(PayloadError) as caught:
-        parse(raw, GrafanaParseOptions(), NOW)
+        parse(raw, AlertParseOptions(), NOW)
     return caught.value
 
 
 def test_it_reads_an_alert_as_alertmanagers_but_of_another_source():
-    (alert,) = parse(good("firing"), GrafanaParseOptions(), NOW).alerts
+    (alert,) = parse(good("firing"), AlertParseOptions(), NOW).alerts
     assert alert.observation.source == "grafana"
     assert alert.observation.starts_at == datetime(2021, 10, 12, 7, 51, 3, 157076, tzinfo=UTC)
     assert alert.severity is Severity.SEV_2
@@ -36,40 +36,40 @@ def test_it_reads_an_alert_as_alertmanagers_but_of_another_source():
 
 
 def test_it_takes_a_start_that_equals_the_end_for_an_end_alone():
-    (told,) = parse(good("resolved_start_is_end"), GrafanaParseOptions(), NOW).alerts
+    (told,) = parse(good("resolved_start_is_end"), AlertParseOptions(), NOW).alerts
     assert told.observation.is_end_only
-    (told,) = parse(good("resolved"), GrafanaParseOptions(), NOW).alerts
+    (told,) = parse(good("resolved"), AlertParseOptions(), NOW).alerts
     assert not told.observation.is_end_only
 
 
 @pytest.mark.parametrize(("name", "reason"), [("no_data", Ignored.NO_DATA), ("error", Ignored.ERROR)])
 def test_it_ignores_pseudo_alerts_unless_they_are_incidents(name, reason):
-    assert parse(good(name), GrafanaParseOptions(), NOW).ignored == {reason: 1}
-    assert len(parse(good(name), GrafanaParseOptions(**{reason.value: True}), NOW).alerts) == 1
+    assert parse(good(name), AlertParseOptions(), NOW).ignored == {reason: 1}
+    assert len(parse(good(name), AlertParseOptions(**{reason.value: True}), NOW).alerts) == 1
 
 
 def test_it_takes_the_alert_of_the_test_button_for_a_test():
-    notification = parse(good("test_button"), GrafanaParseOptions(), NOW)
+    notification = parse(good("test_button"), AlertParseOptions(), NOW)
     assert (notification.ignored, notification.alerts) == ({Ignored.TEST: 1}, ())
     body = json.loads(good("test_button"))
     body["alerts"][0]["labels"]["grafana_folder"] = "Checkout"
-    assert len(parse(json.dumps(body).encode(), GrafanaParseOptions(), NOW).alerts) == 1
+    assert len(parse(json.dumps(body).encode(), AlertParseOptions(), NOW).alerts) == 1
 
 
 def test_an_alert_without_a_severity_opens_an_incident():
     """As all bodies are that people who did not read this far send."""
-    notification = parse(good("without_severity"), GrafanaParseOptions(), NOW)
+    notification = parse(good("without_severity"), AlertParseOptions(), NOW)
     assert [alert.severity for alert in notification.alerts] == [Severity.SEV_4]
     assert [alert.severity for alert in notification.unmapped] == [""]
     rules = SeverityRules(by_name={"": Severity.SEV_3}, unmapped=None)
-    mapped = parse(good("without_severity"), GrafanaParseOptions(alerts=AlertParseOptions(severities=rules)), NOW)
+    mapped = parse(good("without_severity"), AlertParseOptions(severities=rules), NOW)
     assert ([alert.severity for alert in mapped.alerts], mapped.unmapped) == ([Severity.SEV_3], ())
 
 
 def test_it_ignores_what_it_ignores_of_every_sender():
     told = json.loads(good("no_data"))
     told["alerts"][0]["labels"]["mttx_ignore"] = "true"
-    assert parse(json.dumps(told).encode(), GrafanaParseOptions(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
+    assert parse(json.dumps(told).encode(), AlertParseOptions(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
 
 
 def test_it_says_where_a_wrong_body_goes():

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.domain.policy import Severity
-from service.intake.pagerduty import PagerDutyParseOptions, parse
+from service.domain.severity_rules import PRIORITY_MAP
+from service.intake.pagerduty import parse
 from service.intake.wire import PayloadError
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "pagerduty"
@@ -18,21 +19,21 @@ def good(name):
     return (CORPUS / "good" / f"{name}.json").read_bytes()
 
 
-def read(raw, **reading):
+def read(raw, priorities=PRIORITY_MAP):
     """The keyed events of a body; one that cannot be read is raised."""
-    parsed = parse(raw, PagerDutyParseOptions(**reading), NOW)
+    parsed = parse(raw, priorities, NOW)
     for error in parsed.unreadable:
         raise error
     return parsed.events
 
 
-def events(raw, **reading):
-    return [keyed.event for keyed in read(raw, **reading)]
+def events(raw, priorities=PRIORITY_MAP):
+    return [keyed.event for keyed in read(raw, priorities)]
 
 
-def the_event(name, **reading):
+def the_event(name, priorities=PRIORITY_MAP):
     """The event of a body, behind the detection that every body of an incident carries."""
-    *opened, event = events(good(name), **reading)
+    *opened, event = events(good(name), priorities)
     assert [one.event_id for one in opened] in ([], ["pagerduty-PGR0VU2"])
     return event
 
@@ -91,8 +92,8 @@ def test_it_makes_nothing_of_what_is_of_no_interest(name):
 
 def test_it_maps_priorities_as_configured_and_leaves_others_open():
     assert the_event("priority_updated").severity is Severity.SEV_2
-    assert the_event("triggered", priority_map={"p1": Severity.SEV_3}).severity is Severity.SEV_3
-    assert the_event("triggered", priority_map={}).severity is None
+    assert the_event("triggered", priorities={"p1": Severity.SEV_3}).severity is Severity.SEV_3
+    assert the_event("triggered", priorities={}).severity is None
     assert the_event("without_priority").severity is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from service.domain.policy import Severity
 from service.intake.sources import Source
 from service.settings import Settings, SettingsError, load
-from service.wiring.intake import webhook_sources
+from service.wiring.intake import alert_options, webhook_sources
 from service.wiring.polling import build_poller
 from tests.builders import at
 from tests.polling.fakes import FakeRecorder, FakeStore
@@ -92,10 +92,11 @@ def test_it_reads_as_configured():
         "MTTX_SILENCES_ACKNOWLEDGE": "true",
         "MTTX_SILENCES_MACHINES": "^robot$",
     }
-    sources = webhook_sources(load(None, environ))
-    assert sources.pagerduty.priority_map["major"] is Severity.SEV_1
-    assert "p1" not in sources.pagerduty.priority_map
-    assert (sources.grafana.no_data, sources.grafana.error) == (True, False)
+    settings = load(None, environ)
+    sources, alerts = webhook_sources(settings), alert_options(settings)
+    assert sources.priorities["major"] is Severity.SEV_1
+    assert "p1" not in sources.priorities
+    assert (alerts.no_data, alerts.error) == (True, False)
     assert sources.signings[Source.GRAFANA].window == timedelta(minutes=1)
     assert sources.people.machines.pattern == "^robot$"
 
