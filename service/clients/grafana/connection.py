@@ -197,14 +197,17 @@ class Connection:
 
         Grafana 9 answers 500 for a deleted token.
         """
-        message = str(response["message"]) if isinstance(response, dict) and "message" in response else None
+        answer = f"{self._request} answered {status}"
+        message = None
+        if isinstance(response, dict) and "message" in response:
+            message = str(response["message"])[:_LONGEST_MESSAGE]
         if status == 500 and (message or "").lower() == "invalid api key":
             status = 401
         if status == 404 or (message is None and 400 <= status < 500 and status not in _ALSO_OF_PROXIES):
             what = "this is not Grafana's API" if message is None else repr(message)
-            msg = f"{self.url}: {what}: {self._request} answered {status}; {ADDRESS}"
+            msg = f"{self.url}: {what}: {answer}; {ADDRESS}"
             return RequestFailed(msg, everything=True, status=status)
-        detail = f"{self._request} answered {status}" + (f": {message[:_LONGEST_MESSAGE]}" if message else "")
+        detail = f"{answer}: {message}" if message else answer
         wait = retry_after(self._response.headers.get("Retry-After")) if self._response is not None else None
         return status_error(self.url, status, detail, hint=self._hint(status), retry_after=wait)
 
