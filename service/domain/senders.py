@@ -43,7 +43,9 @@ def spans_by_source(reports: Iterable[AlertReport], window: timedelta) -> list[t
     plain = next((source for source in of_source if source == plain_source(source)), None)
     unnamed = []
     if plain is not None:
-        unnamed = [(plain, span) for span in _left_by_others(of_source.pop(plain), of_source, window)]
+        own = of_source.pop(plain)
+        left = _left_by_others(own, of_source, window) if of_source else spans(own, window)
+        unnamed = [(plain, span) for span in left]
     return unnamed + [(source, span) for source in sorted(of_source) for span in spans(of_source[source], window)]
 
 

@@ -21,9 +21,10 @@ from service.evidence.staging import SourceFailed
 from service.evidence.window import EvidenceWindow, NoWindow, incident_window
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
-from service.recorder.commands import AppendEvent, StoreUnavailable
+from service.recorder.commands import AppendEvent
 from service.settings import Settings
 from service.settings.durations import Duration
+from service.store import StoreUnavailable
 from service.store.bodies import bodies_of
 from service.web import schemas
 from service.web.bodies import BODIES_AT_ONCE, INCIDENTS

@@ -82,12 +82,12 @@ def _record(
     for incident, error in refused:
         done.pop(id(incident), None)
         result.refused.append(LineError(incident.where, str(error)))
-    for one in done.values():
-        result.opened += one.opened
-        result.changed += one.changed
-        result.unchanged += one.unchanged
-        result.events += one.events
-        result.differences += one.differences
+    for recorded in done.values():
+        result.opened += recorded.opened
+        result.changed += recorded.changed
+        result.unchanged += recorded.unchanged
+        result.events += recorded.events
+        result.differences += recorded.differences
 
 
 def _keys_of(now: datetime, incidents: Iterable[ImportedIncident]) -> BatchKeys:

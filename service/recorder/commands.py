@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from service.domain.events import INTO_KEY, Alert, Event, EventKind, KeyedEvent
 from service.domain.incident import Phase
-from service.store import StoreUnavailable
 from service.store.loaded import ALIAS, BatchKeys, alert_key
 
 REGROUPING = frozenset(
@@ -211,23 +210,3 @@ class Conflict(Refused):
 
 class Busy(Exception):
     """The queue is full; nothing was stored, retry later."""
-
-
-__all__ = [
-    "AppendEvent",
-    "Busy",
-    "CloseStale",
-    "Command",
-    "Conflict",
-    "Delivery",
-    "OpenIncident",
-    "Outcome",
-    "PruneDeliveries",
-    "RecordAlerts",
-    "RecordEvents",
-    "Refold",
-    "Refused",
-    "Settle",
-    "StoreUnavailable",
-    "UnknownIncident",
-]

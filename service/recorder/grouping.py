@@ -33,7 +33,7 @@ def regroup_episodes(batch: Batch, episode_ids: Collection[int], now: datetime) 
     changed = [e for e in dict.fromkeys(episode_ids) if e in batch.episodes]
     if not changed:
         return
-    certain = certain_incidents(batch, changed)
+    certain = certain_incidents(batch, changed) if batch.partial else {}
     for episode_id, state in certain.items():
         _move(batch, episode_id, state, now)
     if others := [e for e in changed if e not in certain]:

@@ -24,7 +24,7 @@ def certain_incidents(batch: Batch, changed: Collection[int]) -> dict[int, Incid
     They stay in it, or join it, whatever else is in their groups. Only for incidents that are loaded in part: for the
     others there is nothing to save.
     """
-    partial = {s.id for s in batch.partial if suffices(effective(batch.events_of(s)))}
+    partial = {state.id for state in batch.partial if suffices(effective(batch.events_of(state)))}
     if not partial:
         return {}
     groups = {g for e in changed for g in batch.groups_of.get(e, ())}

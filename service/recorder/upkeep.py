@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from service.background import BackgroundLoop
-from service.recorder.commands import Busy, Command, Refold, StoreUnavailable
+from service.recorder.commands import Busy, Command, Refold
 from service.recorder.writer import Recorder
-from service.store import Store
+from service.store import Store, StoreUnavailable
 from service.store.refolding import count_outdated
 
 REFOLD_AT_ONCE = 100

@@ -12,7 +12,7 @@ from service.domain.episodes import AlertReport
 from service.domain.firings import Firings
 from service.domain.senders import plain_source
 from service.domain.totals import Counted
-from service.store import batch_queries as q
+from service.store import batch_queries as queries
 from service.store import tables as t
 from service.store.from_rows import episode_of, event_of, observation_of
 from service.store.loaded import AlertKey, BatchKeys, GroupKey, IncidentState, LoadedRows, StoredReport, alert_key
@@ -45,23 +45,23 @@ def _load(connection: Connection, keys: BatchKeys, window: timedelta, whole: boo
         rows.stale = _stale(connection, keys.stale_before)
     if keys.outdated:
         rows.outdated = outdated(connection, keys.outdated)
-    [last] = q.LAST_IDS.rows(connection)
+    [last] = queries.LAST_IDS.rows(connection)
     rows.last_incident_id, rows.last_episode_id = last.incident_id or 0, last.episode_id or 0
     episode_ids: set[int] = set()
     if keys.since is not None:
         episode_ids = _load_alerts(connection, keys, keys.since - window, window, rows, whole=whole)
     for source, names in _by_source(keys.keys).items():
-        for row in q.KEYS.among(connection, names, source=source):
+        for row in queries.KEYS.among(connection, names, source=source):
             rows.keys[source, row.incident_key] = row.incident_id
     incident_ids = {*keys.incidents, *rows.keys.values(), *rows.stale, *rows.outdated}
-    incident_ids |= {row.incident_id for row in q.INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
+    incident_ids |= {row.incident_id for row in queries.INCIDENTS_OF_EPISODES.among(connection, episode_ids)}
     _load_incidents(connection, incident_ids, rows, None if whole else episode_ids)
     if rows.outdated:
-        _add_reports(q.REPORTS_OF.among(connection, rows.episodes), rows)
+        _add_reports(queries.REPORTS_OF.among(connection, rows.episodes), rows)
     if keys.neighbours or rows.outdated:
         _load_neighbours(connection, rows, window)
     if rows.outdated:
-        _add_reports(q.REPORTS_OF.among(connection, rows.episodes), rows)
+        _add_reports(queries.REPORTS_OF.among(connection, rows.episodes), rows)
     return rows
 
 
@@ -76,7 +76,7 @@ def _load_alerts(
 ) -> set[int]:
     """Load the reports of the alerts, and return the episodes of these and of their groups that matter since then."""
     reporting = {source for source, _ in keys.groups}
-    sources = {row.source for row in q.SOURCES.rows(connection)} | reporting
+    sources = {row.source for row in queries.SOURCES.rows(connection)} | reporting
     _load_reports(connection, keys.alerts, keys.ended, rows, sources=sources, since=since)
     adoptable = _adoptable_since(rows, sources, reporting, window)
     if adoptable is not None:
@@ -102,7 +102,7 @@ def _load_reports(
 
     If a sender reports an end without its start, it may belong to the episode that started last.
     """
-    for read, keys in ((q.REPORTS, alerts), (q.BEGUN_LAST, ended)):
+    for read, keys in ((queries.REPORTS, alerts), (queries.BEGUN_LAST, ended)):
         for plain, fingerprints in _by_source(keys).items():
             mine = [source for source in sources if plain_source(source) == plain]
             _add_reports(read.among(connection, fingerprints, sources=mine, since=since), rows)
@@ -129,8 +129,8 @@ def _adoptable_since(
     return min(starts) - window if starts else None
 
 
-def _add_reports(found: Iterable[Row[Any]], rows: LoadedRows) -> None:
-    for row in found:
+def _add_reports(report_rows: Iterable[Row[Any]], rows: LoadedRows) -> None:
+    for row in report_rows:
         seen = observation_of(row)
         report = AlertReport(
             observation=seen, first_received=row.recorded_at, last_received=row.last_received_at, onset_at=row.onset_at
@@ -149,7 +149,7 @@ def _load_neighbours(connection: Connection, rows: LoadedRows, window: timedelta
     near = {
         row.episode_id: row.incident_id
         for source, keys in _by_source({g for groups in rows.groups_of.values() for g in groups}).items()
-        for row in q.NEAR_EPISODES.among(connection, keys, source=source, since=since, until=until)
+        for row in queries.NEAR_EPISODES.among(connection, keys, source=source, since=since, until=until)
     }
     _load_incidents(connection, {i for e, i in near.items() if e not in rows.episodes}, rows)
 
@@ -160,9 +160,9 @@ def _load_groups(
     """Return the episodes of groups since then; if there are `most`, each group is read on its own."""
     episode_ids: set[int] = set()
     for source, keys in _by_source(groups).items():
-        found = q.GROUP_EPISODES.among(connection, keys, source=source, since=since, most=most)
-        if len(found) < most:
-            episode_ids.update(row.episode_id for row in found)
+        members = queries.GROUP_EPISODES.among(connection, keys, source=source, since=since, most=most)
+        if len(members) < most:
+            episode_ids.update(row.episode_id for row in members)
         else:
             episode_ids.update(e for key in keys for e in _sample(connection, (source, key), since, rows, most))
     return episode_ids
@@ -171,11 +171,11 @@ def _load_groups(
 def _sample(connection: Connection, group: GroupKey, since: datetime, rows: LoadedRows, most: int) -> list[int]:
     """Return the episodes of a group since then, or a sample if there are at least `most`."""
     named = {"source": group[0], "group_key": group[1]}
-    last = [row.episode_id for row in q.LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
+    last = [row.episode_id for row in queries.LAST_OF_GROUP.rows(connection, **named, since=since, most=most)]
     if len(last) < most:
         return last
     rows.sampled.add(group)
-    going_on = q.OPEN_OF_GROUP.rows(connection, **named, most=rows.SAMPLE)
+    going_on = queries.OPEN_OF_GROUP.rows(connection, **named, most=rows.SAMPLE)
     return [*last[: rows.SAMPLE], *(row.episode_id for row in going_on)]
 
 
@@ -186,31 +186,33 @@ def _load_incidents(
 
     Of those with very many episodes only the ones in `only`, unless that is None.
     """
-    targets = {row.merged_into or row.id for row in q.MERGE_TARGETS.among(connection, incident_ids)}
-    added = {row.id: _state_of(row, only) for row in q.INCIDENTS.among(connection, targets - rows.incidents.keys())}
+    targets = {row.merged_into or row.id for row in queries.MERGE_TARGETS.among(connection, incident_ids)}
+    added = {
+        row.id: _state_of(row, only) for row in queries.INCIDENTS.among(connection, targets - rows.incidents.keys())
+    }
     if not added:
         return
     rows.incidents |= added
     for state in added.values():
         if state.merged_into is not None:
             added[state.merged_into].merged_ids.add(state.id)
-    for row in q.EVENTS.among(connection, added):
+    for row in queries.EVENTS.among(connection, added):
         event = event_of(row)
         added[row.incident_id].events.append(event)
         rows.events.append((row.incident_id, event))
     whole = [state.id for state in added.values() if not state.partial]
-    found = q.EPISODES.among(connection, whole)
+    episode_rows = queries.EPISODES.among(connection, whole)
     if only and len(whole) < len(added):
-        found += [row for row in q.SOME_EPISODES.among(connection, only) if row.incident_id in added]
-    episodes = {row.id: episode_of(row) for row in found}
+        episode_rows += [row for row in queries.SOME_EPISODES.among(connection, only) if row.incident_id in added]
+    episodes = {row.id: episode_of(row) for row in episode_rows}
     rows.episodes |= episodes
     for episode in episodes.values():
         added[episode.incident_id].episodes.add(episode.id)
     groups_of: dict[int, set[GroupKey]] = defaultdict(set)
-    for row in q.MEMBERSHIPS.among(connection, episodes):
+    for row in queries.MEMBERSHIPS.among(connection, episodes):
         groups_of[row.episode_id].add((row.source, row.group_key))
     rows.groups_of |= {episode_id: frozenset(groups) for episode_id, groups in groups_of.items()}
-    holders = {row.incident_id for row in q.HOLDERS.among(connection, added)} - rows.incidents.keys()
+    holders = {row.incident_id for row in queries.HOLDERS.among(connection, added)} - rows.incidents.keys()
     if holders:
         _load_incidents(connection, holders, rows, only)
 

@@ -14,7 +14,8 @@ from service.intake.sources import PROFILES, WEBHOOK_SOURCES, Source
 from service.intake.wire import Fault, PayloadError
 from service.metrics.process_counters import ProcessCounters
 from service.printable import printable
-from service.recorder.commands import Busy, Refused, StoreUnavailable, UnknownIncident
+from service.recorder.commands import Busy, Refused, UnknownIncident
+from service.store import StoreUnavailable
 from service.web.auth import CHALLENGES, Denied
 from service.web.edge import IncompleteBody
 from service.web.rate import TooOften

@@ -1,6 +1,9 @@
 import pytest
 
 from tests.house import House
+from tests.store.conftest import database_url, new_database
+
+__all__ = ["database_url", "house", "new_database"]
 
 
 @pytest.fixture

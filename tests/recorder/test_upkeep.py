@@ -9,8 +9,9 @@ from service.domain.events import EventKind
 from service.domain.incident import Phase
 from service.domain.policy import Milestone
 from service.domain.recovery import ResolutionSource
-from service.recorder.commands import Busy, CloseStale, StoreUnavailable
+from service.recorder.commands import Busy, CloseStale
 from service.recorder.upkeep import Upkeep
+from service.store import StoreUnavailable
 from tests.builders import alert, at, event
 from tests.house import wait_until
 

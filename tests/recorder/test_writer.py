@@ -16,10 +16,9 @@ from service.recorder.commands import (
     Conflict,
     OpenIncident,
     PruneDeliveries,
-    StoreUnavailable,
     UnknownIncident,
 )
-from service.store import StoreRejected, engine
+from service.store import StoreRejected, StoreUnavailable, engine
 from service.store.histories import history_of
 from tests.builders import alert, at, event, policy
 from tests.house import House, wait_until

@@ -15,7 +15,8 @@ from service.evidence.routes import EVIDENCE, add_routes
 from service.evidence.sources.timeline import TimelineSource
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
-from service.recorder.commands import AppendEvent, Outcome, RecordEvents, StoreUnavailable
+from service.recorder.commands import AppendEvent, Outcome, RecordEvents
+from service.store import StoreUnavailable
 from service.store.bodies import BodyPage
 from service.store.incidents import IncidentPage
 from service.store.notices import Notices

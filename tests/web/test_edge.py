@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from service.recorder.commands import Busy, StoreUnavailable
+from service.recorder.commands import Busy
+from service.store import StoreUnavailable
 from tests.web.fakes import World, assert_problem
 
 

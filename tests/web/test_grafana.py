@@ -7,7 +7,8 @@ import pytest
 
 from service.intake.signatures import Signing
 from service.intake.sources import Source
-from service.recorder.commands import Busy, RecordAlerts, StoreUnavailable
+from service.recorder.commands import Busy, RecordAlerts
+from service.store import StoreUnavailable
 from service.store.notices import TEST
 from service.web.services import Sources
 from tests.intake.test_grafana import good

@@ -6,8 +6,9 @@ import pytest
 
 from service.intake.signatures import Signing
 from service.intake.sources import Source
-from service.recorder.commands import Busy, Conflict, RecordEvents, StoreUnavailable
+from service.recorder.commands import Busy, Conflict, RecordEvents
 from service.settings.tokens import Token, digest
+from service.store import StoreUnavailable
 from service.web.services import Sources
 from tests.intake.test_pagerduty import CORPUS, good
 from tests.web.fakes import World, assert_problem

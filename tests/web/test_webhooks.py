@@ -8,7 +8,8 @@ import pytest
 from werkzeug.test import create_environ
 
 from service.domain.incident import Phase
-from service.recorder.commands import Busy, Conflict, Outcome, RecordAlerts, RecordEvents, StoreUnavailable
+from service.recorder.commands import Busy, Conflict, Outcome, RecordAlerts, RecordEvents
+from service.store import StoreUnavailable
 from tests.web.fakes import NOW, World, assert_problem
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "alertmanager"

@@ -4,7 +4,8 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from service.intake.reasons import Failure
-from service.recorder.commands import Busy, StoreUnavailable, UnknownIncident
+from service.recorder.commands import Busy, UnknownIncident
+from service.store import StoreUnavailable
 from service.web.auth import CHALLENGES, Denied, authorize
 from service.web.pages import home, incident, lists
 from service.web.pages.csrf import CsrfTokens

@@ -27,7 +27,7 @@ from service.store.snapshot import snapshot_of
 from tests.builders import at, policy
 from tests.house import listed
 
-FILLED = Path(__file__).parent / "databases" / "0005.json"
+FILLED = Path(__file__).parents[1] / "store" / "databases" / "0005.json"
 TARGETS = ("grafana", "slack:C1")
 DAY = 24 * 60
 
