@@ -11,10 +11,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
-from service.intake import alerts, sources, wire
+from service.intake import notifications, sources, wire
 from service.intake.alertmanager_events import RecordedEvents
+from service.intake.alerts import AlertParseOptions
 from service.intake.keyed_events import KeyedEvents
 from service.intake.lifecycle import EventParseOptions
 from service.intake.notifications import Notification
@@ -209,11 +210,18 @@ def test_the_readmes_lead_to_the_index(readme):
 def test_the_example_in_contributing_is_a_parser():
     """A monitor that goes down fires, and one that comes up has only an end."""
     code = re.search(r"```python\n(class Beat.+?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
-    namespace = {**vars(wire), **vars(alerts), **vars(typing), **vars(sources), "TypeAdapter": TypeAdapter}
+    namespace = {
+        **vars(wire),
+        **vars(notifications),
+        **vars(typing),
+        **vars(sources),
+        "Field": Field,
+        "TypeAdapter": TypeAdapter,
+    }
     exec(code.replace("Source.HEARTBEAT", "Source.GRAFANA"), namespace)
     bodies = (b'{"monitor": "backup", "status": "%s", "since": 1795456800}' % status for status in (b"down", b"up"))
-    (down,), (up,) = (namespace["parse"](body, alerts.AlertParseOptions(), LATER).alerts for body in bodies)
+    (down,), (up,) = (namespace["parse"](body, AlertParseOptions(), LATER).alerts for body in bodies)
     assert (down.observation.starts_at.hour, down.observation.ends_at) == (18, None)
     assert up.observation.is_end_only
     with pytest.raises(PayloadError):
-        namespace["parse"](b'{"monitor": "backup", "status": "up", "since": true}', alerts.AlertParseOptions(), LATER)
+        namespace["parse"](b'{"monitor": "backup", "status": "up", "since": true}', AlertParseOptions(), LATER)

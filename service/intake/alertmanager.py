@@ -11,8 +11,8 @@ from pydantic import FailFast, Field, SkipValidation, TypeAdapter
 from pydantic_core import from_json
 
 from service.domain.events import LONGEST_PEER
-from service.intake.alerts import AlertParseOptions, PayloadAlert, Sender, read_alerts
-from service.intake.notifications import Notification
+from service.intake.alerts import AlertParseOptions, PayloadAlert, Sender
+from service.intake.notifications import Notification, read_alerts
 from service.intake.reasons import Failure
 from service.intake.sources import Source
 from service.intake.wire import PayloadError, WireModel, read_json, read_json_in_parts

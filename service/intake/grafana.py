@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from service.intake import alertmanager
-from service.intake.alerts import AlertParseOptions, ignored, read_alerts
-from service.intake.notifications import Notification
+from service.intake.alerts import AlertParseOptions, ignored
+from service.intake.notifications import Notification, read_alerts
 from service.intake.reasons import Failure, Ignored
 from service.intake.sources import Source
 from service.intake.wire import PayloadError

@@ -54,6 +54,31 @@ def _of_webhook(webhook: WebhookRoute, method: str) -> Operation:
     )
 
 
+def _read(
+    path: str, summary: str, answer: type[BaseModel], *errors: int, query: type[BaseModel] | None = None
+) -> Operation:
+    """One read of the API; only a query can be invalid."""
+    errors = (*_READING, *errors, 400) if query else (*_READING, *errors)
+    return Operation(method="get", path=path, summary=summary, scope="read", query=query, answer=answer, errors=errors)
+
+
+def _write(path: str, summary: str, body: type[BaseModel], *errors: int) -> Operation:
+    return Operation(
+        method="post",
+        path=path,
+        summary=summary,
+        scope="write",
+        body=body,
+        answer=schemas.IncidentDetail,
+        ok=(201, 200),
+        errors=(*_WRITING, *errors),
+    )
+
+
+def _plain(path: str, summary: str) -> Operation:
+    return Operation(method="get", path=path, summary=summary, answer=_TEXT, errors=_READING)
+
+
 def _page(path: str, summary: str, *errors: int) -> Operation:
     return Operation(
         method="get",
@@ -68,101 +93,38 @@ def _page(path: str, summary: str, *errors: int) -> Operation:
 
 OPERATIONS = (
     *(_of_webhook(webhook, method) for webhook in WEBHOOKS for method in webhook.methods),
-    Operation(
-        method="get",
-        path="/api/v1/incidents",
-        summary="List incidents, newest first",
-        scope="read",
-        query=IncidentQuery,
-        answer=schemas.IncidentList,
-        errors=(400, *_READING),
-    ),
-    Operation(
-        method="post",
-        path="/api/v1/incidents",
-        summary="Open an incident by hand",
-        scope="write",
-        body=lifecycle.OpenBody,
-        answer=schemas.IncidentDetail,
-        ok=(201, 200),
-        errors=(*_WRITING, 409),
-    ),
-    Operation(
-        method="get",
-        path=_INCIDENT,
-        summary="Show one incident with its history",
-        scope="read",
-        answer=schemas.IncidentDetail,
-        errors=(*_READING, 404),
-    ),
-    Operation(
-        method="get",
-        path=f"{_INCIDENT}/timeline",
-        summary="Show what happened in an incident, in order",
-        scope="read",
-        answer=Timeline,
-        errors=(*_READING, 404),
-    ),
-    Operation(
-        method="post",
-        path=f"{_INCIDENT}/events",
-        summary="Add an event to an incident",
-        scope="write",
-        body=lifecycle.EventBody,
-        answer=schemas.IncidentDetail,
-        ok=(201, 200),
-        errors=(*_WRITING, 404, 409),
-    ),
-    Operation(
-        method="get",
-        path=f"{_INCIDENT}/bodies",
-        summary="List the raw webhook bodies that reported an incident, the earliest first",
-        scope="read",
+    _read("/api/v1/incidents", "List incidents, newest first", schemas.IncidentList, query=IncidentQuery),
+    _write("/api/v1/incidents", "Open an incident by hand", lifecycle.OpenBody, 409),
+    _read(_INCIDENT, "Show one incident with its history", schemas.IncidentDetail, 404),
+    _read(f"{_INCIDENT}/timeline", "Show what happened in an incident, in order", Timeline, 404),
+    _write(f"{_INCIDENT}/events", "Add an event to an incident", lifecycle.EventBody, 404, 409),
+    _read(
+        f"{_INCIDENT}/bodies",
+        "List the raw webhook bodies that reported an incident, the earliest first",
+        bodies.BodyList,
+        404,
         query=bodies.BodyQuery,
-        answer=bodies.BodyList,
-        errors=(400, *_READING, 404),
     ),
-    Operation(
-        method="get",
-        path="/api/v1/postmortems",
-        summary="List postmortems that owe something: a stage, an action, its verification, a check of being done",
-        scope="read",
+    _read(
+        "/api/v1/postmortems",
+        "List postmortems that owe something: a stage, an action, its verification, a check of being done",
+        postmortems.PostmortemList,
         query=PostmortemQuery,
-        answer=postmortems.PostmortemList,
-        errors=(400, *_READING),
     ),
-    Operation(
-        method="get",
-        path="/api/v1/indicators",
-        summary="Show the indicators over one window, the numbers of the metrics",
-        scope="read",
+    _read(
+        "/api/v1/indicators",
+        "Show the indicators over one window, the numbers of the metrics",
+        schemas.IndicatorTable,
         query=IndicatorQuery,
-        answer=schemas.IndicatorTable,
-        errors=(400, *_READING),
     ),
-    Operation(
-        method="get",
-        path="/api/v1/policy",
-        summary="Show what incidents are held to: targets, deadlines, and the display zone",
-        scope="read",
-        answer=policy.PolicySchema,
-        errors=_READING,
+    _read(
+        "/api/v1/policy",
+        "Show what incidents are held to: targets, deadlines, and the display zone",
+        policy.PolicySchema,
     ),
-    Operation(method="get", path="/metrics", summary="Scrape the metrics", answer=_TEXT, errors=(401, 403, 503)),
-    Operation(
-        method="get",
-        path="/-/healthy",
-        summary="Say whether the process works",
-        answer=_TEXT,
-        errors=(401, 403, 503),
-    ),
-    Operation(
-        method="get",
-        path="/-/ready",
-        summary="Say whether events can be taken in now",
-        answer=_TEXT,
-        errors=(401, 403, 503),
-    ),
+    _plain("/metrics", "Scrape the metrics"),
+    _plain("/-/healthy", "Say whether the process works"),
+    _plain("/-/ready", "Say whether events can be taken in now"),
     Operation(method="get", path="/openapi.json", summary="This document", answer=_JSON),
     _page("/", "Targets now, open incidents with their clocks, and what is owed, as a page for people"),
     _page("/incidents", "The incidents as a page for people, with filters and a search"),
