@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from service.cli.output import print_json, print_line
+from service.cli.output import count_of, print_json, print_line
 from service.cli.params import config_option, output_option
 from service.settings import Loaded, Problem, Settings, SettingsError, load_tokens
 from service.settings.sources import read
@@ -44,12 +44,8 @@ def _shapes(problems: Iterable[Problem]) -> list[dict[str, str | None]]:
 
 def _verdict(findings: int, cautions: int) -> str:
     if findings:
-        return f"{_count(findings, 'problem')} found"
-    return f"Configuration OK, {_count(cautions, 'warning')}" if cautions else "Configuration OK"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        return f"{count_of(findings, 'problem')} found"
+    return f"Configuration OK, {count_of(cautions, 'warning')}" if cautions else "Configuration OK"
 
 
 def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:

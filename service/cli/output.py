@@ -23,6 +23,11 @@ def print_line(line: str, *, err: bool = False) -> None:
     click.echo(printable(line), err=err)
 
 
+def count_of(number: int, noun: str) -> str:
+    """Format a number with its noun: 1 file, 1,200 files."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def print_check(name: str, detail: str, *, ok: bool | None) -> None:
     """Print the result of one check; None: it could not be made."""
     sign, colour = {True: ("ok", "green"), False: ("no", "red"), None: ("--", "yellow")}[ok]

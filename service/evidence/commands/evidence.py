@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.output import local_time, print_json, print_line
+from service.cli.output import count_of, local_time, print_json, print_line
 from service.cli.params import Duration, IncidentId, Instant, config_option, output_option
 from service.settings import Settings, load
 
@@ -180,7 +180,7 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
     else:
         for problem in problems:
             print_line(f"{file}: {problem}")
-        what = f"{verdict.incident_id or 'no incident'}, {verdict.files} {'file' if verdict.files == 1 else 'files'}"
+        what = f"{verdict.incident_id or 'no incident'}, {count_of(verdict.files, 'file')}"
         details_line = f"{what}, collected {_collected_at(verdict)} ({verdict.zone.key})"
         print_line(f"{len(problems)} problems found" if problems else f"{file} OK: {details_line}")
         print_line(f"SHA-256 {verdict.sha256}")

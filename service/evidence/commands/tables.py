@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.cli.output import local_time, print_line
+from service.cli.output import count_of, local_time, print_line
 from service.evidence.collecting import Collected, CollectionProgress
 from service.evidence.manifest import SourceEntry, counted
 from service.evidence.redaction import Counts
@@ -35,7 +35,7 @@ class _ProgressLines(CollectionProgress):
 
     def source_finished(self, source: SourceEntry, files: int, size: int) -> None:
         """Print what it gave, and what failed."""
-        self._print(f"{source.name:<14} {_counted(files, 'file'):>11}  {amount(size):>9}")
+        self._print(f"{source.name:<14} {count_of(files, 'file'):>11}  {amount(size):>9}")
         for what, reason in source.failures:
             self._print(f"  failed: {what}: {reason}")
         if source.error:
@@ -81,7 +81,7 @@ def print_collected(collected: Collected) -> None:
     window = collected.manifest.window
     total = sum((file.redactions for file in collected.manifest.files), Counts())
     click.echo()
-    print_line(f"{collected.path}  {amount(collected.size)}, {_counted(len(collected.manifest.files), 'file')}")
+    print_line(f"{collected.path}  {amount(collected.size)}, {count_of(len(collected.manifest.files), 'file')}")
     start, end = local_time(window.start, window.zone), local_time(window.end, window.zone)
     print_line(f"window   {start} to {end} ({window.zone.key})")
     redactions = ", ".join(f"{count} × {name}" for (_, name), count in sorted(total.items()))
@@ -132,7 +132,3 @@ def amount(size: int) -> str:
     while number >= 1000 and unit < len(_UNITS) - 1:
         number, unit = number / 1000, unit + 1
     return f"{number:.{1 if unit else 0}f} {_UNITS[unit]}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from service.cli.output import print_json
+from service.cli.output import count_of, print_json
 from service.cli.params import Duration, Instant, Pair, Zone, config_option, output_option
 from service.history.commands.options import import_options, time_formats
 from service.history.importing.imported import HISTORY, PostmortemDue, Unresolved
@@ -158,7 +158,7 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
         click.echo("Prometheus looks back five minutes: with a longer --step, graphs have gaps.", err=True)
     labels = dict(options["labels"]) or {"job": "mttx", "instance": settings.listen}
     report = write(settings, (since, until), options["step"], labels, now, output=file, folder=folder)
-    files = "1 file" if len(report["files"]) == 1 else f"{len(report['files']):,} files"
+    files = count_of(len(report["files"]), "file")
     click.echo(
         f"{report['instants']:,} instants from {report['from']} to {report['to']} in {files}, "
         f"{report['bytes']:,} bytes; labels {', '.join(f'{k}={v}' for k, v in labels.items())}",

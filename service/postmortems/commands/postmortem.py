@@ -13,7 +13,7 @@ import click
 from rich.text import Text
 
 from service import __version__
-from service.cli.output import NOTHING, local_time, print_json, print_line, print_table
+from service.cli.output import NOTHING, count_of, local_time, print_json, print_line, print_table
 from service.cli.params import config_option, incident_argument, output_option
 from service.domain.actions import ActionState
 from service.domain.checks import Check, CheckState
@@ -210,8 +210,7 @@ def _as_json(result: "SyncResult") -> Json:
 
 
 def _print_result(result: "SyncResult", zone: ZoneInfo, *, dry_run: bool) -> None:
-    count = len(result.plan.events)
-    sent = f"{'would send' if dry_run else 'sent'} {count} event{'' if count == 1 else 's'}"
+    sent = f"{'would send' if dry_run else 'sent'} {count_of(len(result.plan.events), 'event')}"
     outcome = f"failed: {result.failure}" if result.failure else sent
     print_line(f"{result.path}  {result.incident or NOTHING}  {outcome}")
     for event in result.plan.events:
