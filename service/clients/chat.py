@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from service.clients.http import HttpClient, Secret
+
 NO_MESSAGE_ID = 0
 """The id of a message in a chat that assigns none."""
 
@@ -41,3 +43,24 @@ class Chat(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+class PostOnlyChat:
+    """A chat with one secret URL to post to; its messages cannot be edited or found."""
+
+    edits: bool = False
+
+    def __init__(self, http: HttpClient, url: Secret) -> None:
+        self._http = http
+        self._url = url
+
+    def edit(self, message_id: int, message: ChatMessage) -> None:
+        """Do nothing."""
+
+    def find(self, key: str, thread: int | None, since: datetime) -> int | None:  # noqa: ARG002 - it cannot search
+        """Return None."""
+        return None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from service.clients.chat import NO_MESSAGE_ID, ChatMessage
+from service.clients.chat import NO_MESSAGE_ID, ChatMessage, PostOnlyChat
 from service.clients.errors import Reason, RequestFailed, status_error, unexpected
-from service.clients.http import HttpClient, HttpResponse, Secret
+from service.clients.http import HttpClient, HttpResponse
 
 EVENT_TYPE = "mttx_message"
 """The type of the metadata by which our messages are found again."""
@@ -61,14 +61,8 @@ def link(name: str, url: str) -> str:
     return escape(name) if any(char in url for char in "<>|") else f"<{url}|{escape(name)}>"
 
 
-class IncomingWebhook:
+class IncomingWebhook(PostOnlyChat):
     """An incoming webhook: it posts at least once, and cannot edit."""
-
-    edits: bool = False
-
-    def __init__(self, http: HttpClient, url: Secret) -> None:
-        self._http = http
-        self._url = url
 
     def post(self, message: ChatMessage, thread: int | None) -> int:  # noqa: ARG002 - webhooks have no threads
         """Post it. Slack answers `ok`, else a status and an error code."""
@@ -78,17 +72,6 @@ class IncomingWebhook:
         if response.snippet != "ok":
             raise _not_slack(response)
         return NO_MESSAGE_ID
-
-    def edit(self, message_id: int, message: ChatMessage) -> None:
-        """Do nothing."""
-
-    def find(self, key: str, thread: int | None, since: datetime) -> int | None:  # noqa: ARG002 - it cannot search
-        """Return None."""
-        return None
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
 
 class Bot:

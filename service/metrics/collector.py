@@ -281,10 +281,6 @@ class ProcessCollector(Collector):
         self._incidents = incidents
         self._version = version
 
-    def describe(self) -> Iterable[Family]:
-        """Yield nothing, so that registering reads nothing."""
-        return []
-
     def collect(self) -> Iterator[Family]:
         """Yield the families."""
         for name, counts in self._counters.counters().items():

@@ -44,10 +44,6 @@ class StoreCollector(Collector):
     whole = False
     changes_at: datetime | None = None
 
-    def describe(self) -> Iterable[Family]:
-        """Yield nothing, so that registering reads nothing."""
-        return []
-
 
 def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
     """Return a registry with the collectors, in order, and those of the process and of Python."""
