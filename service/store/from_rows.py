@@ -64,6 +64,9 @@ def episode_of(row: Row[Any]) -> Episode:
     )
 
 
+_MILESTONES = [(milestone, f"{milestone.value}_at") for milestone in Milestone]
+
+
 def milestones_of(row: Row[Any]) -> dict[Milestone, datetime]:
     """Return the known milestones of an `incidents` row."""
-    return {m: at for m in Milestone if (at := getattr(row, f"{m.value}_at")) is not None}
+    return {milestone: at for milestone, column in _MILESTONES if (at := getattr(row, column)) is not None}

@@ -79,8 +79,13 @@ def row_of(row: Row[Any]) -> IncidentRow:
         last_seen_at=row.heard_at,
         stale_at=row.stale_at,
         deadlines_from=row.deadlines_from,
-        due={stage: at for stage, column in DUE.items() if (at := getattr(row, column.name)) is not None},
+        due=_due_of(row),
     )
+
+
+def _due_of(row: Row[Any]) -> dict[Stage, datetime]:
+    dates = ((Stage.DRAFT, row.draft_due_at), (Stage.FINAL, row.final_due_at))
+    return {stage: at for stage, at in dates if at is not None}
 
 
 def incident_page(
