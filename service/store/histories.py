@@ -1,4 +1,4 @@
-"""The one loader of histories: everything recorded about incidents and those merged into them, and what it comes to."""
+"""The one loader of histories: everything recorded about incidents and those merged into them, whatever reads them."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -7,7 +7,6 @@ from sqlalchemy import Connection, or_, select
 
 from service.domain.episodes import Episode
 from service.domain.events import Event
-from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.store import tables as t
@@ -62,10 +61,12 @@ def _load(connection: Connection, ids: Collection[int], policy: Policy) -> dict[
         episodes[episode.incident_id].append(episode_of(episode))
     return {
         i: IncidentHistory(
-            incident=fold(i, [event for _, event in recorded[i]], episodes[i], policy, last_seen_at[i]),
+            id=i,
             recorded=recorded[i],
             episodes=episodes[i],
             opened_at=opened_at[i],
+            last_seen_at=last_seen_at[i],
+            policy=policy,
         )
         for i in ids
     }

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.events import EventKind, Role
-from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Severity
 from service.render.annotation_texts import View
@@ -27,8 +27,10 @@ WHOLE = ItemKey(OutboxKind.INCIDENT, 7)
 def history(*events, episodes=(), absorbed=()):
     """Return INC-7 with these events; `absorbed`: events that INC-9 brought along."""
     told = [*((7, e) for e in events), *((9, e) for e in absorbed)]
-    incident = fold(7, [e for _, e in told], episodes, policy(), T0)
-    return IncidentHistory(incident=incident, recorded=told, episodes=episodes, opened_at={7: T0, 9: at(5)})
+    opened_at = {7: T0, 9: at(5)}
+    return IncidentHistory(
+        id=7, recorded=told, episodes=episodes, opened_at=opened_at, last_seen_at=T0, policy=policy()
+    )
 
 
 def region(*events, episodes=(), view=VIEW, now=NOW):
@@ -131,9 +133,7 @@ def test_it_gives_a_copy_on_a_dashboard_no_tag_that_other_dashboards_ask_for():
 
 def test_it_has_a_key_that_no_other_installation_gives():
     here = history(event(EventKind.DETECTED))
-    there = IncidentHistory(
-        incident=here.incident, recorded=here.recorded, episodes=(), opened_at={7: T0 + timedelta(microseconds=1)}
-    )
+    there = replace(here, opened_at={7: T0 + timedelta(microseconds=1)})
     assert unique_key(here, WHOLE) != unique_key(there, WHOLE)
 
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.events import EventKind as K
-from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
 from service.domain.reminders import reminders
@@ -48,10 +47,14 @@ def thread(*events, messages=(), shift=timedelta(0), severity=Severity.SEV_2, ti
         )
         for e in events
     ]
-    incident = fold(1, events, (), RULES, at(0) + shift)
     return Thread(
         IncidentHistory(
-            incident=incident, recorded=[(1, e) for e in events], episodes=(), opened_at={1: at(0) + shift}
+            id=1,
+            recorded=[(1, e) for e in events],
+            episodes=(),
+            opened_at={1: at(0) + shift},
+            last_seen_at=at(0) + shift,
+            policy=RULES,
         ),
         1,
         messages,

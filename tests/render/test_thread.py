@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.events import EventKind as K
-from service.domain.incident import fold
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Severity
 from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
@@ -19,12 +18,13 @@ SEEN = 0
 
 def history(*events, number=1, opened=0):
     events = [event(K.DETECTED, severity=Severity.SEV_2), *events]
-    incident = fold(1, events, (), policy(), at(0))
     return IncidentHistory(
-        incident=incident,
+        id=1,
         recorded=[(number, e) for e in events],
         episodes=(),
         opened_at={number: at(opened), 1: at(opened)},
+        last_seen_at=at(0),
+        policy=policy(),
     )
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response
 
 from service.domain.events import EventKind
-from service.domain.incident import Phase, fold
+from service.domain.incident import Phase
 from service.domain.incident_history import IncidentHistory
 from service.evidence.collecting import CollectOptions, collect
 from service.evidence.routes import EVIDENCE, add_routes
@@ -148,10 +148,18 @@ class FakeCounters(Counter):
 def record(*events, incident_id=1, episodes=(), merged_into=None):
     """A stored incident of these events; a detection at builder time 0 where there is nothing else."""
     events = events or (() if episodes else (event(EventKind.DETECTED),))
-    folded = fold(merged_into or incident_id, events, episodes, policy(), NOW)
-    opened_at = dict.fromkeys((incident_id, folded.id), folded.deadlines_from)
-    recorded = [(incident_id, e) for e in events]
-    return IncidentHistory(incident=folded, recorded=recorded, episodes=tuple(episodes), opened_at=opened_at)
+    target, opened_at = (
+        merged_into or incident_id,
+        min([*(e.occurred_at for e in events), *(e.starts_at for e in episodes)]),
+    )
+    return IncidentHistory(
+        id=target,
+        recorded=[(incident_id, e) for e in events],
+        episodes=tuple(episodes),
+        opened_at=dict.fromkeys((incident_id, target), opened_at),
+        last_seen_at=NOW,
+        policy=policy(),
+    )
 
 
 class World:

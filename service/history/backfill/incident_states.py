@@ -45,7 +45,7 @@ def replayed_states(
         events = [event for event in events_in_effect if event.occurred_at <= at]
         episodes = [_as_of(episode, at) for episode in history.episodes if episode.starts_at <= at]
         last_seen_at = max((at, *_last_seen(history, at, policy.stale_after)))
-        incident = fold(history.incident.id, [*events, *retroactive], episodes, policy, last_seen_at)
+        incident = fold(history.id, [*events, *retroactive], episodes, policy, last_seen_at)
         added, counted = increments(incident, counted, policy, bucket_bounds, at)
         states.append(ReplayedState(at, incident, tuple(added)))
         settled_at = incident.settled_at
@@ -84,5 +84,5 @@ def _last_seen(history: IncidentHistory, at: datetime, stale_after: timedelta) -
     """Yield when the alerts that fire at an instant were last reported: at their end, or before an assumed one."""
     for episode in history.episodes:
         if episode.starts_at <= at and (episode.ends_at is None or episode.ends_at > at):
-            end = episode.ends_at or history.incident.heard_at
+            end = episode.ends_at or history.last_seen_at
             yield end - stale_after if episode.stale else end

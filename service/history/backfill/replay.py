@@ -63,7 +63,7 @@ class Replay:
             if states[-1].at <= horizon and not is_live(states[-1].incident):
                 finished.extend(added)
                 return
-            incident_id = history.incident.id
+            incident_id = history.id
             self._replayed[incident_id] = _ReplayedIncident(states[0].at, states[::-1])
             heapq.heappush(self._schedule, (states[0].at, incident_id))
 

@@ -11,6 +11,7 @@ from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.domain.severity_rules import NO_SEVERITY
 from service.store.histories import histories_of
+from service.store.incidents import IncidentRow
 from service.store.notices import notices_since
 from service.store.overview import overview_of
 from service.web.pages import targets
@@ -41,7 +42,7 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
         "home",
         now,
         board=board,
-        due={i: _due(history, policy)[:MAX_CLOCKS] for i, history in histories.items()},
+        due={row.id: _due(row, histories[row.id], policy)[:MAX_CLOCKS] for row in board.open},
         response=[row for row in target_states if not row.lead_time],
         reports=[row for row in target_states if row.lead_time],
         window=window,
@@ -69,7 +70,5 @@ def _notices(services: Services, now: datetime) -> dict[str, Any]:
     }
 
 
-def _due(history: IncidentHistory, policy: Policy) -> tuple[Due, ...]:
-    incident = history.incident
-    last_update_at = history.last_update_at(incident.id)
-    return due_next(incident.milestones, incident.due, incident.severity, policy, last_update_at)
+def _due(row: IncidentRow, history: IncidentHistory, policy: Policy) -> tuple[Due, ...]:
+    return due_next(row.milestones, row.due, row.severity, policy, history.last_update_at(row.id))
