@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.store.types import to_microseconds
+from service.store.types import InstantColumn
 from tests.builders import T0, at, event
 
 MEETING = datetime(2026, 3, 9, 1, 0, tzinfo=UTC)  # 10:00 in Tokyo
@@ -84,7 +84,7 @@ def test_it_says_nothing_where_there_is_nothing_to_say(site):
     site.deliver(minutes(MEETING), dispatcher)
     assert site.slack.asked == []
     [(kind, due_at)] = site.rows("SELECT kind, due_at FROM outbox WHERE wanted > delivered")
-    assert (kind, due_at) == ("team-wide", to_microseconds(MEETING + timedelta(weeks=1)))
+    assert (kind, due_at) == ("team-wide", InstantColumn.store(MEETING + timedelta(weeks=1)))
 
 
 def test_it_makes_no_list_where_nobody_wants_one(open_site):
