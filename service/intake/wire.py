@@ -128,20 +128,18 @@ def _refuse_ambiguous(body: bytes) -> None:
     _SECOND_READING.decode(body.decode())
 
 
-def _repeated(pairs: list[tuple[str, Any]]) -> str | None:
-    if len(dict(pairs)) == len(pairs):
-        return None
-    return next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-
-
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if (key := _repeated(pairs)) is not None:
-        raise PayloadError(Failure.INVALID_PAYLOAD, f"The key {key[:100]!r} occurs twice in one object.")
+    if len(dict(pairs)) != len(pairs):
+        raise PayloadError(Failure.INVALID_PAYLOAD, f"The key {_repeated(pairs)[:100]!r} occurs twice in one object.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedKey:
-    key = _repeated(pairs)
-    return dict(pairs) if key is None else RepeatedKey(key)
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else RepeatedKey(_repeated(pairs))
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    return next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
 
 
 def _no_number(_: str) -> Never:
