@@ -17,14 +17,14 @@ from service.intake.sources import Source
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_host, check_origin
-from service.web.rate import FREE, Limiter, TooOften, sender_of
+from service.web.rate import FREE, Limiter, sender_of
 from service.web.services import Services
 
 REFUSAL = "mttx.refusal"
 ARRIVED = "mttx.arrived"
 """Keys of the WSGI environment that `service.web.front` adds: the exception to reject a request with, and when the
 request was complete, by the monotonic clock."""
-_SOURCES = frozenset(source.value for source in Source)
+_SOURCES = frozenset(Source)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -43,23 +43,15 @@ def blueprint(services: Services) -> Blueprint:
         g.request_id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
     @bp.before_app_request
-    def refuse_what_nobody_may_ask() -> None:
+    def check_the_request() -> None:
         try:
             _check(request, services)
+            if limiter is not None and request.blueprint not in FREE:
+                limiter.check(sender_of(request, services.tokens))
         except Exception:
             if request.blueprint in _SOURCES:
                 services.counters.request(request.blueprint)
             raise
-
-    @bp.before_app_request
-    def bound_the_rate() -> None:
-        if limiter is not None and request.blueprint not in FREE:
-            try:
-                limiter.check(sender_of(request, services.tokens))
-            except TooOften:
-                if request.blueprint in _SOURCES:
-                    services.counters.request(request.blueprint)
-                raise
 
     @bp.after_app_request
     def finish(response: Response) -> Response:

@@ -23,9 +23,8 @@ from service.web.services import Occupied
 
 LONGEST_LOGGED = 300
 MEDIA_TYPE = "application/problem+json"
-_SOURCES = frozenset(source.value for source in Source)
-_WEBHOOKS = frozenset(source.value for source in WEBHOOK_SOURCES)
-_RETRYING = frozenset(source.value for source, profile in PROFILES.items() if profile.retries)
+_SOURCES = frozenset(Source)
+_RETRYING = frozenset(source for source, profile in PROFILES.items() if profile.retries)
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
@@ -144,7 +143,7 @@ def _log(error: Exception, problem: _Problem, source: str | None) -> None:
         case HTTPStatus.SERVICE_UNAVAILABLE:
             _LOG.warning("try again: %s", _brief(str(error)), extra=about)
         case _:
-            level = logging.INFO if source not in _WEBHOOKS else logging.WARNING
+            level = logging.INFO if source not in WEBHOOK_SOURCES else logging.WARNING
             _LOG.log(level, "refused: %s", _brief(problem.detail), extra=about)
 
 
