@@ -57,7 +57,7 @@ class Increment:
     seconds: float = 0.0
 
 
-def bounds(policy: Policy) -> tuple[int, ...]:
+def bucket_bounds_of(policy: Policy) -> tuple[int, ...]:
     """Return the upper bounds of all histograms in whole seconds: minutes to weeks, and every target exactly."""
     promised: set[timedelta] = {t.limit for t in policy.targets}
     promised |= {due for of in policy.deadlines.values() for due in of.values() if not isinstance(due, WeeklyReview)}
@@ -65,7 +65,7 @@ def bounds(policy: Policy) -> tuple[int, ...]:
 
 
 def increments(
-    incident: Incident, counted: Counted, policy: Policy, limits: Sequence[int], now: datetime
+    incident: Incident, counted: Counted, policy: Policy, bucket_bounds: Sequence[int], now: datetime
 ) -> tuple[list[Increment], Counted]:
     """Return what the incident adds to the totals at `now`, and the new `Counted` flags.
 
@@ -87,12 +87,14 @@ def increments(
         added.append(Increment(IncidentCount.RESOLVED, incident.severity, incident.resolution_source.value))
     settled = incident.settled_at is not None and incident.settled_at <= now
     counted = counted | Counted.SETTLED if settled else counted & ~Counted.SETTLED
-    samples, counted = new_samples(measure(incident, policy), incident.severity, counted, limits, settled=settled)
+    samples, counted = new_samples(
+        measure(incident, policy), incident.severity, counted, bucket_bounds, settled=settled
+    )
     return added + samples, counted
 
 
 def new_samples(
-    measured: Measured, severity: Severity, counted: Counted, limits: Sequence[int], *, settled: bool
+    measured: Measured, severity: Severity, counted: Counted, bucket_bounds: Sequence[int], *, settled: bool
 ) -> tuple[list[Increment], Counted]:
     """Return the samples that the histograms do not have yet; only lead times before the incident is settled."""
     added: list[Increment] = []
@@ -101,15 +103,15 @@ def new_samples(
         if flag in counted or not (settled or indicator in LEAD_TIMES):
             continue
         counted |= flag
-        le = bucket(interval, limits)
+        le = bucket(interval, bucket_bounds)
         added.append(Increment(indicator, severity, le=le, seconds=interval.total_seconds()))
     return added, counted
 
 
-def bucket(interval: timedelta, limits: Sequence[int]) -> int:
+def bucket(interval: timedelta, bucket_bounds: Sequence[int]) -> int:
     """Return the smallest bound at or above the interval, `INFINITE` above the last."""
-    at = bisect_left(limits, interval.total_seconds())
-    return limits[at] if at < len(limits) else INFINITE
+    at = bisect_left(bucket_bounds, interval.total_seconds())
+    return bucket_bounds[at] if at < len(bucket_bounds) else INFINITE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import partial
 
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind
 from service.domain.policy import Policy
-from service.domain.totals import bounds
+from service.domain.totals import bucket_bounds_of
 from service.history.importing.imported import ImportedIncident, LineError
 from service.recorder.apply import record
 from service.recorder.batch import Batch
@@ -78,7 +78,9 @@ def _record(
     def record_one(batch: Batch, incident: ImportedIncident) -> None:
         done[id(incident)] = _Recording(batch, incident, now).record()
 
-    refused = record(transaction, policy, bounds(policy), incidents, keys_of=partial(_keys_of, now), apply=record_one)
+    refused = record(
+        transaction, policy, bucket_bounds_of(policy), incidents, keys_of=partial(_keys_of, now), apply=record_one
+    )
     for incident, error in refused:
         done.pop(id(incident), None)
         result.refused.append(LineError(incident.where, str(error)))

@@ -20,7 +20,7 @@ from service.domain.incident import OPEN_PHASES
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.domain.recovery import ResolutionSource
-from service.domain.totals import INFINITE, IncidentCount, Total, bounds
+from service.domain.totals import INFINITE, IncidentCount, Total, bucket_bounds_of
 from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.exposition import StoreCollector
 from service.metrics.measurements import NEEDED, Measuring, Statistics
@@ -61,7 +61,7 @@ class Families:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._bounds = bounds(policy)
+        self._bounds = bucket_bounds_of(policy)
 
     def standing(self, snapshot: Snapshot, statistics: Statistics) -> Iterator[Family]:
         """Yield what is open and owed, and data problems of incidents."""

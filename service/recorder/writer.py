@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.policy import Policy
-from service.domain.totals import bounds
+from service.domain.totals import bucket_bounds_of
 from service.recorder.apply import apply, keys_of, record
 from service.recorder.batch import Batch
 from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Settle
@@ -65,7 +65,7 @@ class Recorder:
     def __init__(self, store: Store, policy: Policy, *, queue_limit: int = 1000, at_once: int = 512) -> None:
         self._store = store
         self._policy = policy
-        self._bounds = bounds(policy)
+        self._bounds = bucket_bounds_of(policy)
         self._queue_limit = queue_limit
         self._room = threading.Semaphore(at_once)
         self._began: float | None = None  # when the current commit began

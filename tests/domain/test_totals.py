@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from service.domain.events import EventKind
 from service.domain.incident import fold
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
-from service.domain.totals import INFINITE, Counted, IncidentCount, Increment, bounds, bucket, increments
+from service.domain.totals import INFINITE, Counted, IncidentCount, Increment, bucket, bucket_bounds_of, increments
 from tests.builders import REVIEW, at, event, policy
 
 K = EventKind
-LIMITS = bounds(policy())
+LIMITS = bucket_bounds_of(policy())
 OPENED, RESOLVED, DISMISSED = IncidentCount
 DETECT, ACKNOWLEDGE, MITIGATE, RESOLVE, DRAFT, FINALIZE = Indicator
 
@@ -38,7 +38,7 @@ def test_it_has_every_target_and_deadline_as_a_bound():
 def test_it_has_a_bound_for_a_target_of_ones_own():
     odd = Target(Indicator.ACKNOWLEDGE, Statistic.P95, timedelta(seconds=417))
     deadlines = {Severity.SEV_1: {Stage.DRAFT: timedelta(hours=7), Stage.FINAL: REVIEW}}
-    assert {417, 7 * 3600} <= set(bounds(policy(targets=(odd,), deadlines=deadlines)))
+    assert {417, 7 * 3600} <= set(bucket_bounds_of(policy(targets=(odd,), deadlines=deadlines)))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from service.domain.events import EventKind
 from service.domain.incident import OPEN_PHASES
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
-from service.domain.totals import bounds
+from service.domain.totals import bucket_bounds_of
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
@@ -125,7 +125,7 @@ def test_it_has_every_target_and_deadline_as_a_bucket_of_its_own(tmp_path):
         labels = {"incident_severity": "SEV-1"} | ({"stage": stage} if stage else {})
         found = les(world, name, **labels)
         assert 450.0 in found
-        assert {float(bound) for bound in bounds(rules)} | {float("inf")} == set(found)
+        assert {float(bound) for bound in bucket_bounds_of(rules)} | {float("inf")} == set(found)
     world.close()
 
 

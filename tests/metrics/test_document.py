@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from service.domain.policy import Stage
-from service.domain.totals import bounds
+from service.domain.totals import bucket_bounds_of
 from service.metrics import measurements
 from service.metrics.catalogue import METRICS, Kind
 from service.settings import Settings
@@ -61,7 +61,7 @@ def test_it_lists_the_bounds_of_the_buckets():
         (re.findall(r"\d+", numbers), unit) for numbers, unit in re.findall(r"([\d, \n]+) (min|h|d)\b", line + " d")
     ]
     listed = {int(number) * units[unit] for numbers, unit in groups for number in numbers}
-    assert listed == set(bounds(policy(targets=(), deadlines={})))
+    assert listed == set(bucket_bounds_of(policy(targets=(), deadlines={})))
 
 
 def test_it_says_how_long_numbers_are_kept():

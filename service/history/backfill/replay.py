@@ -10,7 +10,7 @@ from prometheus_client import Metric as Family
 from service.domain.incident import Incident
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
-from service.domain.totals import Increment, bounds
+from service.domain.totals import Increment, bucket_bounds_of
 from service.history.backfill.incident_states import ReplayedState, replayed_states
 from service.history.backfill.state_at import RunningTotals, is_live, snapshot_at, time_changes_at
 from service.history.backfill.windows import Windows
@@ -51,7 +51,7 @@ class Replay:
         self._schedule: list[tuple[datetime, int]] = []
         additions: list[Increment] = []
         finished: list[Increment] = []
-        bucket_bounds = bounds(policy)
+        bucket_bounds = bucket_bounds_of(policy)
         horizon = since - max(windows.values())
 
         def add(history: IncidentHistory) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from service.domain.events import EventKind, KeyedEvent
 from service.domain.policy import Policy
-from service.domain.totals import bounds
+from service.domain.totals import bucket_bounds_of
 from service.history.demo.quarter import INTO, SOURCE, DemoStep
 from service.recorder.apply import apply, keys_of, record
 from service.recorder.batch import Batch
@@ -29,7 +29,7 @@ def play(store: Store, policy: Policy, steps: Sequence[DemoStep]) -> int:
         assert command is not None  # noqa: S101 - the first step of each incident opens it
         ids.setdefault(step.number, apply(batch, command)[0].incident_id)
 
-    bucket_bounds = bounds(policy)
+    bucket_bounds = bucket_bounds_of(policy)
     with store.transaction() as transaction:
         for first in range(0, len(steps), CHUNK):
             refused = record(
