@@ -12,6 +12,7 @@ from service.domain.silences import Matcher, Silence
 from service.intake.alerts import AlertParseOptions
 from service.polling.gaps import GapPoll
 from service.polling.quiet_incidents import QuietIncidentPoll
+from service.recorder.commands import PruneDeliveries
 from tests.builders import alert, at, event
 from tests.house import House
 from tests.polling.fakes import FakePrometheus
@@ -108,6 +109,15 @@ def test_it_ends_the_alerts_of_the_sender_that_is_asked(scene):
     scene.news.run(at(90))
     assert scene.intervals() == [(0, 30), (0, None)]
     assert [e.ends_at for e in scene.get(1).episodes] == [None]
+
+
+def test_a_gap_is_noticed_after_all_raw_bodies_were_deleted(scene):
+    scene.rounds(0, 5)
+    scene.submit(PruneDeliveries(at(60)))
+    scene.fired(20, 30)
+    scene.again()
+    scene.rounds(60, 90)
+    assert scene.intervals() == [(20, 30)]
 
 
 def test_it_reads_nothing_where_there_was_no_gap(scene):
