@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Dialect, and_, case, exists, func, or_, select, update
+from sqlalchemy.sql.dml import UpdateBase
 
 from service.domain.actions import ActionState
 from service.domain.policy import Policy
@@ -30,6 +30,7 @@ from service.store.outbox_rows import (
     Result,
     Stopped,
 )
+from service.store.statements import Write, insert_for
 
 RESYNC_CHUNK = 500
 LONGEST_LEASE = timedelta(minutes=15)
@@ -44,7 +45,7 @@ _NOTHING_DELIVERED = {"remote_id": None, "digest": None, "failure": None}
 def enqueue(connection: Connection, targets: Iterable[str], incident_ids: Collection[int], now: datetime) -> None:
     """Enqueue these incidents, within the transaction that changes them."""
     keys = [ItemKey(OutboxKind.INCIDENT, incident_id) for incident_id in sorted(incident_ids)]
-    _upsert(connection, [_row(target, PlannedRow(key), now) for target in targets for key in keys])
+    _UPSERT.run(connection, [_row(target, PlannedRow(key), now) for target in targets for key in keys])
 
 
 class Outbox:
@@ -104,7 +105,7 @@ class Outbox:
                     _verify_again(connection, result.claim.row_id, now)
                 if not isinstance(result, Postponed):
                     in_doubt = min(result.claim.attempts, 1)
-                    _upsert(connection, [_row(result.claim.target, row, now, in_doubt) for row in result.planned])
+                    _UPSERT.run(connection, [_row(result.claim.target, row, now, in_doubt) for row in result.planned])
 
     def backlog(self, target: str, now: datetime) -> Backlog:
         """Return the pending rows, without those planned for later."""
@@ -133,8 +134,8 @@ class Outbox:
             ids = connection.scalars(select(c.id).where(outstanding).union(with_actions).order_by(c.id)).all()
             for first in range(0, len(ids), RESYNC_CHUNK):
                 keys = [ItemKey(OutboxKind.EXISTING, i) for i in ids[first : first + RESYNC_CHUNK]]
-                _upsert(connection, [_row(target, PlannedRow(key), now) for key in keys])
-            _upsert(connection, [_row(target, row, now) for row in planned])
+                _UPSERT.run(connection, [_row(target, PlannedRow(key), now) for key in keys])
+            _UPSERT.run(connection, [_row(target, row, now) for row in planned])
 
     def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
         """Enqueue everything as if nothing had ever been delivered; yields how many incidents so far.
@@ -155,7 +156,7 @@ class Outbox:
                 rows = update(t.outbox).where(_o.target == target, _o.incident_id.in_(ids))
                 connection.execute(rows.values(**_NOTHING_DELIVERED, attempts=_o.attempts + 1, next_attempt_at=now))
                 planned = [PlannedRow(ItemKey(OutboxKind.INCIDENT, i)) for i in ids]
-                _upsert(connection, [_row(target, row, now, attempts=1) for row in planned])
+                _UPSERT.run(connection, [_row(target, row, now, attempts=1) for row in planned])
             last, done = ids[-1], done + len(ids)
             yield done
 
@@ -230,21 +231,19 @@ def _row(target: str, planned: PlannedRow, now: datetime, attempts: int = 0) -> 
     }
 
 
-def _upsert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+def _upsert(dialect: Dialect) -> UpdateBase:
     """Insert rows, or count one more change of existing ones; pending rows keep their place and next attempt."""
-    if not rows:
-        return
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    new = make(t.outbox)
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=[_o.target, *(_o[name] for name in t.OUTBOX_KEY)],
-            set_={
-                "wanted": _o.wanted + 1,
-                "failure": None,
-                "pending_since": case((_PENDING, _o.pending_since), else_=new.excluded.pending_since),
-                "next_attempt_at": case((_PENDING, _o.next_attempt_at), else_=new.excluded.next_attempt_at),
-            },
-        ),
-        rows,
+    new = insert_for(dialect)(t.outbox)
+    statement: UpdateBase = new.on_conflict_do_update(
+        index_elements=[_o.target, *(_o[name] for name in t.OUTBOX_KEY)],
+        set_={
+            "wanted": _o.wanted + 1,
+            "failure": None,
+            "pending_since": case((_PENDING, _o.pending_since), else_=new.excluded.pending_since),
+            "next_attempt_at": case((_PENDING, _o.next_attempt_at), else_=new.excluded.next_attempt_at),
+        },
     )
+    return statement
+
+
+_UPSERT = Write(_upsert)

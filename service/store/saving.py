@@ -1,9 +1,6 @@
 """Writing the changes of a batch: each table once, all rows of a kind in one statement. `rows` builds their content."""
 
-from typing import Any
-
 from sqlalchemy import Connection, Dialect, bindparam, delete, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import dml
 
 from service.domain.done import failed_checks
@@ -11,7 +8,7 @@ from service.store import rows
 from service.store import tables as t
 from service.store.bodies import forget_bodies
 from service.store.changes import Changes
-from service.store.statements import Insert, Write
+from service.store.statements import Insert, Write, insert_for
 
 
 def save(connection: Connection, changes: Changes) -> None:
@@ -102,12 +99,8 @@ _INSERT_CHECK = Insert(lambda _: insert(t.failed_checks))
 _DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")))
 
 
-def _insert_for(dialect: Dialect) -> Any:
-    return postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-
-
 def _upsert_delivery(dialect: Dialect) -> dml.Insert:
-    new = _insert_for(dialect)(t.deliveries)
+    new = insert_for(dialect)(t.deliveries)
     stored = t.deliveries.c
     statement: dml.Insert = new.on_conflict_do_update(
         index_elements=[stored.digest],
@@ -117,7 +110,7 @@ def _upsert_delivery(dialect: Dialect) -> dml.Insert:
 
 
 def _upsert_key(dialect: Dialect) -> dml.Insert:
-    new = _insert_for(dialect)(t.incident_keys)
+    new = insert_for(dialect)(t.incident_keys)
     stored = t.incident_keys.c
     statement: dml.Insert = new.on_conflict_do_update(
         index_elements=[stored.source, stored.incident_key], set_={"incident_id": new.excluded.incident_id}
@@ -126,7 +119,7 @@ def _upsert_key(dialect: Dialect) -> dml.Insert:
 
 
 def _upsert_total(dialect: Dialect) -> dml.Insert:
-    new = _insert_for(dialect)(t.totals)
+    new = insert_for(dialect)(t.totals)
     stored = t.totals.c
     statement: dml.Insert = new.on_conflict_do_update(
         index_elements=[stored.indicator, stored.severity, stored.resolution_source, stored.le],

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import dml
@@ -52,6 +53,11 @@ def execute(connection: Connection, sql: str, values: Any = (), *, many: bool = 
         return cursor.fetchall() if cursor.description else []
     except errors as error:
         raise DBAPIError.instance(None, None, error, errors) from error
+
+
+def insert_for(dialect: Dialect) -> Any:
+    """Return what makes an INSERT that can also update."""
+    return postgresql.insert if dialect.name == "postgresql" else sqlite.insert
 
 
 class Write:
