@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.domain.events import EventKind
-from service.recorder.commands import OpenIncident
 from tests.builders import T0, alert, at, event
 from tests.delivery.site import Site
 from tests.grafana.loopback import TOKEN
@@ -199,20 +198,11 @@ def test_it_wants_a_database_of_this_version(tmp_path, grafana):
     assert (result.exit_code, "another version" in result.output) == (1, True)
 
 
-class _Ticket:
-    def __init__(self, command):
-        self.command = command
-        self.outcomes = ()
-        self.error = None
-
-
 @pytest.mark.no_cover
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.torture)])
 def test_it_resyncs_very_many_incidents_in_little_memory_and_doubles_none(site, count):
-    tickets = [_Ticket(OpenIncident(_history(n))) for n in range(count)]
-    for start in range(0, count, 500):
-        site.recorder._attempt(tickets[start : start + 500])
-    del tickets
+    for number in range(count):
+        site.open(*_history(number))
     with site.store._write() as connection:
         connection.exec_driver_sql("DELETE FROM outbox")
     assert resync(site)[0] == 0
