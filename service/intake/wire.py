@@ -26,7 +26,10 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class WireModel(BaseModel):
-    """A part of a body. Strict: the text "1" and `true` are not taken for 1."""
+    """A part of a body. Strict: the text "1" and `true` are not taken for 1.
+
+    Defaults that are lists or dicts are written as `Field(default=[])`.
+    """
 
     model_config = ConfigDict(strict=True)
 
