@@ -108,10 +108,6 @@ class IndicatorTargets(StatisticTarget):
     sev_3: StatisticTarget = Field(StatisticTarget(), alias="SEV-3")
     sev_4: StatisticTarget = Field(StatisticTarget(), alias="SEV-4")
 
-    def by_severity(self) -> dict[Severity | None, StatisticTarget]:
-        """Return the target for all severities together (None), then for each."""
-        return {None: self, **{severity: getattr(self, severity.name.lower()) for severity in Severity}}
-
 
 class TargetSettings(SettingsSection):
     """The targets of the indicators (the standard, section 4)."""
@@ -133,7 +129,9 @@ class TargetSettings(SettingsSection):
     def each(self) -> Iterator[Target]:
         """Yield every target, by indicator, then for all severities together and for each."""
         for indicator in type(self).model_fields:
-            for severity, target in getattr(self, indicator).by_severity().items():
+            targets = getattr(self, indicator)
+            for severity in (None, *Severity):
+                target = getattr(targets, severity.name.lower()) if severity else targets
                 for statistic, limit in target.limits().items():
                     yield Target(Indicator(indicator), statistic, limit, severity)
 
