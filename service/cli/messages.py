@@ -8,6 +8,7 @@ import click
 
 from service.cli.output import print_json, print_line
 from service.cli.params import config_option, incident_argument, output_option
+from service.domain.incident_ids import incident_id_of
 from service.printable import printable
 from service.settings import Settings, load
 
@@ -38,7 +39,7 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 
     settings = load(path, os.environ)
     builder = MessageBuilder(message_templates(target, settings, language), settings.policy(), settings.public_url)
-    number = int(incident_id.removeprefix("INC-"))
+    number = incident_id_of(incident_id)
     try:
         store = Store.beside(settings.database, settings.policy())
     except StoreRefused as error:

@@ -15,6 +15,7 @@ from service.clients.errors import Reason, RequestFailed
 from service.delivery.backoff import backoff
 from service.delivery.counters import DeliveryCounters
 from service.delivery.receiver import LeaseLost, Receiver
+from service.domain.incident_ids import public_id
 from service.store import StoreUnavailable
 from service.store.outbox import Outbox
 from service.store.outbox_rows import Claim, Delivered, PlannedRow, Postponed, Result, Stopped
@@ -136,7 +137,7 @@ class Dispatcher:
             log.exception(
                 "%s: unexpected error in a delivery",
                 self.receiver.name,
-                extra={"incident": f"INC-{claim.key.incident_id}"},
+                extra={"incident": public_id(claim.key.incident_id)},
             )
             return self._failed(claim, RequestFailed(repr(error), Reason.UNEXPECTED), ())
 
@@ -163,7 +164,7 @@ class Dispatcher:
     def _failed(self, claim: Claim, error: RequestFailed, planned: Sequence[PlannedRow]) -> Result:
         now = self.clock()
         self.counters.failed(self.receiver.name, error.reason)
-        incident = f"INC-{claim.key.incident_id}"
+        incident = public_id(claim.key.incident_id)
         log.warning("%s: %s", self.receiver.name, error, extra={"reason": error.reason, "incident": incident})
         if not error.everything and error.permanent:
             return Stopped(claim, error.reason, planned)

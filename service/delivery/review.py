@@ -7,6 +7,7 @@ from functools import partial
 from service.clients.chat import Chat, ChatMessage
 from service.delivery.message_builder import digest_of, post_once, rendered
 from service.delivery.receiver import DeliveryPlan
+from service.domain.incident_ids import page_url, public_id
 from service.domain.policy import Policy, WeeklyReview
 from service.render.item_keys import ItemKey, OutboxKind
 from service.render.message_facts import title_line
@@ -81,12 +82,9 @@ class ReviewMessages:
     def _planned(self, meeting_at: datetime) -> PlannedRow:
         return PlannedRow(ItemKey(OutboxKind.TEAM_WIDE, due_at=meeting_at), at=meeting_at - self.lead)
 
-    def _link(self, incident: str) -> str | None:
-        return f"{self.public_url}/incidents/{incident}" if self.public_url else None
-
     def _incident_line(self, incident: IncidentRow) -> ReviewLine:
-        name = f"INC-{incident.id}"
-        return ReviewLine(name, title_line(incident.title), incident.severity.value, self._link(name))
+        url = page_url(self.public_url, incident.id)
+        return ReviewLine(public_id(incident.id), title_line(incident.title), incident.severity.value, url)
 
     def _stage_line(self, due: DueStage) -> ReviewLine:
         at_review = self.meets is not None and self.meets.is_at(due.due_at)
@@ -94,6 +92,6 @@ class ReviewMessages:
         return replace(line, stage=due.stage.value, due_at=due.due_at, at_review=at_review)
 
     def _action_line(self, due: DueAction) -> ReviewLine:
-        name, action = f"INC-{due.incident_id}", due.action
-        line = ReviewLine(name, title_line(action.title), "", self._link(name), due_at=action.due_at)
+        action, url = due.action, page_url(self.public_url, due.incident_id)
+        line = ReviewLine(public_id(due.incident_id), title_line(action.title), "", url, due_at=action.due_at)
         return replace(line, action=action.action_id, owner=title_line(action.owner))

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import public_id
 from service.evidence.archive import PIECE
 from service.evidence.collecting import Collected, NotCollected, note_data
 from service.evidence.collector import EvidenceCollector
@@ -91,7 +92,7 @@ def _collect(
         timeline(history, number, services.policy, services.zone).model_dump(mode="json"),
         lambda: _bodies(services, number),
     )
-    name = f"evidence-{schemas.public_id(number)}.zip"
+    name = f"evidence-{public_id(number)}.zip"
     with tempfile.TemporaryDirectory(prefix="mttx-evidence-") as folder:
         try:
             collected = collector.collect(window, incident_data, Path(folder) / name)

@@ -17,6 +17,7 @@ from prometheus_client.samples import Exemplar
 
 from service.domain.checks import Check
 from service.domain.incident import OPEN_PHASES
+from service.domain.incident_ids import public_id
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.domain.recovery import ResolutionSource
@@ -223,13 +224,13 @@ def _severity(row: Row) -> tuple[str, ...]:
 
 
 def _incident(row: IncidentRow) -> tuple[str, str]:
-    return f"INC-{row.id}", row.severity
+    return public_id(row.id), row.severity
 
 
 def _exemplar(total: Total) -> Exemplar | None:
     if total.exemplar_incident is None or total.exemplar_seconds is None or total.exemplar_at is None:
         return None
-    labels = {"incident": f"INC-{total.exemplar_incident}"}
+    labels = {"incident": public_id(total.exemplar_incident)}
     return Exemplar(labels, total.exemplar_seconds, total.exemplar_at.timestamp())
 
 
@@ -240,7 +241,7 @@ def _actions(snapshot: Snapshot) -> Iterator[Family]:
     yield _family("mttx_actions_overdue", (((t,), late[t]) for t in types))
     yield _family(
         "mttx_action_due_timestamp_seconds",
-        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.at.timestamp()) for a in snapshot.due_actions),
+        (((public_id(a.incident_id), a.action_id, a.action_type), a.at.timestamp()) for a in snapshot.due_actions),
     )
 
 
@@ -251,7 +252,7 @@ def _postmortems(snapshot: Snapshot, counts: PostmortemCounts) -> Iterator[Famil
     waiting = snapshot.unverified_actions
     yield _family(
         "mttx_action_completed_timestamp_seconds",
-        (((f"INC-{a.incident_id}", a.action_id, a.action_type), a.at.timestamp()) for a in waiting),
+        (((public_id(a.incident_id), a.action_id, a.action_type), a.at.timestamp()) for a in waiting),
     )
     checks = ((s, check) for s in Severity for check in Check)
     yield _family("mttx_postmortem_checks_failed", (((s, c), counts.checks_failed.get((s, c), 0)) for s, c in checks))

@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from service.domain.episodes import Episode
 from service.domain.events import Event
+from service.domain.incident_ids import public_id
 from service.domain.policy import Policy
 from service.domain.totals import Counted, Increment, Total
 from service.recorder.commands import Delivery, UnknownIncident
@@ -76,7 +77,7 @@ class Batch:
         """Return the incident, or the one it was merged into. Raises `UnknownIncident`."""
         state = self.incidents.get(incident_id)
         if state is None:
-            msg = f"there is no incident INC-{incident_id}"
+            msg = f"there is no incident {public_id(incident_id)}"
             raise UnknownIncident(msg)
         return state if state.merged_into is None else self.incidents[state.merged_into]
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from service.domain.events import INTO_KEY, Alert, Event, EventKind, KeyedEvent
 from service.domain.incident import Phase
+from service.domain.incident_ids import incident_id_of
 from service.store.loaded import ALIAS, BatchKeys, alert_key
 
 REGROUPING = frozenset(
@@ -24,7 +25,7 @@ REGROUPING = frozenset(
 
 def target_of(merged: Event) -> int:
     """Return the id of the incident into which a `merged` event merges."""
-    return int(str(merged.data["into"]).removeprefix("INC-"))
+    return incident_id_of(str(merged.data["into"]))
 
 
 def into_key_of(event: Event) -> str:

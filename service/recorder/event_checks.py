@@ -1,6 +1,7 @@
 """What an incident must have before an event is recorded that corrects or retracts something, or has no time."""
 
 from service.domain.events import Event, EventKind
+from service.domain.incident_ids import public_id
 from service.domain.policy import Milestone
 from service.domain.recovery import ResolutionSource
 from service.recorder.batch import Batch
@@ -31,7 +32,7 @@ def check_correction(batch: Batch, state: IncidentState, event: Event) -> None:
     milestone = Milestone(event.data["milestone"])
     kind = _KIND_OF.get(milestone)
     if kind is not None and not _has_reached(batch, state, milestone):
-        msg = f"nobody reported {milestone.value!r} of INC-{state.id} yet; send a `{kind.value}` event"
+        msg = f"nobody reported {milestone.value!r} of {public_id(state.id)} yet; send a `{kind.value}` event"
         raise Conflict(msg)
 
 
@@ -58,7 +59,7 @@ def subject_of(batch: Batch, state: IncidentState, event: Event) -> IncidentStat
     more = ", …" if len(ids) > MOST_LISTED else ""
     hint = f"; milestones are {', '.join(Milestone)}" if event.kind is EventKind.CORRECTED else ""
     listed = ", ".join(ids[:MOST_LISTED]) or "none"
-    msg = f"INC-{state.id} has no event {about!r}; its events are: {listed}{more}{hint}"
+    msg = f"{public_id(state.id)} has no event {about!r}; its events are: {listed}{more}{hint}"
     raise Conflict(msg)
 
 
@@ -69,7 +70,7 @@ def check_known_end(batch: Batch, state: IncidentState) -> None:
     incident = fold(batch, state)
     if incident.over_at is not None and Milestone.RESOLVED not in incident.milestones:
         msg = (
-            f"the end of INC-{state.id} is unknown, for its alerts cleared while nobody reported it; "
+            f"the end of {public_id(state.id)} is unknown, for its alerts cleared while nobody reported it; "
             "say when it was over with `occurred_at`"
         )
         raise Conflict(msg)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.domain.events import Event, EventKind
+from service.domain.incident_ids import public_id
 from service.recorder.batch import Batch
 from service.recorder.commands import Conflict, into_key_of, target_of
 from service.recorder.incidents import OURSELVES, fold
@@ -32,7 +33,7 @@ def merge_overlapping(batch: Batch, merged: IncidentState, into: IncidentState, 
         occurred_at=now,
         recorded_at=now,
         source=OURSELVES,
-        data={"into": f"INC-{into.id}"},
+        data={"into": public_id(into.id)},
     )
     batch.append(merged, event)
     merge(batch, merged, into)
@@ -42,13 +43,13 @@ def merge_by_id(batch: Batch, state: IncidentState, event: Event) -> IncidentSta
     """Merge the incident into the one that the event names, and return that one."""
     into = batch.existing(target_of(event))
     if fold(batch, state).dismissed_at is not None:
-        msg = f"INC-{state.id} is dismissed, and so would be what it is merged into; send reopened first"
+        msg = f"{public_id(state.id)} is dismissed, and so would be what it is merged into; send reopened first"
         raise Conflict(msg)
     if into.id == state.id:
-        msg = f"INC-{state.id} cannot be merged into itself"
+        msg = f"{public_id(state.id)} cannot be merged into itself"
         raise Conflict(msg)
     if fold(batch, into).dismissed_at is not None:
-        msg = f"INC-{into.id} is dismissed, and so would be what is merged into it; send it reopened first"
+        msg = f"{public_id(into.id)} is dismissed, and so would be what is merged into it; send it reopened first"
         raise Conflict(msg)
     merge(batch, state, into)
     return into
@@ -66,7 +67,7 @@ def merge_by_key(batch: Batch, state: IncidentState, event: Event, digest: bytes
         batch.append(state, event, digest)
         return state
     into = batch.existing(batch.keys[key])
-    batch.append(state, replace(event, data={**event.data, "into": f"INC-{into.id}"}), digest)
+    batch.append(state, replace(event, data={**event.data, "into": public_id(into.id)}), digest)
     if into.id != state.id:
         merge(batch, state, into)
     return into

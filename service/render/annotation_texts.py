@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
+from service.domain.incident_ids import page_url, public_id
 from service.domain.policy import Milestone
 from service.render.lines import LONGEST_NOTE, LONGEST_TITLE, one_line, shortened
 
@@ -56,7 +57,7 @@ def region_text(incident: Incident, events: Sequence[Event], view: View, names: 
     if incident.types:
         lines.append(f"Type: {', '.join(incident.types)}")
     lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
-    links = [("Incident", _page(incident, view)), ("Postmortem", document_url(events))]
+    links = [("Incident", page_url(view.public_url, incident.id)), ("Postmortem", document_url(events))]
     return _joined([*lines, _links(links)])
 
 
@@ -70,7 +71,7 @@ def point_text(incident: Incident, event: Event, view: View, names: Names) -> st
         lines.append(_safe(str(event.data.get("text", "")), LONGEST_NOTE, names))
     lines += [_safe(flag, LONGEST_TITLE, names) for flag in flags_of(event)]
     document = document_url([event]) if event.kind in OF_DOCUMENTS else None
-    return _joined([*lines, _links([("Incident", _page(incident, view)), ("Postmortem", document)])])
+    return _joined([*lines, _links([("Incident", page_url(view.public_url, incident.id)), ("Postmortem", document)])])
 
 
 def _joined(lines: Iterable[str]) -> str:
@@ -79,7 +80,7 @@ def _joined(lines: Iterable[str]) -> str:
 
 def _head(incident: Incident, names: Names) -> str:
     title = _safe(incident.title, LONGEST_TITLE, names)
-    return f"<b>INC-{incident.id}</b> {incident.severity.value} {title}".rstrip()
+    return f"<b>{public_id(incident.id)}</b> {incident.severity.value} {title}".rstrip()
 
 
 def _in_order(incident: Incident) -> list[tuple[Milestone, datetime]]:
@@ -114,10 +115,6 @@ def flags_of(event: Event) -> list[str]:
         if key != "important" and isinstance(value, bool | int | float)
     ]
     return flags[:_MOST_FLAGS]
-
-
-def _page(incident: Incident, view: View) -> str | None:
-    return f"{view.public_url}/incidents/INC-{incident.id}" if view.public_url else None
 
 
 def documents_of(events: Iterable[Event]) -> list[str]:

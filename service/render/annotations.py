@@ -12,6 +12,7 @@ from service.domain.episodes import fired_again
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident, Phase
 from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import public_id
 from service.domain.policy import IncidentType, Milestone, Severity
 from service.domain.updates import is_important_note
 from service.render.annotation_texts import View, names_of, point_text, region_text
@@ -89,9 +90,9 @@ def retired_annotation(history: IncidentHistory, key: ItemKey, view: View) -> An
     events = (event for incident_id, event in history.recorded if incident_id == key.incident_id)
     at = next((e.occurred_at for e in events if e.event_id == key.event_id), incident.deadlines_from)
     merged = key.incident_id != incident.id and key.kind is OutboxKind.INCIDENT
-    why = f"Merged into INC-{incident.id}" if merged else "Withdrawn"
+    why = f"Merged into {public_id(incident.id)}" if merged else "Withdrawn"
     unique = unique_key(history, key)
-    tags = (RETIRED_TAG, f"incident:INC-{key.incident_id}", f"{KEY_TAG}:{unique}")
+    tags = (RETIRED_TAG, f"incident:{public_id(key.incident_id)}", f"{KEY_TAG}:{unique}")
     text = region_text(incident, history.effective_events, view, names_of(history.events, incident), why)
     return Annotation(at, at, text, tags, unique, retired=True)
 
@@ -138,7 +139,7 @@ def _point(history: IncidentHistory, key: ItemKey, event: Event, view: View) -> 
 def _tags(incident: Incident, key: ItemKey, what: str, unique: str) -> tuple[str, ...]:
     return (
         COPY_TAG if key.dashboard_uid else TAG,
-        f"incident:INC-{incident.id}",
+        f"incident:{public_id(incident.id)}",
         f"sev:{incident.severity.value.removeprefix('SEV-')}",
         *(f"type:{kind.value}" for kind in incident.types),
         f"what:{what}",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from service.domain.actions import Action
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
+from service.domain.incident_ids import page_url, public_id
 from service.domain.policy import Milestone, Policy, Severity
 from service.domain.reminders import Reminder
 from service.domain.updates import is_important_note
@@ -28,20 +29,19 @@ def facts_of(
     The first message has no updates: it is edited to show the incident as it is.
     """
     history, incident = thread.history, thread.history.incident
-    name = f"INC-{thread.incident_id}"
     merged = incident.id != thread.incident_id
     is_first = key.subject == MessageKind.FIRST
     updates = () if is_first or reminder else thread.updates(key)
     before = [Severity(message.key.severity) for message in thread.messages if message.key.number < key.number]
     action = next((a for a in incident.actions if reminder and a.action_id == reminder.action_id), None)
     return MessageFacts(
-        incident=name,
-        url=f"{public_url}/incidents/{name}" if public_url else None,
+        incident=public_id(thread.incident_id),
+        url=page_url(public_url, thread.incident_id),
         kind=key.subject,
         title=title_line(incident.title),
         severity=incident.severity,
         state="merged" if merged else incident.phase.value,
-        merged_into=f"INC-{incident.id}" if merged else None,
+        merged_into=public_id(incident.id) if merged else None,
         began_at=incident.milestones.get(Milestone.DETECTED, incident.deadlines_from),
         ended_at=incident.dismissed_at or incident.milestones.get(Milestone.RESOLVED),
         before=before[-1] if before and before[-1] is not incident.severity else None,

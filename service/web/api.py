@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.events import KeyedEvent
 from service.domain.incident import Phase
+from service.domain.incident_ids import public_id
 from service.domain.policy import Severity
 from service.intake import lifecycle
 from service.intake.reasons import Failure
@@ -84,7 +85,7 @@ def blueprint(services: Services) -> Blueprint:
         opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
         outcome = services.recorder.submit(opening)[0]
         answer = _incident(services, outcome.incident_id, now, 201 if outcome.created else 200)
-        answer.headers["Location"] = f"{INCIDENTS}/{schemas.public_id(outcome.incident_id)}"
+        answer.headers["Location"] = f"{INCIDENTS}/{public_id(outcome.incident_id)}"
         services.counters.received(Source.API.value, now)
         return answer
 

@@ -3,10 +3,10 @@
 import re
 
 from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import incident_id_of, public_id
 from service.intake.event_data import INCIDENT_ID
 from service.recorder.commands import UnknownIncident
 from service.store.histories import history_of
-from service.web.schemas import public_id
 from service.web.services import Services
 
 _ID = re.compile(INCIDENT_ID)
@@ -16,7 +16,7 @@ def incident_number(incident_id: str) -> int:
     """Return the number of `INC-7`. Raises `UnknownIncident` for anything else."""
     if not _ID.fullmatch(incident_id):
         raise UnknownIncident("There is no such incident; an id looks like INC-1.")
-    return int(incident_id.removeprefix("INC-"))
+    return incident_id_of(incident_id)
 
 
 def incident_history(services: Services, number: int) -> IncidentHistory:

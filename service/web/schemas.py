@@ -18,6 +18,7 @@ from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
 from service.domain.incident import Incident, Phase
 from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import public_id
 from service.domain.indicators import Row, measure
 from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
 from service.domain.recovery import ResolutionSource
@@ -25,11 +26,6 @@ from service.domain.warnings import order_warnings
 from service.intake.notifications import AlertFault
 from service.recorder.commands import Outcome
 from service.store.incidents import IncidentRow
-
-
-def public_id(incident_id: int) -> str:
-    """Return an incident's public id."""
-    return f"INC-{incident_id}"
 
 
 class TouchedIncident(BaseModel):

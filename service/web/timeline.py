@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from service.domain.changes import Change, changes
 from service.domain.events import Event
 from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import public_id
 from service.domain.policy import Milestone, Policy, Severity
 from service.domain.timeline import AlertChange, merged_timeline
-from service.web.schemas import EventSchema, merge_target, public_id
+from service.web.schemas import EventSchema, merge_target
 
 
 class What(StrEnum):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.domain.events import EventKind, KeyedEvent
+from service.domain.incident_ids import public_id
 from service.domain.policy import Policy
 from service.domain.totals import bucket_bounds_of
 from service.history.demo.quarter import INTO, SOURCE, DemoStep
@@ -49,7 +50,7 @@ def _command(step: DemoStep, ids: dict[int, int]) -> Command | None:
     if step.number in ids:
         event = step.event
         if event.kind is EventKind.MERGED:
-            event = replace(event, data={INTO: f"INC-{ids[event.data[INTO]]}"})
+            event = replace(event, data={INTO: public_id(ids[event.data[INTO]])})
         return AppendEvent(ids[step.number], event)
     if step.event.event_id.endswith("-1"):
         keyed = KeyedEvent(f"{SOURCE}-{step.number}", step.event)

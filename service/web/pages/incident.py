@@ -11,6 +11,7 @@ from service.domain.clocks import due_next
 from service.domain.done import definition_of_done
 from service.domain.events import Event, Role
 from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import public_id
 from service.domain.indicators import measure
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.warnings import order_warnings
@@ -26,7 +27,7 @@ from service.web.pages.renderer import HEADERS, PageRenderer, address
 from service.web.pages.story import part_of, story, web_link
 from service.web.pages.words import chosen
 from service.web.postmortems import status
-from service.web.schemas import merge_target, public_id
+from service.web.schemas import merge_target
 from service.web.services import Services
 
 _MAX_FIELDS = 20

@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from service import __version__
+from service.domain.incident_ids import public_id
 from service.web.pages import assets, times
 from service.web.pages.story import web_link
 from service.web.pages.words import LANGUAGES, Words, chosen, language_of, words
-from service.web.schemas import public_id
 
 HEADERS = {
     "Content-Security-Policy": (
