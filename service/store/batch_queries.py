@@ -154,8 +154,6 @@ INCIDENTS = Read(
         t.incidents.c.firings,
     ).where(or_(among(t.incidents.c.id, dialect), among(t.incidents.c.merged_into, dialect)))
 )
-EVENTS = Read(lambda dialect: select(t.events).where(among(t.events.c.incident_id, dialect)).order_by(t.events.c.id))
-EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.incident_id, dialect)))
 SOME_EPISODES = Read(lambda dialect: select(t.episodes).where(among(t.episodes.c.id, dialect)))
 MEMBERSHIPS = Read(
     lambda dialect: select(

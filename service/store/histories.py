@@ -10,7 +10,7 @@ from service.domain.events import Event
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.store import tables as t
-from service.store.from_rows import episode_of, event_of
+from service.store.recorded import episodes_of, events_of
 from service.store.statements import CHUNK
 
 
@@ -41,7 +41,7 @@ def visit_histories(connection: Connection, policy: Policy, visit: Callable[[Inc
 
 def _load(connection: Connection, ids: Collection[int], policy: Policy) -> dict[int, IncidentHistory]:
     """Load incidents that were not merged, with those merged into them."""
-    c, e = t.incidents.c, t.episodes.c
+    c = t.incidents.c
     query = select(c.id, c.merged_into, c.opened_at, c.heard_at).where(or_(c.id.in_(ids), c.merged_into.in_(ids)))
     members = list(connection.execute(query.order_by(c.id)))
     target_of = {member.id: member.merged_into or member.id for member in members}
@@ -52,13 +52,11 @@ def _load(connection: Connection, ids: Collection[int], policy: Policy) -> dict[
         opened_at[target][member.id] = member.opened_at
         last_seen_at[target] = max(last_seen_at.get(target, member.heard_at), member.heard_at)
     recorded: dict[int, list[tuple[int, Event]]] = {i: [] for i in ids}
-    for row in connection.execute(
-        select(t.events).where(t.events.c.incident_id.in_(target_of)).order_by(t.events.c.id)
-    ):
-        recorded[target_of[row.incident_id]].append((row.incident_id, event_of(row)))
+    for incident_id, event in events_of(connection, target_of):
+        recorded[target_of[incident_id]].append((incident_id, event))
     episodes: dict[int, list[Episode]] = {i: [] for i in ids}
-    for episode in connection.execute(select(t.episodes).where(e.incident_id.in_(ids)).order_by(e.starts_at, e.id)):
-        episodes[episode.incident_id].append(episode_of(episode))
+    for episode in episodes_of(connection, ids):
+        episodes[episode.incident_id].append(episode)
     return {
         i: IncidentHistory(
             id=i,

@@ -13,7 +13,8 @@ from service.domain.episodes import Episode
 from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Milestone, Severity, Stage
 from service.store import tables as t
-from service.store.from_rows import episode_of, milestones_of
+from service.store.from_rows import milestones_of
+from service.store.recorded import episodes_of
 from service.store.statements import CHUNK
 
 DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
@@ -176,14 +177,13 @@ def recent_episodes(
 
     Dismissed and merged incidents are left out, and so is anything beyond `most`.
     """
-    c, e = t.incidents.c, t.episodes.c
+    c = t.incidents.c
     is_recent = or_(c.stale_at.is_not(None), c.detected_at >= since)
     query = select(t.incidents).where(c.merged_into.is_(None), c.dismissed_at.is_(None), is_recent)
     rows = [row_of(row) for row in connection.execute(query.order_by(c.id.desc()).limit(most))]
     episodes: dict[int, list[Episode]] = defaultdict(list)
-    of_rows = e.incident_id.in_([row.id for row in rows])
-    for episode in connection.execute(select(t.episodes).where(of_rows).order_by(e.starts_at, e.id)):
-        episodes[episode.incident_id].append(episode_of(episode))
+    for episode in episodes_of(connection, [row.id for row in rows]):
+        episodes[episode.incident_id].append(episode)
     return [(row, episodes[row.id]) for row in rows]
 
 

@@ -14,8 +14,9 @@ from service.domain.senders import plain_source
 from service.domain.totals import Counted
 from service.store import batch_queries as queries
 from service.store import tables as t
-from service.store.from_rows import episode_of, event_of, observation_of
+from service.store.from_rows import episode_of, observation_of
 from service.store.loaded import AlertKey, BatchKeys, GroupKey, IncidentState, LoadedRows, StoredReport, alert_key
+from service.store.recorded import episodes_of, events_of
 from service.store.refolding import outdated
 from service.store.settling import unsettled
 from service.store.types import NEVER
@@ -196,20 +197,19 @@ def _load_incidents(
     for state in added.values():
         if state.merged_into is not None:
             added[state.merged_into].merged_ids.add(state.id)
-    for row in queries.EVENTS.among(connection, added):
-        event = event_of(row)
-        added[row.incident_id].events.append(event)
-        rows.events.append((row.incident_id, event))
+    for incident_id, event in events_of(connection, added):
+        added[incident_id].events.append(event)
+        rows.events.append((incident_id, event))
     whole = [state.id for state in added.values() if not state.partial]
-    episode_rows = queries.EPISODES.among(connection, whole)
+    episodes = episodes_of(connection, whole)
     if only and len(whole) < len(added):
-        episode_rows += [row for row in queries.SOME_EPISODES.among(connection, only) if row.incident_id in added]
-    episodes = {row.id: episode_of(row) for row in episode_rows}
-    rows.episodes |= episodes
-    for episode in episodes.values():
+        some = queries.SOME_EPISODES.among(connection, only)
+        episodes += [episode_of(row) for row in some if row.incident_id in added]
+    for episode in episodes:
+        rows.episodes[episode.id] = episode
         added[episode.incident_id].episodes.add(episode.id)
     groups_of: dict[int, set[GroupKey]] = defaultdict(set)
-    for row in queries.MEMBERSHIPS.among(connection, episodes):
+    for row in queries.MEMBERSHIPS.among(connection, [episode.id for episode in episodes]):
         groups_of[row.episode_id].add((row.source, row.group_key))
     rows.groups_of |= {episode_id: frozenset(groups) for episode_id, groups in groups_of.items()}
     holders = {row.incident_id for row in queries.HOLDERS.among(connection, added)} - rows.incidents.keys()
