@@ -86,9 +86,9 @@ def test_what_is_clean_stays_as_it_is():
 def test_the_time_grows_no_faster_than_the_text(unit):
     def seconds(length):
         text = unit * (length // len(unit))
-        began = time.perf_counter()
+        began = time.process_time()
         find_sensitive(text)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     small = min(seconds(10_000) for _ in range(3))
     assert min(seconds(80_000) for _ in range(2)) < 8 * 4 * max(small, 0.002)
