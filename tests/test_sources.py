@@ -157,7 +157,9 @@ def test_it_takes_no_boolean_for_a_number_and_no_number_for_a_boolean(source):
             value = holder[key]
             if isinstance(value, bool | int | float):
                 swapped, wrong = (replaced(body, number, other) for other in (swap(value), ["wrong"]))
-                assert outcome(source, swapped) == outcome(source, wrong), f"{file.name}: {key}"
+                assert outcome(source, swapped) == outcome(source, wrong), (
+                    f"{file.name}: {key!r} takes {swap(value)!r} for {value!r}. Literal[0, 1] does: declare an int"
+                )
 
 
 def swap(value):

@@ -28,7 +28,7 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 class WireModel(BaseModel):
     """A part of a body. Strict: the text "1" and `true` are not taken for 1.
 
-    Defaults that are lists or dicts are written as `Field(default=[])`.
+    Only `Literal[0, 1]` takes `true`, so declare an int instead. A default list or dict is a `Field(default=[])`.
     """
 
     model_config = ConfigDict(strict=True)
