@@ -36,9 +36,9 @@ def verdict(coverage: Coverage) -> list[str]:
     """Print the report; returns what is not covered enough."""
     whole = coverage.report(file=sys.stdout)
     missed = [f"everything: {whole:.2f} %, at least {WHOLE:.0f} % is asked for"] if whole < WHOLE else []
-    found = {folder: percent(coverage, folder) for folder in PURE}
+    percents = {folder: percent(coverage, folder) for folder in PURE}
     return missed + [
-        f"{folder}: {covered:.2f} %, 100 % is asked for" for folder, covered in found.items() if covered < 100
+        f"{folder}: {covered:.2f} %, 100 % is asked for" for folder, covered in percents.items() if covered < 100
     ]
 
 

@@ -66,7 +66,7 @@ class House:
 
     def hook(self, *events: tuple[str, Event], body: bytes = b"[]") -> tuple[Outcome, ...]:
         """Send events by the sender's own keys."""
-        keyed = tuple(KeyedEvent(key, one) for key, one in events)
+        keyed = tuple(KeyedEvent(key, event) for key, event in events)
         return self.submit(RecordEvents(keyed, delivery(0, body, source="lifecycle")))
 
     @contextmanager

@@ -17,8 +17,8 @@ QUICK = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", 
 
 def installed():
     """The folder of the newest version's programs, None where there is none."""
-    found = sorted(BINARIES.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found else None
+    commands = sorted(BINARIES.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return commands[-1].parent if commands else None
 
 
 class PostgreSQL:

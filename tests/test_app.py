@@ -79,11 +79,11 @@ def test_it_takes_an_alert_through_its_life(start):
     assert client.post("/webhooks/alertmanager", json=resolved).json["incidents"] == [
         {"id": "INC-1", "phase": "resolved"}
     ]
-    found = shared(client)
+    numbers = shared(client)
     severity = ("incident_severity", "SEV-2")
-    assert found["mttx_time_to_resolve_seconds_count", frozenset([severity])] == 1
+    assert numbers["mttx_time_to_resolve_seconds_count", frozenset([severity])] == 1
     mean = [("indicator", "resolve"), ("window", "7d"), ("statistic", "mean"), severity]
-    assert found["mttx_severity_indicator_seconds", frozenset(mean)] == pytest.approx(14 * 60, abs=2)
+    assert numbers["mttx_severity_indicator_seconds", frozenset(mean)] == pytest.approx(14 * 60, abs=2)
     assert client.get("/api/v1/indicators?window=7d").json["indicators"] != []
 
 

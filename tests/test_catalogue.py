@@ -79,27 +79,27 @@ IN_RULES = [use for rule in RULES for use in uses(name(rule), f"{rule['expr']} {
 IN_DOCUMENTS = [use for path in DOCUMENTS for use in uses(path.name, path.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("found", [ON_DASHBOARDS, IN_RULES], ids=["dashboards", "rules"])
-def test_it_exports_every_metric_that_is_queried(found):
-    assert len({use.metric for use in found}) > 20, "they were not found"
-    assert [use for use in found if use.metric not in catalogue()] == []
+@pytest.mark.parametrize("uses", [ON_DASHBOARDS, IN_RULES], ids=["dashboards", "rules"])
+def test_it_exports_every_metric_that_is_queried(uses):
+    assert len({use.metric for use in uses}) > 20, "they were not found"
+    assert [use for use in uses if use.metric not in catalogue()] == []
 
 
 def test_it_exports_every_metric_that_a_document_names():
     """A document may also name a histogram as a whole, or a family of metrics: `mttx_indicator_*`."""
-    known = {*catalogue(), *METRICS}
+    series = {*catalogue(), *METRICS}
     families = re.compile(r"mttx_\w*_(?=\*)|mttx_(?=…|\*)")
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for family in families.findall(text):
-            assert any(metric.startswith(family) for metric in known), f"{path.name}: {family}*"
+            assert any(metric.startswith(family) for metric in series), f"{path.name}: {family}*"
         named = {use.metric for use in uses(path.name, families.sub("", text))}
-        assert named <= known, path.name
+        assert named <= series, path.name
 
 
-@pytest.mark.parametrize("found", [ON_DASHBOARDS, IN_RULES, IN_DOCUMENTS], ids=["dashboards", "rules", "documents"])
-def test_it_exports_every_label_that_is_asked_for(found):
-    for use in found:
+@pytest.mark.parametrize("uses", [ON_DASHBOARDS, IN_RULES, IN_DOCUMENTS], ids=["dashboards", "rules", "documents"])
+def test_it_exports_every_label_that_is_asked_for(uses):
+    for use in uses:
         asked = {label for label, _, _ in use.matchers}
         assert asked <= catalogue()[use.metric] | BY_THE_SCRAPE if asked else True, use
 
@@ -121,16 +121,16 @@ def test_it_exports_every_label_that_an_alert_speaks_of():
         assert set(re.findall(r"\$labels\.(\w+)", templates(rule))) <= every, name(rule)
 
 
-@pytest.mark.parametrize("found", [ON_DASHBOARDS, IN_RULES, IN_DOCUMENTS], ids=["dashboards", "rules", "documents"])
-def test_it_knows_every_value_that_is_asked_for(found):
+@pytest.mark.parametrize("uses", [ON_DASHBOARDS, IN_RULES, IN_DOCUMENTS], ids=["dashboards", "rules", "documents"])
+def test_it_knows_every_value_that_is_asked_for(uses):
     """A value that no series ever has makes a query that is silent for ever."""
-    for use in found:
+    for use in uses:
         for label, operator, value in use.matchers:
-            known = VALUES_OF.get((use.metric, label), VALUES.get(label))
-            if known is None or not value:  # a label with any value, or a template that fills it in
+            values = VALUES_OF.get((use.metric, label), VALUES.get(label))
+            if values is None or not value:  # a label with any value, or a template that fills it in
                 continue
             asked = value.split("|") if "~" in operator else [re.escape(value)]
-            assert all(any(re.fullmatch(one, exported) for exported in known) for one in asked), use
+            assert all(any(re.fullmatch(pattern, exported) for exported in values) for pattern in asked), use
 
 
 def test_it_shows_every_metric_that_it_exports():

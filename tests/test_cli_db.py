@@ -45,9 +45,9 @@ def test_it_backs_up_beside_the_service_and_restores_without_it(house, tmp_path)
     assert "another mttx-exporter" in mttx("restore", "backup.db", "--replace", code=1)
     house.close()
     assert "--replace" in mttx("restore", "backup.db", code=1)
-    told = mttx("restore", "backup.db", "--replace")
-    assert "restored sqlite:///mttx.db from backup.db" in told
-    assert "kept as mttx.db.replaced-" in told
+    result = mttx("restore", "backup.db", "--replace")
+    assert "restored sqlite:///mttx.db from backup.db" in result
+    assert "kept as mttx.db.replaced-" in result
 
 
 def test_it_copies(house, tmp_path):
@@ -59,8 +59,8 @@ def test_it_copies(house, tmp_path):
 
 def test_it_prunes_beside_the_service(house):
     assert "would remove 2 incidents" in mttx("prune", "--older-than", "400d", "--dry-run")
-    told = json.loads(mttx("prune", "--older-than", "400d", "--output", "json"))
-    assert (told["dry_run"], told["incidents"], told["events"]) == (False, 2, 4)
+    report = json.loads(mttx("prune", "--older-than", "400d", "--output", "json"))
+    assert (report["dry_run"], report["incidents"], report["events"]) == (False, 2, 4)
     assert "removed 0 incidents" in mttx("prune", "--older-than", "400d")
     assert house.get(3)
 

@@ -7,7 +7,7 @@ from service.cli import main
 from service.provisioning.bundled import bundled
 
 EACH = pytest.mark.parametrize(
-    ("command", "kind", "one"),
+    ("command", "kind", "name"),
     [("rules", "alert_rules", "postmortems.yml"), ("dashboards", "dashboards", "mttx-overview.json")],
 )
 
@@ -24,27 +24,27 @@ def run(*arguments):
 
 
 @EACH
-def test_it_writes_every_shipped_file_as_it_is(tmp_path, command, kind, one):
+def test_it_writes_every_shipped_file_as_it_is(tmp_path, command, kind, name):
     code, _ = run(command, "export", "--dir", "a/b")
     assert code == 0
-    suffix = one[one.index(".") :]
+    suffix = name[name.index(".") :]
     ours = {path.name: path.read_bytes() for path in bundled(kind).iterdir() if path.name.endswith(suffix)}
     assert {path.name: path.read_bytes() for path in (tmp_path / "a/b").iterdir()} == ours
-    assert one in ours
+    assert name in ours
 
 
 @EACH
-def test_it_has_a_folder_of_its_own_and_changes_nothing_again(tmp_path, command, kind, one):
+def test_it_has_a_folder_of_its_own_and_changes_nothing_again(tmp_path, command, kind, name):
     run(command, "export")
     code, output = run(command, "export")
     assert (code, "written" in output, "up to date" in output) == (0, False, True)
-    assert (tmp_path / f"mttx-{command}" / one).exists()
+    assert (tmp_path / f"mttx-{command}" / name).exists()
 
 
 @EACH
-def test_it_overwrites_what_somebody_changed_only_when_forced(tmp_path, command, kind, one):
+def test_it_overwrites_what_somebody_changed_only_when_forced(tmp_path, command, kind, name):
     run(command, "export")
-    target = tmp_path / f"mttx-{command}" / one
+    target = tmp_path / f"mttx-{command}" / name
     target.write_text("ours")
     code, output = run(command, "export")
     assert (code, target.read_text()) == (1, "ours")

@@ -162,7 +162,7 @@ def test_it_says_how_it_is_used(service, arguments):
 # --- where and who --------------------------------------------------------------------------------------------------
 
 
-def test_it_goes_to_the_service_and_with_the_token_it_is_told(service, monkeypatch, tmp_path):
+def test_it_goes_to_the_configured_service_with_the_configured_token(service, monkeypatch, tmp_path):
     monkeypatch.setenv("MTTX_URL", "https://mttx.example/sub/")
     monkeypatch.setenv("MTTX_TOKEN", "secret")
     run("ack", "INC-1")
@@ -200,7 +200,7 @@ def test_it_says_what_is_wrong_with_its_environment(service, monkeypatch):
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def test_it_says_what_the_service_said(requests_mock):
+def test_it_passes_on_the_error_of_the_service(requests_mock):
     problem = {"title": "Conflict", "status": 409, "detail": "INC-1 is dismissed; send reopened first", "errors": []}
     requests_mock.post(EVENTS, status_code=409, json=problem)
     assert "INC-1 is dismissed; send reopened first" in run("ack", "INC-1", code=1)
@@ -220,7 +220,7 @@ def test_it_says_that_something_else_answered(requests_mock, status, text):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "problem"),
     [
         (requests.ConnectionError(NewConnectionError(CONNECTION, "refused")), "mttx serve"),
         (requests.ConnectionError(NameResolutionError("mttx", CONNECTION, OSError())), "cannot be resolved"),
@@ -229,9 +229,9 @@ def test_it_says_that_something_else_answered(requests_mock, status, text):
         (requests.exceptions.InvalidURL("no host"), "no host"),
     ],
 )
-def test_it_says_what_went_wrong_on_the_way(requests_mock, error, said):
+def test_it_says_what_went_wrong_on_the_way(requests_mock, error, problem):
     requests_mock.post(EVENTS, exc=error)
-    assert said in run("ack", "INC-1", code=1)
+    assert problem in run("ack", "INC-1", code=1)
 
 
 class Busy(BaseHTTPRequestHandler):
@@ -284,7 +284,7 @@ def test_it_prints_json_for_scripts(service):
 def test_it_shows_an_incident(service, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     output = run("show", "INC-1")
-    for said in (
+    for words_ in (
         "INC-1  SEV-2  resolved  Checkout [bold]broken[/bold]",
         "2026-03-02 18:00:00",  # Tokyo
         "time to resolve",
@@ -297,15 +297,15 @@ def test_it_shows_an_incident(service, monkeypatch):
         "CheckoutErrors firing",
         "e1",
     ):
-        assert said in output
+        assert words_ in output
     assert "\x1b" not in output
 
 
 def test_it_shows_which_sender_an_alert_is_of(service, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     named = record(episodes=(episode(0, 30, source="alertmanager@eu"), episode(1, 30, id=2)))
-    told = json.loads(timeline(named, 1, policy(), TOKYO).model_dump_json())
-    service.get(f"{INCIDENTS}/INC-1/timeline", json=told)
+    body = json.loads(timeline(named, 1, policy(), TOKYO).model_dump_json())
+    service.get(f"{INCIDENTS}/INC-1/timeline", json=body)
     lines = [line for line in run("show", "INC-1").splitlines() if "firing" in line]
     assert ["alertmanager@eu" in line for line in lines] == [True, False]
 
@@ -313,14 +313,14 @@ def test_it_shows_which_sender_an_alert_is_of(service, monkeypatch):
 def test_it_shows_who_did_it_and_what_it_changed(service, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     corrected = {"milestone": "detected", "occurred_at": at(-2).isoformat()}
-    told = record(
+    detection = record(
         event(EventKind.SEVERITY_CHANGED, 2, severity=Severity.SEV_1, recorded_by="on-call"),
         event(EventKind.CORRECTED, 50, data=corrected, recorded_by="reviewer"),
         event(EventKind.DISMISSED, 60, data={"reason": "a game day"}, recorded_by="release-bot"),
         episodes=(episode(0, 30),),
     )
-    service.get(f"{INCIDENTS}/INC-1", text=schemas.detail(told, 1, policy(), NOW).model_dump_json())
-    service.get(f"{INCIDENTS}/INC-1/timeline", text=timeline(told, 1, policy(), TOKYO).model_dump_json())
+    service.get(f"{INCIDENTS}/INC-1", text=schemas.detail(detection, 1, policy(), NOW).model_dump_json())
+    service.get(f"{INCIDENTS}/INC-1/timeline", text=timeline(detection, 1, policy(), TOKYO).model_dump_json())
     lines = run("show", "INC-1").splitlines()
     for words in (
         ("SEV-2 → SEV-1", "on-call"),

@@ -43,7 +43,7 @@ def test_it_shows_the_reminders_that_are_set_with_their_times(run, house):
     house.open(event(K.DETECTED, title="Checkout fails", severity=Severity.SEV_2, occurred_at=now, recorded_at=now))
     shown = json.loads(run("preview", "inc-1", "--output", "json").output)
     assert shown["incident"] == "INC-1"
-    levels = [one["what"] for one in shown["messages"]]
+    levels = [message["what"] for message in shown["messages"]]
     assert levels == ["as it stands", "update-due", "draft-soon", "draft-overdue", "final-soon", "final-overdue"]
     assert shown["messages"][1]["at"].startswith(f"{now:%Y-%m-}")
     assert "状況更新の期限" in shown["messages"][1]["text"]
@@ -60,12 +60,12 @@ def test_it_shows_the_end_as_a_program_gets_it(run, house):
 
 
 @pytest.mark.parametrize(
-    ("incident", "code", "said"), [("INC-9", 1, "no incident"), ("nine", 2, "should be an incident")]
+    ("incident", "code", "word"), [("INC-9", 1, "no incident"), ("nine", 2, "should be an incident")]
 )
-def test_it_says_so_where_there_is_no_such_incident(run, house, incident, code, said):
+def test_it_says_so_where_there_is_no_such_incident(run, house, incident, code, word):
     shown = run("preview", incident)
     assert shown.exit_code == code
-    assert said in shown.output
+    assert word in shown.output
 
 
 def test_it_says_so_where_there_is_no_database(run):

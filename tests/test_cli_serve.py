@@ -141,11 +141,11 @@ def in_the_middle_of_a_request(served):
 
 
 @pytest.mark.parametrize("order", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize("told", [os.kill, os.killpg])
-def test_it_answers_what_it_has_begun_and_closes_the_application(serve, told, order):
+@pytest.mark.parametrize("worker_args", [os.kill, os.killpg])
+def test_it_answers_what_it_has_begun_and_closes_the_application(serve, worker_args, order):
     served = serve().ready()
     answer = in_the_middle_of_a_request(served)
-    told(served.process.pid, order)
+    worker_args(served.process.pid, order)
     assert served.ended() == 0
     assert answer() == [b"/slow"]
     assert served.stderr.count("closed\n") == 1

@@ -153,11 +153,11 @@ def test_a_cell_without_a_value_is_a_dash_without_colour(board):
 
 
 def test_a_coloured_column_of_names_has_a_colour_for_each(board):
-    wanted = {"Severity": set(Severity), "Phase": EXPORTED_PHASES - {Phase.RESOLVED}}
+    expected = {"Severity": set(Severity), "Phase": EXPORTED_PHASES - {Phase.RESOLVED}}
     for panel, column, properties in cells(board):
-        if column in wanted and "custom.displayMode" in properties:
+        if column in expected and "custom.displayMode" in properties:
             mapped = next(m["options"] for m in properties["mappings"] if m["type"] == "value")
-            assert wanted[column] <= set(mapped), panel["title"]
+            assert expected[column] <= set(mapped), panel["title"]
 
 
 def test_a_state_timeline_names_and_colours_every_phase():
@@ -241,9 +241,9 @@ def test_a_table_names_every_column_it_shows(board):
 
 
 def test_every_variable_in_use_is_defined(board):
-    known = {variable["name"] for variable in board["templating"]["list"]}
+    defined = {variable["name"] for variable in board["templating"]["list"]}
     used = set(re.findall(r"\$\{?([a-zA-Z_]\w*)", json.dumps(board)))
-    assert {name for name in used if not name.startswith("__")} <= known
+    assert {name for name in used if not name.startswith("__")} <= defined
 
 
 def test_every_visible_variable_is_used_somewhere(board):
@@ -330,8 +330,8 @@ def test_the_display_zone_is_the_distance_from_utc_in_seconds():
 def test_legends_name_labels_that_the_metrics_have(board):
     labels = set().union(*catalogue().values()) | ADDED_BY_PROMETHEUS
     for panel, target in targets(board):
-        known = labels | promql.made_labels(target["expr"])
-        assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= known, panel["title"]
+        names = labels | promql.made_labels(target["expr"])
+        assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= names, panel["title"]
 
 
 def test_rates_are_taken_of_counters_only_and_always(board):
@@ -588,17 +588,17 @@ def test_query_variables_are_as_the_linter_wants_them(board):
 
 def test_every_selector_is_filtered_by_job(board):
     for panel, target in targets(board):
-        found = re.findall(r"[\w:]+\{([^}]*)\}", target["expr"])
-        assert found
-        assert all('job=~"$job"' in matchers for matchers in found), panel["title"]
+        matchers_found = re.findall(r"[\w:]+\{([^}]*)\}", target["expr"])
+        assert matchers_found
+        assert all('job=~"$job"' in matchers for matchers in matchers_found), panel["title"]
 
 
 def test_every_selector_of_the_exporters_own_dashboard_is_filtered_by_instance():
     board = dashboard("mttx-exporter")
     assert "instance" in {variable["name"] for variable in board["templating"]["list"]}
     for panel, target in targets(board):
-        found = re.findall(r"[\w:]+\{([^}]*)\}", target["expr"])
-        assert all('instance=~"$instance"' in matchers for matchers in found), panel["title"]
+        matchers_found = re.findall(r"[\w:]+\{([^}]*)\}", target["expr"])
+        assert all('instance=~"$instance"' in matchers for matchers in matchers_found), panel["title"]
 
 
 def test_rate_takes_the_rate_interval(board):

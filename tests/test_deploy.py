@@ -126,9 +126,9 @@ def test_it_addresses_the_services_of_compose_by_their_names_and_ports():
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in prometheus["scrape_configs"]}
     assert targets["mttx-exporter"] == [f"exporter:{PORT}"]
     assert webhook(alertmanager)["url"] == f"http://exporter:{PORT}{WEBHOOK}"
-    told = SERVICES["exporter"]["environment"]
-    assert told["MTTX_PROMETHEUS_URL"] == "http://prometheus:9090"
-    assert yaml.safe_load(told["MTTX_ALERTMANAGER_URLS"]) == ["http://alertmanager:9093"]
+    environ = SERVICES["exporter"]["environment"]
+    assert environ["MTTX_PROMETHEUS_URL"] == "http://prometheus:9090"
+    assert yaml.safe_load(environ["MTTX_ALERTMANAGER_URLS"]) == ["http://alertmanager:9093"]
     assert prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
     assert parsed("deploy/compose/datasources.yml")["datasources"][0]["url"] == "http://prometheus:9090"
     ports = {name: service["ports"][0].rpartition(":")[2] for name, service in SERVICES.items() if "ports" in service}
@@ -168,7 +168,7 @@ def contents(folder):
 
 def test_it_makes_tokens_that_the_exporter_takes_and_alertmanager_sends(secrets):
     folder, _ = secrets
-    tokens = {one["name"]: one for one in yaml.safe_load((folder / "tokens.yml").read_text())}
+    tokens = {token["name"]: token for token in yaml.safe_load((folder / "tokens.yml").read_text())}
     assert tokens["alertmanager"]["token"] == (folder / "alertmanager-token").read_text()
     assert tokens["operator"]["token"] == (folder / "operator-token").read_text()
     assert [tokens[name]["scopes"] for name in ("alertmanager", "operator")] == [["ingest"], ["write", "read"]]
@@ -203,8 +203,8 @@ def test_it_makes_every_secret_that_is_read(secrets):
 
 def webhook(alertmanager):
     (receiver,) = alertmanager["receivers"]
-    (found,) = receiver["webhook_configs"]
-    return found
+    (config,) = receiver["webhook_configs"]
+    return config
 
 
 @pytest.mark.parametrize("place", ["compose", "local"])
@@ -213,33 +213,33 @@ def test_it_has_a_configuration_that_prometheus_takes(place, require, tmp_path):
     assert len(yaml.safe_load(text)["rule_files"]) == 1
     text = re.sub(r"rule_files: \[.*\]", f"rule_files: [{ROOT}/alert_rules/*.yml]", text)
     (tmp_path / "prometheus.yml").write_text(text)
-    said = subprocess.run(
+    done = subprocess.run(
         [require("promtool"), "check", "config", tmp_path / "prometheus.yml"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert said.returncode == 0, said.stdout + said.stderr
-    assert said.stdout.count("rules found") == 4
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("rules found") == 4
 
 
 @pytest.mark.parametrize("place", ["compose", "local"])
 def test_it_has_a_configuration_that_alertmanager_takes(place, require):
-    said = subprocess.run(
+    done = subprocess.run(
         [require("amtool"), "check-config", DEPLOY / place / "alertmanager.yml"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert said.returncode == 0, said.stdout + said.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("place", ["compose", "local"])
 def test_it_sends_recoveries_with_a_token_from_a_file(place):
-    found = webhook(parsed(f"deploy/{place}/alertmanager.yml"))
-    assert found["send_resolved"] is True
-    assert found["url"].endswith(f":{PORT}{WEBHOOK}")
-    assert found["http_config"]["authorization"].keys() == {"type", "credentials_file"}
+    config = webhook(parsed(f"deploy/{place}/alertmanager.yml"))
+    assert config["send_resolved"] is True
+    assert config["url"].endswith(f":{PORT}{WEBHOOK}")
+    assert config["http_config"]["authorization"].keys() == {"type", "credentials_file"}
 
 
 @pytest.mark.parametrize("place", ["compose", "local"])
@@ -250,9 +250,9 @@ def test_it_names_the_scrape_job_as_the_rules_expect(place):
 
 def test_it_inhibits_everywhere_what_the_rules_readme_says():
     readme = (ROOT / "alert_rules/README.md").read_text()
-    wanted = yaml.safe_load(re.search(r"```yaml\n(inhibit_rules:.*?)```", readme, re.DOTALL)[1])["inhibit_rules"]
+    rules = yaml.safe_load(re.search(r"```yaml\n(inhibit_rules:.*?)```", readme, re.DOTALL)[1])["inhibit_rules"]
     for place in ("compose", "local"):
-        assert parsed(f"deploy/{place}/alertmanager.yml")["inhibit_rules"] == wanted
+        assert parsed(f"deploy/{place}/alertmanager.yml")["inhibit_rules"] == rules
 
 
 # --- Kubernetes -----------------------------------------------------------------------------------------------------
@@ -262,7 +262,9 @@ def test_it_lists_every_manifest_and_every_file_that_it_lists_is_there():
     beside = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
     assert set(RESOURCES) == beside
     assert set(KUSTOMIZATION["resources"]) - beside == {"../../dashboards"}
-    assert all((KUBERNETES / name).exists() for one in KUSTOMIZATION["configMapGenerator"] for name in one["files"])
+    assert all(
+        (KUBERNETES / name).exists() for generator in KUSTOMIZATION["configMapGenerator"] for name in generator["files"]
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(set(MANIFESTS) - OPERATOR_KINDS))
@@ -298,22 +300,24 @@ def test_it_runs_as_the_user_of_the_image():
 def test_it_mounts_what_the_image_and_the_configuration_expect():
     mounts = {mount["mountPath"]: mount["name"] for mount in CONTAINER["volumeMounts"]}
     assert set(mounts.values()) == {volume["name"] for volume in POD["volumes"]}
-    told = {one["name"]: one["value"] for one in CONTAINER["env"]}
+    environ = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
     assert environment(DOCKERFILE)["MTTX_DATABASE_URL"] == "sqlite:////data/mttx.db"
     assert mounts["/data"] == "data"
     assert mounts["/tmp"] == "tmp"
-    assert mounts[str(Path(told["MTTX_CONFIG"]).parent)] == "config"
-    assert mounts[str(Path(told["MTTX_TOKENS_FILE"]).parent)] == "tokens"
+    assert mounts[str(Path(environ["MTTX_CONFIG"]).parent)] == "config"
+    assert mounts[str(Path(environ["MTTX_TOKENS_FILE"]).parent)] == "tokens"
     volumes = {volume["name"]: volume for volume in POD["volumes"]}
     claim = volumes["data"]["persistentVolumeClaim"]["claimName"]
     assert claim == MANIFESTS["PersistentVolumeClaim"]["metadata"]["name"]
-    assert volumes["config"]["configMap"]["name"] in {one["name"] for one in KUSTOMIZATION["configMapGenerator"]}
-    assert Path(told["MTTX_TOKENS_FILE"]).name in {item["path"] for item in volumes["tokens"]["secret"]["items"]}
+    assert volumes["config"]["configMap"]["name"] in {
+        generator["name"] for generator in KUSTOMIZATION["configMapGenerator"]
+    }
+    assert Path(environ["MTTX_TOKENS_FILE"]).name in {item["path"] for item in volumes["tokens"]["secret"]["items"]}
 
 
 def test_it_has_a_configuration_that_the_exporter_takes():
-    told = load(KUBERNETES / "mttx.yml", {})
-    assert str(told.prometheus.url).endswith(":9090")
+    settings = load(KUBERNETES / "mttx.yml", {})
+    assert str(settings.prometheus.url).endswith(":9090")
 
 
 def test_it_asks_for_health_at_addresses_that_answer():
@@ -343,13 +347,13 @@ def test_it_is_found_by_labels_and_ports():
 def test_it_tells_the_operator_of_alertmanagers_receiver():
     config = MANIFESTS["AlertmanagerConfig"]
     (receiver,) = config["spec"]["receivers"]
-    (found,) = receiver["webhookConfigs"]
+    (webhook_config,) = receiver["webhookConfigs"]
     assert config["spec"]["route"]["receiver"] == receiver["name"]
     service = f"{MANIFESTS['Service']['metadata']['name']}.{KUSTOMIZATION['namespace']}.svc"
-    assert found["url"] == f"http://{service}:{PORT}{WEBHOOK}"
-    assert found["sendResolved"] is True
+    assert webhook_config["url"] == f"http://{service}:{PORT}{WEBHOOK}"
+    assert webhook_config["sendResolved"] is True
     (tokens,) = [volume["secret"] for volume in POD["volumes"] if "secret" in volume]
-    assert found["httpConfig"]["authorization"]["credentials"]["name"] == tokens["secretName"]
+    assert webhook_config["httpConfig"]["authorization"]["credentials"]["name"] == tokens["secretName"]
     versions = {kind: MANIFESTS[kind]["apiVersion"] for kind in OPERATOR_KINDS}
     assert versions["AlertmanagerConfig"] == "monitoring.coreos.com/v1alpha1"
     assert {versions["PrometheusRule"], versions["ServiceMonitor"]} == {"monitoring.coreos.com/v1"}
@@ -367,9 +371,9 @@ def test_it_has_the_shipped_rules_for_the_operator(require, tmp_path):
 
 
 def test_it_makes_a_config_map_of_each_dashboard_for_grafanas_sidecar():
-    found = parsed("dashboards/kustomization.yaml")
-    assert found["generatorOptions"]["labels"] == {"grafana_dashboard": "1"}
-    files = [name for one in found["configMapGenerator"] for name in one["files"]]
+    kustomization = parsed("dashboards/kustomization.yaml")
+    assert kustomization["generatorOptions"]["labels"] == {"grafana_dashboard": "1"}
+    files = [name for generator in kustomization["configMapGenerator"] for name in generator["files"]]
     assert sorted(files) == sorted(path.name for path in (ROOT / "dashboards").glob("*.json"))
     # `kubectl apply` repeats the whole object in an annotation, of which Kubernetes takes 256 KiB.
     assert all((ROOT / "dashboards" / name).stat().st_size < 230_000 for name in files)
@@ -392,9 +396,9 @@ def patched(under, over, key=""):
         return {name: value for name, value in merged.items() if value is not None}
     if isinstance(under, list) and isinstance(over, list) and key in MERGED_BY:
         by = MERGED_BY[key]
-        ours = {one[by]: one for one in over}
-        kept = [patched(one, ours.pop(one[by])) if one[by] in ours else one for one in under]
-        return kept + [one for one in over if one[by] in ours]
+        ours = {item[by]: item for item in over}
+        kept = [patched(item, ours.pop(item[by])) if item[by] in ours else item for item in under]
+        return kept + [item for item in over if item[by] in ours]
     return over
 
 
@@ -405,13 +409,13 @@ def test_several_replicas_are_a_deployment_that_kubernetes_takes():
     assert (spec["replicas"], spec["strategy"]["type"]) == (3, "RollingUpdate")
     (container,) = pod["containers"]
     assert container["securityContext"] == CONTAINER["securityContext"]
-    assert {one["name"] for one in container["env"]} == {
-        *(one["name"] for one in CONTAINER["env"]),
+    assert {variable["name"] for variable in container["env"]} == {
+        *(variable["name"] for variable in CONTAINER["env"]),
         "MTTX_DATABASE_URL",
         "MTTX_DATABASE_PASSWORD_FILE",
     }
-    volumes = {one["name"]: one for one in pod["volumes"]}
-    assert {one["name"] for one in container["volumeMounts"]} == set(volumes)
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes)
     assert "persistentVolumeClaim" not in volumes["data"]
     for constraint in pod["topologySpreadConstraints"]:
         assert constraint["labelSelector"] == spec["selector"]
@@ -430,7 +434,7 @@ def test_several_replicas_read_their_database_from_the_secret_as_documented(tmp_
 
 def test_the_overlay_names_what_is_there():
     folder = DEPLOY / "kubernetes-postgresql"
-    named = {*OVERLAY["resources"], *(one["path"] for one in OVERLAY["patches"] if "path" in one)}
+    named = {*OVERLAY["resources"], *(patch["path"] for patch in OVERLAY["patches"] if "path" in patch)}
     assert all((folder / name).exists() for name in named)
     assert {path.name for path in folder.glob("*.yaml")} == named - {"../kubernetes"} | {"kustomization.yaml"}
     assert OVERLAY["namespace"] == KUSTOMIZATION["namespace"]
@@ -440,7 +444,7 @@ def test_the_overlay_names_what_is_there():
     budget = parsed("deploy/kubernetes-postgresql/poddisruptionbudget.yaml")
     kubernetes_validate.validate(budget, kubernetes_validate.latest_version(), strict=True)
     assert budget["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]
-    (network,) = (one for one in OVERLAY["patches"] if "target" in one)
+    (network,) = (patch for patch in OVERLAY["patches"] if "target" in patch)
     assert network["target"] == {"kind": "NetworkPolicy", "name": MANIFESTS["NetworkPolicy"]["metadata"]["name"]}
     (added,) = yaml.safe_load(network["patch"])
     policy = MANIFESTS["NetworkPolicy"]
@@ -461,24 +465,24 @@ def unit(tmp_path):
 
 
 def test_it_has_a_unit_that_systemd_takes(unit, require):
-    said = subprocess.run([require("systemd-analyze"), "verify", unit], capture_output=True, text=True, check=False)
-    assert (said.returncode, said.stderr) == (0, "")
+    done = subprocess.run([require("systemd-analyze"), "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_it_has_a_unit_that_is_closed(unit, require):
     command = [require("systemd-analyze"), "security", "--offline=true", "--threshold=15", unit]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_it_starts_under_systemd_with_settings_that_it_takes(tmp_path):
     (tmp_path / "tokens").write_text("- {name: am, token: 0123456789abcdef, scopes: [ingest]}")
-    told = environment("\n".join(line for line in UNIT.splitlines() if not line.startswith("#")))
-    told |= environment((DEPLOY / "systemd/mttx").read_text().replace("#MTTX_CONFIG", "#"))
-    told = {name: value.replace("%S", "/var/lib").replace("%d", str(tmp_path)) for name, value in told.items()}
-    settings = load(None, told)
+    environ = environment("\n".join(line for line in UNIT.splitlines() if not line.startswith("#")))
+    environ |= environment((DEPLOY / "systemd/mttx").read_text().replace("#MTTX_CONFIG", "#"))
+    environ = {name: value.replace("%S", "/var/lib").replace("%d", str(tmp_path)) for name, value in environ.items()}
+    settings = load(None, environ)
     assert settings.listen == DEFAULTS.listen
-    assert told["MTTX_DATABASE_URL"] == "sqlite:////var/lib/mttx/mttx.db"
+    assert environ["MTTX_DATABASE_URL"] == "sqlite:////var/lib/mttx/mttx.db"
     assert "StateDirectory=mttx\n" in UNIT
 
 
@@ -491,8 +495,8 @@ BLOCKS = [block for text in DOCUMENTS.values() for block in re.findall(r"```sh\n
 
 
 def block_with(words):
-    (found,) = [block for block in BLOCKS if words in block]
-    return found
+    (block_,) = [block for block in BLOCKS if words in block]
+    return block_
 
 
 def shell(script, folder, **environ):
@@ -512,9 +516,9 @@ def test_it_documents_commands_and_options_that_there_are(name):
     )
     assert typed
     for command, options in typed:
-        told = CliRunner().invoke(main, [*command.split(), "--help"])
-        assert told.exit_code == 0, command
-        assert all(option in told.output for option in re.findall(r"--[\w-]+", options)), (command, options)
+        result = CliRunner().invoke(main, [*command.split(), "--help"])
+        assert result.exit_code == 0, command
+        assert all(option in result.output for option in re.findall(r"--[\w-]+", options)), (command, options)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -535,13 +539,13 @@ def test_it_makes_the_secret_of_kubernetes_as_documented(require, tmp_path):
     kubectl.chmod(0o755)
     shell(block_with("create secret generic mttx-tokens"), tmp_path)
     words = (tmp_path / "said").read_text().split("\0")
-    given = dict(
+    literals = dict(
         word.removeprefix("--from-literal=").split("=", 1) for word in words if word.startswith("--from-literal=")
     )
-    (tmp_path / "tokens.yml").write_text(given["tokens.yml"])
+    (tmp_path / "tokens.yml").write_text(literals["tokens.yml"])
     load(None, {"MTTX_TOKENS_FILE": str(tmp_path / "tokens.yml")})
-    tokens = {one["name"]: one["token"] for one in yaml.safe_load(given["tokens.yml"])}
-    assert tokens["alertmanager"] == given["alertmanager"]
+    tokens = {token["name"]: token["token"] for token in yaml.safe_load(literals["tokens.yml"])}
+    assert tokens["alertmanager"] == literals["alertmanager"]
     assert len(tokens["operator"]) == 64
     assert "mttx-tokens" in words
 
@@ -571,7 +575,7 @@ def test_it_checks_every_python_that_is_supported():
 
 def test_it_names_a_version_of_every_action():
     assert USES
-    assert all(re.fullmatch(r"[\w./-]+@(v\d+|release/v\d+|[0-9a-f]{40})", one) for one in USES), USES
+    assert all(re.fullmatch(r"[\w./-]+@(v\d+|release/v\d+|[0-9a-f]{40})", action) for action in USES), USES
 
 
 @pytest.mark.parametrize(("name", "job"), JOBS)

@@ -15,7 +15,7 @@ from tests.web.fakes import World
 
 CORPUS = Path(__file__).parent / "payloads" / "golden"
 REPEATS = {
-    "doubled": lambda requests: [one for one in requests for _ in range(2)],
+    "doubled": lambda requests: [request for request in requests for _ in range(2)],
     "twice over": lambda requests: requests * 2,
     "reversed, then in order": lambda requests: requests[::-1] + requests,
 }
@@ -57,28 +57,28 @@ def test_it_makes_the_expected_incidents_of_every_story(service, path):
         for request in order:
             answer = client.post(request["path"], json=request["body"])
             assert answer.status_code in (200, 202), answer.get_data(as_text=True)
-        assert told(client) == expected(story), [story["requests"].index(request) for request in order]
+        assert described(client) == expected(story), [story["requests"].index(request) for request in order]
 
 
-def told(client):
+def described(client):
     """The live incidents by the time of detection, without what is not set."""
-    numbers = [one["id"] for one in client.get("/api/v1/incidents").get_json()["incidents"]]
-    found = [client.get(f"/api/v1/incidents/{number}").get_json() for number in numbers]
-    found.sort(key=lambda one: one["milestones"]["detected"])
+    numbers = [incident["id"] for incident in client.get("/api/v1/incidents").get_json()["incidents"]]
+    incidents = [client.get(f"/api/v1/incidents/{number}").get_json() for number in numbers]
+    incidents.sort(key=lambda incident: incident["milestones"]["detected"])
     return [
         {
-            **{key: one[key] for key in ("severity", "phase", "resolution_source")},
-            "milestones": {name: instant(at) for name, at in one["milestones"].items() if at},
-            "indicators": {name: seconds for name, seconds in one["indicators"].items() if seconds is not None},
+            **{key: incident[key] for key in ("severity", "phase", "resolution_source")},
+            "milestones": {name: instant(at) for name, at in incident["milestones"].items() if at},
+            "indicators": {name: seconds for name, seconds in incident["indicators"].items() if seconds is not None},
         }
-        for one in found
+        for incident in incidents
     ]
 
 
 def expected(story):
     return [
-        {**one, "milestones": {name: instant(at) for name, at in one["milestones"].items()}}
-        for one in story["incidents"]
+        {**expected, "milestones": {name: instant(at) for name, at in expected["milestones"].items()}}
+        for expected in story["incidents"]
     ]
 
 

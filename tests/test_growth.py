@@ -34,9 +34,9 @@ RUNS = 7
 MOST = 5.0
 
 
-def seconds(work, given):
+def seconds(work, subject):
     began = time.thread_time()
-    work(given)
+    work(subject)
     return time.thread_time() - began
 
 
@@ -46,9 +46,9 @@ def assert_linear(work, make, size):
     Three tries: a machine that does something else may spoil one; work that grows with the square takes sixteen times.
     """
 
-    def done(given):
+    def done(subject):
         with suppress(PayloadError):
-            work(given)
+            work(subject)
 
     small, large = make(size), make(4 * size)
     grown = []
@@ -70,15 +70,15 @@ def assert_linear(work, make, size):
 
 def notification(alerts=1, labels=0, text=0):
     label = {f"label_{n}": "x" for n in range(labels)}
-    one = {
+    alert_ = {
         "status": "firing",
         "labels": {"alertname": "A", "severity": "critical", **label},
         "annotations": {"summary": "x" * text},
         "startsAt": "2026-11-23T18:00:00Z",
         "endsAt": "0001-01-01T00:00:00Z",
     }
-    told = [one | {"fingerprint": f"{n:016x}"} for n in range(alerts)]
-    return json.dumps({"version": "4", "groupKey": "g", "alerts": told}).encode()
+    firings = [alert_ | {"fingerprint": f"{n:016x}"} for n in range(alerts)]
+    return json.dumps({"version": "4", "groupKey": "g", "alerts": firings}).encode()
 
 
 def keys(count, end=""):
@@ -87,8 +87,8 @@ def keys(count, end=""):
 
 
 def events(count, kind="note"):
-    told = [{"kind": kind, "incident_key": f"k{n}", "data": {"text": "x"}} for n in range(count)]
-    return json.dumps(told).encode()
+    events = [{"kind": kind, "incident_key": f"k{n}", "data": {"text": "x"}} for n in range(count)]
+    return json.dumps(events).encode()
 
 
 ALERTS = AlertParseOptions(most_alerts=10**6, most_labels=10**6, most_text=10**7)
@@ -143,16 +143,16 @@ def notes(count):
 
 
 def corrections(count):
-    told = [
+    events = [
         event(K.CORRECTED, n, event_id=f"c{n}", data={"event_id": f"n{n}", "data": {"text": "y"}}) for n in range(count)
     ]
-    return [*notes(count), *told]
+    return [*notes(count), *events]
 
 
 def chain(count):
     """Retractions, each of the one before it; the last one is told first."""
-    told = [event(K.RETRACTED, n, event_id=f"r{n}", data={"event_id": f"r{n - 1}"}) for n in range(1, count)]
-    return [event(K.DETECTED), event(K.NOTE, event_id="r0", data={"text": "x"}), *reversed(told)]
+    events = [event(K.RETRACTED, n, event_id=f"r{n}", data={"event_id": f"r{n - 1}"}) for n in range(1, count)]
+    return [event(K.DETECTED), event(K.NOTE, event_id="r0", data={"text": "x"}), *reversed(events)]
 
 
 def firings(count):
@@ -161,12 +161,12 @@ def firings(count):
 
 @pytest.mark.parametrize("history", [notes, corrections, chain])
 def test_a_fold_takes_as_long_as_its_history_is(history):
-    assert_linear(lambda told: fold(1, told, [], policy(), at(0)), history, 500)
+    assert_linear(lambda events: fold(1, events, [], policy(), at(0)), history, 500)
     assert_linear(effective, history, 500)
 
 
 def test_a_fold_takes_as_long_as_there_are_firings():
-    assert_linear(lambda told: fold(1, [], told, policy(), at(0)), firings, 500)
+    assert_linear(lambda episodes: fold(1, [], episodes, policy(), at(0)), firings, 500)
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_a_fold_takes_as_long_as_there_are_firings():
 @pytest.mark.parametrize("history", [notes, corrections, chain])
 def test_a_story_takes_as_long_as_its_history_is(history):
     make = lambda n: record(*history(n))  # noqa: E731 - as short as it is
-    assert_linear(lambda told: story(told, policy()), make, 300)
-    assert_linear(lambda told: timeline(told, 1, policy(), TOKYO), make, 300)
+    assert_linear(lambda events: story(events, policy()), make, 300)
+    assert_linear(lambda events: timeline(events, 1, policy(), TOKYO), make, 300)
 
 
 @pytest.mark.parametrize("path", ["/incidents/INC-1", "/api/v1/incidents/INC-1", "/api/v1/incidents/INC-1/timeline"])
@@ -186,8 +186,8 @@ def test_a_story_takes_as_long_as_its_history_is(history):
 def test_a_page_takes_as_long_as_its_incident_is(path, make):
     world = World(clock=lambda: at(0) + timedelta(days=1))
 
-    def show(told):
-        world.store.records[1] = told
+    def show(history):
+        world.store.records[1] = history
         assert world.get(path).status_code == 200
 
     show(make(1))
@@ -208,10 +208,10 @@ def test_a_large_incident_takes_one_more_alert_as_a_small_one_does(tmp_path):
     """Of 6000 alerts within three times what one of 200 takes: the new firing, its repeat, and its end."""
     houses = [large_incident(tmp_path, alerts) for alerts in (200, 6_000)]
 
-    def take(house, *told):
+    def take(house, *alerts):
         began = time.thread_time()
-        for number, one in enumerate(told):
-            house.recorder._commit([_Ticket(house.notice(one, received=600 + number))])
+        for number, each in enumerate(alerts):
+            house.recorder._commit([_Ticket(house.notice(each, received=600 + number))])
         return time.thread_time() - began
 
     taken = [[], []]

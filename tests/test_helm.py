@@ -49,7 +49,7 @@ def render(chart, tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         objects = [document for document in yaml.safe_load_all(done.stdout) if document]
-        return {(found["kind"], found["metadata"]["name"]): found for found in objects}
+        return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in objects}
 
     return render
 
@@ -106,59 +106,61 @@ def test_it_is_a_chart_of_this_version_with_every_dashboard(chart):
 # --- with helm ------------------------------------------------------------------------------------------------------
 
 
-def plain(found):
+def plain(manifest):
     """Return an object without what differs by design: the namespace, the names of what kustomize hashes or Helm
     prefixes, and what the chart adds to the pod."""
-    text = json.dumps(found).replace("mttx-exporter-config", "mttx-config").replace("mttx-exporter-data", "mttx-data")
-    found = json.loads(text)
-    found["metadata"].pop("namespace", None)
-    if found["kind"] not in {"Deployment", "Service", "PodDisruptionBudget"}:
-        found["metadata"].get("labels", {}).pop("app.kubernetes.io/name", None)
-    found["metadata"] = {key: value for key, value in found["metadata"].items() if value}
-    if found["kind"] == "Deployment":
-        pod = found["spec"]["template"]
+    text = (
+        json.dumps(manifest).replace("mttx-exporter-config", "mttx-config").replace("mttx-exporter-data", "mttx-data")
+    )
+    manifest = json.loads(text)
+    manifest["metadata"].pop("namespace", None)
+    if manifest["kind"] not in {"Deployment", "Service", "PodDisruptionBudget"}:
+        manifest["metadata"].get("labels", {}).pop("app.kubernetes.io/name", None)
+    manifest["metadata"] = {key: value for key, value in manifest["metadata"].items() if value}
+    if manifest["kind"] == "Deployment":
+        pod = manifest["spec"]["template"]
         pod["metadata"].pop("annotations", None)
         (container,) = pod["spec"]["containers"]
         container.pop("imagePullPolicy", None)
         container["image"] = container["image"].partition(":")[0]
-    return found
+    return manifest
 
 
 def from_kustomize(*, postgresql):
     """Return what `kubectl apply -k` makes of ours, but for the namespace and the ConfigMaps."""
-    made = {kind: found for kind, found in MANIFESTS.items() if kind != "Namespace"}
+    made = {kind: manifest for kind, manifest in MANIFESTS.items() if kind != "Namespace"}
     if postgresql:
         made["Deployment"] = patched(DEPLOYMENT, parsed("deploy/kubernetes-postgresql/deployment.yaml"))
         made["PodDisruptionBudget"] = parsed("deploy/kubernetes-postgresql/poddisruptionbudget.yaml")
         del made["PersistentVolumeClaim"]
-        (patch,) = (one["patch"] for one in OVERLAY["patches"] if "target" in one)
+        (patch,) = (each["patch"] for each in OVERLAY["patches"] if "target" in each)
         (rule,) = yaml.safe_load(patch)
         network = json.loads(json.dumps(made["NetworkPolicy"]))
         network["spec"]["egress"].append(rule["value"])
         made["NetworkPolicy"] = network
-    return {kind: plain(found) for kind, found in made.items()}
+    return {kind: plain(manifest) for kind, manifest in made.items()}
 
 
-def sorted_rules(found):
+def sorted_rules(manifest):
     """Order what has no order."""
-    if found["kind"] == "NetworkPolicy":
-        found["spec"]["egress"].sort(key=json.dumps)
-    return found
+    if manifest["kind"] == "NetworkPolicy":
+        manifest["spec"]["egress"].sort(key=json.dumps)
+    return manifest
 
 
 @needs_helm
 @pytest.mark.parametrize("postgresql", [False, True])
 def test_it_renders_what_kustomize_renders(render, postgresql):
     rendered = render(postgresql={"enabled": postgresql})
-    ours = {kind: plain(found) for (kind, _), found in rendered.items() if kind != "ConfigMap"}
+    ours = {kind: plain(manifest) for (kind, _), manifest in rendered.items() if kind != "ConfigMap"}
     theirs = from_kustomize(postgresql=postgresql)
     assert {k: sorted_rules(v) for k, v in ours.items()} == {k: sorted_rules(v) for k, v in theirs.items()}
     generated = parsed("dashboards/kustomization.yaml")
     for entry in generated["configMapGenerator"]:
-        found = rendered["ConfigMap", entry["name"]]
-        assert found["data"] == {name: (ROOT / "dashboards" / name).read_text() for name in entry["files"]}
-        assert found["metadata"]["labels"] == generated["generatorOptions"]["labels"]
-        assert found["metadata"]["annotations"] == generated["generatorOptions"]["annotations"]
+        manifest = rendered["ConfigMap", entry["name"]]
+        assert manifest["data"] == {name: (ROOT / "dashboards" / name).read_text() for name in entry["files"]}
+        assert manifest["metadata"]["labels"] == generated["generatorOptions"]["labels"]
+        assert manifest["metadata"]["annotations"] == generated["generatorOptions"]["annotations"]
     configuration = yaml.safe_load(rendered["ConfigMap", "mttx-exporter-config"]["data"]["mttx.yml"])
     assert configuration == parsed("deploy/kubernetes/mttx.yml")
     assert KUSTOMIZATION["namespace"] == "mttx"
@@ -188,11 +190,11 @@ EVERYTHING = {
 @needs_helm
 @pytest.mark.parametrize("values", [{}, {"postgresql": {"enabled": True}}, EVERYTHING])
 def test_what_it_renders_is_valid_and_restricted(render, values):
-    for found in render(**values).values():
-        if found["kind"] not in OPERATOR_KINDS:
-            kubernetes_validate.validate(found, kubernetes_validate.latest_version(), strict=True)
-        if found["kind"] == "Deployment":
-            pod = found["spec"]["template"]["spec"]
+    for manifest in render(**values).values():
+        if manifest["kind"] not in OPERATOR_KINDS:
+            kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+        if manifest["kind"] == "Deployment":
+            pod = manifest["spec"]["template"]["spec"]
             (container,) = pod["containers"]
             assert pod["securityContext"]["runAsNonRoot"]
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}

@@ -57,18 +57,18 @@ def test_it_leaves_out_what_is_not_there():
 
 
 def test_it_keeps_a_message_of_many_lines_in_one(logger):
-    written = logger("one\ntwo\x00\u2028 %s", "あ")
-    assert written.count("\n") == 1
-    assert json.loads(written)["message"] == "one\ntwo\x00\u2028 あ"
+    line = logger("one\ntwo\x00\u2028 %s", "あ")
+    assert line.count("\n") == 1
+    assert json.loads(line)["message"] == "one\ntwo\x00\u2028 あ"
 
 
 def test_it_carries_a_traceback_in_the_line(logger):
     try:
         raise RuntimeError("disk full")
     except RuntimeError:
-        written = logger("cannot store", level="exception")
-    assert written.count("\n") == 1
-    assert json.loads(written)["exception"].endswith("RuntimeError: disk full")
+        line = logger("cannot store", level="exception")
+    assert line.count("\n") == 1
+    assert json.loads(line)["exception"].endswith("RuntimeError: disk full")
 
 
 def test_it_writes_what_json_cannot():

@@ -28,7 +28,7 @@ def test_every_package_is_one_of_the_pins_and_has_hashes(name):
         package, _, version = requirement.partition("==")
         assert versions[package] == version, f"{package}: run `make pins`"
         assert hashes
-        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes)
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", option) for option in hashes)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -55,9 +55,9 @@ def test_it_writes_out_what_a_terminal_would_obey_and_nothing_else(hostile):
 )
 def test_json_is_the_same_when_it_is_read_again(value):
     for indent in (None, 2):
-        written = printable_json(value, indent=indent)
-        assert json.loads(written) == value
-        assert not obeyed(written.replace("\n", "") if indent else written)
+        text = printable_json(value, indent=indent)
+        assert json.loads(text) == value
+        assert not obeyed(text.replace("\n", "") if indent else text)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

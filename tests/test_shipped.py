@@ -51,8 +51,8 @@ def test_it_ships_every_file_in_the_wheel(wheel, kind):
 def test_it_finds_the_files_of_an_unpacked_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     script = "from service.provisioning.bundled import bundled; print(bundled('alert_rules') / 'postmortems.yml')"
-    found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert Path(found.stdout.strip()) == tmp_path / "service" / "shipped" / "alert_rules" / "postmortems.yml"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert Path(done.stdout.strip()) == tmp_path / "service" / "shipped" / "alert_rules" / "postmortems.yml"
 
 
 def test_it_ships_nothing_but_the_package_and_its_data(wheel):

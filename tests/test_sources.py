@@ -100,7 +100,7 @@ def test_its_models_are_strict(source):
     if source not in ROWS:
         pytest.skip(f"{source} has no webhook yet")
     module = importlib.import_module(f"service.intake.{source}")
-    models = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, BaseModel)]
+    models = [member for member in vars(module).values() if isinstance(member, type) and issubclass(member, BaseModel)]
     lax = [model.__name__ for model in models if not model.model_config.get("strict") and model is not BaseModel]
     assert not lax, f"service/intake/{source}.py: derive {', '.join(lax)} from service.intake.wire.WireModel"
 

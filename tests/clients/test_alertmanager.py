@@ -43,11 +43,11 @@ def alertmanager():
 def test_it_reads_silences(http, alertmanager):
     http.get(f"{URL}/api/v2/silences", json=[SILENCE])
     matchers = (Matcher("service", "checkout"), Matcher("pod", "a.*", is_regex=True))
-    told = Silence(id="5f7b", made_at=at(3), author="sam", sets=(matchers,), starts_at=at(3), ends_at=at(60))
-    assert alertmanager.silences() == [told]
-    assert told.covers(at(3), at(60))
-    assert not told.covers(at(2), at(60))
-    assert not told.covers(at(3), at(61))
+    silence_ = Silence(id="5f7b", made_at=at(3), author="sam", sets=(matchers,), starts_at=at(3), ends_at=at(60))
+    assert alertmanager.silences() == [silence_]
+    assert silence_.covers(at(3), at(60))
+    assert not silence_.covers(at(2), at(60))
+    assert not silence_.covers(at(3), at(61))
 
 
 def test_it_reads_alerts_that_are_silenced_too(http, alertmanager):

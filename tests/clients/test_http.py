@@ -128,7 +128,7 @@ def test_a_response_of_an_api_that_is_too_long_is_an_error(json_api, requests_mo
         ("", ""),
     ],
 )
-def test_it_says_what_the_server_said(json_api, requests_mock, body, detail):
+def test_it_passes_on_the_error_of_the_server(json_api, requests_mock, body, detail):
     requests_mock.get("http://api.example.com/x", status_code=400, text=body)
     error = failure(lambda: json_api.get("/x"))
     assert str(error).endswith(f"(400: {detail})" if detail else "(400)")

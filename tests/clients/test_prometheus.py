@@ -53,8 +53,8 @@ def test_it_reads_samples_as_they_were_written(http, prometheus):
 
 
 def test_it_reads_the_active_alerts(http, prometheus):
-    one = {"labels": {"alertname": "X"}, "state": "firing", "activeAt": "2026-03-02T09:00:00.56819871Z", "value": "1"}
-    answer(http, {"alerts": [one]}, "alerts")
+    alert = {"labels": {"alertname": "X"}, "state": "firing", "activeAt": "2026-03-02T09:00:00.56819871Z", "value": "1"}
+    answer(http, {"alerts": [alert]}, "alerts")
     assert prometheus.active_alerts() == [PrometheusAlert({"alertname": "X"}, at(0).replace(microsecond=568198))]
 
 
@@ -75,7 +75,7 @@ def test_it_refuses_a_configuration_that_it_cannot_read(http, prometheus, text):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "body",
     [
         {"exc": requests.ConnectionError},
         {"exc": requests.Timeout},
@@ -86,8 +86,8 @@ def test_it_refuses_a_configuration_that_it_cannot_read(http, prometheus, text):
         {"json": {"data": {"result": [{"metric": {}, "value": ["soon", "?"]}]}}},
     ],
 )
-def test_it_says_that_asking_failed_and_names_no_token(http, prometheus, given):
-    http.register_uri(requests_mock.ANY, f"{URL}/api/v1/query", **given)
+def test_it_says_that_asking_failed_and_names_no_token(http, prometheus, body):
+    http.register_uri(requests_mock.ANY, f"{URL}/api/v1/query", **body)
     with pytest.raises(RequestFailed) as caught:
         prometheus.query("x", at(0))
     assert URL in str(caught.value)

@@ -91,16 +91,16 @@ def test_a_webhook_knows_what_a_status_means(requests_mock, status, reason, perm
     assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
 
 
-@pytest.mark.parametrize("said", ["no JSON", "[]", "{}"])
-def test_what_does_not_answer_as_slack_does_is_tried_again(requests_mock, said):
-    requests_mock.post(f"{API}/chat.postMessage", text=said)
+@pytest.mark.parametrize("body", ["no JSON", "[]", "{}"])
+def test_what_does_not_answer_as_slack_does_is_tried_again(requests_mock, body):
+    requests_mock.post(f"{API}/chat.postMessage", text=body)
     error = failure(lambda: bot().post(MESSAGE, None))
     assert (error.reason, error.permanent, error.everything) == (Reason.UNEXPECTED, False, True)
 
 
 def test_it_waits_as_long_as_it_is_told_but_no_longer_than_an_hour(requests_mock):
-    for told, waits in (("30", timedelta(seconds=30)), ("999999", timedelta(hours=1)), ("soon", None)):
-        requests_mock.post(HOOK, status_code=429, headers={"Retry-After": told})
+    for retry_after, waits in (("30", timedelta(seconds=30)), ("999999", timedelta(hours=1)), ("soon", None)):
+        requests_mock.post(HOOK, status_code=429, headers={"Retry-After": retry_after})
         assert (
             failure(lambda: JsonWebhook(http(), Secret("the URL", lambda: HOOK)).post(MESSAGE, None)).retry_after
             == waits
@@ -117,8 +117,8 @@ def test_it_says_what_is_missing_where_a_secret_cannot_be_read(tmp_path):
 def test_it_takes_a_renewed_token(requests_mock):
     requests_mock.post(f"{API}/chat.postMessage", json={"ok": True, "ts": "1.000002"})
     tokens = iter(["old", "new"])
-    one = bot(lambda: next(tokens))
-    assert [one.post(MESSAGE, None), one.post(MESSAGE, None)] == [1_000_002] * 2
+    slack = bot(lambda: next(tokens))
+    assert [slack.post(MESSAGE, None), slack.post(MESSAGE, None)] == [1_000_002] * 2
     sent = [request.headers["Authorization"] for request in requests_mock.request_history]
     assert sent == ["Bearer old", "Bearer new"]
 

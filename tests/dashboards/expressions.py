@@ -48,8 +48,8 @@ def targets(dashboard):
 
 def fill(text, **values):
     """Replace the variables; one that is not known raises KeyError."""
-    known = FILLED | values
-    return VARIABLE.sub(lambda match: known[next(name for name in match.groups() if name)], text)
+    names = FILLED | values
+    return VARIABLE.sub(lambda match: names[next(name for name in match.groups() if name)], text)
 
 
 def expressions(dashboard, **values):

@@ -137,9 +137,9 @@ def _counts():
 def _incidents():
     for incident in INCIDENTS:
         of = {"incident": incident.name, "incident_severity": incident.severity}
-        known = of | {"incident_type": "data", "title": "late"}
+        labels = of | {"incident_type": "data", "title": "late"}
         for phase, (first, last) in incident.phases.items():
-            yield Sample("mttx_incident_info", known | {"phase": phase}, 1, first=first, last=last)
+            yield Sample("mttx_incident_info", labels | {"phase": phase}, 1, first=first, last=last)
         for milestone, instant in (
             ("started", incident.detected_at - 120),
             ("detected", incident.detected_at),

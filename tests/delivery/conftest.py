@@ -22,8 +22,8 @@ def open_site(tmp_path, grafana):
         return opened[-1]
 
     yield open_site
-    for one in opened:
-        one.close()
+    for site in opened:
+        site.close()
 
 
 @pytest.fixture

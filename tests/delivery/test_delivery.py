@@ -96,8 +96,8 @@ def test_it_marks_what_was_dismissed(site):
 
 def test_it_hides_the_point_of_an_event_that_was_retracted(site):
     site.send(alert(0))
-    told = event(EventKind.ACKNOWLEDGED, 3, event_id="ack")
-    site.tell(1, EventKind.ACKNOWLEDGED, 3, event_id=told.event_id)
+    acknowledgement = event(EventKind.ACKNOWLEDGED, 3, event_id="ack")
+    site.tell(1, EventKind.ACKNOWLEDGED, 3, event_id=acknowledgement.event_id)
     site.deliver()
     site.tell(1, EventKind.RETRACTED, 8, data={"event_id": "ack"})
     site.deliver()
@@ -161,11 +161,11 @@ def test_it_brings_every_point_up_to_date_when_the_severity_changes(site):
 
 
 def test_it_shows_incidents_on_the_dashboards_that_want_them(open_site):
-    wanted = [
+    expected = [
         {"uid": "checkout", "labels": {"team": "checkout"}},
         {"uid": "worst", "severities": ["SEV-1"]},
     ]
-    site = open_site(dashboards=wanted)
+    site = open_site(dashboards=expected)
     for uid in ("checkout", "worst"):
         site.grafana.save_dashboard({"uid": uid}, "", "")
     site.send(alert(0, labels={"team": "checkout"}))
@@ -228,9 +228,9 @@ def test_it_keeps_the_names_of_people_out(site):
     site.tell(1, EventKind.ROLE_ASSIGNED, 2, data={"role": Role.COMMANDER.value, "name": "Aoi Tanaka"})
     site.tell(1, EventKind.NOTE, 5, data={"text": "aoi tanaka restarts it", "important": True, "by": "Aoi Tanaka"})
     site.deliver()
-    told = "".join(body["text"] + str(body["tags"]) for body in site.grafana.bodies("POST"))
-    assert "tanaka" not in told.lower()
-    assert "[commander] could not place orders" in told
+    written_text = "".join(body["text"] + str(body["tags"]) for body in site.grafana.bodies("POST"))
+    assert "tanaka" not in written_text.lower()
+    assert "[commander] could not place orders" in written_text
 
 
 def test_it_sends_milliseconds(site):

@@ -28,10 +28,10 @@ def killed(started):
     return started.exitcode == -signal.SIGKILL
 
 
-def prepare(site, known):
+def prepare(site, key):
     """Have an incident with a point; `known`: Grafana shows its beginning already."""
     site.send(alert(0))
-    if known:
+    if key:
         site.deliver()
         site.grafana.asked.clear()
     site.tell(1, EventKind.ACKNOWLEDGED, 3)
@@ -55,14 +55,14 @@ def counted(asked):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_it_makes_one_of_each_after_a_kill_at_the_store(site, step):
-    prepare(site, known=False)
+    prepare(site, key=False)
     assert killed(start(site, step))
     all_is_well(site)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    ("known", "request_number", "method"),
+    ("key", "request_number", "method"),
     [
         (False, 1, "POST"),  # the region
         (False, 2, "POST"),  # the point
@@ -72,8 +72,8 @@ def test_it_makes_one_of_each_after_a_kill_at_the_store(site, step):
         (True, 4, "POST"),  # the point
     ],
 )
-def test_it_makes_one_of_each_after_a_kill_at_grafana(site, known, request_number, method, when):
-    prepare(site, known)
+def test_it_makes_one_of_each_after_a_kill_at_grafana(site, key, request_number, method, when):
+    prepare(site, key)
     victims = []
 
     def kill(asked, now):
@@ -94,7 +94,7 @@ def test_it_makes_one_of_each_after_a_kill_at_grafana(site, known, request_numbe
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_it_makes_one_of_each_after_a_kill_while_tags_are_made(site, when):
     """On the Grafana that needs it; the other one is never asked for such an annotation."""
-    prepare(site, known=True)
+    prepare(site, key=True)
     victims = []
 
     def kill(asked, now):
@@ -111,7 +111,7 @@ def test_it_makes_one_of_each_after_a_kill_while_tags_are_made(site, when):
 
 def test_it_makes_one_of_each_after_kills_in_a_row(site):
     """Every attempt dies right after Grafana took it."""
-    prepare(site, known=False)
+    prepare(site, key=False)
     for _ in range(3):
         assert killed(start(site, "before-complete"))
         site.now = site.now.replace(day=site.now.day + 1)

@@ -19,7 +19,7 @@ def serve(tmp_path, monkeypatch):
         yield serve
 
 
-def test_it_shows_what_a_webhook_told(serve, grafana):
+def test_it_shows_what_a_webhook_reported(serve, grafana):
     client, _ = serve(url=grafana.url, token=TOKEN)
     counted = metrics(client)
     assert counted['mttx_outbox_pending{target="grafana"}'] == 0

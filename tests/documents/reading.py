@@ -21,7 +21,7 @@ class Block:
         """Return what a console block shows: [(what is typed after "$ ", what is printed then)]."""
         assert self.text.startswith("$ "), f"{self.place}: a console block begins with what is typed"
         typed = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
-        return [_typed(one) for one in typed]
+        return [_typed(line) for line in typed]
 
 
 def _typed(step):
@@ -39,14 +39,14 @@ def blocks(name):
     indented = [token.map[0] + 1 for token in tokens if token.type == "code_block"]
     assert not indented, f"{name}: lines {indented} are indented, so that nothing says what they are"
     fences = [token for token in tokens if token.type == "fence"]
-    found = [Block(token.info.split(" ")[0], token.content, f"{name}:{token.map[0] + 1}") for token in fences]
-    return [block for block in found if block.language]
+    blocks = [Block(token.info.split(" ")[0], token.content, f"{name}:{token.map[0] + 1}") for token in fences]
+    return [block for block in blocks if block.language]
 
 
 def shows(expected, printed):
     """Whether something printed is what a page shows of it: "…" stands for anything, how many spaces does not count."""
-    wanted = r"\s*".join(_pattern(line) for line in expected.splitlines() if line.strip())
-    return re.fullmatch(rf"\s*{wanted}\s*", printed) is not None
+    pattern = r"\s*".join(_pattern(line) for line in expected.splitlines() if line.strip())
+    return re.fullmatch(rf"\s*{pattern}\s*", printed) is not None
 
 
 def _pattern(line):

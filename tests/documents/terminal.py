@@ -74,7 +74,7 @@ class Terminal:
 
     def run(self, script, place, failing=False):
         """Run a script to its end and return what it printed; it has to succeed unless its output says more."""
-        said = subprocess.run(
+        done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", f"trap 'env -0 >\"{self.state}\"' EXIT\n{self.swapped(script)}"],
             cwd=self.environ["PWD"],
             env=self.environ,
@@ -85,10 +85,10 @@ class Terminal:
             check=False,
             timeout=120,
         )
-        assert failing or said.returncode == 0, f"{place}: exit code {said.returncode}\n{script}\n{said.stdout}"
+        assert failing or done.returncode == 0, f"{place}: exit code {done.returncode}\n{script}\n{done.stdout}"
         left = self.state.read_text().split("\0")
         self.environ = dict(pair.split("=", 1) for pair in left if "=" in pair)
-        return said.stdout
+        return done.stdout
 
     def swapped(self, text):
         for old, new in self.swaps.items():

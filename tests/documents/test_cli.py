@@ -16,12 +16,12 @@ def generator():
 
 
 def test_it_is_up_to_date(generator):
-    written = generator.TARGET.read_text(encoding="utf-8")
-    assert written == generator.page(), "run: python docs/generate_cli.py"
+    text = generator.TARGET.read_text(encoding="utf-8")
+    assert text == generator.page(), "run: python docs/generate_cli.py"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "words",
     [
         "## mttx serve\n",
         "### mttx incident ack\n",
@@ -29,5 +29,5 @@ def test_it_is_up_to_date(generator):
         "| `--listen HOST:PORT` |",
     ],
 )
-def test_it_has_commands_of_every_depth_with_their_options(generator, said):
-    assert said in generator.page()
+def test_it_has_commands_of_every_depth_with_their_options(generator, words):
+    assert words in generator.page()

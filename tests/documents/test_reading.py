@@ -57,9 +57,9 @@ def test_it_wants_a_prompt_before_what_is_typed():
 
 
 def test_it_finds_the_blocks_of_a_page_in_their_order():
-    found = blocks("README.md")
-    assert found[0].text == "make run\n"
-    assert (ROOT / "README.md").read_text().splitlines()[int(found[0].place.split(":")[1])] == "make run"
+    all_blocks = blocks("README.md")
+    assert all_blocks[0].text == "make run\n"
+    assert (ROOT / "README.md").read_text().splitlines()[int(all_blocks[0].place.split(":")[1])] == "make run"
 
 
 def test_it_remembers_what_was_exported_and_where_one_has_gone(terminal, tmp_path):

@@ -51,12 +51,12 @@ def test_it_has_a_receiver_that_alertmanager_takes(page, require, tmp_path):
 def test_it_has_a_scrape_and_rules_that_prometheus_takes(page, folder, require):
     (folder / "prometheus.yml").write_text(page["prometheus"].text)
     command = [require("promtool"), "check", "config", folder / "prometheus.yml"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (said.returncode, said.stdout.count("rules found")) == (0, 4), said.stdout + said.stderr
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("rules found")) == (0, 4), done.stdout + done.stderr
 
 
 def test_it_starts_the_tests_that_run_now(page, folder):
     """Not once more from within themselves: make only says what it would do."""
-    said = Terminal(folder, {}, MAKEFLAGS="n").run(page["test"].text, page["test"].place)
-    assert "-m pytest" in said
-    assert "install-servers.sh" in said
+    done = Terminal(folder, {}, MAKEFLAGS="n").run(page["test"].text, page["test"].place)
+    assert "-m pytest" in done
+    assert "install-servers.sh" in done

@@ -37,28 +37,28 @@ def test_it_updates_an_action_that_is_opened_again_and_keeps_its_state():
 
 
 def test_it_goes_from_open_to_completed_to_verified():
-    told = [promised(), reached(COMPLETED, 5), reached(VERIFIED, 9)]
-    states = [actions_of(told[:n])[0].state for n in (1, 2, 3)]
+    events = [promised(), reached(COMPLETED, 5), reached(VERIFIED, 9)]
+    states = [actions_of(events[:n])[0].state for n in (1, 2, 3)]
     assert states == [ActionState.OPEN, ActionState.COMPLETED, ActionState.VERIFIED]
 
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
 def test_it_never_goes_back(order):
-    told = [promised(title="t"), reached(COMPLETED, 5), reached(VERIFIED, 9)]
-    (action,) = actions_of([told[i] for i in order])
+    events = [promised(title="t"), reached(COMPLETED, 5), reached(VERIFIED, 9)]
+    (action,) = actions_of([events[i] for i in order])
     assert (action.state, action.title) == (ActionState.VERIFIED, "t")
 
 
 def test_it_lists_actions_by_id_and_passes_over_other_events():
-    told = [promised(action_id="b"), event(EventKind.NOTE, 1, data={"text": "x"}), promised(1, action_id="a")]
-    assert [a.action_id for a in actions_of(told)] == ["a", "b"]
+    events = [promised(action_id="b"), event(EventKind.NOTE, 1, data={"text": "x"}), promised(1, action_id="a")]
+    assert [a.action_id for a in actions_of(events)] == ["a", "b"]
 
 
 def test_it_is_overdue_while_it_is_open_and_late():
-    told = [promised(due_at=at(60).isoformat())]
-    (action,) = actions_of(told)
+    events = [promised(due_at=at(60).isoformat())]
+    (action,) = actions_of(events)
     assert [action.overdue(at(m)) for m in (59, 60, 61)] == [False, False, True]
-    (done,) = actions_of([*told, reached(COMPLETED, 90)])
+    (done,) = actions_of([*events, reached(COMPLETED, 90)])
     assert not done.overdue(at(61))
 
 

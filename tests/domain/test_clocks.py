@@ -12,8 +12,8 @@ def due(milestones, owed=None, severity=Severity.SEV_1):
 
 
 def test_it_counts_from_the_detection_to_each_target_and_puts_the_most_urgent_first():
-    found = due({Milestone.DETECTED: at(0)}, {Stage.DRAFT: at(60)})
-    assert found == (
+    dues = due({Milestone.DETECTED: at(0)}, {Stage.DRAFT: at(60)})
+    assert dues == (
         Due(Indicator.ACKNOWLEDGE, at(10)),
         Due(Stage.DRAFT, at(60)),
         Due(Indicator.RESOLVE, at(120)),
@@ -21,8 +21,8 @@ def test_it_counts_from_the_detection_to_each_target_and_puts_the_most_urgent_fi
 
 
 def test_what_was_reached_is_due_no_more():
-    found = due({Milestone.DETECTED: at(0), Milestone.ACKNOWLEDGED: at(3)})
-    assert [one.what for one in found] == [Indicator.RESOLVE]
+    dues = due({Milestone.DETECTED: at(0), Milestone.ACKNOWLEDGED: at(3)})
+    assert [item.what for item in dues] == [Indicator.RESOLVE]
 
 
 def test_without_a_detection_nothing_runs_but_the_deadlines():
@@ -30,14 +30,14 @@ def test_without_a_detection_nothing_runs_but_the_deadlines():
 
 
 def test_resolve_runs_from_the_start_where_the_team_says_so():
-    found = due_next(
+    dues = due_next(
         {Milestone.STARTED: at(-5), Milestone.DETECTED: at(0), Milestone.ACKNOWLEDGED: at(1)},
         {},
         Severity.SEV_1,
         policy(resolve_from=Milestone.STARTED),
         at(0),
     )
-    assert found == (Due(Indicator.RESOLVE, at(115)),)
+    assert dues == (Due(Indicator.RESOLVE, at(115)),)
 
 
 def test_it_is_overdue_from_the_moment_on():
@@ -47,6 +47,6 @@ def test_it_is_overdue_from_the_moment_on():
 
 def test_people_are_owed_the_next_word_where_it_was_promised():
     promised = policy(updates={Severity.SEV_2: timedelta(minutes=30)})
-    found = due_next({}, {}, Severity.SEV_2, promised, at(7))
-    assert found == (Due(UPDATE, at(37)),)
+    dues = due_next({}, {}, Severity.SEV_2, promised, at(7))
+    assert dues == (Due(UPDATE, at(37)),)
     assert due_next({}, {}, Severity.SEV_3, promised, at(7)) == ()

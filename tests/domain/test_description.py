@@ -32,14 +32,14 @@ def test_a_change_counts_even_if_the_event_that_announced_it_is_lost():
     assert severity(first, changed, page(K.ACKNOWLEDGED, 10, severity=S2)) is S2
 
 
-def test_an_explicit_change_counts_even_if_it_repeats_what_was_said():
+def test_an_explicit_change_counts_even_if_it_repeats_an_earlier_severity():
     first = page(K.DETECTED, 0, severity=S3)
     assert severity(first, event(K.SEVERITY_CHANGED, 5, severity=S1), page(K.SEVERITY_CHANGED, 10, severity=S3)) is S3
 
 
 def test_what_people_say_again_counts_again():
-    said = [event(K.NOTE, 0, title="A"), event(K.NOTE, 1, title="B", source="lifecycle"), event(K.NOTE, 2, title="A")]
-    assert title_of(said, ()) == "A"
+    notes = [event(K.NOTE, 0, title="A"), event(K.NOTE, 1, title="B", source="lifecycle"), event(K.NOTE, 2, title="A")]
+    assert title_of(notes, ()) == "A"
 
 
 def test_an_incident_that_was_merged_does_not_describe_the_one_that_stays():

@@ -22,18 +22,18 @@ def test_it_asks_nothing_of_a_dismissed_incident():
 
 
 def test_it_takes_what_was_last_said_of_a_check():
-    said = [
+    events = [
         event(K.POSTMORTEM_CHECKED, n, data={"checks": {"evidence": state}})
         for n, state in ((1, "failed"), (2, "passed"))
     ]
-    assert definition_of_done(incident(*said), at(3))[Check.EVIDENCE] is CheckState.PASSED
-    assert failed_checks(incident(said[0])) == [Check.EVIDENCE]
+    assert definition_of_done(incident(*events), at(3))[Check.EVIDENCE] is CheckState.PASSED
+    assert failed_checks(incident(events[0])) == [Check.EVIDENCE]
 
 
 def test_evidence_that_was_collected_passes_unless_the_document_says_otherwise():
     def evidence(*states):
-        said = [event(K.POSTMORTEM_CHECKED, n, data={"checks": {"evidence": s}}) for n, s in enumerate(states, 5)]
-        return definition_of_done(incident(collected, *said), at(9))[Check.EVIDENCE]
+        checks = [event(K.POSTMORTEM_CHECKED, n, data={"checks": {"evidence": s}}) for n, s in enumerate(states, 5)]
+        return definition_of_done(incident(collected, *checks), at(9))[Check.EVIDENCE]
 
     sources = {"logs": "collected", "traces": "not_configured"}
     archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64, "sources": sources}
@@ -61,15 +61,15 @@ def test_an_archive_without_what_the_standard_asks_for_is_no_evidence(sources):
 
 
 def test_another_note_is_no_evidence():
-    told = incident(event(K.NOTE, 2, data={"text": "evidence_collected"}))
-    assert definition_of_done(told, at(9))[Check.EVIDENCE] is CheckState.PENDING
+    noted = incident(event(K.NOTE, 2, data={"text": "evidence_collected"}))
+    assert definition_of_done(noted, at(9))[Check.EVIDENCE] is CheckState.PENDING
 
 
 def test_evidence_that_is_retracted_is_none():
     archive = {"archive": "evidence-INC-1.zip", "sha256": "0" * 64}
     collected = event(K.NOTE, 2, event_id="e", data={"text": "x", "evidence_collected": archive})
-    told = incident(collected, event(K.RETRACTED, 3, data={"event_id": "e"}))
-    assert definition_of_done(told, at(9))[Check.EVIDENCE] is CheckState.PENDING
+    retracted = incident(collected, event(K.RETRACTED, 3, data={"event_id": "e"}))
+    assert definition_of_done(retracted, at(9))[Check.EVIDENCE] is CheckState.PENDING
 
 
 def test_it_fails_a_deadline_that_passed_and_keeps_it_failed():
@@ -105,5 +105,5 @@ def test_a_document_that_is_not_owed_has_no_pending_checks():
     checks = definition_of_done(incident(sev_4), at(1))
     assert checks.pop(Check.DEADLINE) is CheckState.PENDING
     assert set(checks.values()) == {CheckState.NOT_NEEDED}
-    written = definition_of_done(incident(sev_4, event(K.POSTMORTEM_DRAFTED, 1)), at(1))
-    assert written[Check.EVIDENCE] is CheckState.PENDING
+    drafted = definition_of_done(incident(sev_4, event(K.POSTMORTEM_DRAFTED, 1)), at(1))
+    assert drafted[Check.EVIDENCE] is CheckState.PENDING

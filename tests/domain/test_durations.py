@@ -11,7 +11,7 @@ from service.settings.durations import parse_duration
 
 
 @pytest.mark.parametrize(
-    ("seconds", "written"),
+    ("seconds", "text"),
     [
         (-1, "0s"),
         (0, "0s"),
@@ -27,8 +27,8 @@ from service.settings.durations import parse_duration
         (266_645, "3d2h4m5s"),
     ],
 )
-def test_it_writes_durations(seconds, written):
-    assert duration(timedelta(seconds=seconds)) == written
+def test_it_writes_durations(seconds, text):
+    assert duration(timedelta(seconds=seconds)) == text
 
 
 @given(st.timedeltas(timedelta(0), timedelta(days=400)), st.integers(0, 10_000_000))

@@ -41,9 +41,9 @@ def test_it_takes_the_latest_of_the_reported_ends():
 
 def test_it_takes_an_end_back_that_its_own_sender_takes_back():
     """Alertmanager 952: it resolves when Prometheus is out of reach, and goes on with the same start."""
-    told = [report(0, received=1, last=7), report(0, 5, received=5)]
-    assert fired(*told) == [(at(0), None)]
-    assert fired(*told, report(0, 60, received=61)) == [(at(0), at(60))]
+    reports = [report(0, received=1, last=7), report(0, 5, received=5)]
+    assert fired(*reports) == [(at(0), None)]
+    assert fired(*reports, report(0, 60, received=61)) == [(at(0), at(60))]
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_it_joins_a_start_within_the_window_behind_the_latest():
 
 
 def test_it_gives_a_start_of_the_impact_to_the_firing_that_it_lies_next_to():
-    told = [report(0), report(0, 30), report(60, onset=55), report(5, onset=-3)]
-    assert [s.onset_at for s in spans(told, WINDOW)] == [at(-3), at(55)]
-    told = [report(0, 30), report(60, onset=-3)]
-    assert [s.onset_at for s in spans(told, WINDOW)] == [at(-3), None]
+    reports = [report(0), report(0, 30), report(60, onset=55), report(5, onset=-3)]
+    assert [s.onset_at for s in spans(reports, WINDOW)] == [at(-3), at(55)]
+    reports = [report(0, 30), report(60, onset=-3)]
+    assert [s.onset_at for s in spans(reports, WINDOW)] == [at(-3), None]
 
 
 def test_it_takes_a_start_at_the_very_end_for_a_late_duplicate():
@@ -96,13 +96,13 @@ def test_it_sees_a_new_firing_only_behind_the_end():
 
 
 def test_it_prefers_a_reported_end_to_an_assumed_one_however_late():
-    (found,) = spans([report(0, 5, stale=True), report(0, 90)], WINDOW)
-    assert (found.ends_at, found.stale) == (at(90), False)
+    (span,) = spans([report(0, 5, stale=True), report(0, 90)], WINDOW)
+    assert (span.ends_at, span.stale) == (at(90), False)
 
 
 def test_it_marks_an_end_that_nobody_reported():
-    (found,) = spans([report(0), report(0, 5, stale=True)], WINDOW)
-    assert (found.ends_at, found.stale) == (at(5), True)
+    (span,) = spans([report(0), report(0, 5, stale=True)], WINDOW)
+    assert (span.ends_at, span.stale) == (at(5), True)
 
 
 def test_it_keeps_the_observations_that_a_firing_was_computed_from():
@@ -118,16 +118,16 @@ observed = st.builds(
 )
 
 
-@given(st.lists(observed, max_size=8).flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+@given(st.lists(observed, max_size=8).flatmap(lambda reports: st.tuples(st.just(reports), st.permutations(reports))))
 def test_it_sees_the_same_firings_whatever_the_order_and_however_often(days):
-    told, shuffled = days
-    assert fired(*told) == fired(*shuffled) == fired(*told, *shuffled)
+    reports, shuffled = days
+    assert fired(*reports) == fired(*shuffled) == fired(*reports, *shuffled)
 
 
 @given(st.lists(observed, max_size=8))
-def test_it_never_lets_two_firings_of_an_alert_overlap(told):
-    found = spans(told, WINDOW)
-    for earlier, later in pairwise(found):
+def test_it_never_lets_two_firings_of_an_alert_overlap(reports):
+    episodes = spans(reports, WINDOW)
+    for earlier, later in pairwise(episodes):
         assert earlier.ends_at is not None
         assert earlier.ends_at < later.starts_at
 
@@ -169,63 +169,63 @@ def test_it_ignores_a_closing_before_the_alert_fired():
 
 
 fired_episodes = st.lists(st.tuples(st.integers(0, 120), st.none() | st.integers(0, 40)), min_size=1, max_size=7).map(
-    lambda told: [
+    lambda shapes: [
         episode(start, None if length is None else start + length, id=i)
-        for i, (start, length) in enumerate(told, start=1)
+        for i, (start, length) in enumerate(shapes, start=1)
     ]
 )
 
 
-@given(fired_episodes.flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+@given(fired_episodes.flatmap(lambda episodes: st.tuples(st.just(episodes), st.permutations(episodes))))
 def test_it_splits_the_same_whatever_the_order(days):
-    told, shuffled = days
-    assert split(*told) == split(*shuffled)
+    episodes, shuffled = days
+    assert split(*episodes) == split(*shuffled)
 
 
 @given(fired_episodes)
-def test_it_parts_two_episodes_exactly_where_nothing_reaches_across(told):
+def test_it_parts_two_episodes_exactly_where_nothing_reaches_across(episodes):
     """An independent way to say it: an incident begins where no earlier episode reaches within the window."""
     begins = [
         e
-        for e in sorted(told, key=lambda e: (e.starts_at, e.id))
+        for e in sorted(episodes, key=lambda e: (e.starts_at, e.id))
         if not any(
             (other.starts_at, other.id) < (e.starts_at, e.id)
             and (other.ends_at is None or other.ends_at + WINDOW >= e.starts_at)
-            for other in told
+            for other in episodes
         )
     ]
-    assert [group[0] for group in split(*told)] == [e.id for e in begins]
+    assert [group[0] for group in split(*episodes)] == [e.id for e in begins]
 
 
 def test_it_gives_a_cluster_the_earliest_of_its_incidents_and_merges_the_others():
     cluster = [episode(0, id=1, incident_id=7), episode(1, id=2, incident_id=4), episode(2, id=3, incident_id=9)]
-    found = assign([cluster], {})
-    assert found.kept == {1: 4, 2: 4, 3: 4}
-    assert found.merges == {7: 4, 9: 4}
-    assert found.fresh == ()
+    assignment = assign([cluster], {})
+    assert assignment.kept == {1: 4, 2: 4, 3: 4}
+    assert assignment.merges == {7: 4, 9: 4}
+    assert assignment.fresh == ()
 
 
 def test_it_begins_an_incident_for_episodes_without_one():
-    found = assign([[episode(0, id=1, incident_id=UNASSIGNED), episode(1, id=2, incident_id=UNASSIGNED)]], {})
-    assert found.fresh == ((1, 2),)
-    assert found.kept == found.merges == {}
+    assignment = assign([[episode(0, id=1, incident_id=UNASSIGNED), episode(1, id=2, incident_id=UNASSIGNED)]], {})
+    assert assignment.fresh == ((1, 2),)
+    assert assignment.kept == assignment.merges == {}
 
 
 def test_it_takes_new_episodes_into_the_incident_of_their_cluster():
-    found = assign([[episode(0, id=1, incident_id=3), episode(1, id=2, incident_id=UNASSIGNED)]], {})
-    assert found.kept == {1: 3, 2: 3}
+    assignment = assign([[episode(0, id=1, incident_id=3), episode(1, id=2, incident_id=UNASSIGNED)]], {})
+    assert assignment.kept == {1: 3, 2: 3}
 
 
 def test_it_leaves_an_incident_that_turned_out_to_be_two_with_the_earlier():
-    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], {})
-    assert found.kept == {1: 1}
-    assert found.fresh == ((2,),)
+    assignment = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], {})
+    assert assignment.kept == {1: 1}
+    assert assignment.fresh == ((2,),)
 
 
 def test_it_keeps_together_what_people_joined():
-    found = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], {1: at(90)})
-    assert found.kept == {1: 1, 2: 1}
-    assert found.fresh == ()
+    assignment = assign([[episode(0, 5, id=1)], [episode(90, id=2)]], {1: at(90)})
+    assert assignment.kept == {1: 1, 2: 1}
+    assert assignment.fresh == ()
 
 
 def test_it_gives_a_start_behind_all_firings_to_the_last_so_that_it_is_seen_to_be_wrong():

@@ -35,7 +35,7 @@ def firings(draw):
 
 
 @st.composite
-def told(draw):
+def happenings(draw):
     kind = draw(
         st.sampled_from([K.ACKNOWLEDGED, K.MITIGATED, K.RESOLVED, K.DISMISSED, K.REOPENED, K.CORRECTED, K.NOTE])
     )
@@ -45,7 +45,7 @@ def told(draw):
     return event(kind, minute, data=about, recorded_at=at(draw(st.integers(0, 9))))
 
 
-@given(st.lists(firings(), min_size=1, unique_by=lambda e: e.id), st.lists(told(), max_size=3))
+@given(st.lists(firings(), min_size=1, unique_by=lambda e: e.id), st.lists(happenings(), max_size=3))
 def test_the_fold_is_the_same(episodes, events):
     if suffices(effective(events)):
         stand_ins = add_up(episodes).stand_ins()
@@ -79,5 +79,5 @@ def test_an_extreme_that_is_taken_back_takes_a_look_at_all(old, new):
 
 
 def test_two_that_began_at_once_take_a_look_at_both():
-    one, other = (episode(0, id=n, source=f"s{n}", annotations={"summary": f"{n}"}) for n in (1, 2))
-    assert add_up([one]).replaced(None, other) is None
+    first, other = (episode(0, id=n, source=f"s{n}", annotations={"summary": f"{n}"}) for n in (1, 2))
+    assert add_up([first]).replaced(None, other) is None

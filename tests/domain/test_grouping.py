@@ -17,7 +17,7 @@ WINDOW = timedelta(minutes=15)
 
 def place(*events):
     """The incident of each event, by its id."""
-    return {e.event_id: part for part, found in distribute(events, 1, PARTS).items() for e in found}
+    return {e.event_id: part for part, events_ in distribute(events, 1, PARTS).items() for e in events_}
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_it_places_an_event_by_the_time_it_was_sent_with_and_the_postmortem_wher
 
 
 def test_it_places_a_correction_or_retraction_with_what_it_is_about():
-    told = [
+    events = [
         event(K.ACKNOWLEDGED, 65, event_id="ack"),
         event(K.CORRECTED, 70, event_id="c", data={"event_id": "ack", "occurred_at": at(5).isoformat()}),
         event(K.RETRACTED, 71, event_id="r", data={"event_id": "c"}),
         event(K.RETRACTED, 72, event_id="x", data={"event_id": "unknown"}),
     ]
-    assert place(*told) == {"ack": 2, "c": 2, "r": 2, "x": 1}
+    assert place(*events) == {"ack": 2, "c": 2, "r": 2, "x": 1}
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_it_places_a_corrected_milestone_by_the_time_it_is_given(milestone, minu
 
 
 def test_it_leaves_an_incident_its_later_episodes_when_an_earlier_one_turns_out_to_be_anothers():
-    one, two = episode(0, id=1, incident_id=1), episode(1, id=2, incident_id=2)
+    first, two = episode(0, id=1, incident_id=1), episode(1, id=2, incident_id=2)
     later = episode(90, id=3, incident_id=2)
-    found = assign([[one, two], [later]], {})
-    assert (found.kept, found.merges, found.fresh) == ({1: 1, 2: 1, 3: 2}, {}, ())
+    assignment = assign([[first, two], [later]], {})
+    assert (assignment.kept, assignment.merges, assignment.fresh) == ({1: 1, 2: 1, 3: 2}, {}, ())
 
 
 def test_it_joins_clusters_of_two_groups_that_other_sources_call_by_one_name():
@@ -90,8 +90,8 @@ def test_people_join_what_had_begun_when_they_did():
     groups = [[[episode(0, id=1)]], [[episode(20, 30, id=2)], [episode(50, id=3)]]]
     parts = connected(groups, WINDOW, {1: at(40)})
     assert [[e.id for e in part] for part in parts] == [[1, 2], [3]]
-    found = assign(parts, {1: at(40)})
-    assert (found.kept, found.fresh) == ({1: 1, 2: 1}, ((3,),))
+    assignment = assign(parts, {1: at(40)})
+    assert (assignment.kept, assignment.fresh) == ({1: 1, 2: 1}, ((3,),))
 
 
 def test_people_join_two_outages_that_lie_far_apart():
@@ -118,8 +118,8 @@ def test_a_closing_before_the_detection_counts_as_at_the_detection():
 
 def test_it_is_resolved_by_its_alerts_when_the_last_of_them_ended_behind_a_reopening():
     recovery = Recovery()
-    for one in (episode(0, 20, id=1), episode(0, 40, id=2)):
-        recovery.start(one)
+    for episode_ in (episode(0, 20, id=1), episode(0, 40, id=2)):
+        recovery.start(episode_)
     recovery.act(event(K.REOPENED, 30))
     resolution = recovery.resolution()
     assert resolution is not None

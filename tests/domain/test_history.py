@@ -30,7 +30,7 @@ def standing(*events):
     return [e.event_id for e in effective(events).events]
 
 
-def test_it_orders_events_by_when_they_happened_then_by_when_they_were_told():
+def test_it_orders_events_by_when_they_happened_then_by_when_they_were_recorded():
     late = note("late", 1, recorded_at=at(50))
     soon = note("soon", 1, recorded_at=at(1))
     assert standing(late, note("last", 2), soon) == ["soon", "late", "last"]
@@ -61,8 +61,8 @@ def test_it_takes_a_retraction_back_whatever_time_it_bears():
 
 
 def test_it_withdraws_nothing_else_with_retractions_that_withdraw_each_other():
-    told = [note("a"), retract("r2", "r1"), retract("r1", "r2", 11), retract("a", "r3", 12), retract("r3", "r4", 13)]
-    assert standing(*told) == ["a"]
+    events = [note("a"), retract("r2", "r1"), retract("r1", "r2", 11), retract("a", "r3", 12), retract("r3", "r4", 13)]
+    assert standing(*events) == ["a"]
 
 
 def test_it_survives_a_retraction_of_itself_and_of_what_nobody_knows():
@@ -75,21 +75,21 @@ def test_it_corrects_the_time_of_an_event():
 
 
 def test_it_updates_the_data_of_an_event_and_leaves_its_time():
-    (found,) = effective([note("a", 3), correct("a", data={"important": True})]).events
-    assert found.occurred_at == at(3)
-    assert found.data == {"text": "as told", "important": True}
+    (event,) = effective([note("a", 3), correct("a", data={"important": True})]).events
+    assert event.occurred_at == at(3)
+    assert event.data == {"text": "as told", "important": True}
 
 
 def test_it_counts_the_latest_of_several_corrections():
-    told = [correct("a", "c1", 10, data={"text": "once"}), correct("a", "c2", 11, data={"text": "twice"})]
-    (found,) = effective([note("a"), *reversed(told)]).events
-    assert found.data["text"] == "twice"
+    corrections = [correct("a", "c1", 10, data={"text": "once"}), correct("a", "c2", 11, data={"text": "twice"})]
+    (event,) = effective([note("a"), *reversed(corrections)]).events
+    assert event.data["text"] == "twice"
 
 
 def test_it_falls_back_to_the_earlier_correction_when_the_later_is_retracted():
-    told = [correct("a", "c1", 10, data={"text": "once"}), correct("a", "c2", 11, data={"text": "twice"})]
-    (found,) = effective([note("a"), *told, retract("c2", minutes=12)]).events
-    assert found.data["text"] == "once"
+    corrections = [correct("a", "c1", 10, data={"text": "once"}), correct("a", "c2", 11, data={"text": "twice"})]
+    (event,) = effective([note("a"), *corrections, retract("c2", minutes=12)]).events
+    assert event.data["text"] == "once"
 
 
 def test_it_keeps_an_event_away_that_is_both_corrected_and_retracted():
@@ -98,10 +98,10 @@ def test_it_keeps_an_event_away_that_is_both_corrected_and_retracted():
 
 def test_it_has_no_use_for_a_correction_of_a_correction():
     """Whoever erred corrects the event again: of several corrections the latest counts."""
-    (found,) = effective(
+    (event,) = effective(
         [note("a"), correct("a", "c1", data={"text": "x"}), correct("c1", "c2", data={"text": "y"})]
     ).events
-    assert found.data["text"] == "x"
+    assert event.data["text"] == "x"
 
 
 def test_it_overrides_a_milestone_and_keeps_when_that_was_recorded():
@@ -111,8 +111,8 @@ def test_it_overrides_a_milestone_and_keeps_when_that_was_recorded():
 
 
 def test_it_overrides_by_the_latest_correction():
-    told = [pin(Milestone.DETECTED, -3, "p1", 10), pin(Milestone.DETECTED, -5, "p2", 11)]
-    assert effective(reversed(told)).overrides[Milestone.DETECTED].at == at(-5)
+    corrections = [pin(Milestone.DETECTED, -3, "p1", 10), pin(Milestone.DETECTED, -5, "p2", 11)]
+    assert effective(reversed(corrections)).overrides[Milestone.DETECTED].at == at(-5)
 
 
 def test_it_drops_an_override_that_is_retracted():
@@ -133,28 +133,28 @@ def test_it_resolves_a_chain_of_thousands_of_retractions():
 told_about = st.lists(
     st.tuples(st.sampled_from("rc"), st.integers(0, 7), st.integers(0, 3)), min_size=1, max_size=7
 ).map(
-    lambda told: [
+    lambda shapes: [
         note("0", 1),
         *(
             retract(str(target), str(i), minutes)
             if kind == "r"
             else correct(str(target), str(i), minutes, data={"n": i})
-            for i, (kind, target, minutes) in enumerate(told, start=1)
+            for i, (kind, target, minutes) in enumerate(shapes, start=1)
         ),
     ]
 )
 
 
-@given(told_about.flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+@given(told_about.flatmap(lambda events: st.tuples(st.just(events), st.permutations(events))))
 def test_it_leaves_the_same_standing_whatever_the_order(days):
-    told, shuffled = days
-    assert effective(told) == effective(shuffled)
+    events, shuffled = days
+    assert effective(events) == effective(shuffled)
 
 
 @given(told_about)
-def test_it_withdraws_exactly_what_a_standing_retraction_names(told):
+def test_it_withdraws_exactly_what_a_standing_retraction_names(events):
     """Where nothing goes in a circle (here: a retraction names only earlier ids), said without any order of time."""
-    upward = [e for e in told if e.kind is EventKind.NOTE or int(e.data["event_id"]) < int(e.event_id)]
+    upward = [e for e in events if e.kind is EventKind.NOTE or int(e.data["event_id"]) < int(e.event_id)]
 
     def stands(event_id):
         return not any(

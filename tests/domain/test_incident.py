@@ -19,10 +19,10 @@ K, M = EventKind, Milestone
 HOUR = timedelta(hours=1)
 
 
-def folded(*events, episodes=(), rules=None, heard=0.0) -> Incident:
+def folded(*events, episodes=(), rules=None, heard_at=0.0) -> Incident:
     """The incident of these events; detected by hand at 0 where there is nothing else."""
-    told = events or (() if episodes else (event(K.DETECTED),))
-    return fold(1, told, list(episodes), rules or policy(), at(heard))
+    history = events or (() if episodes else (event(K.DETECTED),))
+    return fold(1, history, list(episodes), rules or policy(), at(heard_at))
 
 
 def detected(*events, **more) -> Incident:
@@ -44,7 +44,7 @@ def measured(incident: Incident, **rules):
 # -- milestones --------------------------------------------------------------------------------------------------------
 
 
-def test_it_knows_only_what_was_told():
+def test_it_has_only_the_milestones_that_were_reported():
     assert dict(folded().milestones) == {M.DETECTED: at(0)}
 
 
@@ -179,9 +179,9 @@ def test_it_gives_no_sample_for_a_missing_milestone():
 
 
 def test_it_gives_no_sample_for_a_negative_interval_and_says_so():
-    found = measured(detected(event(K.MITIGATED, -5)))
-    assert Indicator.MITIGATE not in found.intervals
-    assert set(found.invalid) == {Indicator.ACKNOWLEDGE, Indicator.MITIGATE}
+    result = measured(detected(event(K.MITIGATED, -5)))
+    assert Indicator.MITIGATE not in result.intervals
+    assert set(result.invalid) == {Indicator.ACKNOWLEDGE, Indicator.MITIGATE}
 
 
 def test_it_forces_no_order_on_what_people_report():
@@ -193,16 +193,16 @@ def test_it_forces_no_order_on_what_people_report():
 @pytest.mark.parametrize(("minute", "late"), [(29, ()), (30, ()), (31, (M.ACKNOWLEDGED, M.MITIGATED))])
 def test_it_gives_no_sample_of_a_response_after_the_recovery(minute, late):
     """The milestone stays, for people said so; what came when it was over was no response."""
-    found = measured(folded(event(K.MITIGATED, minute), episodes=[episode(0, 30)]))
-    assert found.late == late
-    assert (Indicator.MITIGATE in found.intervals) is not bool(late)
-    assert found.invalid == ()
+    result = measured(folded(event(K.MITIGATED, minute), episodes=[episode(0, 30)]))
+    assert result.late == late
+    assert (Indicator.MITIGATE in result.intervals) is not bool(late)
+    assert result.invalid == ()
 
 
 def test_it_gives_no_sample_at_all_of_a_dismissed_incident():
-    told = [event(K.STARTED, -5), event(K.ACKNOWLEDGED, 5), event(K.MITIGATED, -9), event(K.DISMISSED, 10)]
-    found = measured(detected(*told))
-    assert (found.intervals, found.invalid) == ({}, ())
+    events = [event(K.STARTED, -5), event(K.ACKNOWLEDGED, 5), event(K.MITIGATED, -9), event(K.DISMISSED, 10)]
+    result = measured(detected(*events))
+    assert (result.intervals, result.invalid) == ({}, ())
 
 
 def test_it_measures_recovery_from_the_start_where_a_team_wants_it():
@@ -215,11 +215,11 @@ def test_it_measures_recovery_from_the_start_where_a_team_wants_it():
 
 
 def test_it_goes_through_its_phases():
-    told = [event(K.DETECTED)]
-    phases = [folded(*told).phase]
+    events = [event(K.DETECTED)]
+    phases = [folded(*events).phase]
     for kind, minutes in ((K.ACKNOWLEDGED, 2), (K.MITIGATED, 9), (K.RESOLVED, 20)):
-        told.append(event(kind, minutes))
-        phases.append(folded(*told).phase)
+        events.append(event(kind, minutes))
+        phases.append(folded(*events).phase)
     assert phases == [*OPEN_PHASES, Phase.RESOLVED]
 
 
@@ -235,7 +235,7 @@ def test_it_is_dismissed_since_the_first_of_several_dismissals():
 
 
 def test_it_becomes_stale_only_while_it_is_open():
-    assert detected(heard=60).stale_at == at(60) + timedelta(hours=24)
+    assert detected(heard_at=60).stale_at == at(60) + timedelta(hours=24)
     assert detected(event(K.RESOLVED, 5)).stale_at is None
     assert detected(event(K.DISMISSED, 5)).stale_at is None
 
@@ -276,8 +276,8 @@ def test_it_takes_the_click_where_an_alert_still_fired_then():
 
 
 def test_it_takes_the_click_where_people_had_reopened_it_since_the_alerts_ended():
-    told = [event(K.REOPENED, 35), event(K.RESOLVED, 40, untimed=True)]
-    assert milestone(folded(*told, episodes=[episode(0, 30)]), M.RESOLVED) == at(40)
+    events = [event(K.REOPENED, 35), event(K.RESOLVED, 40, untimed=True)]
+    assert milestone(folded(*events, episodes=[episode(0, 30)]), M.RESOLVED) == at(40)
 
 
 def test_it_is_over_without_a_recovery_where_the_end_is_unknown():
@@ -318,8 +318,8 @@ def test_it_derives_the_draft_from_the_corrected_final():
 
 
 def test_it_takes_back_the_dismissal_and_leaves_the_recovery():
-    told = [event(K.MITIGATED, 5), event(K.RESOLVED, 10), event(K.DISMISSED, 11), event(K.REOPENED, 12)]
-    incident = detected(*told)
+    events = [event(K.MITIGATED, 5), event(K.RESOLVED, 10), event(K.DISMISSED, 11), event(K.REOPENED, 12)]
+    incident = detected(*events)
     assert (incident.phase, milestone(incident, M.RESOLVED)) == (Phase.RESOLVED, at(10))
 
 
@@ -336,9 +336,9 @@ def test_it_keeps_the_mitigation_when_an_alert_fires_again():
 
 
 def test_it_records_what_happens_while_it_is_dismissed_until_that_is_taken_back():
-    told = [event(K.DISMISSED, 5), event(K.ACKNOWLEDGED, 6), event(K.RESOLVED, 30)]
-    assert detected(*told).phase is Phase.DISMISSED
-    back = detected(*told, event(K.REOPENED, 40))
+    events = [event(K.DISMISSED, 5), event(K.ACKNOWLEDGED, 6), event(K.RESOLVED, 30)]
+    assert detected(*events).phase is Phase.DISMISSED
+    back = detected(*events, event(K.REOPENED, 40))
     assert (back.phase, milestone(back, M.RESOLVED)) == (Phase.RESOLVED, at(30))
 
 
@@ -438,9 +438,9 @@ def test_it_may_pass_over_a_last_flicker_of_the_alert():
 
 
 def test_it_forgets_a_corrected_resolution_when_people_reopen_after_it():
-    told = [event(K.RESOLVED, 30), correction(M.RESOLVED, 25, 31), event(K.REOPENED, 40)]
-    assert milestone(detected(*told), M.RESOLVED) is None
-    assert milestone(detected(*told, event(K.RESOLVED, 70)), M.RESOLVED) == at(70)
+    events = [event(K.RESOLVED, 30), correction(M.RESOLVED, 25, 31), event(K.REOPENED, 40)]
+    assert milestone(detected(*events), M.RESOLVED) is None
+    assert milestone(detected(*events, event(K.RESOLVED, 70)), M.RESOLVED) == at(70)
 
 
 def test_it_forgets_a_corrected_resolution_when_the_alert_fires_again():
@@ -455,8 +455,8 @@ def test_it_ignores_a_corrected_resolution_of_what_is_not_resolved():
 
 
 def test_it_takes_back_a_resolution_that_is_retracted():
-    told = [event(K.RESOLVED, 30), event(K.RETRACTED, 31, data={"event_id": "resolved-30"})]
-    assert detected(*told).phase is Phase.DETECTED
+    events = [event(K.RESOLVED, 30), event(K.RETRACTED, 31, data={"event_id": "resolved-30"})]
+    assert detected(*events).phase is Phase.DETECTED
 
 
 def test_it_is_dismissed_when_all_that_was_told_of_it_is_withdrawn():
@@ -466,19 +466,19 @@ def test_it_is_dismissed_when_all_that_was_told_of_it_is_withdrawn():
 
 
 def test_it_moves_its_deadlines_with_a_corrected_start():
-    told = [
+    events = [
         event(K.STARTED, -30),
         event(K.CORRECTED, 9, data={"event_id": "started--30", "occurred_at": at(-90).isoformat()}),
     ]
-    assert detected(*told).deadlines_from == at(-90)
+    assert detected(*events).deadlines_from == at(-90)
 
 
 # -- what is said of the incident --------------------------------------------------------------------------------------
 
 
 def test_it_bears_the_latest_title_that_people_gave():
-    told = [event(K.DETECTED, title="Checkout broken"), event(K.NOTE, 5, title="Payments down", data={"text": "x"})]
-    assert folded(*told, episodes=[episode(0)]).title == "Payments down"
+    events = [event(K.DETECTED, title="Checkout broken"), event(K.NOTE, 5, title="Payments down", data={"text": "x"})]
+    assert folded(*events, episodes=[episode(0)]).title == "Payments down"
 
 
 def test_it_bears_the_summary_of_its_first_alert_else_its_name():
@@ -492,24 +492,27 @@ def test_it_has_a_title_where_nobody_gave_one():
 
 
 def test_it_collects_types_and_domains_from_events_and_labels():
-    told = event(K.DETECTED, types=(IncidentType.API,), domains=(Domain.SEC,))
+    detection = event(K.DETECTED, types=(IncidentType.API,), domains=(Domain.SEC,))
     labelled = episode(0, labels={"incident_type": "model, execution,nonsense", "incident_domain": "Do"})
-    incident = folded(told, episodes=[labelled])
+    incident = folded(detection, episodes=[labelled])
     assert incident.types == (IncidentType.EXECUTION, IncidentType.MODEL, IncidentType.API)
     assert incident.domains == (Domain.DO, Domain.SEC)
 
 
 def test_it_has_the_labels_that_all_alerts_share_and_those_that_events_add():
     alerts = [episode(0, labels={"team": "pay", "pod": "a"}), episode(0, id=2, labels={"team": "pay", "pod": "b"})]
-    told = [event(K.NOTE, 1, labels={"region": "tokyo"}, data={"text": "x"}), event(K.NOTE, 2, labels={"team": "core"})]
-    assert folded(*told[:1], episodes=alerts).labels == {"team": "pay", "region": "tokyo"}
-    assert folded(*told, episodes=alerts).labels == {"team": "core", "region": "tokyo"}
+    notes = [
+        event(K.NOTE, 1, labels={"region": "tokyo"}, data={"text": "x"}),
+        event(K.NOTE, 2, labels={"team": "core"}),
+    ]
+    assert folded(*notes[:1], episodes=alerts).labels == {"team": "pay", "region": "tokyo"}
+    assert folded(*notes, episodes=alerts).labels == {"team": "core", "region": "tokyo"}
 
 
 def test_it_knows_who_has_which_role_now():
     roles = [("commander", "Aki", 1), ("lead-do", "Ben", 2), ("commander", "Chi", 3)]
-    told = [event(K.ROLE_ASSIGNED, minutes, data={"role": role, "name": name}) for role, name, minutes in roles]
-    assert detected(*reversed(told)).roles == {Role.COMMANDER: "Chi", Role.LEAD_DO: "Ben"}
+    assignments = [event(K.ROLE_ASSIGNED, minutes, data={"role": role, "name": name}) for role, name, minutes in roles]
+    assert detected(*reversed(assignments)).roles == {Role.COMMANDER: "Chi", Role.LEAD_DO: "Ben"}
 
 
 def test_it_leaves_an_incident_to_the_one_it_was_merged_into():
@@ -591,14 +594,14 @@ def test_it_holds_together_whatever_happens(day):
 
 def test_nothing_is_owed_where_the_deadlines_were_waived():
     waived = event(K.POSTMORTEM_CHECKED, 0, data={"checks": {"deadline": "not_needed"}})
-    found = fold(1, [event(K.DETECTED, 0), waived], (), policy(), at(0))
-    assert found.deadlines == ()
-    assert definition_of_done(found, at(10**6))[Check.DEADLINE] is CheckState.NOT_NEEDED
+    waived_incident = fold(1, [event(K.DETECTED, 0), waived], (), policy(), at(0))
+    assert waived_incident.deadlines == ()
+    assert definition_of_done(waived_incident, at(10**6))[Check.DEADLINE] is CheckState.NOT_NEEDED
 
 
 def test_it_forgets_a_corrected_mitigation_that_a_later_reopening_took_back():
-    told = [event(K.MITIGATED, 5), correction(M.MITIGATED, 6, 7), event(K.REOPENED, 20)]
-    assert milestone(detected(*told), M.MITIGATED) is None
+    events = [event(K.MITIGATED, 5), correction(M.MITIGATED, 6, 7), event(K.REOPENED, 20)]
+    assert milestone(detected(*events), M.MITIGATED) is None
 
 
 def test_it_is_final_at_the_earliest_final_document():

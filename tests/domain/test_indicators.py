@@ -54,8 +54,8 @@ def measured(source=ResolutionSource.HUMAN, resolve_from=Milestone.DETECTED, **m
 
 def test_it_measures_a_whole_incident():
     first = {"started": 0, "detected": 4, "acknowledged": 9, "mitigated": 30, "resolved": 94}
-    found = measured(**first, drafted=18 * 60, finalized=70 * 60)
-    assert minutes(found) == {
+    result = measured(**first, drafted=18 * 60, finalized=70 * 60)
+    assert minutes(result) == {
         "detect": 4,
         "acknowledge": 5,
         "mitigate": 26,
@@ -63,39 +63,39 @@ def test_it_measures_a_whole_incident():
         "draft": 18 * 60,
         "finalize": 70 * 60,
     }
-    assert found.invalid == ()
+    assert result.invalid == ()
 
 
 @pytest.mark.parametrize("missing", LIFE)
 def test_it_gives_no_sample_where_a_milestone_is_missing(missing):
-    known = {milestone.value: minute for minute, milestone in enumerate(LIFE) if milestone is not missing}
-    found = measured(**known)
+    milestones = {milestone.value: minute for minute, milestone in enumerate(LIFE) if milestone is not missing}
+    result = measured(**milestones)
     from_detection = set(LEAD_TIMES) if missing is Milestone.STARTED else set()
-    assert set(found.intervals) == from_detection | {i for i, bounds in BOUNDS.items() if missing not in bounds}
-    assert found.invalid == ()
+    assert set(result.intervals) == from_detection | {i for i, bounds in BOUNDS.items() if missing not in bounds}
+    assert result.invalid == ()
 
 
 def test_it_runs_lead_times_from_where_their_deadlines_run_and_never_guesses_a_start():
-    found = measured(detected=0, resolved=60, drafted=120, finalized=240)
-    assert minutes(found) == {"resolve": 60, "draft": 120, "finalize": 240}
+    result = measured(detected=0, resolved=60, drafted=120, finalized=240)
+    assert minutes(result) == {"resolve": 60, "draft": 120, "finalize": 240}
 
 
 def test_it_counts_a_negative_interval_and_gives_no_sample():
-    found = measured(started=10, detected=5, acknowledged=7)
-    assert minutes(found) == {"acknowledge": 2}
-    assert found.invalid == (Indicator.DETECT,)
+    result = measured(started=10, detected=5, acknowledged=7)
+    assert minutes(result) == {"acknowledge": 2}
+    assert result.invalid == (Indicator.DETECT,)
 
 
 def test_it_takes_an_interval_of_nothing_as_a_sample():
-    found = measured(started=0, detected=0, acknowledged=0)
-    assert minutes(found) == {"detect": 0, "acknowledge": 0}
-    assert found.invalid == ()
+    result = measured(started=0, detected=0, acknowledged=0)
+    assert minutes(result) == {"detect": 0, "acknowledge": 0}
+    assert result.invalid == ()
 
 
 def test_it_takes_a_recovery_before_the_mitigation_as_people_told_it():
-    found = measured(detected=0, resolved=20, mitigated=25)
-    assert minutes(found) == {"resolve": 20}
-    assert found.late == (Milestone.MITIGATED,)
+    result = measured(detected=0, resolved=20, mitigated=25)
+    assert minutes(result) == {"resolve": 20}
+    assert result.late == (Milestone.MITIGATED,)
 
 
 def test_it_gives_no_time_to_resolve_from_an_unknown_start():
@@ -104,9 +104,9 @@ def test_it_gives_no_time_to_resolve_from_an_unknown_start():
 
 @pytest.mark.parametrize("source", [*ResolutionSource, None])
 def test_it_leaves_out_only_resolutions_that_nobody_reported(source):
-    found = measured(source, detected=0, acknowledged=2, resolved=1440)
-    assert (Indicator.RESOLVE in found.intervals) is (source is not ResolutionSource.STALE)
-    assert Indicator.ACKNOWLEDGE in found.intervals
+    result = measured(source, detected=0, acknowledged=2, resolved=1440)
+    assert (Indicator.RESOLVE in result.intervals) is (source is not ResolutionSource.STALE)
+    assert Indicator.ACKNOWLEDGE in result.intervals
 
 
 def test_it_does_not_call_a_stale_resolution_invalid():
@@ -172,11 +172,11 @@ def test_it_says_nothing_about_no_samples():
 
 @given(SECONDS)
 def test_it_puts_the_statistics_in_their_natural_order(samples):
-    said = summarize(samples).statistics
-    assert said[Statistic.P50] <= said[Statistic.P95] * ROUNDED
-    assert said[Statistic.P95] <= said[Statistic.MAX] * ROUNDED
-    assert min(samples) <= said[Statistic.MEAN] * ROUNDED
-    assert said[Statistic.MEAN] <= said[Statistic.MAX] * ROUNDED
+    summary = summarize(samples).statistics
+    assert summary[Statistic.P50] <= summary[Statistic.P95] * ROUNDED
+    assert summary[Statistic.P95] <= summary[Statistic.MAX] * ROUNDED
+    assert min(samples) <= summary[Statistic.MEAN] * ROUNDED
+    assert summary[Statistic.MEAN] <= summary[Statistic.MAX] * ROUNDED
 
 
 def test_it_counts_a_sample_on_the_target_as_within():

@@ -11,7 +11,7 @@ HOUR = 60
 
 def of(*events, update_due_at=None, severity=Severity.SEV_2):
     incident = fold(1, [event(K.DETECTED, severity=severity), *events], (), policy(), at(0))
-    return [(one.level, one.at) for one in reminders(incident, update_due_at)]
+    return [(reminder.level, reminder.at) for reminder in reminders(incident, update_due_at)]
 
 
 def test_it_reminds_of_each_stage_when_a_quarter_is_left_and_when_it_is_late():
@@ -35,13 +35,13 @@ def test_it_reminds_of_an_update_only_while_it_goes_on():
 
 def test_it_reminds_of_open_actions_that_have_a_date():
     due = {"due_at": at(99).isoformat()}
-    told = [
+    events = [
         event(K.ACTION_OPENED, 1, event_id="1", data={"action_id": "A-01", **due}),
         event(K.ACTION_OPENED, 1, event_id="2", data={"action_id": "A-02"}),
         event(K.ACTION_OPENED, 1, event_id="3", data={"action_id": "A-03", **due}),
         event(K.ACTION_COMPLETED, 2, data={"action_id": "A-03"}),
     ]
-    incident = fold(1, [event(K.DETECTED), event(K.POSTMORTEM_FINALIZED, 2), *told], (), policy(), at(0))
+    incident = fold(1, [event(K.DETECTED), event(K.POSTMORTEM_FINALIZED, 2), *events], (), policy(), at(0))
     assert reminders(incident, None) == (Reminder(Level.ACTION_OVERDUE, at(99), at(99), "A-01"),)
 
 

@@ -89,7 +89,7 @@ def test_an_assumed_end_goes_along_with_the_firing():
 
 def test_every_episode_keeps_all_of_its_reports():
     reports = [report(0), report(0, sender="eu"), report(60, 70), report(3, 3)]
-    (_, adopted), (_, other) = sorted(spans_by_source(reports, WINDOW), key=lambda one: one[1].starts_at)
+    (_, adopted), (_, other) = sorted(spans_by_source(reports, WINDOW), key=lambda pair: pair[1].starts_at)
     assert {r.observation.ends_at for r in adopted.reports} == {None, at(3)}
     assert [r.observation.starts_at for r in other.reports] == [at(60)]
 

@@ -58,8 +58,8 @@ def test_it_acknowledges_only_what_fired_when_it_was_made(made, acknowledges):
 
 
 def test_the_first_one_counts():
-    told = [silence(5, number="late"), silence(3, number="first"), silence(4, number="between")]
-    assert acknowledged_by(told, [firing()], ANYBODY).id == "first"
+    silences = [silence(5, number="late"), silence(3, number="first"), silence(4, number="between")]
+    assert acknowledged_by(silences, [firing()], ANYBODY).id == "first"
 
 
 def test_it_is_about_the_alert_that_fires():

@@ -20,12 +20,12 @@ DETECT, ACKNOWLEDGE, MITIGATE, RESOLVE, DRAFT, FINALIZE = Indicator
 
 def count(*days, counted=Counted.NOTHING, now=None):
     """What each of the successive histories of one incident adds, long after all of it."""
-    found = []
+    increments_by_day = []
     for events in days:
         incident = fold(1, events, [], policy(), at(0))
         added, counted = increments(incident, counted, policy(), LIMITS, now or at(10**5))
-        found.append({(one.indicator, one.resolution_source): one for one in added})
-    return found
+        increments_by_day.append({(increment.indicator, increment.resolution_source): increment for increment in added})
+    return increments_by_day
 
 
 def test_it_has_every_target_and_deadline_as_a_bound():
@@ -56,10 +56,10 @@ def test_it_counts_an_incident_when_it_opens_with_the_severity_it_opens_with():
 
 
 def test_it_samples_the_intervals_when_the_incident_resolves():
-    told = [event(K.STARTED, -4), event(K.DETECTED), event(K.ACKNOWLEDGED, 3), event(K.MITIGATED, 11)]
-    before, after = count(told, [*told, event(K.RESOLVED, 30)])
+    events = [event(K.STARTED, -4), event(K.DETECTED), event(K.ACKNOWLEDGED, 3), event(K.MITIGATED, 11)]
+    before, after = count(events, [*events, event(K.RESOLVED, 30)])
     assert set(before) == {(OPENED, "")}
-    assert {m: (one.seconds, one.le) for (m, _), one in after.items() if one.le} == {
+    assert {m: (increment.seconds, increment.le) for (m, _), increment in after.items() if increment.le} == {
         DETECT: (240, 300),
         ACKNOWLEDGE: (180, 300),
         MITIGATE: (660, 900),
@@ -69,28 +69,28 @@ def test_it_samples_the_intervals_when_the_incident_resolves():
 
 
 def test_it_samples_a_lead_time_when_the_stage_is_reached_though_the_incident_is_open():
-    told = [event(K.STARTED), event(K.DETECTED)]
+    events = [event(K.STARTED), event(K.DETECTED)]
     _, drafted, final = count(
-        told, told := [*told, event(K.POSTMORTEM_DRAFTED, 60)], [*told, event(K.POSTMORTEM_FINALIZED, 90)]
+        events, events := [*events, event(K.POSTMORTEM_DRAFTED, 60)], [*events, event(K.POSTMORTEM_FINALIZED, 90)]
     )
     assert drafted == {(DRAFT, ""): Increment(DRAFT, Severity.SEV_3, le=3600, seconds=3600.0)}
     assert set(final) == {(FINALIZE, "")}
 
 
 def test_it_samples_a_lead_time_from_the_detection_where_the_start_is_unknown():
-    (found,) = count([event(K.DETECTED), event(K.POSTMORTEM_DRAFTED, 60)])
-    assert found[DRAFT, ""].seconds == 3600
+    (added,) = count([event(K.DETECTED), event(K.POSTMORTEM_DRAFTED, 60)])
+    assert added[DRAFT, ""].seconds == 3600
 
 
 def test_it_takes_a_final_document_for_the_draft_as_well():
-    (found,) = count([event(K.DETECTED), event(K.POSTMORTEM_FINALIZED, 60)])
-    assert (found[DRAFT, ""].seconds, found[FINALIZE, ""].seconds) == (3600, 3600)
+    (added,) = count([event(K.DETECTED), event(K.POSTMORTEM_FINALIZED, 60)])
+    assert (added[DRAFT, ""].seconds, added[FINALIZE, ""].seconds) == (3600, 3600)
 
 
 def test_it_samples_nothing_before_the_resolution_is_settled():
-    told = [event(K.DETECTED), event(K.ACKNOWLEDGED, 3), event(K.RESOLVED, 30)]
-    (early,) = count(told, now=at(44))
-    (settled,) = count(told, now=at(45))
+    events = [event(K.DETECTED), event(K.ACKNOWLEDGED, 3), event(K.RESOLVED, 30)]
+    (early,) = count(events, now=at(44))
+    (settled,) = count(events, now=at(45))
     assert set(early) == {(OPENED, ""), (RESOLVED, "human")}
     assert set(settled) - set(early) == {(ACKNOWLEDGE, ""), (RESOLVE, "")}
 
@@ -99,8 +99,8 @@ def test_it_samples_the_resolution_that_counts_in_the_end_where_it_was_reopened_
     resolved = [event(K.DETECTED), event(K.RESOLVED, 30)]
     again = [*resolved, event(K.REOPENED, 40), event(K.RESOLVED, 90)]
     _, opened = increments(fold(1, resolved, [], policy(), at(0)), Counted.NOTHING, policy(), LIMITS, at(31))
-    (found,) = count(again, counted=opened)
-    assert found[RESOLVE, ""].seconds == 5400
+    (added,) = count(again, counted=opened)
+    assert added[RESOLVE, ""].seconds == 5400
 
 
 def test_it_counts_nothing_twice_after_reopening():
@@ -125,19 +125,19 @@ def test_it_never_takes_back_what_a_correction_moves():
 
 
 def test_it_counts_a_stale_resolution_and_samples_none_of_resolve():
-    (found,) = count([event(K.DETECTED), event(K.RESOLVED, 1440, data={"resolution_source": "stale"})])
-    assert set(found) == {(OPENED, ""), (RESOLVED, "stale")}
+    (added,) = count([event(K.DETECTED), event(K.RESOLVED, 1440, data={"resolution_source": "stale"})])
+    assert set(added) == {(OPENED, ""), (RESOLVED, "stale")}
 
 
 def test_it_samples_no_negative_interval():
-    (found,) = count([event(K.DETECTED), event(K.RESOLVED, -5)])
-    assert set(found) == {(OPENED, ""), (RESOLVED, "human")}
+    (added,) = count([event(K.DETECTED), event(K.RESOLVED, -5)])
+    assert set(added) == {(OPENED, ""), (RESOLVED, "human")}
 
 
 def test_it_counts_a_dismissal_once_and_nothing_else():
-    told = [event(K.STARTED, -4), event(K.DETECTED), event(K.RESOLVED, 3), event(K.DISMISSED, 5)]
-    assert set(count(told)[0]) == {(OPENED, ""), (DISMISSED, "")}
-    opened, dismissed, again = count(told[:2], told, [*told, event(K.NOTE, 9, data={"text": "x"})])
+    events = [event(K.STARTED, -4), event(K.DETECTED), event(K.RESOLVED, 3), event(K.DISMISSED, 5)]
+    assert set(count(events)[0]) == {(OPENED, ""), (DISMISSED, "")}
+    opened, dismissed, again = count(events[:2], events, [*events, event(K.NOTE, 9, data={"text": "x"})])
     assert set(opened) == {(OPENED, "")}
     assert set(dismissed) == {(DISMISSED, "")}
     assert again == {}
@@ -154,6 +154,6 @@ lives = st.lists(
 @given(lives, st.integers(1, 9))
 def test_it_adds_each_thing_at_most_once_in_a_life(life, step):
     history = [event(K.DETECTED)] + [event(kind, n * step, event_id=str(n)) for n, kind in enumerate(life)]
-    found = count(*(history[: n + 1] for n in range(len(history))))
-    keys = [indicator for added in found for indicator, _ in added]
+    added_by_day = count(*(history[: n + 1] for n in range(len(history))))
+    keys = [indicator for added in added_by_day for indicator, _ in added]
     assert len(keys) == len(set(keys))

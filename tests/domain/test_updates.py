@@ -11,7 +11,7 @@ from tests.builders import at, episode, event, policy
 
 
 @pytest.mark.parametrize(
-    ("told", "heard"),
+    ("happened", "expected"),
     [
         (event(K.ACKNOWLEDGED), True),
         (event(K.NOTE, data={"text": "looking"}), True),
@@ -21,8 +21,8 @@ from tests.builders import at, episode, event, policy
         (event(K.CORRECTED, data={"event_id": "x"}), False),
     ],
 )
-def test_it_is_an_update_where_people_want_to_hear_of_it(told, heard):
-    assert is_update(told) is heard
+def test_it_is_an_update_where_people_want_to_hear_of_it(happened, expected):
+    assert is_update(happened) is expected
 
 
 def test_people_heard_of_it_when_it_was_opened_when_they_were_told_and_when_it_fired_again():

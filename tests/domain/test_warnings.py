@@ -14,13 +14,13 @@ def warnings(*events, episodes=()):
 
 
 def test_it_says_nothing_of_an_incident_in_order():
-    told = [event(K.STARTED, -4), event(K.ACKNOWLEDGED, 3), event(K.MITIGATED, 9), event(K.POSTMORTEM_DRAFTED, 99)]
-    assert warnings(*told, episodes=[episode(0, 30)]) == []
+    events = [event(K.STARTED, -4), event(K.ACKNOWLEDGED, 3), event(K.MITIGATED, 9), event(K.POSTMORTEM_DRAFTED, 99)]
+    assert warnings(*events, episodes=[episode(0, 30)]) == []
 
 
 def test_it_names_what_lies_before_its_beginning():
-    told = [event(K.STARTED, 5), event(K.ACKNOWLEDGED, -1)]
-    assert warnings(*told, episodes=[episode(0, 30)]) == [
+    events = [event(K.STARTED, 5), event(K.ACKNOWLEDGED, -1)]
+    assert warnings(*events, episodes=[episode(0, 30)]) == [
         ("detected", "before", "started"),
         ("acknowledged", "before", "detected"),
     ]

@@ -13,8 +13,8 @@ def refused(status, text):
 
 def span(trace_id, span_id, parent=None, *, name="op", start=1_000_000, took=5_000, process="p1", **fields):
     references = [{"refType": "CHILD_OF", "traceID": trace_id, "spanID": parent}] if parent else []
-    told = {"traceID": trace_id, "spanID": span_id, "operationName": name, "references": references}
-    return told | {"startTime": start, "duration": took, "processID": process, "tags": [], "logs": []} | fields
+    span_ = {"traceID": trace_id, "spanID": span_id, "operationName": name, "references": references}
+    return span_ | {"startTime": start, "duration": took, "processID": process, "tags": [], "logs": []} | fields
 
 
 def trace(trace_id, *spans, services=("router",)):
@@ -29,21 +29,21 @@ class Jaeger(Loopback):
         self.traces = traces
         super().__init__()
 
-    def answer(self, path, given, headers):
+    def answer(self, path, query, headers):
         if path.startswith("/api/traces/"):
-            found = [one for one in self.traces if one["traceID"] == path.rpartition("/")[2].lstrip("0")]
-            if not found:
+            matching = [trace_ for trace_ in self.traces if trace_["traceID"] == path.rpartition("/")[2].lstrip("0")]
+            if not matching:
                 raise refused(404, "trace not found")
-            return {"data": found, "errors": None}
-        if "service" not in given:
+            return {"data": matching, "errors": None}
+        if "service" not in query:
             raise refused(400, "parameter 'service' is required")
-        tags = json.loads(given.get("tags", "{}"))
-        found = [one for one in self.traces if self._is_of(one, given, tags)]
-        return {"data": found[: int(given.get("limit", 100))], "total": 0, "errors": None}
+        tags = json.loads(query.get("tags", "{}"))
+        matching = [trace_ for trace_ in self.traces if self._is_of(trace_, query, tags)]
+        return {"data": matching[: int(query.get("limit", 100))], "total": 0, "errors": None}
 
     @staticmethod
-    def _is_of(told, given, tags):
-        of = {process["serviceName"] for process in told["processes"].values()}
-        within = any(int(given["start"]) <= one["startTime"] <= int(given["end"]) for one in told["spans"])
-        has = {tag["key"]: tag["value"] for one in told["spans"] for tag in one["tags"]}
-        return given["service"] in of and within and tags.items() <= has.items()
+    def _is_of(trace_, query, tags):
+        of = {process["serviceName"] for process in trace_["processes"].values()}
+        within = any(int(query["start"]) <= span_["startTime"] <= int(query["end"]) for span_ in trace_["spans"])
+        has = {tag["key"]: tag["value"] for span_ in trace_["spans"] for tag in span_["tags"]}
+        return query["service"] in of and within and tags.items() <= has.items()

@@ -15,31 +15,31 @@ class Loki(Loopback):
         self.busy = False
         super().__init__()
 
-    def answer(self, path, given, headers):
+    def answer(self, path, query, headers):
         if path != "/loki/api/v1/query_range":
             raise Refused(404, "404 page not found\n")
         if self.tenant and headers.get("x-scope-orgid") != self.tenant:
             raise Refused(401, "no org id\n")
         if self.busy:
             raise Refused(429, "too many outstanding requests\n")
-        limit = int(given.get("limit", 100))
+        limit = int(query.get("limit", 100))
         if limit > self.most:
             text = (
                 f"max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {self.most})\n"
             )
             raise Refused(400, text)
-        low, high = int(given["start"]), int(given["end"])
+        low, high = int(query["start"]), int(query["end"])
         if high < low:
             raise Refused(400, "end timestamp must not be before or equal to start time\n")
-        if not given["query"].startswith("{"):
+        if not query["query"].startswith("{"):
             return {"status": "success", "data": {"resultType": "matrix", "result": []}}
-        wanted = dict(re.findall(r'(\w+)="([^"]*)"', given["query"]))
-        if not wanted:
+        selector = dict(re.findall(r'(\w+)="([^"]*)"', query["query"]))
+        if not selector:
             raise Refused(400, "parse error at line 1, col 1: syntax error: unexpected }\n")
-        found = [one for one in self.entries if low <= one[0] < high and wanted.items() <= one[1].items()]
-        found.sort(key=lambda one: one[0], reverse=given.get("direction", "backward") == "backward")
+        matching = [entry for entry in self.entries if low <= entry[0] < high and selector.items() <= entry[1].items()]
+        matching.sort(key=lambda entry: entry[0], reverse=query.get("direction", "backward") == "backward")
         streams = {}
-        for at, labels, text in found[:limit]:
+        for at, labels, text in matching[:limit]:
             streams.setdefault(tuple(sorted(labels.items())), []).append([str(at), text])
         result = [{"stream": dict(labels), "values": values} for labels, values in streams.items()]
         return {"status": "success", "data": {"resultType": "streams", "result": result, "stats": {}}}

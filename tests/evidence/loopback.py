@@ -38,22 +38,22 @@ class Loopback:
         self._thread.join()
         self._server.server_close()
 
-    def answer(self, path, given, headers):
+    def answer(self, path, query, headers):
         raise NotImplementedError
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         parts = urlsplit(self.path)
-        given = dict(parse_qsl(parts.query))
+        query = dict(parse_qsl(parts.query))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.store.asked.append((parts.path, given, headers))
+        self.server.store.asked.append((parts.path, query, headers))
         try:
-            status, told = 200, self.server.store.answer(parts.path, given, headers)
+            status, answer = 200, self.server.store.answer(parts.path, query, headers)
         except Refused as refused:
-            status, told = refused.status, refused.body
-        plain = isinstance(told, str)
-        body = told.encode() if plain else json.dumps(told).encode()
+            status, answer = refused.status, refused.body
+        plain = isinstance(answer, str)
+        body = answer.encode() if plain else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8" if plain else "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -41,24 +41,24 @@ def test_the_same_inputs_give_the_same_bytes_wherever_they_are(tmp_path):
 def test_another_time_of_collection_changes_the_manifest_and_not_the_digest_of_the_contents(tmp_path):
     first, second = small(tmp_path / "a"), small(tmp_path / "b", now=at(1000))
     assert first.sha256 != second.sha256
-    one, other = manifest_of(first.path), manifest_of(second.path)
-    assert one["contents_sha256"] == other["contents_sha256"]
-    for told in (one, other):
-        del told["collected_at"]
-        for file in told["files"]:
+    first_manifest, other = manifest_of(first.path), manifest_of(second.path)
+    assert first_manifest["contents_sha256"] == other["contents_sha256"]
+    for manifest in (first_manifest, other):
+        del manifest["collected_at"]
+        for file in manifest["files"]:
             del file["collected_at"]
-    assert one == other
+    assert first_manifest == other
 
 
 def test_the_manifest_tells_where_everything_came_from(tmp_path):
-    told = manifest_of(small(tmp_path).path)
-    assert told["tool"] == {"name": "mttx-exporter", "version": "1.2.3"}
-    assert told["collected_at"] == "2026-11-23T12:00:00Z"
+    manifest = manifest_of(small(tmp_path).path)
+    assert manifest["tool"] == {"name": "mttx-exporter", "version": "1.2.3"}
+    assert manifest["collected_at"] == "2026-11-23T12:00:00Z"
     window = {"start": "2026-11-23T08:45:00Z", "end": "2026-11-23T10:19:00Z", "display_timezone": "Asia/Tokyo"}
-    assert told["window"] == window
-    assert told["incident"]["title"] == "Checkout errors"
-    assert told["complete"] is True
-    assert told["files"][0] == {
+    assert manifest["window"] == window
+    assert manifest["incident"]["title"] == "Checkout errors"
+    assert manifest["complete"] is True
+    assert manifest["files"][0] == {
         "path": "logs/app.log",
         "source": "logs",
         "query": "app",
@@ -125,7 +125,7 @@ def entries_of(path):
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "fault"),
     [
         (lambda e: [*e, ("logs/extra.log", b"x")], "is not in the manifest"),
         (lambda e: e[:-1], "is missing"),
@@ -140,10 +140,10 @@ def entries_of(path):
         (lambda e: [(e[0][0], e[0][1].replace(b'"contents_sha256": "', b'"contents_sha256": "0')), *e[1:]], "contents"),
     ],
 )
-def test_what_is_sealed_anew_is_found_where_it_contradicts_its_manifest(tmp_path, change, found):
+def test_what_is_sealed_anew_is_found_where_it_contradicts_its_manifest(tmp_path, change, fault):
     forged = resealed(tmp_path / "forged", change(entries_of(small(tmp_path).path)))
     problems = verify(forged).problems
-    assert any(found in problem for problem in problems), problems
+    assert any(fault in problem for problem in problems), problems
 
 
 def test_a_manifest_beyond_all_measure_is_not_read(tmp_path, monkeypatch):
@@ -161,7 +161,7 @@ def test_the_same_name_twice_is_found(tmp_path):
 
 def test_bytes_between_the_files_are_found_even_under_a_new_seal(tmp_path):
     forged = resealed(tmp_path / "forged", entries_of(small(tmp_path).path), prefix=b"hidden")
-    assert any("belong to no file" in one or "follow" in one for one in verify(forged).problems)
+    assert any("belong to no file" in problem or "follow" in problem for problem in verify(forged).problems)
 
 
 def with_manifest(entries, **changes):
@@ -175,8 +175,8 @@ def with_manifest(entries, **changes):
 )
 def test_a_name_that_is_not_safe_to_unpack_is_refused(tmp_path, name):
     manifest, first, *others = entries_of(small(tmp_path).path)
-    told = json.loads(manifest[1])
-    files = [{**told["files"][0], "path": name}, *told["files"][1:]]
+    manifest_json = json.loads(manifest[1])
+    files = [{**manifest_json["files"][0], "path": name}, *manifest_json["files"][1:]]
     contents = contents_digest([(file["path"], file["sha256"]) for file in files])
     entries = with_manifest([manifest, (name, first[1]), *others], files=files, contents_sha256=contents)
     (problem,) = verify(resealed(tmp_path / "forged", entries)).problems
@@ -291,6 +291,6 @@ def test_a_disk_that_is_full_at_the_last_step_leaves_nothing_behind(tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(NotCollected, match="No such file"):
         collected(tmp_path, name="missing/evidence.zip")

@@ -153,12 +153,12 @@ def test_a_file_outside_of_git_is_kept_as_it_is(tmp_path):
     assert box.source("configuration")["complete"]
 
 
-def test_a_file_that_git_does_not_know_is_told(tmp_path, app):
+def test_an_untracked_file_is_named(tmp_path, app):
     (app.folder / "new.yml").write_text("a: 1\n")
     assert "not tracked by git" in configuration(tmp_path, app.folder / "new.yml").failures("configuration")["new.yml"]
 
 
-def test_a_file_that_came_later_is_told(tmp_path):
+def test_a_file_that_came_later_is_named(tmp_path):
     repo = Repo(tmp_path / "late")
     repo.commit(at(300), prod__yml="limit: 1\n")
     assert "git has no version" in configuration(tmp_path, repo.folder / "*.yml").failures("configuration")["prod.yml"]
@@ -220,14 +220,14 @@ def test_nothing_that_a_repository_names_is_run(tmp_path):
     assert not ran.exists()
 
 
-def test_a_folder_without_a_repository_and_one_that_is_not_there_are_told(tmp_path):
+def test_a_folder_without_a_repository_and_a_missing_one_are_named(tmp_path):
     (tmp_path / "plain").mkdir()
     failures = changes(tmp_path, tmp_path / "plain", tmp_path / "gone").failures("changes")
     assert "is not a git repository" in failures[str(tmp_path / "plain")]
     assert "git cannot be run" in failures[str(tmp_path / "gone")]
 
 
-def test_a_repository_without_commits_and_a_shallow_one_are_told(tmp_path):
+def test_a_repository_without_commits_and_a_shallow_one_are_noted(tmp_path):
     empty = Repo(tmp_path / "empty")
     full = Repo(tmp_path / "full")
     full.commit(at(-100))
@@ -268,7 +268,7 @@ def test_it_asks_grafana_for_each_tag(tmp_path):
         return [{"id": 1, "time": 5, "tags": list(tags)}, {"id": 2, "time": 3}]
 
     box = changes(tmp_path, ask=ask, tags=("deploy", "flag"))
-    assert [one["id"] for one in json.loads(box.texts["changes/annotations.json"])] == [2, 1]
+    assert [annotation["id"] for annotation in json.loads(box.texts["changes/annotations.json"])] == [2, 1]
     window = evidence_window()
     assert asked == [(window.start - DAY, window.end, [tag]) for tag in ("deploy", "flag")]
 
@@ -280,27 +280,27 @@ def test_it_says_that_grafana_failed(tmp_path):
     assert "annotations with the tag deploy" in changes(tmp_path, ask=ask).failures("changes")
 
 
-def test_a_file_that_fails_while_it_is_read_or_shrinks_is_told(tmp_path):
+def test_a_file_that_fails_while_it_is_read_or_shrinks_is_noted(tmp_path):
     from service.evidence.sources.files import Matched, Opened, copy, opened
 
     path = tmp_path / "a"
     path.write_text("0123456789")
 
-    class Told(list):
+    class ShrinkingFile(list):
         def write(self, data):
             path.write_text("")
 
         def add_omission(self, reason):
             self.append(reason)
 
-    told = Told()
+    file = ShrinkingFile()
     with opened(Matched(path, path, "a")) as source:
-        assert copy(source, told) == hashlib.sha256(b"0123456789").hexdigest()
-    assert told == ["the file became shorter while it was read"]
+        assert copy(source, file) == hashlib.sha256(b"0123456789").hexdigest()
+    assert file == ["the file became shorter while it was read"]
 
     class Broken:
         def read(self, size):
             raise OSError(5, "Input/output error")
 
     with pytest.raises(SourceFailed, match="Input/output error"):
-        copy(Opened(Broken(), 5, at(0)), told)
+        copy(Opened(Broken(), 5, at(0)), file)

@@ -91,7 +91,7 @@ def manifest(name="evidence-INC-1.zip"):
         return json.loads(archive.read("manifest.json"))
 
 
-def told(service):
+def recorded(service):
     return requests.get(f"{service}/api/v1/incidents/INC-1", timeout=10).json()
 
 
@@ -104,9 +104,9 @@ def test_a_whole_round(mttx, incident, service, grafana):
     assert re.search(r"^timeline +5 files +\d", printed, re.MULTILINE)
     assert re.search(r"redacted \d+ × AWS access key", printed)
     digest = re.search("SHA-256  ([0-9a-f]{64})", printed)[1]
-    said = manifest()
-    assert said["complete"] is True
-    assert said["window"] == {
+    collected = manifest()
+    assert collected["complete"] is True
+    assert collected["window"] == {
         "start": after(-15).replace("+00:00", "Z"),
         "end": after(79).replace("+00:00", "Z"),
         "display_timezone": "Asia/Tokyo",
@@ -115,7 +115,7 @@ def test_a_whole_round(mttx, incident, service, grafana):
     with zipfile.ZipFile("evidence-INC-1.zip") as archive:
         assert all(SECRET.encode() not in archive.read(name) for name in archive.namelist())
 
-    record = told(service)
+    record = recorded(service)
     assert record["checks"]["evidence"] == "passed"
     assert record["events"][-1]["data"]["evidence_collected"]["sha256"] == digest
     assert mttx("verify", "evidence-INC-1.zip", "--recorded", "--sha256", digest).endswith(f"SHA-256 {digest}\n")
@@ -127,12 +127,12 @@ def test_a_timeline_alone_is_no_evidence_and_what_is_missing_is_listed(mttx, inc
     printed = mttx("collect", incident)
     assert "missing  logs: not configured (evidence.logs.files, evidence.logs.loki)" in printed
     assert manifest()["not_configured"] == ["logs", "metrics", "traces", "audit", "configuration", "changes"]
-    assert told(service)["checks"]["evidence"] == "pending"
+    assert recorded(service)["checks"]["evidence"] == "pending"
 
 
 def test_it_says_what_a_bundle_would_contain_and_keeps_nothing(mttx, incident, service, tmp_path):
     Path("mttx.yml").unlink()
-    events = told(service)["events"]
+    events = recorded(service)["events"]
     assert "would not pass" in mttx("check", incident, code=1)
     log = tmp_path / "logs" / "app.log"
     log.parent.mkdir()
@@ -145,7 +145,7 @@ def test_it_says_what_a_bundle_would_contain_and_keeps_nothing(mttx, incident, s
     log.unlink()
     assert "matches no file" in mttx("check", incident, code=1)
     assert not list(Path().glob("*.zip"))
-    assert told(service)["events"] == events
+    assert recorded(service)["events"] == events
 
 
 def test_the_document_names_the_archive(mttx, incident):
@@ -161,7 +161,7 @@ def test_the_document_names_the_archive(mttx, incident):
 def test_the_bodies_of_webhooks_are_there_and_an_open_incident_ends_now(mttx, alerted, service):
     mttx("collect", alerted)
     with zipfile.ZipFile("evidence-INC-1.zip") as archive:
-        (name,) = [one for one in archive.namelist() if "bodies" in one]
+        (name,) = [path for path in archive.namelist() if "bodies" in path]
         body = json.loads(archive.read(name))
     assert body["alerts"][0]["annotations"] == {"summary": "key [AWS access key removed]"}
     end = datetime.fromisoformat(manifest()["window"]["end"])
@@ -175,7 +175,7 @@ def test_the_service_collects_it_too(service, incident, tmp_path, mttx):
     assert answer.status_code == 200
     Path("served.zip").write_bytes(answer.content)
     mttx("verify", "served.zip", "--recorded")
-    assert told(service)["checks"]["evidence"] == "pending"  # a timeline alone is no evidence
+    assert recorded(service)["checks"]["evidence"] == "pending"  # a timeline alone is no evidence
 
 
 def test_scripts_get_json(mttx, incident):
@@ -225,16 +225,16 @@ def test_what_is_missing_is_said_and_fails(mttx, incident, grafana, service):
     printed = mttx("collect", incident, code=1)
     assert "failed: Grafana's annotations" in printed
     assert manifest()["complete"] is False
-    assert told(service)["events"][-1]["data"]["evidence_collected"]["missing"] == ["timeline", "changes"]
+    assert recorded(service)["events"][-1]["data"]["evidence_collected"]["missing"] == ["timeline", "changes"]
 
 
-def test_what_is_cut_off_is_said(mttx, incident, monkeypatch):
+def test_what_is_cut_off_is_listed(mttx, incident, monkeypatch):
     monkeypatch.setenv("MTTX_EVIDENCE_BOUNDS", "{timeline: 1024}")
     assert "truncated: timeline/" in mttx("collect", incident)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "problem"),
     [
         ([], "give an incident"),
         (["--to", after(1)], "give an incident"),
@@ -248,13 +248,13 @@ def test_what_is_cut_off_is_said(mttx, incident, monkeypatch):
         (["INC-1", "--to", "2150-01-01T00:00:00Z"], "in the future"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(mttx, incident, arguments, said):
+def test_what_makes_no_sense_is_a_usage_error(mttx, incident, arguments, problem):
     printed = mttx("collect", *arguments, code=2)
-    assert said in printed
+    assert problem in printed
     assert list(Path().glob("evidence*")) == []
 
 
-def test_an_incident_that_is_not_there_is_said(mttx):
+def test_an_unknown_incident_is_an_error(mttx):
     assert "There is no incident INC-77" in mttx("collect", "INC-77", code=1)
 
 
@@ -264,7 +264,7 @@ def test_an_archive_that_is_there_is_kept(mttx, incident):
     assert Path("evidence-INC-1.zip").read_text() == "mine"
 
 
-def test_an_archive_that_could_not_be_recorded_is_kept_and_that_is_said(mttx, incident, monkeypatch):
+def test_an_archive_that_could_not_be_recorded_is_kept_with_an_error(mttx, incident, monkeypatch):
     def refuse(self, path, body):
         import click
 
@@ -324,7 +324,7 @@ def test_a_terminal_shows_a_bar_and_loses_no_line(capsys, monkeypatch, piped):
     assert "failed: nobody answers" in lines
 
 
-def test_a_file_that_cannot_be_read_is_said(mttx, monkeypatch, tmp_path):
+def test_an_unreadable_file_is_an_error(mttx, monkeypatch, tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(b"")
 

@@ -26,11 +26,11 @@ def test_none_of_it_is_in_an_archive(tmp_path):
     """All in one file, as one source would give it: a secret beside another does not hide it."""
     separate = [(text, secrets) for text, secrets in planted() if "PRIVATE" not in text and "Private-Lines" not in text]
     keys = [(text, secrets) for text, secrets in planted() if text.startswith("-----BEGIN")]
-    written = "\n".join(text for text, _ in separate + keys) + "\n" + "\n".join(innocent()[-10:])
+    whole = "\n".join(text for text, _ in separate + keys) + "\n" + "\n".join(innocent()[-10:])
 
     def give(_, box):
         with box.text("all.txt") as file:
-            file.write(written.encode())
+            file.write(whole.encode())
 
     kept = bundle(tmp_path, FakeSource("logs", give)).texts["logs/all.txt"].decode()
     assert [secret for _, secrets in separate + keys for secret in secrets if secret in kept] == []
@@ -95,8 +95,8 @@ def test_the_time_grows_no_faster_than_the_text(unit):
 
 
 def test_letters_whose_small_ones_are_two_move_nothing():
-    (found,) = find_sensitive("İİ API_KEY=abc123def456")
-    assert (found.start, found.end) == (11, 23)
+    (finding,) = find_sensitive("İİ API_KEY=abc123def456")
+    assert (finding.start, finding.end) == (11, 23)
 
 
 def test_what_is_nobodys_hides_nobody():

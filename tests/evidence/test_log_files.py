@@ -28,12 +28,14 @@ def logs(pattern, roots=(), **reading):
     return LogSource([LogFiles([str(pattern)], roots, LogParseOptions(**READING | reading))])
 
 
-def collect(folder, *lines, name="app.jsonl", about=None, found=None, **reading):
+def collect(folder, *lines, name="app.jsonl", about=None, sources=None, **reading):
     where = folder / "logs"
     where.mkdir(exist_ok=True)
-    content = "".join(lines).encode() if all(isinstance(one, str) for one in lines) else b"".join(lines)
+    content = "".join(lines).encode() if all(isinstance(piece, str) for piece in lines) else b"".join(lines)
     (where / name).write_bytes(content)
-    return bundle(folder / "out", logs(where / "*.jsonl*", **reading), *(found or ()), about=about or evidence_window())
+    return bundle(
+        folder / "out", logs(where / "*.jsonl*", **reading), *(sources or ()), about=about or evidence_window()
+    )
 
 
 def kept(box, name="app.jsonl"):
@@ -43,7 +45,7 @@ def kept(box, name="app.jsonl"):
 def test_it_keeps_the_lines_of_the_window_with_both_its_ends(tmp_path):
     times = [at(-15) - timedelta(microseconds=1), at(-15), at(3), at(79), at(79) + timedelta(microseconds=1)]
     box = collect(tmp_path, *[line(when, n=n, component="x") for n, when in enumerate(times)])
-    assert [json.loads(one)["n"] for one in kept(box).splitlines()] == [1, 2, 3]
+    assert [json.loads(line_)["n"] for line_ in kept(box).splitlines()] == [1, 2, 3]
     notes = box.file("logs/files/app.jsonl")["notes"]
     assert notes == {"in the window": 3, "outside of the window": 2, "without any field of the standard": 0}
 
@@ -163,7 +165,7 @@ def test_it_hands_on_ids(tmp_path):
         line(at(2), order_id=7, correlation_id=True),
         line(at(300), order_id="no"),
     ]
-    collect(tmp_path, *lines, found=[FakeSource("after", look)])
+    collect(tmp_path, *lines, sources=[FakeSource("after", look)])
     assert seen == {"order_id": {"O-1", "7"}, "correlation_id": set(), "trace_id": {"ab"}}
 
 
@@ -215,8 +217,8 @@ MOMENT = datetime(2026, 11, 23, 9, 0, 0, 123000, tzinfo=UTC)
     ],
 )
 def test_it_reads_times(value):
-    found = instant(value, UTC)
-    assert abs(found - MOMENT) < timedelta(microseconds=2)
+    moment = instant(value, UTC)
+    assert abs(moment - MOMENT) < timedelta(microseconds=2)
 
 
 @pytest.mark.parametrize(
@@ -255,8 +257,8 @@ def test_no_line_breaks_it(given_line):
 
 @given(st.one_of(st.floats(), st.integers(), st.text(), st.booleans(), st.none()))
 def test_no_value_breaks_it(value):
-    found = instant(value, UTC)
-    assert found is None or found.tzinfo is UTC
+    moment = instant(value, UTC)
+    assert moment is None or moment.tzinfo is UTC
 
 
 def test_deep_json_is_no_line():

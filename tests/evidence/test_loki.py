@@ -57,32 +57,34 @@ entries = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(entries, st.integers(2, 9), st.booleans())
 def test_every_line_comes_once_or_its_instant_is_marked(entries, limit, backward):
-    wanted = [one for one in entries if one[1]["app"] == "router"]
-    found, lost = read(entries, limit, backward=backward)
-    assert counted([one for one in found if one[0] not in lost]) == counted([w for w in wanted if w[0] not in lost])
-    assert counted(found) <= counted(wanted)
-    assert [one[0] for one in found] == sorted((one[0] for one in found), reverse=backward)
-    at_once = Counter(one[0] for one in wanted)
+    expected = [entry for entry in entries if entry[1]["app"] == "router"]
+    lines, lost = read(entries, limit, backward=backward)
+    assert counted([line for line in lines if line[0] not in lost]) == counted(
+        [w for w in expected if w[0] not in lost]
+    )
+    assert counted(lines) <= counted(expected)
+    assert [line[0] for line in lines] == sorted((line[0] for line in lines), reverse=backward)
+    at_once = Counter(entry[0] for entry in expected)
     assert all(at_once[instant] >= limit for instant in lost)
 
 
 @pytest.mark.parametrize("backward", [False, True])
 def test_it_goes_past_the_limit(backward):
     entries = [(LOW + number, APP, f"line {number}") for number in range(23)]
-    found, lost = read(entries, 5, backward=backward)
-    assert ([text for *_, text in found], lost) == ([f"line {n}" for n in sorted(range(23), reverse=backward)], [])
+    lines, lost = read(entries, 5, backward=backward)
+    assert ([text for *_, text in lines], lost) == ([f"line {n}" for n in sorted(range(23), reverse=backward)], [])
 
 
 def test_it_reads_the_window_with_its_end_to_the_microsecond():
     end = nanoseconds(END)
-    found, _ = read([(when, APP, str(when)) for when in (LOW - 1, LOW, end, end + 1)], 5)
-    assert [when for when, *_ in found] == [LOW, end]
+    lines, _ = read([(when, APP, str(when)) for when in (LOW - 1, LOW, end, end + 1)], 5)
+    assert [when for when, *_ in lines] == [LOW, end]
 
 
 def test_it_marks_an_instant_with_more_lines_than_a_page_and_goes_on_behind_it():
     entries = [(LOW + 1, APP, f"same {number}") for number in range(7)] + [(LOW + 2, APP, "after")]
-    found, lost = read(entries, 3)
-    assert (lost, found[-1][2], len(found)) == ([LOW + 1], "after", 4)
+    lines, lost = read(entries, 3)
+    assert (lost, lines[-1][2], len(lines)) == ([LOW + 1], "after", 4)
 
 
 def api(server, **fields):
@@ -104,12 +106,12 @@ def collect(folder, server, queries, *, page=2, headers=None, **fields):
 
 
 def test_it_writes_lines_with_their_labels_and_hands_on_ids(tmp_path, server):
-    found = {}
+    shared = {}
     from tests.evidence.builders import FakeSource
 
     client = api(server)
     logs = LogSource([LokiLogs(Loki(client, 2), {"router": '{app="{{ $labels.app }}"}'})])
-    last = FakeSource("after", lambda _, box: found.update(orders=box.shared("order_id")))
+    last = FakeSource("after", lambda _, box: shared.update(orders=box.shared("order_id")))
     box = bundle(tmp_path, logs, last, about=evidence_window(labels={"app": "router"}))
     client.close()
     text = box.texts["logs/loki/router.jsonl"].decode().splitlines()
@@ -118,7 +120,7 @@ def test_it_writes_lines_with_their_labels_and_hands_on_ids(tmp_path, server):
         == f'{{"ts": "{nanoseconds(at(0))}", "labels": {{"app": "router"}}, "line": "{{\\"order_id\\": \\"O-0\\"}}"}}'
     )
     assert len(text) == 5
-    assert found["orders"] == {f"O-{number}" for number in range(5)}
+    assert shared["orders"] == {f"O-{number}" for number in range(5)}
     assert box.file("logs/loki/router.jsonl")["query"] == '{app="router"}'
     assert box.file("logs/loki/router.jsonl")["notes"] == {"lines": 5}
 
@@ -171,11 +173,11 @@ def test_it_stops_asking_when_its_bound_is_reached(tmp_path, server):
     assert box.file("logs/loki/a.jsonl")["truncated"]
 
 
-@pytest.mark.parametrize("told", [[], {"data": 1}, {"data": {"resultType": "streams", "result": [{"stream": 1}]}}])
-def test_it_knows_what_is_no_loki(told):
+@pytest.mark.parametrize("body", [[], {"data": 1}, {"data": {"resultType": "streams", "result": [{"stream": 1}]}}])
+def test_it_knows_what_is_no_loki(body):
     class Other(JsonApi):
         def get(self, path, parameters):
-            return told
+            return body
 
     with pytest.raises(RequestFailed):
         list(Loki(Other("http://x", timeout=SECOND), 5).lines("{}", BEGIN, END))

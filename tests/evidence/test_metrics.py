@@ -66,7 +66,7 @@ def query(expression="up", name="up", unit="", step=QUARTER):
 def test_a_table_has_every_sample_as_prometheus_wrote_it(http, prometheus, tmp_path):
     up = {"__name__": "up", "job": "api", "path": 'a"b,c'}
     answer(http, series(up, "1", "0.1234567890123456789", "NaN"), series({"job": "b"}, "+Inf"), series({}, "3"))
-    told, files = bundle(tmp_path, prometheus, query(unit="ratio"))
+    manifest, files = bundle(tmp_path, prometheus, query(unit="ratio"))
     assert [tuple(row.values()) for row in rows(files["metrics/up.csv"])] == [
         ("2026-11-23T09:00:00.000Z", "1795424400.000", "{}", "3"),
         ("2026-11-23T09:00:00.000Z", "1795424400.000", r'up{job="api",path="a\"b,c"}', "1"),
@@ -74,9 +74,9 @@ def test_a_table_has_every_sample_as_prometheus_wrote_it(http, prometheus, tmp_p
         ("2026-11-23T09:00:30.000Z", "1795424430.000", r'up{job="api",path="a\"b,c"}', "NaN"),
         ("2026-11-23T09:00:00.000Z", "1795424400.000", '{job="b"}', "+Inf"),
     ]
-    assert told["files"][0]["query"] == "up"
-    assert told["files"][0]["notes"] == {"unit": "ratio", "step_seconds": 15.0}
-    assert told["complete"] is True
+    assert manifest["files"][0]["query"] == "up"
+    assert manifest["files"][0]["notes"] == {"unit": "ratio", "step_seconds": 15.0}
+    assert manifest["complete"] is True
 
 
 def test_it_asks_for_the_window_with_the_labels_of_the_incident_kept_inside_their_quotes(http, prometheus, tmp_path):
@@ -93,35 +93,35 @@ def test_it_asks_for_the_window_with_the_labels_of_the_incident_kept_inside_thei
 def test_a_query_that_fails_leaves_the_others_alone(http, prometheus, tmp_path):
     http.post(f"{URL}/api/v1/query_range", status_code=400, json={"status": "error", "error": "parse error: x"})
     queries = query("up{", "bad"), query('up{x="{{ $labels.zone }}"}', "missing")
-    told, files = bundle(tmp_path, prometheus, *queries)
-    failures = {one["what"]: one["reason"] for one in told["sources"][0]["failures"]}
+    manifest, files = bundle(tmp_path, prometheus, *queries)
+    failures = {failure["what"]: failure["reason"] for failure in manifest["sources"][0]["failures"]}
     assert "400: parse error: x" in failures["bad"]
     assert failures["missing"] == "the incident has no label zone, which the query uses"
     assert json.loads(files["metrics/alerting-rules.json"]) == {"groups": [{"name": "g", "rules": []}]}
-    assert told["complete"] is False
+    assert manifest["complete"] is False
 
 
-def test_rules_that_cannot_be_had_are_said(http, prometheus, tmp_path):
+def test_rules_that_cannot_be_read_are_a_failure(http, prometheus, tmp_path):
     http.get(f"{URL}/api/v1/rules", status_code=503)
-    told, files = bundle(tmp_path, prometheus)
+    manifest, files = bundle(tmp_path, prometheus)
     assert files == {}
-    assert told["sources"][0]["failures"][0]["what"] == "alerting rules"
+    assert manifest["sources"][0]["failures"][0]["what"] == "alerting rules"
 
 
 def test_an_answer_beyond_the_bound_is_not_read(http, prometheus, tmp_path):
     answer(http, series({"x": "y" * 100_000}, "1"))
-    told, _ = bundle(tmp_path, prometheus, query())
-    assert "exceeds 100000 bytes" in told["sources"][0]["failures"][0]["reason"]
+    manifest, _ = bundle(tmp_path, prometheus, query())
+    assert "exceeds 100000 bytes" in manifest["sources"][0]["failures"][0]["reason"]
 
 
 def test_secrets_in_labels_are_gone_and_numbers_that_look_like_cards_stay(http, prometheus, tmp_path):
     key, card = "AKIA" + "Q3EGRIJKWXYZ2345", "4111111111111111"
     answer(http, series({"__name__": "bytes_total", "owner": key}, card))
-    told, files = bundle(tmp_path, prometheus, query())
+    manifest, files = bundle(tmp_path, prometheus, query())
     (row,) = rows(files["metrics/up.csv"])
     assert row["value"] == card
     assert row["series"] == 'bytes_total{owner="[AWS access key removed]"}'
-    assert told["files"][0]["redactions"] == {"secret": {"AWS access key": 1}}
+    assert manifest["files"][0]["redactions"] == {"secret": {"AWS access key": 1}}
 
 
 def test_a_long_window_is_asked_for_in_pages_that_join_without_a_gap():
@@ -139,8 +139,8 @@ def test_what_is_longer_still_is_asked_for_in_larger_steps(http, prometheus, tmp
     assert len(list(pages(window, step))) <= metrics.MOST_PAGES
     assert step_for(QUARTER, evidence_window(start=at(0), end=at(1))) == QUARTER
     answer(http)
-    told, _ = bundle(tmp_path, prometheus, query(), start=window.start, end=window.end)
-    notes = told["files"][0]["notes"]
+    manifest, _ = bundle(tmp_path, prometheus, query(), start=window.start, end=window.end)
+    notes = manifest["files"][0]["notes"]
     assert (notes["step_seconds"], notes["step_wanted_seconds"]) == (52.0, 15.0)
     assert len(http.request_history) == 50 + 1
 
@@ -152,7 +152,7 @@ def png_size(content):
 
 def test_the_picture_is_one_and_the_same_for_the_same_series(http, prometheus, tmp_path):
     labels = [{"__name__": "_up", "job": f"$x$ 注文 {n}"} for n in range(12)]
-    answer(http, *(series(one, *(str(n) for n in range(100)), start=-10) for one in labels))
+    answer(http, *(series(label_set, *(str(n) for n in range(100)), start=-10) for label_set in labels))
     queries = query(name="first", unit="$/s"), query(name="second", unit="")
     _, files = bundle(tmp_path / "a", prometheus, *queries)
     _, again = bundle(tmp_path / "b", prometheus, *queries)
@@ -178,9 +178,9 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_table(http, prometheus, tmp_p
 
     monkeypatch.setattr(metrics, "draw", fail)
     answer(http, series({}, "1"))
-    told, files = bundle(tmp_path, prometheus, query())
+    manifest, files = bundle(tmp_path, prometheus, query())
     assert len(rows(files["metrics/up.csv"])) == 1
-    assert told["sources"][0]["failures"] == [{"what": "up", "reason": "the picture cannot be drawn: RuntimeError"}]
+    assert manifest["sources"][0]["failures"] == [{"what": "up", "reason": "the picture cannot be drawn: RuntimeError"}]
 
 
 # -- curves ----------------------------------------------------------------------------------------------------------

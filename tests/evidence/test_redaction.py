@@ -32,33 +32,33 @@ def test_nothing_is_cut_in_two_in_a_line_of_megabytes(shift):
     filler = "x" * (LONGEST_LINE - 10_000 - shift) + " "
     text = f'{filler}password = "hunter22!x" {KEY_ID} ' + "y" * 50_000 + f" {KEY_ID} " + "z" * 2_000_000
     pieces = [text[at : at + 4096] for at in range(0, len(text), 4096)]
-    told, counts = run(*pieces)
-    assert KEY_ID not in told
-    assert "hunter22" not in told
+    clean, counts = run(*pieces)
+    assert KEY_ID not in clean
+    assert "hunter22" not in clean
     assert counts["secret", "AWS access key"] == 2
-    assert len(told) > 3_000_000
+    assert len(clean) > 3_000_000
 
 
 def test_a_key_that_spans_blocks_is_gone():
     text = "line\n" * (BLOCK // 5 - 8) + PRIVATE + "\nafter\n" + "line\n" * BLOCK
-    told, counts = run(*[text[at : at + 65536] for at in range(0, len(text), 65536)])
-    assert "MIIE" not in told
-    assert "\nafter\n" in told
+    clean, counts = run(*[text[at : at + 65536] for at in range(0, len(text), 65536)])
+    assert "MIIE" not in clean
+    assert "\nafter\n" in clean
     assert counts == {("secret", "private key"): 1}
 
 
 def test_a_key_with_something_before_each_line_is_gone():
     text = "".join(f"2026-11-23T09:00:00Z stdout F {line}\n" for line in PRIVATE.split("\n"))
-    told, _ = run(text)
-    assert "MIIE" not in told
+    clean, _ = run(text)
+    assert "MIIE" not in clean
 
 
 def test_a_key_whose_end_is_missing_costs_some_lines_and_not_the_rest_of_the_log():
     begun = PRIVATE.rpartition("-----END")[0]
-    told, counts = run(begun + "".join(f"line {n}\n" for n in range(1000)))
-    assert "MIIE" not in told
-    assert told.endswith("line 999\n")
-    assert f"line {MOST_KEY_LINES}\n" in told
+    clean, counts = run(begun + "".join(f"line {n}\n" for n in range(1000)))
+    assert "MIIE" not in clean
+    assert clean.endswith("line 999\n")
+    assert f"line {MOST_KEY_LINES}\n" in clean
     assert counts == {("secret", "private key"): 1}
 
 
@@ -67,24 +67,24 @@ def test_a_key_that_ends_with_the_text_is_gone():
 
 
 def test_a_key_in_one_line_of_json_is_gone():
-    told, _ = run('{"key": "' + PRIVATE.replace("\n", "\\n") + '", "order": 7}\n')
-    assert told == '{"key": "[private key removed]", "order": 7}\n'
+    clean, _ = run('{"key": "' + PRIVATE.replace("\n", "\\n") + '", "order": 7}\n')
+    assert clean == '{"key": "[private key removed]", "order": 7}\n'
 
 
 def test_patterns_of_ones_own_are_found_and_named():
     patterns = {"account": re.compile(r"acct-([0-9]+)"), "project": re.compile("NIGHTFALL")}
-    told, counts = run("acct-123456 in NIGHTFALL\n", patterns=patterns)
-    assert told == "acct-[account removed] in [project removed]\n"
+    clean, counts = run("acct-123456 in NIGHTFALL\n", patterns=patterns)
+    assert clean == "acct-[account removed] in [project removed]\n"
     assert counts == {("configured", "account"): 1, ("configured", "project"): 1}
 
 
 def test_patterns_that_overlap_take_out_all_that_each_of_them_found():
     patterns = {"one": re.compile("abcd"), "other": re.compile("cdef"), "nothing": re.compile("(x?)y")}
-    told, counts = run("abcdef y\n", patterns=patterns)
-    assert told == "[one removed] y\n"
+    clean, counts = run("abcdef y\n", patterns=patterns)
+    assert clean == "[one removed] y\n"
     assert counts == {("configured", "one"): 1}
 
 
 def test_a_pattern_within_a_secret_leaves_no_rest_of_it():
-    told, _ = run(f"{KEY_ID}\n", patterns={"tail": re.compile("WXYZ2345")})
-    assert told == "[AWS access key removed]\n"
+    clean, _ = run(f"{KEY_ID}\n", patterns={"tail": re.compile("WXYZ2345")})
+    assert clean == "[AWS access key removed]\n"

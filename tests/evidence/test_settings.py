@@ -33,7 +33,7 @@ def settings(tmp_path, text):
 def test_it_is_read_and_written_again(tmp_path):
     first = settings(tmp_path, METRICS)
     assert first.evidence.margin == timedelta(minutes=30)
-    assert [(one.name, one.unit, one.step.seconds) for one in first.evidence.metrics] == [
+    assert [(metric.name, metric.unit, metric.step.seconds) for metric in first.evidence.metrics] == [
         ("Latency", "seconds", 15),
         ("Errors (5xx)", "", 60),
     ]

@@ -25,15 +25,15 @@ def test_a_source_is_bounded_and_what_is_cut_off_is_marked(tmp_path):
             assert file.full
             file.write(b"more\n")
 
-    told, files = read(
+    manifest, files = read(
         collected(tmp_path, FakeSource("logs", much), FakeSource("audit", text("x", "kept\n")), max_bytes=60)
     )
     assert files == {"logs/a.log": b"0123456789\n" * 5, "logs/b.log": b"", "audit/x": b"kept\n"}
-    assert "60 bytes" in told["files"][0]["truncated"][0]
-    assert told["files"][1]["truncated"]
-    assert told["files"][2]["truncated"] is None
-    assert [source["truncated"] for source in told["sources"]] == [True, False]
-    assert told["complete"] is True  # a bound is what was asked for
+    assert "60 bytes" in manifest["files"][0]["truncated"][0]
+    assert manifest["files"][1]["truncated"]
+    assert manifest["files"][2]["truncated"] is None
+    assert [source["truncated"] for source in manifest["sources"]] == [True, False]
+    assert manifest["complete"] is True  # a bound is what was asked for
 
 
 def test_a_source_may_have_a_bound_of_its_own(tmp_path):
@@ -43,8 +43,8 @@ def test_a_source_may_have_a_bound_of_its_own(tmp_path):
 
 
 def test_what_just_fits_is_not_cut(tmp_path):
-    told, _ = read(collected(tmp_path, FakeSource("logs", text("a", "12345\n")), max_bytes=6))
-    assert told["files"][0]["truncated"] is None
+    manifest, _ = read(collected(tmp_path, FakeSource("logs", text("a", "12345\n")), max_bytes=6))
+    assert manifest["files"][0]["truncated"] is None
 
 
 def test_a_verbatim_file_that_is_too_large_is_cut_and_marked(tmp_path):
@@ -52,9 +52,9 @@ def test_a_verbatim_file_that_is_too_large_is_cut_and_marked(tmp_path):
         with files.verbatim("a.bin") as file:
             file.write(b"0123456789" * 10)
 
-    told, files = read(collected(tmp_path, FakeSource("audit", copy), max_bytes=25, allow_verbatim=True))
+    manifest, files = read(collected(tmp_path, FakeSource("audit", copy), max_bytes=25, allow_verbatim=True))
     assert files == {"audit/a.bin": b"0123456789012345678901234"[:25]}
-    assert "25 bytes" in told["files"][0]["truncated"][0]
+    assert "25 bytes" in manifest["files"][0]["truncated"][0]
 
 
 def test_half_a_picture_is_left_out(tmp_path):
@@ -62,19 +62,19 @@ def test_half_a_picture_is_left_out(tmp_path):
         with files.generated("plot.png") as file:
             file.write(b"\x89PNG" * 10)
 
-    told, files = read(collected(tmp_path, FakeSource("metrics", draw), max_bytes=20))
+    manifest, files = read(collected(tmp_path, FakeSource("metrics", draw), max_bytes=20))
     assert files == {"metrics/plot.png": b""}
-    assert told["files"][0]["truncated"]
+    assert manifest["files"][0]["truncated"]
 
 
 def test_a_source_marks_what_it_left_out_itself(tmp_path):
-    def some(_, files):
+    def give(_, files):
         with files.text("a.log") as file:
             file.add_omission("the file grew while it was read")
             file.add_omission("the file grew while it was read")
 
-    told, _ = read(collected(tmp_path, FakeSource("logs", some)))
-    assert told["files"][0]["truncated"] == ["the file grew while it was read"]
+    manifest, _ = read(collected(tmp_path, FakeSource("logs", give)))
+    assert manifest["files"][0]["truncated"] == ["the file grew while it was read"]
 
 
 def test_verbatim_files_are_refused_unless_they_are_allowed(tmp_path):
@@ -82,12 +82,12 @@ def test_verbatim_files_are_refused_unless_they_are_allowed(tmp_path):
         with files.verbatim("order.json") as file:
             file.write(f'{{"key": "{KEY_ID}"}}'.encode())
 
-    told, files = read(collected(tmp_path, FakeSource("audit", copy)))
+    manifest, files = read(collected(tmp_path, FakeSource("audit", copy)))
     assert files == {}
-    assert "--allow-verbatim" in told["sources"][0]["error"]
-    told, files = read(collected(tmp_path / "b", FakeSource("audit", copy), allow_verbatim=True))
+    assert "--allow-verbatim" in manifest["sources"][0]["error"]
+    manifest, files = read(collected(tmp_path / "b", FakeSource("audit", copy), allow_verbatim=True))
     assert files == {"audit/order.json": f'{{"key": "{KEY_ID}"}}'.encode()}
-    assert told["files"][0]["verbatim"] is True
+    assert manifest["files"][0]["verbatim"] is True
 
 
 def test_a_source_fails_alone_and_keeps_what_it_gave(tmp_path):
@@ -100,18 +100,18 @@ def test_a_source_fails_alone_and_keeps_what_it_gave(tmp_path):
         raise ZeroDivisionError
 
     sources = FakeSource("logs", halfway), FakeSource("traces", broken), FakeSource("audit", text("a", "2\n"))
-    told, files = read(collected(tmp_path, *sources))
+    manifest, files = read(collected(tmp_path, *sources))
     assert files == {"logs/first": b"1\n", "audit/a": b"2\n"}
     errors = ["the server went away", "failed unexpectedly: ZeroDivisionError", None]
-    assert [source["error"] for source in told["sources"]] == errors
-    assert told["complete"] is False
+    assert [source["error"] for source in manifest["sources"]] == errors
+    assert manifest["complete"] is False
 
 
 def test_what_is_no_text_is_refused_with_what_to_do(tmp_path):
-    told, _ = read(collected(tmp_path, FakeSource("configuration", text("a.gz", b"\x1f\x8b\0\0"))))
-    assert "verbatim" in told["sources"][0]["error"]
-    assert "verbatim" in told["files"][0]["error"]
-    assert told["complete"] is False
+    manifest, _ = read(collected(tmp_path, FakeSource("configuration", text("a.gz", b"\x1f\x8b\0\0"))))
+    assert "verbatim" in manifest["sources"][0]["error"]
+    assert "verbatim" in manifest["files"][0]["error"]
+    assert manifest["complete"] is False
 
 
 def test_utf_16_is_read_as_text_and_other_encodings_are_kept(tmp_path):
@@ -132,18 +132,18 @@ def test_no_secret_gets_into_the_manifest_or_a_name(tmp_path):
         raise SourceFailed(f"at last {KEY_ID}")
 
     made = collected(tmp_path, FakeSource("logs", leaky))
-    told, _ = read(made)
+    manifest, _ = read(made)
     assert KEY_ID.encode() not in made.path.read_bytes()
-    assert KEY_ID not in json.dumps(told)
-    assert told["files"][0]["path"] == "logs/[AWS access key removed].log"
-    assert told["sources"][0]["redactions"]["secret"]["AWS access key"] >= 6
+    assert KEY_ID not in json.dumps(manifest)
+    assert manifest["files"][0]["path"] == "logs/[AWS access key removed].log"
+    assert manifest["sources"][0]["redactions"]["secret"]["AWS access key"] >= 6
 
 
 def test_redactions_are_counted_by_kind_and_name(tmp_path):
     content = f"{KEY_ID} {KEY_ID}\ntaro.yamada@corp.co.jp\n"
-    told, _ = read(collected(tmp_path, FakeSource("logs", text("a", content))))
+    manifest, _ = read(collected(tmp_path, FakeSource("logs", text("a", content))))
     expected = {"personal data": {"mail address": 1}, "secret": {"AWS access key": 2}}
-    assert told["files"][0]["redactions"] == told["sources"][0]["redactions"] == expected
+    assert manifest["files"][0]["redactions"] == manifest["sources"][0]["redactions"] == expected
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_redactions_are_counted_by_kind_and_name(tmp_path):
 )
 def test_names_stay_below_their_folder(tmp_path, path, name):
     _, files = read(collected(tmp_path, FakeSource("a", text(path, "1\n"))))
-    (found,) = files
-    assert found == name
+    (kept_path,) = files
+    assert kept_path == name
 
 
 def test_two_files_of_one_name_are_both_there(tmp_path):

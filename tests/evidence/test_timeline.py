@@ -58,14 +58,14 @@ def bundle(folder, *sources):
 
 
 def test_the_incident_is_there_as_the_service_tells_of_it(tmp_path):
-    told, files = bundle(tmp_path, TimelineSource(story(body(b'{"alerts": []}\n')), None))
+    manifest, files = bundle(tmp_path, TimelineSource(story(body(b'{"alerts": []}\n')), None))
     assert json.loads(files["timeline/incident.json"])["title"] == "Checkout errors"
     assert json.loads(files["timeline/timeline.json"]) == {"entries": ENTRIES}
     assert files["timeline/bodies/0001-alertmanager-20261123T090100Z.json"] == b'{"alerts": []}\n'
-    about = next(file for file in told["files"] if "bodies" in file["path"])
+    about = next(file for file in manifest["files"] if "bodies" in file["path"])
     assert about["notes"]["times"] == 3
     assert about["modified_at"] == "2026-11-23T09:01:00Z"
-    assert told["complete"] is True
+    assert manifest["complete"] is True
 
 
 def test_people_read_it_in_both_zones(tmp_path):
@@ -83,8 +83,8 @@ def test_every_annotation_of_the_window_is_there_not_only_ours(tmp_path, grafana
     add(grafana, -60, text="long ago")
     add(grafana, 900, text="later")
     _, files = bundle(tmp_path, TimelineSource(None, annotations))
-    found = json.loads(files["timeline/annotations.json"])["annotations"]
-    assert [one["text"] for one in found] == ["maintenance", "deployed"]
+    kept = json.loads(files["timeline/annotations.json"])["annotations"]
+    assert [annotation["text"] for annotation in kept] == ["maintenance", "deployed"]
     table = files["timeline/timeline.md"].decode()
     assert "| annotation | grafana | deployed \\[deploy\\] |" in table
     assert "maintenance (until 2026-11-23T09:05:00Z)" in table
@@ -93,38 +93,38 @@ def test_every_annotation_of_the_window_is_there_not_only_ours(tmp_path, grafana
 
 def test_who_wrote_an_annotation_is_in_no_file(tmp_path):
     author = {"login": "mori", "email": "mori@mail.example", "avatarUrl": "/avatar/d41d8cd9", "userId": 3}
-    one = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "deployed", "tags": ["deploy"], **author}
-    ask = lambda begin, end, tags=(): [one]  # noqa: E731
+    annotation = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "deployed", "tags": ["deploy"], **author}
+    ask = lambda begin, end, tags=(): [annotation]  # noqa: E731
     _, files = bundle(tmp_path, TimelineSource(None, ask), ChangeSource((), timedelta(days=1), ("deploy",), ask))
-    written = b"".join(files.values())
-    assert b"deployed" in written
-    assert not any(name in written for name in (b"mori", b"d41d8cd9"))
+    whole = b"".join(files.values())
+    assert b"deployed" in whole
+    assert not any(name in whole for name in (b"mori", b"d41d8cd9"))
 
 
 def test_tags_narrow_the_annotations(grafana, annotations):
     add(grafana, 2)
     add(grafana, 3, tags=("deploy", "env:prod"))
-    found = annotations(at(0), at(10), ["deploy", "env:prod"])
-    assert [one["tags"] for one in found] == [["deploy", "env:prod"]]
+    tagged = annotations(at(0), at(10), ["deploy", "env:prod"])
+    assert [annotation["tags"] for annotation in tagged] == [["deploy", "env:prod"]]
 
 
 def test_a_grafana_that_is_down_is_said_and_the_rest_is_there(tmp_path, grafana, annotations):
     grafana.fail_while(503)
-    told, files = bundle(tmp_path, TimelineSource(story(), annotations))
-    assert told["sources"][0]["failures"][0]["what"] == "Grafana's annotations"
+    manifest, files = bundle(tmp_path, TimelineSource(story(), annotations))
+    assert manifest["sources"][0]["failures"][0]["what"] == "Grafana's annotations"
     assert "timeline/timeline.md" in files
 
 
-def test_an_answer_that_is_no_list_is_said(tmp_path, grafana, annotations):
+def test_a_response_that_is_no_list_is_a_failure(tmp_path, grafana, annotations):
     grafana.answer = lambda asked: (200, {"message": "hello"})
-    told, _ = bundle(tmp_path, TimelineSource(None, annotations))
-    assert "not Grafana's API" in told["sources"][0]["failures"][0]["reason"]
+    manifest, _ = bundle(tmp_path, TimelineSource(None, annotations))
+    assert "not Grafana's API" in manifest["sources"][0]["failures"][0]["reason"]
 
 
 def test_more_annotations_than_are_asked_for_are_marked(tmp_path):
-    one = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "x"}
-    told, _ = bundle(tmp_path, TimelineSource(None, lambda begin, end: [one] * MOST))
-    (file,) = [file for file in told["files"] if file["path"] == "timeline/annotations.json"]
+    annotation = {"id": 1, "time": int(at(1).timestamp() * MS), "text": "x"}
+    manifest, _ = bundle(tmp_path, TimelineSource(None, lambda begin, end: [annotation] * MOST))
+    (file,) = [file for file in manifest["files"] if file["path"] == "timeline/annotations.json"]
     assert "more than 10000" in file["truncated"][0]
 
 
@@ -133,7 +133,7 @@ def test_bodies_that_cannot_be_had_are_said_and_no_secret_of_one_stays(tmp_path)
         yield body(f'{{"annotations": {{"key": "{KEY_ID}"}}}}'.encode())
         raise SourceFailed("the store does not answer")
 
-    told, files = bundle(tmp_path, TimelineSource(IncidentData({"entries": []}, bodies), None))
-    assert told["sources"][0]["failures"] == [{"what": "webhook bodies", "reason": "the store does not answer"}]
+    manifest, files = bundle(tmp_path, TimelineSource(IncidentData({"entries": []}, bodies), None))
+    assert manifest["sources"][0]["failures"] == [{"what": "webhook bodies", "reason": "the store does not answer"}]
     (first,) = [content for name, content in files.items() if "bodies" in name]
     assert first == b'{"annotations": {"key": "[AWS access key removed]"}}'

@@ -51,8 +51,8 @@ def collect_jaeger(folder, server, *, services=("router",), limit=20, shared=Non
 def test_it_keeps_each_trace_as_otlp_and_as_a_tree(tmp_path, old):
     with tempo.Tempo({A: BATCHES}, {ERRORS: [A]}, old=old) as server:
         box = collect(tmp_path, server)
-    told = json.loads(box.texts[f"traces/tempo/{A}.otlp.json"])
-    (span,) = told["resourceSpans"][1]["scopeSpans"][0]["spans"]
+    otlp = json.loads(box.texts[f"traces/tempo/{A}.otlp.json"])
+    (span,) = otlp["resourceSpans"][1]["scopeSpans"][0]["spans"]
     assert (span["traceId"], span["spanId"], span["parentSpanId"]) == (A, CHILD, ROOT)
     assert box.texts[f"traces/tempo/{A}.txt"].decode() == (
         f"trace {A}: 2 spans of 2 services, 1 failed, from 1970-01-01T00:00:01.000Z, 412.000 ms\n"
@@ -65,9 +65,11 @@ def test_it_keeps_each_trace_as_otlp_and_as_a_tree(tmp_path, old):
 def test_it_asks_for_what_the_logs_told_and_each_trace_once(tmp_path):
     by_id = with_attribute("correlation_id", 'c"1')
     with tempo.Tempo({A: BATCHES, B: BATCHES}, {ERRORS: [A], by_id: [A, B]}) as server:
-        found = {"correlation_id": ['c"1'], "trace_id": [B, A.upper(), "../../etc", "f" * 32]}
-        box = collect(tmp_path, server, shared=found)
-    assert sorted(box.texts) == [f"traces/tempo/{one}{end}" for one in (B, A) for end in (".otlp.json", ".txt")]
+        shared = {"correlation_id": ['c"1'], "trace_id": [B, A.upper(), "../../etc", "f" * 32]}
+        box = collect(tmp_path, server, shared=shared)
+    assert sorted(box.texts) == [
+        f"traces/tempo/{trace_id}{end}" for trace_id in (B, A) for end in (".otlp.json", ".txt")
+    ]
     assert box.source("traces")["complete"]
     assert box.file(f"traces/tempo/{B}.txt")["query"] == 'correlation_id c"1'
     assert not [path for path, *_ in server.asked if "etc" in path]
@@ -85,17 +87,17 @@ def test_it_asks_for_so_many_ids_and_no_more(tmp_path, monkeypatch):
     assert box.failures("traces") == {"correlation_id": "the logs contain 2 different values; only 1 are looked up"}
 
 
-def test_it_says_what_tempo_said(tmp_path):
+def test_it_passes_on_the_error_of_tempo(tmp_path):
     with tempo.Tempo({}, {}) as server:
         assert (
             "400: invalid TraceQL query" in collect(tmp_path, server, query="nonsense").failures("traces")["nonsense"]
         )
 
 
-@pytest.mark.parametrize("told", [[], {"traces": 1}])
-def test_it_knows_what_is_no_tempo(told):
+@pytest.mark.parametrize("body", [[], {"traces": 1}])
+def test_it_knows_what_is_no_tempo(body):
     with pytest.raises(RequestFailed, match="not from Tempo"):
-        Tempo(Canned(told)).search("{}", at(0), at(1), 5)
+        Tempo(Canned(body)).search("{}", at(0), at(1), 5)
 
 
 def test_ids_of_tempo_that_are_none_are_left_out():
@@ -129,11 +131,11 @@ def test_an_error_of_tempo_is_no_missing_trace():
 class Canned(JsonApi):
     url = "http://store.example"
 
-    def __init__(self, told):
-        self.told = told
+    def __init__(self, body):
+        self.body = body
 
     def get(self, path, parameters=None):
-        return self.told
+        return self.body
 
 
 # --- Jaeger ---------------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ TAGS = [
     {"key": "ratio", "type": "float64", "value": 0.5},
     {"key": "correlation_id", "type": "string", "value": "c-1"},
 ]
-ONE = jaeger.trace(
+FIRST = jaeger.trace(
     "ab1",
     jaeger.span("ab1", "1", name="POST", start=microseconds(1)),
     jaeger.span("ab1", "2", "1", name="check", start=microseconds(1) + 10, process="p2", tags=TAGS),
@@ -159,15 +161,15 @@ TWO = jaeger.trace("ab2", jaeger.span("ab2", "1", start=microseconds(-600)))
 
 
 def test_it_reads_jaeger_into_the_same_form(tmp_path):
-    with jaeger.Jaeger(ONE, TWO) as server:
+    with jaeger.Jaeger(FIRST, TWO) as server:
         box = collect_jaeger(tmp_path, server)
     assert sorted(box.texts) == [f"traces/jaeger/{'ab1'.zfill(32)}{end}" for end in (".otlp.json", ".txt")]
-    told = json.loads(box.texts[f"traces/jaeger/{'ab1'.zfill(32)}.otlp.json"])
-    risk = told["resourceSpans"][1]
+    otlp = json.loads(box.texts[f"traces/jaeger/{'ab1'.zfill(32)}.otlp.json"])
+    risk = otlp["resourceSpans"][1]
     assert risk["resource"]["attributes"][0] == {"key": "service.name", "value": {"stringValue": "risk"}}
     (span,) = risk["scopeSpans"][0]["spans"]
     assert (span["parentSpanId"], span["status"]) == ("1", {"code": 2})
-    assert [one["value"] for one in span["attributes"]] == [
+    assert [attribute["value"] for attribute in span["attributes"]] == [
         {"boolValue": True},
         {"intValue": "503"},
         {"doubleValue": 0.5},
@@ -176,8 +178,8 @@ def test_it_reads_jaeger_into_the_same_form(tmp_path):
     assert "    risk: check  +0.010 ms  5.000 ms  ERROR" in box.texts[f"traces/jaeger/{'ab1'.zfill(32)}.txt"].decode()
 
 
-def test_it_asks_jaeger_for_what_the_logs_told(tmp_path):
-    with jaeger.Jaeger(ONE, TWO) as server:
+def test_it_asks_jaeger_for_the_ids_of_the_logs(tmp_path):
+    with jaeger.Jaeger(FIRST, TWO) as server:
         box = collect_jaeger(
             tmp_path,
             server,
@@ -189,25 +191,25 @@ def test_it_asks_jaeger_for_what_the_logs_told(tmp_path):
     assert box.source("traces")["complete"]
 
 
-def test_it_says_what_jaeger_said(tmp_path):
-    with jaeger.Jaeger(ONE) as server:
+def test_it_passes_on_the_error_of_jaeger(tmp_path):
+    with jaeger.Jaeger(FIRST) as server:
         failures = collect_jaeger(tmp_path, server, services=("",)).failures("traces")
     assert "400: parameter 'service' is required" in failures["service "]
 
 
 @pytest.mark.parametrize(
-    "told", [[], {"data": 1}, {"data": None, "errors": ["no storage"]}, {"errors": [{"msg": "x"}]}]
+    "body", [[], {"data": 1}, {"data": None, "errors": ["no storage"]}, {"errors": [{"msg": "x"}]}]
 )
-def test_it_knows_what_is_no_answer_of_jaeger(told):
+def test_it_knows_what_is_no_answer_of_jaeger(body):
     with pytest.raises(RequestFailed):
-        Jaeger(Canned(told)).trace("ab")
+        Jaeger(Canned(body)).trace("ab")
 
 
 def test_references_that_are_no_parents_are_links():
     links = [{"refType": "FOLLOWS_FROM", "traceID": "x", "spanID": "9"}, {"refType": "CHILD_OF", "spanID": "1"}]
     logs = [{"timestamp": 5, "fields": [{"key": "event", "value": "retry"}]}]
-    told = {"traceID": "a", "spans": [jaeger.span("a", "2", references=links, logs=logs), 7], "processes": 7}
-    (span,) = Jaeger(Canned({"data": [told]})).trace("a")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    trace_json = {"traceID": "a", "spans": [jaeger.span("a", "2", references=links, logs=logs), 7], "processes": 7}
+    (span,) = Jaeger(Canned({"data": [trace_json]})).trace("a")["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert (span["parentSpanId"], span["links"]) == ("1", [{"traceId": "x", "spanId": "9"}])
     assert span["events"][0]["timeUnixNano"] == "5000"
 

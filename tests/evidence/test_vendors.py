@@ -41,8 +41,8 @@ def left_of(secret, text):
 @pytest.mark.parametrize("place", PLACES)
 def test_the_whole_value_of_an_authorization_header_goes_whatever_its_scheme(place, value):
     """Case 08."""
-    written = place.format(json.dumps(value)[1:-1] if place.startswith("{{") else value)
-    text, counted = redact(f"before\n{written}\nafter")
+    text_with = place.format(json.dumps(value)[1:-1] if place.startswith("{{") else value)
+    text, counted = redact(f"before\n{text_with}\nafter")
     assert value.partition(" ")[0] not in text
     assert not any(word in text for word in value.replace('"', " ").split()[1:] if word != ",")
     assert counted["credentials of an HTTP request"] == 1

@@ -31,7 +31,7 @@ class Onlookers:
                 self.outcomes.setdefault(path, Counter())[outcome] += 1
                 self.slowest[path] = max(took, self.slowest.get(path, 0.0))
 
-    def told(self):
+    def summary(self):
         """Say in one line what they saw."""
         return "; ".join(
             f"{path}: {', '.join(f'{n} × {outcome}' for outcome, n in sorted(counts.items(), key=str))}"
@@ -50,6 +50,8 @@ def looking(exporters, readers=4, scrapers=2):
         *[("/-/ready", 0.5, 1)] * scrapers,
         ("/-/healthy", 0.3, 5),
     ]
-    threads = [threading.Thread(target=onlookers.look, args=(one, *kind)) for one in exporters for kind in kinds]
+    threads = [
+        threading.Thread(target=onlookers.look, args=(exporter, *kind)) for exporter in exporters for kind in kinds
+    ]
     with meanwhile(threads, onlookers.over, within=30):
         yield onlookers

@@ -17,14 +17,14 @@ class Row:
     sent: int
     refused: int
     answered: int
-    found: int
+    stored: int
     doubled: int
     recovery: float | None = None
     note: str = ""
 
     def cells(self):
         recovery = "" if self.recovery is None else f"{self.recovery:.1f} s"
-        numbers = (self.times, self.sent, self.refused, self.answered, self.found, self.doubled)
+        numbers = (self.times, self.sent, self.refused, self.answered, self.stored, self.doubled)
         return (self.fault, self.on, *map(str, numbers), recovery)
 
 
@@ -39,8 +39,8 @@ def rows_of(reports):
 
 def lines(rows):
     """Return the table as Markdown, and the notes below it."""
-    told = [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *(row.cells() for row in rows))]
-    return [*told, "", *(f"* {row.fault}, {row.on}: {row.note}" for row in rows if row.note)]
+    table = [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *(row.cells() for row in rows))]
+    return [*table, "", *(f"* {row.fault}, {row.on}: {row.note}" for row in rows if row.note)]
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -106,7 +106,7 @@ def kept(exporter, all_senders):
 
     An incident that was moved to another id since it was promised counts as lost.
     """
-    found = incidents_by_token(exporter.incidents())
+    stored = incidents_by_token(exporter.incidents())
     answered = {token: number for senders in all_senders for token, number in senders.answered.items()}
-    there = [token for token, number in answered.items() if number in found.get(token, ())]
-    return len(answered), len(there), sum(len(ids) > 1 for ids in found.values())
+    there = [token for token, number in answered.items() if number in stored.get(token, ())]
+    return len(answered), len(there), sum(len(ids) > 1 for ids in stored.values())

@@ -29,7 +29,7 @@ class Site:
     senders: list = field(default_factory=list)
 
     @property
-    def one(self):
+    def first(self):
         return self.exporters[0]
 
     def hold_to_promises(self, fault, times, recovery=None, note="", at_least=1):
@@ -38,17 +38,17 @@ class Site:
         `at_least` so many webhooks were answered, or the fault was done to nobody.
         """
         row = self.count(fault, times, recovery, note)
-        assert (row.found, row.doubled) == (row.answered, 0)
+        assert (row.stored, row.doubled) == (row.answered, 0)
         assert row.answered >= at_least
-        opened = self.one.get_metrics().total("mttx_incidents_opened_total")
-        assert opened == len(self.one.incidents()), "the running total and the list disagree"
+        opened = self.first.get_metrics().total("mttx_incidents_opened_total")
+        assert opened == len(self.first.incidents()), "the running total and the list disagree"
 
     def count(self, fault, times, recovery=None, note=""):
         """Count what is there, and add the row."""
-        answered, found, doubled = kept(self.one, self.senders)
+        answered, stored, doubled = kept(self.first, self.senders)
         refused = sum(sum(senders.refused.values()) for senders in self.senders)
         sent = sum(len(senders.bodies) for senders in self.senders)
-        row = Row(fault, self.on, times, sent, refused, answered, found, doubled, recovery, note)
+        row = Row(fault, self.on, times, sent, refused, answered, stored, doubled, recovery, note)
         self.add(row)
         return row
 
@@ -70,8 +70,8 @@ def check_refusals(senders, statuses=(503,)):
 
 def wait_for_answers(senders, more=10, within=90):
     """Wait until so many more webhooks were answered."""
-    wanted = len(senders.answered) + more
-    until(lambda: len(senders.answered) >= wanted, f"{more} more answers", within, every=0.01)
+    enough = len(senders.answered) + more
+    until(lambda: len(senders.answered) >= enough, f"{more} more answers", within, every=0.01)
 
 
 def memory(exporter, what="VmHWM"):

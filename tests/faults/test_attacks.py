@@ -85,7 +85,7 @@ def retractions(base, long):
     begun = {"incident_key": "chain", "kind": "detected", "title": "storm-900001-1", "event_id": "begun"}
     post(base, "/webhooks/lifecycle", json.dumps(begun).encode())
     for first in range(0, 8_000 if long else 2_000, 500):
-        told = [
+        events = [
             {
                 "incident_key": "chain",
                 "kind": "retracted",
@@ -95,12 +95,12 @@ def retractions(base, long):
             }
             for n in range(first, first + 500)
         ]
-        post(base, "/webhooks/lifecycle", json.dumps(told).encode())
+        post(base, "/webhooks/lifecycle", json.dumps(events).encode())
     request("GET", f"{base}/incidents", timeout=30)
 
 
 def notes_at_the_cap(base, long):
-    told = [
+    events = [
         {
             "incident_key": "notes",
             "kind": "note",
@@ -110,7 +110,7 @@ def notes_at_the_cap(base, long):
         }
         for n in range(60)
     ]
-    answer = json.loads(post(base, "/webhooks/lifecycle", json.dumps(told).encode()).body)
+    answer = json.loads(post(base, "/webhooks/lifecycle", json.dumps(events).encode()).body)
     for incident in answer.get("incidents", ()):
         request("GET", f"{base}/incidents/{incident['id']}", timeout=30)
 
@@ -163,13 +163,13 @@ RUNS = [
 def test_it_answers_probes_and_webhooks_during(on, attack, engine, length):
     long = length == "long"
     site, over = on(engine, common=not long and engine == "postgresql"), threading.Event()
-    before = memory(site.one, "VmRSS")
+    before = memory(site.first, "VmRSS")
     attacking = ATTACKS[attack] or repeated(600 if long else 60, scrape)
     done = threading.Event()
     with (
-        sending([site.one], clients=2, pace=0.1) as senders,
-        probing(site.one, done) as took,
-        attacking(site.one.port, over, long),
+        sending([site.first], clients=2, pace=0.1) as senders,
+        probing(site.first, done) as took,
+        attacking(site.first.port, over, long),
     ):
         site.senders.append(senders)
         began = time.monotonic()
@@ -181,7 +181,7 @@ def test_it_answers_probes_and_webhooks_during(on, attack, engine, length):
     probes = ", ".join(f"{path} {p99(times):.2f} s" for path, times in took.items())
     note = (
         f"p99 of webhooks {webhooks:.2f} s, of {probes}; "
-        f"memory {before:.0f} MiB before, {memory(site.one):.0f} MiB at its peak"
+        f"memory {before:.0f} MiB before, {memory(site.first):.0f} MiB at its peak"
     )
     site.hold_to_promises(attack, 1, None, note, at_least=10)
     assert max(p99(times) for times in took.values()) < math.inf, note

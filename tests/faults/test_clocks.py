@@ -70,12 +70,14 @@ def watched(exporters):
 
 
 def assert_in_order(exporter):
-    for one in exporter.incidents()[-40:]:
-        incident = exporter.incident(one["id"])
+    for row in exporter.incidents()[-40:]:
+        incident = exporter.incident(row["id"])
         happened = [instant(event["occurred_at"]) for event in incident["events"]]
         assert happened == sorted(happened)
-        told = [incident["milestones"][name] for name in ("detected", "resolved")]
-        assert told == sorted(told, key=lambda text: instant(text) if text else datetime.max.replace(tzinfo=UTC))
+        instants = [incident["milestones"][name] for name in ("detected", "resolved")]
+        assert instants == sorted(
+            instants, key=lambda text: instant(text) if text else datetime.max.replace(tzinfo=UTC)
+        )
 
 
 def counted(site, name, **labels):
@@ -86,12 +88,12 @@ def counted(site, name, **labels):
 def assert_delivered(site, grafana):
     """Wait until everything is, and insist that each item is shown once. Returns how long it took."""
     began = time.monotonic()
-    until(lambda: site.one.get_metrics().total("mttx_outbox_pending") == 0, "everything to be delivered", every=0.5)
+    until(lambda: site.first.get_metrics().total("mttx_outbox_pending") == 0, "everything to be delivered", every=0.5)
     took = time.monotonic() - began
     rows = grafana.annotated()
     keys = [next((tag for tag in row["tags"] if tag.startswith("mttx-item")), "a second copy") for row in rows]
     assert [key for key, count in Counter(keys).items() if count > 1 or key == "a second copy"] == []
-    assert len(grafana.regions()) >= len(site.one.incidents())
+    assert len(grafana.regions()) >= len(site.first.incidents())
     return took
 
 
@@ -113,11 +115,11 @@ def test_it_keeps_its_word_over_jumps_ahead_and_back(on, engine, clock, grafana,
         with watched(site.exporters), sending(site.exporters, clients=2, pause=0.3, pace=0.2) as senders:
             site.senders.append(senders)
             wait_for_answers(senders)
-            resolve(site.one, senders)
+            resolve(site.first, senders)
             grafana.fail_while("drop")
             clock.set(HOURS)
             wait_for_answers(senders)
-            resolve(site.one, senders)
+            resolve(site.first, senders)
             before = counted(site, FAILED)
             until(lambda before=before: counted(site, FAILED) > before, "a delivery that fails")
             clock.set(0)
@@ -127,12 +129,12 @@ def test_it_keeps_its_word_over_jumps_ahead_and_back(on, engine, clock, grafana,
             refusing(senders, 5)
             clock.set(0)
             longest = max(longest, recovered(senders, time.monotonic()))
-            resolve(site.one, senders)
+            resolve(site.first, senders)
         check_refusals(senders)
         assert counted(site, "mttx_webhook_failures_total", reason="future") >= 5
     note = f"everything was delivered {assert_delivered(site, grafana):.0f} s after the last jump"
     site.hold_to_promises("clock 6 h ahead, correct, 6 h behind, correct", times, longest, note)
-    assert_in_order(site.one)
+    assert_in_order(site.first)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_it_keeps_its_word_while_the_clock_of_one_replica_is_wrong(on_postgresql
     Webhooks go to it as to the others. While it is behind it refuses them, and they are taken by another.
     """
     site, longest = on_postgresql({"grafana": {"url": grafana.url, "token": TOKEN}}, [clock.under, (), ()]), 0.0
-    wrong = site.one
+    wrong = site.first
     grafana.faults = lambda asked, when: 0.2 if when == "before" else None  # so that replicas meet over a row
     for _ in range(times):
         with watched(site.exporters), sending(site.exporters, clients=6, pause=0.1, pace=0.2) as senders:

@@ -23,14 +23,14 @@ BEGINNING = b"POST /webhooks/alertmanager HTTP/1.1\r\nHost: mttx\r\n"
 
 
 @contextmanager
-def files(wanted):
+def files(needed):
     """Raise the number of files that we may have open, as far as we may; gives it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
+    if hard != resource.RLIM_INFINITY and hard < needed:
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, wanted))
-            hard = wanted
-    enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, needed))
+            hard = needed
+    enough = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
     try:
         yield enough
@@ -48,31 +48,31 @@ class Crowd:
 
     def gather(self, count):
         for _ in range(count):
-            one = socket.socket()
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", self._port))
-            self._open.append(one)
-            self._selector.register(one, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            connection = socket.socket()
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", self._port))
+            self._open.append(connection)
+            self._selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def say(self, text):
         """Send something on every connection that is open; those that were closed by the other side are left alone."""
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.send(text)
+                connection.send(text)
 
     def connected(self):
         """Return how many connections are open as the kernel sees it."""
         count = 0
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.getpeername()
+                connection.getpeername()
                 count += 1
         return count
 
     def close(self):
         self._selector.close()
-        for one in self._open:
-            one.close()
+        for connection in self._open:
+            connection.close()
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ class Crowd:
 def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on, engine, count, kind):
     """Of several replicas one has the crowd, and all get webhooks: it has its share of the database nonetheless."""
     site, took = on(engine, common=count < 10_000), []
-    before = memory(site.one, "VmRSS")
+    before = memory(site.first, "VmRSS")
     with files(count + 500) as enough:
-        crowd = Crowd(site.one.port)
+        crowd = Crowd(site.first.port)
         try:
             crowd.gather(min(count, enough - 400))
             until(lambda: crowd.connected() > 400, "a crowd")
@@ -107,7 +107,7 @@ def test_it_answers_webhooks_beside_a_crowd_that_says_nothing(on, engine, count,
             took = [seconds for _, seconds in senders.landed]
         finally:
             crowd.close()
-    used = memory(site.one)
+    used = memory(site.first)
     note = (
         f"{min(count, enough - 400)} connections; the slowest webhook took {max(took):.1f} s; "
         f"memory {before:.0f} MiB before, {used:.0f} MiB at its peak"
@@ -125,13 +125,13 @@ def test_it_says_503_at_once_when_the_queue_is_full(on_sqlite, times):
         with sending(site.exporters, clients=12, pause=0.1) as senders:
             site.senders.append(senders)
             wait_for_answers(senders)
-            with closing(sqlite3.connect(site.one.database, isolation_level=None, timeout=30)) as other:
+            with closing(sqlite3.connect(site.first.database, isolation_level=None, timeout=30)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                before = site.one.get_metrics().total(busy, reason="busy")
+                before = site.first.get_metrics().total(busy, reason="busy")
                 refusing(senders, sum(senders.refused.values()) + 20)
-                assert request("GET", f"{site.one.url}/-/healthy").status == 200
+                assert request("GET", f"{site.first.url}/-/healthy").status == 200
                 enough = before + 10
-                until(lambda n=enough: site.one.get_metrics().total(busy, reason="busy") >= n, "the refusals shown")
+                until(lambda n=enough: site.first.get_metrics().total(busy, reason="busy") >= n, "the refusals shown")
                 other.execute("ROLLBACK")
             longest = max(longest, recovered(senders, time.monotonic()))
     assert set(senders.refused) == {503}
@@ -159,24 +159,25 @@ def test_it_says_503_at_once_when_the_queues_of_all_replicas_are_full(on_postgre
         with sending(site.exporters, clients=30, pause=0.2) as senders:
             site.senders.append(senders)
             wait_for_answers(senders)
-            with turn_taken(site.one.database_url):
-                before = [refusals(one, "busy") for one in site.exporters]
+            with turn_taken(site.first.database_url):
+                before = [refusals(exporter, "busy") for exporter in site.exporters]
                 refusing(senders, sum(senders.refused.values()) + 30)
                 until(
                     lambda before=before: all(
-                        refusals(one, "busy") > count for one, count in zip(site.exporters, before, strict=True)
+                        refusals(exporter, "busy") > count
+                        for exporter, count in zip(site.exporters, before, strict=True)
                     ),
                     "every replica to be busy",
                 )
                 time.sleep(seconds)
-                for one in site.exporters:
-                    assert request("GET", f"{one.url}/-/healthy").status == 200
-                    assert request("GET", f"{one.url}/-/ready").status == 503, "nothing can be taken in"
-                    assert one.incidents(), "who only reads needs no turn"
+                for exporter in site.exporters:
+                    assert request("GET", f"{exporter.url}/-/healthy").status == 200
+                    assert request("GET", f"{exporter.url}/-/ready").status == 503, "nothing can be taken in"
+                    assert exporter.incidents(), "who only reads needs no turn"
             longest = max(longest, recovered(senders, time.monotonic()))
         assert set(senders.refused) == {503}
     if seconds > 20:
-        assert sum(refusals(one, "store") for one in site.exporters)
+        assert sum(refusals(exporter, "store") for exporter in site.exporters)
     what = "the write lock held" if not seconds else f"the write lock held for {seconds} s"
     site.hold_to_promises(f"queue full (limits.queue: 4, {what})", times, longest)
 

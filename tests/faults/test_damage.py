@@ -60,7 +60,7 @@ def test_it_refuses_to_start_on_a_damaged_database_and_leaves_every_byte(tmp_pat
     exporter = Exporter(tmp_path)
     database = used(exporter)
     whole = database.read_bytes()
-    for damage, told in (
+    for damage, words in (
         (damaged_header, "file is not a database"),
         (cut_off, "database disk image is malformed"),
         (gone, "is missing or empty, but mttx.db-wal beside it holds what was written last"),
@@ -69,7 +69,7 @@ def test_it_refuses_to_start_on_a_damaged_database_and_leaves_every_byte(tmp_pat
         damage(database)
         before = contents(tmp_path)
         line = refused_start(exporter)
-        assert told in line, damage
+        assert words in line, damage
         assert str(database) in line
         assert contents(tmp_path) == before, damage
 
@@ -107,29 +107,29 @@ def test_it_says_503_and_counts_it_while_pages_are_damaged(tmp_path, monkeypatch
 def test_it_says_503_while_pages_are_damaged_and_is_whole_again_after_a_restore(on_sqlite, tmp_path):
     """What was answered 2xx is in the backup here, since it was made when nobody sent anything."""
     site, longest, refused, times = on_sqlite(), 0.0, 0, 3
-    mttx = site.one.command()[:-1]
+    mttx = site.first.command()[:-1]
     for number in range(times):
         with sending(site.exporters, count=40) as senders:
             site.senders.append(senders)
         backup = tmp_path / f"backup-{number}.db"
-        subprocess.run([*mttx, "db", "backup", backup], env=site.one.environment(), cwd=site.one.home, check=True)
-        damage_pages(site.one.database)
-        process = site.one.process.pid
+        subprocess.run([*mttx, "db", "backup", backup], env=site.first.environment(), cwd=site.first.home, check=True)
+        damage_pages(site.first.database)
+        process = site.first.process.pid
         with sending(site.exporters, pause=0.1) as senders:
             site.senders.append(senders)
             refusing(senders, 30)
-            assert request("GET", f"{site.one.url}/-/healthy").status == 200
-            metrics = site.one.get_metrics()
+            assert request("GET", f"{site.first.url}/-/healthy").status == 200
+            metrics = site.first.get_metrics()
             assert metrics.total("mttx_store_errors_total") > 0
             assert metrics.total("mttx_scrape_errors_total") > 0
-            assert request("GET", f"{site.one.url}/api/v1/incidents").status == 503
+            assert request("GET", f"{site.first.url}/api/v1/incidents").status == 503
             assert not senders.answered, "what is answered 2xx now is not in the backup"
-            assert site.one.process.pid == process
-            assert site.one.process.poll() is None
-            site.one.terminate()
+            assert site.first.process.pid == process
+            assert site.first.process.poll() is None
+            site.first.terminate()
             restore = [*mttx, "db", "restore", "--replace", backup]
-            subprocess.run(restore, env=site.one.environment(), cwd=site.one.home, check=True)
-            site.one.launch()
+            subprocess.run(restore, env=site.first.environment(), cwd=site.first.home, check=True)
+            site.first.launch()
             longest = max(longest, recovered(senders, time.monotonic()))
             wait_for_answers(senders)
         check_refusals(senders)
@@ -144,7 +144,7 @@ def test_a_second_service_on_the_same_file_is_refused_and_the_first_goes_on(on_s
     with sending(site.exporters) as senders:
         site.senders.append(senders)
         wait_for_answers(senders)
-        second = Exporter(tmp_path / "second", database_url=site.one.database_url)
+        second = Exporter(tmp_path / "second", database_url=site.first.database_url)
         assert "another mttx-exporter uses this database" in refused_start(second)
         wait_for_answers(senders)
     assert not senders.refused

@@ -22,7 +22,7 @@ PATIENCE = 34
 
 def assert_alive(onlookers):
     """The process was never taken for dead, whoever else waited."""
-    assert set(onlookers.outcomes["/-/healthy"]) == {200}, onlookers.told()
+    assert set(onlookers.outcomes["/-/healthy"]) == {200}, onlookers.summary()
 
 
 def is_read_again(exporter):
@@ -58,14 +58,14 @@ def test_it_says_503_and_its_probe_answers_while_postgresql_is_away_for_long(on_
         wait_for_answers(senders)
     check_refusals(senders)
     what = {"hung": "PostgreSQL hangs", "stopped": "PostgreSQL stopped"}[how]
-    note = f"the slowest webhook took {senders.slowest:.1f} s; {onlookers.told()}"
-    until(lambda: is_read_again(site.one), "the last reader that waits in vain", within=30)
+    note = f"the slowest webhook took {senders.slowest:.1f} s; {onlookers.summary()}"
+    until(lambda: is_read_again(site.first), "the last reader that waits in vain", within=30)
     site.hold_to_promises(f"{what} for {seconds} s", 1, recovery, note, at_least=20)
     assert_alive(onlookers)
     assert set(onlookers.outcomes["/-/ready"]) <= {503, "cut"}
     assert senders.slowest < PATIENCE
     assert refused_by_then[503] > 0
-    assert set(onlookers.outcomes["/metrics"]) == {200}, onlookers.told()
+    assert set(onlookers.outcomes["/metrics"]) == {200}, onlookers.summary()
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def test_it_says_503_while_postgresql_has_no_room_and_goes_on_when_it_was_starte
                 else:
                     server.limit_files()
                 refusing(senders, sum(senders.refused.values()) + 20)
-                assert all(request("GET", f"{one.url}/-/healthy").status == 200 for one in site.exporters)
+                assert all(request("GET", f"{exporter.url}/-/healthy").status == 200 for exporter in site.exporters)
                 if isinstance(disk, volumes.Mounted):
                     disk.make_room([])
                 server.stop("immediate")

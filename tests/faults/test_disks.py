@@ -22,7 +22,7 @@ torture = pytest.mark.torture
 def assert_counted(site, senders):
     """Every refusal was a 503, and each of them was counted with its reason."""
     assert set(senders.refused) == {503}, senders.refused
-    metrics = site.one.get_metrics()
+    metrics = site.first.get_metrics()
     assert metrics.total("mttx_webhook_failures_total", reason="store") == senders.refused[503]
     assert metrics.total("mttx_store_errors_total") > 0
 
@@ -39,16 +39,16 @@ def test_it_says_503_while_the_disk_is_full_and_goes_on_when_there_is_room(on_sq
             site.senders.append(senders)
             for _ in range(times):
                 wait_for_answers(senders, 20)
-                disk.fill(site.one.pids())
+                disk.fill(site.first.pids())
                 refusing(senders, sum(senders.refused.values()) + 20)
-                assert request("GET", f"{site.one.url}/-/healthy").status == 200
-                assert site.one.get_metrics().total("mttx_store_errors_total") > 0
-                assert len(site.one.incidents()) >= 20
-                disk.make_room(site.one.pids())
+                assert request("GET", f"{site.first.url}/-/healthy").status == 200
+                assert site.first.get_metrics().total("mttx_store_errors_total") > 0
+                assert len(site.first.incidents()) >= 20
+                disk.make_room(site.first.pids())
                 longest = max(longest, recovered(senders, time.monotonic()))
             wait_for_answers(senders)
         assert_counted(site, senders)
-        site.one.restart()
+        site.first.restart()
         site.hold_to_promises(f"disk full ({disk.how})", times, longest, "counted after one more restart")
 
 
@@ -59,17 +59,17 @@ def read_only():
         if disk is not None:
 
             def writable(site):
-                site.one.stop()  # it holds files of the broken mount open; systemd or Kubernetes do this
+                site.first.stop()  # it holds files of the broken mount open; systemd or Kubernetes do this
                 disk.mount_again()
-                site.one.launch()
+                site.first.launch()
 
             yield disk.folder, lambda site: disk.abort(), writable, "ext4 after a write error"
         else:
             with volumes.limited() as folder:
                 yield (
                     folder.folder,
-                    lambda site: folder.fill(site.one.pids()),
-                    lambda site: folder.make_room(site.one.pids()),
+                    lambda site: folder.fill(site.first.pids()),
+                    lambda site: folder.make_room(site.first.pids()),
                     folder.how,
                 )
 
@@ -87,8 +87,8 @@ def test_it_says_503_while_the_file_system_is_read_only(on_sqlite, times):
                 site.senders.append(senders)
                 refusing(senders, 20)
                 assert not senders.answered
-                assert request("GET", f"{site.one.url}/-/healthy").status == 200
-                assert site.one.get_metrics().total("mttx_store_errors_total") > 0
+                assert request("GET", f"{site.first.url}/-/healthy").status == 200
+                assert site.first.get_metrics().total("mttx_store_errors_total") > 0
                 mend_it(site)
                 longest = max(longest, recovered(senders, time.monotonic()))
                 wait_for_answers(senders)
@@ -142,10 +142,12 @@ def test_it_says_503_while_the_disk_stalls_and_its_probe_still_answers(on_sqlite
                 wait_for_answers(senders, 20)
                 with looking(site.exporters, readers=10) as onlookers, stalled():
                     time.sleep(seconds)
-                assert set(onlookers.outcomes["/-/healthy"]) == {200}, onlookers.told()
+                assert set(onlookers.outcomes["/-/healthy"]) == {200}, onlookers.summary()
                 probes.append(onlookers.slowest["/-/healthy"])
                 longest = max(longest, recovered(senders, time.monotonic()))
         check_refusals(senders)
         slowest = f"the slowest answer took {senders.slowest:.1f} s, the slowest probe {max(probes):.2f} s"
-        site.hold_to_promises(f"disk stalls for {seconds} s ({how})", times, longest, f"{slowest}; {onlookers.told()}")
+        site.hold_to_promises(
+            f"disk stalls for {seconds} s ({how})", times, longest, f"{slowest}; {onlookers.summary()}"
+        )
         assert max(probes) < seconds - 1, "the probe waited behind those who wait for the disk"

@@ -50,7 +50,7 @@ def scraped(exporters):
 
 
 def pending(site):
-    return site.one.get_metrics().total("mttx_outbox_pending")
+    return site.first.get_metrics().total("mttx_outbox_pending")
 
 
 @pytest.mark.parametrize(

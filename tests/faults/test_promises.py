@@ -44,7 +44,7 @@ def test_it_does_not_pass_what_is_lost_moved_or_doubled(there, counted):
     with pytest.raises(AssertionError):
         site.hold_to_promises("a fault", 1)
     (row,) = rows  # the table shows it too
-    assert (row.answered, row.found, row.doubled) == counted
+    assert (row.answered, row.stored, row.doubled) == counted
 
 
 def test_it_does_not_pass_a_fault_that_was_done_to_nobody():

@@ -44,11 +44,11 @@ class GrafanaWithAccounts(Grafana):
 
     def _serve(self, asked, path, query, body):
         if (asked.method, path) == ("GET", "/api/serviceaccounts/search"):
-            wanted = unquote(query.get("query", [""])[0])
-            found = [one for one in self.accounts.values() if wanted in one["name"]]
-            return 200, {"totalCount": len(found), "serviceAccounts": found, "page": 1, "perPage": 1000}
+            name = unquote(query.get("query", [""])[0])
+            matching = [account_ for account_ in self.accounts.values() if name in account_["name"]]
+            return 200, {"totalCount": len(matching), "serviceAccounts": matching, "page": 1, "perPage": 1000}
         if (asked.method, path) == ("POST", "/api/serviceaccounts"):
-            if any(one["name"] == body["name"] for one in self.accounts.values()):
+            if any(account_["name"] == body["name"] for account_ in self.accounts.values()):
                 return 400, {
                     "message": "service account already exists",
                     "messageId": "serviceaccounts.ErrAlreadyExists",

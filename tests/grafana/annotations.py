@@ -15,13 +15,13 @@ class Refused(Exception):
 
 def parse_tags(tags):
     """Split at colons: the first part is the key, the second the value, the rest is lost; doubles are dropped."""
-    found = []
+    tags_found = []
     for tag in tags or ():
         key, *values = (part.strip(" ") for part in tag.split(":"))
         pair = (key, values[0] if values else "")
-        if key and pair not in found:
-            found.append(pair)
-    return found
+        if key and pair not in tags_found:
+            tags_found.append(pair)
+    return tags_found
 
 
 def join_tags(pairs):
@@ -84,20 +84,20 @@ class AnnotationTable:
         return self.rows[annotation_id]
 
     def find(self, tags, limit, begin=0, end=0):
-        wanted = parse_tags(tags)
+        asked_tags = parse_tags(tags)
         ids = self.rows.keys()
-        for pair in wanted:
+        for pair in asked_tags:
             ids = ids & self.by_tag.get(pair if pair[1] else (pair[0], None), set())
         rows = (self.rows[i] for i in ids)
         if begin and end:  # what touches the stretch of time (pkg/services/annotations/annotationsimpl/xorm_store.go)
             rows = (row for row in rows if row["time"] <= end and row["timeEnd"] >= begin)
-        found = sorted(rows, key=lambda row: (-row["timeEnd"], -row["time"]))
-        return found[: limit or 100]
+        newest_first = sorted(rows, key=lambda row: (-row["timeEnd"], -row["time"]))
+        return newest_first[: limit or 100]
 
     def delete(self, annotation_id):
         """Delete one; 0 once meant all of them (#99685)."""
-        for one in [annotation_id] if annotation_id else list(self.rows):
-            self._forget(self.rows.pop(one, None))
+        for row_id in [annotation_id] if annotation_id else list(self.rows):
+            self._forget(self.rows.pop(row_id, None))
 
     def seen_with(self, tag):
         """Return what a dashboard shows that asks for a tag, the oldest first."""

@@ -62,14 +62,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.failed(asked, "before"):
             return
         try:
-            status, told = self.server.grafana.answer(asked)
+            status, answer = self.server.grafana.answer(asked)
         except Refused as refused:
-            status, told = refused.status, {"message": str(refused)}
+            status, answer = refused.status, {"message": str(refused)}
         if not self.failed(asked, "after"):
             asked.status = status
-            plain = isinstance(told, str)
+            plain = isinstance(answer, str)
             content = "text/plain" if plain else "application/json; charset=UTF-8"
-            self.send(status, (told if plain else json.dumps(told)).encode(), content)
+            self.send(status, (answer if plain else json.dumps(answer)).encode(), content)
 
     def failed(self, asked, when):
         outcome = self.server.grafana.faults(asked, when)

@@ -23,7 +23,7 @@ class Library:
 
     def granted(self):
         """Return what Editors and Viewers are given: folders, and dashboards outside of folders."""
-        loose = [uid for uid, one in self.dashboards.items() if not one["meta"]["folderUid"]]
+        loose = [uid for uid, dashboard_ in self.dashboards.items() if not dashboard_["meta"]["folderUid"]]
         return [uid for uid in self.folders if uid not in self.private], loose
 
     def save(self, body, by):
@@ -31,23 +31,25 @@ class Library:
         model, uid, folder = body["dashboard"], body["dashboard"]["uid"], body["folderUid"]
         if folder and folder not in self.folders:
             raise Refused(400, "folder not found")
-        known = self.dashboards.get(uid)
-        if known and known["meta"].get("provisioned"):
+        dashboard_ = self.dashboards.get(uid)
+        if dashboard_ and dashboard_["meta"].get("provisioned"):
             raise Refused(400, "Cannot save provisioned dashboard")
-        if known and model.get("id") is None and not body["overwrite"]:
+        if dashboard_ and model.get("id") is None and not body["overwrite"]:
             raise Refused(412, _CHANGED)
-        if known and model.get("version") != len(known["versions"]) and not body["overwrite"]:
+        if dashboard_ and model.get("version") != len(dashboard_["versions"]) and not body["overwrite"]:
             raise Refused(412, _CHANGED)
         self.keep(model, folder, body["message"], by)
         return len(self.dashboards[uid]["versions"])
 
     def keep(self, model, folder_uid, message, by="admin", at=NEVER, **meta):
         made = {"versions": [], "meta": {"folderUid": folder_uid} | meta, "id": len(self.dashboards) + 1}
-        known = self.dashboards.setdefault(model["uid"], made)
-        known["meta"] |= {"updatedBy": by, "updated": at}
-        number = len(known["versions"]) + 1
-        data = {**model, "id": known["id"], "version": number}
-        known["versions"].append({"version": number, "message": message, "data": data, "createdBy": by, "created": at})
+        dashboard_ = self.dashboards.setdefault(model["uid"], made)
+        dashboard_["meta"] |= {"updatedBy": by, "updated": at}
+        number = len(dashboard_["versions"]) + 1
+        data = {**model, "id": dashboard_["id"], "version": number}
+        dashboard_["versions"].append(
+            {"version": number, "message": message, "data": data, "createdBy": by, "created": at}
+        )
 
     def dashboard(self, uid):
         if uid not in self.dashboards:
@@ -58,7 +60,7 @@ class Library:
         """Return the versions as the list has them: it calls the first one so, whatever it was saved with."""
         hidden = {1: {"message": "Initial save"}}
         saved = self.dashboard(uid)["versions"][::-1]
-        return [one | hidden.get(one["version"], {}) for one in ({**v, "data": None} for v in saved)]
+        return [version | hidden.get(version["version"], {}) for version in ({**v, "data": None} for v in saved)]
 
     def version(self, uid, number):
         """Return one version as it was saved."""

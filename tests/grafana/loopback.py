@@ -98,10 +98,14 @@ class Grafana:
         self.faults = lambda asked, when: None
 
     def requests(self, method=None, path=""):
-        return [one for one in self.asked if method in (None, one.method) and one.path.startswith("/api" + path)]
+        return [
+            request
+            for request in self.asked
+            if method in (None, request.method) and request.path.startswith("/api" + path)
+        ]
 
     def bodies(self, method):
-        return [json.loads(one.body) for one in self.requests(method)]
+        return [json.loads(request.body) for request in self.requests(method)]
 
     def regions(self):
         """Return what dashboards show: the regions and points with the tag `mttx`."""
@@ -143,7 +147,7 @@ class Grafana:
                 match = re.fullmatch(pattern, path)
                 if match and method == asked.method:
                     groups = [unquote(group) for group in match.groups()]
-                    if action and not allows(held, action, *(one.format(*groups) for one in scope)):
+                    if action and not allows(held, action, *(permission.format(*groups) for permission in scope)):
                         return _denied(action)
                     body = json.loads(asked.body) if asked.body else {}
                     return handle(self, Caller(role, held), query, body, *groups)
@@ -183,8 +187,8 @@ class Grafana:
 
     def _find(self, caller, query, body):
         limit, begin, end = (int(query.get(name, [default])[0]) for name, default in _FIND)
-        found = [_shown(row) for row in self.annotations.find(query.get("tags", ()), limit, begin, end)]
-        return 200, found or None
+        rows = [_shown(row) for row in self.annotations.find(query.get("tags", ()), limit, begin, end)]
+        return 200, rows or None
 
     def _get(self, caller, query, body, annotation_id):
         return 200, _shown(self.annotations.get(int(annotation_id)))
@@ -212,10 +216,10 @@ class Grafana:
         return 200, {"uid": body["uid"], "title": body["title"]}
 
     def _dashboard(self, caller, query, body, uid):
-        found = self.library.dashboard(uid)
-        if not self._covers(caller, "dashboards:read", uid, found["meta"]["folderUid"]):
+        dashboard_ = self.library.dashboard(uid)
+        if not self._covers(caller, "dashboards:read", uid, dashboard_["meta"]["folderUid"]):
             return 403, {"message": "Access denied to this dashboard"}
-        return 200, {"dashboard": found["versions"][-1]["data"], "meta": found["meta"]}
+        return 200, {"dashboard": dashboard_["versions"][-1]["data"], "meta": dashboard_["meta"]}
 
     def _versions(self, caller, query, body, uid):
         listed = self.library.listed(uid)

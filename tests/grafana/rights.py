@@ -36,4 +36,7 @@ def allows(held, action, scope=None):
     scopes = held.get(action)
     if scopes is None or scope is None:
         return scopes is not None
-    return any(one in ("*", scope) or (one.endswith("*") and scope.startswith(one[:-1])) for one in scopes)
+    return any(
+        permission in ("*", scope) or (permission.endswith("*") and scope.startswith(permission[:-1]))
+        for permission in scopes
+    )

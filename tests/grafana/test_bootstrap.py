@@ -23,7 +23,7 @@ def run(tmp_path, monkeypatch, grafana):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
 
-    def run(*arguments, password="password", given=None, **environ):
+    def run(*arguments, password="password", stdin=None, **environ):
         environ = {
             "MTTX_GRAFANA_URL": grafana.url,
             "MTTX_GRAFANA_TOKEN_FILE": "token",
@@ -32,7 +32,7 @@ def run(tmp_path, monkeypatch, grafana):
         } | environ
         admin = ["--admin-password-file", password] if password else []
         environ = {name: value for name, value in environ.items() if value}
-        result = CliRunner().invoke(main, ["grafana", "bootstrap", *admin, *arguments], env=environ, input=given)
+        result = CliRunner().invoke(main, ["grafana", "bootstrap", *admin, *arguments], env=environ, input=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result.exit_code, result.output
 
@@ -40,13 +40,15 @@ def run(tmp_path, monkeypatch, grafana):
 
 
 def made(grafana):
-    return [(one.method, one.path.split("?")[0]) for one in grafana.asked if one.method != "GET"]
+    return [(request.method, request.path.split("?")[0]) for request in grafana.asked if request.method != "GET"]
 
 
 def test_it_makes_an_account_and_a_token_that_works(run, grafana, tmp_path):
     code, output = run()
     assert code == 0, output
-    assert [(one["name"], one["role"]) for one in grafana.accounts.values()] == [("mttx-exporter", "Editor")]
+    assert [(account["name"], account["role"]) for account in grafana.accounts.values()] == [
+        ("mttx-exporter", "Editor")
+    ]
     token = (tmp_path / "token").read_text().strip()
     assert grafana.tokens[token] == "Editor"
     assert "created" in output
@@ -100,14 +102,14 @@ def test_it_leaves_an_administrator_one(run, grafana):
 def test_it_does_not_take_an_account_whose_name_only_contains_ours(run, grafana):
     grafana.add_account("not-mttx-exporter", "Admin")
     assert run()[0] == 0
-    assert {one["name"]: one["tokens"] for one in grafana.accounts.values()} == {
+    assert {account["name"]: account["tokens"] for account in grafana.accounts.values()} == {
         "not-mttx-exporter": 0,
         "mttx-exporter": 1,
     }
 
 
 def test_it_asks_a_person_for_the_password(run):
-    code, output = run(password=None, given=f"{PASSWORD}\n")
+    code, output = run(password=None, stdin=f"{PASSWORD}\n")
     assert code == 0
     assert "Grafana's password of admin" in output
     assert PASSWORD not in output
@@ -115,9 +117,9 @@ def test_it_asks_a_person_for_the_password(run):
 
 def test_it_tells_scripts(run):
     _, output = run("--output", "json", "--name", "second exporter")
-    told = json.loads(output)
-    assert told["service_account"] == {"name": "second exporter", "action": "create"}
-    assert told["token"] == {"file": "token", "action": "create"}
+    printed = json.loads(output)
+    assert printed["service_account"] == {"name": "second exporter", "action": "create"}
+    assert printed["token"] == {"file": "token", "action": "create"}
 
 
 def test_it_says_that_the_password_is_wrong(run, grafana, tmp_path):
@@ -128,14 +130,14 @@ def test_it_says_that_the_password_is_wrong(run, grafana, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["password"]
 
 
-@pytest.mark.parametrize(("content", "said"), [("", "is empty"), (None, "cannot read the password")])
-def test_it_says_that_there_is_no_password(run, tmp_path, content, said):
+@pytest.mark.parametrize(("content", "word"), [("", "is empty"), (None, "cannot read the password")])
+def test_it_says_that_there_is_no_password(run, tmp_path, content, word):
     (tmp_path / "password").unlink()
     if content is not None:
         (tmp_path / "password").write_text(content)
     code, output = run()
     assert code == 1
-    assert said in output
+    assert word in output
 
 
 def test_it_refuses_a_disabled_account(run, grafana):

@@ -46,7 +46,7 @@ def test_it_says_that_all_is_well(run, version):
         ]
         assert f"Grafana {version}" in output
         assert "organisation 'Main Org.' (1)" in output
-        assert {one.method for one in grafana.asked} == {"GET"}
+        assert {request.method for request in grafana.asked} == {"GET"}
 
 
 def test_it_says_which_permission_is_missing_and_what_would_give_it(run, grafana):
@@ -71,11 +71,11 @@ def test_it_says_what_is_true_on_an_empty_server_and_afterwards(run, grafana):
     assert "may be saved in the folder 'mttx'" in output
 
 
-@pytest.mark.parametrize(("role", "said"), [("Editor", "ok  annotations"), ("Viewer", "no  annotations")])
-def test_it_finds_out_on_a_grafana_that_lists_no_permissions(run, grafana, role, said):
+@pytest.mark.parametrize(("role", "word"), [("Editor", "ok  annotations"), ("Viewer", "no  annotations")])
+def test_it_finds_out_on_a_grafana_that_lists_no_permissions(run, grafana, role, word):
     grafana.tokens, grafana.lists_permissions = {TOKEN: role}, False
     _, output = run(grafana.url, "check")
-    assert said in output
+    assert word in output
     assert "--  folders" in output
     assert grafana.annotations.rows == {}
 
@@ -124,9 +124,9 @@ def test_it_does_not_mind_what_it_does_not_need(run, grafana):
 
 def test_it_tells_scripts_too(run, grafana):
     code, output = run(grafana.url, "check", "--output", "json")
-    told = json.loads(output)
-    assert (code, told["url"]) == (0, grafana.url)
-    assert told["checks"][0] == {"check": "reachable", "ok": True, "detail": f"Grafana {grafana.version}"}
+    report = json.loads(output)
+    assert (code, report["url"]) == (0, grafana.url)
+    assert report["checks"][0] == {"check": "reachable", "ok": True, "detail": f"Grafana {grafana.version}"}
 
 
 def test_it_wants_a_grafana_to_be_configured(tmp_path, monkeypatch):
@@ -158,11 +158,11 @@ def test_it_brings_the_dashboards_and_changes_nothing_the_second_time(run, versi
 
 def test_it_only_says_what_it_would_do(run, grafana):
     code, output = run(grafana.url, "provision", "--dry-run", "--output", "json")
-    told = json.loads(output)
+    report = json.loads(output)
     assert code == 0
-    assert told["dry_run"] is True
-    assert told["folder"] == {"title": "Incident response", "uid": "mttx", "action": "create"}
-    assert [one["action"] for one in told["dashboards"]] == ["create"] * 4
+    assert report["dry_run"] is True
+    assert report["folder"] == {"title": "Incident response", "uid": "mttx", "action": "create"}
+    assert [dashboard["action"] for dashboard in report["dashboards"]] == ["create"] * 4
     assert grafana.requests("POST") == []
 
 
@@ -174,8 +174,8 @@ def test_it_never_overwrites_what_somebody_edited_unless_it_is_forced(run, grafa
     assert code == 1
     assert "mttx-overview      left as it is" in output
     assert "edited in Grafana by operator at 2026-03-02 18:00 Asia/Tokyo; --force overwrites it" in output
-    told = json.loads(run(grafana.url, "provision", "--output", "json")[1])
-    edited = {one["uid"]: one["edited"] for one in told["dashboards"] if "edited" in one}
+    report = json.loads(run(grafana.url, "provision", "--output", "json")[1])
+    edited = {dashboard["uid"]: dashboard["edited"] for dashboard in report["dashboards"] if "edited" in dashboard}
     assert edited == {"mttx-overview": {"by": "operator", "at": "2026-03-02T09:00:00+00:00"}}
     assert grafana.dashboards["mttx-overview"]["versions"][-1]["data"]["title"] == "Ours"
     code, output = run(grafana.url, "provision", "--force")

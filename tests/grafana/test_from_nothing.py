@@ -56,7 +56,7 @@ def client(grafana, mttx, tmp_path, monkeypatch):
 def alert(ends=None):
     """Alertmanager's notification of an incident that nobody touches."""
     status = "resolved" if ends else "firing"
-    one = {
+    alert = {
         "status": status,
         "labels": {"alertname": "Checkout", "severity": "critical"},
         "annotations": {},
@@ -67,7 +67,7 @@ def alert(ends=None):
     }
     group = {"version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "status": status, "receiver": "mttx"}
     labels = {"groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}}
-    return group | labels | {"externalURL": "http://alertmanager.example.com", "alerts": [one]}
+    return group | labels | {"externalURL": "http://alertmanager.example.com", "alerts": [alert]}
 
 
 def event(key, minute, kind):
@@ -109,9 +109,9 @@ def spans(grafana):
 
 def test_it_provisions_an_empty_grafana_with_its_own_token_at_the_first_try(grafana, mttx):
     mttx("bootstrap", "--admin-password-file", "password")
-    assert all(one["ok"] for one in mttx("check")["checks"])
-    assert {one["action"] for one in mttx("provision")["dashboards"]} == {"create"}
-    assert {one["action"] for one in mttx("provision")["dashboards"]} == {"nothing"}
+    assert all(check["ok"] for check in mttx("check")["checks"])
+    assert {dashboard["action"] for dashboard in mttx("provision")["dashboards"]} == {"create"}
+    assert {dashboard["action"] for dashboard in mttx("provision")["dashboards"]} == {"nothing"}
 
 
 def test_it_updates_the_dashboards_of_an_earlier_release(grafana, mttx, monkeypatch):
@@ -119,8 +119,8 @@ def test_it_updates_the_dashboards_of_an_earlier_release(grafana, mttx, monkeypa
     mttx("provision")
     later = [{**model, "description": "of a later release"} for model in models(bundled("dashboards"))]
     monkeypatch.setattr("service.provisioning.provisioner.models", lambda folder: later)
-    assert {one["action"] for one in mttx("provision")["dashboards"]} == {"update"}
-    saved = [one["versions"][-1]["data"]["description"] for one in grafana.dashboards.values()]
+    assert {dashboard["action"] for dashboard in mttx("provision")["dashboards"]} == {"update"}
+    saved = [dashboard["versions"][-1]["data"]["description"] for dashboard in grafana.dashboards.values()]
     assert saved == ["of a later release"] * len(later)
 
 
@@ -134,7 +134,7 @@ def test_each_incident_ends_as_one_closed_region(grafana, client):
         (41.0, "resolved"),
     ]
     assert metrics(client)['mttx_outbox_stopped{target="grafana"}'] == 0
-    assert not any(one.status and one.status >= 500 for one in grafana.asked)
+    assert not any(request.status and request.status >= 500 for request in grafana.asked)
 
 
 def test_what_a_cleanup_took_comes_back_once(grafana, client, mttx):

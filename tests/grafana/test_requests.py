@@ -96,9 +96,9 @@ def test_it_saves_a_folder_and_a_dashboard(versioned, connect):
         b'{"dashboard": {"uid": "abc", "title": "T", "id": null}, "folderUid": "mttx", '
         b'"message": "why", "overwrite": false}'
     )
-    found = dashboards.dashboard("abc")
-    assert (found.version, found.folder_uid, found.message, found.from_file) == (1, "mttx", "why", False)
-    assert found.updated_by == "sa-mttx-exporter"
+    model = dashboards.dashboard("abc")
+    assert (model.version, model.folder_uid, model.message, model.from_file) == (1, "mttx", "why", False)
+    assert model.updated_by == "sa-mttx-exporter"
     assert dashboards.dashboard("none") is None
 
 

@@ -24,8 +24,8 @@ def site(tmp_path, grafana):
 
 def resync(site, *arguments, **environ):
     """Run the command beside the open store: (exit code, what it told scripts)."""
-    given = {"MTTX_DATABASE_URL": site.url, "MTTX_GRAFANA_URL": site.grafana.url, "MTTX_GRAFANA_TOKEN": TOKEN}
-    environ = {"MTTX_GRAFANA_TIMEOUT": "5s", "MTTX_PUBLIC_URL": "https://mttx.example.com"} | given | environ
+    settings = {"MTTX_DATABASE_URL": site.url, "MTTX_GRAFANA_URL": site.grafana.url, "MTTX_GRAFANA_TOKEN": TOKEN}
+    environ = {"MTTX_GRAFANA_TIMEOUT": "5s", "MTTX_PUBLIC_URL": "https://mttx.example.com"} | settings | environ
     result = CliRunner().invoke(main, ["grafana", "resync", "--output", "json", *arguments], env=environ)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, json.loads(result.stdout)
@@ -46,8 +46,8 @@ def test_it_makes_again_what_was_cleaned_up(site):
     site.deliver()
     before = shown(site)
     site.grafana.annotations.delete(0)
-    code, told = resync(site)
-    assert (code, told["incidents"], told["delivered"], told["pending"]) == (0, 10, 20, 0)
+    code, output = resync(site)
+    assert (code, output["incidents"], output["delivered"], output["pending"]) == (0, 10, 20, 0)
     assert sorted(shown(site)) == sorted(before)
 
 
@@ -57,7 +57,7 @@ def test_it_keeps_what_is_there_and_writes_nothing(site):
     before = shown(site)
     site.grafana.asked.clear()
     assert resync(site)[0] == 0
-    assert [one.method for one in site.grafana.asked] == ["GET"]
+    assert [request.method for request in site.grafana.asked] == ["GET"]
     assert shown(site) == before
 
 
@@ -98,7 +98,7 @@ def test_it_looks_for_what_was_under_way_when_it_began(site):
     site.grafana.asked.clear()
     site.now += timedelta(hours=1)
     assert resync(site)[0] == 0
-    looked_for = [one for one in site.grafana.requests("GET") if "mttx-item%3A" in one.path]
+    looked_for = [request for request in site.grafana.requests("GET") if "mttx-item%3A" in request.path]
     assert len(looked_for) == 1
     assert len(site.grafana.regions()) == 20
 
@@ -127,8 +127,8 @@ def test_it_shows_only_what_began_since_then_or_is_open(site):
     ten(site)
     site.send(alert(0, fingerprint="open", group="open"))
     site.grafana.annotations.delete(0)
-    _, told = resync(site, "--since", at(60 * 8).isoformat())
-    assert told["incidents"] == 3
+    _, output = resync(site, "--since", at(60 * 8).isoformat())
+    assert output["incidents"] == 3
     with site.store._write() as connection:
         connection.exec_driver_sql("DELETE FROM outbox")
     assert resync(site, "--since", "1h")[1]["incidents"] == 1
@@ -145,10 +145,10 @@ def test_it_offers_again_what_was_refused(site):
 
 def test_it_says_what_is_left_where_grafana_does_not_let_it_in(site):
     ten(site)
-    code, told = resync(site, MTTX_GRAFANA_TOKEN="wrong")
+    code, output = resync(site, MTTX_GRAFANA_TOKEN="wrong")
     assert code == 1
-    assert (told["complete"], told["pending"]) == (False, 10)
-    assert "authentication failed" in told["trouble"]
+    assert (output["complete"], output["pending"]) == (False, 10)
+    assert "authentication failed" in output["trouble"]
     assert len(site.grafana.requests("POST")) == 0
     site.now = at(10**7)
     site.deliver()
@@ -159,17 +159,17 @@ def test_it_gives_up_where_grafana_is_down(site, monkeypatch):
     monkeypatch.setattr("service.delivery.backoff.FIRST", timedelta(milliseconds=1))
     ten(site)
     site.grafana.fail_while("drop")
-    code, told = resync(site)
-    assert (code, told["pending"]) == (1, 10)
-    assert "cannot reach" in told["trouble"]
+    code, output = resync(site)
+    assert (code, output["pending"]) == (1, 10)
+    assert "cannot reach" in output["trouble"]
 
 
 def test_it_gives_up_where_nothing_gets_through(site, monkeypatch):
     monkeypatch.setattr("service.cli.grafana_resync.STALLED_SECONDS", 0.5)
     ten(site)
     site.grafana.fail_while(500)
-    code, told = resync(site)
-    assert (code, told["trouble"]) == (1, "every delivery to Grafana failed")
+    code, output = resync(site)
+    assert (code, output["trouble"]) == (1, "every delivery to Grafana failed")
 
 
 def test_it_says_what_came_of_it(site):
@@ -209,10 +209,10 @@ def test_it_resyncs_very_many_incidents_in_little_memory_and_doubles_none(site, 
     assert len(site.grafana.regions()) == count
     site.grafana.asked = deque(maxlen=100)
     tracemalloc.start()
-    code, told = resync(site)
+    code, output = resync(site)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (code, told["incidents"], told["delivered"], told["pending"]) == (0, count, count, 0)
+    assert (code, output["incidents"], output["delivered"], output["pending"]) == (0, count, count, 0)
     assert len(site.grafana.annotations.rows) == count
     assert peak < 20_000_000
 

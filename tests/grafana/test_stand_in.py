@@ -18,9 +18,9 @@ def ask(grafana):
         headers = {"Authorization": f"Bearer {token}"}
         raw.request(method, f"/api{path}", json.dumps(body) if body is not None else None, headers)
         answer = raw.getresponse()
-        told = answer.status, json.loads(answer.read())
+        reply = answer.status, json.loads(answer.read())
         raw.close()
-        return told
+        return reply
 
     return ask
 
@@ -58,21 +58,21 @@ def test_a_deleted_token_is_a_failure_of_grafana_9(ask, grafana):
     grafana.delete_token(TOKEN)
     old = grafana.release < (10, 0)
     assert ask("GET", "/org")[0] == (500 if old else 401)
-    status, told = ask("GET", "/org", token="nonsense")
-    assert (status, told["message"].lower()) == (401, "invalid api key")
+    status, reply = ask("GET", "/org", token="nonsense")
+    assert (status, reply["message"].lower()) == (401, "invalid api key")
 
 
 def test_what_is_left_out_is_lost_or_kept(ask):
     ask("POST", "/annotations", annotation("a", timeEnd=2 * 10**12))
     ask("PUT", "/annotations/1", {"text": "y", "time": 10**12})
-    told = ask("GET", "/annotations/1")[1]
-    assert (told["tags"], told["timeEnd"]) == (None, 2 * 10**12)
+    row = ask("GET", "/annotations/1")[1]
+    assert (row["tags"], row["timeEnd"]) == (None, 2 * 10**12)
     assert ask("GET", "/annotations?tags=none")[1] is None
 
 
 def test_tags_have_a_length(ask):
-    status, told = ask("POST", "/annotations", annotation(*(f"tag{n}:{'x' * 40}" for n in range(12))))
-    assert (status, told["message"]) == (400, "Tags length exceeds the maximum allowed.")
+    status, reply = ask("POST", "/annotations", annotation(*(f"tag{n}:{'x' * 40}" for n in range(12))))
+    assert (status, reply["message"]) == (400, "Tags length exceeds the maximum allowed.")
 
 
 @pytest.mark.parametrize(("database", "status"), [("sqlite", 200), ("postgresql", 500)])

@@ -32,9 +32,9 @@ def error_of(header, line, **how):
     """Read one line of CSV that is bad, and say why."""
     parsed = read(f"{header}\n{line}\n", **how)
     assert not parsed.incidents
-    (found,) = parsed.errors
-    assert found.where == "a:2"
-    return found.detail
+    (error,) = parsed.errors
+    assert error.where == "a:2"
+    return error.detail
 
 
 def exported(*names, form, columns=(), **how):

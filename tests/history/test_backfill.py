@@ -45,8 +45,8 @@ def numbers(families):
     }
 
 
-def close(found):
-    return {key: pytest.approx(value, abs=1e-5) for key, value in found.items()}
+def close(values):
+    return {key: pytest.approx(value, abs=1e-5) for key, value in values.items()}
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +72,13 @@ def replay(store, since=NOW - SPAN):
 
 def as_of(store, *instants):
     """Replay the past and give what it shows at each instant."""
-    past, known = replay(store, instants[0]), {}
+    past, shown_values = replay(store, instants[0]), {}
     for now in instants:
         for family in past.families(now):
-            for key in [key for key in known if key[0] == family.name]:
-                del known[key]
-            known[family.name, "family"] = numbers([family])
-        yield {key: value for of in known.values() for key, value in of.items()}
+            for key in [key for key in shown_values if key[0] == family.name]:
+                del shown_values[key]
+            shown_values[family.name, "family"] = numbers([family])
+        yield {key: value for of in shown_values.values() for key, value in of.items()}
 
 
 def settle(store, now):
@@ -96,8 +96,8 @@ def test_it_shows_what_a_service_would_have_shown_that_had_heard_no_more(store, 
         play(earlier, POLICY, [step for step in steps if step.at <= now])
         settle(earlier, now)
         expected = scraped(earlier, now)
-        (found,) = as_of(store, now)
-        assert found == close(expected)
+        (shown,) = as_of(store, now)
+        assert shown == close(expected)
     finally:
         earlier.close()
 
@@ -111,15 +111,15 @@ def test_it_shows_the_same_whether_it_comes_step_by_step_or_at_once(store):
 
 
 def test_it_ends_with_what_the_service_shows_now(store):
-    *_, found = as_of(store, NOW - timedelta(days=1), NOW)
-    assert found == close(scraped(store, NOW))
+    *_, shown = as_of(store, NOW - timedelta(days=1), NOW)
+    assert shown == close(scraped(store, NOW))
 
 
 def test_counters_never_fall(store):
     before = {}
-    for found in as_of(store, *(NOW - SPAN + timedelta(days=day) for day in range(0, 91, 2))):
+    for shown in as_of(store, *(NOW - SPAN + timedelta(days=day) for day in range(0, 91, 2))):
         counted = {
-            key: value for key, value in found.items() if key[0].endswith(("_total", "_bucket", "_sum", "_count"))
+            key: value for key, value in shown.items() if key[0].endswith(("_total", "_bucket", "_sum", "_count"))
         }
         assert all(value >= before.get(key, 0) for key, value in counted.items())
         before = counted
@@ -135,8 +135,8 @@ class ImportedIncident(House):
             yield numbers(past.families(at(each)))
 
 
-def opened_total(found, severity="SEV-3"):
-    return found.get(("mttx_incidents_opened_total", frozenset({("incident_severity", severity)})))
+def opened_total(shown, severity="SEV-3"):
+    return shown.get(("mttx_incidents_opened_total", frozenset({("incident_severity", severity)})))
 
 
 @pytest.fixture
@@ -151,14 +151,14 @@ def test_what_is_no_longer_known_was_there_from_the_start(house):
     house.open(event(K.DETECTED, 0), event(K.DISMISSED, 1))
     house.open(event(K.DETECTED, 500))
     list(house.store.prune(at(300)))
-    assert [opened_total(found) for found in house.at(-10, 500)] == [1, 2]
+    assert [opened_total(shown) for shown in house.at(-10, 500)] == [1, 2]
 
 
 def test_what_was_merged_into_another_was_there_from_the_start(house):
     house.open(event(K.DETECTED, 0))
     house.open(event(K.DETECTED, 5))
     house.tell(2, K.MERGED, 10, data={"into": "INC-1"})
-    assert [opened_total(found) for found in house.at(-10, 0)] == [1, 2]
+    assert [opened_total(shown) for shown in house.at(-10, 0)] == [1, 2]
 
 
 def test_what_was_counted_otherwise_never_goes_below_nothing(house):
@@ -179,7 +179,7 @@ def test_an_incident_begins_with_its_detection(house):
 
 def test_one_that_nobody_detected_begins_with_what_is_known(house):
     house.open(event(K.ACKNOWLEDGED, 30))
-    assert [opened_total(found) for found in house.at(0, 30)] == [0, 1]
+    assert [opened_total(shown) for shown in house.at(0, 30)] == [0, 1]
 
 
 def test_what_was_corrected_counts_as_right(house):
@@ -197,14 +197,14 @@ def test_what_was_retracted_never_was(house):
     house.open(event(K.DETECTED, 0, event_id="d"))
     house.tell(1, K.RETRACTED, 500, data={"event_id": "d"})
     open_ = ("mttx_incidents_open", frozenset({("incident_severity", "SEV-3"), ("phase", "detected")}))
-    assert [found.get(open_) for found in house.at(0)] == [0]
+    assert [shown.get(open_) for shown in house.at(0)] == [0]
 
 
 def test_a_milestone_that_people_fixed_is_where_they_put_it(house):
     house.send(alert(10, 60), received=61)
     house.tell(1, K.CORRECTED, 500, data={"milestone": "detected", "occurred_at": at(5).isoformat()})
-    (found,) = house.at(30)
-    assert found["mttx_incident_detected_timestamp_seconds", INC_1] == at(5).timestamp()
+    (shown,) = house.at(30)
+    assert shown["mttx_incident_detected_timestamp_seconds", INC_1] == at(5).timestamp()
 
 
 def test_an_alert_that_fires_is_heard_of_and_one_that_was_assumed_to_have_ended_was_not(house):
@@ -213,11 +213,11 @@ def test_an_alert_that_fires_is_heard_of_and_one_that_was_assumed_to_have_ended_
     house.send(alert(0, 3 * day, fingerprint="a", group="a"), received=3 * day)
     house.send(alert(0, fingerprint="b", group="b"), received=0)
     house.submit(CloseStale(at(10 * day)))
-    found = list(house.at(day, day + 30, 2 * day))
+    shown = list(house.at(day, day + 30, 2 * day))
     stale = ("mttx_incidents_stale", frozenset())
-    assert {one.get(stale, 0) for one in found} == {0}
+    assert {values.get(stale, 0) for values in shown} == {0}
     house.open(event(K.DETECTED, 0))
-    assert [one.get(stale) for one in house.at(day, day + 1)] == [0, 1]
+    assert [values.get(stale) for values in house.at(day, day + 1)] == [0, 1]
 
 
 def test_what_was_over_long_before_is_let_go(house):

@@ -50,22 +50,22 @@ def test_it_imports_and_says_what_it_did():
 
 
 def test_nothing_is_imported_unless_every_line_is_good():
-    told = mttx("bad.csv", code=1)
-    assert "bad.csv:3: severity is not one of SEV-1 to SEV-4; map it with --severity-map" in told.stderr
-    assert "bad.csv:4: detected_at has no time zone; append Z" in told.stderr
-    assert "2 faulty lines; nothing was imported (--skip-bad imports the others)" in told.stderr
+    result = mttx("bad.csv", code=1)
+    assert "bad.csv:3: severity is not one of SEV-1 to SEV-4; map it with --severity-map" in result.stderr
+    assert "bad.csv:4: detected_at has no time zone; append Z" in result.stderr
+    assert "2 faulty lines; nothing was imported (--skip-bad imports the others)" in result.stderr
     assert incidents() == []
 
 
 def test_the_good_lines_may_be_imported_alone():
-    told = mttx("bad.csv", "--skip-bad", code=1)
-    assert "2 faulty lines; the others were imported" in told.stderr
+    result = mttx("bad.csv", "--skip-bad", code=1)
+    assert "2 faulty lines; the others were imported" in result.stderr
     assert incidents() == ["Orders fail"]
 
 
 def test_options_make_bad_lines_good():
-    told = mttx("bad.csv", "--severity-map", "sev-9=SEV-4", "--timezone", "Asia/Tokyo")
-    assert "3 new" in told.stdout
+    result = mttx("bad.csv", "--severity-map", "sev-9=SEV-4", "--timezone", "Asia/Tokyo")
+    assert "3 new" in result.stdout
     assert rows("SELECT severity FROM incidents ORDER BY id") == [("SEV-1",), ("SEV-4",), ("SEV-3",)]
 
 
@@ -88,18 +88,18 @@ def test_columns_and_severities_may_be_mapped_in_a_file(folder):
     )
     mttx("theirs.csv", "--mapping", "map.yml")
     assert rows("SELECT severity FROM incidents") == [("SEV-2",)]
-    told = mttx("theirs.csv", "--mapping", "map.yml", "--map", "Opened=detected_at", "--severity-map", "high=SEV-1")
-    assert "detected differs from what is recorded" in told.stderr
+    result = mttx("theirs.csv", "--mapping", "map.yml", "--map", "Opened=detected_at", "--severity-map", "high=SEV-1")
+    assert "detected differs from what is recorded" in result.stderr
 
 
-def test_columns_that_nobody_reads_are_told(folder):
+def test_ignored_columns_are_named(folder):
     (folder / "more.csv").write_text("key,detected_at,serverity\n1,2025-10-01T09:00:00Z,SEV-1\n")
     assert "ignored columns: serverity" in mttx("more.csv").stderr
 
 
 def test_the_past_may_be_cut_where_the_webhooks_begin():
-    told = mttx("good.csv", "--before", "2025-10-01T09:00:00Z")
-    assert "imported: 0 new, 0 changed, 0 unchanged, 1 excluded by --since or --before" in told.stdout
+    result = mttx("good.csv", "--before", "2025-10-01T09:00:00Z")
+    assert "imported: 0 new, 0 changed, 0 unchanged, 1 excluded by --since or --before" in result.stdout
     assert "1 new" in mttx("good.csv", "--since", "2025-10-01T09:00:00Z").stdout
 
 

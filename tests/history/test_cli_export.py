@@ -11,7 +11,7 @@ from service.cli import main
 from service.metrics.catalogue import METRICS
 from tests.history.text import parsed
 
-KNOWN = {metric.name.removesuffix("_total") for metric in METRICS if metric.shared}
+EXPORTED = {metric.name.removesuffix("_total") for metric in METRICS if metric.shared}
 
 
 def mttx(*arguments, code=0):
@@ -24,8 +24,8 @@ def mttx(*arguments, code=0):
 def kept(tmp_path_factory):
     """The demo's database."""
     folder = tmp_path_factory.mktemp("demo")
-    told = mttx("demo", "--keep", folder / "kept", "--no-serve")
-    assert re.search(r"12\d incidents of 91 days in", told.stderr)
+    result = mttx("demo", "--keep", folder / "kept", "--no-serve")
+    assert re.search(r"12\d incidents of 91 days in", result.stderr)
     return folder / "kept"
 
 
@@ -40,14 +40,14 @@ def export(*arguments, code=0):
 
 
 def test_it_writes_every_metric_of_the_store_to_stdout(database):
-    told = export("--from", "5h", "--step", "30m")
-    text = parsed(told.stdout)
-    found = set(text.types)
-    assert found <= KNOWN
+    result = export("--from", "5h", "--step", "30m")
+    text = parsed(result.stdout)
+    families = set(text.types)
+    assert families <= EXPORTED
     assert {"mttx_incidents_opened", "mttx_indicator_seconds", "mttx_postmortems_overdue", "mttx_incident_info"} <= set(
-        found
+        families
     )
-    assert told.stdout.endswith("# EOF\n")
+    assert result.stdout.endswith("# EOF\n")
     labels = {(labels["job"], labels["instance"]) for _, labels, _, _ in text.samples}
     assert labels == {("mttx", "127.0.0.1:9877")}
     stamps = {at for _, _, at, _ in text.samples}
@@ -56,13 +56,13 @@ def test_it_writes_every_metric_of_the_store_to_stdout(database):
 
 
 def test_a_folder_gets_a_file_a_day(database, tmp_path):
-    told = export("--from", "51h", "--step", "30m", "--by-day", tmp_path / "om", "--label", "job=x")
+    result = export("--from", "51h", "--step", "30m", "--by-day", tmp_path / "om", "--label", "job=x")
     files = sorted(path.name for path in (tmp_path / "om").iterdir())
     since = datetime.now(UTC) - timedelta(hours=51)
     assert files[0] == f"{since:%Y-%m-%d}.om"
     assert len(files) in (3, 4)
-    assert f"in {len(files)} files" in told.stderr
-    assert "labels job=x" in told.stderr
+    assert f"in {len(files)} files" in result.stderr
+    assert "labels job=x" in result.stderr
     days = [{at for *_, at, _ in parsed((tmp_path / "om" / name).read_text()).samples} for name in files]
     for name, day in zip(files, days, strict=True):
         assert {f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}.om" for at in day} == {name}
@@ -71,15 +71,15 @@ def test_a_folder_gets_a_file_a_day(database, tmp_path):
 
 
 def test_a_file_gets_all_of_it(database, tmp_path):
-    told = export("--from", "4h", "--output", tmp_path / "history.om")
+    result = export("--from", "4h", "--output", tmp_path / "history.om")
     assert (tmp_path / "history.om").read_text().endswith("# EOF\n")
-    assert re.search(r"1[23] instants from \S+:\d\d:00\+09:00 to \S+\+09:00 in 1 file,", told.stderr)
+    assert re.search(r"1[23] instants from \S+:\d\d:00\+09:00 to \S+\+09:00 in 1 file,", result.stderr)
 
 
 def test_it_says_what_would_not_work_well(database, tmp_path):
-    told = export("--from", "80h", "--step", "6h")
-    assert "--by-day writes one per day" in told.stderr
-    assert "graphs have gaps" in told.stderr
+    result = export("--from", "80h", "--step", "6h")
+    assert "--by-day writes one per day" in result.stderr
+    assert "graphs have gaps" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_it_says_what_it_cannot_do(database, tmp_path, monkeypatch):
 
 def test_the_demo_exports_its_own_past(tmp_path, monkeypatch):
     monkeypatch.setattr("service.history.commands.demo.SPAN", timedelta(hours=30))
-    told = mttx("demo", "--export", tmp_path / "om")
-    assert re.search(r"32\d instants in [23] files", told.stderr)
+    result = mttx("demo", "--export", tmp_path / "om")
+    assert re.search(r"32\d instants in [23] files", result.stderr)
 
 
 def test_the_demo_replaces_nothing(kept):

@@ -39,11 +39,11 @@ def test_its_example_is_imported_as_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (example,) = blocks("csv")
     Path("incidents.csv").write_text(example)
-    told = CliRunner().invoke(main, ["history", "import", "incidents.csv"])
-    assert told.stdout.strip() in blocks("console")[0]
+    result = CliRunner().invoke(main, ["history", "import", "incidents.csv"])
+    assert result.stdout.strip() in blocks("console")[0]
 
 
-def test_the_faults_it_shows_are_those_that_are_told(tmp_path, monkeypatch):
+def test_the_faults_it_shows_are_those_that_are_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     header, first, second = blocks("csv")[0].strip().splitlines()
     lines = [
@@ -53,15 +53,15 @@ def test_the_faults_it_shows_are_those_that_are_told(tmp_path, monkeypatch):
         second.replace("12:00:00Z", "12:00").replace("jira-43", "3"),
     ]
     Path("incidents.csv").write_text("\n".join(lines))
-    told = CliRunner().invoke(
+    finished = CliRunner().invoke(
         main, ["history", "import", "incidents.csv"], env={"MTTX_SEVERITY_MAP": "{critical: null}"}
     )
-    assert all(line in told.stderr for line in blocks("text")[0].strip().splitlines())
+    assert all(line in finished.stderr for line in blocks("text")[0].strip().splitlines())
 
 
 def test_its_commands_for_prometheus_are_those_that_are_tested():
     """tests/real/test_backfill.py runs the first; here their options have to be there."""
     (export, _), (again,) = (block.strip().splitlines() for block in blocks("sh")[-2:])
     for line, command in ((export, export_openmetrics), (again, demo)):
-        known = {name for option in command.params for name in option.opts}
-        assert set(re.findall(r"--[a-z-]+", line)) <= known
+        options = {name for option in command.params for name in option.opts}
+        assert set(re.findall(r"--[a-z-]+", line)) <= options

@@ -46,7 +46,7 @@ def test_a_document_is_an_object_an_array_or_pages_of_an_api():
 def test_a_bad_line_leaves_the_others_alone():
     parsed = read(json.dumps(LINE) + "\n{]\n" + json.dumps({**LINE, "key": "2"}) + '\n{"key": "3", "key": "4"}')
     assert [past.key for past in parsed.incidents] == ["1", "2"]
-    assert [(one.where, one.detail[:20]) for one in parsed.errors] == [
+    assert [(error.where, error.detail[:20]) for error in parsed.errors] == [
         ("a:2", "The body is no valid"),
         ("a:4", "The key 'key' occurs"),
     ]
@@ -60,20 +60,20 @@ def test_what_is_no_file_of_ours_is_told_as_a_whole():
         (b'{"a": 1', "no valid JSON"),
         (b"[1]", "should be an object"),
     ):
-        (found,) = read(body).errors
-        assert found.where == "a"
-        assert why in found.detail
+        (error,) = read(body).errors
+        assert error.where == "a"
+        assert why in error.detail
 
 
 def test_a_line_of_csv_may_be_bad():
-    (found,) = read("key,detected_at\n1,2026-11-25T20:00:00Z,x\n").errors
-    assert "has 3 cells, but the header has 2" in found.detail
-    (found,) = read('key,detected_at\n"1"x,2026-11-25T20:00:00Z\n').errors
-    assert found == LineError(
+    (error,) = read("key,detected_at\n1,2026-11-25T20:00:00Z,x\n").errors
+    assert "has 3 cells, but the header has 2" in error.detail
+    (error,) = read('key,detected_at\n"1"x,2026-11-25T20:00:00Z\n').errors
+    assert error == LineError(
         "a:2", "is not valid CSV: ',' expected after '\"'; double the quotes inside a quoted cell"
     )
-    (found,) = read(json.dumps({"data": [3]})).errors
-    assert found == LineError("a, record 1", "is not a JSON object")
+    (error,) = read(json.dumps({"data": [3]})).errors
+    assert error == LineError("a, record 1", "is not a JSON object")
 
 
 def test_one_incident_is_one_line():
@@ -82,7 +82,7 @@ def test_one_incident_is_one_line():
     assert [(past.source, past.key) for past in parsed.incidents] == [("history", "1"), ("x", "1")]
     (line,) = parsed.errors
     assert (line.where, line.detail[:31]) == ("a:4", "the same key as a:2; each incid")
-    assert [one.where for one in read(text.replace(",x", ",y"), text).errors] == ["a:4", "b:2", "b:4"]
+    assert [error.where for error in read(text.replace(",x", ",y"), text).errors] == ["a:4", "b:2", "b:4"]
 
 
 def test_incidents_come_in_order_of_time():

@@ -66,9 +66,9 @@ def test_an_open_incident_of_pagerduty_is_open():
 
 
 def test_pagerduty_without_log_entries_knows_no_acknowledgement_of_what_is_resolved():
-    found = exported("pagerduty_incidents.json", form=Format.PAGERDUTY)
-    assert M.ACKNOWLEDGED in found["PT4KHLK"][1].milestones  # by the person who resolved it, and no earlier
-    assert found["PT4KHLK"][1].milestones[M.ACKNOWLEDGED] == found["PT4KHLK"][1].milestones[M.RESOLVED]
+    incidents = exported("pagerduty_incidents.json", form=Format.PAGERDUTY)
+    assert M.ACKNOWLEDGED in incidents["PT4KHLK"][1].milestones  # by the person who resolved it, and no earlier
+    assert incidents["PT4KHLK"][1].milestones[M.ACKNOWLEDGED] == incidents["PT4KHLK"][1].milestones[M.RESOLVED]
 
 
 def test_pagerduty_may_say_resolved_and_not_when():
@@ -82,14 +82,14 @@ def test_pagerduty_may_say_resolved_and_not_when():
 
 
 def test_it_reads_pagerdutys_csv():
-    found = {key: incident for key, (_, incident) in exported("pagerduty.csv", form=Format.PAGERDUTY).items()}
-    assert times(found["QAUTO"]) == {"detected": "10-01T01:00:00", "resolved": "10-01T01:20:00"}
-    assert times(found["QHUMAN"])["acknowledged"] == "10-02T01:03:00"
-    assert times(found["QZERO"]) == {"detected": "10-03T01:00:00", "resolved": "10-03T01:10:00"}
-    assert times(found["QOPEN"]) == {"detected": "11-25T14:30:00", "acknowledged": "11-25T14:31:00"}
-    assert [found[key].severity for key in ("QAUTO", "QHUMAN", "QZERO")] == ["SEV-3", "SEV-2", "SEV-3"]
-    assert [found[key].resolution_source for key in ("QAUTO", "QHUMAN")] == ["alerts", "human"]
-    assert found["QAUTO"].labels == {"service": "Database"}
+    incidents = {key: incident for key, (_, incident) in exported("pagerduty.csv", form=Format.PAGERDUTY).items()}
+    assert times(incidents["QAUTO"]) == {"detected": "10-01T01:00:00", "resolved": "10-01T01:20:00"}
+    assert times(incidents["QHUMAN"])["acknowledged"] == "10-02T01:03:00"
+    assert times(incidents["QZERO"]) == {"detected": "10-03T01:00:00", "resolved": "10-03T01:10:00"}
+    assert times(incidents["QOPEN"]) == {"detected": "11-25T14:30:00", "acknowledged": "11-25T14:31:00"}
+    assert [incidents[key].severity for key in ("QAUTO", "QHUMAN", "QZERO")] == ["SEV-3", "SEV-2", "SEV-3"]
+    assert [incidents[key].resolution_source for key in ("QAUTO", "QHUMAN")] == ["alerts", "human"]
+    assert incidents["QAUTO"].labels == {"service": "Database"}
 
 
 def test_it_reads_raw_incidents_of_pagerdutys_analytics():
@@ -118,8 +118,8 @@ def test_what_opsgenie_did_by_itself_is_nobodys_response():
 
 
 def test_the_last_edit_in_opsgenie_is_no_end():
-    found = exported("opsgenie.json", form=Format.OPSGENIE, unresolved=Unresolved.OPEN)
-    assert times(found["no-close-time"][1]) == {"detected": "09-22T18:00:00"}
+    incidents = exported("opsgenie.json", form=Format.OPSGENIE, unresolved=Unresolved.OPEN)
+    assert times(incidents["no-close-time"][1]) == {"detected": "09-22T18:00:00"}
 
 
 def test_it_reads_opsgenies_csv():
@@ -133,7 +133,7 @@ def test_it_reads_opsgenies_csv():
 
 
 @pytest.mark.parametrize("odd", ["x", [1], {}])
-def test_an_odd_duration_of_opsgenie_is_told(odd):
+def test_an_odd_duration_of_opsgenie_is_an_error(odd):
     line = {"id": "1", "createdAt": "2026-10-01T20:00:00Z", "report": {"ackTime": odd}}
     assert "acknowledge_seconds is not a number" in read(json.dumps(line), form=Format.OPSGENIE).errors[0].detail
     truth = {**line, "report": {"ackTime": True}}
@@ -141,25 +141,25 @@ def test_an_odd_duration_of_opsgenie_is_told(odd):
 
 
 def test_it_reads_alert_groups_of_oncall():
-    found = exported("grafana_oncall.json", form=Format.GRAFANA_ONCALL, severities={"critical": Severity.SEV_2})
-    assert times(found["I68T24C13IFW1"][1]) == {
+    incidents = exported("grafana_oncall.json", form=Format.GRAFANA_ONCALL, severities={"critical": Severity.SEV_2})
+    assert times(incidents["I68T24C13IFW1"][1]) == {
         "detected": "05-19T12:37:01",
         "acknowledged": "05-19T12:40:00",
         "resolved": "05-19T13:37:01",
     }
-    assert found["I68T24C13IFW1"][1].severity is Severity.SEV_2
-    assert found["I68T24C13IFW1"][0].source == "grafana_oncall"
+    assert incidents["I68T24C13IFW1"][1].severity is Severity.SEV_2
+    assert incidents["I68T24C13IFW1"][0].source == "grafana_oncall"
 
 
 def test_what_the_source_of_alerts_did_in_oncall_is_nobodys_response():
-    found = exported("grafana_oncall.json", form=Format.GRAFANA_ONCALL, severities={"critical": Severity.SEV_2})
-    assert times(found["I2"][1]) == {"detected": "05-20T12:00:00", "resolved": "05-20T12:30:00"}
-    assert found["I2"][1].resolution_source is ResolutionSource.ALERTS
-    assert (found["I2"][1].title, found["I2"][1].labels) == ("Untitled alert group", {"team": "shop"})
-    assert times(found["I3"][1])["acknowledged"] == "05-21T12:01:00"
+    incidents = exported("grafana_oncall.json", form=Format.GRAFANA_ONCALL, severities={"critical": Severity.SEV_2})
+    assert times(incidents["I2"][1]) == {"detected": "05-20T12:00:00", "resolved": "05-20T12:30:00"}
+    assert incidents["I2"][1].resolution_source is ResolutionSource.ALERTS
+    assert (incidents["I2"][1].title, incidents["I2"][1].labels) == ("Untitled alert group", {"team": "shop"})
+    assert times(incidents["I3"][1])["acknowledged"] == "05-21T12:01:00"
 
 
 def test_a_mapping_reaches_what_a_format_does_not_read():
-    found = exported("opsgenie.json", form=Format.OPSGENIE, columns={"integration.name": "title"})
-    assert found["70413a06-38d6-4c85-92b8-5ebc900d42e2"][1].title == "Nebuchadnezzar"
-    assert found["system"][1].title == "Acknowledged by a policy"
+    incidents = exported("opsgenie.json", form=Format.OPSGENIE, columns={"integration.name": "title"})
+    assert incidents["70413a06-38d6-4c85-92b8-5ebc900d42e2"][1].title == "Nebuchadnezzar"
+    assert incidents["system"][1].title == "Acknowledged by a policy"

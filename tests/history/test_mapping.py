@@ -26,9 +26,9 @@ def events(*args, **how):
 
 def test_a_column_that_is_mapped_means_only_what_the_mapping_says():
     line = ("id,started_at,resolved_at,severity", f"r1,{AT},{LATER},SEV-2")
-    found = incident(import_line(*line, columns={"id": "key", "started_at": "detected_at"}))
-    assert Milestone.STARTED not in found.milestones
-    assert found.milestones[Milestone.DETECTED].isoformat() == "2026-11-20T10:00:00+00:00"
+    imported = incident(import_line(*line, columns={"id": "key", "started_at": "detected_at"}))
+    assert Milestone.STARTED not in imported.milestones
+    assert imported.milestones[Milestone.DETECTED].isoformat() == "2026-11-20T10:00:00+00:00"
     mitigated = events(*line, columns={"id": "key", "started_at": "detected_at", "resolved_at": "mitigated_at"})
     assert set(mitigated) == {"detected", "mitigated", "stale"}
 
@@ -57,8 +57,8 @@ def test_a_column_may_mean_two_things_and_two_columns_one():
 
 
 def test_a_format_does_not_read_what_is_mapped_either():
-    found = exported("opsgenie.json", form=Format.OPSGENIE, columns={"source": "-"})
-    assert found["70413a06-38d6-4c85-92b8-5ebc900d42e2"][1].labels == {}
+    incidents = exported("opsgenie.json", form=Format.OPSGENIE, columns={"source": "-"})
+    assert incidents["70413a06-38d6-4c85-92b8-5ebc900d42e2"][1].labels == {}
 
 
 def test_a_mapping_that_no_line_has_is_named():
@@ -77,10 +77,10 @@ def test_a_doubled_column_that_nobody_reads_is_nobodys_fault():
 
 def test_a_doubled_column_keeps_all_of_its_values():
     line = ("key,detected_at,types,types,resolved_at,resolved_at,title,title", f"1,{AT},data,api,{LAST},{LATER},,Disk")
-    found = incident(import_line(*line))
-    assert [kind.value for kind in found.types] == ["data", "api"]
-    assert found.milestones[Milestone.RESOLVED].hour == 11
-    assert found.title == "Disk"
+    imported = incident(import_line(*line))
+    assert [kind.value for kind in imported.types] == ["data", "api"]
+    assert imported.milestones[Milestone.RESOLVED].hour == 11
+    assert imported.title == "Disk"
     assert "title has several different values" in error_of("key,detected_at,title,title", f"1,{AT},Disk,Full")
 
 
@@ -233,8 +233,8 @@ def test_the_export_of_servicenow_is_imported():
     columns = {"number": "key", "short_description": "title", "opened_at": "detected_at", "priority": "severity"}
     how = {"zone": ZoneInfo("UTC"), "severities": {"1 - critical": Severity.SEV_1}}
     past = import_line(header, line, columns=columns, **how)
-    found = incident(past)
-    assert (found.severity, found.resolution_source) == (Severity.SEV_1, ResolutionSource.HUMAN)
-    assert (past.key, found.title) == ("INC0000060", "Unable to connect")
+    imported = incident(past)
+    assert (imported.severity, imported.resolution_source) == (Severity.SEV_1, ResolutionSource.HUMAN)
+    assert (past.key, imported.title) == ("INC0000060", "Unable to connect")
     left_out = incident(import_line(header, line, columns={**columns, "resolved_by": "-"}, **how))
     assert left_out.resolution_source is ResolutionSource.ALERTS

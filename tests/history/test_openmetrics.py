@@ -14,7 +14,7 @@ def gauge(*values, name="g"):
     return family
 
 
-def written(sheets, instants, first=0):
+def written_text(sheets, instants, first=0):
     return "".join(sheets.text([str(at) for at in instants], first))
 
 
@@ -26,7 +26,7 @@ def test_each_series_is_in_one_piece_and_in_order_of_time():
     sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1), ("b", 2)), 0)
     sheets.put(gauge(("a", 3), ("b", 2)), 2)
-    assert samples(written(sheets, [10, 20, 30])) == [
+    assert samples(written_text(sheets, [10, 20, 30])) == [
         ("g", "a", 10, 1),
         ("g", "a", 20, 1),
         ("g", "a", 30, 3),
@@ -42,25 +42,25 @@ def test_what_is_absent_for_a_while_has_no_samples_then():
     sheets.put(gauge(), 1)
     sheets.put(gauge(), 2)
     sheets.put(gauge(("a", 1)), 3)
-    assert [at for *_, at, _ in samples(written(sheets, [10, 20, 30, 40]))] == [10, 40]
+    assert [at for *_, at, _ in samples(written_text(sheets, [10, 20, 30, 40]))] == [10, 40]
 
 
 def test_a_day_goes_on_where_the_last_one_ended():
     sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1), ("gone", 1)), 0)
     sheets.put(gauge(("a", 1)), 1)
-    assert samples(written(sheets, [10, 20])) == [("g", "a", 10, 1), ("g", "a", 20, 1), ("g", "gone", 10, 1)]
+    assert samples(written_text(sheets, [10, 20])) == [("g", "a", 10, 1), ("g", "a", 20, 1), ("g", "gone", 10, 1)]
     sheets.put(gauge(("a", 5)), 3)
-    assert samples(written(sheets, [30, 40], first=2)) == [("g", "a", 30, 1), ("g", "a", 40, 5)]
-    assert samples(written(sheets, [50], first=4)) == [("g", "a", 50, 5)]
+    assert samples(written_text(sheets, [30, 40], first=2)) == [("g", "a", 30, 1), ("g", "a", 40, 5)]
+    assert samples(written_text(sheets, [50], first=4)) == [("g", "a", 50, 5)]
 
 
 def test_what_changes_at_the_first_instant_of_a_day_is_new_then():
     sheets = OpenMetricsWriter({})
     sheets.put(gauge(("a", 1)), 0)
-    written(sheets, [10])
+    written_text(sheets, [10])
     sheets.put(gauge(("a", 2)), 1)
-    assert samples(written(sheets, [20], first=1)) == [("g", "a", 20, 2)]
+    assert samples(written_text(sheets, [20], first=1)) == [("g", "a", 20, 2)]
 
 
 def test_histograms_and_counters_are_written_as_the_format_has_them():
@@ -71,7 +71,7 @@ def test_histograms_and_counters_are_written_as_the_format_has_them():
     histogram.add_metric(["a"], [("60.0", 1), ("+Inf", 2)], 90)
     for family in (counter, histogram):
         sheets.put(family, 0)
-    text = written(sheets, [10, 20])
+    text = written_text(sheets, [10, 20])
     assert parsed(text).types == {"c": "counter", "h_seconds": "histogram"}
     assert 'c_total{job="mttx",who="a"} 4.0 10\n' in text
     assert text.index('h_seconds_sum{job="mttx",who="a"} 90.0 10') < text.index('le="60.0"} 1.0 20')
@@ -81,7 +81,7 @@ def test_histograms_and_counters_are_written_as_the_format_has_them():
 def test_odd_texts_are_escaped():
     sheets = OpenMetricsWriter({"job": 'a"b'})
     sheets.put(gauge(('new\nline \\ "quoted"', 1)), 0)
-    ((_, who, _, _),) = samples(written(sheets, [10]))
+    ((_, who, _, _),) = samples(written_text(sheets, [10]))
     assert who == 'new\nline \\ "quoted"'
 
 
@@ -89,8 +89,8 @@ def test_labels_may_be_none_at_all():
     sheets = OpenMetricsWriter({})
     family = GaugeMetricFamily("g", "Something.", value=3)
     sheets.put(family, 0)
-    assert "\ng 3.0 10\n" in written(sheets, [10])
+    assert "\ng 3.0 10\n" in written_text(sheets, [10])
 
 
 def test_nothing_is_an_end_alone():
-    assert written(OpenMetricsWriter({}), []) == "# EOF\n"
+    assert written_text(OpenMetricsWriter({}), []) == "# EOF\n"

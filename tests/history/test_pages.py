@@ -26,7 +26,7 @@ def test_they_are_shown(client, path):
 
 
 def test_what_owes_no_postmortem_says_so(client):
-    told = client.get("/api/v1/incidents/INC-2").get_json()
-    assert (told["title"], told["resolution_source"], told["deadlines"]) == ("Search is slow", "stale", [])
-    assert told["milestones"]["resolved"] == "2026-10-03T09:00:00Z"
+    body = client.get("/api/v1/incidents/INC-2").get_json()
+    assert (body["title"], body["resolution_source"], body["deadlines"]) == ("Search is slow", "stale", [])
+    assert body["milestones"]["resolved"] == "2026-10-03T09:00:00Z"
     assert client.get("/api/v1/postmortems").get_json()["postmortems"] == []

@@ -35,6 +35,6 @@ def test_it_imports_and_exports_beside_a_running_service(service):
     finally:
         beside.close()
     assert service.open(event(K.DETECTED, 1)) == 22
-    told = service.store.read(histories_of, range(1, 23), policy())
-    assert sorted(told) == list(range(1, 23))
-    assert {e.kind for e in told[2].events} == {K.DETECTED, K.POSTMORTEM_CHECKED, K.RESOLVED}
+    histories = service.store.read(histories_of, range(1, 23), policy())
+    assert sorted(histories) == list(range(1, 23))
+    assert {e.kind for e in histories[2].events} == {K.DETECTED, K.POSTMORTEM_CHECKED, K.RESOLVED}

@@ -67,8 +67,8 @@ def test_no_source_was_heard_of_because_of_an_import(house):
 
 def test_what_people_corrected_since_stays(house):
     take(house, HEADER + LINE)
-    said = {"milestone": "resolved", "occurred_at": "2026-10-01T09:30:00+00:00"}
-    house.tell(1, K.CORRECTED, 400_000, data=said)
+    correction = {"milestone": "resolved", "occurred_at": "2026-10-01T09:30:00+00:00"}
+    house.tell(1, K.CORRECTED, 400_000, data=correction)
     assert take(house, HEADER + LINE).unchanged == 1
     assert house.get(1).incident.milestones[Milestone.RESOLVED].minute == 30
 
@@ -77,9 +77,9 @@ def test_a_cell_that_is_filled_in_later_is_added(house):
     take(house, HEADER + "1,SEV-1,,2026-10-01T09:00:00Z,,\n")
     assert house.get(1).incident.resolution_source is ResolutionSource.STALE
     assert take(house, HEADER + LINE).changed == 1
-    found = house.get(1).incident
-    assert found.resolution_source is ResolutionSource.HUMAN
-    assert found.milestones[Milestone.RESOLVED].hour == 10
+    resolved = house.get(1).incident
+    assert resolved.resolution_source is ResolutionSource.HUMAN
+    assert resolved.milestones[Milestone.RESOLVED].hour == 10
 
 
 def test_what_is_said_otherwise_later_is_told_and_left_alone(house):
@@ -125,8 +125,8 @@ def test_a_refused_line_leaves_the_others_alone(house):
 
 
 def test_it_goes_on_with_what_the_webhook_of_pagerduty_told_of(house):
-    told = event(K.DETECTED, event_id="pagerduty-PT4KHLK", source="pagerduty")
-    house.submit(RecordEvents((KeyedEvent("PT4KHLK", told),), Delivery("pagerduty", b"{}", NOW)))
+    detected = event(K.DETECTED, event_id="pagerduty-PT4KHLK", source="pagerduty")
+    house.submit(RecordEvents((KeyedEvent("PT4KHLK", detected),), Delivery("pagerduty", b"{}", NOW)))
     names = ("pagerduty_incidents.json", "pagerduty_log_entries.json")
     done = take(house, *((PAYLOADS / name).read_bytes() for name in names), form=Format.PAGERDUTY)
     assert (done.opened, done.changed) == (3, 1)
@@ -154,8 +154,8 @@ def test_an_incident_that_was_merged_in_pagerduty_is_merged_here(house):
 
 def test_a_merge_waits_for_its_target(house):
     whole = json.loads(exported("pagerduty_incidents.json")[0])["incidents"]
-    (double,) = [one for one in whole if one["id"] == "PDOUBLE"]
-    others = [one for one in whole if one["id"] != "PDOUBLE"]
+    (double,) = [past for past in whole if past["id"] == "PDOUBLE"]
+    others = [past for past in whole if past["id"] != "PDOUBLE"]
     take(house, json.dumps([double]), form=Format.PAGERDUTY)
     assert phases(house) == {"The same again": Phase.DISMISSED}
     take(house, json.dumps(others), form=Format.PAGERDUTY)

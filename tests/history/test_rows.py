@@ -25,12 +25,12 @@ WHOLE = (
 
 def test_it_reads_a_whole_line():
     past = import_line(*WHOLE)
-    found = incident(past)
-    assert (found.title, found.severity, found.phase) == ("Orders fail", Severity.SEV_1, Phase.RESOLVED)
-    assert (found.types, found.domains) == ((IncidentType.EXECUTION, IncidentType.API), (Domain.DO,))
-    assert found.labels == {"team": "shop", "env": "prod"}
-    assert set(found.milestones) == set(Milestone)
-    assert found.resolution_source is ResolutionSource.HUMAN
+    imported = incident(past)
+    assert (imported.title, imported.severity, imported.phase) == ("Orders fail", Severity.SEV_1, Phase.RESOLVED)
+    assert (imported.types, imported.domains) == ((IncidentType.EXECUTION, IncidentType.API), (Domain.DO,))
+    assert imported.labels == {"team": "shop", "env": "prod"}
+    assert set(imported.milestones) == set(Milestone)
+    assert imported.resolution_source is ResolutionSource.HUMAN
     assert not past.initial_events
     assert not past.warnings
     assert {e.source for e in past.events} == {"history"}
@@ -42,9 +42,9 @@ def test_it_gives_every_event_an_id_that_stays_the_same():
 
 
 def test_a_missing_acknowledgement_gives_nothing():
-    found = incident(import_line("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"))
-    assert Milestone.ACKNOWLEDGED not in found.milestones
-    assert found.resolution_source is ResolutionSource.ALERTS
+    imported = incident(import_line("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"))
+    assert Milestone.ACKNOWLEDGED not in imported.milestones
+    assert imported.resolution_source is ResolutionSource.ALERTS
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_it_says_who_resolved(resolved_by, source):
 def test_a_machines_acknowledgement_is_nobodys_response(acknowledged_by, seconds):
     line = f"1,2026-10-01T09:00:00Z,2026-10-01T09:10:00Z,{acknowledged_by},2026-10-01T10:00:00Z"
     past = import_line("key,detected_at,acknowledged_at,acknowledged_by,resolved_at", line)
-    found = incident(past)
-    response = found.milestones.get(Milestone.ACKNOWLEDGED)
-    assert (response and (response - found.milestones[Milestone.DETECTED]).total_seconds()) == seconds
-    assert found.resolution_source == ("human" if seconds else "alerts")
+    imported = incident(past)
+    response = imported.milestones.get(Milestone.ACKNOWLEDGED)
+    assert (response and (response - imported.milestones[Milestone.DETECTED]).total_seconds()) == seconds
+    assert imported.resolution_source == ("human" if seconds else "alerts")
     assert [e.occurred_at.minute for e in past.events if e.kind is K.ACKNOWLEDGED] == [10]  # on the timeline
 
 
@@ -129,8 +129,8 @@ def test_an_instant_counts_before_a_duration():
 
 def test_what_was_silent_for_long_is_closed_as_stale():
     past = import_line("key,detected_at,mitigated_at", "1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z")
-    found = incident(past)
-    assert (found.phase, found.resolution_source) == (Phase.RESOLVED, ResolutionSource.STALE)
+    imported = incident(past)
+    assert (imported.phase, imported.resolution_source) == (Phase.RESOLVED, ResolutionSource.STALE)
     assert event_times(past)["stale"] == "2026-10-02T10:00:00"
     assert {e.event_id for e in past.initial_events} >= {"history-1-stale"}
 
@@ -147,8 +147,8 @@ def test_people_may_want_it_otherwise():
 
 
 def test_a_dismissed_incident_is_over():
-    found = incident(import_line("key,detected_at,dismissed_at", "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z"))
-    assert (found.phase, found.deadlines) == (Phase.DISMISSED, ())
+    imported = incident(import_line("key,detected_at,dismissed_at", "1,2026-10-01T09:00:00Z,2026-10-01T09:30:00Z"))
+    assert (imported.phase, imported.deadlines) == (Phase.DISMISSED, ())
 
 
 OLD = "1,SEV-1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z"
@@ -161,8 +161,8 @@ def test_a_postmortem_that_was_due_before_the_import_is_not_owed():
 
 
 def test_a_postmortem_whose_deadline_is_ahead_is_owed_with_what_is_late():
-    found = incident(import_line(REPORTED[0], FRESH))
-    assert [(d.stage, d.overdue(found.heard_at)) for d in found.deadlines] == [("draft", True), ("final", False)]
+    imported = incident(import_line(REPORTED[0], FRESH))
+    assert [(d.stage, d.overdue(imported.heard_at)) for d in imported.deadlines] == [("draft", True), ("final", False)]
 
 
 def test_all_or_none_may_be_owed():
@@ -218,12 +218,12 @@ def test_it_reads_actions():
         "actions": actions,
     }
     (past,) = read(json.dumps(line), zone=ZONE).incidents
-    found = incident(past).actions
-    assert [(a.action_id, a.state, a.title) for a in found] == [
+    recorded = incident(past).actions
+    assert [(a.action_id, a.state, a.title) for a in recorded] == [
         ("A1", ActionState.OPEN, "Alert on it"),
         ("A2", ActionState.VERIFIED, ""),
     ]
-    assert found[0].due_at.isoformat() == "2026-12-01T23:59:59+09:00"
+    assert recorded[0].due_at.isoformat() == "2026-12-01T23:59:59+09:00"
     assert event_times(past)["A1-opened"] == "2026-10-02T00:00:00"
     assert event_times(past)["A2-opened"] == "2026-10-01T10:00:00"
 
@@ -283,17 +283,17 @@ def test_it_says_what_to_change(header, line, why):
     ],
 )
 def test_it_says_what_to_change_in_json(line, why):
-    (found,) = read(json.dumps(line)).errors
-    assert why in found.detail
+    (error,) = read(json.dumps(line)).errors
+    assert why in error.detail
 
 
 def test_json_has_lists_objects_numbers_and_truth():
     line = {"key": 7, "detected_at": "2026-10-01T09:00:00Z", "types": ["data", "data"], "postmortem_required": True}
     line["labels"] = {"team": "shop", "n": 3, "no": ""}
     (past,) = read(json.dumps(line)).incidents
-    found = incident(past)
-    assert (past.key, found.types, found.labels) == ("7", (IncidentType.DATA,), {"team": "shop", "n": "3"})
-    assert found.deadlines
+    imported = incident(past)
+    assert (past.key, imported.types, imported.labels) == ("7", (IncidentType.DATA,), {"team": "shop", "n": "3"})
+    assert imported.deadlines
 
 
 def test_labels_may_be_json_in_a_cell():
@@ -302,7 +302,7 @@ def test_labels_may_be_json_in_a_cell():
     }
 
 
-def test_a_negative_interval_is_told():
+def test_a_negative_interval_is_a_warning():
     past = import_line("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T08:00:00Z")
     assert past.warnings == ("resolve is negative and gives no sample",)
 

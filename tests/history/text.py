@@ -24,34 +24,34 @@ def parsed(text):
     """Parse it; fails where a family or a series is in two pieces, or time goes back."""
     *lines, end = text.splitlines()
     assert end == "# EOF"
-    found, family, last = Text(), None, {}
+    whole, family, last = Text(), None, {}
     for line in lines:
         if line.startswith("#"):
-            _, word, name, said = line.split(" ", 3)
-            assert (word, name in found.types) in (("HELP", False), ("TYPE", False)), line
+            _, word, name, value_type = line.split(" ", 3)
+            assert (word, name in whole.types) in (("HELP", False), ("TYPE", False)), line
             if word == "TYPE":
                 family = name
-                found.types[name] = said
+                whole.types[name] = value_type
             continue
         match = _LINE.fullmatch(line)
         assert match, line
         name, labels, value, at = match.groups()
-        pairs = [(key, re.sub(r"\\.", lambda m: _ESCAPES[m[0]], said)) for key, said in _LABEL.findall(labels or "")]
+        pairs = [(key, re.sub(r"\\.", lambda m: _ESCAPES[m[0]], label)) for key, label in _LABEL.findall(labels or "")]
         assert name.startswith(family), line
         series = (name, *pairs)
         assert last.get(series, -1) < int(at), f"time goes back: {line}"
         last[series] = int(at)
-        found.family_of[name] = family
-        found.samples.append((name, dict(pairs), int(at), float(value)))
-    _check_pieces(found)
-    return found
+        whole.family_of[name] = family
+        whole.samples.append((name, dict(pairs), int(at), float(value)))
+    _check_pieces(whole)
+    return whole
 
 
-def _check_pieces(found):
+def _check_pieces(whole):
     """Every point (labels without `le`) of a family has all of its samples together."""
     seen, current = set(), None
-    for name, labels, _, _ in found.samples:
-        point = (found.family_of[name], *((k, v) for k, v in labels.items() if k != "le"))
+    for name, labels, _, _ in whole.samples:
+        point = (whole.family_of[name], *((k, v) for k, v in labels.items() if k != "le"))
         if point != current:
             assert point not in seen, f"in two pieces: {point}"
             seen.add(point)

@@ -75,8 +75,8 @@ def _kinds():
         event = {"kind": kind, "occurred_at": AT, "event_id": f"seed-{kind}", "data": DATA.get(kind, {})}
         event |= {"severity": "SEV-1"} if kind is EventKind.SEVERITY_CHANGED else {}
         yield Seed(EVENTS, json.dumps(event).encode())
-        known = event | {"incident_key": "jira-42", "event_id": f"hook-{kind}"}
-        yield Seed("/webhooks/lifecycle", json.dumps([known] * 2).encode())
+        values = event | {"incident_key": "jira-42", "event_id": f"hook-{kind}"}
+        yield Seed("/webhooks/lifecycle", json.dumps([values] * 2).encode())
     about = {"title": "Checkout", "severity": "SEV-2", "types": ["data", "api"], "domains": ["Plan", "Sec"]}
     times = {"started_at": "2026-11-23T17:50:00+09:00", "detected_at": AT}
     yield Seed(OPENING, json.dumps({**about, **times, "labels": {"team": "a"}, "event_id": "seed-opened"}).encode())

@@ -31,7 +31,7 @@ def _all(seconds: str, names: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _one(name: str, folder: Path, seconds: str) -> None:
+def _fuzz(name: str, folder: Path, seconds: str) -> None:
     for number, seed in enumerate([*PARSERS[name].seeds, *(seed.body for seed in bodies())]):
         (folder / f"seed-{number}").write_bytes(seed)
     options = [f"-max_total_time={seconds}", "-max_len=8192", "-timeout=20", "-rss_limit_mb=2048"]
@@ -41,6 +41,6 @@ def _one(name: str, folder: Path, seconds: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--one":
-        _one(sys.argv[2], Path(sys.argv[3]), sys.argv[4])
+        _fuzz(sys.argv[2], Path(sys.argv[3]), sys.argv[4])
     else:
         sys.exit(_all(sys.argv[1], sys.argv[2:]))

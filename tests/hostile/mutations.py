@@ -122,7 +122,7 @@ class Mutator:
             tree = json.loads(seed.body)
             for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 5, 8))):
                 tree = self._worse(tree, rng)
-            body = written(tree, rng)
+            body = serialized(tree, rng)
         if tree is None or rng.random() < 0.3:
             for _ in range(rng.choice((1, 1, 2, 4))):
                 body = scrambled(body, rng, self._seeds)
@@ -166,7 +166,7 @@ class Mutator:
         return json.loads(rng.choice(self._parts)) if self._parts else None
 
 
-def written(tree: Any, rng: random.Random) -> bytes:
+def serialized(tree: Any, rng: random.Random) -> bytes:
     """Write a tree as JSON in one of the ways that there are."""
     try:
         return json.dumps(tree, ensure_ascii=rng.random() < 0.5).encode(
@@ -205,12 +205,12 @@ def _tree(body: bytes) -> Any:
 
 def places(tree: Any) -> list[tuple[Any, Any]]:
     """Return every place of a tree as its holder and its key there."""
-    found: list[tuple[Any, Any]] = []
+    places: list[tuple[Any, Any]] = []
     waiting = [tree]
-    while waiting and len(found) < 5000:
+    while waiting and len(places) < 5000:
         holder = waiting.pop()
         keys = holder if isinstance(holder, dict) else range(len(holder)) if isinstance(holder, list) else ()
         for key in keys:
-            found.append((holder, key))
+            places.append((holder, key))
             waiting.append(holder[key])
-    return found
+    return places

@@ -99,8 +99,8 @@ def _archive(raw: bytes) -> None:
 
 
 def _search(text: str) -> None:
-    given = MultiDict([tuple(part.split("=", 1)) for part in text.split("&") if "=" in part])
-    search_of(given, ["7d"]).filter({}, NOW) if not given.get("window") else search_of(given, [])
+    arguments = MultiDict([tuple(part.split("=", 1)) for part in text.split("&") if "=" in part])
+    search_of(arguments, ["7d"]).filter({}, NOW) if not arguments.get("window") else search_of(arguments, [])
 
 
 PARSERS = {

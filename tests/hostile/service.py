@@ -53,7 +53,7 @@ class Outcome:
         return self.statuses.total()
 
     def share(self, status):
-        return sum(count for (_, _, found), count in self.statuses.items() if found == status) / self.tried
+        return sum(count for (_, _, status_), count in self.statuses.items() if status_ == status) / self.tried
 
     def table(self):
         """Return the rows of a table: method and path, inputs, 2xx and 3xx, 4xx, 503, other 5xx."""
@@ -118,9 +118,9 @@ class Service:
         return Answer(response.status_code, dict(response.headers), response.get_data())
 
     def _check(self, method, path, answer, about):
-        known = next((t for m, pattern, t in self._templates if m == method and pattern.fullmatch(path)), "-")
-        self.outcome.statuses[method, known, answer.status] += 1
-        may = self._allowed.get((method, known), set()) | SHARED
+        template = next((t for m, pattern, t in self._templates if m == method and pattern.fullmatch(path)), "-")
+        self.outcome.statuses[method, template, answer.status] += 1
+        may = self._allowed.get((method, template), set()) | SHARED
         if problem := _wrong(answer, may):
             self.outcome.wrong.append((about, method, path[:200], answer.status, problem, answer.body[:300]))
 
@@ -135,7 +135,7 @@ class Service:
     def look_at_everything(self, most=200):
         """Read all that was stored through every door: what was taken in has to come out again."""
         listed = json.loads(self.ask("GET", "/api/v1/incidents?limit=1000").body)["incidents"]
-        for incident in [one["id"] for one in listed][:most]:
+        for incident in [row["id"] for row in listed][:most]:
             for path in ("", "/timeline", "/bodies"):
                 self.ask("GET", f"/api/v1/incidents/{incident}{path}")
             self.ask("GET", f"/incidents/{incident}")
@@ -158,10 +158,10 @@ def _wrong(answer: Answer, may: set) -> str | None:
         return "it failed"
     if any("\r" in value or "\n" in value or "X-Injected" in name for name, value in answer.headers.items()):
         return "a header was injected"
-    told = answer.headers["Content-Type"] if answer.body else ""
-    if answer.status >= 400 and not told.startswith("text/html"):
-        if told != "application/problem+json" or json.loads(answer.body)["status"] != answer.status:
+    media_type = answer.headers["Content-Type"] if answer.body else ""
+    if answer.status >= 400 and not media_type.startswith("text/html"):
+        if media_type != "application/problem+json" or json.loads(answer.body)["status"] != answer.status:
             return "it is no problem document"
-    elif told == "application/json":
+    elif media_type == "application/json":
         json.loads(answer.body)
     return None

@@ -47,9 +47,9 @@ def _main(first: int, count: int) -> int:
         with tempfile.TemporaryDirectory(prefix="mttx-storm-") as folder:
             outcome = storm(start, min(AT_ONCE, first + count - start), Path(folder))
         statuses += outcome.statuses
-        for one in outcome.wrong:
+        for fault in outcome.wrong:
             wrong += 1
-            print("WRONG", one, flush=True)
+            print("WRONG", fault, flush=True)
         print(f"{start}: {statuses.total()} requests, {wrong} wrong, {time.monotonic() - began:.0f} s", flush=True)
     for row, columns in sorted(Outcome(statuses).table().items()):
         print(row, columns)

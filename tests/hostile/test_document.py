@@ -47,7 +47,9 @@ def described(tmp_path_factory):
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize(("method", "path"), [(one.method, one.path) for one in (*OPERATIONS, EVIDENCE)])
+@pytest.mark.parametrize(
+    ("method", "path"), [(operation.method, operation.path) for operation in (*OPERATIONS, EVIDENCE)]
+)
 def test_it_answers_what_its_document_says(described, method, path):
     operation = described[path][method.upper()]
 

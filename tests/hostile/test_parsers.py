@@ -12,7 +12,7 @@ from tests.hostile.parsers import PARSERS
 
 EXAMPLES = 20_000 if os.environ.get("MTTX_TORTURE") == "1" else 60
 MUTATOR = Mutator(bodies())
-ODD = [str(one).encode("utf-8", "replace") for one in (*TEXTS, *TIMES, *OTHERS)]
+ODD = [str(text).encode("utf-8", "replace") for text in (*TEXTS, *TIMES, *OTHERS)]
 ODD += [seed for parser in PARSERS.values() for seed in parser.seeds]
 PIECES = st.lists(st.sampled_from(ODD) | st.binary(max_size=20), max_size=4).map(b"".join)
 

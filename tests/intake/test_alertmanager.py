@@ -33,8 +33,8 @@ def good(name):
 def body(alerts=({},), **top):
     """A notification of firing alerts, each changed by its dict; `labels` and `annotations` replace."""
     plain = json.loads(good("firing"))
-    told = [{**plain["alerts"][0], "fingerprint": f"f{n}", **changes} for n, changes in enumerate(alerts)]
-    return json.dumps({**plain, "alerts": told, **top}).encode()
+    changed = [{**plain["alerts"][0], "fingerprint": f"f{n}", **changes} for n, changes in enumerate(alerts)]
+    return json.dumps({**plain, "alerts": changed, **top}).encode()
 
 
 def read(raw, **reading):
@@ -189,7 +189,7 @@ def test_it_goes_by_the_incident_severity_before_the_severity(labels, severity):
 def test_it_maps_severities_as_configured():
     rules = SeverityRules(label="priority", by_name={"urgent": Severity.SEV_1, "": Severity.SEV_3, "page": None})
     labels = [{"priority": "Urgent"}, {"severity": "critical"}, {"priority": "page"}, {"priority": ""}]
-    notification = read(body([{"labels": one} for one in labels]), severities=rules)
+    notification = read(body([{"labels": label_set} for label_set in labels]), severities=rules)
     assert [alert.severity for alert in notification.alerts] == [Severity.SEV_1, Severity.SEV_3, Severity.SEV_3]
     assert (notification.ignored, notification.unmapped) == ({Ignored.SEVERITY: 1}, ())
 
@@ -271,7 +271,7 @@ RESOLVED = {"status": "resolved", "endsAt": "2026-11-23T18:10:00Z"}
 def test_an_alert_that_cannot_be_read_is_rejected_alone(changes, reason, pointer):
     alert = {"labels": {"alertname": "Bad", "severity": "critical"}, **changes}
     notification = read(body([{}, alert, {}]))
-    assert [one.observation.fingerprint for one in notification.alerts] == ["f0", "f2"]
+    assert [alert_.observation.fingerprint for alert_ in notification.alerts] == ["f0", "f2"]
     (fault,) = notification.rejected
     assert (fault.index, fault.fingerprint, fault.reason) == (1, "f1", reason)
     assert fault.alertname == alert["labels"].get("alertname")
@@ -290,8 +290,8 @@ def test_an_object_with_a_repeated_key_is_rejected_alone():
 
 @pytest.mark.parametrize("alert", [None, "text", 7, [], {}])
 def test_what_is_no_alert_is_rejected_alone(alert):
-    told = json.loads(body([{}]))
-    notification = read(json.dumps({**told, "alerts": [*told["alerts"], alert]}).encode())
+    document = json.loads(body([{}]))
+    notification = read(json.dumps({**document, "alerts": [*document["alerts"], alert]}).encode())
     assert [(fault.index, fault.reason) for fault in notification.rejected] == [(1, Rejected.INVALID_ALERT)]
     assert notification.rejected[0].fingerprint is None
 
@@ -458,8 +458,8 @@ def test_its_errors_name_places_and_never_values():
 
 @pytest.mark.parametrize("count", [10**9 + 1, 2**64, 10**400])
 def test_it_refuses_a_count_that_no_counter_holds(count):
-    told = json.loads(body([{}])) | {"truncatedAlerts": count}
-    assert refusal(json.dumps(told).encode()).faults[0].pointer == "#/truncatedAlerts"
+    notification = json.loads(body([{}])) | {"truncatedAlerts": count}
+    assert refusal(json.dumps(notification).encode()).faults[0].pointer == "#/truncatedAlerts"
 
 
 def test_an_alert_with_a_key_twice_is_rejected_alone():

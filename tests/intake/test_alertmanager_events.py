@@ -20,12 +20,12 @@ def good(name):
 
 
 def changed(name, *path, to):
-    told = json.loads(good(name))
-    inner = told["data"]
+    body = json.loads(good(name))
+    inner = body["data"]
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = to
-    return json.dumps(told).encode()
+    return json.dumps(body).encode()
 
 
 def test_it_reads_the_end_of_an_alert_by_the_fingerprint_that_the_webhook_has():
@@ -47,9 +47,9 @@ def test_it_reads_a_silence_with_its_matchers():
 
 
 def test_it_reads_the_matchers_of_an_older_version_without_sets():
-    told = json.loads(good("silence_created"))
-    del told["data"]["silenceCreated"]["silence"]["matcherSets"]
-    (silence,) = parse(json.dumps(told).encode(), NOW).silences
+    body = json.loads(good("silence_created"))
+    del body["data"]["silenceCreated"]["silence"]["matcherSets"]
+    (silence,) = parse(json.dumps(body).encode(), NOW).silences
     assert len(silence.sets[0]) == 2
 
 
@@ -61,8 +61,8 @@ def test_a_silence_for_later_was_made_when_it_was_written():
 
 
 def test_it_reads_a_batch_and_each_silence_once():
-    told = parse(good("batch"), NOW)
-    assert (told.total, len(told.ends), len(told.silences)) == (7, 1, 1)
+    parsed = parse(good("batch"), NOW)
+    assert (parsed.total, len(parsed.ends), len(parsed.silences)) == (7, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_it_reads_a_batch_and_each_silence_once():
     ],
 )
 def test_one_event_that_cannot_be_read_costs_none_of_the_others(body, reason):
-    told = parse(b"[" + body + b"," + good("alert_resolved") + b"]", NOW)
-    assert [error.reason for error in told.unreadable] == [reason]
-    assert len(told.ends) == 1
+    parsed = parse(b"[" + body + b"," + good("alert_resolved") + b"]", NOW)
+    assert [error.reason for error in parsed.unreadable] == [reason]
+    assert len(parsed.ends) == 1
 
 
 def test_what_is_not_read_of_an_event_refuses_nothing():
     body = good("alert_resolved").decode().replace('"data"', '"note": "\\u0000", "x": {"a": 1, "a": 2}, "data"', 1)
-    told = parse(body.encode(), NOW)
-    assert (len(told.ends), told.unreadable) == (1, ())
+    parsed = parse(body.encode(), NOW)
+    assert (len(parsed.ends), parsed.unreadable) == (1, ())
 
 
 def test_it_names_an_alert_that_has_no_name():

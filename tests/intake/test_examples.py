@@ -33,8 +33,8 @@ def test_the_lifecycle_page_shows_bodies_that_are_accepted(body):
 
 @pytest.mark.parametrize("body", sent("api.md"))
 def test_the_api_page_shows_bodies_that_are_accepted(body):
-    told = json.loads(body)
-    parse = lifecycle.parse if "incident_key" in body else parse_event if "kind" in told else parse_opening
+    document = json.loads(body)
+    parse = lifecycle.parse if "incident_key" in body else parse_event if "kind" in document else parse_opening
     assert parse(body.encode(), READING, NOW)
 
 

@@ -36,10 +36,10 @@ def test_it_reads_an_alert_as_alertmanagers_but_of_another_source():
 
 
 def test_it_takes_a_start_that_equals_the_end_for_an_end_alone():
-    (told,) = parse(good("resolved_start_is_end"), AlertParseOptions(), NOW).alerts
-    assert told.observation.is_end_only
-    (told,) = parse(good("resolved"), AlertParseOptions(), NOW).alerts
-    assert not told.observation.is_end_only
+    (ended,) = parse(good("resolved_start_is_end"), AlertParseOptions(), NOW).alerts
+    assert ended.observation.is_end_only
+    (ended,) = parse(good("resolved"), AlertParseOptions(), NOW).alerts
+    assert not ended.observation.is_end_only
 
 
 @pytest.mark.parametrize(("name", "reason"), [("no_data", Ignored.NO_DATA), ("error", Ignored.ERROR)])
@@ -67,9 +67,9 @@ def test_an_alert_without_a_severity_opens_an_incident():
 
 
 def test_it_ignores_what_it_ignores_of_every_sender():
-    told = json.loads(good("no_data"))
-    told["alerts"][0]["labels"]["mttx_ignore"] = "true"
-    assert parse(json.dumps(told).encode(), AlertParseOptions(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
+    body = json.loads(good("no_data"))
+    body["alerts"][0]["labels"]["mttx_ignore"] = "true"
+    assert parse(json.dumps(body).encode(), AlertParseOptions(), NOW).ignored == {Ignored.IGNORE_LABEL: 1}
 
 
 def test_it_says_where_a_wrong_body_goes():

@@ -33,14 +33,14 @@ def event(kind="acknowledged", /, **fields):
     return parse_event(json.dumps({"kind": kind, **fields}).encode(), reading(), NOW)
 
 
-def data(kind, /, **given):
-    return event(kind, data=given).data
+def data(kind, /, **fields):
+    return event(kind, data=fields).data
 
 
-def keyed(*told, **changes):
-    bodies = [{"incident_key": "jira-42", "kind": "detected", **one} for one in told]
+def keyed(*changes_of_each, **changes):
+    bodies = [{"incident_key": "jira-42", "kind": "detected", **changed} for changed in changes_of_each]
     parsed = parse(json.dumps(bodies).encode(), reading(**changes), NOW)
-    return [(one.incident_key, one.event) for one in parsed.events]
+    return [(keyed_event.incident_key, keyed_event.event) for keyed_event in parsed.events]
 
 
 def opening(**fields):
@@ -56,14 +56,14 @@ def refusal(parser, *args, **kwargs):
 # --- one event ------------------------------------------------------------------------------------------------------
 
 
-def test_it_takes_now_and_a_new_id_where_nothing_is_said():
+def test_it_takes_now_and_a_new_id_by_default():
     assert event("acknowledged") == Event(
         event_id="new-1", kind=EventKind.ACKNOWLEDGED, occurred_at=NOW, recorded_at=NOW, source="api"
     )
 
 
 def test_it_reads_everything_an_event_may_say():
-    told = event(
+    detected = event(
         "detected",
         occurred_at="2026-11-24T03:00:00.5+09:00",
         event_id="e1",
@@ -74,20 +74,20 @@ def test_it_reads_everything_an_event_may_say():
         labels={"team": "orders"},
         data={"from": "a call"},
     )
-    assert told.occurred_at == datetime(2026, 11, 23, 18, 0, 0, 500000, tzinfo=UTC)
-    assert told.event_id == "e1"
-    assert (told.title, told.severity) == ("Orders stuck", Severity.SEV_1)
-    assert told.types == (IncidentType.EXECUTION, IncidentType.DATA)
-    assert told.domains == (Domain.DO,)
-    assert told.labels == {"team": "orders"}
-    assert told.data == {"from": "a call"}
+    assert detected.occurred_at == datetime(2026, 11, 23, 18, 0, 0, 500000, tzinfo=UTC)
+    assert detected.event_id == "e1"
+    assert (detected.title, detected.severity) == ("Orders stuck", Severity.SEV_1)
+    assert detected.types == (IncidentType.EXECUTION, IncidentType.DATA)
+    assert detected.domains == (Domain.DO,)
+    assert detected.labels == {"team": "orders"}
+    assert detected.data == {"from": "a call"}
 
 
 @pytest.mark.parametrize("name", ["prometheus", "mttx", "alertmanager"])
 def test_its_source_cannot_be_claimed(name):
     assert event(source=name).source == "api"
-    ((_, told),) = keyed({"source": name})
-    assert told.source == "lifecycle"
+    ((_, recorded),) = keyed({"source": name})
+    assert recorded.source == "lifecycle"
 
 
 def test_it_ignores_fields_it_does_not_know():
@@ -146,13 +146,13 @@ def test_it_gives_the_same_event_at_a_stated_time_the_same_id():
 
 
 def test_it_gives_events_of_different_incidents_different_ids():
-    one, other = keyed(*({"incident_key": key, "occurred_at": "2026-11-23T18:00:00Z"} for key in "ab"))
-    assert one[1].event_id != other[1].event_id
+    first, other = keyed(*({"incident_key": key, "occurred_at": "2026-11-23T18:00:00Z"} for key in "ab"))
+    assert first[1].event_id != other[1].event_id
 
 
 def test_it_gives_events_without_a_time_new_ids():
-    one, other = keyed({}, {})
-    assert one[1].event_id != other[1].event_id
+    first, other = keyed({}, {})
+    assert first[1].event_id != other[1].event_id
 
 
 # --- data by kind ---------------------------------------------------------------------------------------------------
@@ -224,8 +224,8 @@ def test_it_says_where_data_is_wrong(kind, given_data, pointer):
 
 
 def test_it_takes_null_as_not_given():
-    told = data("corrected", event_id="e", milestone=None, occurred_at="2026-11-23T18:00:00Z")
-    assert told == {"event_id": "e", "occurred_at": "2026-11-23T18:00:00+00:00"}
+    correction = data("corrected", event_id="e", milestone=None, occurred_at="2026-11-23T18:00:00Z")
+    assert correction == {"event_id": "e", "occurred_at": "2026-11-23T18:00:00+00:00"}
 
 
 def test_a_date_means_the_end_of_that_day_where_people_are():
@@ -239,8 +239,8 @@ def test_a_date_means_the_end_of_that_day_where_people_are():
 
 
 def test_it_reads_one_event_or_an_array_of_them():
-    one = b' {"incident_key": "jira-42", "kind": "detected"}'
-    assert [keyed.incident_key for keyed in parse(one, reading(), NOW).events] == ["jira-42"]
+    first = b' {"incident_key": "jira-42", "kind": "detected"}'
+    assert [keyed.incident_key for keyed in parse(first, reading(), NOW).events] == ["jira-42"]
     assert [key for key, _ in keyed({}, {"incident_key": "jira-43"})] == ["jira-42", "jira-43"]
 
 
@@ -323,11 +323,11 @@ def test_it_raises_nothing_but_its_own_error(raw):
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.lists(EVENTS, min_size=1, max_size=4))
-def test_whatever_it_accepts_can_be_folded(told):
+def test_whatever_it_accepts_can_be_folded(events):
     accepted = []
-    for number, one in enumerate(told):
+    for number, item in enumerate(events):
         with suppress(PayloadError):
-            raw = json.dumps({**one, "event_id": f"e{number}"}).encode()
+            raw = json.dumps({**item, "event_id": f"e{number}"}).encode()
             accepted.append(parse_event(raw, reading(), NOW))
     accepted += [correction_of(e, n) for n, e in enumerate(accepted) if e.kind is EventKind.CORRECTED]
     if accepted:
@@ -352,7 +352,7 @@ def correction_of(event, number):
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "cap"),
+    ("kind", "data_", "cap"),
     [
         ("note", {"text": "x" * (MOST_TEXT + 1)}, MOST_TEXT),
         ("postmortem_drafted", {"document": "x" * (MOST_LINE + 1)}, MOST_LINE),
@@ -366,8 +366,8 @@ def correction_of(event, number):
         ("detected", {"more": {f"key-{n}": n for n in range(5000)}}, MOST_DATA_BYTES),
     ],
 )
-def test_it_names_the_cap_that_an_event_exceeds(kind, given, cap):
-    error = refusal(data, kind, **given)
+def test_it_names_the_cap_that_an_event_exceeds(kind, data_, cap):
+    error = refusal(data, kind, **data_)
     assert error.reason is Failure.INVALID_PAYLOAD
     assert str(cap) in error.detail
     assert "#/data" in error.detail

@@ -34,7 +34,7 @@ def events(raw, priorities=PRIORITY_MAP):
 def the_event(name, priorities=PRIORITY_MAP):
     """The event of a body, behind the detection that every body of an incident carries."""
     *opened, event = events(good(name), priorities)
-    assert [one.event_id for one in opened] in ([], ["pagerduty-PGR0VU2"])
+    assert [opening.event_id for opening in opened] in ([], ["pagerduty-PGR0VU2"])
     return event
 
 
@@ -97,19 +97,19 @@ def test_it_maps_priorities_as_configured_and_leaves_others_open():
     assert the_event("without_priority").severity is None
 
 
-def test_it_takes_the_time_of_the_event_where_the_creation_is_not_told():
-    told = json.loads(good("triggered"))
-    told["event"]["data"]["created_at"] = None
-    (event,) = events(json.dumps(told).encode())
+def test_it_takes_the_time_of_the_event_without_one_of_the_creation():
+    body = json.loads(good("triggered"))
+    body["event"]["data"]["created_at"] = None
+    (event,) = events(json.dumps(body).encode())
     assert event.occurred_at.microsecond == 412000
 
 
 def test_every_event_tells_since_when_the_incident_is_there():
     opened, _ = events(good("acknowledged"))
     assert (opened.kind, opened.occurred_at) == ("detected", datetime(2026, 11, 23, 18, 5, tzinfo=UTC))
-    told = json.loads(good("acknowledged"))
-    del told["event"]["data"]["created_at"]
-    assert len(events(json.dumps(told).encode())) == 1
+    body = json.loads(good("acknowledged"))
+    del body["event"]["data"]["created_at"]
+    assert len(events(json.dumps(body).encode())) == 1
 
 
 @pytest.mark.parametrize("name", ["triggered", "acknowledged", "unacknowledged", "resolved_by_a_person", "reopened"])

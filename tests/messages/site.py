@@ -29,8 +29,8 @@ class Site(House):
         }[way]
         self.target = "webhook" if way == GENERIC else "slack"
         messages = {"language": "en"} | keys.pop("messages", {})
-        told = {"public_url": "https://mttx.example.com", "messages": messages} | where | keys
-        self.settings = Settings.model_validate(told)
+        settings_ = {"public_url": "https://mttx.example.com", "messages": messages} | where | keys
+        self.settings = Settings.model_validate(settings_)
         self.policy = self.settings.policy()
         self.store = Store.open(url, self.policy, (self.target,) if target is None else target)
         self.recorder = Recorder(self.store, self.policy)
@@ -40,8 +40,10 @@ class Site(House):
 
     def send(self, *alerts, received=None):
         """Take in a notification as soon as what it tells has happened."""
-        told = [t for one in alerts for t in (one.observation.starts_at, one.observation.ends_at) if t is not None]
-        return super().send(*alerts, received=minutes(max(told)) if received is None else received)
+        instants = [
+            t for alert_ in alerts for t in (alert_.observation.starts_at, alert_.observation.ends_at) if t is not None
+        ]
+        return super().send(*alerts, received=minutes(max(instants)) if received is None else received)
 
     def dispatcher(self, outbox=None):
         made = message_dispatcher(

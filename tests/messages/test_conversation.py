@@ -38,7 +38,7 @@ def test_it_tells_of_an_incident_in_a_thread_of_its_own(site):
 def test_it_says_what_the_standard_says_in_its_first_report(any_site):
     any_site.open(detected())
     any_site.deliver(1)
-    [text] = [one["text"] for one in (*any_site.slack.messages.values(), *any_site.slack.hooked)]
+    [text] = [message["text"] for message in (*any_site.slack.messages.values(), *any_site.slack.hooked)]
     lines = text.splitlines()
     assert lines[0] == "[SEV-2] Incident detected — Checkout fails"
     assert lines[1] == "Window: 2026-03-02 09:00 UTC / 18:00 JST – now"
@@ -68,9 +68,9 @@ def test_it_tells_programs_what_it_tells_people(open_site):
     site = open_site(GENERIC)
     site.open(detected())
     site.deliver(1)
-    [told] = site.slack.hooked
-    assert (told["version"], told["kind"]) == ("1", "first")
-    assert told["incident"] == {
+    [message] = site.slack.hooked
+    assert (message["version"], message["kind"]) == ("1", "first")
+    assert message["incident"] == {
         "id": "INC-1",
         "title": "Checkout fails",
         "severity": "SEV-2",
@@ -81,7 +81,7 @@ def test_it_tells_programs_what_it_tells_people(open_site):
     }
     [asked] = site.slack.asked
     assert asked.headers["authorization"] == "Bearer for-the-hook"
-    assert asked.headers["idempotency-key"] == told["id"]
+    assert asked.headers["idempotency-key"] == message["id"]
 
 
 def test_it_says_nothing_twice_when_nothing_is_new(any_site):
@@ -112,7 +112,7 @@ def test_it_tells_of_an_alert_that_makes_it_worse(site):
     assert "Severity SEV-3 → SEV-1" in update
 
 
-def test_it_tells_once_of_what_was_over_before_anybody_was_told(any_site):
+def test_it_posts_once_about_what_was_over_before_any_message(any_site):
     any_site.send(alert(0, 2))
     any_site.deliver(3)
     assert any_site.slack.texts() == ["[RESOLVED] CheckoutErrors (SEV-2)"]
@@ -155,7 +155,7 @@ def test_it_says_that_an_incident_was_none_and_is_quiet_from_then_on(any_site):
     assert len(any_site.slack.texts()) == 2
 
 
-def test_it_never_speaks_of_what_was_dismissed_before_anybody_was_told(any_site):
+def test_it_never_posts_about_what_was_dismissed_before_any_message(any_site):
     number = any_site.open(detected())
     any_site.tell(number, K.DISMISSED, 1)
     for days in range(9):
@@ -188,7 +188,7 @@ def test_it_says_where_a_merged_incident_goes_on(site):
     assert "one and the same" in of_kept[-1]
 
 
-def test_it_does_not_tell_what_was_withdrawn_before_it_was_told(site):
+def test_it_does_not_post_what_was_withdrawn_before_its_message(site):
     number = site.open(detected())
     site.deliver(1)
     site.tell(number, K.NOTE, 2, event_id="wrong", data={"text": "the wrong incident"})
@@ -285,7 +285,7 @@ def test_it_speaks_both_languages(open_site, way, language):
     site.deliver(9)
     site.tell(number, K.RESOLVED, 20)
     site.deliver(21)
-    whole = "\n".join(one["text"] for one in (*site.slack.messages.values(), *site.slack.hooked))
+    whole = "\n".join(message["text"] for message in (*site.slack.messages.values(), *site.slack.hooked))
     words = {"en": ("Mitigated", "[RESOLVED]", "Root cause"), "ja": ("抑制", "[復旧]", "根本原因は調査中です")}
     assert all(word in whole for word in words[language])
     assert not any(word in whole for word in words["ja" if language == "en" else "en"])

@@ -69,22 +69,22 @@ def test_it_goes_on_after_the_resolution_until_the_postmortem_is_final(site):
     site.deliver(1)
     site.tell(number, K.RESOLVED, 10)
     pass_hours(site, 1, 71)
-    said = [
+    lines = [
         "[DRAFT DUE SOON] Checkout fails (SEV-2)",
         "[DRAFT OVERDUE] Checkout fails (SEV-2)",
         "[FINAL VERSION DUE SOON] Checkout fails (SEV-2)",
     ]
-    assert reminders(site)[:1] + [line for line in site.slack.texts() if "OVERDUE" in line or "FINAL" in line] == said
+    assert reminders(site)[:1] + [line for line in site.slack.texts() if "OVERDUE" in line or "FINAL" in line] == lines
     site.tell(number, K.POSTMORTEM_FINALIZED, 71 * HOUR)
     pass_hours(site, 71, 100)
     assert not any("FINAL VERSION OVERDUE" in line for line in site.slack.texts())
 
 
-@pytest.mark.parametrize(("hours", "heard"), [(17, 0), (18, 1)])
-def test_it_says_that_a_draft_is_due_soon_when_a_quarter_of_the_time_is_left(site, hours, heard):
+@pytest.mark.parametrize(("hours", "reminder"), [(17, 0), (18, 1)])
+def test_it_says_that_a_draft_is_due_soon_when_a_quarter_of_the_time_is_left(site, hours, reminder):
     site.tell(site.open(detected()), K.RESOLVED, 1)
     site.deliver(hours * HOUR)
-    assert sum("DRAFT DUE SOON" in line for line in site.slack.texts()) == heard
+    assert sum("DRAFT DUE SOON" in line for line in site.slack.texts()) == reminder
 
 
 def test_it_reminds_of_an_action_that_is_overdue_and_of_its_owner(site):
@@ -96,7 +96,7 @@ def test_it_reminds_of_an_action_that_is_overdue_and_of_its_owner(site):
     site.tell(number, K.ACTION_OPENED, 3, data=done)
     site.tell(number, K.ACTION_COMPLETED, 4, data={"action_id": "A-02"})
     pass_hours(site, 1, 30)
-    [text] = [one["text"] for one in site.slack.messages.values() if "ACTION" in one["text"]]
+    [text] = [message["text"] for message in site.slack.messages.values() if "ACTION" in message["text"]]
     assert "A-01 Alert on slippage: was due by 2026-03-02 14:00 UTC / 23:00 JST. Owner: Obs" in text
 
 
@@ -107,8 +107,8 @@ def test_it_moves_with_the_deadline_when_the_severity_changes(site):
     site.deliver(10)
     site.tell(number, K.SEVERITY_CHANGED, 6 * HOUR, severity=Severity.SEV_1)
     pass_hours(site, 6, 47)
-    heard = [line for line in site.slack.texts() if "DRAFT" in line]
-    assert heard == ["[DRAFT DUE SOON] Checkout fails (SEV-1)", "[DRAFT OVERDUE] Checkout fails (SEV-1)"]
+    reminders = [line for line in site.slack.texts() if "DRAFT" in line]
+    assert reminders == ["[DRAFT DUE SOON] Checkout fails (SEV-1)", "[DRAFT OVERDUE] Checkout fails (SEV-1)"]
 
 
 def test_it_says_that_something_is_late_and_not_that_it_will_be(open_site):
@@ -125,8 +125,8 @@ def test_it_remembers_over_a_restart_what_it_said_and_what_it_has_to_say(open_si
     site.close()
     again = open_site()
     pass_hours(again, 18, 25, again.start())
-    heard = [line for line in again.slack.texts() if "DRAFT" in line]
-    assert heard == ["[DRAFT DUE SOON] Checkout fails (SEV-2)", "[DRAFT OVERDUE] Checkout fails (SEV-2)"]
+    reminders = [line for line in again.slack.texts() if "DRAFT" in line]
+    assert reminders == ["[DRAFT DUE SOON] Checkout fails (SEV-2)", "[DRAFT OVERDUE] Checkout fails (SEV-2)"]
 
 
 def test_it_sets_reminders_for_what_was_there_before_it_was_configured(open_site):
@@ -146,7 +146,7 @@ def test_it_keeps_to_new_deadlines_once_it_is_started_with_them(open_site):
     site.close()
     again = open_site(deadlines={"SEV-2": {"draft": "10h"}})
     pass_hours(again, 1, 26, again.start())
-    overdue = [one["text"] for one in again.slack.messages.values() if "DRAFT OVERDUE" in one["text"]]
+    overdue = [message["text"] for message in again.slack.messages.values() if "DRAFT OVERDUE" in message["text"]]
     assert ["2026-03-02 19:00 UTC" in text for text in overdue] == [True]
 
 
@@ -164,8 +164,8 @@ def test_it_does_not_remind_of_what_was_late_when_it_was_recorded(site):
     number = site.open(detected(recorded_at=at(40 * HOUR)), event(K.RESOLVED, 5, recorded_at=at(40 * HOUR)))
     pass_hours(site, 40, 80)
     assert number == 1
-    heard = [line for line in site.slack.texts() if "DUE" in line]
-    assert heard == [
+    reminders = [line for line in site.slack.texts() if "DUE" in line]
+    assert reminders == [
         "[FINAL VERSION DUE SOON] Checkout fails (SEV-2)",
         "[FINAL VERSION OVERDUE] Checkout fails (SEV-2)",
     ]
@@ -201,7 +201,7 @@ def test_it_does_not_remind_early_when_the_clock_goes_back(site):
     site.open(detected())
     site.deliver(1)
     claims = site.store.outbox.claim("slack", at(31), at(60) - at(0), 1)
-    assert [one.key.subject for one in claims] == ["update-due"]
+    assert [claim.key.subject for claim in claims] == ["update-due"]
     site.now = at(5)
     assert site.dispatcher()._deliver(claims[0], at(5)).at == at(30)
 
@@ -227,8 +227,8 @@ def test_it_reminds_of_what_the_weekly_review_asks_for(site):
     """A near miss on Monday morning is due at the next review, a week later."""
     site.tell(site.open(detected(severity=Severity.SEV_4)), K.RESOLVED, 1)
     pass_hours(site, 1, 7 * 24)
-    heard = [line for line in site.slack.texts() if "FINAL" in line]
-    assert heard == [
+    reminders = [line for line in site.slack.texts() if "FINAL" in line]
+    assert reminders == [
         "[FINAL VERSION DUE SOON] Checkout fails (SEV-4)",
         "[FINAL VERSION OVERDUE] Checkout fails (SEV-4)",
     ]

@@ -12,7 +12,7 @@ def serve(tmp_path, monkeypatch):
         yield start
 
 
-def test_it_says_what_a_webhook_told(serve, slack):
+def test_it_posts_what_a_webhook_reported(serve, slack):
     client, _ = serve(slack={"api_url": f"{slack.url}/api", "token": TOKEN, "channel": CHANNEL})
     counted = metrics(client)
     assert counted['mttx_outbox_pending{target="slack"}'] == 0

@@ -38,9 +38,9 @@ def test_it_says_nothing_while_it_cannot_and_everything_in_order_afterwards(any_
     any_site.tell(number, K.RESOLVED, 20)
     any_site.deliver(21, dispatcher)
     assert any_site.slack.texts()[-1] == "[RESOLVED] Checkout fails (SEV-2)"
-    whole = "\n".join(one["text"] for one in (*any_site.slack.messages.values(), *any_site.slack.hooked))
-    told = [line.rpartition(": ")[2] for line in whole.splitlines() if line.startswith("•")]
-    assert told == sorted(set(told))
+    whole = "\n".join(message["text"] for message in (*any_site.slack.messages.values(), *any_site.slack.hooked))
+    errors = [line.rpartition(": ")[2] for line in whole.splitlines() if line.startswith("•")]
+    assert errors == sorted(set(errors))
     edited = bool(any_site.slack.messages)
     assert (
         any_site.slack.texts()[0]
@@ -59,7 +59,7 @@ def test_it_tells_only_of_the_end_of_what_came_and_went_while_it_could_not_speak
     any_site.slack.work_again()
     any_site.deliver(15, dispatcher)
     assert any_site.slack.texts() == ["[RESOLVED] Checkout fails (SEV-2)"]
-    whole = [one["text"] for one in (*any_site.slack.messages.values(), *any_site.slack.hooked)]
+    whole = [message["text"] for message in (*any_site.slack.messages.values(), *any_site.slack.hooked)]
     assert "rerouted" in whole[0]
 
 
@@ -76,7 +76,7 @@ def test_a_bot_says_everything_once_where_answers_are_lost(site, outcome, when):
     assert "rerouted" in update
 
 
-def test_a_bot_finds_what_it_said_behind_what_others_said(site):
+def test_a_bot_finds_its_message_behind_those_of_others(site):
     site.slack.fail_once("drop", "after", "postMessage")
     dispatcher = site.dispatcher()
     site.open(detected())
@@ -109,7 +109,7 @@ def test_programs_know_a_second_copy_by_its_id(open_site):
     site.slack.fail_once("drop", "after")
     site.open(detected())
     site.deliver(1)
-    assert len({one["id"] for one in site.slack.hooked}) == 1 < len(site.slack.hooked)
+    assert len({message["id"] for message in site.slack.hooked}) == 1 < len(site.slack.hooked)
 
 
 def test_it_comes_back_when_slack_says(any_site):
@@ -221,7 +221,7 @@ def test_two_dispatchers_say_everything_once(site):
     assert sorted(site.slack.texts()) == [f"[RESOLVED] Incident {n} (SEV-2)" for n in range(8)]
 
 
-def test_it_says_once_what_a_killed_dispatcher_had_said(site):
+def test_it_does_not_repeat_what_a_killed_dispatcher_had_posted(site):
     """A dispatcher dies after Slack took the message and before that was noted."""
     number = site.open(detected())
     site.deliver(1)

@@ -29,13 +29,13 @@ SEVERITIES = [s.value for s in Severity]
 
 
 def values(enum):
-    return [one.value for one in enum]
+    return [member.value for member in enum]
 
 
 # -- from the first scrape on ------------------------------------------------------------------------------------------
 
 ALERTING = ["alertmanager", "grafana"]
-KNOWN = {
+KNOWN_VALUES = {
     "mttx_incidents_opened_total": [("incident_severity", SEVERITIES)],
     "mttx_incidents_dismissed_total": [("incident_severity", SEVERITIES)],
     "mttx_incidents_resolved_total": [
@@ -64,17 +64,17 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", KNOWN_VALUES)
 def test_it_exports_every_known_series_at_0_from_the_start(world, name):
     """A counter that is born at 1 is invisible to `increase()`."""
-    labels, sets = zip(*KNOWN[name], strict=True) if KNOWN[name] else ((), ())
-    expected = {frozenset(zip(labels, one, strict=True)): 0 for one in product(*sets)}
-    assert {found: value for (metric, found), value in world.samples().items() if metric == name} == expected
+    labels, sets = zip(*KNOWN_VALUES[name], strict=True) if KNOWN_VALUES[name] else ((), ())
+    expected = {frozenset(zip(labels, values, strict=True)): 0 for values in product(*sets)}
+    assert {labels_: value for (metric, labels_), value in world.samples().items() if metric == name} == expected
 
 
 def test_it_knows_from_the_start_whatever_counts():
     counters = {m.name for m in METRICS if m.kind in (Kind.COUNTER, Kind.HISTOGRAM) and "outbox" not in m.name}
-    tested = {name.removesuffix("_count").removesuffix("_sum") for name in KNOWN}
+    tested = {name.removesuffix("_count").removesuffix("_sum") for name in KNOWN_VALUES}
     assert counters <= tested
 
 
@@ -111,9 +111,9 @@ def les(world, name, **labels):
     """The cumulative buckets of one histogram."""
     world.submit(Settle(at(100 * DAY)))
     return {
-        float(dict(found)["le"]): value
-        for (metric, found), value in world.samples().items()
-        if metric == f"{name}_bucket" and labels.items() <= dict(found).items()
+        float(dict(labels_)["le"]): value
+        for (metric, labels_), value in world.samples().items()
+        if metric == f"{name}_bucket" and labels.items() <= dict(labels_).items()
     }
 
 
@@ -123,9 +123,9 @@ def test_it_has_every_target_and_deadline_as_a_bucket_of_its_own(tmp_path):
     world = World(tmp_path / "odd.db", rules)
     for name, stage in HISTOGRAMS.values():
         labels = {"incident_severity": "SEV-1"} | ({"stage": stage} if stage else {})
-        found = les(world, name, **labels)
-        assert 450.0 in found
-        assert {float(bound) for bound in bucket_bounds_of(rules)} | {float("inf")} == set(found)
+        buckets = les(world, name, **labels)
+        assert 450.0 in buckets
+        assert {float(bound) for bound in bucket_bounds_of(rules)} | {float("inf")} == set(buckets)
     world.close()
 
 
@@ -133,9 +133,9 @@ def test_it_cumulates_buckets_up_to_the_count(busy):
     for name, stage in HISTOGRAMS.values():
         for severity in SEVERITIES:
             labels = {"incident_severity": severity} | ({"stage": stage} if stage else {})
-            found = [count for _, count in sorted(les(busy, name, **labels).items())]
-            assert found == sorted(found)
-            assert found[-1] == busy.value(f"{name}_count", **labels)
+            counts = [count for _, count in sorted(les(busy, name, **labels).items())]
+            assert counts == sorted(counts)
+            assert counts[-1] == busy.value(f"{name}_count", **labels)
     acknowledged = les(busy, "mttx_time_to_acknowledge_seconds", incident_severity="SEV-1")
     assert (acknowledged[120.0], acknowledged[300.0]) == (0, 1)
     assert busy.value("mttx_time_to_acknowledge_seconds_sum", incident_severity="SEV-1") == 240
@@ -144,15 +144,15 @@ def test_it_cumulates_buckets_up_to_the_count(busy):
 def test_it_counts_a_sample_in_every_bucket_above_it(world):
     for minutes in (4, 4, 9, 50):
         world.open(event(K.DETECTED), event(K.RESOLVED, minutes))
-    found = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
-    assert [found[le] for le in (120.0, 300.0, 600.0, 2700.0, 3600.0, float("inf"))] == [0, 2, 3, 3, 4, 4]
+    buckets = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
+    assert [buckets[le] for le in (120.0, 300.0, 600.0, 2700.0, 3600.0, float("inf"))] == [0, 2, 3, 3, 4, 4]
     assert world.value("mttx_time_to_resolve_seconds_sum", incident_severity="SEV-3") == 67 * 60
 
 
 def test_it_counts_a_sample_beyond_all_bounds_in_infinity_only(world):
     world.open(event(K.DETECTED), event(K.RESOLVED, 60 * DAY))
-    found = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
-    assert (found[28 * 86400.0], found[float("inf")]) == (0, 1)
+    buckets = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
+    assert (buckets[28 * 86400.0], buckets[float("inf")]) == (0, 1)
 
 
 def test_it_keeps_what_was_counted_under_a_bound_that_is_no_longer_in_use(tmp_path):
@@ -163,8 +163,8 @@ def test_it_keeps_what_was_counted_under_a_bound_that_is_no_longer_in_use(tmp_pa
     assert les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")[450.0] == 1
     world.close()
     world = World(tmp_path / "mttx.db", policy(targets=()))
-    found = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
-    assert (450.0 in found, found[300.0], found[600.0], found[float("inf")]) == (False, 0, 1, 1)
+    buckets = les(world, "mttx_time_to_resolve_seconds", incident_severity="SEV-3")
+    assert (450.0 in buckets, buckets[300.0], buckets[600.0], buckets[float("inf")]) == (False, 0, 1, 1)
     world.close()
 
 
@@ -236,8 +236,10 @@ def test_it_puts_an_incident_into_a_window_by_its_detection(world):
     for minutes in (0, DAY * 25, DAY * 31):
         world.open(event(K.DETECTED, minutes), event(K.RESOLVED, minutes + 60))
     world.minutes = DAY * 31 + 90
-    found = {w: world.value("mttx_indicator_incidents", indicator="resolve", window=w) for w in ("7d", "30d", "90d")}
-    assert found == {"7d": 2, "30d": 2, "90d": 3}
+    incidents = {
+        w: world.value("mttx_indicator_incidents", indicator="resolve", window=w) for w in ("7d", "30d", "90d")
+    }
+    assert incidents == {"7d": 2, "30d": 2, "90d": 3}
 
 
 def test_it_chases_a_postmortem_after_the_incident_is_resolved(world):
@@ -313,8 +315,8 @@ def test_it_computes_statistics_exactly(world):
     for n, minutes in enumerate((10, 20, 30, 40)):
         world.open(event(K.DETECTED, n), event(K.RESOLVED, n + minutes))
     labels = {"indicator": "resolve", "window": "7d"}
-    found = {s.value: world.value("mttx_indicator_seconds", statistic=s.value, **labels) for s in Statistic}
-    assert found == {"mean": 1500, "p50": 1500, "p95": pytest.approx(2310), "max": 2400}
+    shown = {s.value: world.value("mttx_indicator_seconds", statistic=s.value, **labels) for s in Statistic}
+    assert shown == {"mean": 1500, "p50": 1500, "p95": pytest.approx(2310), "max": 2400}
     assert world.value("mttx_severity_indicator_incidents", incident_severity="SEV-3", **labels) == 4
 
 

@@ -198,8 +198,8 @@ def test_it_stamps_no_sample_with_a_time_of_its_own(busy, accept):
 
 def test_it_shows_the_incident_behind_a_bucket_in_openmetrics_only(busy):
     buckets = busy.families(OPENMETRICS)["mttx_time_to_acknowledge_seconds"].samples
-    (found,) = [s.exemplar for s in buckets if s.exemplar and s.labels["incident_severity"] == "SEV-1"]
-    assert (found.labels, found.value) == ({"incident": "INC-1"}, 240.0)
+    (exemplar,) = [s.exemplar for s in buckets if s.exemplar and s.labels["incident_severity"] == "SEV-1"]
+    assert (exemplar.labels, exemplar.value) == ({"incident": "INC-1"}, 240.0)
     assert "# {" not in busy.text()
 
 
@@ -267,6 +267,8 @@ def test_it_exposes_whatever_registry_it_is_given():
 
 def test_it_keeps_a_severity_for_every_series_that_has_one(busy):
     values = {
-        labels["incident_severity"] for (_, found) in busy.samples() if "incident_severity" in (labels := dict(found))
+        labels["incident_severity"]
+        for (_, label_pairs) in busy.samples()
+        if "incident_severity" in (labels := dict(label_pairs))
     }
     assert values <= {severity.value for severity in Severity}

@@ -34,8 +34,8 @@ class Store:
         self.reads += 1
         self.since = since
         self.clock.moment += self.cost
-        for one in self.recent:
-            visit(one)
+        for incident in self.recent:
+            visit(incident)
         return None
 
 
@@ -146,15 +146,15 @@ def recent(phase=Phase.RESOLVED, source=ResolutionSource.HUMAN, **minutes):
     return MeasuredIncident(Severity.SEV_2, phase, source, milestones)
 
 
-def statistics(clock, *found):
-    return measuring(Store(clock, found), clock).statistics(at(60 * 24))
+def statistics(clock, *incidents):
+    return measuring(Store(clock, incidents), clock).statistics(at(60 * 24))
 
 
 def test_it_counts_what_resolved_incidents_lack(clock):
-    found = statistics(
+    table = statistics(
         clock, recent(detected=0, resolved=5), recent(detected=0, resolved=5, mitigated=3, acknowledged=3)
     )
-    assert found.missing == {M.STARTED: 2, M.ACKNOWLEDGED: 1, M.MITIGATED: 1}
+    assert table.missing == {M.STARTED: 2, M.ACKNOWLEDGED: 1, M.MITIGATED: 1}
 
 
 def test_it_expects_nothing_yet_of_an_incident_that_is_open(clock):
@@ -167,8 +167,8 @@ def test_it_counts_intervals_that_are_negative(clock):
 
 def test_it_leaves_out_what_was_detected_at_the_very_beginning_of_a_window(clock):
     week = 7 * 24 * 60
-    found = [recent(detected=1440 - week + minutes, resolved=1440) for minutes in (0, 1)]
-    rows = statistics(clock, *found).tables
+    recent_ones = [recent(detected=1440 - week + minutes, resolved=1440) for minutes in (0, 1)]
+    rows = statistics(clock, *recent_ones).tables
     assert {w: max(row.summary.incidents for row in table) for w, table in rows.items()} == {
         "7d": 1,
         "30d": 2,
@@ -177,9 +177,9 @@ def test_it_leaves_out_what_was_detected_at_the_very_beginning_of_a_window(clock
 
 
 def test_it_puts_an_incident_of_unknown_detection_into_no_window(clock):
-    found = statistics(clock, recent(started=0, resolved=9, drafted=60))
-    assert list(found.tables.values()) == [[], [], []]
-    assert found.missing[M.DETECTED] == 1
+    table = statistics(clock, recent(started=0, resolved=9, drafted=60))
+    assert list(table.tables.values()) == [[], [], []]
+    assert table.missing[M.DETECTED] == 1
 
 
 def test_it_shows_what_is_owed_as_of_now_whatever_is_kept(world, monkeypatch):

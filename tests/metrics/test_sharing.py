@@ -54,7 +54,7 @@ def test_it_reads_the_store_once_for_every_format_while_nothing_is_written(world
 @pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
 def test_it_writes_anew_what_changed_of_the_process_and_nothing_else(accept, monkeypatch):
     monkeypatch.setattr(exposition, "PAGE_SECONDS", 0)
-    own, written = CollectorRegistry(), []
+    own, encoded = CollectorRegistry(), []
     changing, standing = (Gauge(f"{name}_seconds", name, ["of"], registry=own) for name in ("changing", "standing"))
     standing.labels("a").set(1)
     scrape = exposition.Exposition([], own, lambda: 1, lambda: at(0))
@@ -62,14 +62,14 @@ def test_it_writes_anew_what_changed_of_the_process_and_nothing_else(accept, mon
 
     def counting(asked):
         encode, content_type = choose(asked)
-        return lambda given: (written.extend(f.name for f in given.collect()), encode(given))[1], content_type
+        return lambda registry: (encoded.extend(f.name for f in registry.collect()), encode(registry))[1], content_type
 
     monkeypatch.setattr(exposition, "choose_encoder", counting)
     for value in range(3):
         changing.labels("a").set(value)
         body, _ = scrape(accept, None)
         assert body == choose(accept)[0](own)
-    assert written == ["changing_seconds", "standing_seconds", "changing_seconds", "changing_seconds"]
+    assert encoded == ["changing_seconds", "standing_seconds", "changing_seconds", "changing_seconds"]
 
 
 def test_it_shows_what_was_committed_before_it_was_asked(world):

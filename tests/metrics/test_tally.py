@@ -7,8 +7,8 @@ from service.metrics.process_counters import ProcessCounters
 from tests.builders import at
 
 
-def counters(**heard):
-    return ProcessCounters(["a", "b"], ["broken"], ["label"], heard, alert_sources=["a"], reject_reasons=["wide"])
+def counters(**received):
+    return ProcessCounters(["a", "b"], ["broken"], ["label"], received, alert_sources=["a"], reject_reasons=["wide"])
 
 
 def test_it_has_every_known_count_at_0():

@@ -69,8 +69,8 @@ class World(House):
         """What comes from the store alone."""
         return self._samples(lambda name: not {name, name + "_total"} & PER_PROCESS)
 
-    def _samples(self, wanted):
-        families = (f for f in self.registry.collect() if f.name.startswith("mttx_") and wanted(f.name))
+    def _samples(self, name):
+        families = (f for f in self.registry.collect() if f.name.startswith("mttx_") and name(f.name))
         return {
             (s.name, frozenset((k, str(v)) for k, v in s.labels.items())): s.value for f in families for s in f.samples
         }

@@ -62,9 +62,9 @@ class FakeStore:
         return self.held
 
 
-def recent(*episodes, incident_id=1, heard=0, **milestones):
+def recent(*episodes, incident_id=1, received=0, **milestones):
     """An incident and its episodes, one where nothing is said."""
-    return incident_row(incident_id, milestones=milestones, last_seen_at=at(heard)), episodes or (firing(),)
+    return incident_row(incident_id, milestones=milestones, last_seen_at=at(received)), episodes or (firing(),)
 
 
 def firing(starts=0, ends=None, **fields):

@@ -23,11 +23,11 @@ def test_it_goes_on_where_the_next_sample_may_still_come():
 
 
 def test_samples_far_apart_are_two_firings():
-    found = firing_intervals([series(0, 1, 20, 21)], at(60))
-    assert [(f.starts_at, f.ends_at) for f in found] == [(at(0), at(2)), (at(20), at(22))]
+    intervals = firing_intervals([series(0, 1, 20, 21)], at(60))
+    assert [(f.starts_at, f.ends_at) for f in intervals] == [(at(0), at(2)), (at(20), at(22))]
 
 
 def test_a_single_sample_lasts_as_long_as_others_are_apart():
-    found = firing_intervals([series(9), series(0, 0.25, 0.5, pod="a")], at(60))
-    assert [f.ends_at for f in found] == [at(0.75), at(9.25)]
+    intervals = firing_intervals([series(9), series(0, 0.25, 0.5, pod="a")], at(60))
+    assert [f.ends_at for f in intervals] == [at(0.75), at(9.25)]
     assert firing_intervals([series(9)], at(60))[0].ends_at == at(9) + timedelta(minutes=1)

@@ -28,7 +28,7 @@ class FakeAlertmanager:
     def alerts(self):
         if self.down:
             raise RequestFailed("http://alertmanager: ConnectionError")
-        return [AlertmanagerAlert(one, at(0), {}) for one in self.firing]
+        return [AlertmanagerAlert(name, at(0), {}) for name in self.firing]
 
     def silences(self):
         return self.held
@@ -49,8 +49,8 @@ class Scene(House):
         lookback = timedelta(days=1)
         times = {"longest_pause": 2 * MINUTE, "patience": 10 * MINUTE, "lookback": lookback}
         self.gaps = GapPoll(*asks, AlertParseOptions(), source=self.source, **times)
-        heard = (asks[0], asks[2], asks[3])
-        self.news = QuietIncidentPoll(asks[1], *heard, quiet=60 * MINUTE, lookback=lookback, source=self.source)
+        asked = (asks[0], asks[2], asks[3])
+        self.news = QuietIncidentPoll(asks[1], *asked, quiet=60 * MINUTE, lookback=lookback, source=self.source)
 
     def fired(self, first, last, **labels):
         minutes = [first + n / 4 for n in range(round((last - first) * 4))]
@@ -178,7 +178,7 @@ def test_it_ends_what_was_known_to_fire(scene):
     ],
     ids=["not ours before", "over before", "goes on", "ignored severity", "ignored"],
 )
-def test_it_opens_nothing_for_what_we_would_not_have_been_told(scene, fired):
+def test_it_opens_nothing_for_what_would_not_have_been_sent(scene, fired):
     scene.rounds(0, 5)
     scene.fired(**fired)
     scene.rounds(60, 80)

@@ -72,7 +72,7 @@ def _ms(seconds):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MonthEvent:
     """What happened on a `day` of the month (1.5 is noon of the second). `key` is the incident's title too.
 
     It is told on that day, or on a later one (`told_on`): nobody tells when it began before anybody noticed.
@@ -92,13 +92,15 @@ class Told:
 
 def incident(key, severity, day, **hours):
     """Give the news of an incident detected on `day`, each milestone `hours` later (or earlier, if negative)."""
-    yield Told(day, key, "detected", severity)
+    yield MonthEvent(day, key, "detected", severity)
     for milestone, after in hours.items():
-        yield Told(day + after / 24, key, KINDS.get(milestone, milestone), told_on=day)
+        yield MonthEvent(day + after / 24, key, KINDS.get(milestone, milestone), told_on=day)
 
 
 def _action(day, key, action_id, due_day):
-    return Told(day, key, "action_opened", data={"action_id": action_id, "action_type": "Code", "due_day": due_day})
+    return MonthEvent(
+        day, key, "action_opened", data={"action_id": action_id, "action_type": "Code", "due_day": due_day}
+    )
 
 
 BEFORE, MOMENT = -1 / 20, 1 / 12  # three minutes before, five minutes after
@@ -110,8 +112,8 @@ QUIET = (
     *incident("wrong price", "SEV-1", 6.1, started=BEFORE, acknowledged=MOMENT, resolved=1.5, drafted=10, finalized=40),
     # Late by an hour with the final version: one of two only, which is too few to raise an alert.
     *incident("bad model", "SEV-1", 11.0, started=BEFORE, acknowledged=MOMENT, resolved=1, drafted=11, finalized=49),
-    Told(3.0, "etl late", "postmortem_drafted"),
-    Told(6.5, "etl late", "postmortem_finalized"),
+    MonthEvent(3.0, "etl late", "postmortem_drafted"),
+    MonthEvent(6.5, "etl late", "postmortem_finalized"),
 )
 PAST = (
     # Detected before the 30 days of the window where the month is told at its true scale.
@@ -119,14 +121,14 @@ PAST = (
     *incident("slow api", "SEV-2", 9.0, started=BEFORE, acknowledged=MOMENT, resolved=10, drafted=30, finalized=60),
     # The start comes after the detection, which cannot be; corrected on day 28.1.
     *incident("typo", "SEV-3", 13.0, started=1, acknowledged=MOMENT, resolved=4, drafted=30, finalized=90),
-    Told(28.1, "typo", "corrected", data={"milestone": "started", "day": 12.99}),
+    MonthEvent(28.1, "typo", "corrected", data={"milestone": "started", "day": 12.99}),
     # Nobody knows when it began and no person touched it; the deadlines run from the detection.
     *incident("report wrong", "SEV-3", 14.0, drafted=60, finalized=90),
-    Told(14.8, "report wrong", "resolved", data={"automated": True}),
+    MonthEvent(14.8, "report wrong", "resolved", data={"automated": True}),
     # Found and ended by alerts; the draft comes a week late, the final version never.
-    Told(18.0, "checkout errors", "firing"),
-    Told(18.125, "checkout errors", "ended"),
-    Told(25.9, "checkout errors", "drafted by API"),
+    MonthEvent(18.0, "checkout errors", "firing"),
+    MonthEvent(18.125, "checkout errors", "ended"),
+    MonthEvent(25.9, "checkout errors", "drafted by API"),
 )
 OWED = (
     *incident("queue stuck", "SEV-3", 20.0, started=BEFORE, acknowledged=0.15, resolved=4, drafted=40, finalized=206.4),
@@ -138,38 +140,38 @@ OWED = (
     *incident("nearer miss", "SEV-4", 20.5, acknowledged=MOMENT, resolved=1, started=BEFORE, finalized=184.8),
     *incident("nearest miss", "SEV-4", 27.1, acknowledged=MOMENT, resolved=1, started=BEFORE),
     _action(6.6, "etl late", "A-01", 26.3),
-    Told(27.7, "etl late", "action_completed", data={"action_id": "A-01"}),
+    MonthEvent(27.7, "etl late", "action_completed", data={"action_id": "A-01"}),
     _action(6.6, "etl late", "A-02", 20.0),
     _action(6.6, "etl late", "A-03", 40.0),
     _action(6.6, "etl late", "A-04", 10.0),
-    Told(9.0, "etl late", "action_completed", data={"action_id": "A-04"}),
+    MonthEvent(9.0, "etl late", "action_completed", data={"action_id": "A-04"}),
 )
 LIVE = (
     *incident("forgotten", "SEV-4", 24.0, started=BEFORE),
     # Becomes a SEV-1 on day 26: its draft is overdue, and its time to resolve exceeded, at once.
     *incident("grows", "SEV-3", 25.2, started=BEFORE, acknowledged=0.25, drafted=33.6, resolved=64.8),
-    Told(26.0, "grows", "severity_changed", "SEV-1"),
+    MonthEvent(26.0, "grows", "severity_changed", "SEV-1"),
     *incident("login down", "SEV-2", 25.5, started=BEFORE, acknowledged=24, resolved=48),
     *incident("false alarm", "SEV-2", 26.2, dismissed=16.8),
     # The acknowledgement is that of a person who says it is over.
     *incident("flapping", "SEV-2", 26.4, started=BEFORE, resolved=4.8, reopened=21.6),
-    Told(28.9, "flapping", "resolved"),
+    MonthEvent(28.9, "flapping", "resolved"),
     *incident("kill switch", "SEV-1", 27.0, started=BEFORE, acknowledged=3, mitigated=6, resolved=8, drafted=18),
-    Told(25.4, "", "rejected"),
-    Told(28.05, "payments down", "firing", data={"truncated": 2}),
-    Told(29.2, "payments down", "ended"),
+    MonthEvent(25.4, "", "rejected"),
+    MonthEvent(28.05, "payments down", "firing", data={"truncated": 2}),
+    MonthEvent(29.2, "payments down", "ended"),
     *incident("outage", "SEV-1", 28.3, started=BEFORE, acknowledged=2.4, mitigated=9.6),
     *incident("latency", "SEV-3", 28.7, started=BEFORE),
     *incident("lag", "SEV-2", 29.3, started=BEFORE),
 )
-MONTH = tuple(sorted((*QUIET, *PAST, *OWED, *LIVE), key=lambda told: told.known_on))
+MONTH = tuple(sorted((*QUIET, *PAST, *OWED, *LIVE), key=lambda event: event.known_on))
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
     """What one request told; the exporter knew it at the latest when it `answered`, and not before it was `sent`."""
 
-    told: tuple
+    events: tuple
     sent: float
     answered: float
 
@@ -190,68 +192,68 @@ class Replay:
         """Return the Unix time of a day of the month, to the microsecond as it is told."""
         return round(self.origin + day * DAY / self.scale, 6)
 
-    def written(self, day):
+    def timestamp(self, day):
         return datetime.fromtimestamp(self.instant(day), UTC).isoformat(timespec="microseconds")
 
     def tell(self, news):
         """Tell all of it: as few requests as keep the order."""
         batch = []
-        for told in news:
-            if told.kind in {"firing", "ended", "rejected", "drafted by API"}:
+        for event in news:
+            if event.kind in {"firing", "ended", "rejected", "drafted by API"}:
                 self._send_events(batch)
                 batch = []
-                self._send(told)
+                self._send(event)
             else:
-                batch.append(told)
+                batch.append(event)
         self._send_events(batch)
 
     def _send_events(self, batch):
         if batch:
-            self._post(batch, 200, "/webhooks/lifecycle", [self._event(told) for told in batch])
+            self._post(batch, 200, "/webhooks/lifecycle", [self._event(event) for event in batch])
 
-    def _send(self, told):
-        match told.kind:
+    def _send(self, report):
+        match report.kind:
             case "rejected":
-                self._post([told], 400, "/webhooks/alertmanager", {"version": "5", "alerts": []})
+                self._post([report], 400, "/webhooks/alertmanager", {"version": "5", "alerts": []})
             case "drafted by API":
-                event = {"kind": "postmortem_drafted", "occurred_at": self.written(told.day)}
-                self._post([told], 201, f"/api/v1/incidents/{self.number(told.key)}/events", event)
+                event = {"kind": "postmortem_drafted", "occurred_at": self.timestamp(report.day)}
+                self._post([report], 201, f"/api/v1/incidents/{self.number(report.key)}/events", event)
             case kind:
-                self._post([told], 200, "/webhooks/alertmanager", self._notification(told, kind))
+                self._post([report], 200, "/webhooks/alertmanager", self._notification(report, kind))
 
     def _post(self, batch, status, path, body):
         sent = time.time()
         self.exporter.post(path, body).expect(status)
         self.posts.append(Post(tuple(batch), sent, time.time()))
 
-    def _event(self, told):
-        event = {"incident_key": told.key, "kind": told.kind, "occurred_at": self.written(told.day)}
-        if told.kind == "detected":
-            event["title"] = told.key
-        if told.severity:
-            event["severity"] = told.severity
-        data = dict(told.data)
-        for given, name in (("day", "occurred_at"), ("due_day", "due_at")):
-            if given in data:
-                data[name] = self.written(data.pop(given))
+    def _event(self, report):
+        event = {"incident_key": report.key, "kind": report.kind, "occurred_at": self.timestamp(report.day)}
+        if report.kind == "detected":
+            event["title"] = report.key
+        if report.severity:
+            event["severity"] = report.severity
+        data = dict(report.data)
+        for given_as, name in (("day", "occurred_at"), ("due_day", "due_at")):
+            if given_as in data:
+                data[name] = self.timestamp(data.pop(given_as))
         return event | {"data": data}
 
-    def _notification(self, told, kind):
-        began = next(other.day for other in MONTH if other.key == told.key and other.kind == "firing")
-        labels = {"alertname": told.key.title().replace(" ", ""), "severity": "critical"}
+    def _notification(self, event, kind):
+        began = next(other.day for other in MONTH if other.key == event.key and other.kind == "firing")
+        labels = {"alertname": event.key.title().replace(" ", ""), "severity": "critical"}
         alert = {
             "status": "firing" if kind == "firing" else "resolved",
             "labels": labels,
-            "annotations": {"summary": told.key},
-            "startsAt": self.written(began),
-            "endsAt": "0001-01-01T00:00:00Z" if kind == "firing" else self.written(told.day),
+            "annotations": {"summary": event.key},
+            "startsAt": self.timestamp(began),
+            "endsAt": "0001-01-01T00:00:00Z" if kind == "firing" else self.timestamp(event.day),
             "generatorURL": "",
-            "fingerprint": told.key.encode().hex()[:16],
+            "fingerprint": event.key.encode().hex()[:16],
         }
         return {
             "version": "4",
-            "groupKey": f"{{}}:{{{told.key}}}",
-            "truncatedAlerts": told.data.get("truncated", 0),
+            "groupKey": f"{{}}:{{{event.key}}}",
+            "truncatedAlerts": event.data.get("truncated", 0),
             "status": alert["status"],
             "receiver": "mttx",
             "groupLabels": {},
@@ -264,5 +266,5 @@ class Replay:
     def number(self, title):
         """Return the number that the exporter gave to an incident."""
         if title not in self._numbers:
-            self._numbers = {found["title"]: found["id"] for found in self.exporter.incidents()}
+            self._numbers = {incident["title"]: incident["id"] for incident in self.exporter.incidents()}
         return self._numbers[title]

@@ -40,13 +40,13 @@ OF_STAGE = {"draft": "draft", "final": "finalize"}
 
 
 @dataclass(slots=True)
-class Known:
+class IncidentFacts:
     """What is known of one incident."""
 
     severity: str = ""
     at: dict = field(default_factory=dict)
     dismissed: bool = False
-    heard: float = 0.0
+    last_received: float = 0.0
     due: dict = field(default_factory=dict)
 
     @property
@@ -83,122 +83,128 @@ class Target:
     limit: float
 
 
-def known_of(replay, posts, heard):
+def known_of(replay, posts, moment):
     """Return what the posts tell, by incident; `heard` says which moment of a post counts as the last news."""
-    news = sorted(((told, getattr(post, heard)) for post in posts for told in post.told), key=lambda pair: pair[0].day)
+    news = sorted(
+        ((event, getattr(post, moment)) for post in posts for event in post.events), key=lambda pair: pair[0].day
+    )
     incidents = {}
-    for told, heard_at in news:
-        if told.kind != "rejected":
-            one = incidents.setdefault(told.key, Known())
-            one.heard = max(one.heard, heard_at)
-            _learn(one, told, replay)
+    for event, heard_at in news:
+        if event.kind != "rejected":
+            incident = incidents.setdefault(event.key, IncidentFacts())
+            incident.last_received = max(incident.last_received, heard_at)
+            _learn(incident, event, replay)
     return incidents
 
 
-def _learn(one, told, replay):
-    at = replay.instant(told.day)
-    one.severity = told.severity or one.severity
-    match told.kind:
+def _learn(incident, event, replay):
+    at = replay.instant(event.day)
+    incident.severity = event.severity or incident.severity
+    match event.kind:
         case "firing":
-            one.severity = "SEV-2"  # what severity_map makes of `critical`
+            incident.severity = "SEV-2"  # what severity_map makes of `critical`
         case "reopened":
-            del one.at["resolved"]
-            one.at.pop("mitigated", None)
+            del incident.at["resolved"]
+            incident.at.pop("mitigated", None)
         case "dismissed":
-            one.dismissed = True
+            incident.dismissed = True
         case "corrected":
-            one.at[told.data["milestone"]] = replay.instant(told.data["day"])
+            incident.at[event.data["milestone"]] = replay.instant(event.data["day"])
         case "action_opened":
-            one.due[told.data["action_id"]] = replay.instant(told.data["due_day"])
+            incident.due[event.data["action_id"]] = replay.instant(event.data["due_day"])
         case "action_completed":
-            del one.due[told.data["action_id"]]
-    for milestone in REACHED_BY.get(told.kind, ()):
-        if milestone != "acknowledged" or not told.data.get("automated"):
-            one.at.setdefault(milestone, at)
+            del incident.due[event.data["action_id"]]
+    for milestone in REACHED_BY.get(event.kind, ()):
+        if milestone != "acknowledged" or not event.data.get("automated"):
+            incident.at.setdefault(milestone, at)
 
 
 class Expected:
     """The alerts of one job for what the posts tell, as {labels: spans}."""
 
-    def __init__(self, replay, posts, heard="answered"):
+    def __init__(self, replay, posts, moment="answered"):
         self.replay = replay
         self.policy = replay.policy
         self.spans = {}
-        self.incidents = known_of(replay, posts, heard)
-        self._exporter([told for post in posts for told in post.told])
-        for title, one in self.incidents.items():
+        self.incidents = known_of(replay, posts, moment)
+        self._exporter([event for post in posts for event in post.events])
+        for title, incident in self.incidents.items():
             name = replay.number(title)
-            self._postmortem(name, one)
-            self._response(name, one)
-            for action, due in one.due.items():
+            self._postmortem(name, incident)
+            self._response(name, incident)
+            for action, due in incident.due.items():
                 self._add("MttxActionOverdue", "warning", (due, inf), incident=name, action=action, action_type="Code")
-        self._open([one for one in self.incidents.values() if one.is_open])
-        self._statistics([one for one in self.incidents.values() if not one.dismissed])
+        self._open([incident for incident in self.incidents.values() if incident.is_open])
+        self._statistics([incident for incident in self.incidents.values() if not incident.dismissed])
 
     def _add(self, alert, severity, span, **labels):
         named = {"alertname": alert, "severity": severity, "mttx_ignore": "true", "job": self.replay.job}
         self.spans.setdefault(frozenset((named | labels).items()), []).append(span)
 
     def _exporter(self, news):
-        if any(told.kind == "rejected" for told in news):
+        if any(event.kind == "rejected" for event in news):
             labels = {"source": "alertmanager", "reason": "wrong_version"}
             self._add("MttxWebhooksRejected", "warning", ALWAYS, **labels)
-        if any("truncated" in told.data for told in news):
+        if any("truncated" in event.data for event in news):
             self._add("MttxAlertsTruncated", "warning", ALWAYS, source="alertmanager")
 
-    def _postmortem(self, name, one):
+    def _postmortem(self, name, incident):
         done = {"draft": {"drafted", "finalized"}, "final": {"finalized"}}
-        for stage, due in self._deadlines(one).items():
-            if one.dismissed or done[stage] & set(one.at):
+        for stage, due in self._deadlines(incident).items():
+            if incident.dismissed or done[stage] & set(incident.at):
                 continue
-            of = {"incident": name, "incident_severity": one.severity, "stage": stage}
-            allowed = due - one.began
-            if one.severity == "SEV-4":
+            of = {"incident": name, "incident_severity": incident.severity, "stage": stage}
+            allowed = due - incident.began
+            if incident.severity == "SEV-4":
                 self._add("MttxWeeklyReviewDue", "warning", (due - allowed / 4, inf), **of)
             else:
                 self._add("MttxPostmortemDueSoon", "warning", (due - allowed / 4, due), **of)
                 self._add("MttxPostmortemOverdue", "warning", (due, inf), **of)
                 self._add("MttxPostmortemLongOverdue", "critical", (due + allowed, inf), **of)
 
-    def _deadlines(self, one):
-        if one.severity == "SEV-4":
+    def _deadlines(self, incident):
+        if incident.severity == "SEV-4":
             review = self.policy.review
-            return {"final": one.began + review if review else monday_ten_in_tokyo(one.began)}
-        return {stage: one.began + allowed for stage, allowed in self.policy.deadlines[one.severity].items()}
+            return {"final": incident.began + review if review else monday_ten_in_tokyo(incident.began)}
+        return {stage: incident.began + allowed for stage, allowed in self.policy.deadlines[incident.severity].items()}
 
-    def _response(self, name, one):
-        of = {"incident": name, "incident_severity": one.severity}
-        urgency = "critical" if one.severity in {"SEV-1", "SEV-2"} else "warning"
-        if one.is_open and "acknowledged" not in one.at:
-            late_from = one.at["detected"] + self.policy.acknowledge
+    def _response(self, name, incident):
+        of = {"incident": name, "incident_severity": incident.severity}
+        urgency = "critical" if incident.severity in {"SEV-1", "SEV-2"} else "warning"
+        if incident.is_open and "acknowledged" not in incident.at:
+            late_from = incident.at["detected"] + self.policy.acknowledge
             self._add("MttxIncidentNotAcknowledged", urgency, (late_from, inf), **of)
-        if one.is_open and one.severity in self.policy.resolve:
-            late_from = one.at["detected"] + self.policy.resolve[one.severity]
+        if incident.is_open and incident.severity in self.policy.resolve:
+            late_from = incident.at["detected"] + self.policy.resolve[incident.severity]
             self._add("MttxIncidentNotResolved", urgency, (late_from, inf), **of)
 
     def _open(self, those):
-        if any(one.severity == "SEV-1" for one in those):
+        if any(incident.severity == "SEV-1" for incident in those):
             self._add("MttxSev1Open", "critical", ALWAYS, incident_severity="SEV-1")
-        if sum(one.severity != "SEV-4" for one in those) >= 3:
+        if sum(incident.severity != "SEV-4" for incident in those) >= 3:
             self._add("MttxManyIncidentsOpen", "warning", ALWAYS)
         if those:
-            stale_from = min(one.heard for one in those) + self.policy.stale_after
+            stale_from = min(incident.last_received for incident in those) + self.policy.stale_after
             self._add("MttxIncidentsStale", "warning", (stale_from, inf))
 
     def _statistics(self, incidents):
         """An incident is in the window of 30 days until 30 days after its detection."""
-        edges = sorted({-inf, inf, *(one.at["detected"] + 30 * DAY for one in incidents)})
+        edges = sorted({-inf, inf, *(incident.at["detected"] + 30 * DAY for incident in incidents)})
         for begin, end in pairwise(edges):
-            inside = [one for one in incidents if one.at["detected"] + 30 * DAY >= end]
+            inside = [incident for incident in incidents if incident.at["detected"] + 30 * DAY >= end]
             for target in self._targets():
-                some = [one.interval(target.indicator) for one in inside if target.severity in {None, one.severity}]
-                samples = [length for length in some if length is not None and length >= 0]
+                lengths = [
+                    incident.interval(target.indicator)
+                    for incident in inside
+                    if target.severity in {None, incident.severity}
+                ]
+                samples = [length for length in lengths if length is not None and length >= 0]
                 if len(samples) >= 3:
                     self._held_against(target, samples, (begin, end))
             for stage, indicator in OF_STAGE.items():
                 for severity in (None, "SEV-1", "SEV-2", "SEV-3", "SEV-4"):
-                    some = [one for one in inside if severity in {None, one.severity}]
-                    self._held_to_deadlines(stage, indicator, severity, some, (begin, end))
+                    lengths = [incident for incident in inside if severity in {None, incident.severity}]
+                    self._held_to_deadlines(stage, indicator, severity, lengths, (begin, end))
         self._quality(incidents)
 
     def _targets(self):
@@ -225,21 +231,29 @@ class Expected:
 
     def _held_to_deadlines(self, stage, indicator, severity, incidents, span):
         done = INTERVALS[indicator][1]
-        reached = [one for one in incidents if (one.interval(indicator) or -1) >= 0]
-        owed = [(one.at[done], due) for one in reached if (due := self._deadlines(one).get(stage)) is not None]
+        reached = [incident for incident in incidents if (incident.interval(indicator) or -1) >= 0]
+        owed = [
+            (incident.at[done], due)
+            for incident in reached
+            if (due := self._deadlines(incident).get(stage)) is not None
+        ]
         if len(reached) >= 3 and owed and sum(at <= due for at, due in owed) / len(owed) < 0.9:
             of = {"indicator": indicator, "window": "30d"} | ({"incident_severity": severity} if severity else {})
             self._add(f"{'MttxSeverity' if severity else 'Mttx'}WithinTargetShareLow", "warning", span, **of)
 
     def _quality(self, incidents):
         """The longest window, 90 days, holds the whole month."""
-        over = [one for one in incidents if not one.is_open]
-        measured = [one for one in over if one.interval("resolve") is not None and one.interval("resolve") >= 0]
+        over = [incident for incident in incidents if not incident.is_open]
+        measured = [
+            incident
+            for incident in over
+            if incident.interval("resolve") is not None and incident.interval("resolve") >= 0
+        ]
         for milestone in ("started", "detected", "acknowledged"):
-            missing = sum(milestone not in one.at or milestone in one.late for one in over)
+            missing = sum(milestone not in incident.at or milestone in incident.late for incident in over)
             if missing >= 3 and missing > 0.1 * len(measured):
                 self._add("MttxMilestonesMissing", "warning", ALWAYS, milestone=milestone)
-        wrong = Counter(i for one in incidents for i in INTERVALS if (one.interval(i) or 0) < 0)
+        wrong = Counter(i for incident in incidents for i in INTERVALS if (incident.interval(i) or 0) < 0)
         for indicator in wrong:
             self._add("MttxIntervalsInvalid", "warning", ALWAYS, indicator=indicator)
 

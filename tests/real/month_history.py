@@ -25,7 +25,10 @@ def history(prometheus, selector, minutes=10):
     """Return every sample of the last minutes, as [(labels, [(time, number)])]."""
     query = urlencode({"query": f"{selector}[{minutes}m]"})
     answer = request("GET", f"{prometheus.url}/api/v1/query?{query}").expect(200).json()
-    return [(one["metric"], [(at, float(value)) for at, value in one["values"]]) for one in answer["data"]["result"]]
+    return [
+        (series["metric"], [(at, float(value)) for at, value in series["values"]])
+        for series in answer["data"]["result"]
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,15 @@ class Scrapes:
     """The scrapes of the exporter that a month is told to."""
 
     def __init__(self, prometheus, replay):
-        def one(selector):
-            found = history(prometheus, f'{selector}{{job="{replay.job}"}}')
-            return dict(found[0][1]) if found else {}
+        def samples_of(selector):
+            samples = history(prometheus, f'{selector}{{job="{replay.job}"}}')
+            return dict(samples[0][1]) if samples else {}
 
-        up, took, reading = one("up"), one("scrape_duration_seconds"), one("mttx_scrape_duration_seconds")
+        up, took, reading = (
+            samples_of("up"),
+            samples_of("scrape_duration_seconds"),
+            samples_of("mttx_scrape_duration_seconds"),
+        )
         self._all = []
         ended = inf
         for at in sorted(up, reverse=True):
@@ -104,7 +111,7 @@ class Judge:
         }
         self._scrapes = Scrapes(prometheus, replay)
         self._replay = replay
-        self._expected = cache(lambda number, heard: Expected(replay, replay.posts[:number], heard))
+        self._expected = cache(lambda number, moment: Expected(replay, replay.posts[:number], moment))
         self._group_of = group_of
         self.wrong, self.fired, self.silent = [], set(), set()
         for labels, samples in evaluations:
@@ -135,7 +142,7 @@ class Judge:
         posts = self._replay.posts
         least = sum(post.answered <= look.since for post in posts)
         most = sum(post.sent <= look.until for post in posts)
-        return [self._expected(number, heard) for number in range(least, most + 1) for heard in ("sent", "answered")]
+        return [self._expected(number, moment) for number in range(least, most + 1) for moment in ("sent", "answered")]
 
 
 def expected_now(replay):

@@ -14,7 +14,7 @@ from tests.real.http import request
 PORTS = range(20_000, 32_000)
 # The machines are slow and shared: bounds are there to end a hopeless wait, never to measure.
 PATIENCE = 90.0
-_given = set()
+_taken = set()
 
 
 def free_port():
@@ -27,8 +27,8 @@ def free_port():
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in _given:
-            _given.add(port)
+        if port not in _taken:
+            _taken.add(port)
             return port
 
 
@@ -151,7 +151,7 @@ def signal_group(group, number):
 
 def session_pids(session):
     """Return the pids of a session, without the dead ones that wait for their parent."""
-    found = []
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             # proc(5): "pid (comm) state ppid pgrp session ..."; comm may hold spaces and parentheses.
@@ -159,5 +159,5 @@ def session_pids(session):
         except (OSError, ValueError):
             continue
         if int(of_session) == session and state not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
+            pids.append(int(stat.parent.name))
+    return pids

@@ -53,9 +53,9 @@ class Prometheus(Server):
 
     def value(self, expression):
         """Return the only number of an instant query, or None where there is no series (yet)."""
-        found = self.query(expression)
-        assert len(found) <= 1, f"{expression} gives {len(found)} series: {found}"
-        return found[0][1] if found else None
+        series = self.query(expression)
+        assert len(series) <= 1, f"{expression} gives {len(series)} series: {series}"
+        return series[0][1] if series else None
 
     def alerts(self):
         """Return the pending and firing alerts as its API shows them."""
@@ -138,10 +138,10 @@ class Alertmanager(Server):
 def alertmanager_pair(home, webhook, route=None, flags=()):
     """Return two Alertmanagers that join into one cluster once both are started."""
     pair = [Alertmanager(Path(home) / f"alertmanager-{n}", webhook, route) for n in (1, 2)]
-    for one, other in (pair, pair[::-1]):
-        one.flags += [
-            f"--cluster.listen-address={one.cluster_address}",
-            f"--cluster.advertise-address={one.cluster_address}",
+    for alertmanager, other in (pair, pair[::-1]):
+        alertmanager.flags += [
+            f"--cluster.listen-address={alertmanager.cluster_address}",
+            f"--cluster.advertise-address={alertmanager.cluster_address}",
             f"--cluster.peer={other.cluster_address}",
             *flags,
         ]
@@ -206,12 +206,12 @@ class Exporter(Server):
 
     def incidents(self, limit=1000):
         """Return every incident of the list, page by page."""
-        found, path = [], f"/api/v1/incidents?limit={limit}"
+        incidents, path = [], f"/api/v1/incidents?limit={limit}"
         while path:
             page = self.get(path)
-            found += page["incidents"]
+            incidents += page["incidents"]
             path = (page["next"] or "").removeprefix(self.url)  # a URL, whole or relative
-        return found
+        return incidents
 
     def incident(self, number="INC-1"):
         return self.get(f"/api/v1/incidents/{number}")
@@ -236,8 +236,8 @@ class Samples:
 
     def total(self, name, **labels):
         """Return the sum of the series that carry these labels, 0 where there is none."""
-        wanted = labels.items()
-        return sum(value for (found, has), value in self.samples.items() if found == name and wanted <= has)
+        labelled = labels.items()
+        return sum(value for (metric, has), value in self.samples.items() if metric == name and labelled <= has)
 
     def starting_with(self, *prefixes):
         """Return the part whose names begin so."""

@@ -102,24 +102,24 @@ def storm(exporter, clients=8):
 
 def incidents_by_token(incidents):
     """Return {token: [incident ids that name it]}: one each, or something is there twice."""
-    found = {}
+    ids = {}
     for incident in incidents:
         tokens = set(TOKEN.findall(json.dumps(incident)))
         assert len(tokens) == 1, f"{incident['id']} names {len(tokens)} alerts: {tokens}"
-        found.setdefault(tokens.pop(), []).append(incident["id"])
-    return found
+        ids.setdefault(tokens.pop(), []).append(incident["id"])
+    return ids
 
 
 def assert_kept(exporter, storms):
     """Hold the exporter to its word: each webhook answered 2xx has its incident, no alert has two, totals agree."""
     incidents = exporter.incidents()
-    found = incidents_by_token(incidents)
-    twice = {token: ids for token, ids in found.items() if len(ids) > 1}
+    kept = incidents_by_token(incidents)
+    twice = {token: ids for token, ids in kept.items() if len(ids) > 1}
     assert not twice, f"incidents that are there twice: {twice}"
     answered = {token: number for blown in storms for token, number in blown.answered.items()}
-    lost = sorted(answered.keys() - found.keys())
+    lost = sorted(answered.keys() - kept.keys())
     assert not lost, f"{len(lost)} of {len(answered)} answered webhooks are lost: {lost[:10]}"
-    moved = {token: (number, found[token]) for token, number in answered.items() if number not in (None, *found[token])}
+    moved = {token: (number, kept[token]) for token, number in answered.items() if number not in (None, *kept[token])}
     assert not moved, f"incidents that changed their id: {moved}"
     opened = exporter.get_metrics().total("mttx_incidents_opened_total")
     assert opened == len(incidents), f"the running total says {opened} opened, the list has {len(incidents)}"

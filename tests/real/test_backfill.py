@@ -67,8 +67,10 @@ def quarter(tmp_path_factory):
             at = [started]
             for minutes in (4, 8, 40, 90, 900, 2000):
                 at.append(at[-1] + timedelta(minutes=dice.expovariate(1 / minutes)))
-            told = [one.isoformat() if index == 1 or dice.random() < 0.8 else "" for index, one in enumerate(at)]
-            lines.writerow([f"q-{number}", f"SEV-{dice.randint(1, 4)}", *told])
+            times = [
+                instant.isoformat() if index == 1 or dice.random() < 0.8 else "" for index, instant in enumerate(at)
+            ]
+            lines.writerow([f"q-{number}", f"SEV-{dice.randint(1, 4)}", *times])
     return path
 
 
@@ -129,27 +131,27 @@ def _api(store, now):
 def _told_until(quarter, now, path):
     """Return a store to which only that was told which had happened by `now`."""
     parsed = parse([("q", quarter.read_bytes())], Format.MTTX, ImportOptions(policy=POLICY), NOW)
-    known = [
+    incidents = [
         replace(past, events=tuple(e for e in past.events if e.occurred_at <= now), initial_events=())
         for past in parsed.incidents
     ]
     store = Store.open(f"sqlite:///{path}", POLICY)
-    detected = [past for past in known if any(e.kind == "detected" for e in past.events)]
+    detected = [past for past in incidents if any(e.kind == "detected" for e in past.events)]
     record_incidents(store, POLICY, detected, NOW, keep=lambda _: True)
     return store
 
 
 def _in_prometheus(prometheus, now):
     """Return the indicators of one instant out of range queries over the quarter, in the shape of the API's."""
-    found = {}
+    rows = {}
     for name, of_all in (("mttx_indicator", {"incident_severity": None}), ("mttx_severity_indicator", {})):
         for what in ("seconds", "incidents", "within_target_ratio"):
             for series, values in prometheus.over_the_quarter(f"{name}_{what}").items():
                 labels = of_all | dict(series)
-                row = found.setdefault((labels["window"], labels["indicator"], labels["incident_severity"]), {})
+                row = rows.setdefault((labels["window"], labels["indicator"], labels["incident_severity"]), {})
                 if now.timestamp() in values:
                     row[labels.get("statistic", what)] = values[now.timestamp()]
-    return {key: row for key, row in found.items() if row}
+    return {key: row for key, row in rows.items() if row}
 
 
 def _expected(rows):

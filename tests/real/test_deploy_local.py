@@ -45,8 +45,10 @@ class Stack(Server):
         )
 
     def value(self, expression):
-        found = request("GET", f"http://127.0.0.1:{self.prometheus}/api/v1/query?query={expression}").expect(200).json()
-        return [float(series["value"][1]) for series in found["data"]["result"]]
+        answer = (
+            request("GET", f"http://127.0.0.1:{self.prometheus}/api/v1/query?query={expression}").expect(200).json()
+        )
+        return [float(series["value"][1]) for series in answer["data"]["result"]]
 
     def children(self):
         return [pid for pid in self.pids() if pid != self.process.pid]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 CALLS = "read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync"
 RECEIVED = re.compile(r"\brecv(from|msg)\b|\breadv?(\(\d+<socket| resumed>)")
 SENT = re.compile(r"\b(write|writev|sendto|sendmsg)\(.*HTTP/1\.1 2\d\d")
-WRITTEN = re.compile(r"\bpwrite64\(.*mttx\.db(-wal)?>")
+WROTE = re.compile(r"\bpwrite64\(.*mttx\.db(-wal)?>")
 SYNC = re.compile(r"^(?P<pid>\d+) +f(data)?sync\(\d+<[^>]*mttx\.db(-wal)?>(?P<rest>.*)$")
 RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. f(data)?sync resumed>.*= 0$")
 
@@ -28,23 +28,23 @@ def story(trace, token):
 
     Of a sync that other threads' calls interrupt in the trace only the end counts: the data is safe when it returns.
     """
-    told, syncing, began = [], set(), False
+    calls, syncing, began = [], set(), False
     for line in trace:
         if not began:
             began = token in line and RECEIVED.search(line) is not None
-        elif WRITTEN.search(line):
-            told.append("written")
+        elif WROTE.search(line):
+            calls.append("written")
         elif sync := SYNC.match(line):
             if sync["rest"].endswith("= 0"):
-                told.append("synced")
+                calls.append("synced")
             else:
                 syncing.add(sync["pid"])
         elif (end := RESUMED.match(line)) and end["pid"] in syncing:
             syncing.discard(end["pid"])
-            told.append("synced")
+            calls.append("synced")
         elif SENT.search(line):
-            return [*told, "answered"]
-    return told
+            return [*calls, "answered"]
+    return calls
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def read_story(trace, token):
 
 def assert_synced_before_answered(trace, token):
     until(lambda: read_story(trace, token)[-1:] == ["answered"], f"the trace of {token} and its answer", within=15)
-    told = read_story(trace, token)
-    assert "written" in told, f"answered without a write to the database: {told}"
-    assert "synced" in told[told.index("written") :], f"answered before the disk had it: {told}"
+    calls = read_story(trace, token)
+    assert "written" in calls, f"answered without a write to the database: {calls}"
+    assert "synced" in calls[calls.index("written") :], f"answered before the disk had it: {calls}"
 
 
 def test_it_syncs_the_database_between_the_body_and_its_200(start, new_exporter, strace, tmp_path):

@@ -56,7 +56,7 @@ def test_an_end_that_alertmanager_assumed_is_taken_back(start, tmp_path, exporte
 
     until(lambda: exporter.get_metrics().total("mttx_time_to_resolve_seconds_count"), "the end to be settled")
     incident, metrics = exporter.incident(), exporter.get_metrics()
-    assert [one["id"] for one in exporter.incidents()] == ["INC-1"]
+    assert [row["id"] for row in exporter.incidents()] == ["INC-1"]
     ended = instant(incident["milestones"]["resolved"])
     assert assumed < mended <= ended
     assert incident["resolution_source"] == "alerts"

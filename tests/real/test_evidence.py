@@ -116,9 +116,9 @@ def table(archive, name):
     rows = list(csv.DictReader(io.StringIO(archive.read(f"metrics/{name}.csv").decode())))
     for row in rows:
         assert datetime.fromisoformat(row["time"]).timestamp() == float(row["timestamp"])
-    found = {(row["series"].split('instance="')[1][0], row["timestamp"]): row["value"] for row in rows}
-    assert len(found) == len(rows)
-    return found
+    samples = {(row["series"].split('instance="')[1][0], row["timestamp"]): row["value"] for row in rows}
+    assert len(samples) == len(rows)
+    return samples
 
 
 def test_the_tables_are_what_prometheus_answers(prometheus, archive):
@@ -136,23 +136,23 @@ def test_the_tables_are_what_prometheus_answers(prometheus, archive):
             opened.extract(f"metrics/{LATENCY['name']}.png", folder)
         (group,) = json.loads(opened.read("metrics/alerting-rules.json"))["groups"]
         assert [rule["name"] for rule in group["rules"]] == ["CheckoutSlow"]
-        told = json.loads(opened.read("manifest.json"))
-    files = {file["path"]: file for file in told["files"]}
+        manifest = json.loads(opened.read("manifest.json"))
+    files = {file["path"]: file for file in manifest["files"]}
     assert (
         files[f"metrics/{LATENCY['name']}.csv"]["query"] == 'sum by (instance) (demo_latency_seconds{job="checkout"})'
     )
-    assert told["complete"] is False
-    (metrics,) = [source for source in told["sources"] if source["name"] == "metrics"]
+    assert manifest["complete"] is False
+    (metrics,) = [source for source in manifest["sources"] if source["name"] == "metrics"]
     assert "parse error" in metrics["failures"][0]["reason"]
 
 
 def test_what_was_collected_is_recorded_and_can_be_proved(exporter, archive):
     assert json.loads(mttx(exporter, "evidence", "verify", archive, "--recorded", "--output", "json"))["good"]
-    told = exporter.incident()
-    assert told["checks"]["evidence"] == "pending"  # one query failed
-    (note,) = [event for event in told["events"] if "evidence_collected" in event["data"]]
-    written = [*exporter.home.glob("mttx.db*"), *exporter.home.glob(f"{archive.name}*")]
-    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
+    incident = exporter.incident()
+    assert incident["checks"]["evidence"] == "pending"  # one query failed
+    (note,) = [event for event in incident["events"] if "evidence_collected" in event["data"]]
+    files = [*exporter.home.glob("mttx.db*"), *exporter.home.glob(f"{archive.name}*")]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
     (exporter.home / "it.zip").write_bytes(archive.read_bytes()[:-1] + b"\0")
     assert "the seal is broken" in mttx(exporter, "evidence", "verify", "it.zip", "--recorded", code=1)

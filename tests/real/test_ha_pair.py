@@ -90,9 +90,9 @@ def test_it_sees_one_incident_and_counts_each_sample_once_when_both_notify(late_
 
 def test_it_takes_the_earlier_start_where_the_two_disagree(late_pair, exporter):
     early = now() - timedelta(seconds=40)
-    one, other = late_pair
-    fire([one], early + timedelta(seconds=7), now() + timedelta(minutes=5))
-    until(lambda: sent(one) >= 1, "the first to notify")
+    first, other = late_pair
+    fire([first], early + timedelta(seconds=7), now() + timedelta(minutes=5))
+    until(lambda: sent(first) >= 1, "the first to notify")
     until(exporter.incidents, "an incident")
     fire([other], early, now() + timedelta(minutes=5))
     until(lambda: sent(other) >= 1, "the second to notify")
@@ -102,13 +102,13 @@ def test_it_takes_the_earlier_start_where_the_two_disagree(late_pair, exporter):
 
 
 def test_it_resolves_through_the_one_that_is_left(start, tmp_path, exporter, alertmanager_needed):
-    one, other = pair = start_pair(start, tmp_path, exporter, flags=[])
+    first, other = pair = start_pair(start, tmp_path, exporter, flags=[])
     starts_at = now() - timedelta(seconds=30)
     fire(pair, starts_at, now() + timedelta(minutes=5))
     until(exporter.incidents, "an incident")
     until(lambda: any(sent(each) for each in pair), "one of them to have counted its notification")
 
-    notifier, survivor = (one, other) if sent(one) else (other, one)
+    notifier, survivor = (first, other) if sent(first) else (other, first)
     notifier.kill()
     before = sent(survivor)
     fire([survivor], starts_at, now())

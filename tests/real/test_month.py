@@ -127,14 +127,14 @@ def _true_month(replay):
     """Give what happened until now, and an incident that leaves the window of 30 days in twelve seconds."""
     leaving = TRUE_DAY - 30 + 12 / DAY
     slow = incident("leaves", "SEV-1", leaving, started=-0.05, acknowledged=0.1, resolved=1, drafted=11, finalized=60)
-    return sorted((*slow, *(told for told in MONTH if told.known_on < TRUE_DAY)), key=lambda told: told.known_on)
+    return sorted((*slow, *(event for event in MONTH if event.known_on < TRUE_DAY)), key=lambda event: event.known_on)
 
 
 def _go_by(replay):
     """Tell the past at once and the rest as it happens, until the month is over."""
     news = list(MONTH)
     while news or time.time() < replay.instant(LAST_DAY):
-        due = [told for told in news if replay.instant(told.known_on) <= time.time()]
+        due = [event for event in news if replay.instant(event.known_on) <= time.time()]
         if due:
             replay.tell(due)
             news = news[len(due) :]
@@ -185,9 +185,9 @@ def test_it_saw_every_covered_alert_fire_and_be_silent(judges, ended_with):
 
 def test_it_says_in_each_alert_which_incident_it_is_about(world, judges):
     titles = {
-        (replay.job, replay.number(told.key)): f'"{told.key}"'
+        (replay.job, replay.number(event.key)): f'"{event.key}"'
         for replay in world.replays
-        for told in (told for post in replay.posts for told in post.told if told.key)
+        for event in (event for post in replay.posts for event in post.events if event.key)
     }
 
     def wrong(alert):
@@ -244,10 +244,10 @@ def test_it_exports_what_the_catalogue_says_and_nothing_else(world):
     text = request("GET", f"{world.fast.exporter.url}/metrics", headers={"Accept": "text/plain"}).expect(200).body
     families = [family for family in text_string_to_metric_families(text.decode()) if family.name.startswith("mttx_")]
     exported = {sample.name: (family.type, set(sample.labels)) for family in families for sample in family.samples}
-    known = {
+    exported_by_catalogue = {
         series: (metric.kind.value, labels)
         for metric in METRICS.values()
         for series, labels in series_of(metric).items()
         if series not in OUTBOX or series in exported
     }
-    assert exported == known
+    assert exported == exported_by_catalogue

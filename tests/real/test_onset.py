@@ -58,7 +58,7 @@ def test_the_time_to_detect_is_that_from_active_to_firing(world):
     assert abs((instant(incident["milestones"]["started"]) - active_at).total_seconds()) < 1
     detect = incident["indicators"]["detect"]
     assert detect == pytest.approx(PENDING, abs=INTERVAL + 0.2)
-    (event,) = [one for one in incident["events"] if one["kind"] == "started"]
+    (event,) = [candidate for candidate in incident["events"] if candidate["kind"] == "started"]
     assert event["source"] == "prometheus"
 
     target.broken = 0

@@ -84,5 +84,5 @@ def test_what_fired_and_resolved_while_the_exporter_was_down_is_an_incident_once
     assert note["source"] == "reconciled"
     exporter.restart()
     time.sleep(4)
-    assert [one["id"] for one in exporter.incidents()] == ["INC-1"]
+    assert [row["id"] for row in exporter.incidents()] == ["INC-1"]
     until(lambda: exporter.get_metrics().total("mttx_time_to_resolve_seconds_count") == 1, "one sample")

@@ -93,12 +93,12 @@ def sent_until_taken(body, replicas):
 
 def test_one_story_whoever_hears_it(replicas, grafana):
     """All replicas report the same groups at once, twice each: one incident of each, everywhere, annotated once."""
-    told = [notification(f"group-{n}") for n in range(20)]
+    notifications = [notification(f"group-{n}") for n in range(20)]
     ids = []
 
     def tell(replica):
-        for body in random.sample(told * 2, len(told) * 2):
-            ids.extend(one["id"] for one in sent_until_taken(body, [replica]))
+        for body in random.sample(notifications * 2, len(notifications) * 2):
+            ids.extend(incident["id"] for incident in sent_until_taken(body, [replica]))
 
     threads = [threading.Thread(target=tell, args=(replica,)) for replica in replicas]
     for thread in threads:
@@ -115,16 +115,16 @@ def test_one_story_whoever_hears_it(replicas, grafana):
 
 
 def test_a_killed_replica_loses_nothing(replicas):
-    one, *others = replicas
+    killed, *others = replicas
     blown = []
     for _ in range(4):
-        with storm(one) as first, storm(others[0]) as second:
+        with storm(killed) as first, storm(others[0]) as second:
             until(lambda first=first: len(first.answered) > 5, "some answers")
-            one.kill()
+            killed.kill()
             enough = len(second.answered) + 20
             until(lambda second=second, enough=enough: len(second.answered) > enough, "the others to go on")
         blown += [first, second]
-        one.start()
+        killed.start()
     assert_kept(others[1], blown)
     numbers = [shared_numbers(replica) for replica in replicas]
     assert numbers[0] == numbers[1] == numbers[2]

@@ -32,7 +32,7 @@ def test_two_clusters_with_the_same_rule_are_two_incidents(new_alertmanager, exp
     fire([eu, us], starts_at, soon())
     until(lambda: len(exporter.incidents()) == 2, "both incidents")
     fire([eu], starts_at, now())
-    until(lambda: "resolved" in [one["phase"] for one in exporter.incidents()], "the one to resolve")
+    until(lambda: "resolved" in [incident["phase"] for incident in exporter.incidents()], "the one to resolve")
 
     phases = {}
     for incident in exporter.incidents():

@@ -49,7 +49,7 @@ def test_a_silence_made_with_amtool_acknowledges_when_it_was_made(world, require
 
     acknowledged = until(lambda: exporter.incident()["milestones"]["acknowledged"], "the acknowledgement")
     assert before - timedelta(seconds=1) <= instant(acknowledged) <= after
-    (event,) = [one for one in exporter.incident()["events"] if one["kind"] == "acknowledged"]
+    (event,) = [candidate for candidate in exporter.incident()["events"] if candidate["kind"] == "acknowledged"]
     assert event["source"] == "alertmanager"
     assert event["event_id"] == f"silence-{number}"
     assert "sam" not in str(exporter.incident())

@@ -182,8 +182,8 @@ def test_it_keeps_what_people_merged_where_it_is_when_another_incident_absorbs_i
 
 
 def test_it_reports_each_incident_of_a_notification_once_by_id(house: House) -> None:
-    told = [alert(0, fingerprint=f, group=g) for f, g in (("y", "b"), ("x", "a"), ("z", "a"))]
-    assert house.send(*told) == [1, 2]
+    alerts = [alert(0, fingerprint=f, group=g) for f, g in (("y", "b"), ("x", "a"), ("z", "a"))]
+    assert house.send(*alerts) == [1, 2]
 
 
 def test_it_refreshes_when_it_last_heard_at_most_every_minute(house: House) -> None:
@@ -196,10 +196,10 @@ def test_it_refreshes_when_it_last_heard_at_most_every_minute(house: House) -> N
 
 
 def test_it_forgets_no_alert_of_a_large_notification(house: House) -> None:
-    told = [alert(n % 50, n % 50 + 1, fingerprint=str(n), group=str(n % 7)) for n in range(1500)]
-    assert house.send(*told) == [1, 2, 3, 4, 5, 6, 7]
+    alerts = [alert(n % 50, n % 50 + 1, fingerprint=str(n), group=str(n % 7)) for n in range(1500)]
+    assert house.send(*alerts) == [1, 2, 3, 4, 5, 6, 7]
     assert house.rows("select count(*) from episodes") == [(1500,)]
-    house.send(*told)
+    house.send(*alerts)
     assert house.rows("select count(*) from observations") == [(1500,)]
 
 
@@ -225,20 +225,20 @@ firings = st.lists(
 
 def notifications(day: list[tuple[str, str, int, int, bool]]) -> list[Alert]:
     """What Alertmanager says of firings, five minutes a unit: each start, and for most the end."""
-    told = []
+    alerts = []
     for name, group, start, length, ends in day:
         fingerprint = f"{name}-{group}"
-        told.append(alert(start * 5, fingerprint=fingerprint, group=group))
+        alerts.append(alert(start * 5, fingerprint=fingerprint, group=group))
         if ends:
-            told.append(alert(start * 5, start * 5 + length * 5, fingerprint=fingerprint, group=group))
-    return told
+            alerts.append(alert(start * 5, start * 5 + length * 5, fingerprint=fingerprint, group=group))
+    return alerts
 
 
 def by_two_routes(day: list[tuple[str, str, int, int, bool]]) -> list[Alert]:
     """The same alerts by two routes (`continue: true`): each firing is told in two groups."""
     return [
-        replace(one, observation=replace(one.observation, group_key=route))
-        for one in notifications([(name, "-", start, length, ends) for name, _, start, length, ends in day])
+        replace(notification_, observation=replace(notification_.observation, group_key=route))
+        for notification_ in notifications([(name, "-", start, length, ends) for name, _, start, length, ends in day])
         for route in ("g", "h")
     ]
 
@@ -254,13 +254,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 worlds = count()
 
 
-def ended(world: House, told: Sequence[Alert]) -> list[list[tuple[str, str, str | None]]]:
+def ended(world: House, alerts: Sequence[Alert]) -> list[list[tuple[str, str, str | None]]]:
     """Tell the world; answers the firings of each incident that came of it."""
     mark = f"{next(worlds)}:"
-    for one in told:
-        seen = one.observation
+    for each in alerts:
+        seen = each.observation
         own = replace(seen, fingerprint=mark + seen.fingerprint, group_key=mark + seen.group_key)
-        world.send(replace(one, observation=own))
+        world.send(replace(each, observation=own))
     incidents: dict[int, list[tuple[str, str, str | None]]] = {}
     columns = "incident_id, fingerprint, starts_at, ends_at"
     for incident, fingerprint, *times in world.rows(f"select {columns} from episodes where fingerprint like '{mark}%'"):
@@ -275,15 +275,15 @@ def ended(world: House, told: Sequence[Alert]) -> list[list[tuple[str, str, str 
 def test_it_ends_in_the_same_incidents_whatever_the_order(
     world: House, tell: Callable[..., list[Alert]], size: int, day: list, data: st.DataObject
 ) -> None:
-    told = tell(day[:size])
-    shuffled = data.draw(st.permutations(told))
-    assert ended(world, told) == ended(world, shuffled) == ended(world, [*shuffled, *told])
+    expected = tell(day[:size])
+    shuffled = data.draw(st.permutations(expected))
+    assert ended(world, expected) == ended(world, shuffled) == ended(world, [*shuffled, *expected])
 
 
 # --- an end without its start (Grafana since 12.0 sends the end as the start too) -------------------------------------
 
 
-def test_it_keeps_the_start_it_knows_when_only_the_end_is_told(house: House) -> None:
+def test_it_keeps_the_start_when_only_the_end_is_reported(house: House) -> None:
     house.send(alert(0))
     assert house.send(alert(7, 7)) == [1]
     assert house.intervals() == [(0, 7)]

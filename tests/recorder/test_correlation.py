@@ -18,9 +18,9 @@ def named(starts, ends=None, **fields):
 
 
 def page(house, kind, minutes, key="P1", aliases=(NAME,), **fields):
-    one = event(kind, minutes, event_id=f"{key}-{kind}-{minutes}", source="pagerduty", **fields)
+    page = event(kind, minutes, event_id=f"{key}-{kind}-{minutes}", source="pagerduty", **fields)
     body = f"{key}{kind}{minutes}".encode()
-    return house.submit(RecordEvents((KeyedEvent(key, one, aliases),), delivery(600, body, source="pagerduty")))
+    return house.submit(RecordEvents((KeyedEvent(key, page, aliases),), delivery(600, body, source="pagerduty")))
 
 
 def lines(house):

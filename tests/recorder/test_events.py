@@ -180,9 +180,9 @@ def test_it_refuses_to_merge_an_incident_into_itself_by_any_name(house):
     with pytest.raises(Conflict, match="INC-1 cannot be merged into itself"):
         merge(house, 1, 1)
     merge(house, 2, 1)
-    for one, other in ((1, 2), (2, 1)):
+    for kept, other in ((1, 2), (2, 1)):
         with pytest.raises(Conflict, match="INC-1 cannot be merged into itself"):
-            house.tell(one, K.MERGED, 61, data={"into": f"INC-{other}"})
+            house.tell(kept, K.MERGED, 61, data={"into": f"INC-{other}"})
     assert len(house.get(1).events) == 3
 
 

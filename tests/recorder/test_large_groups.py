@@ -41,7 +41,7 @@ def reports(draw):
     name = draw(st.sampled_from("abcdefgh"))
     starts = draw(st.sampled_from(range(0, 61, 4)))
     length = draw(st.sampled_from([None, None, None, 0, 4, 8, 20, 40]))
-    one = alert(
+    report = alert(
         starts,
         None if length is None else starts + length,
         fingerprint=name,
@@ -52,7 +52,7 @@ def reports(draw):
         labels=draw(st.sampled_from([{}, {"incident_type": "data"}, {"incident_type": "model,data", "team": "x"}])),
         annotations={"summary": name},
     )
-    return replace(one, aliases=draw(st.sampled_from([(), (), (), ("one",)])))
+    return replace(report, aliases=draw(st.sampled_from([(), (), (), ("one",)])))
 
 
 @st.composite
@@ -61,8 +61,8 @@ def steps(draw):
     commands = []
     for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
         if draw(st.integers(0, 8)):
-            told = tuple(draw(st.lists(reports(), min_size=1, max_size=3)))
-            commands.append(("alerts", told, draw(st.integers(60, 120))))
+            alerts = tuple(draw(st.lists(reports(), min_size=1, max_size=3)))
+            commands.append(("alerts", alerts, draw(st.integers(60, 120))))
         else:
             commands.append(("event", draw(st.sampled_from(ACTS)), draw(st.integers(1, 3)), draw(MINUTES)))
     if not draw(st.integers(0, 30)):
@@ -70,8 +70,8 @@ def steps(draw):
     return commands
 
 
-def command(told, number):
-    match told:
+def command(step, number):
+    match step:
         case ("alerts", alerts, received):
             return RecordAlerts(alerts, delivery(received, str(number).encode()))
         case ("stale", minutes):
@@ -84,7 +84,7 @@ def command(told, number):
 
 
 def record(house, commands):
-    house.recorder._commit([_Ticket(one) for one in commands])
+    house.recorder._commit([_Ticket(ticketed) for ticketed in commands])
 
 
 def empty(house):
@@ -95,12 +95,12 @@ def empty(house):
 
 def all_rows(house):
     """Everything that is stored, save what large incidents add up to."""
-    found = {}
+    rows = {}
     with house.store._engine.connect() as connection:
         for table in t.metadata.sorted_tables:
             columns = [c for c in table.columns if c.name != "firings"]
-            found[table.name] = sorted(map(str, connection.execute(select(*columns))))
-    return found
+            rows[table.name] = sorted(map(str, connection.execute(select(*columns))))
+    return rows
 
 
 def check_sums(house):
@@ -113,13 +113,13 @@ def check_sums(house):
 
 
 @settings(max_examples=60, deadline=None)
-@given(told=st.lists(steps(), min_size=8, max_size=25))
-def test_it_makes_no_difference(houses, told):
+@given(batches=st.lists(steps(), min_size=8, max_size=25))
+def test_it_makes_no_difference(houses, batches):
     for house in houses:
         empty(house)
     with pytest.MonkeyPatch.context() as patched:
-        for number, step in enumerate(told):
-            commands = [command(one, f"{number}-{i}") for i, one in enumerate(step)]
+        for number, step in enumerate(batches):
+            commands = [command(step_, f"{number}-{i}") for i, step_ in enumerate(step)]
             for house, many in zip(houses, (1, 10**9), strict=True):
                 patched.setattr(LoadedRows, "MANY", many)
                 patched.setattr(LoadedRows, "SAMPLE", 2)
@@ -148,9 +148,9 @@ def grouped(batch):
     return {**assignment.kept, **fresh}
 
 
-def add(batch, one, groups):
-    batch.episodes[one.id] = one
-    batch.set_groups(one.id, frozenset(("alertmanager", name) for name in groups))
+def add(batch, change, groups):
+    batch.episodes[change.id] = change
+    batch.set_groups(change.id, frozenset(("alertmanager", name) for name in groups))
 
 
 GROUPS = st.sampled_from(["g", "g", "g", "h", "gh"])

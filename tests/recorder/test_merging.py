@@ -25,8 +25,8 @@ STEPS = {
 def page(house, step):
     key, kind, minutes, data = STEPS[step]
     fields = {"title": key, "data": {"incident_key": key, **data}}
-    one = event(kind, minutes, event_id=step, source="pagerduty", recorded_at=at(600), **fields)
-    body = RecordEvents((KeyedEvent(key, one),), delivery(600, step.encode(), source="pagerduty"))
+    page = event(kind, minutes, event_id=step, source="pagerduty", recorded_at=at(600), **fields)
+    body = RecordEvents((KeyedEvent(key, page),), delivery(600, step.encode(), source="pagerduty"))
     return house.submit(body)
 
 

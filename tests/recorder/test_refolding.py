@@ -76,8 +76,8 @@ def incident(store, number):
     return store.read(history_of, number, policy()).incident
 
 
-def length(found):
-    return (found.milestones[Milestone.RESOLVED] - found.milestones[Milestone.DETECTED]).total_seconds()
+def length(rows):
+    return (rows.milestones[Milestone.RESOLVED] - rows.milestones[Milestone.DETECTED]).total_seconds()
 
 
 def test_it_computes_what_today_s_rules_say(refolded):

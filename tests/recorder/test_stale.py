@@ -42,8 +42,8 @@ def test_it_prefers_a_late_resolved_to_a_stale_end(house: House) -> None:
 def test_it_closes_nothing_that_was_heard_of_in_the_same_batch(house: House) -> None:
     day = 24 * 60
     house.send(alert(0), received=0)
-    heard, closed = house.together(house.notice(alert(0), received=day + 1), CloseStale(at(day + 2)))
-    assert [o.incident_id for o in heard] == [1]
+    notified, closed = house.together(house.notice(alert(0), received=day + 1), CloseStale(at(day + 2)))
+    assert [o.incident_id for o in notified] == [1]
     assert closed == ()
     assert house.get(1).incident.phase is Phase.DETECTED
     assert house.get(1).incident.stale_at == at(2 * day + 1)

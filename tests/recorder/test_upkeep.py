@@ -52,13 +52,13 @@ def test_it_submits_what_is_due_again_and_again():
 
 
 def test_it_goes_on_when_nobody_could_tell_what_is_due(caplog):
-    recorder, told = Recorder(), [ZeroDivisionError("a bug"), [CloseStale(at(5))]]
+    recorder, results = Recorder(), [ZeroDivisionError("a bug"), [CloseStale(at(5))]]
 
     def due(now):
-        one = told.pop(0) if len(told) > 1 else told[0]
-        if isinstance(one, Exception):
-            raise one
-        return one
+        outcome = results.pop(0) if len(results) > 1 else results[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     upkeep = Upkeep(recorder, Store(), due, lambda: at(5), 0.001)
     upkeep.start()

@@ -245,7 +245,7 @@ def test_it_is_busy_at_once_when_the_queue_is_full(small):
             small.recorder.check_ready()
         with pytest.raises(Busy, match="2 requests are waiting already"):
             small.submit(opening("c"))
-        assert not any(one.done() for one in waiting)
+        assert not any(future.done() for future in waiting)
         small.gate.set()
     assert texts(small) == ["a", "b"]
     small.recorder.check_ready()
@@ -281,7 +281,7 @@ def test_it_lets_in_whom_a_commit_makes_room_for(narrow, monkeypatch):
         waiting = [pool.submit(narrow.submit, opening(text)) for text in ("a", "b", "c")]
         wait_until(lambda: narrow.recorder.queue_length == 1)
         narrow.gate.set()
-        assert [one.result(20)[0].created for one in waiting] == [True] * 3
+        assert [future.result(20)[0].created for future in waiting] == [True] * 3
     assert texts(narrow) == ["a", "b", "c"]
 
 
@@ -319,7 +319,7 @@ def test_it_commits_what_waits_before_it_closes(house):
             house.submit(opening("late"))
         house.gate.set()
         closing.result(20)
-        assert [one.result(20)[0].created for one in waiting] == [True] * 5
+        assert [future.result(20)[0].created for future in waiting] == [True] * 5
     assert texts(house) == ["0", "1", "2", "3", "4"]
     assert not house.recorder.alive
 

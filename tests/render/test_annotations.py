@@ -26,10 +26,10 @@ WHOLE = ItemKey(OutboxKind.INCIDENT, 7)
 
 def history(*events, episodes=(), absorbed=()):
     """Return INC-7 with these events; `absorbed`: events that INC-9 brought along."""
-    told = [*((7, e) for e in events), *((9, e) for e in absorbed)]
+    pairs = [*((7, e) for e in events), *((9, e) for e in absorbed)]
     opened_at = {7: T0, 9: at(5)}
     return IncidentHistory(
-        id=7, recorded=told, episodes=episodes, opened_at=opened_at, last_seen_at=T0, policy=policy()
+        id=7, recorded=pairs, episodes=episodes, opened_at=opened_at, last_seen_at=T0, policy=policy()
     )
 
 
@@ -37,10 +37,10 @@ def region(*events, episodes=(), view=VIEW, now=NOW):
     return annotations_of(history(*events, episodes=episodes), (), view, now)[WHOLE]
 
 
-def point(told, *events, view=VIEW):
+def point(event_, *events, view=VIEW):
     """Return the point of one event."""
-    drawn = annotations_of(history(event(EventKind.DETECTED), *events, told), (), view, NOW)
-    return drawn[ItemKey(OutboxKind.EVENT, 7, event_id=told.event_id)]
+    drawn = annotations_of(history(event(EventKind.DETECTED), *events, event_), (), view, NOW)
+    return drawn[ItemKey(OutboxKind.EVENT, 7, event_id=event_.event_id)]
 
 
 def span(annotation):
@@ -118,8 +118,8 @@ def test_it_carries_what_people_filter_by():
 
 
 def test_it_keeps_within_what_grafana_takes():
-    told = event(EventKind.DETECTED, types=tuple(IncidentType))
-    tags = region(told, event(EventKind.DISMISSED, 1)).tags
+    detection = event(EventKind.DETECTED, types=tuple(IncidentType))
+    tags = region(detection, event(EventKind.DISMISSED, 1)).tags
     assert all(tag.count(":") <= 1 and max(map(len, tag.split(":"))) <= 100 for tag in tags)
     assert len(json.dumps(tags, separators=(",", ":"))) <= 500
 
@@ -141,7 +141,7 @@ def test_it_has_a_key_that_no_other_installation_gives():
 
 
 @pytest.mark.parametrize(
-    ("told", "what", "heading"),
+    ("happened", "what", "heading"),
     [
         (event(EventKind.ACKNOWLEDGED, 3), "acknowledged", "Acknowledged"),
         (event(EventKind.MITIGATED, 3, data={"global_trading_pause": True}), "mitigated", "Mitigated"),
@@ -150,15 +150,15 @@ def test_it_has_a_key_that_no_other_installation_gives():
         (event(EventKind.POSTMORTEM_FINALIZED, 3), "postmortem", "Postmortem final"),
     ],
 )
-def test_it_draws_important_actions(told, what, heading):
-    drawn = point(told)
+def test_it_draws_important_actions(happened, what, heading):
+    drawn = point(happened)
     assert span(drawn) == [3, 3]
     assert f"what:{what}" in drawn.tags
     assert drawn.text.startswith(f"<b>{heading}</b><br>")
 
 
 @pytest.mark.parametrize(
-    "told",
+    "happened",
     [
         event(EventKind.NOTE, 3, data={"text": "hm"}),
         event(EventKind.NOTE, 3, data={"text": "hm", "important": "yes"}),
@@ -167,8 +167,8 @@ def test_it_draws_important_actions(told, what, heading):
         event(EventKind.ROLE_ASSIGNED, 3, data={"role": "commander", "name": "Aoi"}),
     ],
 )
-def test_it_draws_nothing_else(told):
-    assert list(annotations_of(history(event(EventKind.DETECTED), told), (), VIEW, NOW)) == [WHOLE]
+def test_it_draws_nothing_else(happened):
+    assert list(annotations_of(history(event(EventKind.DETECTED), happened), (), VIEW, NOW)) == [WHOLE]
 
 
 def test_it_shows_what_was_switched():
@@ -179,9 +179,9 @@ def test_it_shows_what_was_switched():
 
 
 def test_it_draws_the_points_of_an_incident_that_was_merged_into_it():
-    told = event(EventKind.ACKNOWLEDGED, 6)
-    drawn = annotations_of(history(event(EventKind.DETECTED), absorbed=[told]), (), VIEW, NOW)
-    assert "incident:INC-7" in drawn[ItemKey(OutboxKind.EVENT, 9, event_id=told.event_id)].tags
+    acknowledgement = event(EventKind.ACKNOWLEDGED, 6)
+    drawn = annotations_of(history(event(EventKind.DETECTED), absorbed=[acknowledgement]), (), VIEW, NOW)
+    assert "incident:INC-7" in drawn[ItemKey(OutboxKind.EVENT, 9, event_id=acknowledgement.event_id)].tags
 
 
 # --- what is hidden -------------------------------------------------------------------------------------------------
@@ -195,9 +195,11 @@ def test_it_hides_the_region_of_a_merged_incident():
 
 
 def test_it_hides_a_withdrawn_point_where_it_was():
-    told = event(EventKind.ACKNOWLEDGED, 6)
+    acknowledgement = event(EventKind.ACKNOWLEDGED, 6)
     hidden = retired_annotation(
-        history(event(EventKind.DETECTED), told), ItemKey(OutboxKind.EVENT, 7, event_id=told.event_id), VIEW
+        history(event(EventKind.DETECTED), acknowledgement),
+        ItemKey(OutboxKind.EVENT, 7, event_id=acknowledgement.event_id),
+        VIEW,
     )
     assert span(hidden) == [6, 6]
     assert hidden.text.startswith("<b>Withdrawn</b>")
@@ -237,9 +239,9 @@ def test_it_links_to_the_incident_and_to_its_postmortem():
     [{}, {"document": "docs/pm.md"}, {"document": "javascript:alert(1)"}, {"document": "https://x/" + "a" * 1000}],
 )
 def test_it_links_to_nothing_that_is_no_address(document):
-    told = event(EventKind.POSTMORTEM_FINALIZED, 9, data=document)
-    assert "href" not in region(event(EventKind.DETECTED), told, view=View(VIEW.zone)).text
-    assert "href" not in point(told, view=View(VIEW.zone)).text
+    final = event(EventKind.POSTMORTEM_FINALIZED, 9, data=document)
+    assert "href" not in region(event(EventKind.DETECTED), final, view=View(VIEW.zone)).text
+    assert "href" not in point(final, view=View(VIEW.zone)).text
 
 
 def test_it_marks_what_was_dismissed():
@@ -265,8 +267,8 @@ def test_it_shows_every_title_as_text(title, shown):
 
 
 def test_it_shortens_long_notes():
-    told = event(EventKind.NOTE, 3, data={"text": "x" * 9000, "important": True})
-    assert f"<br>{'x' * (LONGEST_NOTE - 1)}…<br>" in point(told).text
+    note = event(EventKind.NOTE, 3, data={"text": "x" * 9000, "important": True})
+    assert f"<br>{'x' * (LONGEST_NOTE - 1)}…<br>" in point(note).text
 
 
 def test_it_puts_roles_in_the_place_of_names():
@@ -283,9 +285,9 @@ def test_it_puts_roles_in_the_place_of_names():
 
 @given(st.text(max_size=600), st.text(min_size=2, max_size=20), st.text(max_size=600))
 def test_it_is_html_of_ours_and_nothing_else_whatever_people_write(title, name, note):
-    told = event(EventKind.NOTE, 3, data={"text": note, "important": True})
+    important = event(EventKind.NOTE, 3, data={"text": note, "important": True})
     named = event(EventKind.ROLE_ASSIGNED, 1, data={"role": "commander", "name": name})
-    drawn = annotations_of(history(event(EventKind.DETECTED, title=title or "-"), named, told), (), VIEW, NOW)
+    drawn = annotations_of(history(event(EventKind.DETECTED, title=title or "-"), named, important), (), VIEW, NOW)
     for annotation in drawn.values():
         assert annotation.text
         assert len(annotation.text) < 8000
@@ -294,7 +296,7 @@ def test_it_is_html_of_ours_and_nothing_else_whatever_people_write(title, name, 
 
 
 @given(st.permutations(range(6)))
-def test_it_draws_the_same_in_whatever_order_it_was_told(order):
+def test_it_draws_the_same_whatever_the_order_of_the_events(order):
     events = [
         event(EventKind.DETECTED),
         event(EventKind.ACKNOWLEDGED, 3),

@@ -7,12 +7,12 @@ from service.postmortems.finding_texts import as_github, as_json, as_sarif, as_t
 from service.postmortems.findings import Finding, FindingLevel
 
 LINE = "- 連絡先: taro@corp.co.jp です"
-FOUND = Finding(3, 8, 23, "PM602", FindingLevel.ERROR, "possible mail address")
+MAIL = Finding(3, 8, 23, "PM602", FindingLevel.ERROR, "possible mail address")
 WARNING = Finding(1, 1, 2, "PM603", FindingLevel.WARNING, "50% of it,\nor: more")
 
 
 def test_it_shows_the_line_with_a_caret_below_wide_characters():
-    assert as_text("a.md", FOUND, LINE).split("\n") == [
+    assert as_text("a.md", MAIL, LINE).split("\n") == [
         "a.md:3:8: error PM602: possible mail address",
         f"    {LINE}",
         "    " + " " * 10 + "^" * 15,
@@ -35,13 +35,13 @@ def test_it_shows_nothing_that_a_terminal_obeys():
 
 
 def test_a_combining_character_has_no_width():
-    found = Finding(1, 3, 4, "PM602", FindingLevel.ERROR, "x")
-    assert as_text("a.md", found, "e\u0301x").split("\n")[2] == "     ^"
+    finding = Finding(1, 3, 4, "PM602", FindingLevel.ERROR, "x")
+    assert as_text("a.md", finding, "e\u0301x").split("\n")[2] == "     ^"
 
 
 def test_it_writes_json():
-    (told,) = json.loads(as_json({"a.md": [FOUND], "b.md": []}))["findings"]
-    assert told == {
+    (finding,) = json.loads(as_json({"a.md": [MAIL], "b.md": []}))["findings"]
+    assert finding == {
         "path": "a.md",
         "line": 3,
         "column": 8,
@@ -61,7 +61,7 @@ def test_it_writes_annotations_for_github():
 
 
 def test_it_writes_sarif():
-    sarif = json.loads(as_sarif({"a.md": [FOUND]}, "1.2"))
+    sarif = json.loads(as_sarif({"a.md": [MAIL]}, "1.2"))
     (run,) = sarif["runs"]
     assert (sarif["version"], run["tool"]["driver"]["version"], run["columnKind"]) == (
         "2.1.0",
@@ -78,5 +78,5 @@ def test_it_writes_sarif():
 
 
 def test_it_sums_up():
-    assert summary({"a.md": [FOUND, WARNING], "b.md": []}) == "2 documents: 1 error, 1 warning"
+    assert summary({"a.md": [MAIL, WARNING], "b.md": []}) == "2 documents: 1 error, 1 warning"
     assert summary({"a.md": []}) == "1 document: 0 errors, 0 warnings"

@@ -64,7 +64,7 @@ def test_nothing_known_is_no_picture():
 def test_alerts_are_cut_to_the_picture():
     firings = [("A", at(-20), None), ("B", at(30), at(40)), ("long ago", at(-60), at(-50)), ("C", at(4), at(5))]
     picture = drawn({M.DETECTED: at(0), M.RESOLVED: at(10)}, firings=firings)
-    assert [(one.name, one.running) for one in picture.firings] == [("A", True), ("C", False)]
+    assert [(firing.name, firing.running) for firing in picture.firings] == [("A", True), ("C", False)]
     assert picture.firings[0].x == LEFT
 
 

@@ -61,8 +61,8 @@ def thread(*events, messages=(), shift=timedelta(0), severity=Severity.SEV_2, ti
     )
 
 
-def update(one, kind=MessageKind.UPDATE):
-    return facts_of(one, one.key(2, kind), RULES, None)
+def update(event_, kind=MessageKind.UPDATE):
+    return facts_of(event_, event_.key(2, kind), RULES, None)
 
 
 OPENING = thread().key(1, MessageKind.FIRST)
@@ -91,16 +91,16 @@ def test_it_has_words_for_every_message(language, severity):
             MessageKind.DISMISSED: "over",
             MessageKind.MERGED: "over",
         }.get(kind, "update")
-        one = thread(*events, messages=FIRST)
-        assert speaks.render(part, update(one, kind))
-        assert speaks.render("report", facts_of(one, OPENING, RULES, "https://mttx.example.com"))
+        talk = thread(*events, messages=FIRST)
+        assert speaks.render(part, update(talk, kind))
+        assert speaks.render("report", facts_of(talk, OPENING, RULES, "https://mttx.example.com"))
     for reminder in reminders(thread(*events).history.incident, at(30)):
-        one = thread(*events)
+        talk = thread(*events)
         assert speaks.render(
             "reminder",
             facts_of(
-                one,
-                one.key(2, MessageKind.AFTERWARDS),
+                talk,
+                talk.key(2, MessageKind.AFTERWARDS),
                 policy(updates={s: timedelta(1) for s in Severity}),
                 None,
                 reminder,
@@ -113,15 +113,15 @@ def test_it_has_words_for_every_message(language, severity):
 @pytest.mark.parametrize("kind", [K.ACKNOWLEDGED, K.NOTE, K.MITIGATED, K.RESOLVED, K.DISMISSED])
 def test_it_never_names_who_recorded_an_event(kind):
     """Every event of these talks was recorded by release-bot."""
-    one = thread(event(kind, 4, data={"text": "n", "important": True}))
-    assert "release-bot" not in rendering().render("update", update(one)) + rendering().render(
-        "report", facts_of(one, OPENING, RULES, None)
+    talk = thread(event(kind, 4, data={"text": "n", "important": True}))
+    assert "release-bot" not in rendering().render("update", update(talk)) + rendering().render(
+        "report", facts_of(talk, OPENING, RULES, None)
     )
 
 
 def test_the_same_state_gives_the_same_words():
-    one = thread(event(K.NOTE, 4, data={"text": "n"}), messages=FIRST)
-    assert rendering().render("update", update(one)) == rendering().render("update", update(one))
+    talk = thread(event(K.NOTE, 4, data={"text": "n"}), messages=FIRST)
+    assert rendering().render("update", update(talk)) == rendering().render("update", update(talk))
 
 
 @pytest.mark.parametrize(
@@ -156,25 +156,25 @@ def test_the_same_state_gives_the_same_words():
     ],
 )
 def test_its_clocks_are_right_over_midnight_and_when_they_change(zone, begin, shown):
-    one = thread(event(K.RESOLVED, 30), messages=FIRST, shift=begin - at(0))
-    text = rendering(zone=zone).render("over", update(one, MessageKind.OVER))
+    talk = thread(event(K.RESOLVED, 30), messages=FIRST, shift=begin - at(0))
+    text = rendering(zone=zone).render("over", update(talk, MessageKind.OVER))
     [window] = [line for line in text.splitlines() if line.startswith("Window")]
     assert shown in window
     assert window.endswith("(30m)")
 
 
 def test_it_names_the_day_of_what_happened_on_another():
-    one = thread(
+    talk = thread(
         event(K.NOTE, 5, data={"text": "same day"}), event(K.NOTE, 20 * 60, data={"text": "next day"}), messages=FIRST
     )
-    text = rendering().render("update", update(one))
+    text = rendering().render("update", update(talk))
     assert "• 09:05 UTC / 18:05 JST Note: same day" in text
     assert "• 2026-03-03 05:00 UTC / 14:00 JST Note: next day" in text
 
 
 def test_it_says_when_the_next_word_is_owed():
-    one = thread(event(K.NOTE, 5, data={"text": "n"}), messages=FIRST)
-    assert "Next update by 09:35 UTC / 18:35 JST" in rendering().render("update", update(one))
+    talk = thread(event(K.NOTE, 5, data={"text": "n"}), messages=FIRST)
+    assert "Next update by 09:35 UTC / 18:35 JST" in rendering().render("update", update(talk))
 
 
 def test_it_owes_a_near_miss_to_the_weekly_review():
@@ -207,7 +207,7 @@ def test_what_is_no_template_is_refused_at_once(wrong):
     "wrong",
     ["{{ facts.nothing }}", "{{ ''.__class__.__mro__ }}", "{{ facts.title | at }}", "{{ 1 / 0 }}", "{{ 1 + 'x' }}"],
 )
-def test_what_cannot_be_filled_in_is_told(wrong):
+def test_what_cannot_be_filled_in_is_named(wrong):
     with pytest.raises(BadTemplate, match=r"report\.txt\.j2: "):
         rendering(report=wrong).render("report", facts_of(thread(), OPENING, RULES, None))
 
@@ -227,6 +227,6 @@ SPEAKS = rendering()
 @given(st.text(max_size=300))
 def test_no_text_of_other_people_breaks_a_line_or_out_of_its_place(text):
     events = event(K.NOTE, 5, data={"text": text})
-    written = SPEAKS.render("update", update(thread(events, messages=FIRST, title=text or "x")))
-    assert "<" not in written
-    assert len(written.splitlines()) <= 5
+    text_ = SPEAKS.render("update", update(thread(events, messages=FIRST, title=text or "x")))
+    assert "<" not in text_
+    assert len(text_.splitlines()) <= 5

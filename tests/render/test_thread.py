@@ -69,8 +69,8 @@ DISMISSED = event(K.DISMISSED, 10)
     ],
 )
 def test_the_next_message_covers_what_was_not_announced(happened, before, following):
-    found = thread(*happened, sent=sent(*before)).next(at(30))
-    assert (found.subject if found else None) == following
+    next_message = thread(*happened, sent=sent(*before)).next(at(30))
+    assert (next_message.subject if next_message else None) == following
 
 
 def test_it_announces_into_which_incident_one_was_merged():
@@ -133,7 +133,7 @@ def test_its_messages_are_its_own_rows_by_number():
 @given(st.lists(st.sampled_from(["note", "deliver", "resolve", "reopen"]), max_size=25))
 def test_every_note_is_announced_once_and_in_order(steps):
     """Whatever happens in between, all notes are announced exactly once, in the order of recording."""
-    events, messages, heard, noted, over = [], [], [], [], False
+    events, messages, updates, noted, over = [], [], [], [], False
     for n, step in enumerate([*steps, "note", "deliver"], 1):
         match step:
             case "note":
@@ -148,6 +148,6 @@ def test_every_note_is_announced_once_and_in_order(steps):
             case "deliver":
                 following = thread(*events, sent=messages).next(at(n))
                 if following is not None:
-                    heard += [e.data["text"] for e in thread(*events, sent=messages).updates(following)]
+                    updates += [e.data["text"] for e in thread(*events, sent=messages).updates(following)]
                     messages.append(OutboxRow(following, remote_id=SEEN))
-    assert heard == noted
+    assert updates == noted

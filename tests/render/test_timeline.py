@@ -29,12 +29,12 @@ def test_it_writes_a_stretch_of_time():
 @pytest.mark.parametrize("zone", [TOKYO, SAO_PAULO, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), UTC_ZONE])
 @pytest.mark.parametrize("at", [AT, LATE, datetime(2025, 1, 31, 23, 59, tzinfo=UTC)])
 def test_it_writes_what_the_linter_reads(zone, at):
-    found = read_times(both(at, zone), zone)
-    assert (found.instants, found.faults) == ((at.replace(second=0),), ())
+    read_back = read_times(both(at, zone), zone)
+    assert (read_back.instants, read_back.faults) == ((at.replace(second=0),), ())
 
 
 @pytest.mark.parametrize(
-    ("seconds", "written"),
+    ("seconds", "text"),
     [
         (0, "T0"),
         (10, "T0"),
@@ -46,10 +46,10 @@ def test_it_writes_what_the_linter_reads(zone, at):
         (252_000, "T+70h"),
     ],
 )
-def test_it_counts_from_the_detection(seconds, written):
+def test_it_counts_from_the_detection(seconds, text):
     at = AT + timedelta(seconds=seconds)
-    assert offset(at, AT) == written
-    assert abs(read_offset(written) - timedelta(seconds=seconds)) < timedelta(minutes=1)
+    assert offset(at, AT) == text
+    assert abs(read_offset(text) - timedelta(seconds=seconds)) < timedelta(minutes=1)
 
 
 def test_it_counts_nothing_without_a_detection():

@@ -102,11 +102,11 @@ def told_to(parts, events):
             return min(later)[1] if later else len(parts) - 1
         return max((n for n, begin in enumerate(begins) if begin <= event["at"]), default=0)
 
-    told = [[] for _ in parts]
+    told_by_part = [[] for _ in parts]
     for event in sorted(events, key=lambda e: e["id"] in about):
         places[event["id"]] = place(event)
-        told[places[event["id"]]].append(event)
-    return told
+        told_by_part[places[event["id"]]].append(event)
+    return told_by_part
 
 
 def incidents(reports, events):
@@ -114,5 +114,6 @@ def incidents(reports, events):
     firings = [firing for mine in reports.values() for firing in firings_of(mine)]
     parts = parts_of(firings, events)
     return [
-        (part, told, recount.incident(told, part)) for part, told in zip(parts, told_to(parts, events), strict=True)
+        (part, part_events, recount.incident(part_events, part))
+        for part, part_events in zip(parts, told_to(parts, events), strict=True)
     ]

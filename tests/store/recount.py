@@ -21,7 +21,7 @@ def seconds(iso):
 
 
 @dataclass
-class Told:
+class RecountedIncident:
     """One incident as the oracle sees it; instants in microseconds."""
 
     phase: str
@@ -52,41 +52,41 @@ class Recount:
         self._count(now)
 
     def _count(self, now):
-        for number, told in self.incidents.items():
-            for name, source, interval in gives(told, now):
+        for number, incident in self.incidents.items():
+            for name, source, interval in gives(incident, now):
                 if (number, name) not in self._done:
                     self._done.add((number, name))
                     le = 0 if interval is None else next((b for b in BOUNDS if interval <= b * 10**6), NEVER)
-                    self.totals[name, told.severity, source, le] += 1
-                    self.seconds[name, told.severity, source] += (interval or 0) / 10**6
+                    self.totals[name, incident.severity, source, le] += 1
+                    self.seconds[name, incident.severity, source] += (interval or 0) / 10**6
 
 
-def gives(told, now):
+def gives(incident, now):
     """All that an incident has to have given by `now`: (indicator or count, source, interval or None)."""
     if now is None:
         return
     yield "opened", "", None
-    if told.phase == "dismissed":
+    if incident.phase == "dismissed":
         yield "dismissed", "", None
         return
-    at = told.milestones
+    at = incident.milestones
     begin = "started" if "started" in at else "detected"
     spans = [("draft", begin, "drafted"), ("finalize", begin, "finalized")]
-    if told.phase == "resolved":
-        yield "resolved", told.source, None
-        if told.over + WINDOW <= now:
-            spans += settled(told)
+    if incident.phase == "resolved":
+        yield "resolved", incident.source, None
+        if incident.over + WINDOW <= now:
+            spans += settled(incident)
     for name, begin, end in spans:
         if begin in at and end in at and at[begin] <= at[end]:
             yield name, "", at[end] - at[begin]
 
 
-def settled(told):
+def settled(incident):
     yield "detect", "started", "detected"
     for milestone, name in (("acknowledged", "acknowledge"), ("mitigated", "mitigate")):
-        if told.source == "stale" or told.milestones.get(milestone, 0) <= told.over:
+        if incident.source == "stale" or incident.milestones.get(milestone, 0) <= incident.over:
             yield name, "detected", milestone
-    if told.source != "stale":
+    if incident.source != "stale":
         yield "resolve", "detected", "resolved"
 
 
@@ -96,9 +96,9 @@ def incidents(house):
     events, firings = defaultdict(list), defaultdict(dict)
     columns = "incident_id, event_id, kind, occurred_at, recorded_at, source, about"
     for number, event_id, kind, occurred, recorded, source, about in house.rows(f"select {columns} from events"):
-        told = {"data": {}, "severity": None, "untimed": False, **json.loads(about)}
-        told |= {"id": event_id, "kind": kind, "at": occurred, "recorded": recorded, "source": source}
-        events[merged[number] or number].append(told)
+        fields = {"data": {}, "severity": None, "untimed": False, **json.loads(about)}
+        fields |= {"id": event_id, "kind": kind, "at": occurred, "recorded": recorded, "source": source}
+        events[merged[number] or number].append(fields)
     alerts = defaultdict(dict)
     joined = "observations o join episodes e on e.id = o.episode_id"
     columns = "e.incident_id, e.id, e.source, e.fingerprint, o.starts_at, o.ends_at, o.stale, o.peer, o.recorded_at"
@@ -156,9 +156,9 @@ def fired(firing, following):
     return {**firing, **times}
 
 
-def incident(told, firings):
+def incident(incident, firings):
     """What the incident is, from all that was told of it."""
-    events, fixes = standing(told)
+    events, fixes = standing(incident)
     of = defaultdict(list)
     for event in events:
         of[event["kind"]].append(event)
@@ -189,19 +189,21 @@ def incident(told, firings):
     ]
     phase = "resolved" if ended else next((p for p in ORDER if p in at), "detected")
     empty = not firings and not any(e["kind"] != "merged" for e in events)
-    if walked["dismissed"] or (empty and any(e["kind"] == "retracted" for e in told)):
+    if walked["dismissed"] or (empty and any(e["kind"] == "retracted" for e in incident)):
         phase = "dismissed"
     over = ended["at"] if ended else None
-    withdrawn = empty and any(e["kind"] == "retracted" for e in told)
-    return Told(phase, severities[-1], ended["source"] if ended else None, at, actions(events), over, withdrawn)
+    withdrawn = empty and any(e["kind"] == "retracted" for e in incident)
+    return RecountedIncident(
+        phase, severities[-1], ended["source"] if ended else None, at, actions(events), over, withdrawn
+    )
 
 
 def corrected(ended, fixes, walked, firings):
     """The ending at the time that people fixed, unless the incident went on after that."""
     if ended and ended["known"] and "resolved" in fixes:
-        fixed, said = fixes["resolved"]
+        fixed, fixed_at = fixes["resolved"]
         undone = walked["reopened"] is not None and walked["reopened"] > fixed
-        if not undone and not any(f["start"] > said for f in firings):
+        if not undone and not any(f["start"] > fixed_at for f in firings):
             return {**ended, "at": fixed}
     return ended
 
@@ -280,18 +282,20 @@ def is_stale(event):
     return event["data"].get("resolution_source") == "stale"
 
 
-def standing(told):
+def standing(incident):
     """The events that count, in order, and the pinned milestones with when that was said."""
-    told = sorted(told, key=lambda e: (e["at"], e["recorded"], e["id"]))
+    incident = sorted(incident, key=lambda e: (e["at"], e["recorded"], e["id"]))
 
     def stands(event):
-        return not any(e["kind"] == "retracted" and e["data"]["event_id"] == event["id"] and stands(e) for e in told)
+        return not any(
+            e["kind"] == "retracted" and e["data"]["event_id"] == event["id"] and stands(e) for e in incident
+        )
 
-    fixes = [e for e in told if e["kind"] == "corrected" and stands(e)]
+    fixes = [e for e in incident if e["kind"] == "corrected" and stands(e)]
     moved = {f["data"]["event_id"]: seconds(f["data"]["occurred_at"]) for f in fixes if "event_id" in f["data"]}
     kept = [
         {**e, "at": moved.get(e["id"], e["at"]), "untimed": e["untimed"] and e["id"] not in moved}
-        for e in told
+        for e in incident
         if e["kind"] not in ("corrected", "retracted") and stands(e)
     ]
     pins = {

@@ -21,19 +21,19 @@ def opened(house):
     def opened(title="Latency", minutes=0, *after, **fields):
         detected = event(EventKind.DETECTED, minutes, title=title, **fields)
         number = house.recorder.submit(OpenIncident((detected,)))[0].incident_id
-        for one in after:
-            house.recorder.submit(AppendEvent(number, one))
+        for row in after:
+            house.recorder.submit(AppendEvent(number, row))
         return number
 
     return opened
 
 
-def listed(house, limit=50, before=None, after=None, **wanted):
-    return house.store.read(incident_page, IncidentFilter(**wanted), before=before, after=after, limit=limit)
+def listed(house, limit=50, before=None, after=None, **filters):
+    return house.store.read(incident_page, IncidentFilter(**filters), before=before, after=after, limit=limit)
 
 
 def ids(page):
-    return [one.id for one in page.rows]
+    return [row.id for row in page.rows]
 
 
 def test_it_pages_forth_and_back_without_loss_or_repeat(house, opened):
@@ -59,12 +59,12 @@ def test_a_page_holds_while_incidents_come_in(house, opened):
 
 
 def test_it_filters(house, opened):
-    one = opened(severity=Severity.SEV_1, types=(IncidentType.DATA, IncidentType.API))
+    first = opened(severity=Severity.SEV_1, types=(IncidentType.DATA, IncidentType.API))
     two = opened("Queue", 5, event(EventKind.RESOLVED, 9), severity=Severity.SEV_2)
-    assert ids(listed(house, severities=[Severity.SEV_1])) == [one]
-    assert ids(listed(house, phases=OPEN_PHASES)) == [one]
+    assert ids(listed(house, severities=[Severity.SEV_1])) == [first]
+    assert ids(listed(house, phases=OPEN_PHASES)) == [first]
     assert ids(listed(house, phases=[Phase.RESOLVED])) == [two]
-    assert ids(listed(house, types=[IncidentType.API])) == [one]
+    assert ids(listed(house, types=[IncidentType.API])) == [first]
     assert ids(listed(house, types=[IncidentType.MODEL])) == []
     assert ids(listed(house, detected_since=at(2))) == [two]
 
@@ -93,11 +93,11 @@ def test_the_board_shows_what_is_open_and_owed(house, opened):
     done = opened("Queue", 0, event(EventKind.RESOLVED, 9), action, severity=Severity.SEV_1)
     running = opened("Latency", 1, severity=Severity.SEV_2)
     board = house.store.read(overview_of, policy(), NOW + timedelta(days=1), 1)
-    assert [one.id for one in board.open] == [running]
+    assert [row.id for row in board.open] == [running]
     assert board.open_count == 1
-    assert [(one.incident.id, one.stage) for one in board.stages] == [(done, Stage.DRAFT)]
+    assert [(stage.incident.id, stage.stage) for stage in board.stages] == [(done, Stage.DRAFT)]
     assert board.stages_count == 2
-    assert [(one.incident_id, one.action.owner) for one in board.actions] == [(done, "team")]
+    assert [(due.incident_id, due.action.owner) for due in board.actions] == [(done, "team")]
     assert board.actions_count == 1
 
 
@@ -109,9 +109,9 @@ def test_the_board_of_an_empty_store_is_empty(house):
 
 def test_it_says_when_people_heard_of_what_is_open_last(house, opened):
     silent = opened("silent", 1)
-    told = opened(
+    listed_id = opened(
         "told", 2, event(EventKind.NOTE, 9, data={"text": "looking"}), event(EventKind.NOTE, 12, data={"text": "wrong"})
     )
-    house.recorder.submit(AppendEvent(told, event(EventKind.RETRACTED, 20, data={"event_id": "note-12"})))
-    histories = house.store.read(histories_of, [silent, told], policy())
-    assert {i: history.last_update_at(i) for i, history in histories.items()} == {silent: at(1), told: at(9)}
+    house.recorder.submit(AppendEvent(listed_id, event(EventKind.RETRACTED, 20, data={"event_id": "note-12"})))
+    histories = house.store.read(histories_of, [silent, listed_id], policy())
+    assert {i: history.last_update_at(i) for i, history in histories.items()} == {silent: at(1), listed_id: at(9)}

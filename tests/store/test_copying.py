@@ -44,22 +44,22 @@ def filled(new_database):
 def rows(url):
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = {t.name: sorted(map(repr, connection.execute(select(t)))) for t in tables.metadata.sorted_tables}
+        rows = {t.name: sorted(map(repr, connection.execute(select(t)))) for t in tables.metadata.sorted_tables}
     engine.dispose()
-    return found
+    return rows
 
 
 @pytest.mark.parametrize("source", ENGINES)
 @pytest.mark.parametrize("target", ENGINES)
 def test_it_copies_every_row(filled, new_database, source, target):
     old, new = filled(source), new_database(target)
-    told = []
-    copied = copy(old, new, lambda *what: told.append(what))
+    lines = []
+    copied = copy(old, new, lambda *what: lines.append(what))
     before = rows(old)
     assert all(before.values()), "a table without rows proves nothing"
     assert rows(new) == before
     assert copied == sum(map(len, before.values()))
-    assert ("copied", "events", len(before["events"])) in told
+    assert ("copied", "events", len(before["events"])) in lines
 
 
 @pytest.mark.parametrize("target", ENGINES)

@@ -98,5 +98,5 @@ def test_it_keeps_events_that_were_recorded_before_their_senders_names_were(data
 
 
 def _groups(connection):
-    wanted = "select episode_id, source, group_key, ends_at from episode_groups order by 1, 2, 3"
-    return connection.execute(text(wanted)).all()
+    query = "select episode_id, source, group_key, ends_at from episode_groups order by 1, 2, 3"
+    return connection.execute(text(query)).all()

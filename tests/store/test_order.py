@@ -95,43 +95,43 @@ STORIES = [("x", ""), ("x", "a"), ("x", "b"), ("x", END_ONLY), ("y", ""), ("y", 
 @st.composite
 def requests(draw):
     chosen = draw(st.lists(st.sampled_from(STORIES), min_size=2, max_size=4, unique=True))
-    told = [report for name, peer in chosen for report in draw(firing_story(name, peer))]
-    told.sort(key=lambda r: r.received)
-    starts = final_starts(told)
+    reports = [report for name, peer in chosen for report in draw(firing_story(name, peer))]
+    reports.sort(key=lambda r: r.received)
+    starts = final_starts(reports)
     acts = []
     for _ in range(draw(st.integers(0, 4)) if starts else 0):
         kind = draw(st.sampled_from(KINDS))
         recorded = draw(st.integers(0, 110))
         untimed = kind is K.RESOLVED and draw(st.booleans())
         minute = recorded if untimed else max(0, recorded - draw(st.integers(0, 20)))
-        group = draw(st.sampled_from(sorted({GROUPS[told[i].name] for i in starts})))
-        names = named(kind, minute, group, told, starts)
+        group = draw(st.sampled_from(sorted({GROUPS[reports[i].name] for i in starts})))
+        names = named(kind, minute, group, reports, starts)
         acts.append(Act(kind, minute, recorded, names, untimed=untimed, data=draw(DATA[kind])))
     for about in range(len(acts)):
         if draw(st.integers(0, 3)) == 0:
             data = draw(st.sampled_from([None, 5, 30, 60]))
             kind = K.RETRACTED if data is None else K.CORRECTED
             recorded = acts[about].recorded + 1
-            acts.append(Act(kind, recorded, recorded, acts[about].names, about=len(told) + about, data=(data,)))
-    merge = merge_of([*told, *acts], draw) if draw(st.booleans()) else None
-    return [*told, *acts, *([merge] if merge else [])]
+            acts.append(Act(kind, recorded, recorded, acts[about].names, about=len(reports) + about, data=(data,)))
+    merge = merge_of([*reports, *acts], draw) if draw(st.booleans()) else None
+    return [*reports, *acts, *([merge] if merge else [])]
 
 
 def merge_of(sent, draw):
     """Somebody merges the first incidents of two groups while neither has a second one; None where nobody can."""
     begun = {
-        group: sorted(min(start for _, start, *_ in found.firings) for found in expected(sent, [group]))
+        group: sorted(min(start for _, start, *_ in outcome.firings) for outcome in expected(sent, [group]))
         for group in ("g", "h")
     }
     if not all(begun.values()):
         return None
     latest = min((b[1] for b in begun.values() if b[1:]), default=120)
-    acts = [one for one in sent if isinstance(one, Act)]
+    acts = [request for request in sent if isinstance(request, Act)]
     first = max(starts[0] for starts in begun.values())
-    if any(one.minute >= latest or (one.kind in (K.STARTED, K.DETECTED) and one.minute > first) for one in acts):
+    if any(act.minute >= latest or (act.kind in (K.STARTED, K.DETECTED) and act.minute > first) for act in acts):
         return None  # an event about a second incident goes with that one, whichever it was sent to
     places = {}
-    for place, start in final_starts([one for one in sent if isinstance(one, Report)]).items():
+    for place, start in final_starts([request for request in sent if isinstance(request, Report)]).items():
         group = GROUPS[sent[place].name]
         if start == begun[group][0]:
             places.setdefault(group, place)
@@ -163,11 +163,11 @@ DATA[K.ROLE_ASSIGNED] = st.just((("role", "commander"), ("name", "A")))
 DATA[K.NOTE] = st.just((("text", "x"),))
 
 
-def final_starts(told):
+def final_starts(sent_reports):
     """When the firing of each report began in the end, by its place."""
     starts = {}
-    for name in {r.name for r in told}:
-        mine = [(i, r) for i, r in enumerate(told) if r.name == name]
+    for name in {r.name for r in sent_reports}:
+        mine = [(i, r) for i, r in enumerate(sent_reports) if r.name == name]
         first, last = {}, {}
         for _, r in mine:
             o = r.alert().observation
@@ -180,9 +180,9 @@ def final_starts(told):
     return starts
 
 
-def named(kind, minute, group, told, starts):
+def named(kind, minute, group, reports, starts):
     """The report whose incident somebody means who reports what happened at this minute."""
-    places = sorted((starts[i], i) for i in starts if GROUPS[told[i].name] == group)
+    places = sorted((starts[i], i) for i in starts if GROUPS[reports[i].name] == group)
     if kind in (K.STARTED, K.DETECTED):
         return next((i for s, i in places if s >= minute), places[-1][1])
     return next((i for s, i in reversed(places) if s <= minute), places[0][1])
@@ -201,11 +201,13 @@ def in_some_order(sent, ranks):
 
 
 def needs(sent, place):
-    one = sent[place]
-    if isinstance(one, Act):
-        return {one.names, one.about, one.into} - {None}
+    request = sent[place]
+    if isinstance(request, Act):
+        return {request.names, request.about, request.into} - {None}
     return {
-        i for i in range(place) if isinstance(sent[i], Report) and (sent[i].name, sent[i].peer) == (one.name, one.peer)
+        i
+        for i in range(place)
+        if isinstance(sent[i], Report) and (sent[i].name, sent[i].peer) == (request.name, request.peer)
     }
 
 
@@ -216,22 +218,22 @@ class Telling:
         self.house = house
 
     def send(self, sent, place):
-        one = sent[place]
-        if isinstance(one, Report):
-            self.house.send(one.alert(), received=one.received)
+        request = sent[place]
+        if isinstance(request, Report):
+            self.house.send(request.alert(), received=request.received)
             return
-        data = dict(one.data) if one.about is None else about(one)
-        if one.into is not None:
-            data["into"] = f"INC-{self.incident_of(sent[one.into])}"
+        data = dict(request.data) if request.about is None else about(request)
+        if request.into is not None:
+            data["into"] = f"INC-{self.incident_of(sent[request.into])}"
         self.house.tell(
-            self.incident_of(sent[one.names]),
-            one.kind,
-            one.minute,
+            self.incident_of(sent[request.names]),
+            request.kind,
+            request.minute,
             event_id=f"e{place}",
-            recorded_at=at(one.recorded),
+            recorded_at=at(request.recorded),
             data=data,
-            untimed=one.untimed,
-            severity=Severity.SEV_1 if one.kind is K.SEVERITY_CHANGED else None,
+            untimed=request.untimed,
+            severity=Severity.SEV_1 if request.kind is K.SEVERITY_CHANGED else None,
         )
 
     def incident_of(self, report):
@@ -247,13 +249,13 @@ class Telling:
 
 def outcome(house):
     """All incidents without their numbers, in an order of their own."""
-    found = []
+    incidents = []
     for line in listed(house.store):
         record = house.get(line.id)
         incident = record.incident
         assert (line.milestones, line.phase) == (incident.milestones, incident.phase)
-        found.append(
-            Found(
+        incidents.append(
+            IncidentOutcome(
                 sorted(
                     (e.fingerprint, minutes(e.starts_at), end(e.ends_at), e.end_unknown, end(e.onset_at))
                     for e in record.episodes
@@ -264,10 +266,10 @@ def outcome(house):
                 {i.value: s.total_seconds() for i, s in measure(incident, house.policy).intervals.items()},
             )
         )
-    return sorted(found, key=lambda one: one.firings)
+    return sorted(incidents, key=lambda outcome: outcome.firings)
 
 
-class Found(NamedTuple):
+class IncidentOutcome(NamedTuple):
     """An incident without its number; times in minutes."""
 
     firings: list
@@ -279,46 +281,46 @@ class Found(NamedTuple):
 
 def expected(sent, groups=("g", "h")):
     """What the oracle makes of the requests, by group; it knows nothing of merges."""
-    found = []
+    incidents = []
     for group in groups:
         reports, events = {}, []
-        for place, one in enumerate(sent):
-            if isinstance(one, Report) and GROUPS[one.name] == group:
-                reports.setdefault(one.name, []).append(as_report(one))
-            elif isinstance(one, Act) and GROUPS[sent[one.names].name] == group:
-                events.append(as_event(place, one))
-        for firings, told, incident in from_requests.incidents(reports, events):
-            found.append(
-                Found(
+        for place, request in enumerate(sent):
+            if isinstance(request, Report) and GROUPS[request.name] == group:
+                reports.setdefault(request.name, []).append(as_report(request))
+            elif isinstance(request, Act) and GROUPS[sent[request.names].name] == group:
+                events.append(as_event(place, request))
+        for firings, part_events, incident in from_requests.incidents(reports, events):
+            incidents.append(
+                IncidentOutcome(
                     sorted(
                         (f["name"], minute(f["start"]), minute(f["end"]), f["unknown"], minute(f["onset"]))
                         for f in firings
                     ),
-                    sorted(e["id"] for e in told),
+                    sorted(e["id"] for e in part_events),
                     {milestone: minute(instant) for milestone, instant in incident.milestones.items()},
                     (incident.phase, incident.severity, incident.source),
                 )
             )
-    return sorted(found, key=lambda one: one.firings)
+    return sorted(incidents, key=lambda outcome: outcome.firings)
 
 
-def as_report(one):
-    ends = NEVER if one.ends is None else micros(one.ends)
-    onset = None if one.onset is None else micros(one.onset)
-    times = {"starts": micros(one.starts), "ends": ends, "received": micros(one.received), "onset": onset}
-    return {"name": one.name, "peer": one.peer, "severity": SEVERITIES[one.name].value, **times}
+def as_report(report):
+    ends = NEVER if report.ends is None else micros(report.ends)
+    onset = None if report.onset is None else micros(report.onset)
+    times = {"starts": micros(report.starts), "ends": ends, "received": micros(report.received), "onset": onset}
+    return {"name": report.name, "peer": report.peer, "severity": SEVERITIES[report.name].value, **times}
 
 
-def as_event(place, one):
-    data = dict(one.data) if one.about is None else about(one)
-    severity = "SEV-1" if one.kind is K.SEVERITY_CHANGED else None
-    times = {"at": micros(one.minute), "recorded": micros(one.recorded), "untimed": one.untimed}
-    return {"id": f"e{place}", "kind": one.kind.value, "source": "api", "data": data, "severity": severity, **times}
+def as_event(place, act):
+    data = dict(act.data) if act.about is None else about(act)
+    severity = "SEV-1" if act.kind is K.SEVERITY_CHANGED else None
+    times = {"at": micros(act.minute), "recorded": micros(act.recorded), "untimed": act.untimed}
+    return {"id": f"e{place}", "kind": act.kind.value, "source": "api", "data": data, "severity": severity, **times}
 
 
-def about(one):
-    (minute,) = one.data
-    data = {"event_id": f"e{one.about}"}
+def about(act):
+    (minute,) = act.data
+    data = {"event_id": f"e{act.about}"}
     return data if minute is None else {**data, "occurred_at": at(minute).isoformat()}
 
 
@@ -366,15 +368,15 @@ def check(database, examples, *, derandomize=False):
 
     @settings(max_examples=examples, derandomize=derandomize, deadline=None, suppress_health_check=list(HealthCheck))
     @given(two_orders())
-    def hold(told):
-        sent, first, second = told
+    def hold(orders):
+        sent, first, second = orders
         try:
             outcomes = [play(house, sent, order) for order in (first, second)]
         except Refused:
             assume(False)  # the property is about requests that are accepted in both orders
         assert outcomes[0] == outcomes[1]
-        if not any(isinstance(one, Act) and one.into is not None for one in sent):
-            assert [one[:4] for one in outcomes[0]] == [one[:4] for one in expected(sent)]
+        if not any(isinstance(request, Act) and request.into is not None for request in sent):
+            assert [outcome[:4] for outcome in outcomes[0]] == [outcome[:4] for outcome in expected(sent)]
 
     try:
         hold()

@@ -70,16 +70,16 @@ def test_it_keeps_the_order_of_each_incident(store):
 def test_it_counts_every_change_and_delivers_once(store):
     for minutes in range(5):
         want(store, 1, minutes=minutes)
-    (one,) = claim(store, minutes=5)
-    assert one.generation == 5
+    (claimed,) = claim(store, minutes=5)
+    assert claimed.generation == 5
     assert store.outbox.backlog("grafana", at(60)).oldest == at(0)
 
 
 def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
     want(store, 1)
-    (one,) = claim(store)
+    (claimed,) = claim(store)
     want(store, 1, minutes=1)
-    store.outbox.complete([Delivered(one, 7, DIGEST)], at(2))
+    store.outbox.complete([Delivered(claimed, 7, DIGEST)], at(2))
     assert store.outbox.backlog("grafana", at(60)).pending == 1
     (again,) = claim(store, minutes=3)
     assert (again.remote_id, again.digest, again.attempts) == (7, DIGEST, 0)
@@ -87,8 +87,8 @@ def test_it_stays_pending_where_it_changed_while_it_was_delivered(store):
 
 def test_it_does_not_count_an_attempt_that_was_not_begun(store):
     want(store, 1)
-    (one,) = claim(store)
-    store.outbox.complete([Postponed(one, NOW, attempted=False)], NOW)
+    (claimed,) = claim(store)
+    store.outbox.complete([Postponed(claimed, NOW, attempted=False)], NOW)
     assert claim(store)[0].attempts == 0
 
 

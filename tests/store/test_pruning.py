@@ -56,8 +56,8 @@ def test_the_newest_stays_so_that_its_id_is_never_given_out_again(house):
 
 
 def test_whoever_absorbed_the_newest_stays_too(house):
-    one, other = over(house, 0, "a"), over(house, 1, "b")
-    house.tell(other, K.MERGED, 2 * DAY, data={"into": f"INC-{one}"}, recorded_at=at(2 * DAY))
+    first, other = over(house, 0, "a"), over(house, 1, "b")
+    house.tell(other, K.MERGED, 2 * DAY, data={"into": f"INC-{first}"}, recorded_at=at(2 * DAY))
     assert prune(house, YEAR) == 0
     over(house, 800, "later")
     assert prune(house, YEAR) == 2, "what was absorbed goes with it"

@@ -86,18 +86,18 @@ class Day:
 
     def tell(self, incident_id, kind_and_data, minute, severity=None):
         kind, data = kind_and_data
-        told = self.event(kind, minute, data=data, severity=severity)
+        made = self.event(kind, minute, data=data, severity=severity)
         self.house.tell(
-            incident_id, kind, minute, **{f: getattr(told, f) for f in ("event_id", "recorded_at", "data", "severity")}
+            incident_id, kind, minute, **{f: getattr(made, f) for f in ("event_id", "recorded_at", "data", "severity")}
         )
         self.now = at(self.number)
 
     def alerts(self, firings):
-        told = [
+        alerts = [
             alert(start, None if length is None else start + length, fingerprint=name, group=group, onset=onset)
             for name, group, start, length, onset in firings
         ]
-        self.house.send(*told, received=self.number)
+        self.house.send(*alerts, received=self.number)
         self.now = at(self.number)
 
     def open(self, kind_and_data, minute, severity):
@@ -105,8 +105,8 @@ class Day:
         self.house.open(self.event(kind, minute, data=data, severity=severity))
         self.now = at(self.number)
 
-    def hook(self, key, told, minute):
-        self.house.hook(*((key, self.event(kind, minute, data=data)) for kind, data in told))
+    def hook(self, key, kinds, minute):
+        self.house.hook(*((key, self.event(kind, minute, data=data)) for kind, data in kinds))
         self.now = at(0)
 
     def correct(self, incident_id, back, minute):
@@ -132,11 +132,11 @@ class Day:
 @seed(20260302)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands)
-def test_it_counts_what_a_full_recount_counts(new_database, engine, told):
+def test_it_counts_what_a_full_recount_counts(new_database, engine, steps):
     house = House(new_database(engine))
     try:
         day, recount = Day(house), Recount(house)
-        for command in told:
+        for command in steps:
             day.carry_out(command)
             recount.step(day.now and round(day.now.timestamp() * 10**6))
         assert house.counters() == recount.totals
@@ -148,33 +148,33 @@ def test_it_counts_what_a_full_recount_counts(new_database, engine, told):
 
 
 def sums(house):
-    found = Counter()
+    seconds = Counter()
     for total in house.snapshot().totals:
-        found[total.indicator.value, total.severity.value, total.resolution_source] += total.seconds
-    return {key: total for key, total in found.items() if total}
+        seconds[total.indicator.value, total.severity.value, total.resolution_source] += total.seconds
+    return {key: total for key, total in seconds.items() if total}
 
 
 def check_rows(house, recount):
     """What the writer left in the rows is what the history says, and what a reader computes."""
     lines = {line.id: line for line in listed(house.store)}
-    effective = {number: told for number, told in recount.incidents.items() if not told.withdrawn}
+    effective = {number: expected for number, expected in recount.incidents.items() if not expected.withdrawn}
     assert set(lines) == set(effective)
-    for number, told in effective.items():
+    for number, expected in effective.items():
         line, incident = lines[number], house.get(number).incident
         instants = {m: round(i.timestamp() * 10**6) for m, i in line.milestones.items()}
-        assert instants == told.milestones
-        assert (line.phase, line.severity) == (told.phase, told.severity)
+        assert instants == expected.milestones
+        assert (line.phase, line.severity) == (expected.phase, expected.severity)
         assert (incident.phase, incident.severity) == (line.phase, line.severity)
         assert incident.milestones == line.milestones
         assert incident.title == line.title
-        assert incident.resolution_source == told.source
+        assert incident.resolution_source == expected.source
 
 
 def check_snapshot(house, recount):
     """The counts of the metrics are those of the incidents one by one."""
     now = 26 * 60
     snapshot = house.snapshot(now)
-    live = [(told, house.get(number).incident) for number, told in recount.incidents.items()]
+    live = [(counted, house.get(number).incident) for number, counted in recount.incidents.items()]
     opened = [(t.severity, t.phase) for t, _ in live if t.phase not in (Phase.RESOLVED, Phase.DISMISSED)]
     assert snapshot.open == Counter(opened)
     deadlines = [(t.severity, d) for t, i in live if t.phase != "dismissed" for d in i.deadlines if d.done_at is None]

@@ -221,7 +221,7 @@ ADOPTERS = {"f1": "eu", "f2": "us", "f3": "eu"}
 
 @st.composite
 def two_orders(draw):
-    one = st.builds(
+    report_ = st.builds(
         Sent,
         sender=st.sampled_from(["", "name"]),
         peer=st.sampled_from("abcd"),
@@ -230,21 +230,21 @@ def two_orders(draw):
         ends=st.sampled_from([None, None, 10, 50]),
         received=st.just(0),
     )
-    told = draw(st.lists(one, min_size=2, max_size=7, unique=True))
-    sent = [replace(s, sender=s.sender and ADOPTERS[s.name]) for s in told]
+    reports = draw(st.lists(report_, min_size=2, max_size=7, unique=True))
+    sent = [replace(s, sender=s.sender and ADOPTERS[s.name]) for s in reports]
     sent = [replace(s, received=600 + i) for i, s in enumerate(sent) if s.ends is None or s.ends >= s.starts]
     return sent, in_some_order(sent, draw(st.permutations(range(len(sent)))))
 
 
 def incidents(house):
     """All incidents with their firings, without their numbers."""
-    found = []
+    owners = []
     for line in listed(house.store):
         record = house.get(line.id)
         assert (line.milestones, line.phase) == (record.incident.milestones, record.incident.phase)
         fired = [(e.source, e.fingerprint, minutes(e.starts_at), e.ends_at, e.end_unknown) for e in record.episodes]
-        found.append((sorted(fired, key=repr), record.incident.milestones, line.phase))
-    return sorted(found, key=repr)
+        owners.append((sorted(fired, key=repr), record.incident.milestones, line.phase))
+    return sorted(owners, key=repr)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -30,8 +30,8 @@ class Database:
         if self.away:
             raise StoreUnavailable
         self.moment += self.takes / 2
-        found = self.time()
-        yield SimpleNamespace(execute=lambda _: SimpleNamespace(scalar_one=lambda: found))
+        moment = self.time()
+        yield SimpleNamespace(execute=lambda _: SimpleNamespace(scalar_one=lambda: moment))
         self.moment += self.takes / 2
 
 

@@ -47,9 +47,9 @@ def test_it_refuses_a_second_process(path):
     )
     store = opened(path)
     second = [sys.executable, "-c", script, f"sqlite:///{path}"]
-    told = subprocess.run(second, capture_output=True, text=True, timeout=60, check=True).stdout
-    assert "another mttx-exporter uses this database" in told
-    assert "stop it, or give this one its own" in told
+    output = subprocess.run(second, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "another mttx-exporter uses this database" in output
+    assert "stop it, or give this one its own" in output
     store.close()
 
 

@@ -6,6 +6,6 @@ from tests.builders import alert, policy
 
 def test_it_writes_any_number_of_rows_at_once(house):
     fingerprints = [f"f{number}" for number in range(100)]
-    [incident_id] = house.send(*(alert(fingerprint=one) for one in fingerprints))
+    [incident_id] = house.send(*(alert(fingerprint=print_) for print_ in fingerprints))
     episodes = house.store.read(history_of, incident_id, policy()).episodes
-    assert sorted(one.fingerprint for one in episodes) == sorted(fingerprints)
+    assert sorted(episode.fingerprint for episode in episodes) == sorted(fingerprints)

@@ -44,7 +44,7 @@ def copy_of(store, table, **changes):
 
 
 def test_it_gives_back_every_field_of_an_event(house):
-    told = event(
+    opening = event(
         K.DETECTED,
         1.5,
         recorded_at=at(3),
@@ -55,16 +55,16 @@ def test_it_gives_back_every_field_of_an_event(house):
         labels={"team": "支払い"},
         data={"deep": {"list": [1, 2.5, None, True, "é"]}},
     )
-    incident_id = house.open(told)
-    assert house.get(incident_id).events == (replace(told, sent_to=incident_id),)
+    incident_id = house.open(opening)
+    assert house.get(incident_id).events == (replace(opening, sent_to=incident_id),)
 
 
 def test_it_gives_back_every_field_of_a_firing(house):
     house.send(alert(0, 5, onset=-2, labels={"pod": "a"}, annotations={"summary": "many 500s"}))
-    (found,) = house.get(1).episodes
-    assert (found.starts_at, found.ends_at, found.onset_at, found.stale) == (at(0), at(5), at(-2), False)
-    assert found.labels == {"alertname": "CheckoutErrors", "pod": "a"}
-    assert (found.name, found.severity, found.annotations) == (
+    (episode,) = house.get(1).episodes
+    assert (episode.starts_at, episode.ends_at, episode.onset_at, episode.stale) == (at(0), at(5), at(-2), False)
+    assert episode.labels == {"alertname": "CheckoutErrors", "pod": "a"}
+    assert (episode.name, episode.severity, episode.annotations) == (
         "CheckoutErrors",
         Severity.SEV_2,
         {"summary": "many 500s"},
@@ -236,9 +236,9 @@ def test_it_writes_the_end_of_what_goes_on_as_a_number_so_that_keys_hold_it(hous
 
 
 def test_it_counts_nothing_in_an_empty_store(store):
-    found = store.read(snapshot_of, at(0), 10)
-    assert (found.totals, found.open, found.due, found.actions, found.stale) == ([], {}, {}, {}, 0)
-    assert set(found.capped.values()) == {0}
+    snapshot = store.read(snapshot_of, at(0), 10)
+    assert (snapshot.totals, snapshot.open, snapshot.due, snapshot.actions, snapshot.stale) == ([], {}, {}, {}, 0)
+    assert set(snapshot.capped.values()) == {0}
 
 
 def test_it_counts_what_is_open_by_severity_and_phase(house):
@@ -280,9 +280,9 @@ def test_it_counts_open_actions_by_type_and_lateness(house):
         data = {"action_id": str(number), "action_type": kind}
         house.tell(1, K.ACTION_OPENED, number, data=data if due is None else {**data, "due_at": at(due).isoformat()})
     house.tell(1, K.ACTION_COMPLETED, 9, data={"action_id": "3"})
-    found = house.snapshot(120)
-    assert found.actions == {("prevent", True): 1, ("prevent", False): 1, ("detect", False): 1}
-    assert [(a.incident_id, a.action_id, a.at) for a in found.due_actions] == [(1, "0", at(60)), (1, "2", at(600))]
+    snapshot = house.snapshot(120)
+    assert snapshot.actions == {("prevent", True): 1, ("prevent", False): 1, ("detect", False): 1}
+    assert [(a.incident_id, a.action_id, a.at) for a in snapshot.due_actions] == [(1, "0", at(60)), (1, "2", at(600))]
 
 
 def test_it_drops_the_actions_of_what_is_dismissed_and_has_them_back_on_reopening(house):
@@ -308,11 +308,11 @@ def test_it_moves_actions_with_a_merge_and_still_takes_in_what_follows(house):
 def test_it_lists_no_more_than_the_cap_and_counts_all(house):
     for _ in range(5):
         house.open(event(K.DETECTED), event(K.ACTION_OPENED, data={"action_id": "a", "due_at": at(60).isoformat()}))
-    found = house.snapshot(cap=2)
-    assert [w.id for w in found.open_rows] == [5, 4]
-    assert len(found.due_actions) == 2
-    assert found.capped == {"open": 3, "due": 3, "live": 3, "actions": 3, "unverified": 0}
-    assert sum(found.open.values()) == 5
+    snapshot = house.snapshot(cap=2)
+    assert [w.id for w in snapshot.open_rows] == [5, 4]
+    assert len(snapshot.due_actions) == 2
+    assert snapshot.capped == {"open": 3, "due": 3, "live": 3, "actions": 3, "unverified": 0}
+    assert sum(snapshot.open.values()) == 5
 
 
 def test_an_incident_counts_once_however_many_stages_it_owes(house):
@@ -321,13 +321,13 @@ def test_an_incident_counts_once_however_many_stages_it_owes(house):
     house.open(event(K.DETECTED, 1), event(K.RESOLVED, 5), event(K.POSTMORTEM_DRAFTED, 6))
     house.open(event(K.DETECTED, 2))
     for cap in range(4):
-        found = house.snapshot(cap=cap)
-        assert (found.capped["open"], found.capped["due"], found.capped["live"]) == (
+        snapshot = house.snapshot(cap=cap)
+        assert (snapshot.capped["open"], snapshot.capped["due"], snapshot.capped["live"]) == (
             max(0, 1 - cap),
             3 - cap,
             3 - cap,
         )
-        assert [len(some) for some in (found.due_rows, found.live_rows)] == [cap, cap]
+        assert [len(rows) for rows in (snapshot.due_rows, snapshot.live_rows)] == [cap, cap]
 
 
 def test_it_watches_what_is_due_soonest(house):
@@ -393,13 +393,13 @@ def test_it_knows_every_open_phase(house):
 
 
 def send_body(house, body, minutes=0.0, source="alertmanager"):
-    one = replace(alert(0).observation, source=source)
-    house.submit(RecordAlerts((replace(alert(0), observation=one),), delivery(minutes, body, source=source)))
+    observation_ = replace(alert(0).observation, source=source)
+    house.submit(RecordAlerts((replace(alert(0), observation=observation_),), delivery(minutes, body, source=source)))
 
 
 def bodies(house):
-    found = house.rows("select source, body, times from deliveries order by source, body")
-    return [(source, zlib.decompress(body), times) for source, body, times in found]
+    rows = house.rows("select source, body, times from deliveries order by source, body")
+    return [(source, zlib.decompress(body), times) for source, body, times in rows]
 
 
 def test_it_keeps_a_body_compressed(house):

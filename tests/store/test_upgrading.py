@@ -102,7 +102,7 @@ class Upgraded(House):
         """What was posted and changed, in order; the receivers' answers do not count."""
         asked = {"slack": self.slack.asked, "grafana": self.grafana.asked}
         return {
-            name: [[one.method, one.path, json.loads(one.body)] for one in requests if writes(one)]
+            name: [[request.method, request.path, json.loads(request.body)] for request in requests if writes(request)]
             for name, requests in asked.items()
         }
 

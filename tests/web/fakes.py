@@ -86,8 +86,8 @@ class FakeStore:
         return self.listed or IncidentPage(tuple(incident_row(i) for i in self.records), None, None)
 
     def bodies_of(self, incident_id, *, skip=0, limit):
-        found = self.kept.get(incident_id, ())
-        return BodyPage(tuple(found[skip : skip + limit]), skip + limit if len(found) > skip + limit else None)
+        bodies = self.kept.get(incident_id, ())
+        return BodyPage(tuple(bodies[skip : skip + limit]), skip + limit if len(bodies) > skip + limit else None)
 
     def overview_of(self, policy, until, limit):
         return self.due
@@ -202,8 +202,8 @@ def assert_problem(response, status, reason=None):
     """Check a problem document and return its detail."""
     assert response.status_code == status, response.get_data(as_text=True)
     assert response.content_type == "application/problem+json"
-    told = response.get_json()
-    assert set(told) == {"type", "title", "status", "detail", "errors"}
-    assert told["status"] == status
-    assert told["type"] == (f"urn:mttx-exporter:problem:{reason}" if reason else "about:blank")
-    return told["detail"]
+    body = response.get_json()
+    assert set(body) == {"type", "title", "status", "detail", "errors"}
+    assert body["status"] == status
+    assert body["type"] == (f"urn:mttx-exporter:problem:{reason}" if reason else "about:blank")
+    return body["detail"]

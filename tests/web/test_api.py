@@ -30,7 +30,7 @@ def real(tmp_path):
     store.close()
 
 
-def said(world, kind, /, incident="INC-1", **fields):
+def send_event(world, kind, /, incident="INC-1", **fields):
     return world.post(f"{INCIDENTS}/{incident}/events", json={"kind": kind, **fields})
 
 
@@ -74,15 +74,15 @@ def test_it_shows_an_incident_of_alerts(real):
     assert shown["events"] == shown["actions"] == []
 
 
-def test_it_shows_what_people_said(real):
+def test_it_shows_the_events_of_people(real):
     real.seen(alert(0))
-    said(real, "role_assigned", occurred_at="2026-03-02T09:01:00Z", data={"role": "commander", "name": "Mori"})
-    said(real, "note", event_id="n1", occurred_at="2026-03-02T09:02:00Z", data={"text": "rolled back"})
+    send_event(real, "role_assigned", occurred_at="2026-03-02T09:01:00Z", data={"role": "commander", "name": "Mori"})
+    send_event(real, "note", event_id="n1", occurred_at="2026-03-02T09:02:00Z", data={"text": "rolled back"})
     opened = {"action_id": "A-1", "title": "Alert on it", "owner": "Mori", "due_at": "2026-03-09"}
-    said(real, "action_opened", occurred_at="2026-03-02T10:00:00Z", data=opened)
+    send_event(real, "action_opened", occurred_at="2026-03-02T10:00:00Z", data=opened)
     shown = real.get(f"{INCIDENTS}/INC-1").get_json()
     assert shown["roles"] == {"commander": "Mori"}
-    assert [one["kind"] for one in shown["events"]] == ["role_assigned", "note", "action_opened"]
+    assert [event["kind"] for event in shown["events"]] == ["role_assigned", "note", "action_opened"]
     assert shown["events"][1] == {
         "event_id": "n1",
         "kind": "note",
@@ -115,21 +115,21 @@ def test_it_knows_no_incident_of_another_name(real, name):
     real.seen(alert(0))
     for path in (f"{INCIDENTS}/{name}", f"{INCIDENTS}/{name}/timeline"):
         assert_problem(real.get(path), 404, "unknown_incident")
-    assert_problem(said(real, "acknowledged", name), 404, "unknown_incident")
+    assert_problem(send_event(real, "acknowledged", name), 404, "unknown_incident")
     assert real.failures() == {("api", "unknown_incident"): 3}
 
 
 def test_an_absorbed_incident_answers_with_what_absorbed_it(real):
     real.seen(alert(0, fingerprint="a", group="a"))
     real.seen(alert(5, fingerprint="b", group="b"))
-    said(real, "merged", "INC-2", data={"into": "INC-1"})
+    send_event(real, "merged", "INC-2", data={"into": "INC-1"})
     absorbed = real.get(f"{INCIDENTS}/INC-2").get_json()
     whole = real.get(f"{INCIDENTS}/INC-1").get_json()
     assert (absorbed["id"], absorbed["merged_into"]) == ("INC-2", "INC-1")
     assert (whole["id"], whole["merged_into"]) == ("INC-1", None)
     assert absorbed["milestones"] == whole["milestones"]
     assert len(absorbed["alerts"]) == 2
-    assert said(real, "acknowledged", "INC-2").get_json()["id"] == "INC-2"
+    assert send_event(real, "acknowledged", "INC-2").get_json()["id"] == "INC-2"
     assert real.get(f"{INCIDENTS}/INC-1").get_json()["phase"] == "acknowledged"
 
 
@@ -181,7 +181,7 @@ def test_it_opens_nothing_for_a_wrong_body(real, body):
 
 def test_it_appends_an_event_and_answers_with_the_incident(real):
     real.seen(alert(0))
-    response = said(real, "acknowledged", occurred_at="2026-03-02T09:04:00Z")
+    response = send_event(real, "acknowledged", occurred_at="2026-03-02T09:04:00Z")
     assert response.status_code == 201
     assert response.get_json()["phase"] == "acknowledged"
     assert response.get_json()["indicators"] == {"acknowledge": 240.0}
@@ -190,21 +190,21 @@ def test_it_appends_an_event_and_answers_with_the_incident(real):
 
 def test_it_answers_a_repeat_with_200_and_the_first_result(real):
     real.seen(alert(0))
-    first = said(real, "acknowledged", event_id="e1", occurred_at="2026-03-02T09:04:00Z")
-    again = said(real, "acknowledged", event_id="e1", occurred_at="2026-03-02T09:59:00Z")
+    first = send_event(real, "acknowledged", event_id="e1", occurred_at="2026-03-02T09:04:00Z")
+    again = send_event(real, "acknowledged", event_id="e1", occurred_at="2026-03-02T09:59:00Z")
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.get_json() == first.get_json()
 
 
 def test_it_takes_the_same_event_at_a_stated_time_once_without_an_id_too(real):
     real.seen(alert(0))
-    answers = [said(real, "acknowledged", occurred_at="2026-03-02T09:04:00Z").status_code for _ in range(2)]
+    answers = [send_event(real, "acknowledged", occurred_at="2026-03-02T09:04:00Z").status_code for _ in range(2)]
     assert answers == [201, 200]
 
 
 def test_it_warns_of_times_that_are_impossible_or_unlikely(real):
     real.seen(alert(0, 30))
-    answer = said(real, "mitigated", occurred_at="2026-03-02T08:50:00Z").get_json()
+    answer = send_event(real, "mitigated", occurred_at="2026-03-02T08:50:00Z").get_json()
     assert [warning.split(":")[0] for warning in answer["warnings"]] == [
         "acknowledged lies before detected",
         "mitigated lies before detected",
@@ -213,7 +213,7 @@ def test_it_warns_of_times_that_are_impossible_or_unlikely(real):
 
 def test_it_refuses_to_merge_into_what_is_not_there(real):
     real.seen(alert(0))
-    assert_problem(said(real, "merged", data={"into": "INC-9"}), 404, "unknown_incident")
+    assert_problem(send_event(real, "merged", data={"into": "INC-9"}), 404, "unknown_incident")
 
 
 @pytest.mark.parametrize(
@@ -251,12 +251,12 @@ def test_it_puts_writers_off_while_it_is_busy(world):
 def test_it_lists_the_newest_first_page_by_page(real):
     for number in range(5):
         real.post(INCIDENTS, json={"title": f"number {number}"})
-    found, path = [], f"{INCIDENTS}?limit=2&severity=SEV-3,SEV-4&phase=detected&phase=resolved&open=true"
+    pages, path = [], f"{INCIDENTS}?limit=2&severity=SEV-3,SEV-4&phase=detected&phase=resolved&open=true"
     while path:
         page = real.get(path).get_json()
-        found.append([one["id"] for one in page["incidents"]])
+        pages.append([incident["id"] for incident in page["incidents"]])
         path = page["next"]
-    assert found == [["INC-5", "INC-4"], ["INC-3", "INC-2"], ["INC-1"]]
+    assert pages == [["INC-5", "INC-4"], ["INC-3", "INC-2"], ["INC-1"]]
 
 
 def test_it_shows_of_each_what_a_list_needs(real):
@@ -302,11 +302,11 @@ def test_it_refuses_queries_it_cannot_read(world, query):
 
 def test_it_tells_what_happened_in_order(real):
     real.seen(alert(0, 30))
-    said(real, "note", occurred_at="2026-03-02T09:10:00Z", data={"text": "rolled back"})
-    said(real, "started", occurred_at="2026-03-02T08:58:00Z")
+    send_event(real, "note", occurred_at="2026-03-02T09:10:00Z", data={"text": "rolled back"})
+    send_event(real, "started", occurred_at="2026-03-02T08:58:00Z")
     shown = real.get(f"{INCIDENTS}/INC-1/timeline").get_json()
     assert (shown["id"], shown["timezone"]) == ("INC-1", "Asia/Tokyo")
-    assert [(one["what"], one["offset"]) for one in shown["entries"]] == [
+    assert [(entry["what"], entry["offset"]) for entry in shown["entries"]] == [
         ("event", -120.0),
         ("alert_firing", 0.0),
         ("event", 600.0),
@@ -325,18 +325,18 @@ def test_it_tells_what_happened_in_order(real):
 
 def test_it_tells_of_corrected_events_at_their_right_time_and_not_of_retracted_ones(real):
     real.seen(alert(0))
-    said(real, "acknowledged", event_id="e1", occurred_at="2026-03-02T09:10:00Z")
-    said(real, "corrected", data={"event_id": "e1", "occurred_at": "2026-03-02T09:03:00Z"})
-    said(real, "mitigated", event_id="e2", occurred_at="2026-03-02T09:20:00Z")
-    said(real, "retracted", data={"event_id": "e2"})
+    send_event(real, "acknowledged", event_id="e1", occurred_at="2026-03-02T09:10:00Z")
+    send_event(real, "corrected", data={"event_id": "e1", "occurred_at": "2026-03-02T09:03:00Z"})
+    send_event(real, "mitigated", event_id="e2", occurred_at="2026-03-02T09:20:00Z")
+    send_event(real, "retracted", data={"event_id": "e2"})
     entries = real.get(f"{INCIDENTS}/INC-1/timeline").get_json()["entries"]
-    assert [one["offset"] for one in entries] == [0.0, 180.0]
+    assert [entry["offset"] for entry in entries] == [0.0, 180.0]
 
 
 def test_it_tells_an_assumed_end_from_a_reported_one(world):
     world.store.records[1] = record(episodes=(episode(0, 30, stale=True),))
     entries = world.get(f"{INCIDENTS}/INC-1/timeline").get_json()["entries"]
-    assert [one["what"] for one in entries] == ["alert_firing", "alert_stale"]
+    assert [entry["what"] for entry in entries] == ["alert_firing", "alert_stale"]
 
 
 def test_it_has_no_offsets_without_a_detection(world):

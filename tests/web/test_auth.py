@@ -195,9 +195,9 @@ def test_it_answers_other_names_with_tokens(guarded):
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:3000"])
 def test_it_lets_no_page_of_another_origin_write(world, guarded, origin):
-    for one in (world, guarded):
+    for target in (world, guarded):
         headers = {"Origin": origin, "Host": "localhost", **bearer(INGEST)}
-        assert_problem(one.post(ALERTMANAGER, data=FIRING, headers=headers), 403, "forbidden")
+        assert_problem(target.post(ALERTMANAGER, data=FIRING, headers=headers), 403, "forbidden")
 
 
 def test_it_lets_pages_of_its_own_write(world):
@@ -212,7 +212,7 @@ def test_it_logs_who_showed_a_bad_token_in_a_line_of_bounded_length(guarded, cap
         guarded.post(ALERTMANAGER, data=FIRING, headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code
         == 401
     )
-    (line,) = [one for one in caplog.records if one.name == "service.web.problems"]
+    (line,) = [record for record in caplog.records if record.name == "service.web.problems"]
     assert line.client == "192.0.2.7"
     assert len(JsonFormatter().format(line)) < 800
     assert "xxx" not in caplog.text

@@ -70,7 +70,9 @@ def visit(chromium, service):
         context = chromium.new_context(http_credentials={"username": "me", "password": token}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(service.url)
         return page
@@ -96,7 +98,7 @@ def opened(service):
 
 
 @contextmanager
-def told(page):
+def confirmed(page):
     """Expect the page to have gone somewhere else and to say that it is done."""
     yield
     page.wait_for_selector("[role=status]")
@@ -119,10 +121,10 @@ def test_an_incident_is_clicked_through_to_its_end(visit, service, opened, scrip
     page = visit(java_script_enabled=script)
     page.get_by_role("link", name=f"Clicked, script {script}").first.click()
     for action in ("acknowledge", "mitigated"):
-        with told(page):
+        with confirmed(page):
             submit(page, action)
     page.locator("a.button[href$='/resolve']").click()
-    with told(page):
+    with confirmed(page):
         submit(page, "resolve")
     assert page.locator(".phase.resolved").count() == 1
     assert kinds(service, incident) == [
@@ -174,12 +176,12 @@ def test_a_page_of_another_origin_cannot_send_a_form(visit, service, opened):
     assert kinds(service, incident) == [EventKind.DETECTED]
 
 
-def test_two_people_click_and_the_second_is_told(visit, service, opened):
+def test_two_people_click_and_the_second_gets_an_alert(visit, service, opened):
     incident = opened()
     first, second = visit(), visit()
     for page in (first, second):
         page.goto(f"{service.url}/incidents/{incident}")
-    with told(first):
+    with confirmed(first):
         submit(first, "acknowledge")
     submit(second, "acknowledge")
     assert second.get_by_role("alert").get_attribute("data-testid") == "trouble.stale"
@@ -226,6 +228,10 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(  # noqa: PLR091
         assert page.locator("html").get_attribute("lang") == language
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
-        found = axe_playwright.Axe().run(page).response["violations"]
-        grave = [(one["id"], one["nodes"][0]["target"]) for one in found if one["impact"] in ("serious", "critical")]
+        violations = axe_playwright.Axe().run(page).response["violations"]
+        grave = [
+            (violation["id"], violation["nodes"][0]["target"])
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
+        ]
         assert grave == [], path

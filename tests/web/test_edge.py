@@ -22,12 +22,12 @@ def test_it_keeps_a_request_id_that_is_safe(world):
     assert world.get("/", headers={"X-Request-ID": "abc-1.2_3"}).headers["X-Request-ID"] == "abc-1.2_3"
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65, "a b", 'a"b', "é", None])
-def test_it_makes_a_request_id_otherwise(world, given):
-    headers = {} if given is None else {"X-Request-ID": given}
+@pytest.mark.parametrize("sent", ["", "x" * 65, "a b", 'a"b', "é", None])
+def test_it_makes_a_request_id_otherwise(world, sent):
+    headers = {} if sent is None else {"X-Request-ID": sent}
     made = {world.get("/nowhere", headers=headers).headers["X-Request-ID"] for _ in range(2)}
     assert len(made) == 2
-    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
+    assert all(re.fullmatch("[0-9a-f]{16}", request_id) for request_id in made)
 
 
 def test_it_logs_a_refusal_with_its_request_id_and_reason(world, caplog):

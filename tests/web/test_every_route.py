@@ -52,7 +52,7 @@ def routes(app):
 
 def ask(world, route, **headers):
     method, _, path = route.partition(" ")
-    path = re.sub(r"<(\w+)>", lambda found: VALUES[found[1]], path)
+    path = re.sub(r"<(\w+)>", lambda match: VALUES[match[1]], path)
     return world.client.open(path, method=method, data=b"{}", headers=headers)
 
 
@@ -86,6 +86,6 @@ def test_every_answer_says_that_it_is_not_to_be_guessed_at(guarded, route):
 @pytest.mark.parametrize("route", [route for route, scope in SCOPES.items() if scope in ("ingest", "write")])
 def test_no_page_of_another_site_makes_a_browser_do_anything(guarded, world, route, site):
     token = bearer(TOKEN[SCOPES[route]])
-    for one, headers in ((guarded, token), (world, {})):
-        assert ask(one, route, **{"Sec-Fetch-Site": site}, **headers).status_code == 403
-        assert one.recorder.commands == one.evidence.windows == []
+    for caller, headers in ((guarded, token), (world, {})):
+        assert ask(caller, route, **{"Sec-Fetch-Site": site}, **headers).status_code == 403
+        assert caller.recorder.commands == caller.evidence.windows == []

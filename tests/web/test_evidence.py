@@ -37,15 +37,15 @@ def archive(response):
 
 
 def test_bodies_come_page_by_page(story):
-    found, path = [], "/api/v1/incidents/INC-1/bodies"
+    bodies, path = [], "/api/v1/incidents/INC-1/bodies"
     while path:
         page = story.get(path).get_json()
-        found += page["bodies"]
+        bodies += page["bodies"]
         path = page["next"]
-    assert [one["digest"] for one in found] == [f"{n:02x}" for n in range(45)]
-    assert found[3]["body"] == '{"n": 1}'
-    assert (found[3]["source"], found[3]["times"]) == ("alertmanager", 2)
-    assert found[3]["first_received_at"] == "2026-03-02T09:03:00Z"
+    assert [body["digest"] for body in bodies] == [f"{n:02x}" for n in range(45)]
+    assert bodies[3]["body"] == '{"n": 1}'
+    assert (bodies[3]["source"], bodies[3]["times"]) == ("alertmanager", 2)
+    assert bodies[3]["first_received_at"] == "2026-03-02T09:03:00Z"
 
 
 def test_what_is_no_text_in_a_body_is_escaped(story):
@@ -78,9 +78,9 @@ def test_the_archive_is_streamed_and_can_be_verified(story, tmp_path):
     assert verify(tmp_path / "it.zip", digest.hexdigest()).good
     names = archive(response).namelist()
     assert sum("bodies/" in name for name in names) == 45
-    told = json.loads(archive(response).read("manifest.json"))
-    assert told["window"]["start"] == "2026-03-02T08:45:00Z"
-    assert told["window"]["end"] == "2026-03-02T10:15:00Z"
+    manifest = json.loads(archive(response).read("manifest.json"))
+    assert manifest["window"]["start"] == "2026-03-02T08:45:00Z"
+    assert manifest["window"]["end"] == "2026-03-02T10:15:00Z"
 
 
 def test_collecting_is_recorded_on_the_incident(story):

@@ -230,11 +230,11 @@ def test_it_answers_probes_scrapes_refusals_and_readers_while_every_writer_waits
         waiting = [asyncio.ensure_future(front.__rsgi__(sender.scope, sender)) for sender in stuck]
         others = [Sender("GET", path) for path in ("/-/healthy", "/-/ready", "/metrics", "/", "/api/v1/incidents")]
         others.append(Sender("POST", ALERTMANAGER, [b"{"], LIMIT + 1))
-        await asyncio.wait_for(asyncio.gather(*(front.__rsgi__(one.scope, one) for one in others)), 5)
-        assert [one.status for one in stuck] == [None] * 50
+        await asyncio.wait_for(asyncio.gather(*(front.__rsgi__(sender.scope, sender) for sender in others)), 5)
+        assert [sender.status for sender in stuck] == [None] * 50
         end.set()
         await asyncio.gather(*waiting)
-        return [one.status for one in others], {one.status for one in stuck}
+        return [sender.status for sender in others], {sender.status for sender in stuck}
 
     with held(world) as end:
         assert asyncio.run(attack()) == ([200, 200, 200, 200, 200, 413], {200})

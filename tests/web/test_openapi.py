@@ -26,7 +26,7 @@ def routes():
 
 
 def test_it_describes_every_route_and_nothing_else():
-    assert {(one.method.upper(), one.path) for one in OPERATIONS} == routes()
+    assert {(operation.method.upper(), operation.path) for operation in OPERATIONS} == routes()
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(routes()))
@@ -60,13 +60,13 @@ def references(node):
 
 def test_its_references_all_lead_somewhere():
     schemas = document()["components"]["schemas"]
-    found = set(references(document()))
-    assert found
-    assert {reference.removeprefix("#/components/schemas/") for reference in found} <= set(schemas)
+    names = set(references(document()))
+    assert names
+    assert {reference.removeprefix("#/components/schemas/") for reference in names} <= set(schemas)
 
 
 def test_its_operations_have_names_of_their_own():
-    names = [one["operationId"] for path in document()["paths"].values() for one in path.values()]
+    names = [operation["operationId"] for path in document()["paths"].values() for operation in path.values()]
     assert len(set(names)) == len(names) == len(OPERATIONS)
 
 

@@ -62,6 +62,6 @@ def test_a_time_that_occurs_twice_has_to_be_chosen():
         ("9999-12-31T23:59", "error.time"),
     ],
 )
-def test_what_is_no_time_is_said(text, problem):
+def test_what_is_no_time_is_refused(text, problem):
     with pytest.raises(times.UnclearTime, match=f"^{problem}$"):
         times.read(text, BERLIN)

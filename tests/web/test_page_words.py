@@ -43,8 +43,8 @@ def test_all_languages_have_the_same_messages_with_the_same_values():
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_word_of_a_closed_set_is_there(group):
-    known = words("en").messages
-    assert {f"{group}.{getattr(one, 'value', one)}" for one in GROUPS[group]} <= known.keys()
+    messages = words("en").messages
+    assert {f"{group}.{getattr(member, 'value', member)}" for member in GROUPS[group]} <= messages.keys()
 
 
 def test_what_the_code_names_is_there():

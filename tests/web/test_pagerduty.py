@@ -24,7 +24,7 @@ def signed_world():
 
 
 def signed(body, *secrets):
-    return {SIGNING.header: ",".join(f"v1={hmac.new(one, body, 'sha256').hexdigest()}" for one in secrets)}
+    return {SIGNING.header: ",".join(f"v1={hmac.new(secret, body, 'sha256').hexdigest()}" for secret in secrets)}
 
 
 def test_it_records_an_event_by_pagerdutys_own_id(world):

@@ -49,8 +49,8 @@ def form(world, action, number=1, **typed):
     return {**hidden, **typed}
 
 
-def send(world, action, given, number=1, **headers):
-    return world.post(f"/incidents/INC-{number}/{action}", data=given, headers=headers)
+def send(world, action, fields, number=1, **headers):
+    return world.post(f"/incidents/INC-{number}/{action}", data=fields, headers=headers)
 
 
 def listed(number, **fields):
@@ -64,9 +64,9 @@ def test_every_page_has_its_language_and_its_headers(world, path, language):
     response = world.get(path, headers={"Accept-Language": language})
     assert response.status_code == 200
     assert f'<html lang="{language}">' in text(response)
-    policy_said = response.headers["Content-Security-Policy"]
-    assert policy_said.startswith("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;")
-    assert "form-action 'self'; frame-ancestors 'none'; base-uri 'none'" in policy_said
+    csp = response.headers["Content-Security-Policy"]
+    assert csp.startswith("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;")
+    assert "form-action 'self'; frame-ancestors 'none'; base-uri 'none'" in csp
     assert response.headers["Referrer-Policy"] == "same-origin"
     assert response.headers["Cache-Control"] == "no-store"
 
@@ -150,12 +150,12 @@ def test_a_trend_is_against_the_longer_window(now, was, trend):
     target = policy().targets[0]
 
     def rows(window, _):
-        said = dict.fromkeys(Statistic, now if window == "7d" else was)
-        return [Row(target.indicator, target.severity, Summary(1, said), target, 1.0)]
+        values = dict.fromkeys(Statistic, now if window == "7d" else was)
+        return [Row(target.indicator, target.severity, Summary(1, values), target, 1.0)]
 
-    found, *rest = targets.target_states(policy(), rows, "7d", "30d", NOW)
-    assert found.trend == trend
-    assert {one.trend for one in rest} == {""}
+    first, *rest = targets.target_states(policy(), rows, "7d", "30d", NOW)
+    assert first.trend == trend
+    assert {state.trend for state in rest} == {""}
     assert rest[0].met is None
     assert targets.longer("30d", {"7d": 7 * DAY, "30d": 30 * DAY}) is None
     assert targets.default_window({"7d": 7 * DAY, "90d": 90 * DAY}) == "90d"
@@ -168,9 +168,9 @@ def test_the_list_keeps_what_was_asked_for_while_paging(world):
     page = text(world.get("/incidents?q=queue&severity=SEV-1&severity=x&type=data&state=open&window=30d&before=9"))
     assert "before=3&amp;state=open&amp;severity=SEV-1&amp;type=data&amp;window=30d&amp;q=queue" in page
     assert "after=5&amp;" in page
-    wanted = world.store.asked["filter"]
-    assert (wanted.text, wanted.severities, wanted.number) == ("queue", (Severity.SEV_1,), None)
-    assert wanted.detected_since == NOW - 30 * DAY
+    filter_ = world.store.asked["filter"]
+    assert (filter_.text, filter_.severities, filter_.number) == ("queue", (Severity.SEV_1,), None)
+    assert filter_.detected_since == NOW - 30 * DAY
     assert world.store.asked["before"] == 9
 
 
@@ -258,9 +258,9 @@ def test_acknowledging_records_an_event_and_goes_back(world):
 
 
 def test_the_same_form_sent_twice_is_one_event(world):
-    given = form(world, "note", text="Restarted")
+    fields = form(world, "note", text="Restarted")
     for _ in range(2):
-        send(world, "note", given)
+        send(world, "note", fields)
     first, second = world.recorder.commands
     assert first.event.event_id == second.event.event_id
 
@@ -287,8 +287,8 @@ def test_the_same_form_sent_twice_is_one_event(world):
 )
 def test_each_form_becomes_its_event(world, action, typed, kind, data):
     assert send(world, action, form(world, action, **typed)).status_code == 303
-    told = world.recorder.commands[0].event
-    assert (told.kind, dict(told.data)) == (kind, data)
+    recorded = world.recorder.commands[0].event
+    assert (recorded.kind, dict(recorded.data)) == (kind, data)
 
 
 def test_the_timeline_names_who_did_it_and_what_it_changed():
@@ -324,7 +324,7 @@ def test_the_weekly_review_of_a_near_miss_is_a_button_and_no_list_of_pending_che
 
 
 @pytest.mark.parametrize(
-    ("action", "typed", "said"),
+    ("action", "typed", "expected"),
     [
         ("note", {"text": " "}, "error.empty"),
         ("note", {"text": "x" * 5001}, "error.too_long"),
@@ -337,10 +337,10 @@ def test_the_weekly_review_of_a_near_miss_is_a_button_and_no_list_of_pending_che
         ("correct", {"milestone": "detected", "at": "1970-01-01T00:00"}, "is before 1970"),
     ],
 )
-def test_what_cannot_be_taken_comes_back_with_what_was_typed(world, action, typed, said):
+def test_what_cannot_be_taken_comes_back_with_what_was_typed(world, action, typed, expected):
     answer = send(world, action, form(world, action, **typed))
     assert answer.status_code == 422
-    assert said in text(answer)
+    assert expected in text(answer)
     assert not world.recorder.commands
     assert "lang=ja" in text(world.post(f"/incidents/INC-1/{action}?lang=ja", data=form(world, action, **typed)))
 
@@ -352,19 +352,19 @@ def test_a_time_that_occurs_twice_is_asked_about():
 
     berlin = ZoneInfo("Europe/Berlin")
     world = World(zone=berlin, events=lifecycle.EventParseOptions(zone=berlin, new_id=lambda: "n"))
-    given = form(world, "acknowledge", at="2026-10-25T02:30")
-    answer = send(world, "acknowledge", given)
+    fields = form(world, "acknowledge", at="2026-10-25T02:30")
+    answer = send(world, "acknowledge", fields)
     assert answer.status_code == 422
     assert 'name="which"' in text(answer)
-    assert send(world, "acknowledge", {**given, "which": "second"}).status_code == 303
+    assert send(world, "acknowledge", {**fields, "which": "second"}).status_code == 303
     assert world.recorder.commands[0].event.occurred_at.hour == 1
 
 
 def test_a_stale_page_is_shown_again_with_what_happened(world):
-    given = form(world, "acknowledge")
+    fields = form(world, "acknowledge")
     dismissal = event(EventKind.SEVERITY_CHANGED, 2, severity=Severity.SEV_1)
     world.store.records = {1: record(event(EventKind.DETECTED), dismissal)}
-    answer = send(world, "acknowledge", given)
+    answer = send(world, "acknowledge", fields)
     assert answer.status_code == 409
     assert 'data-testid="trouble.stale"' in text(answer)
     assert not world.recorder.commands
@@ -373,9 +373,9 @@ def test_a_stale_page_is_shown_again_with_what_happened(world):
 
 
 def test_a_second_acknowledgement_does_nothing(world):
-    given = form(world, "acknowledge")
+    fields = form(world, "acknowledge")
     world.store.records = {1: record(event(EventKind.DETECTED), event(EventKind.ACKNOWLEDGED, 2))}
-    answer = send(world, "acknowledge", given)
+    answer = send(world, "acknowledge", fields)
     assert answer.status_code == 409
     assert 'data-testid="not-offered"' in text(answer)
     assert not world.recorder.commands
@@ -390,12 +390,12 @@ def test_notes_of_others_hold_nobody_up(world):
 
 
 def test_what_the_recorder_refuses_is_said_on_the_form(world):
-    given = form(world, "note", text="kept text")
+    fields = form(world, "note", text="kept text")
     world.recorder.error = Conflict("it is dismissed")
-    answer = send(world, "note", given)
+    answer = send(world, "note", fields)
     assert (answer.status_code, "it is dismissed" in text(answer), "kept text" in text(answer)) == (409, True, True)
     world.recorder.error = UnknownIncident("gone")
-    assert send(world, "note", given).status_code == 404
+    assert send(world, "note", fields).status_code == 404
 
 
 @pytest.mark.parametrize("change", [{"seal": ""}, {"seal": "é"}, {"seen": "0.x"}, {"seen": "1.detected.SEV-1"}])
@@ -408,9 +408,9 @@ def test_a_form_that_is_not_ours_records_nothing(world, change):
 
 def test_a_seal_is_for_one_form_of_one_incident(world):
     world.store.records = {1: record(), 2: record(incident_id=2)}
-    given = form(world, "acknowledge")
-    assert send(world, "mitigated", given).status_code == 403
-    assert send(world, "acknowledge", given, number=2).status_code == 403
+    fields = form(world, "acknowledge")
+    assert send(world, "mitigated", fields).status_code == 403
+    assert send(world, "acknowledge", fields, number=2).status_code == 403
     assert world.post("/incidents/INC-1/acknowledge", data=b"\xff\xfe").status_code == 403
 
 
@@ -437,15 +437,15 @@ def guarded():
 
 
 def test_replicas_accept_the_forms_of_each_other_but_not_of_another_token():
-    one, other = guarded(), guarded()
-    given = form(one, "acknowledge")
-    sent = other.client.post("/incidents/INC-1/acknowledge", data=given, auth=("x", WRITER))
+    first_world, other = guarded(), guarded()
+    fields = form(first_world, "acknowledge")
+    sent = other.client.post("/incidents/INC-1/acknowledge", data=fields, auth=("x", WRITER))
     assert sent.status_code == 303
     both = (*TOKENS, Token("second", frozenset({"read", "write"}), digest("second-token-0123456789")))
     third, fourth = World(tokens=both), World(tokens=both)
     third.get = lambda path: third.client.get(path, auth=("x", WRITER))
-    given = form(third, "acknowledge")
-    sent = fourth.client.post("/incidents/INC-1/acknowledge", data=given, auth=("x", "second-token-0123456789"))
+    fields = form(third, "acknowledge")
+    sent = fourth.client.post("/incidents/INC-1/acknowledge", data=fields, auth=("x", "second-token-0123456789"))
     assert sent.status_code == 403
 
 
@@ -453,7 +453,7 @@ def test_replicas_accept_the_forms_of_each_other_but_not_of_another_token():
 def test_without_a_token_the_browser_asks_for_one(path):
     answer = World(tokens=TOKENS).get(path)
     assert answer.status_code == 401
-    assert any(said.startswith("Basic ") for said in answer.headers.getlist("WWW-Authenticate"))
+    assert any(challenge.startswith("Basic ") for challenge in answer.headers.getlist("WWW-Authenticate"))
     assert 'data-testid="error-denied.unknown"' in text(answer)
 
 
@@ -473,7 +473,7 @@ def test_what_is_not_there_is_a_page_of_404(world, path):
     assert 'data-testid="error-missing"' in text(answer)
 
 
-def test_a_store_that_is_down_is_said(world):
+def test_a_store_that_is_down_is_503(world):
     world.store.down = True
     answer = world.get("/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

@@ -203,9 +203,9 @@ def test_it_takes_a_body_of_just_the_limit(send):
 
 def test_it_refuses_a_hundred_thousand_alerts():
     world = World(most_bytes=100_000_000)
-    told = json.loads(FIRING)
-    alert = json.dumps({**told["alerts"][0], "labels": {}, "annotations": {}})
-    raw = json.dumps({**told, "alerts": []}).replace('"alerts": []', f'"alerts": [{",".join([alert] * 100_000)}]')
+    body = json.loads(FIRING)
+    alert = json.dumps({**body["alerts"][0], "labels": {}, "annotations": {}})
+    raw = json.dumps({**body, "alerts": []}).replace('"alerts": []', f'"alerts": [{",".join([alert] * 100_000)}]')
     assert "max_alerts" in assert_problem(world.post(ALERTMANAGER, data=raw), 413, "too_large")
 
 
