@@ -149,7 +149,7 @@ def test_a_cell_without_a_value_is_a_dash_without_colour(board):
     """Else it takes the colour of the lowest threshold: a dash on red."""
     for panel, column, properties in cells(board):
         results = [m["options"]["result"] for m in properties["mappings"] if m["type"] == "special"]
-        assert [(result["text"], result["color"]) for result in results] == [("–", "transparent")], (panel, column)
+        assert {(result["text"], result["color"]) for result in results} == {("–", "transparent")}, (panel, column)
 
 
 def test_a_coloured_column_of_names_has_a_colour_for_each(board):
@@ -406,8 +406,10 @@ def test_two_replicas_show_what_one_shows(promtool):
     tests = []
     for uid in set(UIDS) - {"mttx-exporter"}:
         pair, alone = (expressions(dashboard(uid), job=job, **SCRAPED_HOURLY) for job in ("mttx", "solo"))
-        for (_, two), (_, solo) in zip(pair, alone, strict=True):
-            same = f"count(sum without (job) ({two}) == sum without (job, instance) ({solo})) or vector(0)"
+        for (_, replicas), (_, solo) in zip(pair, alone, strict=True):
+            two, one = f"sum without (job) ({replicas})", f"sum without (job, instance) ({solo})"
+            both_nan = f"(({two} != {two}) and ({one} != {one}))"
+            same = f"count({two} == {one} or {both_nan}) or vector(0)"
             tests.append((f"({same}) == bool (count({solo}) or vector(0))", TRUE))
     assert evaluate(promtool, tests) == ""
 
@@ -556,6 +558,15 @@ def test_an_interval_is_held_against_the_target_of_its_severity_before_that_of_a
         for interval, seconds in (("detect", 300), ("acknowledge", 600), ("resolve", 6 * 3600))
     ]
     assert evaluate(promtool, [(target, expected)]) == ""
+
+
+def test_an_incident_that_has_only_been_detected_keeps_the_columns_of_its_intervals(promtool):
+    """Grafana drops a column without any sample: a NaN, shown as a dash, keeps it."""
+    shown = [
+        expression("mttx-timeline", "Intervals against targets", ref, job="mttx", __range="1d", incident="INC-2")
+        for ref in "AC"
+    ]
+    assert evaluate(promtool, [(f"count({expr})", [{"labels": "{}", "value": 4}]) for expr in shown]) == ""
 
 
 def test_a_reason_that_never_occurred_is_not_in_the_legend(promtool):

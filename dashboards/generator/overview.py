@@ -121,7 +121,7 @@ def every_target():
     beside = "on (job, indicator, incident_severity) group_left ()"
     return table(
         "All targets",
-        f"One row per configured target. {WINDOWED} 'Of target' is the value divided by its target; no colour "
+        f"One row per configured target. {WINDOWED} '% of target' is the value divided by its target; no colour "
         f"below {FEWEST_INCIDENTS} incidents. {OVER_TARGET} 'Met' is the share of individual incidents within the "
         f"target: a mean can look fine while single incidents miss it.",
         [
@@ -137,12 +137,12 @@ def every_target():
             Column("statistic", "Statistic", width=80),
             Column("A", "Value", "s", 100),
             Column("B", "Target", "s", 100),
-            Column("C", "Of target", "percentunit", 90, decimals=0, steps=TARGET_STEPS),
+            Column("C", "% of target", "percentunit", 90, decimals=0, steps=TARGET_STEPS),
             Column("D", "Met", "percentunit", 80, decimals=0),
             Column("E", "Incidents", "none", 90),
         ],
         "No targets configured, or the exporter is not scraped.",
-        sort=("Of target",),
+        sort=("% of target",),
         descending=True,
     )
 
@@ -324,7 +324,7 @@ def gaps():
         "the wrong order, such as an acknowledgement before the detection. Record or correct them on the incident "
         "page.",
         [
-            Query("A", f"{replicas(series('mttx_incidents_missing_milestone'))} > 0", "without {{milestone}}"),
+            Query("A", f"{replicas(series('mttx_incidents_missing_milestone'))} > 0", "missing: {{milestone}}"),
             Query("B", f"{replicas(series('mttx_incidents_invalid_interval'))} > 0", "wrong order: {{indicator}}"),
         ],
         "none",

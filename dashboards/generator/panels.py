@@ -12,11 +12,11 @@ NO_VALUE = "–"
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "#808080"
 TEXT, TRANSPARENT = "text", "transparent"
 SEVERITY_COLOURS = {"SEV-1": RED, "SEV-2": ORANGE, "SEV-3": YELLOW, "SEV-4": BLUE}
-# Not "null+nan": every text is no number.
-NULL_IS_A_DASH = {
-    "type": "special",
-    "options": {"match": "null", "result": {"text": NO_VALUE, "color": TRANSPARENT, "index": 0}},
-}
+# "nan" only in columns of numbers: every text is no number.
+NULL_IS_A_DASH, NAN_IS_A_PLAIN_DASH = (
+    {"type": "special", "options": {"match": match, "result": {"text": NO_VALUE, "color": TRANSPARENT, "index": 0}}}
+    for match in ("null", "nan")
+)
 
 # `noValue` is the sentence of a panel without data; ticks and gaps without a value would show it as well.
 NULL_IS_SILENT = {"type": "special", "options": {"match": "null", "result": {"text": "", "index": 0}}}
@@ -284,7 +284,8 @@ def _cell(column):
 def _mappings(column):
     """Give the colours of texts, and a dash without colour for a cell without a value."""
     named = {text: {"text": text, "color": colour, "index": n} for n, (text, colour) in _numbered(column.colours)}
-    return [*([{"type": "value", "options": named}] if named else []), NULL_IS_A_DASH]
+    dashes = [NULL_IS_A_DASH] if column.unit == "string" else [NULL_IS_A_DASH, NAN_IS_A_PLAIN_DASH]
+    return [*([{"type": "value", "options": named}] if named else []), *dashes]
 
 
 def _numbered(colours):

@@ -194,6 +194,7 @@ def milestones():
 def intervals():
     """How long the chosen incident took, against its targets and against what is usual."""
     instants = _instants()
+    order = _rows("interval", ((name, _recorded("detected")) for name, _, _ in INTERVALS))
     took = _rows("interval", ((name, f"{instants[end]} - {instants[start]}") for name, start, end in INTERVALS))
     target = _rows("interval", ((name, _target(name)) for name, _, _ in INTERVALS))
     return table(
@@ -201,21 +202,26 @@ def intervals():
         "Duration of each interval of the selected incident, its target, the share of the target used (red above "
         f"100 %), and the median of all incidents. {WINDOWED} Missing milestones show a dash. {OBSERVED_NOTE}",
         [
-            Query("E", _rows("interval", ((name, _recorded("detected")) for name, _, _ in INTERVALS))),  # their order
-            Query("A", took),
+            Query("E", order),
+            Query("A", _or_nan(took, order)),
             Query("B", target),
-            Query("C", f"{took}\n/ {target}"),
+            Query("C", _or_nan(f"{took}\n/ {target}", order)),
             Query("D", _rows("interval", ((name, _median(name)) for name, _, _ in INTERVALS))),
         ],
         [
             Column("interval", "Interval"),
             Column("A", "Duration", "s", 120),
             Column("B", "Target", "s", 120),
-            Column("C", "Of target", "percentunit", 100, decimals=0, steps=((None, GREEN), (1, RED))),
+            Column("C", "% of target", "percentunit", 100, decimals=0, steps=((None, GREEN), (1, RED))),
             Column("D", "Median of all", "s", 120),
         ],
         NOT_CHOSEN,
     )
+
+
+def _or_nan(expression, order):
+    """Keep the column of a query without samples: Grafana drops one that is empty in every row."""
+    return f"({expression})\nor NaN * {order}"
 
 
 def _rows(name, expressions):
