@@ -67,18 +67,9 @@ def test_it_has_the_targets_of_the_standard():
     ]
 
 
-def test_it_listens_on_loopback_without_any_configuration():
-    settings = load(None, {})
-    assert (settings.host, settings.port, settings.is_loopback) == ("127.0.0.1", 9877, True)
-
-
 def test_it_reviews_on_mondays_in_the_zone_that_people_read():
     settings = load(None, {"MTTX_DISPLAY_TIMEZONE": "Europe/Berlin"})
     assert settings.review == WeeklyReview(Weekday.MONDAY, time(10, 0), ZoneInfo("Europe/Berlin"))
-
-
-def test_windows_are_named_like_their_label():
-    assert load(None, {}).window_lengths == {"7d": 7 * 24 * HOURS, "30d": 30 * 24 * HOURS, "90d": 90 * 24 * HOURS}
 
 
 def test_it_ignores_alerts_of_our_own_and_those_that_only_show_that_alerting_works():

@@ -125,17 +125,6 @@ def test_it_takes_a_renewed_token_from_its_file(open_site, tmp_path):
     assert len(site.spans()) == 1
 
 
-def test_it_takes_a_token_whose_file_comes_later(open_site, tmp_path):
-    site = open_site(token=None, token_file=tmp_path / "later")
-    site.send(alert(0))
-    dispatcher = site.dispatcher()
-    dispatcher.step()
-    assert not dispatcher.step()
-    (tmp_path / "later").write_text(TOKEN)
-    assert dispatcher.step()
-    assert len(site.spans()) == 1
-
-
 def test_it_stops_where_the_token_was_deleted(site):
     """Grafana 9 calls that a failure of its own (500)."""
     site.grafana.delete_token(TOKEN)
@@ -157,13 +146,17 @@ def test_it_says_which_role_a_viewer_lacks(site):
     assert "give the service account the role Editor" in str(dispatcher.last_error)
 
 
-def test_it_stops_where_the_token_cannot_be_read(open_site, tmp_path):
+def test_it_stops_where_the_token_cannot_be_read_until_its_file_is_there(open_site, tmp_path):
     site = open_site(token=None, token_file=tmp_path / "missing")
     site.send(alert(0))
     dispatcher = site.dispatcher()
     dispatcher.step()
     assert site.counters.failures == {"unauthorized": 1}
     assert "No such file" in str(dispatcher.last_error)
+    assert not dispatcher.step()
+    (tmp_path / "missing").write_text(TOKEN)
+    assert dispatcher.step()
+    assert len(site.spans()) == 1
 
 
 def test_it_leaves_alone_what_grafana_refuses_and_goes_on_with_the_rest(site):
