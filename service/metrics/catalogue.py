@@ -121,10 +121,7 @@ METRICS: tuple[Metric, ...] = (
         "Always 1; one series per incident that is open or has a postmortem outstanding.",
     ),
     Metric(
-        "mttx_postmortem_due_timestamp_seconds",
-        _G,
-        _OWED,
-        "Due time of a postmortem stage; absent once it is reached.",
+        "mttx_postmortem_due_timestamp_seconds", _G, _OWED, "Due time of a postmortem stage; absent once it is reached."
     ),
     Metric(
         "mttx_postmortem_deadline_seconds",
@@ -132,18 +129,8 @@ METRICS: tuple[Metric, ...] = (
         _OWED,
         "Time allowed for a postmortem stage, from the start of impact (or detection) to its due time.",
     ),
-    Metric(
-        "mttx_postmortems_due",
-        _G,
-        (*_SEVERITY, "stage"),
-        "Outstanding postmortem stages that are not overdue.",
-    ),
-    Metric(
-        "mttx_postmortems_overdue",
-        _G,
-        (*_SEVERITY, "stage"),
-        "Outstanding postmortem stages that are overdue.",
-    ),
+    Metric("mttx_postmortems_due", _G, (*_SEVERITY, "stage"), "Outstanding postmortem stages that are not overdue."),
+    Metric("mttx_postmortems_overdue", _G, (*_SEVERITY, "stage"), "Outstanding postmortem stages that are overdue."),
     Metric("mttx_actions_open", _G, ("action_type",), "Actions not completed."),
     Metric("mttx_actions_overdue", _G, ("action_type",), "Actions not completed and past their due date."),
     Metric(
@@ -187,10 +174,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("mttx_incidents_stale", _G, (), "Open incidents without an update for longer than stale_after."),
     Metric(
-        "mttx_series_capped",
-        _G,
-        ("metric",),
-        "Incidents or actions left out of a metric because of limits.series.",
+        "mttx_series_capped", _G, ("metric",), "Incidents or actions left out of a metric because of limits.series."
     ),
     Metric("mttx_webhook_requests_total", _C, ("source",), "Webhook requests received.", shared=False),
     Metric(
@@ -228,13 +212,7 @@ METRICS: tuple[Metric, ...] = (
         "Alerts recorded without their started_at because it is not a valid time.",
         shared=False,
     ),
-    Metric(
-        "mttx_alerts_truncated_total",
-        _C,
-        ("source",),
-        "Alerts omitted by the sender (max_alerts).",
-        shared=False,
-    ),
+    Metric("mttx_alerts_truncated_total", _C, ("source",), "Alerts omitted by the sender (max_alerts).", shared=False),
     Metric(
         "mttx_last_webhook_timestamp_seconds",
         _G,
@@ -268,13 +246,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("mttx_recorder_commit_seconds", Kind.SUMMARY, (), "Duration of committed transactions.", shared=False),
     Metric("mttx_store_errors_total", _C, (), "Store transactions that failed.", shared=False),
     Metric("mttx_scrape_errors_total", _C, (), "Scrapes that could not read the store.", shared=False),
-    Metric(
-        "mttx_scrape_duration_seconds",
-        _G,
-        (),
-        "Duration of the last read of the store.",
-        shared=False,
-    ),
+    Metric("mttx_scrape_duration_seconds", _G, (), "Duration of the last read of the store.", shared=False),
     Metric("mttx_build_info", _G, ("version",), "Always 1, labelled with the version of the exporter.", shared=False),
 )
 

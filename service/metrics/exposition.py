@@ -8,16 +8,16 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry
 from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder, gzip_accepted
-from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from service.metrics.collectors import StoreCollector
 from service.store import StoreUnavailable
 
 KEEP_SECONDS = 60.0
@@ -32,28 +32,6 @@ TURN_SECONDS = 5.0
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _END = b"# EOF\n"
 Encode = Callable[["_Collected"], bytes]
-Scrape = Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
-
-
-class StoreCollector(Collector):
-    """Collects from the store; no families if the store fails. After `collect`, `whole` is whether the store answered.
-
-    `changes_at` is the next time at which the result changes without a write, None if it does not.
-    """
-
-    whole = False
-    changes_at: datetime | None = None
-
-
-def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
-    """Return a registry with the collectors, in order, and those of the process and of Python."""
-    made = CollectorRegistry()
-    for collector in collectors:
-        made.register(collector)
-    ProcessCollector(registry=made)
-    PlatformCollector(registry=made)
-    GCCollector(registry=made)
-    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,27 @@ class Statistics:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """Statistics as of `at`, when the version was `version` and the monotonic clock showed `moment`."""
+
+    statistics: Statistics
+    version: int
+    moment: float
+    at: datetime
+
+    def is_current(self, now: datetime, moment: float, version: int) -> bool:
+        """Return whether they are still valid; a clock step in either direction invalidates them."""
+        seconds = self.statistics.seconds
+        lifetime = KEEP_UNCHANGED_SECONDS if version == self.version else seconds * KEEP_CHANGED
+        age = max(moment - self.moment, (now - self.at).total_seconds())
+        return seconds >= CHEAP_SECONDS and age < lifetime and now >= self.at
+
+
 class Measuring:
     """Reads the store for scrapes and for the API. Safe to use from many threads.
 
-    Totals and what is open or owed are always current; statistics over many incidents may be slightly older.
+    Totals and what is open or due are always current; statistics over many incidents may be slightly older.
     `windows` maps the name of a window to its length; `version` increases with every commit of this process.
     """
 
@@ -50,18 +67,19 @@ class Measuring:
     ) -> None:
         self._store = store
         self._policy = policy
-        self.windows = windows
+        self._windows = windows
         self._cap = cap
         self._version = version
         self._lock = threading.Lock()
-        self._kept: Statistics | None = None
-        self._kept_version = -1
-        self._kept_since = 0.0
-        self._kept_at: datetime | None = None
+        self._cached: _Cached | None = None
 
     def snapshot(self, now: datetime) -> Snapshot:
-        """Return the totals, and what is open and owed at `now`. Raises `StoreUnavailable`."""
+        """Return the totals, and what is open and due at `now`. Raises `StoreUnavailable`."""
         return self._store.read(snapshot_of, now, self._cap)
+
+    def table(self, window: str, now: datetime) -> Sequence[Row] | None:
+        """Return the indicators of one window, None for an unknown window. Raises `StoreUnavailable`."""
+        return self.statistics(now).tables.get(window)
 
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now` or shortly before. Raises `StoreUnavailable`."""
@@ -69,48 +87,34 @@ class Measuring:
             return self._meanwhile()
         try:
             version, moment = self._version(), time.monotonic()
-            if self._kept is not None and self._is_young(now, moment, self._lifetime(self._kept, version)):
-                return self._kept
-            self._kept = self._compute(now)
-            self._kept_version, self._kept_since, self._kept_at = version, moment, now
-            return self._kept
+            if self._cached is None or not self._cached.is_current(now, moment, version):
+                self._cached = _Cached(self._compute(now), version, moment, now)
+            return self._cached.statistics
         finally:
             self._lock.release()
 
-    def _is_young(self, now: datetime, moment: float, lifetime: float) -> bool:
-        """Return whether the cached statistics are still valid; a clock step in either direction invalidates them."""
-        assert self._kept_at is not None  # noqa: S101 - it was set with what is kept
-        age = max(moment - self._kept_since, (now - self._kept_at).total_seconds())
-        return age < lifetime and now >= self._kept_at
-
     def _meanwhile(self) -> Statistics:
         """Return the cached statistics while another thread recomputes them, up to a time limit."""
-        kept = self._kept
-        if kept is not None and time.monotonic() - self._kept_since < 2 * KEEP_CHANGED * kept.seconds:
-            return kept
+        cached = self._cached
+        if cached is not None and time.monotonic() - cached.moment < 2 * KEEP_CHANGED * cached.statistics.seconds:
+            return cached.statistics
         msg = "the statistics are being computed for others, and it takes long"
         raise StoreUnavailable(msg)
 
-    def table(self, window: str, now: datetime) -> Sequence[Row] | None:
-        """Return the indicators of one window, None for an unknown window. Raises `StoreUnavailable`."""
-        return self.statistics(now).tables.get(window)
-
-    def _lifetime(self, kept: Statistics, version: int) -> float:
-        if kept.seconds < CHEAP_SECONDS:
-            return 0.0
-        return KEEP_UNCHANGED_SECONDS if version == self._kept_version else kept.seconds * KEEP_CHANGED
-
     def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
-        gathering = _Gathering(self._policy, {name: now - length for name, length in self.windows.items()}, now)
-        longest = now - max(self.windows.values())
+        gathering = _Gathering(self._policy, {name: now - length for name, length in self._windows.items()}, now)
+        longest = now - max(self._windows.values())
         self._store.read(visit_recent, longest, gathering.visit)
         postmortems = self._store.read(postmortem_counts, now, longest)
-        tables = {
-            name: table(samples, gathering.kept[name], self._policy) for name, samples in gathering.samples.items()
-        }
-        seconds = time.perf_counter() - began
-        return Statistics(tables, gathering.missing, gathering.invalid, gathering.outlived, postmortems, seconds)
+        return Statistics(
+            tables={name: table(gathering.samples[name], gathering.kept[name], self._policy) for name in self._windows},
+            missing=gathering.missing,
+            invalid=gathering.invalid,
+            outlived=gathering.outlived,
+            postmortems=postmortems,
+            seconds=time.perf_counter() - began,
+        )
 
 
 class _Gathering:

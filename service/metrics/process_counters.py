@@ -4,13 +4,14 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import product
 
 
 class ProcessCounters:
     """Counts from any thread. Known label values start at 0, so that `increase()` includes the first increment.
 
-    `failure_reasons`, `ignore_reasons` and `reject_reasons` are the possible ones; `heard` is when each source last
-    reported before this process began. Alerts come from `alert_sources` only.
+    `failure_reasons`, `ignore_reasons` and `reject_reasons` are the possible ones; `last_received` is when each source
+    last reported before this process began. Alerts come from `alert_sources` only.
     """
 
     def __init__(
@@ -23,50 +24,46 @@ class ProcessCounters:
         alert_sources: Collection[str] = (),
         reject_reasons: Collection[str] = (),
     ) -> None:
+        labels: dict[str, tuple[Collection[str], ...]] = {
+            "mttx_webhook_requests_total": (sources,),
+            "mttx_webhook_failures_total": (sources, failure_reasons),
+            "mttx_alerts_ignored_total": (sources, ignore_reasons),
+            "mttx_alerts_rejected_total": (alert_sources, reject_reasons),
+            "mttx_alerts_unmapped_total": (alert_sources,),
+            "mttx_alerts_started_at_unreadable_total": (alert_sources,),
+            "mttx_alerts_truncated_total": (sources,),
+        }
         self._lock = threading.Lock()
-        self._requests: Counter[str] = Counter(dict.fromkeys(sources, 0))
-        self._failures: Counter[tuple[str, str]] = Counter({(s, r): 0 for s in sources for r in failure_reasons})
-        self._ignored: Counter[tuple[str, str]] = Counter({(s, r): 0 for s in sources for r in ignore_reasons})
-        self._rejected: Counter[tuple[str, str]] = Counter({(s, r): 0 for s in alert_sources for r in reject_reasons})
-        self._unmapped: Counter[str] = Counter(dict.fromkeys(alert_sources, 0))
-        self._started_at_unreadable: Counter[str] = Counter(dict.fromkeys(alert_sources, 0))
-        self._truncated: Counter[str] = Counter(dict.fromkeys(sources, 0))
-        self._last_received: dict[str, datetime] = dict(last_received)
+        self._counts = {metric: Counter(dict.fromkeys(product(*values), 0)) for metric, values in labels.items()}
+        self._last_received = dict(last_received)
 
     def request(self, source: str) -> None:
         """Count a webhook request."""
-        with self._lock:
-            self._requests[source] += 1
+        self._count("mttx_webhook_requests_total", (source,))
 
     def failure(self, source: str, reason: str) -> None:
         """Count a request that was not accepted."""
-        with self._lock:
-            self._failures[source, reason] += 1
+        self._count("mttx_webhook_failures_total", (source, reason))
 
     def ignored(self, source: str, reason: str, count: int) -> None:
         """Count alerts that never become an incident."""
-        with self._lock:
-            self._ignored[source, reason] += count
+        self._count("mttx_alerts_ignored_total", (source, reason), count)
 
     def rejected(self, source: str, reason: str, count: int) -> None:
         """Count alerts that were not recorded while others of their notification were."""
-        with self._lock:
-            self._rejected[source, reason] += count
+        self._count("mttx_alerts_rejected_total", (source, reason), count)
 
     def unmapped(self, source: str, count: int) -> None:
         """Count alerts whose severity no rule maps."""
-        with self._lock:
-            self._unmapped[source] += count
+        self._count("mttx_alerts_unmapped_total", (source,), count)
 
     def started_at_unreadable(self, source: str, count: int) -> None:
         """Count alerts that were recorded without the `started_at` that they carry."""
-        with self._lock:
-            self._started_at_unreadable[source] += count
+        self._count("mttx_alerts_started_at_unreadable_total", (source,), count)
 
     def truncated(self, source: str, count: int) -> None:
         """Count alerts that the sender truncated."""
-        with self._lock:
-            self._truncated[source] += count
+        self._count("mttx_alerts_truncated_total", (source,), count)
 
     def received(self, source: str, at: datetime) -> None:
         """Record when a source sent something that was accepted."""
@@ -76,17 +73,13 @@ class ProcessCounters:
     def counters(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
         """Return all counts by metric and label values."""
         with self._lock:
-            return {
-                "mttx_webhook_requests_total": [((s,), n) for s, n in self._requests.items()],
-                "mttx_webhook_failures_total": [*self._failures.items()],
-                "mttx_alerts_ignored_total": [*self._ignored.items()],
-                "mttx_alerts_rejected_total": [*self._rejected.items()],
-                "mttx_alerts_unmapped_total": [((s,), n) for s, n in self._unmapped.items()],
-                "mttx_alerts_started_at_unreadable_total": [((s,), n) for s, n in self._started_at_unreadable.items()],
-                "mttx_alerts_truncated_total": [((s,), n) for s, n in self._truncated.items()],
-            }
+            return {metric: list(counts.items()) for metric, counts in self._counts.items()}
 
     def last_received(self) -> dict[str, datetime]:
         """Return when something was last received from each source."""
         with self._lock:
             return dict(self._last_received)
+
+    def _count(self, metric: str, labels: tuple[str, ...], count: int = 1) -> None:
+        with self._lock:
+            self._counts[metric][labels] += count

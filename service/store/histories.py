@@ -1,15 +1,17 @@
 """The one loader of histories: everything recorded about incidents and those merged into them, whatever reads them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from service.domain.episodes import Episode
 from service.domain.events import Event
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Policy
 from service.store import tables as t
+from service.store.batch_queries import INCIDENTS, MERGE_TARGETS
 from service.store.recorded import episodes_of, events_of
 from service.store.statements import CHUNK
 
@@ -20,11 +22,32 @@ def history_of(connection: Connection, incident_id: int, policy: Policy) -> Inci
 
 
 def histories_of(connection: Connection, incident_ids: Collection[int], policy: Policy) -> dict[int, IncidentHistory]:
-    """Return the histories of at most `CHUNK` incidents by their ids, as `history_of` does, in order of id."""
-    c = t.incidents.c
-    rows = connection.execute(select(c.id, c.merged_into).where(c.id.in_(incident_ids)).order_by(c.id))
-    targets = {row.id: row.merged_into or row.id for row in rows}
-    histories = _load(connection, set(targets.values()), policy)
+    """Return the histories of incidents by their ids, as `history_of` does."""
+    targets = {row.id: row.merged_into or row.id for row in MERGE_TARGETS.among(connection, incident_ids)}
+    target_of: dict[int, int] = {}
+    opened_at: dict[int, dict[int, datetime]] = defaultdict(dict)
+    last_seen_at: dict[int, datetime] = {}
+    for row in INCIDENTS.among(connection, set(targets.values())):
+        target_of[row.id] = target = row.merged_into or row.id
+        opened_at[target][row.id] = row.opened_at
+        last_seen_at[target] = max(last_seen_at.get(target, row.heard_at), row.heard_at)
+    recorded: dict[int, list[tuple[int, Event]]] = defaultdict(list)
+    for incident_id, event in events_of(connection, target_of):
+        recorded[target_of[incident_id]].append((incident_id, event))
+    episodes: dict[int, list[Episode]] = defaultdict(list)
+    for episode in episodes_of(connection, opened_at):
+        episodes[episode.incident_id].append(episode)
+    histories = {
+        target: IncidentHistory(
+            id=target,
+            recorded=recorded[target],
+            episodes=episodes[target],
+            opened_at=opened_at[target],
+            last_seen_at=last_seen_at[target],
+            policy=policy,
+        )
+        for target in opened_at
+    }
     return {incident_id: histories[target] for incident_id, target in targets.items()}
 
 
@@ -34,37 +57,7 @@ def visit_histories(connection: Connection, policy: Policy, visit: Callable[[Inc
     query = select(c.id).where(c.merged_into.is_(None)).order_by(c.id).limit(CHUNK)
     last = 0
     while ids := connection.scalars(query.where(c.id > last)).all():
-        for history in histories_of(connection, ids, policy).values():
-            visit(history)
+        histories = histories_of(connection, ids, policy)
+        for incident_id in ids:
+            visit(histories[incident_id])
         last = ids[-1]
-
-
-def _load(connection: Connection, ids: Collection[int], policy: Policy) -> dict[int, IncidentHistory]:
-    """Load incidents that were not merged, with those merged into them."""
-    c = t.incidents.c
-    query = select(c.id, c.merged_into, c.opened_at, c.heard_at).where(or_(c.id.in_(ids), c.merged_into.in_(ids)))
-    members = list(connection.execute(query.order_by(c.id)))
-    target_of = {member.id: member.merged_into or member.id for member in members}
-    opened_at: dict[int, dict[int, datetime]] = {i: {} for i in ids}
-    last_seen_at: dict[int, datetime] = {}
-    for member in members:
-        target = target_of[member.id]
-        opened_at[target][member.id] = member.opened_at
-        last_seen_at[target] = max(last_seen_at.get(target, member.heard_at), member.heard_at)
-    recorded: dict[int, list[tuple[int, Event]]] = {i: [] for i in ids}
-    for incident_id, event in events_of(connection, target_of):
-        recorded[target_of[incident_id]].append((incident_id, event))
-    episodes: dict[int, list[Episode]] = {i: [] for i in ids}
-    for episode in episodes_of(connection, ids):
-        episodes[episode.incident_id].append(episode)
-    return {
-        i: IncidentHistory(
-            id=i,
-            recorded=recorded[i],
-            episodes=episodes[i],
-            opened_at=opened_at[i],
-            last_seen_at=last_seen_at[i],
-            policy=policy,
-        )
-        for i in ids
-    }

@@ -22,7 +22,7 @@ _IS_DATED = t.actions.c.due_at.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
-class ActionRow:
+class OutstandingAction:
     """One action that is not completed, due at `at`; or one that is completed and not verified, since `at`."""
 
     incident_id: int
@@ -48,9 +48,9 @@ class Snapshot:
     due_rows: Sequence[IncidentRow]
     live_rows: Sequence[IncidentRow]
     actions: dict[tuple[str, bool], int]
-    due_actions: Sequence[ActionRow]
+    due_actions: Sequence[OutstandingAction]
     unverified: dict[str, int]
-    unverified_actions: Sequence[ActionRow]
+    unverified_actions: Sequence[OutstandingAction]
     capped: dict[str, int]
     changes_at: datetime | None = None
 
@@ -162,12 +162,12 @@ def _live(connection: Connection, at_most: int, cap: int) -> int:
 # -- actions ---------------------------------------------------------------------------------------------------------
 
 
-def dated_actions(connection: Connection, limit: int, until: datetime | None = None) -> list[ActionRow]:
+def dated_actions(connection: Connection, limit: int, until: datetime | None = None) -> list[OutstandingAction]:
     """Return the actions that are not completed and due, by `until` if that is given, the earliest due first."""
     c = t.actions.c
     is_due = _IS_DATED if until is None else c.due_at < until
     query = select(c.incident_id, c.action_id, c.action_type, c.due_at).where(ACTION_IS_OPEN, is_due)
-    return [ActionRow(*row) for row in connection.execute(query.order_by(c.due_at).limit(limit))]
+    return [OutstandingAction(*row) for row in connection.execute(query.order_by(c.due_at).limit(limit))]
 
 
 def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:
@@ -183,11 +183,11 @@ def _unverified(connection: Connection) -> dict[str, int]:
     return dict(rows.all())
 
 
-def _unverified_actions(connection: Connection, cap: int) -> list[ActionRow]:
+def _unverified_actions(connection: Connection, cap: int) -> list[OutstandingAction]:
     c = t.actions.c
     query = select(c.incident_id, c.action_id, c.action_type, c.completed_at).where(_IS_UNVERIFIED)
     rows = connection.execute(query.order_by(c.completed_at).limit(cap))
-    return [ActionRow(*row) for row in rows if row.completed_at is not None]
+    return [OutstandingAction(*row) for row in rows if row.completed_at is not None]
 
 
 # -- all of it -------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with translated(), self._readers.room(), self._engine.connect() as connection:
+        with translated(), self._readers.room(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager

@@ -8,10 +8,16 @@ from service.clients.errors import Reason
 from service.delivery.counters import DeliveryCounters
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import PROFILES, Source
-from service.metrics.collector import IncidentCollector, ProcessCollector
-from service.metrics.exposition import Exposition, StoreCollector, registry
+from service.metrics.collectors import (
+    DeliveryCollector,
+    IncidentCollector,
+    OutboxCollector,
+    ProcessCollector,
+    StoreCollector,
+    registry,
+)
+from service.metrics.exposition import Exposition
 from service.metrics.measurements import Measuring
-from service.metrics.outbox import DeliveryCollector, OutboxCollector
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
 from service.recorder.upkeep import Upkeep

@@ -9,7 +9,7 @@ from service.domain.policy import Severity
 from service.history.backfill.replay import Replay, instants
 from service.history.demo.playing import play
 from service.history.demo.quarter import SPAN, quarter
-from service.metrics.collector import IncidentCollector
+from service.metrics.collectors import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.commands import CloseStale, Settle
 from service.recorder.writer import Recorder

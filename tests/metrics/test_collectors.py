@@ -13,9 +13,9 @@ from service.domain.totals import bucket_bounds_of
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
-from service.metrics.collector import HISTOGRAMS
+from service.metrics.collectors import DeliveryCollector, OutboxCollector
+from service.metrics.families import HISTOGRAMS
 from service.metrics.measurements import NEEDED
-from service.metrics.outbox import DeliveryCollector, OutboxCollector
 from service.recorder.commands import CloseStale, Settle
 from service.store import StoreUnavailable
 from service.store.recent import visit_recent

@@ -11,10 +11,9 @@ from service.domain.policy import Severity
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS
-from service.metrics.collector import IncidentCollector, ProcessCollector
-from service.metrics.exposition import Exposition, registry
+from service.metrics.collectors import DeliveryCollector, IncidentCollector, OutboxCollector, ProcessCollector, registry
+from service.metrics.exposition import Exposition
 from service.metrics.measurements import Measuring
-from service.metrics.outbox import DeliveryCollector, OutboxCollector
 from service.metrics.process_counters import ProcessCounters
 from service.store.bodies import last_received
 from tests.builders import alert, at, event

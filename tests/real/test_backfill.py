@@ -18,7 +18,7 @@ from service.cli import main
 from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
 from service.history.recording import record_incidents
-from service.metrics.collector import IncidentCollector
+from service.metrics.collectors import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.writer import Recorder
 from service.settings import Settings

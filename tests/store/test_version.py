@@ -25,8 +25,7 @@ def test_it_is_another_after_somebody_else_wrote(house, database_url):
     other = Store.beside(database_url, policy())
     with other._write() as connection:
         connection.exec_driver_sql("update totals set number = number + 1")
-        connection.exec_driver_sql(
-            "insert into totals (metric, severity, detail, le, number, seconds) values ('x', '', '', 0, 1, 0)"
-        )
+        columns = "indicator, severity, resolution_source, le, number, seconds"
+        connection.exec_driver_sql(f"insert into totals ({columns}) values ('x', '', '', 0, 1, 0)")
     other.close()
     assert house.store.version() != version

@@ -14,7 +14,7 @@ from service.domain.totals import Increment, bucket_bounds_of
 from service.history.backfill.incident_states import ReplayedState, replayed_states
 from service.history.backfill.state_at import RunningTotals, is_live, snapshot_at, time_changes_at
 from service.history.backfill.windows import Windows
-from service.metrics.collector import Families
+from service.metrics.families import Families
 from service.store import Store
 from service.store.histories import visit_histories
 from service.store.snapshot import snapshot_of

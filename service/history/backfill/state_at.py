@@ -9,7 +9,7 @@ from service.domain.incident import Incident
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Increment, Total
 from service.store.incidents import IncidentRow
-from service.store.snapshot import ActionRow, Snapshot, by_next_stage, by_turns
+from service.store.snapshot import OutstandingAction, Snapshot, by_next_stage, by_turns
 
 TotalKey = tuple[Indicator | IncidentCount, Severity, str, int]
 """As of a `Total`: indicator, severity, source of the resolution and bound."""
@@ -96,9 +96,9 @@ def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime
         due_rows=due_rows,
         live_rows=by_turns(open_rows, due_rows)[:cap],
         actions=dict(Counter((a.action_type, a.overdue(now)) for _, a in to_do)),
-        due_actions=[ActionRow(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
+        due_actions=[OutstandingAction(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
         unverified=dict(Counter(a.action_type for _, a in done)),
-        unverified_actions=[ActionRow(i, a.action_id, a.action_type, at) for at, i, a in completed[:cap]],
+        unverified_actions=[OutstandingAction(i, a.action_id, a.action_type, at) for at, i, a in completed[:cap]],
         capped={
             "open": max(0, len(opened) - cap),
             "due": max(0, len(owing_live) - cap),

@@ -1,33 +1,25 @@
-"""The collectors of the store and of this process, as metric families named by the catalogue."""
+"""From a snapshot and statistics, of now or of the past, to metric families named by the catalogue."""
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
-    SummaryMetricFamily,
 )
-from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from service.domain.checks import Check
 from service.domain.incident import OPEN_PHASES
 from service.domain.incident_ids import public_id
 from service.domain.indicators import Row
-from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
+from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import INFINITE, IncidentCount, Total, bucket_bounds_of
 from service.metrics.catalogue import BY_NAME, Kind
-from service.metrics.exposition import StoreCollector
-from service.metrics.measurements import NEEDED, Measuring, Statistics
-from service.metrics.process_counters import ProcessCounters
-from service.recorder.writer import Recorder
-from service.store import StoreUnavailable
+from service.metrics.measurements import NEEDED, Statistics
 from service.store.incidents import IncidentRow
 from service.store.recent import PostmortemCounts
 from service.store.snapshot import Snapshot
@@ -47,7 +39,7 @@ Bucket = tuple[str, float] | tuple[str, float, Exemplar]
 Series = Iterable[tuple[Sequence[str], float]]
 
 
-def _family(name: str, series: Series) -> Family:
+def family_of(name: str, series: Series) -> Family:
     """Return a counter or gauge family with the catalogue's name, help and labels."""
     metric = BY_NAME[name]
     make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
@@ -58,23 +50,23 @@ def _family(name: str, series: Series) -> Family:
 
 
 class Families:
-    """Converts a snapshot and statistics of any time to families; `IncidentCollector` exports the current ones."""
+    """Converts a snapshot and statistics of any time to families."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._bounds = bucket_bounds_of(policy)
 
     def standing(self, snapshot: Snapshot, statistics: Statistics) -> Iterator[Family]:
-        """Yield what is open and owed, and data problems of incidents."""
+        """Yield what is open and due, and data problems of incidents."""
         yield from self._open(snapshot)
-        yield from self._owed(snapshot)
+        yield from self._due(snapshot)
         yield from _actions(snapshot)
         yield from _postmortems(snapshot, statistics.postmortems)
-        yield _family("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
-        yield _family("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
-        yield _family("mttx_incidents_stale", [((), snapshot.stale)])
-        yield _family("mttx_incidents_outlived_resolution", [((), statistics.outlived)])
-        yield _family("mttx_series_capped", (((name,), n) for name, n in _capped(snapshot)))
+        yield family_of("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
+        yield family_of("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
+        yield family_of("mttx_incidents_stale", [((), snapshot.stale)])
+        yield family_of("mttx_incidents_outlived_resolution", [((), statistics.outlived)])
+        yield family_of("mttx_series_capped", (((name,), n) for name, n in _capped(snapshot)))
 
     # -- running totals ----------------------------------------------------------------------------------------------
 
@@ -82,10 +74,10 @@ class Families:
         """Yield the counters and histograms."""
         counted = {(t.indicator, t.severity, t.resolution_source): t.count for t in totals if not t.le}
         for count in (IncidentCount.OPENED, IncidentCount.DISMISSED):
-            yield _family(f"mttx_incidents_{count}_total", (((s,), counted.get((count, s, ""), 0)) for s in Severity))
+            yield family_of(f"mttx_incidents_{count}_total", (((s,), counted.get((count, s, ""), 0)) for s in Severity))
         sources = ((s, r) for s in Severity for r in ResolutionSource)
         resolved = (((s, r), counted.get((IncidentCount.RESOLVED, s, r), 0)) for s, r in sources)
-        yield _family("mttx_incidents_resolved_total", resolved)
+        yield family_of("mttx_incidents_resolved_total", resolved)
         buckets: dict[tuple[str, Severity], list[Total]] = defaultdict(list)
         for total in totals:
             if total.le:
@@ -117,52 +109,38 @@ class Families:
     # -- indicators --------------------------------------------------------------------------------------------------
 
     def indicators(self, statistics: Statistics) -> Iterator[Family]:
-        """Yield the statistics over windows, and their targets."""
-        rows = [(window, row) for window, rows_of_window in statistics.tables.items() for row in rows_of_window]
-        for prefix, selected in (
-            ("mttx_indicator", [(w, r) for w, r in rows if r.severity is None]),
-            ("mttx_severity_indicator", [(w, r) for w, r in rows if r.severity is not None]),
-        ):
-            yield _family(
-                f"{prefix}_seconds",
-                (
-                    ((r.indicator, w, statistic, *_severity(r)), value)
-                    for w, r in selected
-                    for statistic, value in r.summary.statistics.items()
-                ),
+        """Yield the statistics over windows, and their targets: first over all severities, then over each."""
+        for prefix, is_overall in (("mttx_indicator", True), ("mttx_severity_indicator", False)):
+            rows = [
+                ((row.indicator, window), _severity(row), row)
+                for window, table in statistics.tables.items()
+                for row in table
+                if (row.severity is None) is is_overall
+            ]
+            seconds = (
+                ((*key, name, *severity), value)
+                for key, severity, row in rows
+                for name, value in row.summary.statistics.items()
             )
-            yield _family(
-                f"{prefix}_incidents", (((r.indicator, w, *_severity(r)), r.summary.incidents) for w, r in selected)
+            yield family_of(f"{prefix}_seconds", seconds)
+            yield family_of(f"{prefix}_incidents", (((*key, *s), row.summary.incidents) for key, s, row in rows))
+            ratios = [((*key, *severity), row.within_target_ratio) for key, severity, row in rows]
+            yield family_of(
+                f"{prefix}_within_target_ratio", ((labels, ratio) for labels, ratio in ratios if ratio is not None)
             )
-            yield _family(
-                f"{prefix}_within_target_ratio",
-                (
-                    ((r.indicator, w, *_severity(r)), r.within_target_ratio)
-                    for w, r in selected
-                    if r.within_target_ratio is not None
-                ),
+            targets = [target for target in self._policy.targets if (target.severity is None) is is_overall]
+            yield family_of(
+                f"{prefix}_target_seconds",
+                (((t.indicator, t.statistic, *_severity(t)), t.limit.total_seconds()) for t in targets),
             )
-        targets = self._policy.targets
-        yield _family(
-            "mttx_indicator_target_seconds",
-            (((t.indicator, t.statistic), t.limit.total_seconds()) for t in targets if t.severity is None),
-        )
-        yield _family(
-            "mttx_severity_indicator_target_seconds",
-            (
-                ((t.indicator, t.statistic, t.severity), t.limit.total_seconds())
-                for t in targets
-                if t.severity is not None
-            ),
-        )
 
-    # -- what is open and owed ---------------------------------------------------------------------------------------
+    # -- what is open and due ----------------------------------------------------------------------------------------
 
     def _open(self, snapshot: Snapshot) -> Iterator[Family]:
         phases = ((s, p) for s in Severity for p in OPEN_PHASES)
-        yield _family("mttx_incidents_open", (((s, p), snapshot.open.get((s, p), 0)) for s, p in phases))
+        yield family_of("mttx_incidents_open", (((s, p), snapshot.open.get((s, p), 0)) for s, p in phases))
         for milestone in (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED):
-            yield _family(
+            yield family_of(
                 f"mttx_incident_{milestone}_timestamp_seconds",
                 (
                     (_incident(w), w.milestones[milestone].timestamp())
@@ -170,57 +148,27 @@ class Families:
                     if milestone in w.milestones
                 ),
             )
-        yield _family(
+        yield family_of(
             "mttx_incident_info",
             (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in snapshot.live_rows),
         )
 
-    def _owed(self, snapshot: Snapshot) -> Iterator[Family]:
+    def _due(self, snapshot: Snapshot) -> Iterator[Family]:
         owing = [(w, stage, due) for w in snapshot.due_rows for stage, due in w.due.items()]
-        yield _family(
+        yield family_of(
             "mttx_postmortem_due_timestamp_seconds", (((*_incident(w), s), due.timestamp()) for w, s, due in owing)
         )
-        yield _family(
+        yield family_of(
             "mttx_postmortem_deadline_seconds",
             (((*_incident(w), s), (due - w.deadlines_from).total_seconds()) for w, s, due in owing),
         )
         stages = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
         for name, overdue in (("mttx_postmortems_due", False), ("mttx_postmortems_overdue", True)):
-            yield _family(name, (((s, stage), snapshot.due.get((s, stage, overdue), 0)) for s, stage in stages))
+            yield family_of(name, (((s, stage), snapshot.due.get((s, stage, overdue), 0)) for s, stage in stages))
 
 
-class IncidentCollector(Families, StoreCollector):
-    """Incidents, postmortems and actions, read from the store; every replica exports the same.
-
-    If the store fails, the scrape has none of these families and `mttx_scrape_errors_total` increases.
-    """
-
-    def __init__(self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime]) -> None:
-        super().__init__(policy)
-        self._measuring = measuring
-        self._clock = clock
-        self.errors = 0
-        self.seconds = 0.0
-
-    def collect(self) -> Iterator[Family]:
-        """Yield the families."""
-        began = time.perf_counter()
-        try:
-            now = self._clock()
-            snapshot, statistics = self._measuring.snapshot(now), self._measuring.statistics(now)
-        except StoreUnavailable:
-            self.errors += 1
-            self.whole, self.changes_at = False, None
-            return
-        self.seconds = time.perf_counter() - began
-        self.whole, self.changes_at = True, snapshot.changes_at
-        yield from self.totals(snapshot.totals)
-        yield from self.indicators(statistics)
-        yield from self.standing(snapshot, statistics)
-
-
-def _severity(row: Row) -> tuple[str, ...]:
-    return () if row.severity is None else (row.severity,)
+def _severity(subject: Row | Target) -> tuple[str, ...]:
+    return () if subject.severity is None else (subject.severity,)
 
 
 def _incident(row: IncidentRow) -> tuple[str, str]:
@@ -237,9 +185,9 @@ def _exemplar(total: Total) -> Exemplar | None:
 def _actions(snapshot: Snapshot) -> Iterator[Family]:
     types = sorted({action_type for action_type, _ in snapshot.actions})
     late = {t: snapshot.actions.get((t, True), 0) for t in types}
-    yield _family("mttx_actions_open", (((t,), late[t] + snapshot.actions.get((t, False), 0)) for t in types))
-    yield _family("mttx_actions_overdue", (((t,), late[t]) for t in types))
-    yield _family(
+    yield family_of("mttx_actions_open", (((t,), late[t] + snapshot.actions.get((t, False), 0)) for t in types))
+    yield family_of("mttx_actions_overdue", (((t,), late[t]) for t in types))
+    yield family_of(
         "mttx_action_due_timestamp_seconds",
         (((public_id(a.incident_id), a.action_id, a.action_type), a.at.timestamp()) for a in snapshot.due_actions),
     )
@@ -247,15 +195,15 @@ def _actions(snapshot: Snapshot) -> Iterator[Family]:
 
 def _postmortems(snapshot: Snapshot, counts: PostmortemCounts) -> Iterator[Family]:
     types = sorted({t for t, _ in snapshot.actions} | {*snapshot.unverified, *counts.verified})
-    yield _family("mttx_actions_unverified", (((t,), snapshot.unverified.get(t, 0)) for t in types))
-    yield _family("mttx_actions_verified", (((t,), counts.verified.get(t, 0)) for t in types))
+    yield family_of("mttx_actions_unverified", (((t,), snapshot.unverified.get(t, 0)) for t in types))
+    yield family_of("mttx_actions_verified", (((t,), counts.verified.get(t, 0)) for t in types))
     waiting = snapshot.unverified_actions
-    yield _family(
+    yield family_of(
         "mttx_action_completed_timestamp_seconds",
         (((public_id(a.incident_id), a.action_id, a.action_type), a.at.timestamp()) for a in waiting),
     )
     checks = ((s, check) for s in Severity for check in Check)
-    yield _family("mttx_postmortem_checks_failed", (((s, c), counts.checks_failed.get((s, c), 0)) for s, c in checks))
+    yield family_of("mttx_postmortem_checks_failed", (((s, c), counts.checks_failed.get((s, c), 0)) for s, c in checks))
 
 
 def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
@@ -265,39 +213,3 @@ def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "mttx_postmortem_due_timestamp_seconds", hidden["due"]
     yield "mttx_action_due_timestamp_seconds", hidden["actions"]
     yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]
-
-
-class ProcessCollector(Collector):
-    """Counters of this process. Runs after `IncidentCollector`, whose errors and duration it exports."""
-
-    def __init__(
-        self,
-        counters: ProcessCounters,
-        recorder: Recorder,
-        incidents: IncidentCollector,
-        version: str,
-    ) -> None:
-        self._counters = counters
-        self._recorder = recorder
-        self._incidents = incidents
-        self._version = version
-
-    def collect(self) -> Iterator[Family]:
-        """Yield the families."""
-        for name, counts in self._counters.counters().items():
-            yield _family(name, counts)
-        last_seen = self._counters.last_received()
-        yield _family(
-            "mttx_last_webhook_timestamp_seconds", (((s,), at.timestamp()) for s, at in sorted(last_seen.items()))
-        )
-        stats = self._recorder.stats
-        yield _family("mttx_recorder_queue_length", [((), self._recorder.queue_length)])
-        yield _family("mttx_recorder_commits_total", [((), stats.commits)])
-        commit = BY_NAME["mttx_recorder_commit_seconds"]
-        summary = SummaryMetricFamily(commit.name, commit.help)
-        summary.add_metric((), stats.commits, stats.commit_seconds)
-        yield summary
-        yield _family("mttx_store_errors_total", [((), stats.errors)])
-        yield _family("mttx_scrape_errors_total", [((), self._incidents.errors)])
-        yield _family("mttx_scrape_duration_seconds", [((), self._incidents.seconds)])
-        yield _family("mttx_build_info", [((self._version,), 1)])
