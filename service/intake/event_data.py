@@ -165,8 +165,8 @@ def check_data(kind: EventKind, data: Mapping[str, Any], zone: ZoneInfo, *path: 
 
 def _checked(model: type[BaseModel], data: Mapping[str, Any], zone: ZoneInfo, *path: str | int) -> dict[str, Any]:
     if "resolution_source" in data:
-        raise invalid("is not yours to say; send automated: true, or leave it out", *path, "resolution_source")
-    read: BaseModel = checked(model, dict(data), *path)
+        raise invalid("is set by the service and cannot be sent; use automated: true", *path, "resolution_source")
+    read = checked(model, dict(data), *path)
     free = {key: value for key, value in data.items() if key not in model.model_fields}
     kept: dict[str, Any] = free | read.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     if "due_at" in model.model_fields and kept.get("due_at"):
