@@ -59,7 +59,7 @@ def last_webhook():
         "Since the last webhook",
         "Time since the last accepted notification from each source. Silence means a quiet week or a broken "
         "route: compare with the usual interval.",
-        [Query("A", f"floor(time() - {replicas(_own('mttx_last_webhook_timestamp_seconds'))})", "{{source}}")],
+        [Query("A", f"time() - {replicas(_own('mttx_last_webhook_timestamp_seconds'))}", "{{source}}")],
         "dtdhms",
         "No webhooks received yet.",
     )
