@@ -14,7 +14,6 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from service.cli import main
 from service.cli.client import DEFAULT_URL
-from service.cli.incident import incident as group
 from service.domain.events import EventKind
 from service.domain.policy import Milestone, Severity
 from service.web import schemas
@@ -175,11 +174,6 @@ def test_it_reads_the_token_from_a_file(service, monkeypatch, tmp_path):
     monkeypatch.setenv("MTTX_TOKEN_FILE", str(tmp_path / "token"))
     run("ack", "INC-1")
     assert service.last_request.headers["Authorization"] == "Bearer from-a-file"
-
-
-def test_it_sends_no_token_where_there_is_none(service):
-    run("ack", "INC-1")
-    assert "Authorization" not in service.last_request.headers
 
 
 def test_it_keeps_to_its_token_whatever_netrc_says(service, monkeypatch, tmp_path):
@@ -366,20 +360,10 @@ def test_it_lists_incidents(service, monkeypatch):
     assert "There are more" in output
 
 
-def test_lengths_have_hours(service):
-    service.get(f"{INCIDENTS}/INC-1", json={**SHOWN, "indicators": {"resolve": 7384.2}})
-    assert "2h3m5s" in run("show", "INC-1")
-
-
 def test_a_meeting_records_all_that_it_discussed_at_once(service):
     run("review", "INC-1", "INC-4", "--at", "2026-03-09T01:00:00Z")
     sent_to = [(request.path.split("/")[-2], request.json()["kind"]) for request in service.request_history]
     assert sent_to == [("inc-1", "reviewed"), ("inc-4", "reviewed")]
-
-
-def test_its_help_names_every_command_of_the_design():
-    first = {"open", "ack", "mitigate", "resolve", "dismiss", "severity"}
-    assert set(group.commands) == first | {"assign", "note", "correct", "review", "list", "show"}
 
 
 def test_a_table_in_a_pipe_has_one_line_for_each_row(service):

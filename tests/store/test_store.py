@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import TimeoutError
 
 from service.domain.events import EventKind
-from service.domain.incident import OPEN_PHASES, Phase
+from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
 from service.recorder.commands import PruneDeliveries, RecordAlerts
 from service.store import Store, StoreRejected, StoreUnavailable, tables
@@ -20,7 +20,6 @@ from service.store.histories import history_of
 from service.store.incidents import IncidentFilter, incident_page
 from service.store.recent import visit_recent
 from service.store.snapshot import snapshot_of
-from service.store.types import NEVER
 from tests.builders import alert, at, delivery, event, policy
 from tests.house import listed
 
@@ -88,10 +87,6 @@ def test_it_gives_back_a_merged_incident_as_the_one_that_absorbed_it(house):
     assert record.opened_at.keys() == {first, second}
 
 
-def test_it_knows_no_incident_that_never_was(store):
-    assert store.read(history_of, 1, policy()) is None
-
-
 def test_it_gives_ids_from_one_without_gaps_for_what_was_refused(house):
     assert [house.open(), house.open()] == [1, 2]
 
@@ -119,12 +114,6 @@ def test_it_forgets_nothing_when_it_is_opened_again(house):
 
 
 # -- the list ----------------------------------------------------------------------------------------------------------
-
-
-def test_it_lists_incidents_newest_first(house):
-    for _ in range(3):
-        house.open()
-    assert ids(listed(house.store)) == [3, 2, 1]
 
 
 def test_it_lists_what_an_incident_is_now(house):
@@ -197,10 +186,6 @@ def test_it_holds_an_observation_once(house):
         copy_of(house.store, tables.observations, id=99)
 
 
-def test_it_tells_what_the_database_rejects_from_a_database_that_is_away():
-    assert issubclass(StoreRejected, StoreUnavailable)
-
-
 def test_it_never_tells_a_value_in_an_error(house):
     house.open(event(K.NOTE, data={"text": "geheim"}))
     with pytest.raises(StoreRejected) as rejected:
@@ -224,12 +209,6 @@ def test_it_rolls_back_where_an_error_leaves_a_transaction(house):
         transaction._connection.execute(text("delete from incidents"))
         raise KeyError
     assert ids(listed(house.store)) == [1]
-
-
-def test_it_writes_the_end_of_what_goes_on_as_a_number_so_that_keys_hold_it(house):
-    house.send(alert(0))
-    assert house.rows("select ends_at from episodes") == [(NEVER,)]
-    assert house.rows("select ends_at from observations") == [(NEVER,)]
 
 
 # -- what the metrics are made of --------------------------------------------------------------------------------------
@@ -381,12 +360,6 @@ def test_it_keeps_no_deadline_of_what_is_open_no_more(house):
     kept = "select id from incidents where stale_at is not null or draft_due_at is not null or final_due_at is not null"
     assert house.rows(kept) == [(3,)]
     assert house.snapshot().open == {(Severity.SEV_3, Phase.DETECTED): 1}
-
-
-def test_it_knows_every_open_phase(house):
-    for n, kind in enumerate((K.NOTE, K.ACKNOWLEDGED, K.MITIGATED), start=1):
-        house.tell(house.open(), kind, n, data={"text": "x"})
-    assert {phase for _, phase in house.snapshot().open} == set(OPEN_PHASES)
 
 
 # -- raw bodies --------------------------------------------------------------------------------------------------------
