@@ -13,9 +13,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from service.domain.events import Alert, Event, EventKind, Observation
+from service.domain.events import Alert, Event, EventKind, Observation, ReceivedWebhook
 from service.domain.policy import Severity
-from service.recorder.commands import AppendEvent, Delivery, PruneDeliveries, RecordAlerts
+from service.recorder.commands import AppendEvent, PruneBodies, RecordAlerts
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
@@ -39,7 +39,7 @@ def record_base(path: Path) -> None:
             recorder.submit(opening)
         for step in range(1, len(lives[0])):
             list(pool.map(recorder.submit, (life[step] for life in lives)))
-        recorder.submit(PruneDeliveries(now - _KEPT))
+        recorder.submit(PruneBodies(now - _KEPT))
 
 
 def multiply(base: Path, path: Path, incidents: int) -> None:
@@ -154,7 +154,7 @@ def _webhook(number: int, severity: Severity, starts_at: datetime, ends_at: date
         onset_at=starts_at - timedelta(minutes=3),
     )
     body = f"{name} {ends_at}".ljust(900, ".").encode()
-    return RecordAlerts((alert,), Delivery("alertmanager", body, ends_at or starts_at))
+    return RecordAlerts((alert,), ReceivedWebhook("alertmanager", body, ends_at or starts_at))
 
 
 def _event(number: int, kind: EventKind, at: datetime) -> AppendEvent:

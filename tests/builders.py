@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.episodes import AlertReport, Episode
-from service.domain.events import Alert, Event, EventKind, Observation
+from service.domain.events import Alert, Event, EventKind, Observation, ReceivedWebhook
 from service.domain.incident import Phase
 from service.domain.policy import (
     Indicator,
@@ -20,7 +20,6 @@ from service.domain.policy import (
     WeeklyReview,
 )
 from service.domain.senders import named_alias, named_source
-from service.recorder.commands import Delivery
 from service.store.incidents import IncidentRow
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -164,5 +163,5 @@ def episode(starts: float = 0, ends: float | None = None, **fields: Any) -> Epis
     return Episode(**{**values, **fields})
 
 
-def delivery(minutes: float = 0, body: bytes = b"{}", source: str = "alertmanager") -> Delivery:
-    return Delivery(source, body, at(minutes))
+def delivery(minutes: float = 0, body: bytes = b"{}", source: str = "alertmanager") -> ReceivedWebhook:
+    return ReceivedWebhook(source, body, at(minutes))

@@ -18,7 +18,7 @@ from service.recorder.commands import (
     Command,
     OpenIncident,
     Outcome,
-    PruneDeliveries,
+    PruneBodies,
     RecordAlerts,
     RecordEvents,
 )
@@ -87,7 +87,7 @@ class House:
 
         def block() -> None:
             with suppress(StoreUnavailable):  # a test may be about that; this command is not
-                self.submit(PruneDeliveries(at(-(10**6))))
+                self.submit(PruneBodies(at(-(10**6))))
 
         blocker = threading.Thread(target=block)
         blocker.start()

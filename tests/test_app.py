@@ -13,7 +13,7 @@ from service import app as composition
 from service.app import create_app, now
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic, Target
 from service.metrics.catalogue import BY_NAME, METRICS
-from service.recorder.commands import CloseStale, PruneDeliveries, Settle
+from service.recorder.commands import CloseStale, PruneBodies, Settle
 from service.settings import Settings, SettingsError
 from service.store import StoreRefused
 from service.wiring.exporter import due_commands
@@ -167,7 +167,7 @@ def test_it_reads_the_clock_in_utc():
 
 def test_it_forgets_bodies_in_time_and_closes_stale_incidents_only_where_asked():
     moment = now()
-    pruning = PruneDeliveries(moment - timedelta(days=90))
+    pruning = PruneBodies(moment - timedelta(days=90))
     assert list(due_commands(Settings(), moment)) == [Settle(moment), pruning]
     assert CloseStale(moment) in due_commands(Settings(close_stale=True), moment)
 

@@ -154,3 +154,12 @@ class Alert:
     generator_url: str = ""
     onset_at: datetime | None = None
     aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedWebhook:
+    """A webhook body as received, kept as evidence."""
+
+    source: str
+    body: bytes
+    received_at: datetime

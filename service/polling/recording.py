@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from service.domain.events import Alert, Event
-from service.recorder.commands import AppendEvent, Delivery, RecordAlerts, Refused
+from service.domain.events import Alert, Event, ReceivedWebhook
+from service.recorder.commands import AppendEvent, RecordAlerts, Refused
 from service.recorder.writer import Recorder
 
 RECONCILED = "reconciled"
@@ -15,7 +15,7 @@ def record_alert(recorder: Recorder, alert: Alert, now: datetime) -> list[int]:
     report = alert.observation
     until = report.ends_at.isoformat() if report.ends_at else "still firing"
     evidence = f"{report.fingerprint} {report.starts_at.isoformat()} {until}"
-    outcomes = recorder.submit(RecordAlerts((alert,), Delivery(RECONCILED, evidence.encode(), now)))
+    outcomes = recorder.submit(RecordAlerts((alert,), ReceivedWebhook(RECONCILED, evidence.encode(), now)))
     return [outcome.incident_id for outcome in outcomes]
 
 

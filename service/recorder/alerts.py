@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from service.domain.episodes import UNASSIGNED, AlertReport, Episode, Span
-from service.domain.events import Alert, Observation
+from service.domain.events import Alert, Observation, ReceivedWebhook
 from service.domain.senders import plain_source, spans_by_source
 from service.recorder.batch import Batch
-from service.recorder.commands import Delivery, Outcome
+from service.recorder.commands import Outcome
 from service.recorder.correlation import join
 from service.recorder.grouping import merge_fused, regroup_episodes
 from service.recorder.incidents import outcome, recompute
@@ -19,13 +19,13 @@ HEARD_EVERY = timedelta(minutes=1)
 """Repeats of a notification refresh `heard_at` at most this often: they come by the hundred, staleness takes hours."""
 
 
-def record_alerts(batch: Batch, alerts: Sequence[Alert], delivery: Delivery) -> tuple[Outcome, ...]:
+def record_alerts(batch: Batch, alerts: Sequence[Alert], webhook: ReceivedWebhook) -> tuple[Outcome, ...]:
     """Record the alerts of a notification; a repeat without effect only updates when the alert was last received.
 
     Returns an outcome for each incident that the alerts belong to, and for each that was split off.
     """
-    digest = batch.keep(delivery)
-    now = delivery.received_at
+    digest = batch.keep(webhook)
+    now = webhook.received_at
     changed: list[int] = []
     for alert in alerts:
         if _add_report(batch, alert, now, digest):

@@ -13,7 +13,7 @@ from service.recorder.commands import (
     Command,
     OpenIncident,
     Outcome,
-    PruneDeliveries,
+    PruneBodies,
     RecordAlerts,
     RecordEvents,
     Refold,
@@ -86,8 +86,8 @@ def apply(batch: Batch, command: Command) -> tuple[Outcome, ...]:
     match command:
         case RecordAlerts():
             return _record_notification(batch, command)
-        case RecordEvents(events, delivery):
-            return record_keyed(batch, events, delivery)
+        case RecordEvents(events, webhook):
+            return record_keyed(batch, events, webhook)
         case OpenIncident(events):
             return (open_incident(batch, events),)
         case AppendEvent(incident_id, event):
@@ -96,7 +96,7 @@ def apply(batch: Batch, command: Command) -> tuple[Outcome, ...]:
             return tuple(outcome for i in batch.loaded.stale if (outcome := close_stale(batch, i, now)))
         case Refold(_, now):
             return refold(batch, now)
-        case PruneDeliveries(before):
+        case PruneBodies(before):
             batch.delete_bodies_before = before
             return ()
         case Settle():
@@ -109,6 +109,6 @@ def _record_notification(batch: Batch, command: RecordAlerts) -> tuple[Outcome, 
     for note in command.notes:
         batch.keep(note)
     if not command.events:
-        return record_alerts(batch, command.alerts, command.delivery)
-    outcomes = record_alerts(batch, command.alerts, command.delivery) if command.alerts else ()
+        return record_alerts(batch, command.alerts, command.webhook)
+    outcomes = record_alerts(batch, command.alerts, command.webhook) if command.alerts else ()
     return (*outcomes, *append_allowed(batch, command.events))

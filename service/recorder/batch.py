@@ -9,13 +9,12 @@ from datetime import datetime
 from hashlib import blake2b
 
 from service.domain.episodes import Episode
-from service.domain.events import Event
+from service.domain.events import Event, ReceivedWebhook
 from service.domain.incident_ids import public_id
 from service.domain.policy import Policy
 from service.domain.totals import Counted, Increment, Total
-from service.recorder.commands import Delivery, UnknownIncident
+from service.recorder.commands import UnknownIncident
 from service.recorder.event_index import EventIndex
-from service.store.changes import ReceivedBody
 from service.store.loaded import GroupKey, IncidentState, LoadedRows, StoredReport, alert_key
 
 
@@ -61,7 +60,7 @@ class Batch:
         """The events to append, each with the digest of the body it came in."""
         self.event_indexes: dict[int, EventIndex] = {}
         self.settled: dict[int, Counted] = {}
-        self.bodies: dict[bytes, ReceivedBody] = {}
+        self.bodies: dict[bytes, tuple[ReceivedWebhook, int]] = {}
         self.totals: dict[tuple[str, str, str, int], Total] = {}
         self.delete_bodies_before: datetime | None = None
         for incident_id, event in loaded.events:
@@ -104,7 +103,7 @@ class Batch:
             return state.events
         return [event for member in self.family_of(state) for event in member.events]
 
-    def append(self, state: IncidentState, event: Event, delivery: bytes | None = None) -> None:
+    def append(self, state: IncidentState, event: Event, digest: bytes | None = None) -> None:
         """Append an event to the incident's history."""
         if not event.sent_to:
             event = replace(event, sent_to=state.id)
@@ -113,7 +112,7 @@ class Batch:
         state.events.append(event)
         if state.id in self.event_indexes:
             self.event_indexes[state.id].add(event)
-        self.new_events.append((event, delivery))
+        self.new_events.append((event, digest))
         self.mark_changed(state, event.recorded_at)
 
     def move_event(self, event: Event, source: IncidentState, target: IncidentState) -> None:
@@ -193,12 +192,11 @@ class Batch:
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
-    def keep(self, delivery: Delivery) -> bytes:
+    def keep(self, webhook: ReceivedWebhook) -> bytes:
         """Keep a raw body, or count a repeat; return the digest by which events and reports refer to it."""
-        digest = blake2b(delivery.source.encode() + b"\0" + delivery.body, digest_size=16).digest()
-        kept = self.bodies.get(digest)
-        body = ReceivedBody(delivery.source, delivery.body, delivery.received_at, 1)
-        self.bodies[digest] = body if kept is None else replace(kept, times=kept.times + 1)
+        digest = blake2b(webhook.source.encode() + b"\0" + webhook.body, digest_size=16).digest()
+        first, times = self.bodies.get(digest, (webhook, 0))
+        self.bodies[digest] = first, times + 1
         return digest
 
     def count(self, added: Iterable[Increment], incident_id: int, at: datetime) -> None:

@@ -47,7 +47,7 @@ def changes_of(batch: Batch) -> Changes:
 def _events_of(batch: Batch, computed: list[IncidentState]) -> tuple[list[NewEvent], list[tuple[Event, int]]]:
     """Return the new events in the order in which they were appended, and the stored ones that moved."""
     incident_of = {id(event): state.id for state in computed for event in state.events}
-    new = [NewEvent(incident_of[id(event)], event, delivery) for event, delivery in batch.new_events]
+    new = [NewEvent(incident_of[id(event)], event, digest) for event, digest in batch.new_events]
     moved = [
         (event, incident_of[id(event)])
         for incident_id, event in batch.loaded.events

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from service.domain.events import INTO_KEY, Alert, Event, EventKind, KeyedEvent
+from service.domain.events import INTO_KEY, Alert, Event, EventKind, KeyedEvent, ReceivedWebhook
 from service.domain.incident import Phase
 from service.domain.incident_ids import incident_id_of
 from service.store.loaded import ALIAS, BatchKeys, alert_key
@@ -39,15 +39,6 @@ def _mentioned(events: Iterable[Event]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A webhook body as received, kept as evidence."""
-
-    source: str
-    body: bytes
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class RecordAlerts:
     """Record the alerts of one notification. Returns an `Outcome` for each incident touched, in order of id.
 
@@ -56,14 +47,14 @@ class RecordAlerts:
     """
 
     alerts: tuple[Alert, ...]
-    delivery: Delivery
-    notes: tuple[Delivery, ...] = ()
+    webhook: ReceivedWebhook
+    notes: tuple[ReceivedWebhook, ...] = ()
     events: tuple[tuple[int, Event], ...] = ()
 
     @property
     def received_at(self) -> datetime:
         """Return when the notification was received."""
-        return self.delivery.received_at
+        return self.webhook.received_at
 
     def add_keys(self, keys: BatchKeys) -> None:
         """Add what the alerts may change."""
@@ -89,20 +80,20 @@ class RecordEvents:
     """
 
     events: tuple[KeyedEvent, ...]
-    delivery: Delivery
+    webhook: ReceivedWebhook
 
     @property
     def received_at(self) -> datetime:
         """Return when the body was received."""
-        return self.delivery.received_at
+        return self.webhook.received_at
 
     def add_keys(self, keys: BatchKeys) -> None:
         """Add the incidents that the events name."""
         for keyed in self.events:
-            keys.keys.add((self.delivery.source, keyed.incident_key))
+            keys.keys.add((self.webhook.source, keyed.incident_key))
             keys.keys.update((ALIAS, alias) for alias in keyed.aliases)
             if into_key := into_key_of(keyed.event):
-                keys.keys.add((self.delivery.source, into_key))
+                keys.keys.add((self.webhook.source, into_key))
         keys.incidents |= _mentioned(e.event for e in self.events)
         keys.neighbours |= any(e.event.kind in REGROUPING for e in self.events)
 
@@ -175,7 +166,7 @@ class Refold:
 
 
 @dataclass(frozen=True, slots=True)
-class PruneDeliveries:
+class PruneBodies:
     """Delete raw bodies last received before `before`. Returns no outcomes."""
 
     before: datetime
@@ -185,7 +176,7 @@ class PruneDeliveries:
         """Add nothing: bodies are deleted when the batch is written."""
 
 
-Command = RecordAlerts | RecordEvents | OpenIncident | AppendEvent | CloseStale | Settle | Refold | PruneDeliveries
+Command = RecordAlerts | RecordEvents | OpenIncident | AppendEvent | CloseStale | Settle | Refold | PruneBodies
 
 
 @dataclass(frozen=True, slots=True)

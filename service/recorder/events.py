@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from service.domain.events import Event, EventKind, KeyedEvent
+from service.domain.events import Event, EventKind, KeyedEvent, ReceivedWebhook
 from service.domain.history import ABOUT_EVENTS
 from service.recorder.batch import Batch
-from service.recorder.commands import REGROUPING, Conflict, Delivery, Outcome, Refused, into_key_of
+from service.recorder.commands import REGROUPING, Conflict, Outcome, Refused, into_key_of
 from service.recorder.correlation import is_joined, join, named_alike
 from service.recorder.event_checks import check_correction, check_known_end, subject_of
 from service.recorder.grouping import regroup_incident
@@ -21,16 +21,16 @@ Waiting = dict[int, datetime]
 """Incidents to be regrouped, and when their last event arrived."""
 
 
-def record_keyed(batch: Batch, events: Sequence[KeyedEvent], delivery: Delivery) -> tuple[Outcome, ...]:
+def record_keyed(batch: Batch, events: Sequence[KeyedEvent], webhook: ReceivedWebhook) -> tuple[Outcome, ...]:
     """Record events by the sender's own keys; an unknown key opens an incident unless others reported it.
 
     Regrouping after each of many events of one incident would take quadratic time: it waits until it matters.
     """
-    digest = batch.keep(delivery)
+    digest = batch.keep(webhook)
     waiting: Waiting = {}
     added: list[tuple[IncidentState, Event, bool]] = []
     for keyed in events:
-        key = (delivery.source, keyed.incident_key)
+        key = (webhook.source, keyed.incident_key)
         if key not in batch.keys:
             _regroup_waiting(batch, waiting)
             correlated = named_alike(batch, keyed.aliases, keyed.event.occurred_at)
@@ -42,10 +42,10 @@ def record_keyed(batch: Batch, events: Sequence[KeyedEvent], delivery: Delivery)
         state, created = add_event(batch, sent_to, keyed.event, digest, waiting)
         if not is_joined(batch, state, keyed.aliases):
             _regroup_waiting(batch, waiting)
-            join(batch, batch.existing(state.id), keyed.aliases, delivery.received_at)
+            join(batch, batch.existing(state.id), keyed.aliases, webhook.received_at)
         added.append((sent_to, keyed.event, created))
     _regroup_waiting(batch, waiting)
-    recompute(batch, delivery.received_at)
+    recompute(batch, webhook.received_at)
     return tuple(outcome(batch, _holder(batch, sent_to, event), created=created) for sent_to, event, created in added)
 
 

@@ -11,7 +11,7 @@ from service.domain.policy import Policy
 from service.domain.totals import bucket_bounds_of
 from service.recorder.apply import apply, keys_of, record
 from service.recorder.batch import Batch
-from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneDeliveries, Settle
+from service.recorder.commands import Busy, CloseStale, Command, Outcome, PruneBodies, Settle
 from service.store import Store, StoreRejected, StoreUnavailable
 from service.store.loaded import BatchKeys
 
@@ -199,7 +199,7 @@ class Recorder:
         for ticket in committed:
             ticket.committed = True
         # A batch that wrote nothing does not prove that the disk works.
-        if not all(isinstance(ticket.command, CloseStale | Settle | PruneDeliveries) for ticket in committed):
+        if not all(isinstance(ticket.command, CloseStale | Settle | PruneBodies) for ticket in committed):
             self._failed_at = None
         self.stats.commits += 1
         self.stats.commit_seconds += time.perf_counter() - began

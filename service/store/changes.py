@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.episodes import Episode
-from service.domain.events import Event
+from service.domain.events import Event, ReceivedWebhook
 from service.domain.totals import Counted, Total
 from service.store.loaded import GroupKey, IncidentKey, IncidentState, StoredReport
 
@@ -16,17 +16,7 @@ class NewEvent:
 
     incident_id: int
     event: Event
-    delivery: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedBody:
-    """A webhook body; `times` counts its repeats."""
-
-    source: str
-    body: bytes
-    received_at: datetime
-    times: int
+    digest: bytes | None
 
 
 Membership = tuple[GroupKey, Episode]
@@ -38,7 +28,8 @@ class Changes:
     """What to write: rows to insert, to update or to delete.
 
     `announced` are the incidents to enqueue for every target; `redrawn` those for targets that draw incidents as they
-    are, without announcing anything. `settled` are the flags of incidents whose resolution became final.
+    are, without announcing anything. `bodies` are raw webhooks by their digests, and how often each came. `settled` are
+    the flags of incidents whose resolution became final.
     """
 
     new_incidents: Sequence[IncidentState]
@@ -54,7 +45,7 @@ class Changes:
     new_events: Sequence[NewEvent]
     moved_events: Sequence[tuple[Event, int]]
     keys: Mapping[IncidentKey, int]
-    bodies: Mapping[bytes, ReceivedBody]
+    bodies: Mapping[bytes, tuple[ReceivedWebhook, int]]
     totals: Sequence[Total]
     announced: Set[int]
     redrawn: Set[int]

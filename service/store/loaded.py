@@ -83,7 +83,7 @@ class StoredReport:
 
     report: AlertReport
     episode_id: int
-    delivery: bytes | None = None
+    digest: bytes | None = None
 
 
 @dataclass(slots=True)

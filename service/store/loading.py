@@ -203,8 +203,8 @@ def _load_incidents(
     whole = [state.id for state in added.values() if not state.partial]
     episodes = episodes_of(connection, whole)
     if only and len(whole) < len(added):
-        some = queries.SOME_EPISODES.among(connection, only)
-        episodes += [episode_of(row) for row in some if row.incident_id in added]
+        episode_rows = queries.SOME_EPISODES.among(connection, only)
+        episodes += [episode_of(row) for row in episode_rows if row.incident_id in added]
     for episode in episodes:
         rows.episodes[episode.id] = episode
         added[episode.incident_id].episodes.add(episode.id)

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from service.domain.episodes import Episode
+from service.domain.events import ReceivedWebhook
 from service.domain.incident import Incident
 from service.domain.policy import Milestone, Stage
 from service.domain.totals import Total
-from service.store.changes import NewEvent, ReceivedBody
+from service.store.changes import NewEvent
 from service.store.loaded import IncidentState, StoredReport
 
 Row = dict[str, Any]
@@ -99,7 +100,7 @@ def new_report(stored: StoredReport) -> Row:
         "group_key": seen.group_key,
         "stale": seen.stale,
         "peer": seen.peer,
-        "delivery": stored.delivery,
+        "delivery": stored.digest,
         **_received(stored),
     }
 
@@ -139,7 +140,7 @@ def event(new: NewEvent) -> Row:
         "recorded_at": recorded.recorded_at,
         "source": recorded.source,
         "about": {name: value for name, value in about.items() if value},
-        "delivery": new.delivery,
+        "delivery": new.digest,
         "recorded_by": recorded.recorded_by,
     }
 
@@ -160,7 +161,7 @@ def actions(incident: Incident) -> list[Row]:
     ]
 
 
-def delivery(digest: bytes, received: ReceivedBody) -> Row:
+def delivery(digest: bytes, webhook: ReceivedWebhook, times: int) -> Row:
     """Return the row of a raw body, compressed.
 
     With an 8 KiB window: most bodies are smaller, and clearing a full one costs more than packing them.
@@ -168,11 +169,11 @@ def delivery(digest: bytes, received: ReceivedBody) -> Row:
     packing = zlib.compressobj(1, zlib.DEFLATED, 13, 6)
     return {
         "digest": digest,
-        "source": received.source,
-        "first_received_at": received.received_at,
-        "last_received_at": received.received_at,
-        "times": received.times,
-        "body": packing.compress(received.body) + packing.flush(),
+        "source": webhook.source,
+        "first_received_at": webhook.received_at,
+        "last_received_at": webhook.received_at,
+        "times": times,
+        "body": packing.compress(webhook.body) + packing.flush(),
     }
 
 

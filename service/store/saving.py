@@ -44,7 +44,7 @@ def save(connection: Connection, changes: Changes) -> None:
     _INSERT_CHECK.run(
         connection, [{"incident_id": i.id, "name": check.value} for i in effective for check in failed_checks(i)]
     )
-    _UPSERT_DELIVERY.run(connection, [rows.delivery(digest, body) for digest, body in changes.bodies.items()])
+    _UPSERT_DELIVERY.run(connection, [rows.delivery(digest, *body) for digest, body in changes.bodies.items()])
     _UPSERT_TOTAL.run(connection, [rows.total(total) for total in changes.totals])
     if changes.delete_bodies_before is not None:
         forget_bodies(connection, changes.delete_bodies_before)

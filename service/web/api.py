@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.domain.events import KeyedEvent
+from service.domain.events import KeyedEvent, ReceivedWebhook
 from service.domain.incident import Phase
 from service.domain.incident_ids import public_id
 from service.domain.policy import Severity
@@ -15,7 +15,7 @@ from service.intake import lifecycle
 from service.intake.reasons import Failure
 from service.intake.sources import Source
 from service.intake.wire import PayloadError
-from service.recorder.commands import AppendEvent, Delivery, RecordEvents
+from service.recorder.commands import AppendEvent, RecordEvents
 from service.store.incidents import IncidentFilter, incident_page
 from service.web import bodies, policy, postmortems, schemas
 from service.web.auth import authorize
@@ -82,7 +82,7 @@ def blueprint(services: Services) -> Blueprint:
         body, now = received(request, services, "write"), services.clock()
         events = tuple(attributed(event) for event in lifecycle.parse_opening(body, services.events, now))
         key = events[0].event_id  # so that a repeat finds the incident that the first request opened
-        opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), Delivery(Source.API.value, body, now))
+        opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), ReceivedWebhook(Source.API.value, body, now))
         outcome = services.recorder.submit(opening)[0]
         answer = _incident(services, outcome.incident_id, now, 201 if outcome.created else 200)
         answer.headers["Location"] = f"{INCIDENTS}/{public_id(outcome.incident_id)}"

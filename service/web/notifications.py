@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from flask import Response
 
+from service.domain.events import ReceivedWebhook
 from service.intake.notifications import Notification, UnmappedAlert
 from service.intake.reasons import Ignored
 from service.metrics.process_counters import ProcessCounters
-from service.recorder.commands import Delivery, Outcome, RecordAlerts
+from service.recorder.commands import Outcome, RecordAlerts
 from service.store.notices import TEST, UNMAPPED, unmapped_body
 from service.web.responses import json_response
 from service.web.schemas import AlertFaultSchema, AlertsReceipt, TouchedIncident
@@ -39,21 +40,21 @@ class NewSeverities:
 
 
 def record_notification(
-    notification: Notification, delivery: Delivery, services: Services, severities: NewSeverities
+    notification: Notification, webhook: ReceivedWebhook, services: Services, severities: NewSeverities
 ) -> Response:
     """Record a notification, count its alerts, and return the response.
 
     If the time of an alert is in the future, raises PayloadError (`future`) after recording the other alerts: the
     sender retries, and the others are then repeats.
     """
-    outcomes = _submit(notification, delivery, services)
-    _count(notification, delivery.source, services.counters)
-    severities.log(notification.unmapped, delivery.source)
+    outcomes = _submit(notification, webhook, services)
+    _count(notification, webhook.source, services.counters)
+    severities.log(notification.unmapped, webhook.source)
     for fault in notification.warnings:
-        _LOG.warning("alert %r: %s", fault.alertname, fault.detail, extra={"source": delivery.source})
+        _LOG.warning("alert %r: %s", fault.alertname, fault.detail, extra={"source": webhook.source})
     if notification.retry is not None:
         raise notification.retry
-    services.counters.received(delivery.source, delivery.received_at)
+    services.counters.received(webhook.source, webhook.received_at)
     receipt = AlertsReceipt(
         incidents=TouchedIncident.of(outcomes),
         alerts=notification.total,
@@ -64,20 +65,20 @@ def record_notification(
     return json_response(receipt)
 
 
-def _submit(notification: Notification, delivery: Delivery, services: Services) -> tuple[Outcome, ...]:
+def _submit(notification: Notification, webhook: ReceivedWebhook, services: Services) -> tuple[Outcome, ...]:
     """Commit, unless nothing of the notification is recorded or noted."""
-    notes = tuple(_notes(notification, delivery))
+    notes = tuple(_notes(notification, webhook))
     if notification.alerts:
-        return services.recorder.submit(RecordAlerts(notification.alerts, delivery, notes))
+        return services.recorder.submit(RecordAlerts(notification.alerts, webhook, notes))
     return services.recorder.submit(RecordAlerts((), notes[0], notes[1:])) if notes else ()
 
 
-def _notes(notification: Notification, delivery: Delivery) -> Iterator[Delivery]:
+def _notes(notification: Notification, webhook: ReceivedWebhook) -> Iterator[ReceivedWebhook]:
     if notification.ignored.get(Ignored.TEST):
-        yield Delivery(TEST, delivery.body, delivery.received_at)
+        yield ReceivedWebhook(TEST, webhook.body, webhook.received_at)
     for alert in notification.unmapped:
         body = unmapped_body(alert.source, alert.fingerprint, alert.severity)
-        yield Delivery(UNMAPPED, body, delivery.received_at)
+        yield ReceivedWebhook(UNMAPPED, body, webhook.received_at)
 
 
 def _count(notification: Notification, source: str, counters: ProcessCounters) -> None:

@@ -7,12 +7,12 @@ from datetime import datetime
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
+from service.domain.events import ReceivedWebhook
 from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
 from service.intake.alertmanager_events import RecordedEvents
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification
 from service.intake.sources import Source
-from service.recorder.commands import Delivery
 from service.web.alertmanager_events import record_recorded_events
 from service.web.edge import received_webhook
 from service.web.keyed_events import record_keyed_events
@@ -86,13 +86,13 @@ def blueprint(webhook: WebhookRoute, services: Services) -> Blueprint:
         services.counters.request(bp.name)
         now = services.clock()
         body, sender = received_webhook(request, services, webhook.source, now), sender_of_webhook(request)
-        parsed, delivery = webhook.parse(body, services, now, sender), Delivery(bp.name, body, now)
+        parsed, received = webhook.parse(body, services, now, sender), ReceivedWebhook(bp.name, body, now)
         match parsed:
             case Notification():
-                return record_notification(parsed, delivery, services, severities)
+                return record_notification(parsed, received, services, severities)
             case KeyedEvents():
-                return record_keyed_events(parsed, delivery, services, sender)
+                return record_keyed_events(parsed, received, services, sender)
             case RecordedEvents():
-                return record_recorded_events(parsed, delivery, services, sender)
+                return record_recorded_events(parsed, received, services, sender)
 
     return bp

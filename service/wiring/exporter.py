@@ -19,7 +19,7 @@ from service.metrics.collectors import (
 from service.metrics.exposition import Exposition
 from service.metrics.measurements import Measuring
 from service.metrics.process_counters import ProcessCounters
-from service.recorder.commands import CloseStale, Command, PruneDeliveries, Settle
+from service.recorder.commands import CloseStale, Command, PruneBodies, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings import Settings, load_tokens
@@ -104,7 +104,7 @@ def due_commands(settings: Settings, at: datetime) -> Iterable[Command]:
     yield Settle(at)
     if settings.close_stale:
         yield CloseStale(at)
-    yield PruneDeliveries(at - settings.retention.raw)
+    yield PruneBodies(at - settings.retention.raw)
 
 
 def _counters(store: Store) -> ProcessCounters:

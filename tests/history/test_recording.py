@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import EventKind as K
-from service.domain.events import KeyedEvent
+from service.domain.events import KeyedEvent, ReceivedWebhook
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.history.importing.parsing import Format
 from service.history.recording import record_incidents
-from service.recorder.commands import Delivery, RecordEvents
+from service.recorder.commands import RecordEvents
 from service.store.bodies import last_received
 from tests.builders import alert, event
 from tests.history.importing import NOW, PAYLOADS, read
@@ -126,7 +126,7 @@ def test_a_refused_line_leaves_the_others_alone(house):
 
 def test_it_goes_on_with_what_the_webhook_of_pagerduty_told_of(house):
     detected = event(K.DETECTED, event_id="pagerduty-PT4KHLK", source="pagerduty")
-    house.submit(RecordEvents((KeyedEvent("PT4KHLK", detected),), Delivery("pagerduty", b"{}", NOW)))
+    house.submit(RecordEvents((KeyedEvent("PT4KHLK", detected),), ReceivedWebhook("pagerduty", b"{}", NOW)))
     names = ("pagerduty_incidents.json", "pagerduty_log_entries.json")
     done = take(house, *((PAYLOADS / name).read_bytes() for name in names), form=Format.PAGERDUTY)
     assert (done.opened, done.changed) == (3, 1)
@@ -177,7 +177,7 @@ def test_an_import_after_the_webhook_merged_changes_nothing_about_it(house):
 
     opened = [page(key, K.DETECTED, key) for key in ("PT4KHLK", "PDOUBLE")]
     merged = page("PDOUBLE", K.MERGED, "E9", into_key="PT4KHLK")
-    house.submit(RecordEvents((*opened, merged), Delivery("pagerduty", b"{}", NOW)))
+    house.submit(RecordEvents((*opened, merged), ReceivedWebhook("pagerduty", b"{}", NOW)))
     take(house, *exported("pagerduty_incidents.json"), form=Format.PAGERDUTY)
     assert phases(house)["Checkout answers 500"] is Phase.RESOLVED
     assert [event.kind for event in house.get(1).events].count(K.MERGED) == 1

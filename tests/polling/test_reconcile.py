@@ -12,7 +12,7 @@ from service.domain.silences import Matcher, Silence
 from service.intake.alerts import AlertParseOptions
 from service.polling.gaps import GapPoll
 from service.polling.quiet_incidents import QuietIncidentPoll
-from service.recorder.commands import PruneDeliveries
+from service.recorder.commands import PruneBodies
 from tests.builders import alert, at, event
 from tests.house import House
 from tests.polling.fakes import FakePrometheus
@@ -113,7 +113,7 @@ def test_it_ends_the_alerts_of_the_sender_that_is_asked(scene):
 
 def test_a_gap_is_noticed_after_all_raw_bodies_were_deleted(scene):
     scene.rounds(0, 5)
-    scene.submit(PruneDeliveries(at(60)))
+    scene.submit(PruneBodies(at(60)))
     scene.fired(20, 30)
     scene.again()
     scene.rounds(60, 90)

@@ -15,7 +15,7 @@ from service.recorder.commands import (
     Busy,
     Conflict,
     OpenIncident,
-    PruneDeliveries,
+    PruneBodies,
     UnknownIncident,
 )
 from service.store import StoreRejected, StoreUnavailable, engine
@@ -193,7 +193,7 @@ def test_it_is_not_ready_while_commits_fail_and_ready_again_after_one_that_does_
     with pytest.raises(StoreUnavailable):
         house.recorder.check_ready()
     monkeypatch.setattr(house.store, "transaction", transaction)
-    house.submit(PruneDeliveries(at(0)))  # writes nothing, which succeeds on a full disk as well
+    house.submit(PruneBodies(at(0)))  # writes nothing, which succeeds on a full disk as well
     with pytest.raises(StoreUnavailable):
         house.recorder.check_ready()
     house.open()

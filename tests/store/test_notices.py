@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.recorder.commands import Delivery, PruneDeliveries, RecordAlerts
+from service.domain.events import ReceivedWebhook
+from service.recorder.commands import PruneBodies, RecordAlerts
 from service.store.bodies import bodies_of
 from service.store.notices import TEST, UNMAPPED, Notices, notices_since, unmapped_body
 from tests.builders import alert, at, delivery
@@ -17,7 +18,7 @@ def house(database_url):
 
 
 def note(minute, fingerprint, severity):
-    return Delivery(UNMAPPED, unmapped_body("alertmanager", fingerprint, severity), at(minute))
+    return ReceivedWebhook(UNMAPPED, unmapped_body("alertmanager", fingerprint, severity), at(minute))
 
 
 def test_there_is_nothing_to_notice_in_an_empty_store(house):
@@ -35,12 +36,12 @@ def test_each_alert_counts_once_however_often_it_comes(house):
 
 
 def test_a_test_is_noticed_alone(house):
-    assert house.submit(RecordAlerts((), Delivery(TEST, b"{}", at(3)))) == ()
+    assert house.submit(RecordAlerts((), ReceivedWebhook(TEST, b"{}", at(3)))) == ()
     assert house.store.read(notices_since, at(0)) == Notices(test_at=at(3))
     assert listed(house.store) == ()
 
 
 def test_they_are_forgotten_with_the_bodies(house):
-    house.submit(RecordAlerts((), Delivery(TEST, b"{}", at(3)), (note(3, "f1", "urgent"),)))
-    house.submit(PruneDeliveries(at(4)))
+    house.submit(RecordAlerts((), ReceivedWebhook(TEST, b"{}", at(3)), (note(3, "f1", "urgent"),)))
+    house.submit(PruneBodies(at(4)))
     assert house.store.read(notices_since, at(0)) == Notices()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError
 from service.domain.events import EventKind
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
-from service.recorder.commands import PruneDeliveries, RecordAlerts
+from service.recorder.commands import PruneBodies, RecordAlerts
 from service.store import Store, StoreRejected, StoreUnavailable, tables
 from service.store.bodies import last_received
 from service.store.engine import translated
@@ -408,7 +408,7 @@ def test_it_forgets_bodies_by_when_they_last_came_and_nothing_else(house):
     send_body(house, b"old")
     send_body(house, b"again")
     send_body(house, b"again", 100)
-    house.submit(PruneDeliveries(at(50)))
+    house.submit(PruneBodies(at(50)))
     assert bodies(house) == [("alertmanager", b"again", 2)]
     assert house.get(1).episodes != ()
 
@@ -418,7 +418,7 @@ def test_it_forgets_all_that_is_old_a_few_at_a_time(house, monkeypatch):
     for number in range(5):
         send_body(house, b"old %d" % number)
     send_body(house, b"new", 100)
-    house.submit(PruneDeliveries(at(50)))
+    house.submit(PruneBodies(at(50)))
     assert bodies(house) == [("alertmanager", b"new", 1)]
 
 

@@ -107,7 +107,7 @@ LARGE = b'{"version": "4", "groupKey": "' + b"x" * 20_000 + b'", "alerts": []}'
 def test_it_hands_over_whole_bodies(world, front, length):
     pieces = [FIRING[at : at + 100] for at in range(0, len(FIRING), 100)]
     assert send(front, Sender("POST", ALERTMANAGER, pieces, length)) == [200]
-    assert world.recorder.commands[0].delivery.body == FIRING
+    assert world.recorder.commands[0].webhook.body == FIRING
 
 
 def test_it_collects_a_large_body_piece_by_piece(world, front):

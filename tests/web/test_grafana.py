@@ -35,14 +35,14 @@ def test_it_takes_a_notification_by_post_and_put(world, method):
     assert response.get_json()["incidents"] == [{"id": "INC-1", "phase": "detected"}]
     (command,) = world.recorder.commands
     assert isinstance(command, RecordAlerts)
-    assert command.delivery.source == command.alerts[0].observation.source == "grafana"
+    assert command.webhook.source == command.alerts[0].observation.source == "grafana"
     assert world.counters["request", "grafana"] == 1
 
 
 def test_it_notes_a_test_and_opens_nothing(world):
     assert world.post(PATH, data=good("test_button")).get_json()["ignored"] == 1
     (command,) = world.recorder.commands
-    assert (command.alerts, command.delivery.source, command.delivery.body) == ((), TEST, good("test_button"))
+    assert (command.alerts, command.webhook.source, command.webhook.body) == ((), TEST, good("test_button"))
     assert world.counters["ignored", "grafana", "test"] == 1
 
 

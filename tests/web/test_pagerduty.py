@@ -33,7 +33,7 @@ def test_it_records_an_event_by_pagerdutys_own_id(world):
     assert response.get_json() == {"incidents": [{"id": "INC-1", "phase": "detected"}], "events": 2, "repeated": 0}
     (command,) = world.recorder.commands
     assert isinstance(command, RecordEvents)
-    assert command.delivery.source == "pagerduty"
+    assert command.webhook.source == "pagerduty"
     assert command.events[0].incident_key == "PGR0VU2"
     assert len(command.events[0].aliases) == 1
 

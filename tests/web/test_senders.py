@@ -59,7 +59,7 @@ def test_the_address_names_the_sender(world, path):
 @pytest.mark.parametrize("path", ALERTS)
 def test_metrics_and_raw_bodies_know_the_source_without_its_sender(world, path):
     command = posted(world, path)
-    assert "@" not in command.delivery.source
+    assert "@" not in command.webhook.source
     assert not [key for key in world.counters if any("@" in str(part) for part in key)]
 
 

@@ -44,8 +44,8 @@ def test_it_records_alerts_with_the_body_as_it_came(world):
     assert response.get_json() == receipt(alerts=1)
     (command,) = world.recorder.commands
     assert isinstance(command, RecordAlerts)
-    assert command.delivery.body == FIRING
-    assert (command.delivery.source, command.delivery.received_at) == ("alertmanager", NOW)
+    assert command.webhook.body == FIRING
+    assert (command.webhook.source, command.webhook.received_at) == ("alertmanager", NOW)
 
 
 def test_it_names_every_incident_that_was_touched(world):
@@ -226,7 +226,7 @@ def test_it_records_one_event_of_a_key(world):
     assert isinstance(command, RecordEvents)
     (keyed,) = command.events
     assert (keyed.incident_key, keyed.event.source, keyed.event.event_id) == ("jira-42", "lifecycle", "new-1")
-    assert command.delivery.source == "lifecycle"
+    assert command.webhook.source == "lifecycle"
     assert world.counters["received", "lifecycle"] == NOW
 
 

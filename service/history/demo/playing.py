@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.domain.events import EventKind, KeyedEvent
+from service.domain.events import EventKind, KeyedEvent, ReceivedWebhook
 from service.domain.incident_ids import public_id
 from service.domain.policy import Policy
 from service.domain.totals import bucket_bounds_of
 from service.history.demo.quarter import INTO, SOURCE, DemoStep
 from service.recorder.apply import apply, keys_of, record
 from service.recorder.batch import Batch
-from service.recorder.commands import AppendEvent, Command, Delivery, RecordAlerts, RecordEvents
+from service.recorder.commands import AppendEvent, Command, RecordAlerts, RecordEvents
 from service.store import Store
 from service.store.loaded import BatchKeys
 
@@ -45,7 +45,7 @@ def _command(step: DemoStep, ids: dict[int, int]) -> Command | None:
     if step.alert is not None:
         report = step.alert.observation
         body = {"fingerprint": report.fingerprint, "status": "resolved" if report.ends_at else "firing"}
-        return RecordAlerts((step.alert,), Delivery(report.source, json.dumps(body).encode(), step.at))
+        return RecordAlerts((step.alert,), ReceivedWebhook(report.source, json.dumps(body).encode(), step.at))
     assert step.event is not None  # noqa: S101 - a step has one of the two
     if step.number in ids:
         event = step.event
@@ -54,5 +54,5 @@ def _command(step: DemoStep, ids: dict[int, int]) -> Command | None:
         return AppendEvent(ids[step.number], event)
     if step.event.event_id.endswith("-1"):
         keyed = KeyedEvent(f"{SOURCE}-{step.number}", step.event)
-        return RecordEvents((keyed,), Delivery(SOURCE, step.event.event_id.encode(), step.at))
+        return RecordEvents((keyed,), ReceivedWebhook(SOURCE, step.event.event_id.encode(), step.at))
     return None
