@@ -4,10 +4,10 @@
 set -euo pipefail
 
 declare -A package=([prometheus]=prometheus [promtool]=prometheus [prometheus-alertmanager]=prometheus-alertmanager
-                    [amtool]=prometheus-alertmanager [strace]=strace [faketime]=faketime [wrk]=wrk [systemd-analyze]=systemd
+                    [amtool]=prometheus-alertmanager [strace]=strace [openssl]=openssl [faketime]=faketime [wrk]=wrk [systemd-analyze]=systemd
                     [pg_ctlcluster]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium)
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool strace faketime pg_ctlcluster pgbouncer systemd-analyze chromium)
+[ ${#wanted[@]} -gt 0 ] || wanted=(prometheus promtool prometheus-alertmanager amtool openssl strace faketime pg_ctlcluster pgbouncer systemd-analyze chromium)
 
 missing=()
 for command in "${wanted[@]}"; do

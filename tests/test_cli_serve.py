@@ -298,8 +298,8 @@ def test_it_is_not_held_up_by_an_order_in_the_middle_of_another():
         began.append(len(began))
         signal.raise_signal(signal.SIGUSR1)
 
-    once = importlib.import_module("service.cli.serve")._once
-    before = signal.signal(signal.SIGUSR1, once(stop))
+    request = importlib.import_module("service.cli.serve")._Stop(stop)
+    before = signal.signal(signal.SIGUSR1, request.by_signal)
     try:
         signal.raise_signal(signal.SIGUSR1)
     finally:

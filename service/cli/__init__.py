@@ -3,6 +3,7 @@
 import io
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ _COMMANDS = {
     "rules": "service.cli.export:rules",
     "serve": "service.cli.serve:serve",
 }
+_EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _LazyGroup(click.Group):
@@ -75,5 +77,19 @@ def _write_any_character() -> None:
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mttx", message="%(prog)s %(version)s")
-def main() -> None:
+@click.option(
+    "--ca",
+    type=_EXISTING_FILE,
+    envvar="MTTX_CA_FILE",
+    show_envvar=True,
+    help="Certificates to verify the service at MTTX_URL with; default: the well-known ones.",
+)
+@click.option(
+    "--cert",
+    type=_EXISTING_FILE,
+    envvar="MTTX_CERT_FILE",
+    show_envvar=True,
+    help="Certificate and key, in one file, if the service asks for one.",
+)
+def main(**_: Any) -> None:
     """Measure how well incidents are handled, from the alerts you already have."""

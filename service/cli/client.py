@@ -28,9 +28,11 @@ Query = Mapping[str, str | int | Sequence[str]]
 class Client:
     """One service. Every method raises `click.ClickException` (exit code 1) with the service's own reason."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, *, ca: Path | None = None, cert: Path | None = None) -> None:
         self._url = url.rstrip("/")
         self._session = requests.Session()
+        self._session.verify = str(ca) if ca else True
+        self._session.cert = str(cert) if cert else None
         self._session.auth = bearer(Secret("the token", lambda: token) if token else None)
         self._session.trust_env = not _is_loopback(url)  # a proxy cannot reach this machine
         retry = Retry(total=TRIES, redirect=False, status_forcelist=[503], allowed_methods=None, backoff_factor=0.3)
@@ -63,11 +65,12 @@ class Client:
 
 
 def connect() -> Client:
-    """Return a client of the service at MTTX_URL, with the token of MTTX_TOKEN or MTTX_TOKEN_FILE."""
+    """Return a client of the service at MTTX_URL, with the token of MTTX_TOKEN or MTTX_TOKEN_FILE, for a command."""
     url = os.environ.get("MTTX_URL") or DEFAULT_URL
     if urlsplit(url).scheme not in ("http", "https"):
         raise click.UsageError(f"MTTX_URL should be an address such as {DEFAULT_URL}")
-    return Client(url, _token(os.environ))
+    options = click.get_current_context().find_root().params
+    return Client(url, _token(os.environ), ca=options["ca"], cert=options["cert"])
 
 
 def service_zone(client: Client) -> ZoneInfo:
@@ -98,7 +101,7 @@ def _reason(error: requests.ConnectionError) -> str:
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(error, requests.exceptions.SSLError):
-        return f"the TLS connection failed ({reason}); check the certificate, or whether MTTX_URL should be http"
+        return f"the TLS connection failed ({reason}); check --ca and --cert, or whether MTTX_URL should be http"
     if isinstance(reason, NameResolutionError):
         return "its name cannot be resolved; check MTTX_URL and the DNS"
     if isinstance(getattr(reason, "__cause__", None) or getattr(reason, "__context__", None), ConnectionRefusedError):

@@ -12,6 +12,7 @@ from service.settings import Loaded, Problem, Settings, SettingsError, load_toke
 from service.settings.sources import read
 from service.settings.table import SettingRow, dumped, rows, value_at
 from service.settings.warnings import warnings
+from service.settings.web_config import load_web_config
 from service.settings.yaml_text import write_yaml
 
 
@@ -58,7 +59,7 @@ def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
         if not isinstance(error.rest, Loaded):
             return findings, []
         loaded = error.rest
-    for try_out in (_try_tokens, _try_templates, _try_database):
+    for try_out in (_try_tokens, _try_web_config, _try_templates, _try_database):
         try:
             try_out(loaded.settings)
         except SettingsError as error:
@@ -69,6 +70,10 @@ def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
 def _try_tokens(settings: Settings) -> None:
     if settings.tokens_file:
         load_tokens(settings.tokens_file)
+
+
+def _try_web_config(settings: Settings) -> None:
+    load_web_config(settings.web_config_file)
 
 
 def _try_database(settings: Settings) -> None:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ import click
 
 from service import __version__, logs
 from service.cli.params import config_option
+from service.cli.web_config import WebConfigWatch, tls_options
 from service.settings import Loaded, Settings, SettingsError, load_tokens
 from service.settings.sources import read
+from service.settings.web_config import load_web_config
 
 # Also the limit for idle connections, and for clients that send their headers byte by byte.
 HEADERS_WITHIN_MS = 5_000
@@ -46,20 +48,26 @@ _log = logging.getLogger(__name__)
 @click.command()
 @config_option
 @click.option("--listen", metavar="HOST:PORT", help="The address to serve on; overrides `listen`.")
-def serve(path: Path | None, listen: str | None) -> None:
+@click.option(
+    "--web.config.file", "web_config_file", metavar="FILE", help="TLS and users; overrides `web_config_file`."
+)
+def serve(path: Path | None, listen: str | None, web_config_file: str | None) -> None:
     """Take in alerts and serve the metrics, until SIGTERM or Ctrl-C."""
     os.umask(0o077)  # the database and files derived from it are for the service's user only
-    environ = {**os.environ, "MTTX_LISTEN": listen} if listen else os.environ
-    loaded = read(path, environ)
+    options = {"MTTX_LISTEN": listen, "MTTX_WEB_CONFIG_FILE": web_config_file}
+    loaded = read(path, {**os.environ, **{name: value for name, value in options.items() if value}})
     settings = loaded.settings
     if settings.tokens_file:
         load_tokens(settings.tokens_file)
+    load_web_config(settings.web_config_file)
     address, claim = claim_address(settings)
     logs.configure(settings.log.level)
     exit_on_sigterm()
     _greet(loaded)
     with claim:
-        run(settings, address)
+        while run(settings, address):
+            _log.info("web.config.file changed: starting again with it")
+    _log.info("mttx has stopped")
 
 
 def exit_on_sigterm() -> None:
@@ -106,7 +114,7 @@ def _greet(loaded: Loaded) -> None:
     _log.info("mttx %s starts on %s", __version__, settings.listen)
     if not sys.stderr.isatty():
         return
-    base = settings.public_url or f"http://{settings.listen}"
+    base = settings.public_url or address_of(settings)
     click.echo(
         f"mttx {__version__}\n"
         f"  pages          {base}/\n"
@@ -122,8 +130,14 @@ def _greet(loaded: Loaded) -> None:
         )
 
 
-def run(settings: Settings, address: str) -> None:
-    """Serve until a stop signal."""
+def address_of(settings: Settings) -> str:
+    """Return the URL of the service by the address that it listens on."""
+    scheme = "https" if load_web_config(settings.web_config_file).tls_server_config else "http"
+    return f"{scheme}://{settings.listen}"
+
+
+def run(settings: Settings, address: str) -> bool:
+    """Serve until a stop signal, or until the files of TLS and users change: then return True."""
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
@@ -147,11 +161,15 @@ def run(settings: Settings, address: str) -> None:
         log_access=settings.log.access,
         log_access_format='%(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).1f ms',
         workers_kill_timeout=DRAIN_SECONDS,
+        **tls_options(load_web_config(settings.web_config_file).tls_server_config),
     )
-    server.on_startup(partial(_take_orders, server.signal_handler_interrupt))
+    stop = _Stop(server.signal_handler_interrupt)
+    watch = WebConfigWatch(settings.web_config_file, stop.now)
+    server.on_startup(stop.take_orders)
+    server.on_startup(watch.start)
     # A custom loader: Granian's puts the working directory before the installed packages.
     server.serve(spawn_target=_work, target_loader=partial(application, settings), wrap_loader=False)
-    _log.info("mttx has stopped")
+    return watch.has_changed and not stop.is_ordered
 
 
 def _connections() -> int:
@@ -168,32 +186,41 @@ def _connections() -> int:
     return CONNECTIONS if soft == resource.RLIM_INFINITY else min(CONNECTIONS, soft // 2)
 
 
-def _take_orders(stop: Callable[..., None]) -> None:
-    """Stop at SIGHUP too: Granian would start a second worker beside the first; a closed terminal means stop.
+class _Stop:
+    """Stops the server at the first request and ignores later ones.
 
-    Signals are blocked during the fork of the worker: those arriving before it can handle them would be lost.
+    Granian's handler takes a lock; a second signal during it, as forwarded by make or a shell, would deadlock.
     """
-    handler = _once(stop)
-    for order in _ORDERS:
-        signal.signal(order, handler)
+
+    def __init__(self, stop: Callable[..., None]) -> None:
+        self._stop = stop
+        self._once = threading.Lock()
+        self.is_ordered = False
+
+    def by_signal(self, *_: Any) -> None:
+        """Stop for good."""
+        self.is_ordered = True
+        self.now()
+
+    def now(self) -> None:
+        """Stop, to start again unless a signal comes as well."""
+        if self._once.acquire(blocking=False):
+            self._stop()
+
+    def take_orders(self) -> None:
+        """Stop at SIGHUP too: Granian would start a second worker beside the first; a closed terminal means stop."""
+        for order in _ORDERS:
+            signal.signal(order, self.by_signal)
+        _block_orders_during_forks()
+
+
+@cache
+def _block_orders_during_forks() -> None:
+    """Block signals during the fork of the worker: those arriving before it can handle them would be lost."""
     os.register_at_fork(
         before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _ORDERS),
         after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _ORDERS),
     )
-
-
-def _once(stop: Callable[..., None]) -> Callable[..., None]:
-    """Return a handler that stops at the first signal and ignores later ones.
-
-    Granian's handler takes a lock; a second signal during it, as forwarded by make or a shell, would deadlock.
-    """
-    stop_requested = threading.Lock()
-
-    def handler(*_: Any) -> None:
-        if stop_requested.acquire(blocking=False):
-            stop()
-
-    return handler
 
 
 # --- in the worker's process ----------------------------------------------------------------------------------------
@@ -212,7 +239,7 @@ def application(settings: Settings) -> Any:
         Lanes(lane_sizes(settings.threads, READERS)),
         body_bytes=settings.limits.body_bytes,
         admit=app.extensions["mttx.admission"],
-        on_ready=partial(_log.info, "ready on http://%s", settings.listen),
+        on_ready=partial(_log.info, "ready on %s", address_of(settings)),
     )
     _before_the_stop.append(front.hurry)
     return front

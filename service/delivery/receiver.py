@@ -9,8 +9,6 @@ from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 Send = Callable[[Callable[[], bool]], int | None]
 """Delivers, and returns the id at the receiver; before it creates anything it asks whether the claim is still held."""
-NOT_SENT = bytes(16)
-"""The digest of a row for which nothing is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class DeliveryPlan:
     `send` None: there is nothing to send. `not_before`: it is not due until then.
     """
 
-    digest: bytes = NOT_SENT
+    digest: bytes
     planned: Sequence[PlannedRow] = ()
     send: Send | None = None
     not_before: datetime | None = None

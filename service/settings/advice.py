@@ -12,6 +12,7 @@ from service.settings.errors import Problem, shown
 from service.settings.table import PREFIX, keys_at, rows
 
 _RIGHT = {
+    "missing": "is required",
     "string_type": "should be a string; put it in quotes",
     "int_parsing": "should be a whole number",
     "int_type": "should be a whole number",

@@ -135,6 +135,9 @@ class Settings(SettingsSection):
     tokens_file: Path | None = Field(
         None, description="YAML file with the tokens for the API. Without it there is no authentication."
     )
+    web_config_file: Path | None = Field(
+        None, description="File with TLS and users in the format of Prometheus' exporters (docs/configuration.md, TLS)."
+    )
     metrics_auth: bool = Field(
         False, description="Require a token with the scope `read` for /metrics and the probes too."
     )

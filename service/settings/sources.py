@@ -19,7 +19,16 @@ DEFAULT_FILE = Path("mttx.yml")
 CONFIG = "MTTX_CONFIG"
 # Read by commands and tests only: the service and its token, the databases of `db copy`, the switches of the tests.
 _OTHER_VARIABLES = frozenset(
-    {CONFIG, "MTTX_URL", "MTTX_TOKEN", "MTTX_TOKEN_FILE", "MTTX_REQUIRE_ALL", "MTTX_TORTURE"}
+    {
+        CONFIG,
+        "MTTX_URL",
+        "MTTX_TOKEN",
+        "MTTX_TOKEN_FILE",
+        "MTTX_CA_FILE",
+        "MTTX_CERT_FILE",
+        "MTTX_REQUIRE_ALL",
+        "MTTX_TORTURE",
+    }
     | {f"MTTX_COPY_{end}" for end in ("FROM", "FROM_FILE", "TO", "TO_FILE")}
 )
 # Kubernetes sets these in every pod of a namespace that has a Service called mttx or mttx-something.

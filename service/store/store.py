@@ -3,12 +3,11 @@
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from service.domain.policy import Policy
 from service.store.changes import Changes
@@ -29,6 +28,7 @@ from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, enqueue
 from service.store.probe import refuse_unless_exclusive
+from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
 from service.store.saving import save
 from service.store.shared_time import SharedTime
@@ -40,13 +40,13 @@ DRAWN = ("grafana",)
 """The targets that show an incident as it is now, instead of announcing updates."""
 
 
-@dataclass(frozen=True, slots=True)
 class Transaction:
     """A write transaction. Leaving it commits, an error rolls back."""
 
-    _connection: Connection
-    _targets: Collection[str]
-    _time: SharedTime
+    def __init__(self, connection: Connection, targets: Collection[str], time: SharedTime) -> None:
+        self._connection = connection
+        self._targets = targets
+        self._time = time
 
     def load(self, keys: BatchKeys, window: timedelta, *, whole: bool = False) -> LoadedRows:
         """Return everything that `keys` can touch; see `loading.load`."""
@@ -173,3 +173,21 @@ class Store:
     def version(self) -> Hashable:
         """Return a value that equals an earlier one only if nothing was written in between."""
         return self.read(version_of)
+
+    def prunable(self, before: datetime) -> int:
+        """Return how many incidents `prune` would delete, without those merged into them."""
+        with self._read() as connection:
+            return connection.scalar(select(func.count()).select_from(prunable(before).subquery())) or 0
+
+    def prune(self, before: datetime) -> Iterator[Pruned]:
+        """Delete the incidents that were over and last reported before `before`, with nothing outstanding.
+
+        A few at a time, each batch in its own transaction; running totals stay as they are.
+        """
+        last: int | None = 0
+        while last is not None:
+            with self._write() as connection:
+                pruned = prune_some(connection, before, last)
+            if pruned.incidents:
+                yield pruned
+            last = pruned.last

@@ -9,6 +9,7 @@ from flask import Request
 
 from service.intake.reasons import Failure
 from service.settings.tokens import Token, find_token
+from service.web.users import Users
 
 Scope = Literal["ingest", "write", "read"]
 CHALLENGES = ('Bearer realm="mttx-exporter"', 'Basic realm="mttx-exporter", charset="UTF-8"')
@@ -45,6 +46,18 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Toke
     if scope not in token.scopes:
         raise Denied(Failure.FORBIDDEN, f"This token lacks the scope {scope!r}; add it in the tokens file.")
     return token
+
+
+def authorize_view(request: Request, tokens: tuple[Token, ...], users: Users) -> Token | None:
+    """Return who may see a page, the metrics or a probe: a user, or a token with the scope `read`. Raises Denied."""
+    authorization = request.authorization
+    if users and authorization is not None and authorization.type == "basic":
+        user = users.find(authorization.username or "", authorization.password or "")
+        if user is not None:
+            return user
+    if users and not tokens:
+        raise Denied(Failure.UNAUTHORIZED, "A user of web.config.file is needed: Authorization: Basic.")
+    return authorize(request, tokens, "read")
 
 
 def presented_token(request: Request, tokens: tuple[Token, ...]) -> Token | None:

@@ -3,19 +3,19 @@
 from flask import Blueprint, Response, request
 
 from service.recorder.commands import Busy
-from service.web.auth import authorize
+from service.web.auth import authorize_view
 from service.web.edge import ARRIVED
 from service.web.services import Services
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return the probes and /metrics; they need no token unless `metrics_auth` is set."""
+    """Return the probes and /metrics, open to everyone unless `metrics_auth` is set or there are users."""
     bp = Blueprint("probes", __name__)
 
     @bp.before_request
     def check() -> None:
-        if services.metrics_auth:
-            authorize(request, services.tokens, "read")
+        if services.metrics_auth or services.users:
+            authorize_view(request, services.tokens, services.users)
 
     @bp.get("/-/healthy", strict_slashes=False)
     def healthy() -> Response:

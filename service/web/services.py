@@ -21,6 +21,7 @@ from service.settings.tokens import Token
 from service.store import Store
 from service.web.operation import Operation
 from service.web.rate import Rate
+from service.web.users import Users
 
 
 class Occupied(Exception):
@@ -70,6 +71,7 @@ class Services:
     extensions: tuple[Extension, ...] = ()
     sources: Sources = field(default_factory=Sources)
     tokens: tuple[Token, ...] = ()
+    users: Users = field(default_factory=lambda: Users({}))
     metrics_auth: bool = False
     windows: Mapping[str, timedelta] = field(default_factory=lambda: {"30d": timedelta(days=30)})
     grafana_url: str | None = None

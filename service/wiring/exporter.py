@@ -23,11 +23,13 @@ from service.recorder.commands import CloseStale, Command, PruneBodies, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings import Settings, load_tokens
+from service.settings.web_config import load_web_config
 from service.store import Store
 from service.store.bodies import last_received
 from service.store.outbox_rows import Backlog
 from service.web.rate import Rate
 from service.web.services import Services
+from service.web.users import Users
 from service.wiring import delivery, intake, polling
 
 UPKEEP_SECONDS = 10.0
@@ -75,6 +77,7 @@ class Exporter:
             policy=policy,
             zone=settings.display_timezone,
             tokens=tokens,
+            users=Users(load_web_config(settings.web_config_file).basic_auth_users),
             metrics_auth=settings.metrics_auth,
             windows=settings.window_lengths,
             grafana_url=settings.grafana.url,

@@ -6,7 +6,7 @@ from werkzeug.exceptions import NotFound
 from service.intake.reasons import Failure
 from service.recorder.commands import Busy, UnknownIncident
 from service.store import StoreUnavailable
-from service.web.auth import CHALLENGES, Denied, authorize
+from service.web.auth import CHALLENGES, Denied, authorize, authorize_view
 from service.web.pages import home, incident, lists
 from service.web.pages.csrf import CsrfTokens
 from service.web.pages.renderer import PageRenderer, page_renderer
@@ -22,27 +22,27 @@ def blueprint(services: Services) -> Blueprint:
 
     @bp.get("/")
     def landing() -> Response:
-        authorize(request, services.tokens, "read")
+        authorize_view(request, services.tokens, services.users)
         return home.show(services, renderer, request)
 
     @bp.get("/incidents", strict_slashes=False)
     def incidents() -> Response:
-        authorize(request, services.tokens, "read")
+        authorize_view(request, services.tokens, services.users)
         return lists.incidents(services, renderer, request)
 
     @bp.get("/postmortems", strict_slashes=False)
     def postmortems() -> Response:
-        authorize(request, services.tokens, "read")
+        authorize_view(request, services.tokens, services.users)
         return lists.postmortems(services, renderer, request)
 
     @bp.get("/incidents/<incident_id>", strict_slashes=False)
     def show_incident(incident_id: str) -> Response:
-        token = authorize(request, services.tokens, "read")
+        token = authorize_view(request, services.tokens, services.users)
         return incident.IncidentForms(services, renderer, csrf_tokens, request, token).show(incident_id)
 
     @bp.get("/incidents/<incident_id>/<action>", strict_slashes=False)
     def show_form(incident_id: str, action: str) -> Response:
-        token = authorize(request, services.tokens, "read")
+        token = authorize_view(request, services.tokens, services.users)
         return incident.IncidentForms(services, renderer, csrf_tokens, request, token).show_form(incident_id, action)
 
     @bp.post("/incidents/<incident_id>/<action>", strict_slashes=False)
