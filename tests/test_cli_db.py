@@ -41,7 +41,7 @@ def mttx(*arguments, code=0):
 
 def test_it_backs_up_beside_the_service_and_restores_without_it(house, tmp_path):
     assert "checked" in mttx("backup", "backup.db")
-    assert "is there already" in mttx("backup", "backup.db", code=1)
+    assert "already exists; refusing to overwrite it" in mttx("backup", "backup.db", code=1)
     assert "another mttx-exporter" in mttx("restore", "backup.db", "--replace", code=1)
     house.close()
     assert "--replace" in mttx("restore", "backup.db", code=1)
@@ -74,7 +74,9 @@ def test_it_prunes_by_the_configured_retention(house, monkeypatch):
 
 
 def test_it_never_forgets_what_a_window_holds(house):
-    assert "the longest window needs the incidents of more than 90d" in mttx("prune", "--older-than", "90d", code=2)
+    assert "pass more than 90d: the longest window needs those incidents" in mttx(
+        "prune", "--older-than", "90d", code=2
+    )
     assert "Invalid value" in mttx("prune", "--older-than", "soon", code=2)
     assert house.get(1)
 

@@ -160,7 +160,7 @@ def prune(age: timedelta | None, dry_run: bool, output: str, path: Path | None) 
             "retention.incidents is not set, so everything is kept: pass an age such as --older-than 400d"
         )
     if age <= longest:
-        raise click.UsageError(f"the longest window needs the incidents of more than {format_duration(longest)}")
+        raise click.UsageError(f"pass more than {format_duration(longest)}: the longest window needs those incidents")
     before = datetime.now(UTC) - age
     with _refusals():
         store = Store.beside(settings.database, settings.policy())

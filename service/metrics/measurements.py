@@ -98,7 +98,7 @@ class Measuring:
         cached = self._cached
         if cached is not None and time.monotonic() - cached.moment < 2 * KEEP_CHANGED * cached.statistics.seconds:
             return cached.statistics
-        msg = "the statistics are being computed for others, and it takes long"
+        msg = "the statistics are being computed for other requests, which takes long"
         raise StoreUnavailable(msg)
 
     def _compute(self, now: datetime) -> Statistics:

@@ -25,7 +25,7 @@ _KIND_OF = {
 def check_correction(batch: Batch, state: IncidentState, event: Event) -> None:
     """Raise `Conflict` if the incident has no room for a correction, or not reached the milestone that it corrects."""
     if count_corrections(batch, state) >= MOST_CORRECTIONS:
-        msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, as many as one may have"
+        msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, which is the maximum"
         raise Conflict(msg)
     if "event_id" in event.data:
         return

@@ -102,7 +102,7 @@ def add_event(
     if named := event_named(batch, state, event.event_id):
         holder, earlier = named
         if earlier.kind is not event.kind:
-            msg = f"event_id {event.event_id!r} names a {earlier.kind} event already; give a new event its own id"
+            msg = f"event_id {event.event_id!r} already belongs to an event ({earlier.kind}); use a new id"
             raise Conflict(msg)
         return holder, False
     if into_key_of(event):

@@ -43,13 +43,13 @@ def merge_by_id(batch: Batch, state: IncidentState, event: Event) -> IncidentSta
     """Merge the incident into the one that the event names, and return that one."""
     into = batch.existing(target_of(event))
     if fold(batch, state).dismissed_at is not None:
-        msg = f"{public_id(state.id)} is dismissed, and so would be what it is merged into; send reopened first"
+        msg = f"{public_id(state.id)} is dismissed and would dismiss the target of the merge; send reopened first"
         raise Conflict(msg)
     if into.id == state.id:
         msg = f"{public_id(state.id)} cannot be merged into itself"
         raise Conflict(msg)
     if fold(batch, into).dismissed_at is not None:
-        msg = f"{public_id(into.id)} is dismissed, and so would be what is merged into it; send it reopened first"
+        msg = f"{public_id(into.id)} is dismissed and would dismiss the merged incident; send it reopened first"
         raise Conflict(msg)
     merge(batch, state, into)
     return into

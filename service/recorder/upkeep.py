@@ -35,7 +35,7 @@ def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stop
             changed += len(recorder.submit(Refold(REFOLD_AT_ONCE, clock())))
             left = store.read(count_outdated)
         except (Busy, StoreUnavailable) as error:
-            log.warning("recomputing waits: %s", error)
+            log.warning("recomputing is delayed: %s", error)
             stopping.wait(REFOLD_PAUSE_SECONDS)
         if total - left - logged >= LOG_EVERY:
             logged = total - left
@@ -78,4 +78,4 @@ class Upkeep:
             try:
                 self._recorder.submit(command)
             except Exception as error:  # the other commands do not wait for this one
-                log.warning("upkeep waits: %s", error)
+                log.warning("upkeep is delayed: %s", error)

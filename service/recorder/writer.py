@@ -86,7 +86,7 @@ class Recorder:
         three cases nothing of the command was stored, except that a command that timed out may have been.
         """
         if not self._room.acquire(timeout=0 if self.stalled else ROOM_SECONDS):
-            msg = "the store takes long, and as many requests as may wait for it already do"
+            msg = "the store is slow, and the maximum number of requests is waiting for it"
             raise Busy(msg)
         ticket = _Ticket(command)
         try:
@@ -216,4 +216,4 @@ def _apply(batch: Batch, ticket: _Ticket) -> None:
 def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
     for ticket in tickets:
         if not ticket.committed:
-            ticket.error = ticket.error or RuntimeError(f"the recorder broke: {type(error).__name__}")
+            ticket.error = ticket.error or RuntimeError(f"the recorder failed: {type(error).__name__}")

@@ -28,7 +28,7 @@ def back_up(database_url: str, target: Path) -> int:
     if not source.is_file():
         raise StoreRefused(f"there is no database at {source}")
     if target.exists():
-        raise StoreRefused(f"{target} is there already; it is not written over")
+        raise StoreRefused(f"{target} already exists; refusing to overwrite it")
     with _failures(f"cannot back up {source} to {target}"), _part(target) as part:
         with closing(_read_only(source)) as connection:
             connection.execute("VACUUM INTO ?", (str(part),))
@@ -52,7 +52,7 @@ def restore(backup: Path, database_url: str, now: datetime, *, replace: bool) ->
     lock.acquire()
     try:
         if target.exists() and not replace:
-            raise StoreRefused(f"{target} is there already; --replace moves it aside")
+            raise StoreRefused(f"{target} already exists; --replace moves it aside")
         with _failures(f"cannot restore {backup} to {target}"), _part(target) as part:
             with closing(_read_only(backup)) as connection:  # including its WAL
                 connection.execute("VACUUM INTO ?", (str(part),))
@@ -82,14 +82,14 @@ def _check(path: Path) -> None:
     """Raise `StoreRefused` unless the file is a complete database of a known version."""
     if not path.is_file():
         raise StoreRefused(f"there is no file {path}")
-    with _failures(f"{path} is no sound database"), closing(_read_only(path)) as connection:
+    with _failures(f"{path} is not a valid SQLite database"), closing(_read_only(path)) as connection:
         [result] = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if result != "ok":
         raise StoreRefused(f"{path} is damaged: {result}")
     engine = create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=NullPool)
     try:
         if not knows(engine):
-            raise StoreRefused(f"{path} is no database of this version's mttx-exporter or of an older one")
+            raise StoreRefused(f"{path} is not a database of this or an older version of mttx-exporter")
     finally:
         engine.dispose()
 
@@ -114,7 +114,7 @@ def _keep_aside(target: Path, now: datetime) -> Path | None:
         return None
     aside = target.with_name(f"{target.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     if aside.exists():
-        raise StoreRefused(f"{aside} is there already; try again in a second")
+        raise StoreRefused(f"{aside} already exists; try again in a second")
     for part in parts:
         _second_name(target.with_name(target.name + part), aside.with_name(aside.name + part))
     _sync(target.parent)

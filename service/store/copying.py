@@ -54,7 +54,7 @@ def _opened(url: str, stack: ExitStack) -> Engine:
 def _must_be_empty(target: Connection) -> None:
     for table in metadata.sorted_tables:
         if target.scalar(select(func.count()).select_from(select(table).limit(1).subquery())):
-            raise StoreRefused(f"the target holds something already (table {table.name}); copy into an empty database")
+            raise StoreRefused(f"the target is not empty (table {table.name}); copy into an empty database")
 
 
 def _copy_table(source: Connection, target: Connection, table: Table, progress: Progress) -> int:
@@ -70,7 +70,7 @@ def _compare(source: Connection, target: Connection, table: Table, progress: Pro
     with closing(_rows(source, table)) as here, closing(_rows(target, table)) as there:
         for compared, (row, copied) in enumerate(zip_longest(here, there), start=1):
             if row is None or copied is None or tuple(row) != tuple(copied):
-                raise StoreRefused(f"a row of {table.name} is not the same after copying; the target was left empty")
+                raise StoreRefused(f"a row of {table.name} differs after copying; the target was left empty")
             if compared % CHUNK == 0:
                 progress("compared", table.name, compared)
 

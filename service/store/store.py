@@ -119,7 +119,7 @@ class Store:
         """
         url = parse(database_url)
         if is_file(url) and not Path(url.database or "").is_file():
-            raise StoreRefused(f"there is no database at {url.database}; `mttx serve` makes it")
+            raise StoreRefused(f"there is no database at {url.database}; `mttx serve` creates it")
         if is_file(url):
             refuse_remains(Path(url.database or ""))
         engine = connect(database_url)

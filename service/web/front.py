@@ -165,7 +165,7 @@ class Front:
                 if len(content) > self._body_bytes:
                     raise too_large(self._body_bytes)
                 if self._room < 0:
-                    msg = "the bodies of other requests take all the memory that there is for them"
+                    msg = "the bodies of other requests use all the memory reserved for bodies"
                     raise Busy(msg)
             if len(content) < length:
                 raise IncompleteBody(_CUT_OFF)

@@ -220,7 +220,7 @@ def test_it_outlives_whatever_breaks_in_it_and_lets_nobody_wait(house, monkeypat
     with monkeypatch.context() as broken:
         broken.setattr(writer, "apply", panic)
         for text in ("a", "b"):
-            with pytest.raises(RuntimeError, match="the recorder broke"):
+            with pytest.raises(RuntimeError, match="the recorder failed"):
                 house.submit(opening(text))
     assert house.recorder.alive
     house.open()
@@ -265,7 +265,7 @@ def test_it_turns_away_whom_a_stalled_commit_leaves_no_room_for(narrow, monkeypa
     with narrow.held(), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(narrow.submit, opening("a"))
         wait_until(lambda: narrow.recorder.queue_length == 1 and narrow.recorder.stalled)
-        with pytest.raises(Busy, match="the store takes long"):
+        with pytest.raises(Busy, match="the store is slow"):
             narrow.submit(opening("b"))
         narrow.gate.set()
         waiting.result(20)
@@ -291,7 +291,7 @@ def test_it_does_not_wait_without_end_to_be_let_in(narrow, monkeypatch):
     with narrow.held(), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(narrow.submit, opening("a"))
         wait_until(lambda: narrow.recorder.queue_length == 1)
-        with pytest.raises(Busy, match="the store takes long"):
+        with pytest.raises(Busy, match="the store is slow"):
             narrow.submit(opening("b"))
         narrow.gate.set()
         waiting.result(20)

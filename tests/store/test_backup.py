@@ -118,14 +118,18 @@ def test_it_does_not_restore_under_a_running_service(live, tmp_path):
 
 def test_it_never_writes_over_a_file(live, tmp_path):
     (tmp_path / "there.db").write_text("precious")
-    with pytest.raises(StoreRefused, match="it is not written over"):
+    with pytest.raises(StoreRefused, match="already exists; refusing to overwrite it"):
         back_up(live.url, tmp_path / "there.db")
     assert (tmp_path / "there.db").read_text() == "precious"
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(None, "there is no file"), (b"", "no database of this version"), (b"no database" * 1000, "is no sound database")],
+    [
+        (None, "there is no file"),
+        (b"", "not a database of this"),
+        (b"no database" * 1000, "is not a valid SQLite database"),
+    ],
 )
 def test_it_restores_nothing_that_is_no_database(url, tmp_path, content, complaint):
     if content is not None:

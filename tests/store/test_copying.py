@@ -113,6 +113,6 @@ def test_a_row_that_differs_is_found_and_leaves_the_target_empty(filled, new_dat
 
     monkeypatch.setattr(copying, "_go_on_counting", spoil)
     url = new_database(target)
-    with pytest.raises(StoreRefused, match="a row of events is not the same"):
+    with pytest.raises(StoreRefused, match="a row of events differs"):
         copy(filled("sqlite"), url, quiet)
     assert not any(rows(url).values())

@@ -151,7 +151,7 @@ class Connection:
         except GrafanaException as error:
             if int(error.status_code) not in (403, 404):
                 raise
-            msg = f"there is no organisation {org_id} (grafana.org_id) at {self.url}, or we are not a member of it"
+            msg = f"there is no organisation {org_id} (grafana.org_id) at {self.url}, or the user is not a member of it"
             raise RequestFailed(msg, Reason.FORBIDDEN, permanent=True, everything=True) from error
         current = response.get("id") if isinstance(response, dict) else None
         if current != org_id:

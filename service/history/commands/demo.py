@@ -39,7 +39,7 @@ def demo(seed: int, port: int | None, keep: Path | None, folder: Path | None, no
     Reads no configuration and writes only its own database, which is removed at the end.
     """
     if no_serve and keep is None:
-        raise click.UsageError("--no-serve requires --keep: otherwise the database would be removed at once")
+        raise click.UsageError("--no-serve requires --keep: otherwise the database would be removed immediately")
     with _home(keep) as home:
         settings = Settings(
             listen=f"127.0.0.1:{_free_port() if port is None else port}",
