@@ -147,7 +147,7 @@ def test_it_restores_no_damaged_backup(live, url, tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2 :] = os.urandom(len(content) - len(content) // 2)
     path.write_bytes(content)
-    with pytest.raises(StoreRefused, match=r"sound database|damaged"):
+    with pytest.raises(StoreRefused, match=r"valid SQLite database|damaged"):
         restore(path, f"sqlite:///{tmp_path}/new.db", at(0), replace=False)
     assert not (tmp_path / "new.db").exists()
 
