@@ -407,9 +407,9 @@ def test_two_replicas_show_what_one_shows(promtool):
     for uid in set(UIDS) - {"mttx-exporter"}:
         pair, alone = (expressions(dashboard(uid), job=job, **SCRAPED_HOURLY) for job in ("mttx", "solo"))
         for (_, replicas), (_, solo) in zip(pair, alone, strict=True):
-            two, one = f"sum without (job) ({replicas})", f"sum without (job, instance) ({solo})"
-            both_nan = f"(({two} != {two}) and ({one} != {one}))"
-            same = f"count({two} == {one} or {both_nan}) or vector(0)"
+            two, single = f"sum without (job) ({replicas})", f"sum without (job, instance) ({solo})"
+            both_nan = f"(({two} != {two}) and ({single} != {single}))"
+            same = f"count({two} == {single} or {both_nan}) or vector(0)"
             tests.append((f"({same}) == bool (count({solo}) or vector(0))", TRUE))
     assert evaluate(promtool, tests) == ""
 

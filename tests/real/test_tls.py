@@ -108,9 +108,9 @@ def test_prometheus_scrapes_it_over_tls_as_a_user_and_pages_need_one_too(start, 
         "tls_config": {"ca_file": str(authority.certificate)},
         "static_configs": [{"targets": [exporter.address]}],
     }
-    known = scrape | {"basic_auth": {"username": USER, "password": PASSWORD}}
-    unknown = scrape | {"job_name": "stranger", "basic_auth": {"username": USER, "password": "wrong"}}
-    prometheus = start(Prometheus(tmp_path / "prometheus", {"scrape_configs": [known, unknown]}))
+    trusted = scrape | {"basic_auth": {"username": USER, "password": PASSWORD}}
+    stranger = scrape | {"job_name": "stranger", "basic_auth": {"username": USER, "password": "wrong"}}
+    prometheus = start(Prometheus(tmp_path / "prometheus", {"scrape_configs": [trusted, stranger]}))
     until(lambda: prometheus.value('up{job="mttx"}') == 1, "a scrape over TLS")
     until(lambda: prometheus.value('up{job="stranger"}') == 0, "a refused scrape")
     assert exporter.ask("/").status_code == 401
