@@ -18,6 +18,7 @@ from service.settings import load
 from service.settings.durations import format_duration
 from service.settings.files import read_text
 from service.store import Store, StoreRefused, StoreUnavailable
+from service.store.pruning import count_prunable, prune_some
 
 
 @contextmanager
@@ -165,7 +166,7 @@ def prune(age: timedelta | None, dry_run: bool, output: str, path: Path | None) 
     with _refusals():
         store = Store.beside(settings.database, settings.policy())
         try:
-            incidents, events = (store.prunable(before), 0) if dry_run else _prune(store, before)
+            incidents, events = (store.read(count_prunable, before), 0) if dry_run else _prune(store, before)
         finally:
             store.close()
     if output == "json":
@@ -180,7 +181,9 @@ def prune(age: timedelta | None, dry_run: bool, output: str, path: Path | None) 
 def _prune(store: Store, before: datetime) -> tuple[int, int]:
     incidents = events = 0
     with Status("pruning", console=Console(stderr=True, quiet=not sys.stderr.isatty())) as status:
-        for batch in store.prune(before):
-            incidents, events = incidents + batch.incidents, events + batch.events
+        last: int | None = 0
+        while last is not None:
+            pruned = store.write(prune_some, before, last)
+            incidents, events, last = incidents + pruned.incidents, events + pruned.events, pruned.last
             status.update(f"removed {incidents:,} incidents")
     return incidents, events

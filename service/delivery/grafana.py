@@ -22,8 +22,6 @@ from service.render.item_keys import ItemKey, OutboxKind
 from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 GRAFANA = "grafana"
-NO_INCIDENT = bytes(16)
-"""The digest of what is not shown because its incident does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class GrafanaReceiver:
     def plan(self, claim: Claim, incident: OutboxIncident | None, now: datetime) -> DeliveryPlan:
         """Return what an annotation should be; with the region of an incident, plan the points that it needs."""
         if incident is None:
-            return DeliveryPlan(NO_INCIDENT)
+            return DeliveryPlan()
         history = incident.history
         dashboard_uids = [c.dashboard_uid for c in self.copies if c.includes(history.incident)]
         annotations = annotations_of(history, dashboard_uids, self.view, now)

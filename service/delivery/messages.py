@@ -19,9 +19,6 @@ from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
 from service.render.thread import MessageKind, Thread
 from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
-NO_MESSAGE = bytes(16)
-"""The digest of what needed no message."""
-
 
 @dataclass
 class MessageReceiver:
@@ -43,11 +40,11 @@ class MessageReceiver:
         if kind is OutboxKind.TEAM_WIDE:
             return self.review.plan(self.chat, claim, now)
         if incident is None:
-            return DeliveryPlan(NO_MESSAGE)
+            return DeliveryPlan()
         thread = Thread.of(incident.history, claim.key.incident_id, incident.rows)
         if kind in (OutboxKind.INCIDENT, OutboxKind.EXISTING):
             planned = self._planned(thread, incident.rows, now, is_existing=kind is OutboxKind.EXISTING)
-            return DeliveryPlan(NO_MESSAGE, tuple(planned))
+            return DeliveryPlan(planned=tuple(planned))
         if claim.digest is not None and not self._is_editable(claim):
             return DeliveryPlan(claim.digest)
         plan = self._plan_reminder if kind is OutboxKind.REMINDER else self._plan_message
@@ -99,7 +96,7 @@ class MessageReceiver:
         key = claim.key
         is_editable = self._is_editable(claim)
         if not is_editable and not thread.is_relevant(key, now):
-            return DeliveryPlan(NO_MESSAGE, _after(thread, key, now, sent=False))
+            return DeliveryPlan(planned=_after(thread, key, now, sent=False))
         message = self.builder.message(thread, key)
         opened_at = thread.history.opened_at[thread.incident_id]
         send = partial(self._edit, claim, message) if is_editable else self._post(claim, message, thread, opened_at)
@@ -109,7 +106,7 @@ class MessageReceiver:
         reminders = self._reminders(thread, now)
         reminder = next((r for r in reminders if ItemKey.of_reminder(thread.incident_id, r) == claim.key), None)
         if reminder is None:  # not relevant as things are, which may change before its time has come
-            return DeliveryPlan(NO_MESSAGE, not_before=claim.not_before)
+            return DeliveryPlan(not_before=claim.not_before)
         message = self.builder.reminder(thread, reminder)
         send = self._post(claim, message, thread, reminder.at)
         return DeliveryPlan(digest_of(message), (), send, not_before=reminder.at)

@@ -9,6 +9,8 @@ from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 Send = Callable[[Callable[[], bool]], int | None]
 """Delivers, and returns the id at the receiver; before it creates anything it asks whether the claim is still held."""
+NOT_SENT = bytes(16)
+"""The digest of a row for which nothing is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class DeliveryPlan:
     `send` None: there is nothing to send. `not_before`: it is not due until then.
     """
 
-    digest: bytes
+    digest: bytes = NOT_SENT
     planned: Sequence[PlannedRow] = ()
     send: Send | None = None
     not_before: datetime | None = None

@@ -21,7 +21,6 @@ from service.store.overview import DueAction, DueStage, overview_of
 MOST_LINES = 20
 MOST_READ = 200
 _WEEK = timedelta(days=7)
-_SKIPPED = bytes(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,14 @@ class ReviewMessages:
             return DeliveryPlan(claim.digest)
         meeting_at = claim.key.due_at
         if self.meets is None or meeting_at is None or not self.meets.is_at(meeting_at):
-            return DeliveryPlan(_SKIPPED)
+            return DeliveryPlan()
         at = meeting_at - self.lead
         following = (self._planned(self.meets.next_after(max(now, meeting_at))),)
         if at > now:
-            return DeliveryPlan(_SKIPPED, not_before=at)
+            return DeliveryPlan(not_before=at)
         agenda = self.agenda(meeting_at)
         if now - at > OLD or agenda.is_empty:
-            return DeliveryPlan(_SKIPPED, following)
+            return DeliveryPlan(planned=following)
         text = rendered(lambda: self.templates.review(agenda))
         message = ChatMessage(f"mttx-{claim.key.name}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
         return DeliveryPlan(

@@ -1,7 +1,7 @@
 """Records incidents of the past, all of them in one transaction, while no recorder is running.
 
 Each event counts when it happened: the totals grow as if every event had been reported at once, in order of time. What
-is earlier than the detection is reported with it, since nobody knew of the incident before.
+is earlier than the detection is reported with it, since the incident was unknown before.
 """
 
 from collections.abc import Callable, Iterable, Sequence

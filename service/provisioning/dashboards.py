@@ -72,7 +72,7 @@ class PlannedDashboard:
         """Who edited it last, and when; None if it was not edited."""
         if self.state is not DashboardState.EDITED or self.current is None:
             return None
-        return LastEdit(self.current.updated_by or "somebody", _instant(self.current.updated_at))
+        return LastEdit(self.current.updated_by or "an unknown user", _instant(self.current.updated_at))
 
 
 def models(folder: Traversable) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ SECONDS = 3.0
 TRIES = 30
 """Together a minute and a half."""
 HIDDEN = "already exists, but the token may not see it: give the service account rights to it, or delete it"
-_CONCURRENT = "was saved by somebody else meanwhile; run it again"
+_CONCURRENT = "was saved by someone else in the meantime; run it again"
 
 
 class Provisioner:

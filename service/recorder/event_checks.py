@@ -32,7 +32,7 @@ def check_correction(batch: Batch, state: IncidentState, event: Event) -> None:
     milestone = Milestone(event.data["milestone"])
     kind = _KIND_OF.get(milestone)
     if kind is not None and not _has_reached(batch, state, milestone):
-        msg = f"nobody reported {milestone.value!r} of {public_id(state.id)} yet; send a `{kind.value}` event"
+        msg = f"{milestone.value!r} of {public_id(state.id)} has not been reported yet; send a `{kind.value}` event"
         raise Conflict(msg)
 
 
@@ -70,7 +70,7 @@ def check_known_end(batch: Batch, state: IncidentState) -> None:
     incident = fold(batch, state)
     if incident.over_at is not None and Milestone.RESOLVED not in incident.milestones:
         msg = (
-            f"the end of {public_id(state.id)} is unknown, for its alerts cleared while nobody reported it; "
-            "say when it was over with `occurred_at`"
+            f"the end of {public_id(state.id)} is unknown, because no sender reported when its alerts cleared; "
+            "set it with `occurred_at`"
         )
         raise Conflict(msg)

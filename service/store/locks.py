@@ -27,8 +27,8 @@ def refuse_remains(database: Path) -> None:
     log = database.with_name(database.name + "-wal")
     if _size(log) and not _size(database):
         msg = (
-            f"{database} is missing or empty, but {log.name} beside it holds what was written last; bring the database "
-            "back (`mttx db restore` puts a backup in its place), or move that file away to begin anew"
+            f"{database} is missing or empty, but {log.name} beside it contains the last writes; put the database "
+            "back, restore a backup (`mttx db restore`), or move that file away to start with an empty database"
         )
         raise StoreRefused(msg)
 

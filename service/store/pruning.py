@@ -25,7 +25,7 @@ class Pruned:
     last: int | None
 
 
-def prunable(before: datetime) -> Select[Any]:
+def _prunable(before: datetime) -> Select[Any]:
     """Select the ids of incidents that may be deleted: over, last reported before `before`, with nothing outstanding.
 
     The newest incident stays, whatever its age, and so does its merge target: ids are never reused.
@@ -36,9 +36,14 @@ def prunable(before: datetime) -> Select[Any]:
     return select(_c.id).where(_is_over(before), _c.id != newest, _c.id != absorber)
 
 
+def count_prunable(connection: Connection, before: datetime) -> int:
+    """Return how many incidents may be deleted, without those merged into them."""
+    return connection.scalar(select(func.count()).select_from(_prunable(before).subquery())) or 0
+
+
 def prune_some(connection: Connection, before: datetime, after: int) -> Pruned:
-    """Delete some of the incidents above `after` that may be deleted. The caller commits."""
-    chosen = prunable(before).where(_c.id > after).order_by(_c.id).limit(CHUNK)
+    """Delete some of the incidents above `after` that may be deleted: a few for each transaction."""
+    chosen = _prunable(before).where(_c.id > after).order_by(_c.id).limit(CHUNK)
     ids: list[int] = list(connection.scalars(chosen))
     return _forget(connection, ids) if ids else Pruned(0, 0, None)
 

@@ -48,13 +48,13 @@ class Readers:
     def _enter(self) -> None:
         with self._changed:
             if time.monotonic() < self._rests_until:
-                msg = "it did not answer somebody else just now"
+                msg = "it did not answer another request just now"
                 raise StoreUnavailable(msg)
             end = time.monotonic() + self._room_seconds
             while self._inside >= self._at_once:
                 left = min(end, self._moved + self._stall_seconds) - time.monotonic()
                 if left <= 0:
-                    msg = f"{self._at_once} read already, as many as may, and they take long"
+                    msg = f"{self._at_once} requests are reading already, the maximum, and they are slow"
                     raise StoreUnavailable(msg)
                 self._changed.wait(left)
             self._inside += 1

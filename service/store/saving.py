@@ -1,6 +1,8 @@
 """Writing the changes of a batch: each table once, all rows of a kind in one statement. `rows` builds their content."""
 
-from sqlalchemy import Connection, Dialect, bindparam, delete, insert, update
+from collections.abc import Collection, Iterable, Iterator
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Table, bindparam, delete, insert, update
 from sqlalchemy.sql import dml
 
 from service.domain.done import failed_checks
@@ -18,13 +20,13 @@ def save(connection: Connection, changes: Changes) -> None:
     longer outstanding.
     """
     with_events = [s for s in [*changes.new_incidents, *changes.changed_incidents] if s.events or s.merged_ids]
-    replaced = [{"b_id": state.id} for state in with_events]
+    replaced = [{"b_incident_id": state.id} for state in with_events]
     effective = [
         state.incident
         for state in with_events
         if state.merged_into is None and state.incident is not None and state.incident.dismissed_at is None
     ]
-    _UPDATE_INCIDENT_COUNTED.run(connection, [{"b_id": i, "counted": int(f)} for i, f in changes.settled.items()])
+    _UPDATE_COUNTED.run(connection, [{"b_id": i, "counted": int(f)} for i, f in changes.settled.items()])
     _INSERT_INCIDENT.run(connection, [rows.incident(state) for state in changes.new_incidents])
     _UPDATE_INCIDENT.run(connection, [rows.incident_update(state) for state in changes.changed_incidents])
     _save_episodes(connection, changes)
@@ -52,88 +54,72 @@ def save(connection: Connection, changes: Changes) -> None:
 
 def _save_episodes(connection: Connection, changes: Changes) -> None:
     """Write the episodes; ended ones first, so that the one open episode of an alert can take its place."""
-    dropped = [{"b_id": i} for i in changes.dropped_episodes]
     changed = sorted(changes.changed_episodes, key=lambda e: (e.ends_at is None, e.id))
     left = [{"b_source": source, "b_group_key": key, "b_episode_id": e.id} for (source, key), e in changes.left_groups]
     joined = [
         {"source": source, "group_key": key, "episode_id": e.id, "ends_at": e.ends_at}
         for (source, key), e in changes.joined_groups
     ]
-    _DELETE_MEMBERSHIPS.run(connection, dropped)
-    _DELETE_EPISODE.run(connection, dropped)
+    _DELETE_MEMBERSHIPS.run(connection, [{"b_episode_id": i} for i in changes.dropped_episodes])
+    _DELETE_EPISODE.run(connection, [{"b_id": i} for i in changes.dropped_episodes])
     _UPDATE_EPISODE.run(connection, [rows.episode_update(e) for e in changed])
-    _UPDATE_MEMBERSHIP.run(connection, [{"b_id": e.id, "ends_at": e.ends_at} for e in changed])
+    _UPDATE_MEMBERSHIPS.run(connection, [{"b_episode_id": e.id, "ends_at": e.ends_at} for e in changed])
     _DELETE_MEMBERSHIP.run(connection, left)
     _INSERT_EPISODE.run(connection, [rows.episode(e) for e in changes.new_episodes])
     _INSERT_MEMBERSHIP.run(connection, joined)
     _UPDATE_OBSERVATION.run(connection, [rows.changed_report(stored) for stored in changes.changed_reports])
 
 
-_INSERT_INCIDENT = Insert(lambda _: insert(t.incidents))
-_UPDATE_INCIDENT = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
-_UPDATE_INCIDENT_COUNTED = Write(lambda _: update(t.incidents).where(t.incidents.c.id == bindparam("b_id")))
-_INSERT_EPISODE = Insert(lambda _: insert(t.episodes))
-_UPDATE_EPISODE = Write(lambda _: update(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
-_DELETE_EPISODE = Write(lambda _: delete(t.episodes).where(t.episodes.c.id == bindparam("b_id")))
-_INSERT_MEMBERSHIP = Insert(lambda _: insert(t.episode_groups))
-_UPDATE_MEMBERSHIP = Write(lambda _: update(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id")))
-_DELETE_MEMBERSHIPS = Write(
-    lambda _: delete(t.episode_groups).where(t.episode_groups.c.episode_id == bindparam("b_id"))
+def _same(table: Table, names: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Return the condition that columns equal the parameters with the prefix `b_`."""
+    return (table.c[name] == bindparam(f"b_{name}") for name in names)
+
+
+def _insert(table: Table) -> Insert:
+    return Insert(lambda _: insert(table))
+
+
+def _update(table: Table, *names: str) -> Write:
+    return Write(lambda _: update(table).where(*_same(table, names)))
+
+
+def _delete(table: Table, *names: str) -> Write:
+    return Write(lambda _: delete(table).where(*_same(table, names)))
+
+
+def _upsert(table: Table, *, add: Collection[str] = (), replace: Collection[str] = ()) -> Insert:
+    """Return the statement that inserts a row, or adds to and replaces columns of the stored one."""
+
+    def upsert(dialect: Dialect) -> dml.Insert:
+        new = insert_for(dialect)(table)
+        changes = {name: table.c[name] + new.excluded[name] for name in add}
+        changes |= {name: new.excluded[name] for name in replace}
+        statement: dml.Insert = new.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+        return statement
+
+    return Insert(upsert)
+
+
+_INSERT_INCIDENT = _insert(t.incidents)
+_UPDATE_INCIDENT = _update(t.incidents, "id")
+_UPDATE_COUNTED = _update(t.incidents, "id")
+_INSERT_EPISODE = _insert(t.episodes)
+_UPDATE_EPISODE = _update(t.episodes, "id")
+_DELETE_EPISODE = _delete(t.episodes, "id")
+_INSERT_MEMBERSHIP = _insert(t.episode_groups)
+_UPDATE_MEMBERSHIPS = _update(t.episode_groups, "episode_id")
+_DELETE_MEMBERSHIPS = _delete(t.episode_groups, "episode_id")
+_DELETE_MEMBERSHIP = _delete(t.episode_groups, "source", "group_key", "episode_id")
+_INSERT_OBSERVATION = _insert(t.observations)
+_UPDATE_OBSERVATION = _update(t.observations, *rows.IDENTITY)
+_INSERT_EVENT = _insert(t.events)
+_MOVE_EVENT = _update(t.events, "sent_to", "event_id")
+_UPSERT_KEY = _upsert(t.incident_keys, replace=["incident_id"])
+_INSERT_ACTION = _insert(t.actions)
+_DELETE_ACTIONS = _delete(t.actions, "incident_id")
+_INSERT_CHECK = _insert(t.failed_checks)
+_DELETE_CHECKS = _delete(t.failed_checks, "incident_id")
+_UPSERT_DELIVERY = _upsert(t.deliveries, add=["times"], replace=["last_received_at"])
+_UPSERT_TOTAL = _upsert(
+    t.totals, add=["number", "seconds"], replace=["exemplar_incident", "exemplar_seconds", "exemplar_at"]
 )
-_SAME_MEMBERSHIP = tuple(
-    t.episode_groups.c[name] == bindparam(f"b_{name}") for name in ("source", "group_key", "episode_id")
-)
-_DELETE_MEMBERSHIP = Write(lambda _: delete(t.episode_groups).where(*_SAME_MEMBERSHIP))
-_SAME_OBSERVATION = tuple(t.observations.c[name] == bindparam(f"b_{name}") for name in rows.IDENTITY)
-_INSERT_OBSERVATION = Insert(lambda _: insert(t.observations))
-_UPDATE_OBSERVATION = Write(lambda _: update(t.observations).where(*_SAME_OBSERVATION))
-_INSERT_EVENT = Insert(lambda _: insert(t.events))
-_MOVE_EVENT = Write(
-    lambda _: update(t.events).where(
-        t.events.c.sent_to == bindparam("b_sent_to"), t.events.c.event_id == bindparam("b_event_id")
-    )
-)
-_INSERT_ACTION = Insert(lambda _: insert(t.actions))
-_DELETE_ACTIONS = Write(lambda _: delete(t.actions).where(t.actions.c.incident_id == bindparam("b_id")))
-_INSERT_CHECK = Insert(lambda _: insert(t.failed_checks))
-_DELETE_CHECKS = Write(lambda _: delete(t.failed_checks).where(t.failed_checks.c.incident_id == bindparam("b_id")))
-
-
-def _upsert_delivery(dialect: Dialect) -> dml.Insert:
-    new = insert_for(dialect)(t.deliveries)
-    stored = t.deliveries.c
-    statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[stored.digest],
-        set_={"times": stored.times + new.excluded.times, "last_received_at": new.excluded.last_received_at},
-    )
-    return statement
-
-
-def _upsert_key(dialect: Dialect) -> dml.Insert:
-    new = insert_for(dialect)(t.incident_keys)
-    stored = t.incident_keys.c
-    statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[stored.source, stored.incident_key], set_={"incident_id": new.excluded.incident_id}
-    )
-    return statement
-
-
-def _upsert_total(dialect: Dialect) -> dml.Insert:
-    new = insert_for(dialect)(t.totals)
-    stored = t.totals.c
-    statement: dml.Insert = new.on_conflict_do_update(
-        index_elements=[stored.indicator, stored.severity, stored.resolution_source, stored.le],
-        set_={
-            "number": stored.number + new.excluded.number,
-            "seconds": stored.seconds + new.excluded.seconds,
-            "exemplar_incident": new.excluded.exemplar_incident,
-            "exemplar_seconds": new.excluded.exemplar_seconds,
-            "exemplar_at": new.excluded.exemplar_at,
-        },
-    )
-    return statement
-
-
-_UPSERT_DELIVERY = Insert(_upsert_delivery)
-_UPSERT_TOTAL = Insert(_upsert_total)
-_UPSERT_KEY = Insert(_upsert_key)

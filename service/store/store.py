@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from service.domain.policy import Policy
 from service.store.changes import Changes
@@ -28,7 +28,6 @@ from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, enqueue
 from service.store.probe import refuse_unless_exclusive
-from service.store.pruning import Pruned, prunable, prune_some
 from service.store.readers import Readers
 from service.store.saving import save
 from service.store.shared_time import SharedTime
@@ -173,21 +172,3 @@ class Store:
     def version(self) -> Hashable:
         """Return a value that equals an earlier one only if nothing was written in between."""
         return self.read(version_of)
-
-    def prunable(self, before: datetime) -> int:
-        """Return how many incidents `prune` would delete, without those merged into them."""
-        with self._read() as connection:
-            return connection.scalar(select(func.count()).select_from(prunable(before).subquery())) or 0
-
-    def prune(self, before: datetime) -> Iterator[Pruned]:
-        """Delete the incidents that were over and last reported before `before`, with nothing outstanding.
-
-        A few at a time, each batch in its own transaction; running totals stay as they are.
-        """
-        last: int | None = 0
-        while last is not None:
-            with self._write() as connection:
-                pruned = prune_some(connection, before, last)
-            if pruned.incidents:
-                yield pruned
-            last = pruned.last

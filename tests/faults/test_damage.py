@@ -63,7 +63,7 @@ def test_it_refuses_to_start_on_a_damaged_database_and_leaves_every_byte(tmp_pat
     for damage, words in (
         (damaged_header, "file is not a database"),
         (cut_off, "database disk image is malformed"),
-        (gone, "is missing or empty, but mttx.db-wal beside it holds what was written last"),
+        (gone, "is missing or empty, but mttx.db-wal beside it contains the last writes"),
     ):
         database.write_bytes(whole)
         damage(database)

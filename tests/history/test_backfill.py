@@ -15,6 +15,7 @@ from service.recorder.commands import CloseStale, Settle
 from service.recorder.writer import Recorder
 from service.settings import Settings
 from service.store import Store
+from service.store.pruning import prune_some
 from tests.builders import alert, at, event
 from tests.house import House
 
@@ -150,7 +151,7 @@ def test_what_is_no_longer_known_was_there_from_the_start(house):
     """Totals outlive the incidents that are pruned: the past has to end where the service's own totals stand."""
     house.open(event(K.DETECTED, 0), event(K.DISMISSED, 1))
     house.open(event(K.DETECTED, 500))
-    list(house.store.prune(at(300)))
+    house.store.write(prune_some, at(300), 0)
     assert [opened_total(shown) for shown in house.at(-10, 500)] == [1, 2]
 
 

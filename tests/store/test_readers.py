@@ -38,7 +38,7 @@ def held(readers, ends_well=True):
 def refused_after(readers):
     """Return after how many seconds somebody is told that there is no room."""
     began = time.monotonic()
-    with pytest.raises(StoreUnavailable, match="read already"), readers.room():
+    with pytest.raises(StoreUnavailable, match="are reading already"), readers.room():
         pass
     return time.monotonic() - began
 

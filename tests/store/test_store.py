@@ -125,37 +125,10 @@ def test_it_lists_what_an_incident_is_now(house):
     assert not line.is_stale(at(600 + DAY))
 
 
-def test_it_turns_pages_that_hold_while_incidents_come_in(house):
-    for _ in range(5):
-        house.open()
-    first = house.store.read(incident_page, IncidentFilter(), limit=2)
-    house.open()
-    second = house.store.read(incident_page, IncidentFilter(), limit=2, before=first.older)
-    third = house.store.read(incident_page, IncidentFilter(), limit=2, before=second.older)
-    assert [ids(page.rows) for page in (first, second, third)] == [[5, 4], [3, 2], [1]]
-    assert third.older is None
-
-
 def test_it_ends_the_list_with_a_page_that_is_exactly_full(house):
     house.open()
     house.open()
     assert house.store.read(incident_page, IncidentFilter(), limit=2).older is None
-
-
-def test_it_filters_the_list(house):
-    severe, resolved, dismissed = house.open(event(K.DETECTED, severity=Severity.SEV_1)), house.open(), house.open()
-    house.tell(resolved, K.RESOLVED, 5)
-    house.tell(dismissed, K.DISMISSED, 5)
-    assert ids(listed(house.store, open_only=True)) == [severe]
-    assert ids(listed(house.store, severities=[Severity.SEV_1, Severity.SEV_2])) == [severe]
-    assert ids(listed(house.store, phases=[Phase.RESOLVED, Phase.DISMISSED])) == [dismissed, resolved]
-    assert ids(listed(house.store, phases=[Phase.RESOLVED], open_only=True)) == []
-
-
-def test_it_lists_a_merged_incident_no_more(house):
-    house.open()
-    house.tell(house.open(), K.MERGED, 5, data={"into": "INC-1"})
-    assert ids(listed(house.store)) == [1]
 
 
 # -- what the database holds, whoever writes ---------------------------------------------------------------------------

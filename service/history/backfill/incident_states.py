@@ -30,7 +30,7 @@ def replayed_states(
 ) -> list[ReplayedState]:
     """Return the states of one incident in order of time; none if all of it was retracted.
 
-    It begins with its detection: what is earlier was reported with it, since nobody knew of the incident before. The
+    It begins with its detection: what is earlier was reported with it, since the incident was unknown before. The
     histograms get their samples when a resolution is final, as far as that is so `now`.
     """
     events_in_effect = history.effective_events
