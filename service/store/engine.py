@@ -101,25 +101,25 @@ def _connect_postgresql(url: URL) -> Engine:
         )
     except ModuleNotFoundError as error:  # pragma: no cover - the tests have it
         raise StoreRefused("PostgreSQL needs a driver: pip install 'mttx-exporter[postgresql]'") from error
-    from service.store.impatience import CHECK_SECONDS, Impatient  # noqa: PLC0415 - needs the driver
+    from service.store.timeouts import CHECK_SECONDS, BoundedConnection  # noqa: PLC0415 - needs the driver
 
-    def connect_impatiently(_dialect: object, _record: object, arguments: Any, keys: Any) -> Impatient:
-        return Impatient.connect(*arguments, **keys)
+    def connect_bounded(_dialect: object, _record: object, arguments: Any, keys: Any) -> BoundedConnection:
+        return BoundedConnection.connect(*arguments, **keys)
 
-    def check_soon(connection: Impatient | None, _record: object) -> None:
+    def check_soon(connection: BoundedConnection | None, _record: object) -> None:
         if connection is not None:
-            connection.patience = CHECK_SECONDS
+            connection.timeout_seconds = CHECK_SECONDS
 
-    event.listen(engine, "do_connect", connect_impatiently)
+    event.listen(engine, "do_connect", connect_bounded)
     event.listen(engine, "connect", _set_up_postgresql)
     event.listen(engine, "begin", _begin_postgresql)
     event.listen(engine, "checkin", check_soon)
     return engine
 
 
-def impatient(engine: Engine) -> Engine:
+def with_timeouts(engine: Engine) -> Engine:
     """Return the same engine for a service, with bounded waits for a server that hangs."""
-    return engine.execution_options(patience=STATEMENT_SECONDS)
+    return engine.execution_options(timeout_seconds=STATEMENT_SECONDS)
 
 
 def writing(engine: Engine) -> Engine:
@@ -174,7 +174,7 @@ _POOLED_SETTINGS = _settings(is_local=True)
 def _begin_postgresql(connection: Any) -> None:
     options = connection.get_execution_options()
     driver_connection = connection.connection.driver_connection
-    driver_connection.patience = options.get("patience")
+    driver_connection.timeout_seconds = options.get("timeout_seconds")
     if options.get("writes", False):
         if driver_connection.is_pooled:
             execute(connection, _POOLED_SETTINGS)

@@ -15,11 +15,11 @@ from service.store.engine import (
     StoreRefused,
     StoreUnavailable,
     connect,
-    impatient,
     is_file,
     parse,
     shown,
     translated,
+    with_timeouts,
     writing,
 )
 from service.store.loaded import BatchKeys, LoadedRows
@@ -108,7 +108,7 @@ class Store:
                 raise
             msg = f"cannot open {shown(url)}: {error}"
             raise StoreRefused(msg) from error
-        return cls(impatient(engine), policy, lock, targets)
+        return cls(with_timeouts(engine), policy, lock, targets)
 
     @classmethod
     def beside(cls, database_url: str, policy: Policy) -> "Store":
@@ -146,7 +146,7 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with translated(), self._readers.room(), self._engine.begin() as connection:
+        with translated(), self._readers.slot(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager

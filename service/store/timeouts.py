@@ -13,28 +13,28 @@ CHECK_SECONDS = 3.0
 """For statements before a transaction: a connection that does not answer within this time is not used."""
 
 
-class Impatient(Connection[Any]):
-    """Waits at most `patience` for the response to a statement, then closes: the statement's outcome is unknown.
+class BoundedConnection(Connection[Any]):
+    """Waits at most `timeout_seconds` for the response to a statement, then closes: the statement's outcome is unknown.
 
     None: waits without limit. `is_pooled`: a pooler such as PgBouncer is in between, and sessions are shared.
     """
 
-    patience: float | None = CHECK_SECONDS
+    timeout_seconds: float | None = CHECK_SECONDS
     is_pooled: bool = False
     _given_up: str = ""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for a response; every request to the server goes through here."""
-        if timeout is not None or (patience := self.patience) is None:
+        if timeout is not None or (timeout_seconds := self.timeout_seconds) is None:
             return super().wait(gen, interval, timeout)
         began = time.monotonic()
         try:
-            return super().wait(gen, interval, patience)
+            return super().wait(gen, interval, timeout_seconds)
         except OperationalError as error:
-            if time.monotonic() - began < patience:  # the server's own error
+            if time.monotonic() - began < timeout_seconds:  # the server's own error
                 raise
             self.pgconn.finish()
-            self._given_up = f"no answer within {patience:.0f} s"
+            self._given_up = f"no answer within {timeout_seconds:.0f} s"
             raise OperationalError(self._given_up) from error
 
     def rollback(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from service.store import StoreUnavailable
-from service.store.engine import connect, impatient, translated
+from service.store.engine import connect, translated, with_timeouts
 from service.store.readers import READERS
 from tests.builders import alert
 from tests.house import House
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("short")
 @pytest.fixture
 def short(monkeypatch):
     monkeypatch.setattr("service.store.engine.STATEMENT_SECONDS", 0.5)
-    monkeypatch.setattr("service.store.impatience.Impatient.patience", 0.5)
-    monkeypatch.setattr("service.store.impatience.CHECK_SECONDS", 0.5)
+    monkeypatch.setattr("service.store.timeouts.BoundedConnection.timeout_seconds", 0.5)
+    monkeypatch.setattr("service.store.timeouts.CHECK_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def url(postgresql):
 def engine(url):
     """An engine of the service."""
     made = connect(url)
-    yield impatient(made)
+    yield with_timeouts(made)
     made.dispose()
 
 
