@@ -4,6 +4,7 @@ The process's own families are few and encoded per scrape, at most once a second
 format and compression that the scraper asks for.
 """
 
+import gzip
 import struct
 import threading
 import time
@@ -139,7 +140,8 @@ class Exposition:
             headers["Content-Encoding"] = "gzip"
         asked_at = time.monotonic() if asked_at is None else asked_at
         if not self._turn.acquire(timeout=TURN_SECONDS):
-            return _Page(asked_at, _nothing(self._clock()), _Text.of(b""), encode(self._own)).body(compressed), headers
+            body = encode(self._own)
+            return gzip.compress(body, 1) if compressed else body, headers
         try:
             return self._page(content_type, encode, asked_at).body(compressed), headers
         finally:
@@ -195,7 +197,3 @@ class Exposition:
             return self._version()
         except StoreUnavailable:
             return object()
-
-
-def _nothing(now: datetime) -> _Reading:
-    return _Reading(0.0, None, now, None, _Collected())

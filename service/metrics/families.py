@@ -35,6 +35,14 @@ HISTOGRAMS: dict[Indicator, tuple[str, str]] = {
 }
 """The metric of each indicator and its second label (the stage of a lead time)."""
 
+_CAPPED = {
+    "open": "mttx_incident_detected_timestamp_seconds",
+    "live": "mttx_incident_info",
+    "due": "mttx_postmortem_due_timestamp_seconds",
+    "actions": "mttx_action_due_timestamp_seconds",
+    "unverified": "mttx_action_completed_timestamp_seconds",
+}
+"""The metric that shows each capped list of a snapshot."""
 Bucket = tuple[str, float] | tuple[str, float, Exemplar]
 Series = Iterable[tuple[Sequence[str], float]]
 
@@ -66,7 +74,7 @@ class Families:
         yield family_of("mttx_incidents_invalid_interval", (((i,), statistics.invalid.get(i, 0)) for i in Indicator))
         yield family_of("mttx_incidents_stale", [((), snapshot.stale)])
         yield family_of("mttx_incidents_outlived_resolution", [((), statistics.outlived)])
-        yield family_of("mttx_series_capped", (((name,), n) for name, n in _capped(snapshot)))
+        yield family_of("mttx_series_capped", (((_CAPPED[name],), n) for name, n in snapshot.capped.items()))
 
     # -- running totals ----------------------------------------------------------------------------------------------
 
@@ -204,12 +212,3 @@ def _postmortems(snapshot: Snapshot, counts: PostmortemCounts) -> Iterator[Famil
     )
     checks = ((s, check) for s in Severity for check in Check)
     yield family_of("mttx_postmortem_checks_failed", (((s, c), counts.checks_failed.get((s, c), 0)) for s, c in checks))
-
-
-def _capped(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
-    hidden = snapshot.capped
-    yield "mttx_incident_detected_timestamp_seconds", hidden["open"]
-    yield "mttx_incident_info", hidden["live"]
-    yield "mttx_postmortem_due_timestamp_seconds", hidden["due"]
-    yield "mttx_action_due_timestamp_seconds", hidden["actions"]
-    yield "mttx_action_completed_timestamp_seconds", hidden["unverified"]

@@ -62,7 +62,9 @@ def snapshot_of(connection: Connection, now: datetime, cap: int) -> Snapshot:
     """Return the running totals, and what is open and outstanding at `now`; each list has at most `cap` entries."""
     open_counts, due_counts, unverified = _open(connection), _due(connection, now), _unverified(connection)
     open_rows, due_rows = open_incidents(connection, cap), _next_due(connection, cap)
-    open_count, due_count = sum(open_counts.values()), _owing(connection, sum(due_counts.values()), cap)
+    both_stages = count(connection, *(due_at.is_not(None) for due_at in DUE.values()))
+    open_and_due = count(connection, IS_OPEN, or_(*(due_at.is_not(None) for due_at in DUE.values())))
+    open_count, due_count = sum(open_counts.values()), sum(due_counts.values()) - both_stages
     return Snapshot(
         totals=_totals(connection),
         open=open_counts,
@@ -78,7 +80,7 @@ def snapshot_of(connection: Connection, now: datetime, cap: int) -> Snapshot:
         capped={
             "open": max(0, open_count - cap),
             "due": max(0, due_count - cap),
-            "live": max(0, _live(connection, open_count + due_count, cap) - cap),
+            "live": max(0, open_count + due_count - open_and_due - cap),
             "actions": max(0, count(connection, ACTION_IS_OPEN, _IS_DATED) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
         },
@@ -143,20 +145,6 @@ def _due(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, b
         for severity, late, number in connection.execute(query.group_by(t.incidents.c.severity, overdue)):
             counts[Severity(severity), stage, bool(late)] = number
     return counts
-
-
-def _owing(connection: Connection, stages: int, cap: int) -> int:
-    """Return in how many incidents these stages are outstanding; below the cap, one with both counts twice."""
-    if stages <= cap:
-        return stages
-    return stages - count(connection, *(due_at.is_not(None) for due_at in DUE.values()))
-
-
-def _live(connection: Connection, at_most: int, cap: int) -> int:
-    """Return how many incidents are open or have a stage outstanding; `at_most` counts those that are both twice."""
-    if at_most <= cap:
-        return at_most
-    return at_most - count(connection, IS_OPEN, or_(*(due_at.is_not(None) for due_at in DUE.values())))
 
 
 # -- actions ---------------------------------------------------------------------------------------------------------
