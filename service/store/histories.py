@@ -22,7 +22,7 @@ def history_of(connection: Connection, incident_id: int, policy: Policy) -> Inci
 
 
 def histories_of(connection: Connection, incident_ids: Collection[int], policy: Policy) -> dict[int, IncidentHistory]:
-    """Return the histories of incidents by their ids, as `history_of` does."""
+    """Return the histories of incidents by their ids, as `history_of` does, in the order of the ids."""
     targets = {row.id: row.merged_into or row.id for row in MERGE_TARGETS.among(connection, incident_ids)}
     target_of: dict[int, int] = {}
     opened_at: dict[int, dict[int, datetime]] = defaultdict(dict)
@@ -48,7 +48,7 @@ def histories_of(connection: Connection, incident_ids: Collection[int], policy: 
         )
         for target in opened_at
     }
-    return {incident_id: histories[target] for incident_id, target in targets.items()}
+    return {incident_id: histories[targets[incident_id]] for incident_id in incident_ids if incident_id in targets}
 
 
 def visit_histories(connection: Connection, policy: Policy, visit: Callable[[IncidentHistory], None]) -> None:

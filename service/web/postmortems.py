@@ -63,7 +63,7 @@ def status_page(
     filter_ = IncidentFilter(phases=(*OPEN_PHASES, Phase.RESOLVED), outstanding=outstanding)
     page = services.store.read(incident_page, filter_, before=before, limit=limit)
     histories = services.store.read(histories_of, [row.id for row in page.rows], services.policy)
-    return [status(histories[row.id], services.policy, now) for row in page.rows], page.older
+    return [status(history, services.policy, now) for history in histories.values()], page.older
 
 
 def _document(events: Sequence[Event]) -> str | None:
