@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -39,13 +40,13 @@ DRAWN = ("grafana",)
 """The targets that show an incident as it is now, instead of announcing updates."""
 
 
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """A write transaction. Leaving it commits, an error rolls back."""
 
-    def __init__(self, connection: Connection, targets: Collection[str], time: SharedTime) -> None:
-        self._connection = connection
-        self._targets = targets
-        self._time = time
+    _connection: Connection
+    _targets: Collection[str]
+    _time: SharedTime
 
     def load(self, keys: BatchKeys, window: timedelta, *, whole: bool = False) -> LoadedRows:
         """Return everything that `keys` can touch; see `loading.load`."""
