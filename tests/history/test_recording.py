@@ -117,7 +117,7 @@ def test_a_refused_line_leaves_the_others_alone(house):
     house.tell(1, K.NOTE, 400_000, event_id="history-1-acknowledged", data={"text": "an id of ours"})
     done = take(house, HEADER + LINE + "2,SEV-2,,2026-10-02T09:00:00Z,,\n")
     assert [(bad.where, bad.detail[:50]) for bad in done.refused] == [
-        ("a:2", "event_id 'history-1-acknowledged' names a note eve")
+        ("a:2", "event_id 'history-1-acknowledged' already belongs ")
     ]
     assert done.opened == 1
     assert house.get(1).incident.resolution_source is ResolutionSource.STALE
