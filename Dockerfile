@@ -24,6 +24,7 @@ FROM python:3.13-slim-trixie
 LABEL org.opencontainers.image.title="mttx-exporter" \
       org.opencontainers.image.description="Measures how well incidents are handled, as Prometheus metrics" \
       org.opencontainers.image.source="https://github.com/mttx-exporter/mttx-exporter" \
+      org.opencontainers.image.documentation="https://github.com/mttx-exporter/mttx-exporter/tree/main/docs" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/mttx /opt/mttx
 RUN install --directory --owner=65532 --group=65532 /data

@@ -61,6 +61,15 @@ def test_it_builds_and_runs_on_the_same_base():
     assert len(set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))) == 1
 
 
+def test_the_image_is_labelled_by_the_dockerfile_and_by_its_release():
+    labels = ["title", "description", "source", "documentation", "licenses", "version", "revision", "created"]
+    inside = re.findall(r'org\.opencontainers\.image\.(\w+)="', DOCKERFILE)
+    steps = parsed(".github/workflows/release.yml")["jobs"]["image"]["steps"]
+    (pushed,) = [step["with"]["labels"] for step in steps if step.get("id") == "push"]
+    at_release = re.findall(r"^org\.opencontainers\.image\.(\w+)=\$", pushed, re.MULTILINE)
+    assert inside + at_release == labels
+
+
 def test_it_copies_into_the_image_what_the_ignore_file_lets_through():
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = {part for line in re.findall(r"^COPY ([^-].*)", DOCKERFILE, re.MULTILINE) for part in line.split()[:-1]}

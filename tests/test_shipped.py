@@ -57,7 +57,26 @@ def test_it_finds_the_files_of_an_unpacked_wheel(wheel, tmp_path):
 
 def test_it_ships_nothing_but_the_package_and_its_data(wheel):
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"service"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"service"}
+
+
+def test_it_ships_the_man_page_and_the_completions_where_shells_look(wheel):
+    data = {name.partition(".data/data/")[2] for name in zipfile.ZipFile(wheel).namelist() if ".data/" in name}
+    assert data == {
+        "share/bash-completion/completions/mttx",
+        "share/fish/vendor_completions.d/mttx.fish",
+        "share/man/man1/mttx.1",
+        "share/zsh/site-functions/_mttx",
+    }
+
+
+def test_a_command_has_the_name_of_the_distribution(wheel):
+    """So that uvx and pipx find it by that one name."""
+    with zipfile.ZipFile(wheel) as archive:
+        (scripts,) = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
+        text = archive.read(scripts).decode()
+    assert "mttx = service.cli:main\n" in text
+    assert f"{wheel.name.partition('-')[0].replace('_', '-')} = service.cli:main\n" in text
 
 
 def test_it_shows_a_readme_on_pypi_whose_links_lead_somewhere(wheel):
