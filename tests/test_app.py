@@ -220,4 +220,4 @@ def test_it_reads_alerts_as_configured():
     made = alert_options(settings)
     assert made.severities.by_name["page"] is Severity.SEV_1
     assert made.severities.by_name["warning"] is None
-    assert (made.severities.label, made.most_alerts, made.most_labels) == ("prio", 7, 3)
+    assert (made.severities.label, made.max_alerts, made.max_labels) == ("prio", 7, 3)

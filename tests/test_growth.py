@@ -91,8 +91,8 @@ def events(count, kind="note"):
     return json.dumps(events).encode()
 
 
-ALERTS = AlertParseOptions(most_alerts=10**6, most_labels=10**6, most_text=10**7)
-EVENTS = reading(most_events=10**6)
+ALERTS = AlertParseOptions(max_alerts=10**6, max_labels=10**6, max_text=10**7)
+EVENTS = reading(max_events=10**6)
 PARSERS = {
     "alertmanager, alerts": (lambda body: alertmanager.parse(body, ALERTS, NOW), notification, 300),
     "alertmanager, labels": (

@@ -15,7 +15,7 @@ from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 from service.wiring.delivery import grafana_dispatcher
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Consecutive failures before it gives up; the remaining rows stay in the outbox."""
 STALLED_SECONDS = 180.0
 """Seconds without a delivery before it gives up; longer than the claims of a killed process last."""
@@ -89,7 +89,7 @@ class Resync:
     def _gives_up(self, moved: float) -> bool:
         trouble = self._dispatcher.last_error
         refused = trouble is not None and trouble.permanent
-        return refused or self._dispatcher.failures >= MOST_FAILURES or time.monotonic() - moved > STALLED_SECONDS
+        return refused or self._dispatcher.failures >= MAX_FAILURES or time.monotonic() - moved > STALLED_SECONDS
 
     def _result(self, incidents: int) -> dict[str, Any]:
         waiting = self._store.outbox.backlog(GRAFANA, _now())

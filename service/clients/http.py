@@ -16,9 +16,9 @@ from service import __version__
 from service.clients.errors import Reason, RequestFailed, retry_after, status_error, timed_out, unexpected, unreachable
 
 T = TypeVar("T")
-MOST_BYTES = 1024 * 1024
-"""How much is read of a response; of a JSON API's, `MOST_JSON_BYTES`."""
-MOST_JSON_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 1024 * 1024
+"""How much is read of a response; of a JSON API's, `MAX_JSON_BYTES`."""
+MAX_JSON_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _LONGEST_SNIPPET = 300
 
@@ -99,7 +99,7 @@ class HttpClient:
         token: Secret | None = None,
         ca_file: Path | None = None,
         headers: Mapping[str, str] | None = None,
-        max_bytes: int = MOST_BYTES,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._timeout = timeout.total_seconds()
         self._max_bytes = max_bytes
@@ -152,7 +152,7 @@ class JsonApi:
         token: Secret | None = None,
         ca_file: Path | None = None,
         headers: Mapping[str, str] | None = None,
-        max_bytes: int = MOST_JSON_BYTES,
+        max_bytes: int = MAX_JSON_BYTES,
     ) -> None:
         self.url = url
         headers = {"Accept": "application/json", **(headers or {})}

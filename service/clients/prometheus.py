@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from service.clients.http import JsonApi
 
 Labels = Mapping[str, str]
-MOST_POINTS = 11_000
+MAX_POINTS = 11_000
 """The most points that Prometheus returns for one series (web/api/v1/api.go)."""
 
 
@@ -92,7 +92,7 @@ class PrometheusApi:
     def query_range(self, expression: str, begin: datetime, end: datetime, step: timedelta) -> list[RangeSeries]:
         """Evaluate an expression from `begin` to `end`, both inclusive, every `step`.
 
-        Asking for more than `MOST_POINTS` points of a series raises RequestFailed.
+        Asking for more than `MAX_POINTS` points of a series raises RequestFailed.
         """
         form = {
             "query": expression,

@@ -13,7 +13,7 @@ from service.clients.http import HttpClient, HttpResponse
 EVENT_TYPE = "mttx_message"
 """The type of the metadata by which our messages are found again."""
 PAGE = 200
-MOST_PAGES = 10
+MAX_PAGES = 10
 _STATUSES = {
     401: (
         "account_inactive",
@@ -103,7 +103,7 @@ class Bot:
         method = "conversations.replies" if thread else "conversations.history"
         parameters = {"channel": self._channel, "include_all_metadata": "true", "limit": str(PAGE)}
         parameters |= {"ts": to_ts(thread)} if thread else {"oldest": f"{since.timestamp():.6f}"}
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self._call("GET", method, params=parameters, ignore=_NOT_SEARCHABLE)
             for message in page.get("messages", ()):
                 metadata = message.get("metadata") or {}

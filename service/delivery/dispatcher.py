@@ -28,7 +28,7 @@ BATCH_TIME = timedelta(seconds=2)
 """After which a batch starts nothing new, so that a slow receiver does not hold rows that others could deliver."""
 PROBE = timedelta(minutes=5)
 """How often a receiver that refuses us is tried again: the token may have been granted its permissions."""
-MOST_ATTEMPTS = 12
+MAX_ATTEMPTS = 12
 """After so many failures (about 25 minutes) a delivery is stopped, if others succeed meanwhile."""
 RECENT = timedelta(minutes=30)
 IDLE_SECONDS = 1.0
@@ -182,7 +182,7 @@ class Dispatcher:
     def _fails_alone(self, claim: Claim, now: datetime) -> bool:
         """Return whether a delivery keeps failing while others succeed."""
         others = self._last_delivery_at is not None and now - self._last_delivery_at <= RECENT
-        return others and claim.attempts + 1 >= MOST_ATTEMPTS
+        return others and claim.attempts + 1 >= MAX_ATTEMPTS
 
     # -- the thread --------------------------------------------------------------------------------------------------
 

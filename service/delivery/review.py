@@ -18,8 +18,8 @@ from service.store.incidents import IncidentFilter, IncidentRow, incident_page
 from service.store.outbox_rows import Claim, PlannedRow
 from service.store.overview import DueAction, DueStage, overview_of
 
-MOST_LINES = 20
-MOST_READ = 200
+MAX_LINES = 20
+MAX_READ = 200
 _WEEK = timedelta(days=7)
 
 
@@ -60,18 +60,18 @@ class ReviewMessages:
 
     def agenda(self, meeting_at: datetime) -> Agenda:
         """Return the meeting's agenda."""
-        overview = self.store.read(overview_of, self.policy, meeting_at + _WEEK, MOST_LINES)
+        overview = self.store.read(overview_of, self.policy, meeting_at + _WEEK, MAX_LINES)
         last_week = IncidentFilter(detected_since=meeting_at - _WEEK)
-        week = self.store.read(incident_page, last_week, limit=MOST_READ).rows
+        week = self.store.read(incident_page, last_week, limit=MAX_READ).rows
         more = {
-            "incidents": len(week) - MOST_LINES,
+            "incidents": len(week) - MAX_LINES,
             "open": overview.open_count - len(overview.open),
             "stages": overview.stages_count - len(overview.stages),
             "actions": overview.actions_count - len(overview.actions),
         }
         return Agenda(
             meeting_at=meeting_at,
-            incidents=tuple(map(self._incident_line, week[:MOST_LINES])),
+            incidents=tuple(map(self._incident_line, week[:MAX_LINES])),
             open=tuple(map(self._incident_line, overview.open)),
             stages=tuple(map(self._stage_line, overview.stages)),
             actions=tuple(map(self._action_line, overview.actions)),

@@ -79,7 +79,7 @@ def _uncorrected_times(
     plain = [e for e in events if not (e.kind is EventKind.CORRECTED and "milestone" in e.data)]
     times = {("event_id", e.event_id): e.occurred_at for e in events}
     if plain or episodes:
-        milestones = fold(incident.id, plain, episodes, policy, incident.heard_at).milestones
+        milestones = fold(incident.id, plain, episodes, policy, incident.last_seen_at).milestones
         times |= {("milestone", milestone.value): at for milestone, at in milestones.items()}
     return times
 

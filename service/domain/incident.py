@@ -80,7 +80,7 @@ class Incident:
     withdrawn: bool = False
     settled_at: datetime | None = None
     outlived_at: datetime | None = None
-    heard_at: datetime
+    last_seen_at: datetime
     stale_at: datetime | None = None
 
     @property
@@ -95,11 +95,11 @@ class Incident:
 
 
 def fold(
-    incident_id: int, events: Iterable[Event], episodes: Sequence[Episode], policy: Policy, heard_at: datetime
+    incident_id: int, events: Iterable[Event], episodes: Sequence[Episode], policy: Policy, last_seen_at: datetime
 ) -> Incident:
     """Compute the incident from its events and episodes; at least one of either is needed.
 
-    `heard_at` is when its sources last reported; an open incident becomes stale `policy.stale_after` later.
+    `last_seen_at` is when its sources last reported; an open incident becomes stale `policy.stale_after` later.
     An incident whose events were all retracted counts as dismissed.
     """
     recorded = list(events)
@@ -137,8 +137,8 @@ def fold(
         checks=checks,
         settled_at=resolution.at + policy.reopen_window if resolution and phase is Phase.RESOLVED else None,
         outlived_at=_outlived_at(resolution, episodes, policy) if phase is Phase.RESOLVED else None,
-        heard_at=heard_at,
-        stale_at=heard_at + policy.stale_after if phase in OPEN_PHASES else None,
+        last_seen_at=last_seen_at,
+        stale_at=last_seen_at + policy.stale_after if phase in OPEN_PHASES else None,
     )
 
 
@@ -181,7 +181,7 @@ def _milestones(
     response from the mitigation or the recovery, the draft from the final) follows corrections of that one.
     `finalized`: the final document, or the review if nothing else is owed (SEV-4).
     """
-    events, overrides = history.events, _standing(history.overrides, recovery.reopened_at)
+    events, overrides = history.events, _not_undone(history.overrides, recovery.reopened_at)
     at = {
         Milestone.STARTED: _started(events, episodes),
         Milestone.DETECTED: _first(events, EventKind.DETECTED, (e.starts_at for e in episodes)),
@@ -204,7 +204,7 @@ def _milestones(
     return {m: instant for m in Milestone if (instant := at[m]) is not None}
 
 
-def _standing(overrides: Mapping[Milestone, Override], reopened_at: datetime | None) -> Mapping[Milestone, Override]:
+def _not_undone(overrides: Mapping[Milestone, Override], reopened_at: datetime | None) -> Mapping[Milestone, Override]:
     """Return the overrides without a mitigation that a later reopening undid."""
     mitigated = overrides.get(Milestone.MITIGATED)
     if mitigated is None or reopened_at is None or mitigated.at > reopened_at:

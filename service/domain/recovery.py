@@ -68,13 +68,13 @@ class Recovery:
         self.reopened_at: datetime | None = None
         self._episodes: list[Episode] = []
         self._last_start: datetime | None = None
-        self._standing: list[Resolution] = []
+        self._resolutions: list[Resolution] = []
 
     def start(self, episode: Episode) -> None:
         """Apply the start of an episode."""
         self._episodes.append(episode)
         self._last_start = episode.starts_at
-        self._standing = [r for r in self._standing if r.at >= episode.starts_at]
+        self._resolutions = [r for r in self._resolutions if r.at >= episode.starts_at]
 
     def act(self, event: Event) -> None:
         """Apply an act of a person or a machine."""
@@ -99,7 +99,7 @@ class Recovery:
     def _resolve(self, event: Event) -> None:
         at = self._over_at(event)
         if self._last_start is None or at >= self._last_start:
-            self._standing.append(Resolution(at, source_of(event), event))
+            self._resolutions.append(Resolution(at, source_of(event), event))
 
     def _reopen(self, at: datetime) -> None:
         if self.dismissed_at is not None:
@@ -107,7 +107,7 @@ class Recovery:
         else:
             self.reopened_at = at
             self.mitigations = []
-            self._standing = []
+            self._resolutions = []
 
     def _over_at(self, resolved: Event) -> datetime:
         """Return the time of a resolution; one sent without a time means the end of the alerts, if all have ended."""
@@ -126,7 +126,7 @@ class Recovery:
         return self.dismissed_at or (explicit.at if explicit else None)
 
     def _explicit(self) -> Resolution | None:
-        return next((r for r in self._standing if r.source in EXPLICIT), None)
+        return next((r for r in self._resolutions if r.source in EXPLICIT), None)
 
     def resolution(self) -> Resolution | None:
         """Return what ended the incident, None while it is open.
@@ -139,8 +139,8 @@ class Recovery:
             return explicit
         if self._episodes:
             return self._by_alerts(self._episodes)
-        second_hand = (r for r in self._standing if r.source is ResolutionSource.ALERTS)
-        return next(second_hand, next(iter(self._standing), None))
+        second_hand = (r for r in self._resolutions if r.source is ResolutionSource.ALERTS)
+        return next(second_hand, next(iter(self._resolutions), None))
 
     def _by_alerts(self, episodes: Sequence[Episode]) -> Resolution | None:
         ends = [e.ends_at for e in episodes if e.ends_at is not None]

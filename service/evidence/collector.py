@@ -75,7 +75,7 @@ def _sources(settings: Settings, incident_data: IncidentData | None, stack: Exit
     annotations = _annotations(settings, stack)
     yield TimelineSource(incident_data, annotations)
     if prometheus.url:
-        api = json_api(prometheus, prometheus.url, least_timeout=LEAST_TIMEOUT, max_bytes=metrics.MOST_BYTES)
+        api = json_api(prometheus, prometheus.url, least_timeout=LEAST_TIMEOUT, max_bytes=metrics.MAX_BYTES)
         stack.callback(api.close)
         yield metrics.MetricSource(PrometheusApi(api), keys.metrics)
     if readers := list(_log_readers(keys.logs, stack)):

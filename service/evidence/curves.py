@@ -9,7 +9,7 @@ from operator import itemgetter
 
 BUCKETS = 700
 """How many time ranges a picture is wide; more would be indistinguishable."""
-MOST_CURVES = 100
+MAX_CURVES = 100
 """How many series are kept for a picture, which shows fewer still."""
 
 
@@ -67,7 +67,7 @@ class Curves:
 
     def add(self, name: str, samples: Iterable[tuple[datetime, str]]) -> None:
         """Add a series; only finite values can be drawn."""
-        if name not in self._curves and len(self._curves) >= MOST_CURVES:
+        if name not in self._curves and len(self._curves) >= MAX_CURVES:
             self.left_out.add(name)
             return
         curve = self._curves.setdefault(name, Curve(name))

@@ -20,7 +20,7 @@ from service.render.timeline import zone_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_LINES = 10
+MAX_LINES = 10
 """More lines than there are colours would be indistinguishable."""
 LONGEST_LABEL = 110
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that a picture is the same everywhere
@@ -47,7 +47,7 @@ def draw(titles: Titles, curves: Curves, window: EvidenceWindow) -> bytes:
     from matplotlib.figure import Figure
 
     width, height = _SIZE
-    height += _LINE * min(len(curves), MOST_LINES)  # so that many lines below leave the axes as high as they are
+    height += _LINE * min(len(curves), MAX_LINES)  # so that many lines below leave the axes as high as they are
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -67,7 +67,7 @@ def _incident(axes: "Axes", window: EvidenceWindow) -> None:
 
 
 def _lines(axes: "Axes", curves: Curves) -> int:
-    shown = curves.highest(MOST_LINES)
+    shown = curves.highest(MAX_LINES)
     for curve, name in zip(shown, _distinguished([curve.name for curve in shown]), strict=True):
         times, values = curve.points()
         marker = "." if len(times) < 3 else ""
@@ -151,7 +151,7 @@ def _headings(axes: "Axes", titles: Titles, left_out: int) -> None:
     figure.suptitle(_drawable(titles.name), fontsize=14, fontweight="bold")
     lines = [_drawable(line) for line in textwrap.wrap(titles.query, 140)[:3]]
     if left_out:
-        lines.append(f"the {MOST_LINES} highest; {left_out} more in the CSV")
+        lines.append(f"the {MAX_LINES} highest; {left_out} more in the CSV")
     handles, labels = axes.get_legend_handles_labels()
     legend = figure.legend(handles, labels, loc="outside lower center", fontsize=8.5, frameon=False)
     legend.set_title("\n".join(lines), prop=FontProperties(family="DejaVu Sans Mono", size=8.5))

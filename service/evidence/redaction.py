@@ -15,7 +15,7 @@ LONGEST_SECRET = 20_000
 """How much is held back at the end of a piece of a line, so that nothing sensitive is cut in two."""
 LONGEST_HEAD = 300
 """How far before a secret its context may begin (`password = `, the host of an address)."""
-MOST_KEY_LINES = 500
+MAX_KEY_LINES = 500
 """A private key without an end is over after this many lines: the text only mentions one."""
 CONFIGURED = "configured"
 """The kind of what the configured patterns match."""
@@ -123,7 +123,7 @@ class Stream:
             self._counts[finding.kind, finding.name] += 1
             at = finding.end
             if finding.name == PRIVATE_KEY:
-                self._key_lines_left = MOST_KEY_LINES
+                self._key_lines_left = MAX_KEY_LINES
                 at = self._after_key(text, at)
         return "".join([*kept, text[at:]])
 

@@ -20,7 +20,7 @@ from service.evidence.manifest import FORMAT, NAME, contents_digest
 from service.evidence.paths import is_safe
 from service.printable import printable
 
-MOST_MANIFEST = 256 * 1024 * 1024
+MAX_MANIFEST = 256 * 1024 * 1024
 _INCIDENT_ID = re.compile(r"INC-[1-9][0-9]{0,17}")
 _LONGEST_SIDECAR = 1024
 _LOCAL_HEADER = 30
@@ -128,7 +128,7 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     names = archive.namelist()
     if not names or names[0] != NAME:
         raise _Unreadable(f"{NAME} is not its first file")
-    if archive.infolist()[0].file_size > MOST_MANIFEST:
+    if archive.infolist()[0].file_size > MAX_MANIFEST:
         raise _Unreadable(f"{NAME} is larger than any that this program writes")
     manifest = json.loads(archive.read(archive.infolist()[0]))
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

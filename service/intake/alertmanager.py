@@ -17,7 +17,7 @@ from service.intake.reasons import Failure
 from service.intake.sources import Source
 from service.intake.wire import PayloadError, WireModel, read_json, read_json_in_parts
 
-MOST_TRUNCATED = 10**9
+MAX_TRUNCATED = 10**9
 """Maximum of the sender's count of omitted alerts. A counter too large for a float would fail every later scrape."""
 
 
@@ -26,7 +26,7 @@ class Payload(WireModel):
 
     version: str
     group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
-    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, le=MOST_TRUNCATED)] = 0
+    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, le=MAX_TRUNCATED)] = 0
     alerts: Annotated[list[PayloadAlert], Field(min_length=1), FailFast()]
     external_url: Any = Field(default=None, alias="externalURL")
 

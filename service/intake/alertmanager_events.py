@@ -94,7 +94,7 @@ _ARRAY: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 _SILENCES = ("silenceCreated", "silenceUpdated", "silenceMutedAlert")
 
 
-def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "") -> RecordedEvents:
+def parse(body: bytes, now: datetime, max_events: int = 1000, sender: str = "") -> RecordedEvents:
     """Parse one event or an array of them. Raises PayloadError if the body has no event.
 
     `sender` as in `alertmanager.parse`. An invalid event does not affect the others, since Alertmanager drops a
@@ -102,8 +102,8 @@ def parse(body: bytes, now: datetime, most_events: int = 1000, sender: str = "")
     """
     is_array = body.lstrip()[:1] == b"["
     values = read_json_in_parts(_ARRAY, body) if is_array else [read_json_in_parts(_ANY, body)]
-    if len(values) > most_events:
-        raise PayloadError(Failure.TOO_LARGE, f"The array has more than {most_events} events; set batch_max_events.")
+    if len(values) > max_events:
+        raise PayloadError(Failure.TOO_LARGE, f"The array has more than {max_events} events; set batch_max_events.")
     origin = Sender(Source.ALERTMANAGER_EVENTS, name=sender)
     events, contents, unreadable = 0, [], []
     for index, value in enumerate(values):

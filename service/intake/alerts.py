@@ -30,8 +30,8 @@ IGNORED_ALERTNAMES = (re.compile("^Mttx"), re.compile("^Watchdog$"), re.compile(
 class AlertParseOptions:
     """How to parse alerts: which become incidents, of what severity, and the size limits of a notification.
 
-    The patterns of `ignored_alertnames` are searched for, so anchor them to match whole names. More than `most_alerts`
-    reject the notification, more than `most_labels` the alert; texts longer than `most_text` are truncated. To match
+    The patterns of `ignored_alertnames` are searched for, so anchor them to match whole names. More than `max_alerts`
+    reject the notification, more than `max_labels` the alert; texts longer than `max_text` are truncated. To match
     incidents of other sources, the digest of the group key (as in Alertmanager's PagerDuty integration) or
     `correlation_label` is used as an alias. `no_data` and `error`: whether Grafana's alerts for a rule without data, or
     with an error, become incidents.
@@ -40,9 +40,9 @@ class AlertParseOptions:
     severities: SeverityRules = field(default_factory=SeverityRules)
     ignore_label: str = "mttx_ignore"
     ignored_alertnames: tuple[re.Pattern[str], ...] = IGNORED_ALERTNAMES
-    most_alerts: int = 1000
-    most_labels: int = 64
-    most_text: int = 4096
+    max_alerts: int = 1000
+    max_labels: int = 64
+    max_text: int = 4096
     by_group_key: bool = False
     correlation_label: str | None = None
     no_data: bool = False

@@ -18,16 +18,16 @@ INCIDENT_ID = r"^INC-[1-9][0-9]{0,17}$"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
-MOST_TEXT = 10_000
+MAX_TEXT = 10_000
 """Maximum length of a text by a person; a page of a history shows hundreds of them."""
-MOST_LINE = 2_000
+MAX_LINE = 2_000
 """Maximum length of an address, title or name within an event's data."""
-MOST_DATA_BYTES = 32 * 1024
+MAX_DATA_BYTES = 32 * 1024
 """Maximum size of an event's data as JSON: additional keys are stored, and shown with every view of the incident."""
 
-Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
-Line = Annotated[str, Field(max_length=MOST_LINE)]
-Address = Annotated[str, Field(min_length=1, max_length=MOST_LINE)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Line = Annotated[str, Field(max_length=MAX_LINE)]
+Address = Annotated[str, Field(min_length=1, max_length=MAX_LINE)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 ReportedCheck = Literal[Check.EVIDENCE, Check.ACTIONS, Check.ISSUES, Check.DOCUMENTS, Check.ADR]
 
@@ -151,8 +151,8 @@ MODELS: Mapping[EventKind, type[BaseModel]] = {
 
 def check_data(kind: EventKind, data: Mapping[str, Any], zone: ZoneInfo, *path: str | int) -> dict[str, Any]:
     """Return an event's validated data with every `due_at` as an RFC 3339 time; `zone` applies to bare dates."""
-    if len(json.dumps(dict(data), ensure_ascii=False).encode(errors="surrogatepass")) > MOST_DATA_BYTES:
-        raise invalid(f"is larger than {MOST_DATA_BYTES} bytes as JSON; link to what is long", *path)
+    if len(json.dumps(dict(data), ensure_ascii=False).encode(errors="surrogatepass")) > MAX_DATA_BYTES:
+        raise invalid(f"is larger than {MAX_DATA_BYTES} bytes as JSON; link to what is long", *path)
     if kind not in MODELS:
         return dict(data)
     kept = _checked(MODELS[kind], data, zone, *path)

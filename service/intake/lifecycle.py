@@ -35,7 +35,7 @@ class EventParseOptions:
 
     zone: ZoneInfo
     new_id: Callable[[], str]
-    most_events: int = 1000
+    max_events: int = 1000
     correlation_label: str | None = None
 
 
@@ -84,8 +84,8 @@ def parse(body: bytes, options: EventParseOptions, now: datetime) -> KeyedEvents
     if body.lstrip()[:1] != b"[":
         return KeyedEvents((_keyed(read_json(_SINGLE, body), options, now),))
     events = read_json(_MANY, body)
-    if len(events) > options.most_events:
-        detail = f"The array holds {len(events)} events, more than {options.most_events}; send them in several."
+    if len(events) > options.max_events:
+        detail = f"The array holds {len(events)} events, more than {options.max_events}; send them in several."
         raise PayloadError(Failure.TOO_LARGE, detail)
     return KeyedEvents(tuple(_keyed(event, options, now, index) for index, event in enumerate(events)))
 

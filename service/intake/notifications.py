@@ -16,7 +16,7 @@ from service.intake.wire import PayloadError, checked, instant, invalid, zoned
 
 LONGEST_QUOTE = 200
 """Characters of a sender's text (a name, a severity) that responses and pages repeat."""
-MOST_FAULTS = 10
+MAX_FAULTS = 10
 """Maximum number of faults that a response lists."""
 Ignoring = Callable[[Mapping[str, str], AlertParseOptions], Ignored | None]
 
@@ -78,8 +78,8 @@ def read_alerts(
 
     Raises PayloadError if there are too many alerts, or if none is valid: then with the faults of all.
     """
-    if len(alerts) > options.most_alerts:
-        detail = f"has {len(alerts)} alerts, more than {options.most_alerts}; set max_alerts in webhook_configs"
+    if len(alerts) > options.max_alerts:
+        detail = f"has {len(alerts)} alerts, more than {options.max_alerts}; set max_alerts in webhook_configs"
         raise PayloadError(Failure.TOO_LARGE, f"#/alerts: {detail}")
     reader = AlertReader(options, now, sender, is_ignored)
     for index, alert in enumerate(alerts):
@@ -100,7 +100,7 @@ def read_alerts(
 
 def _refusal(errors: Sequence[PayloadError]) -> PayloadError:
     """Return one error for many alerts, with the reason `future` if a retry may fix one of them."""
-    faults = [fault for error in errors[:MOST_FAULTS] for fault in error.faults][:MOST_FAULTS]
+    faults = [fault for error in errors[:MAX_FAULTS] for fault in error.faults][:MAX_FAULTS]
     reason = next((e.reason for e in errors if e.reason is Failure.FUTURE), Failure.INVALID_PAYLOAD)
     return PayloadError(reason, "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), faults)
 
@@ -162,10 +162,10 @@ class AlertReader:
         starts_at, ends_at = self._times(payload, index)
         return Alert(
             observation=self._sender.observation(payload.identity, starts_at, ends_at),
-            name=_cut(payload.name, options.most_text),
+            name=_cut(payload.name, options.max_text),
             severity=severity,
-            labels=_bounded_texts(payload.labels, options.most_text),
-            annotations=_bounded_texts(payload.annotations or {}, options.most_text),
+            labels=_bounded_texts(payload.labels, options.max_text),
+            annotations=_bounded_texts(payload.annotations or {}, options.max_text),
             generator_url=payload.generator_url or "",
             onset_at=self._started_at(payload, index),
             aliases=self._sender.aliases(payload.labels, options),
@@ -214,8 +214,8 @@ def _fault(alert: Any, index: int, reason: str, detail: str) -> AlertFault:
 
 def _check_size(payload: PayloadAlert, options: AlertParseOptions, index: int) -> None:
     for name, texts in (("labels", payload.labels), ("annotations", payload.annotations or {})):
-        if len(texts) > options.most_labels:
-            detail = f"has {len(texts)} entries, more than {options.most_labels} (`limits.labels`)"
+        if len(texts) > options.max_labels:
+            detail = f"has {len(texts)} entries, more than {options.max_labels} (`limits.labels`)"
             raise invalid(detail, "alerts", index, name)
 
 

@@ -20,7 +20,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_SECONDS = 10**9
 """September 2001. A smaller number is a duration or a count, not a time."""
 CLOCK_SKEW = timedelta(minutes=5)
-_MOST_FAULTS = 10
+_MAX_FAULTS = 10
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -107,7 +107,7 @@ def from_pydantic(error: ValidationError, *path: str | int) -> PayloadError:
     errors = error.errors(include_url=False, include_context=False)
     if errors[0]["type"] == "json_invalid":
         return PayloadError(Failure.INVALID_JSON, f"The body is no valid JSON. {errors[0]['msg']}")
-    faults = [Fault(to_pointer((*path, *each["loc"])), _detail(each)) for each in errors[:_MOST_FAULTS]]
+    faults = [Fault(to_pointer((*path, *each["loc"])), _detail(each)) for each in errors[:_MAX_FAULTS]]
     text = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
     return PayloadError(Failure.INVALID_PAYLOAD, text, faults)
 

@@ -27,7 +27,7 @@ PAGE_SECONDS = 1.0
 """Maximum age of the process's own numbers."""
 SPACING = 4
 """Under constant writes, reading takes one part of the time and leaves this many to other work."""
-MOST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 0.5
 TURN_SECONDS = 5.0
 """How long a scrape waits for another's reading; if the store hangs, it is answered without incidents."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
@@ -179,7 +179,7 @@ class Exposition:
             if kept.began >= asked_at or kept.holds(self._versioned(), self._clock()):
                 return kept
             wait = kept.began + (1 + SPACING) * kept.seconds - time.monotonic()
-            self._pause.wait(max(0.0, min(MOST_WAIT_SECONDS, wait)))
+            self._pause.wait(max(0.0, min(MAX_WAIT_SECONDS, wait)))
         self._reading = self._read()
         return self._reading
 

@@ -33,7 +33,7 @@ MARGIN = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class GapPoll:
-    """Detects gaps and fills them, `patience` after their end: Alertmanager may report everything itself."""
+    """Detects gaps and fills them, `delay` after their end: Alertmanager may report everything itself."""
 
     name: ClassVar[str] = "gaps"
     prometheus: PrometheusApi
@@ -42,13 +42,13 @@ class GapPoll:
     recorder: Recorder
     options: AlertParseOptions
     longest_pause: timedelta
-    patience: timedelta
+    delay: timedelta
     lookback: timedelta
     source: str = Source.ALERTMANAGER.value
     _gap: tuple[datetime, datetime] | None = field(init=False, default=None)
 
     def run(self, now: datetime) -> None:
-        """Record that notifications can arrive; after a gap, and `patience`, read what is missing."""
+        """Record that notifications can arrive; after a gap, and `delay`, read what is missing."""
         self._reach_alertmanager()
         if self._gap is None:
             before = self.store.read(last_heartbeat)
@@ -56,7 +56,7 @@ class GapPoll:
                 self._gap = (max(before, now - self.lookback), now)
         if self._gap is not None:
             begin, end = self._gap
-            if now - end < self.patience:
+            if now - end < self.delay:
                 return
             self._fill(begin, now)
             self._gap = None

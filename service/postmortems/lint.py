@@ -8,7 +8,7 @@ from service.postmortems import catalogue as c
 from service.postmortems.context import LintContext
 from service.postmortems.document import Document, Text
 from service.postmortems.findings import Finding, FindingLevel, at
-from service.postmortems.reading import LONGEST_LINE, MOST_LINES
+from service.postmortems.reading import LONGEST_LINE, MAX_LINES
 from service.postmortems.rules import actions, change, content, metadata, safety, structure, times
 from service.postmortems.suppressions import suppressed
 
@@ -23,7 +23,7 @@ CHECKS: tuple[RuleCheck, ...] = (
     safety.check,
     change.check,
 )
-MOST_OF_A_RULE = 100
+MAX_OF_A_RULE = 100
 """The maximum number of findings of one rule in one document; more would add nothing."""
 
 
@@ -35,7 +35,7 @@ def lint(document: Document, context: LintContext) -> list[Finding]:
         counted: Counter[str] = Counter()
         for finding in check(document, context):
             counted[finding.rule_id] += 1
-            if finding.rule_id not in context.disabled and counted[finding.rule_id] <= MOST_OF_A_RULE:
+            if finding.rule_id not in context.disabled and counted[finding.rule_id] <= MAX_OF_A_RULE:
                 findings.append(finding)
     return suppressed(document, sorted(findings))
 
@@ -74,6 +74,6 @@ def failed(findings: list[Finding], *, strict: bool) -> bool:
 def _length(document: Document, context: LintContext) -> Iterator[Finding]:  # noqa: ARG001 - every check has the same shape
     if document.cut:
         message = (
-            f"only {MOST_LINES} lines, and {LONGEST_LINE} characters of each, are checked; attach the rest as evidence"
+            f"only {MAX_LINES} lines, and {LONGEST_LINE} characters of each, are checked; attach the rest as evidence"
         )
         yield at(c.UNREADABLE, Text("", 1), message)

@@ -22,7 +22,7 @@ from service.postmortems.lint import context_for, missing
 from service.postmortems.placeholders import has_placeholder
 
 LONGEST_ID = 60
-MOST_REASONS = 5
+MAX_REASONS = 5
 _ORDER = list(ActionState)
 Rows = Mapping[str, ActionRow]
 
@@ -227,8 +227,8 @@ class _Planner:
 
 
 def _shortened(reasons: list[str]) -> list[str]:
-    more = len(reasons) - MOST_REASONS
-    return reasons if more <= 0 else [*reasons[:MOST_REASONS], f"and {more} more"]
+    more = len(reasons) - MAX_REASONS
+    return reasons if more <= 0 else [*reasons[:MAX_REASONS], f"and {more} more"]
 
 
 def rows_of(document: Document) -> dict[str, ActionRow]:

@@ -17,9 +17,9 @@ from service.postmortems.document import Document, DocumentSection, FieldName, L
 from service.postmortems.masking import mask, without_comments
 from service.postmortems.vocabulary import field_name, section_kind
 
-MOST_LINES = 30_000
+MAX_LINES = 30_000
 LONGEST_LINE = 10_000
-MOST_CELLS = 12
+MAX_CELLS = 12
 """Limits of what is parsed as Markdown; secrets are searched for in the whole text. Cells are limited because
 markdown-it pads every row to the length of the header."""
 LONGEST_FRONT_MATTER = 20_000
@@ -42,8 +42,8 @@ def _markdown() -> MarkdownIt:
 def read(name: str, text: str) -> Document:
     """Read a document; `name` is its file name without folders. Never fails: missing parts are left out."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    cut = len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines)
-    limited = [_within_bounds(line) for line in lines[:MOST_LINES]]
+    cut = len(lines) > MAX_LINES or any(len(line) > LONGEST_LINE for line in lines)
+    limited = [_within_bounds(line) for line in lines[:MAX_LINES]]
     tokens = _markdown().parse("\n".join(limited))
     code = {n for t in tokens if t.type in ("fence", "code_block", "front_matter") and t.map for n in range(*t.map)}
     prose, comments = mask(limited, code)
@@ -63,9 +63,9 @@ def read(name: str, text: str) -> Document:
 
 
 def _within_bounds(line: str) -> str:
-    if line.count("|") <= MOST_CELLS:
+    if line.count("|") <= MAX_CELLS:
         return line[:LONGEST_LINE]
-    return "|".join(line[:LONGEST_LINE].split("|")[: MOST_CELLS + 1]) + "|"
+    return "|".join(line[:LONGEST_LINE].split("|")[: MAX_CELLS + 1]) + "|"
 
 
 class _BlockReader:
@@ -186,7 +186,7 @@ def _cells(line: str) -> list[tuple[int, int]]:
         cells = cells[1:]
     texts = [(line[start:end].strip(), start, end) for start, end in cells]
     spans = [(s + line[s:e].index(text), s + line[s:e].index(text) + len(text)) for text, s, e in texts]
-    return spans + [(len(line), len(line))] * MOST_CELLS
+    return spans + [(len(line), len(line))] * MAX_CELLS
 
 
 def _table(rows: Sequence[Sequence[Text]]) -> Table:

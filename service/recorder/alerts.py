@@ -15,8 +15,8 @@ from service.recorder.grouping import merge_fused, regroup_episodes
 from service.recorder.incidents import outcome, recompute
 from service.store.loaded import AlertKey, GroupKey, StoredReport, alert_key
 
-HEARD_EVERY = timedelta(minutes=1)
-"""Repeats of a notification refresh `heard_at` at most this often: they come by the hundred, staleness takes hours."""
+LAST_SEEN_EVERY = timedelta(minutes=1)
+"""Repeats of a notification refresh `last_seen_at` at most this often: they are many, and staleness takes hours."""
 
 
 def record_alerts(batch: Batch, alerts: Sequence[Alert], webhook: ReceivedWebhook) -> tuple[Outcome, ...]:
@@ -41,7 +41,7 @@ def record_alerts(batch: Batch, alerts: Sequence[Alert], webhook: ReceivedWebhoo
         if episode is not None:
             state = batch.existing(episode.incident_id)
             touched.add(state.id)
-            if now - state.heard_at >= HEARD_EVERY:
+            if now - state.last_seen_at >= LAST_SEEN_EVERY:
                 batch.mark_changed(state, now)
     recompute(batch, now)
     touched |= {batch.existing(i).id for i in range(last_before + 1, batch.last_incident_id + 1)}

@@ -87,13 +87,13 @@ class Batch:
         self.outdated.add(state.id)
         return state
 
-    def mark_changed(self, state: IncidentState, heard_at: datetime) -> None:
+    def mark_changed(self, state: IncidentState, last_seen_at: datetime) -> None:
         """Mark the incident to be computed, written and announced."""
-        state.heard_at = max(state.heard_at, heard_at)
+        state.last_seen_at = max(state.last_seen_at, last_seen_at)
         self.outdated.add(state.id)
         self.unannounced.discard(state.id)
 
-    def family_of(self, state: IncidentState) -> list[IncidentState]:
+    def merge_group_of(self, state: IncidentState) -> list[IncidentState]:
         """Return the incident and those merged into it."""
         return [state, *(self.incidents[i] for i in sorted(state.merged_ids))]
 
@@ -101,7 +101,7 @@ class Batch:
         """Return the events of the incident and of those merged into it."""
         if not state.merged_ids:
             return state.events
-        return [event for member in self.family_of(state) for event in member.events]
+        return [event for member in self.merge_group_of(state) for event in member.events]
 
     def append(self, state: IncidentState, event: Event, digest: bytes | None = None) -> None:
         """Append an event to the incident's history."""

@@ -10,9 +10,9 @@ from service.recorder.incidents import fold
 from service.recorder.lookup import count_corrections, event_ids, event_named
 from service.store.loaded import IncidentState
 
-MOST_CORRECTIONS = 1000
+MAX_CORRECTIONS = 1000
 """How many events of an incident may correct or retract others; each computation of the incident weighs all of them."""
-MOST_LISTED = 20
+MAX_LISTED = 20
 """How many event ids an error message lists."""
 _KIND_OF = {
     Milestone.RESOLVED: EventKind.RESOLVED,
@@ -24,8 +24,8 @@ _KIND_OF = {
 
 def check_correction(batch: Batch, state: IncidentState, event: Event) -> None:
     """Raise `Conflict` if the incident has no room for a correction, or not reached the milestone that it corrects."""
-    if count_corrections(batch, state) >= MOST_CORRECTIONS:
-        msg = f"the incident has {MOST_CORRECTIONS} corrections and retractions, which is the maximum"
+    if count_corrections(batch, state) >= MAX_CORRECTIONS:
+        msg = f"the incident has {MAX_CORRECTIONS} corrections and retractions, which is the maximum"
         raise Conflict(msg)
     if "event_id" in event.data:
         return
@@ -56,9 +56,9 @@ def subject_of(batch: Batch, state: IncidentState, event: Event) -> IncidentStat
             raise Conflict(msg)
         return holder
     ids = event_ids(batch, state)
-    more = ", …" if len(ids) > MOST_LISTED else ""
+    more = ", …" if len(ids) > MAX_LISTED else ""
     hint = f"; milestones are {', '.join(Milestone)}" if event.kind is EventKind.CORRECTED else ""
-    listed = ", ".join(ids[:MOST_LISTED]) or "none"
+    listed = ", ".join(ids[:MAX_LISTED]) or "none"
     msg = f"{public_id(state.id)} has no event {about!r}; its events are: {listed}{more}{hint}"
     raise Conflict(msg)
 

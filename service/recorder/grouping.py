@@ -49,7 +49,7 @@ def _regroup(batch: Batch, changed: Collection[int], now: datetime) -> None:
     before = {e: batch.episodes[e].incident_id for e in {*members, *changed}}
     incident_ids = set(before.values()) - {UNASSIGNED}
     held = {
-        i: [(state, event) for state in batch.family_of(batch.existing(i)) for event in state.events]
+        i: [(state, event) for state in batch.merge_group_of(batch.existing(i)) for event in state.events]
         for i in incident_ids
     }
     histories = {i: effective(event for _, event in events) for i, events in held.items()}

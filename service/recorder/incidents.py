@@ -40,12 +40,12 @@ def fold(batch: Batch, state: IncidentState) -> Incident:
     else:
         episodes = batch.episodes_of(state)
         state.firings = add_up(episodes) if len(episodes) > batch.loaded.MANY else None
-    return domain.fold(state.id, events, episodes, batch.policy, state.heard_at)
+    return domain.fold(state.id, events, episodes, batch.policy, state.last_seen_at)
 
 
 def _count(batch: Batch, state: IncidentState, incident: Incident, now: datetime) -> None:
     added, state.counted = increments(incident, state.counted, batch.policy, batch.bucket_bounds, now)
-    batch.count(added, state.id, state.heard_at)
+    batch.count(added, state.id, state.last_seen_at)
 
 
 def outcome(batch: Batch, state: IncidentState, *, created: bool = True) -> Outcome:

@@ -13,14 +13,14 @@ from service.store.loaded import IncidentState
 
 def merge(batch: Batch, merged: IncidentState, into: IncidentState) -> None:
     """Merge one incident into another: its episodes move, and the events of both are read together from now on."""
-    for state in batch.family_of(merged):
+    for state in batch.merge_group_of(merged):
         state.merged_into = into.id
         into.merged_ids.add(state.id)
-        batch.mark_changed(state, state.heard_at)
+        batch.mark_changed(state, state.last_seen_at)
     merged.merged_ids = set()
     for episode in batch.episodes_of(merged):
         batch.save_episode(replace(episode, incident_id=into.id))
-    batch.mark_changed(into, merged.heard_at)
+    batch.mark_changed(into, merged.last_seen_at)
 
 
 def merge_overlapping(batch: Batch, merged: IncidentState, into: IncidentState, now: datetime) -> None:

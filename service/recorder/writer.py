@@ -19,9 +19,9 @@ BATCH = 64
 """The most commands in one transaction: enough to share an fsync, few enough to respond soon."""
 GATHER_SECONDS = 0.003
 """How long a commit waits at most for the senders of the last one: one shared commit costs less than taking turns."""
-PATIENCE_SECONDS = 30.0
+COMMIT_TIMEOUT_SECONDS = 30.0
 """How long a request waits for its commit; a sender that is asked to retry loses nothing."""
-ROOM_SECONDS = 2.0
+SLOT_TIMEOUT_SECONDS = 2.0
 """How long a request waits for a slot if all are taken; a commit takes far less."""
 FAILING_SECONDS = 30.0
 """How long the recorder counts as failing after a failed commit, unless one succeeds: senders that stop sending
@@ -42,17 +42,17 @@ class Stats:
 
 
 class _Ticket:
-    """One submitted command; the request waits on `landed`."""
+    """One submitted command; the request waits on `done`."""
 
-    __slots__ = ("command", "committed", "error", "landed", "outcomes")
+    __slots__ = ("command", "committed", "done", "error", "outcomes")
 
     def __init__(self, command: Command) -> None:
         self.command = command
         self.outcomes: tuple[Outcome, ...] = ()
         self.error: Exception | None = None
         self.committed = False
-        self.landed = threading.Lock()
-        self.landed.acquire()
+        self.done = threading.Lock()
+        self.done.acquire()
 
 
 class Recorder:
@@ -67,14 +67,14 @@ class Recorder:
         self._policy = policy
         self._bounds = bucket_bounds_of(policy)
         self._queue_limit = queue_limit
-        self._room = threading.Semaphore(at_once)
+        self._slots = threading.Semaphore(at_once)
         self._began: float | None = None  # when the current commit began
         self._failed_at: float | None = None  # when the last commit failed; none has succeeded since
         self._queue: deque[_Ticket] = deque()
         self._arrived = threading.Condition()
         self._closing = False
-        self._company = 1  # how many requests were pending when the last commit ended
-        self._awaited = 1  # how many must be queued before the writer is woken
+        self._last_size = 1  # how many requests were pending when the last commit ended
+        self._wake_at = 1  # how many must be queued before the writer is woken
         self.stats = Stats()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -85,7 +85,7 @@ class Recorder:
         Raises `Refused` (never acceptable as it is), `Busy` (queue full or shutting down) or `StoreUnavailable`. In all
         three cases nothing of the command was stored, except that a command that timed out may have been.
         """
-        if not self._room.acquire(timeout=0 if self.stalled else ROOM_SECONDS):
+        if not self._slots.acquire(timeout=0 if self.stalled else SLOT_TIMEOUT_SECONDS):
             msg = "the store is slow, and the maximum number of requests is waiting for it"
             raise Busy(msg)
         ticket = _Ticket(command)
@@ -95,13 +95,13 @@ class Recorder:
                     msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
                     raise Busy(msg)
                 self._queue.append(ticket)
-                if len(self._queue) >= self._awaited:
+                if len(self._queue) >= self._wake_at:
                     self._arrived.notify()
-            if not ticket.landed.acquire(timeout=PATIENCE_SECONDS):
-                msg = f"the store did not commit within {PATIENCE_SECONDS:.0f} s"
+            if not ticket.done.acquire(timeout=COMMIT_TIMEOUT_SECONDS):
+                msg = f"the store did not commit within {COMMIT_TIMEOUT_SECONDS:.0f} s"
                 raise StoreUnavailable(msg)
         finally:
-            self._room.release()
+            self._slots.release()
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
@@ -150,9 +150,9 @@ class Recorder:
                 log.critical("the recorder broke, and goes on", exc_info=True)
                 _fail(tickets, error)
             self._began = None
-            self._company = min(BATCH, len(tickets) + len(self._queue))
+            self._last_size = min(BATCH, len(tickets) + len(self._queue))
             for ticket in tickets:
-                ticket.landed.release()
+                ticket.done.release()
 
     def _take(self) -> list[_Ticket]:
         """Wait for commands and return up to `BATCH` of them; an empty list once closing and all are done.
@@ -161,12 +161,12 @@ class Recorder:
         turns: one arrives while the other commits. A single sender waits for none.
         """
         with self._arrived:
-            self._awaited = 1
+            self._wake_at = 1
             while not self._queue and not self._closing:
                 self._arrived.wait()
-            self._awaited = self._company
+            self._wake_at = self._last_size
             end = time.monotonic() + GATHER_SECONDS
-            while len(self._queue) < self._company and not self._closing and (left := end - time.monotonic()) > 0:
+            while len(self._queue) < self._last_size and not self._closing and (left := end - time.monotonic()) > 0:
                 self._arrived.wait(left)
             return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
 

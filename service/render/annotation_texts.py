@@ -17,7 +17,7 @@ from service.domain.policy import Milestone
 from service.render.lines import LONGEST_NOTE, LONGEST_TITLE, one_line, shortened
 
 LONGEST_LINK = 1000
-_MOST_FLAGS = 5
+_MAX_FLAGS = 5
 _HEADINGS = {
     EventKind.ACKNOWLEDGED: "Acknowledged",
     EventKind.MITIGATED: "Mitigated",
@@ -114,7 +114,7 @@ def flags_of(event: Event) -> list[str]:
         for key, value in sorted(event.data.items())
         if key != "important" and isinstance(value, bool | int | float)
     ]
-    return flags[:_MOST_FLAGS]
+    return flags[:_MAX_FLAGS]
 
 
 def documents_of(events: Iterable[Event]) -> list[str]:

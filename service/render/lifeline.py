@@ -14,7 +14,7 @@ WIDTH = 1000
 LEFT, RIGHT = 20, 980
 _APART = 150
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080, 43200)
-_MOST_TICKS = 7
+_MAX_TICKS = 7
 SHOWN = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
 
 
@@ -152,8 +152,8 @@ def _bars(
 
 def _ticks(begin: datetime, end: datetime, scale: _Scale) -> tuple[tuple[datetime, int], ...]:
     minutes = (end - begin) / timedelta(minutes=1)
-    step = timedelta(minutes=next((s for s in _TICKS if minutes / s <= _MOST_TICKS), _TICKS[-1]))
+    step = timedelta(minutes=next((s for s in _TICKS if minutes / s <= _MAX_TICKS), _TICKS[-1]))
     first = begin - (begin - begin.replace(hour=0, minute=0, second=0, microsecond=0)) % step
     instants = [first + number * step for number in range(1, int((end - first) / step) + 1)]
-    shown = instants[:: max(1, len(instants) // _MOST_TICKS)]
+    shown = instants[:: max(1, len(instants) // _MAX_TICKS)]
     return tuple((at, scale.x(at)) for at in shown if at >= begin)

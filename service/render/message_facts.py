@@ -17,8 +17,8 @@ from service.render.lines import LONGEST_NOTE, LONGEST_TITLE, one_line, shortene
 from service.render.messages import MessageFacts, PostmortemStage, Update
 from service.render.thread import MessageKind, Thread
 
-MOST_UPDATES = 20
-MOST_DONE = 5
+MAX_UPDATES = 20
+MAX_DONE = 5
 
 
 def facts_of(
@@ -47,8 +47,8 @@ def facts_of(
         before=before[-1] if before and before[-1] is not incident.severity else None,
         roles={role: title_line(person) for role, person in incident.roles.items()},
         done=_done(history.effective_events),
-        news=tuple(_update(event) for event in updates[-MOST_UPDATES:]),
-        unshown=max(0, len(updates) - MOST_UPDATES),
+        news=tuple(_update(event) for event in updates[-MAX_UPDATES:]),
+        unshown=max(0, len(updates) - MAX_UPDATES),
         updates_every=policy.updates.get(incident.severity),
         next_update_at=thread.next_update_at(policy) if incident.is_open and not merged and not is_first else None,
         owed=() if merged else _postmortem_stages(incident, policy),
@@ -83,7 +83,7 @@ def _note_of(event: Event) -> str:
 def _done(events: Sequence[Event]) -> tuple[str, ...]:
     """Return what was done about it: the texts of the latest mitigations and important notes."""
     acts = (e for e in events if e.kind is EventKind.MITIGATED or is_important_note(e))
-    return tuple(text for event in acts if (text := _note_of(event)))[-MOST_DONE:]
+    return tuple(text for event in acts if (text := _note_of(event)))[-MAX_DONE:]
 
 
 def _postmortem_stages(incident: Incident, policy: Policy) -> tuple[PostmortemStage, ...]:

@@ -4,11 +4,11 @@ import errno
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_TEXT = 8 * 1024 * 1024
+MAX_TEXT = 8 * 1024 * 1024
 """The maximum size of a configuration, a secret, a template or a document."""
 
 
-def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
+def read_bytes(path: Path, most: int = MAX_TEXT) -> bytes:
     """Return the bytes of a file. Raises OSError, also if there are more than `most`."""
     with path.open("rb") as file:
         return read_all(file, str(path), most)

@@ -64,7 +64,7 @@ class IncidentState:
 
     id: int
     opened_at: datetime
-    heard_at: datetime
+    last_seen_at: datetime
     counted: Counted = Counted.NOTHING
     refold: bool = False
     settled_at: datetime | None = None

@@ -14,7 +14,7 @@ from service.store import tables as t
 
 TEST = "grafana_test"
 UNMAPPED = "unmapped_severity"
-MOST_ALERTS = 1000
+MAX_ALERTS = 1000
 """How many alerts are read at most; a severity made of a measured value would give any number of them."""
 
 
@@ -36,6 +36,6 @@ def notices_since(connection: Connection, since: datetime) -> Notices:
     c = t.deliveries.c
     last_test = select(func.max(c.last_received_at)).where(c.source == TEST, c.last_received_at > since)
     bodies = select(c.body).where(c.source == UNMAPPED, c.last_received_at > since)
-    rows = connection.scalars(bodies.order_by(c.last_received_at.desc()).limit(MOST_ALERTS))
+    rows = connection.scalars(bodies.order_by(c.last_received_at.desc()).limit(MAX_ALERTS))
     unmapped = tuple(str(json.loads(zlib.decompress(body))["severity"]) for body in rows)
     return Notices(connection.scalars(last_test).one(), unmapped)

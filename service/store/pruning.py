@@ -32,8 +32,8 @@ def _prunable(before: datetime) -> Select[Any]:
     """
     newest = select(func.max(_c.id)).scalar_subquery()
     other = t.incidents.alias()
-    absorber = select(func.coalesce(other.c.merged_into, 0)).where(other.c.id == newest).scalar_subquery()
-    return select(_c.id).where(_is_over(before), _c.id != newest, _c.id != absorber)
+    merge_target = select(func.coalesce(other.c.merged_into, 0)).where(other.c.id == newest).scalar_subquery()
+    return select(_c.id).where(_is_over(before), _c.id != newest, _c.id != merge_target)
 
 
 def count_prunable(connection: Connection, before: datetime) -> int:
@@ -54,7 +54,7 @@ def _is_over(before: datetime) -> ColumnElement[bool]:
     )
     firing = exists().where(t.episodes.c.incident_id == _c.id, t.episodes.c.ends_at >= before)
     merged = t.incidents.alias()
-    heard_of_part = exists().where(merged.c.merged_into == _c.id, merged.c.heard_at >= before)
+    part_seen_later = exists().where(merged.c.merged_into == _c.id, merged.c.heard_at >= before)
     return and_(
         _c.merged_into.is_(None),
         _c.phase.in_([Phase.RESOLVED, Phase.DISMISSED]),
@@ -64,7 +64,7 @@ def _is_over(before: datetime) -> ColumnElement[bool]:
         _c.final_due_at.is_(None),
         ~owed,
         ~firing,
-        ~heard_of_part,
+        ~part_seen_later,
     )
 
 

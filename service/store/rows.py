@@ -39,7 +39,7 @@ def incident(state: IncidentState) -> Row:
         "deadlines_from": computed.deadlines_from,
         "draft_due_at": due.get(Stage.DRAFT),
         "final_due_at": due.get(Stage.FINAL),
-        "heard_at": state.heard_at,
+        "heard_at": state.last_seen_at,
         "stale_at": computed.stale_at if live else None,
         "merged_into": state.merged_into,
         "counted": int(state.counted),

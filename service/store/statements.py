@@ -30,7 +30,7 @@ from service.store.types import JsonList
 
 CHUNK = 500
 """How many values one IN list carries; engines limit the variables of a statement."""
-FEW, MOST_AT_ONCE = 8, 64
+FEW, MAX_AT_ONCE = 8, 64
 """Rows in one statement; times the columns they stay far below PostgreSQL's limit (65535 parameters)."""
 Rows = Sequence[Mapping[str, Any]]
 Query = Select[Any] | CompoundSelect[Any]
@@ -113,7 +113,7 @@ def _portions(rows: Rows) -> Iterator[Rows]:
     begin = 0
     while begin < len(rows):
         left = len(rows) - begin
-        size = left if left <= FEW else min(MOST_AT_ONCE, 1 << left.bit_length() - 1)
+        size = left if left <= FEW else min(MAX_AT_ONCE, 1 << left.bit_length() - 1)
         yield rows[begin : begin + size]
         begin += size
 

@@ -111,7 +111,7 @@ def received_webhook(request: Request, services: Services, source: Source, now: 
 def _bounded(request: Request, services: Services) -> bytes:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not understood here.")
-    most = services.most_bytes
+    most = services.max_bytes
     if (request.content_length or 0) <= most:
         request.max_content_length = most + 1  # werkzeug silently truncates a chunked body at its limit
         body = request.get_data(cache=False)

@@ -86,7 +86,7 @@ class Front:
         self._body_bytes = body_bytes
         self._admit = admit
         self._on_ready = on_ready
-        self._room = max(BUFFERED_BYTES, 4 * body_bytes)
+        self._free_bytes = max(BUFFERED_BYTES, 4 * body_bytes)
         self._seconds = BODY_SECONDS
         self._deadlines: set[asyncio.Timeout] = set()
         self._loop: asyncio.AbstractEventLoop
@@ -126,7 +126,7 @@ class Front:
             self._lanes.run(lane, partial(self._answer, environ, proto, answered))
             await answered
         finally:
-            self._room += body.counted
+            self._free_bytes += body.counted
 
     # -- the body ----------------------------------------------------------------------------------------------------
 
@@ -161,17 +161,17 @@ class Front:
                 if not piece:
                     break
                 content += piece
-                self._room -= len(piece)
+                self._free_bytes -= len(piece)
                 if len(content) > self._body_bytes:
                     raise too_large(self._body_bytes)
-                if self._room < 0:
+                if self._free_bytes < 0:
                     msg = "the bodies of other requests use all the memory reserved for bodies"
                     raise Busy(msg)
             if len(content) < length:
                 raise IncompleteBody(_CUT_OFF)
             return Body(bytes(content), len(content))
         except BaseException:
-            self._room += len(content)
+            self._free_bytes += len(content)
             raise
 
     # -- in a thread of the request's kind ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from service.web.responses import json_response
 from service.web.schemas import AlertFaultSchema, AlertsReceipt, TouchedIncident
 from service.web.services import Services
 
-MOST_SEVERITIES = 1000
+MAX_SEVERITIES = 1000
 _LOG = logging.getLogger(__name__)
 
 
@@ -32,7 +32,7 @@ class NewSeverities:
         """Log new severities, up to a maximum number of different ones."""
         for alert in alerts:
             with self._lock:
-                if alert.severity in self._seen or len(self._seen) >= MOST_SEVERITIES:
+                if alert.severity in self._seen or len(self._seen) >= MAX_SEVERITIES:
                     continue
                 self._seen.add(alert.severity)
             what = f"the severity {alert.severity!r} is not mapped" if alert.severity else "no severity"

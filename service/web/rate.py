@@ -12,7 +12,7 @@ from flask import Request
 from service.settings.tokens import Token
 from service.web.auth import presented_token
 
-MOST_SENDERS = 10_000
+MAX_SENDERS = 10_000
 """Maximum number of buckets; the least recently used is dropped first, and its sender starts with a full one."""
 FREE = frozenset({"probes", "assets", "openapi"})
 """Blueprints without a limit: a rejected scrape or probe would look like a dead service."""
@@ -51,7 +51,7 @@ class Limiter:
             left = min(float(self._rate.burst), left + (now - at) * self._rate.per_second)
             passes = left >= 1
             self._buckets[sender] = (left - 1 if passes else left, now)
-            if len(self._buckets) > MOST_SENDERS:
+            if len(self._buckets) > MAX_SENDERS:
                 self._buckets.popitem(last=False)
         if not passes:
             raise TooOften(max(1, ceil((1 - left) / self._rate.per_second)))

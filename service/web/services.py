@@ -55,7 +55,7 @@ class Services:
 
     `indicators` returns None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
     headers and the request's time of arrival (monotonic), and returns the scrape and its headers. `windows` are the
-    indicators' windows by name. `most_bytes` limits request bodies, `rate` the requests of each sender.
+    indicators' windows by name. `max_bytes` limits request bodies, `rate` the requests of each sender.
     """
 
     recorder: Recorder
@@ -75,5 +75,5 @@ class Services:
     metrics_auth: bool = False
     windows: Mapping[str, timedelta] = field(default_factory=lambda: {"30d": timedelta(days=30)})
     grafana_url: str | None = None
-    most_bytes: int = 2 * 1024 * 1024
+    max_bytes: int = 2 * 1024 * 1024
     rate: Rate | None = None

@@ -69,7 +69,7 @@ WEBHOOKS = (
         summary="Take in events of Alertmanager's event recorder, one or an array of them",
         model=alertmanager_events.RecorderEvent,
         parse=lambda body, services, now, sender: alertmanager_events.parse(
-            body, now, services.alerts.most_alerts, sender
+            body, now, services.alerts.max_alerts, sender
         ),
         or_array=True,
     ),

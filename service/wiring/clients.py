@@ -6,7 +6,7 @@ from datetime import timedelta
 from service.clients.alertmanager import AlertmanagerApi
 from service.clients.chat import Chat
 from service.clients.grafana.connection import Connection, Credential
-from service.clients.http import MOST_JSON_BYTES, HttpClient, JsonApi, Secret
+from service.clients.http import MAX_JSON_BYTES, HttpClient, JsonApi, Secret
 from service.clients.prometheus import PrometheusApi
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import JsonWebhook
@@ -74,7 +74,7 @@ def json_api(
     *,
     least_timeout: timedelta = timedelta(0),
     headers: Mapping[str, str] | None = None,
-    max_bytes: int = MOST_JSON_BYTES,
+    max_bytes: int = MAX_JSON_BYTES,
 ) -> JsonApi:
     """Return a client of the API at `url`."""
     token = keys.bearer_token

@@ -81,7 +81,7 @@ class Exporter:
             metrics_auth=settings.metrics_auth,
             windows=settings.window_lengths,
             grafana_url=settings.grafana.url,
-            most_bytes=settings.limits.body_bytes,
+            max_bytes=settings.limits.body_bytes,
             rate=Rate(settings.limits.rate, settings.limits.burst) if settings.limits.rate else None,
         )
 

@@ -19,9 +19,9 @@ def alert_options(settings: Settings) -> AlertParseOptions:
         severities=settings.severity_rules(),
         ignore_label=settings.ignore.label,
         ignored_alertnames=settings.ignore.alertnames,
-        most_alerts=settings.limits.alerts,
-        most_labels=settings.limits.labels,
-        most_text=settings.limits.label_length,
+        max_alerts=settings.limits.alerts,
+        max_labels=settings.limits.labels,
+        max_text=settings.limits.label_length,
         by_group_key=settings.correlation.group_key,
         correlation_label=settings.correlation.label,
         no_data=settings.grafana_alerts.no_data == "incident",
@@ -34,7 +34,7 @@ def event_options(settings: Settings) -> lifecycle.EventParseOptions:
     return lifecycle.EventParseOptions(
         zone=settings.display_timezone,
         new_id=lambda: str(uuid4()),
-        most_events=settings.limits.alerts,
+        max_events=settings.limits.alerts,
         correlation_label=settings.correlation.label,
     )
 

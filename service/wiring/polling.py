@@ -37,7 +37,7 @@ def build_poller(settings: Settings, store: Store, recorder: Recorder, clock: Ca
                 recorder,
                 options,
                 longest_pause=PAUSE * interval,
-                patience=reconcile.patience,
+                delay=reconcile.patience,
                 lookback=reconcile.lookback,
                 source=source,
             )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from service.delivery.backoff import LONGEST, backoff
-from service.delivery.dispatcher import BATCH_SIZE, MOST_ATTEMPTS, PROBE
+from service.delivery.dispatcher import BATCH_SIZE, MAX_ATTEMPTS, PROBE
 from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.store import StoreUnavailable
@@ -238,12 +238,12 @@ def test_it_rests_with_one_incident_that_grafana_fails_on_again_and_again(site, 
     dispatcher = site.deliver()
     site.grafana.fail_while(500, method="PATCH")
     site.send(alert(0, 42, fingerprint="f0", group="g0"))
-    for n in range(1, MOST_ATTEMPTS + 1):
+    for n in range(1, MAX_ATTEMPTS + 1):
         site.send(alert(60 * n, fingerprint=f"f{n}", group=f"g{n}"))
         dispatcher.step()
         site.now += LONGEST
     assert (site.waiting().pending, site.waiting().stopped) == (0, 1)
-    assert site.counters.failures == {"server_error": MOST_ATTEMPTS}
+    assert site.counters.failures == {"server_error": MAX_ATTEMPTS}
     assert "stopped after 12 attempts" in caplog.text
     assert "PATCH /api/annotations/1 answered 500" in caplog.text
     site.grafana.work_again()
@@ -257,7 +257,7 @@ def test_it_does_not_give_up_while_grafana_fails_on_everything(site):
     site.grafana.fail_while(500)
     groups(site, 2)
     dispatcher = site.dispatcher()
-    for _ in range(2 * MOST_ATTEMPTS):
+    for _ in range(2 * MAX_ATTEMPTS):
         dispatcher.step()
         site.now += LONGEST
     assert (site.waiting().pending, site.waiting().stopped) == (2, 0)

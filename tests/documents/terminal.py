@@ -19,7 +19,7 @@ from tests.real.processes import Server, signal_group
 COPIED = ("Makefile", "alert_rules", "constraints.txt", "dashboards", "deploy", "pyproject.toml", "service")
 LOOKS = ("curl -s http", "mttx incident list", "mttx incident show", "mttx postmortem status", "promtool query")
 """What only looks is looked at again until it shows what the page says: that takes a moment where servers talk."""
-PATIENCE_SECONDS = 45
+COMMIT_TIMEOUT_SECONDS = 45
 READER = {
     "GIT_AUTHOR_NAME": "a reader",
     "GIT_AUTHOR_EMAIL": "reader@example.com",
@@ -67,7 +67,7 @@ class Terminal:
     def expect(self, typed, expected, place):
         """Type a command and compare; what only looks is typed again until it fits."""
         expected = self.swapped(expected)
-        deadline = time.monotonic() + (PATIENCE_SECONDS if typed.startswith(LOOKS) else 0)
+        deadline = time.monotonic() + (COMMIT_TIMEOUT_SECONDS if typed.startswith(LOOKS) else 0)
         while not shows(expected, printed := self.run(typed, place, failing=bool(expected))):
             assert time.monotonic() < deadline, f"{place}: $ {typed}\n{printed}\n--- instead of\n{expected}"
             time.sleep(0.7)

@@ -19,10 +19,10 @@ K, M = EventKind, Milestone
 HOUR = timedelta(hours=1)
 
 
-def folded(*events, episodes=(), rules=None, heard_at=0.0) -> Incident:
+def folded(*events, episodes=(), rules=None, last_seen_at=0.0) -> Incident:
     """The incident of these events; detected by hand at 0 where there is nothing else."""
     history = events or (() if episodes else (event(K.DETECTED),))
-    return fold(1, history, list(episodes), rules or policy(), at(heard_at))
+    return fold(1, history, list(episodes), rules or policy(), at(last_seen_at))
 
 
 def detected(*events, **more) -> Incident:
@@ -235,7 +235,7 @@ def test_it_is_dismissed_since_the_first_of_several_dismissals():
 
 
 def test_it_becomes_stale_only_while_it_is_open():
-    assert detected(heard_at=60).stale_at == at(60) + timedelta(hours=24)
+    assert detected(last_seen_at=60).stale_at == at(60) + timedelta(hours=24)
     assert detected(event(K.RESOLVED, 5)).stale_at is None
     assert detected(event(K.DISMISSED, 5)).stale_at is None
 

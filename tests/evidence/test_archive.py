@@ -148,7 +148,7 @@ def test_what_is_sealed_anew_is_found_where_it_contradicts_its_manifest(tmp_path
 
 def test_a_manifest_beyond_all_measure_is_not_read(tmp_path, monkeypatch):
     made = small(tmp_path)
-    monkeypatch.setattr("service.evidence.verify.MOST_MANIFEST", 10)
+    monkeypatch.setattr("service.evidence.verify.MAX_MANIFEST", 10)
     assert verify(made.path).problems == ("manifest.json is larger than any that this program writes",)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.evidence.sources.log_files import LONGEST_LINE, LogFiles, LogParseOptions
-from service.evidence.sources.log_lines import MOST_IDS, instant, parsed, time_of
+from service.evidence.sources.log_lines import MAX_IDS, instant, parsed, time_of
 from service.evidence.sources.logs import LogSource
 from tests.evidence.builders import FakeSource, at, evidence_window
 from tests.evidence.bundle import bundle
@@ -170,7 +170,7 @@ def test_it_hands_on_ids(tmp_path):
 
 
 def test_it_says_that_there_are_too_many_ids(tmp_path):
-    lines = [line(at(1), order_id=f"O-{number}") for number in range(MOST_IDS + 1)]
+    lines = [line(at(1), order_id=f"O-{number}") for number in range(MAX_IDS + 1)]
     assert "10000 or more different values" in collect(tmp_path, *lines).failures("logs")["order_id"]
 
 
@@ -337,7 +337,7 @@ def test_a_file_that_became_a_pipe_is_refused(tmp_path, where):
 
 
 def test_a_pattern_that_matches_thousands_is_cut(tmp_path, where, monkeypatch):
-    monkeypatch.setattr("service.evidence.sources.files.MOST_FILES", 2)
+    monkeypatch.setattr("service.evidence.sources.files.MAX_FILES", 2)
     for name in "abc":
         (where / f"{name}.jsonl").write_text(line(at(1)))
     box = matched_in(tmp_path, where / "*.jsonl")

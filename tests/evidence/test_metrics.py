@@ -14,7 +14,7 @@ import requests_mock
 from service.clients.http import JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.domain.policy import Milestone
-from service.evidence.curves import MOST_CURVES, Curves
+from service.evidence.curves import MAX_CURVES, Curves
 from service.evidence.plot import Titles, draw
 from service.evidence.settings import MetricsQuery
 from service.evidence.sources import metrics
@@ -136,7 +136,7 @@ def test_what_is_longer_still_is_asked_for_in_larger_steps(http, prometheus, tmp
     window = evidence_window(start=at(0), end=at(60 * 24 * 60))
     step = step_for(QUARTER, window)
     assert step == timedelta(seconds=52)
-    assert len(list(pages(window, step))) <= metrics.MOST_PAGES
+    assert len(list(pages(window, step))) <= metrics.MAX_PAGES
     assert step_for(QUARTER, evidence_window(start=at(0), end=at(1))) == QUARTER
     answer(http)
     manifest, _ = bundle(tmp_path, prometheus, query(), start=window.start, end=window.end)
@@ -208,8 +208,8 @@ def test_where_samples_are_missing_the_line_is_broken():
 
 def test_only_so_many_series_are_kept_for_the_picture():
     curves = Curves(at(0), at(10))
-    for n in range(MOST_CURVES + 5):
+    for n in range(MAX_CURVES + 5):
         curves.add(f"s{n:03d}", [(at(1), str(n))])
-    assert len(curves) == MOST_CURVES + 5
+    assert len(curves) == MAX_CURVES + 5
     assert [curve.name for curve in curves.highest(2)] == ["s098", "s099"]
     assert Curves(at(0), at(0)).highest(3) == []

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from service.evidence.redaction import BLOCK, LONGEST_LINE, MOST_KEY_LINES, Redaction, Stream
+from service.evidence.redaction import BLOCK, LONGEST_LINE, MAX_KEY_LINES, Redaction, Stream
 
 KEY_ID = "AKIA" + "Q3EGRIJKWXYZ2345"
 BODY = "\n".join("MIIEpAIBAAKCAQEA" + "x" * 48 for _ in range(25))
@@ -58,7 +58,7 @@ def test_a_key_whose_end_is_missing_costs_some_lines_and_not_the_rest_of_the_log
     clean, counts = run(begun + "".join(f"line {n}\n" for n in range(1000)))
     assert "MIIE" not in clean
     assert clean.endswith("line 999\n")
-    assert f"line {MOST_KEY_LINES}\n" in clean
+    assert f"line {MAX_KEY_LINES}\n" in clean
     assert counts == {("secret", "private key"): 1}
 
 

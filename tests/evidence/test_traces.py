@@ -81,7 +81,7 @@ def test_it_marks_that_there_may_be_more_traces(tmp_path):
 
 
 def test_it_asks_for_so_many_ids_and_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST_IDS", 1)
+    monkeypatch.setattr(module, "MAX_IDS", 1)
     with tempo.Tempo({}, {}) as server:
         box = collect(tmp_path, server, shared={"correlation_id": ["a", "b"]})
     assert box.failures("traces") == {"correlation_id": "the logs contain 2 different values; only 1 are looked up"}

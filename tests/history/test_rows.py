@@ -162,7 +162,10 @@ def test_a_postmortem_that_was_due_before_the_import_is_not_owed():
 
 def test_a_postmortem_whose_deadline_is_ahead_is_owed_with_what_is_late():
     imported = incident(import_line(REPORTED[0], FRESH))
-    assert [(d.stage, d.overdue(imported.heard_at)) for d in imported.deadlines] == [("draft", True), ("final", False)]
+    assert [(d.stage, d.overdue(imported.last_seen_at)) for d in imported.deadlines] == [
+        ("draft", True),
+        ("final", False),
+    ]
 
 
 def test_all_or_none_may_be_owed():

@@ -413,7 +413,7 @@ def test_it_takes_the_label_where_the_annotation_is_no_time():
 
 
 def test_it_refuses_more_alerts_than_the_limit():
-    error = refusal(body([{}, {}, {}]), most_alerts=2)
+    error = refusal(body([{}, {}, {}]), max_alerts=2)
     assert error.reason is Failure.TOO_LARGE
     assert "max_alerts" in error.detail
 

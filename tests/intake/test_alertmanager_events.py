@@ -99,7 +99,7 @@ def test_it_names_an_alert_that_has_no_name():
 
 def test_it_bounds_a_batch():
     with pytest.raises(PayloadError) as caught:
-        parse(good("batch"), NOW, most_events=6)
+        parse(good("batch"), NOW, max_events=6)
     assert caught.value.reason is Failure.TOO_LARGE
 
 

@@ -14,7 +14,7 @@ from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind
 from service.domain.incident import fold
 from service.domain.policy import Domain, IncidentType, Severity
-from service.intake.event_data import MOST_DATA_BYTES, MOST_LINE, MOST_TEXT
+from service.intake.event_data import MAX_DATA_BYTES, MAX_LINE, MAX_TEXT
 from service.intake.lifecycle import EventParseOptions, parse, parse_event, parse_opening
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
@@ -257,7 +257,7 @@ def test_it_needs_an_incident_key():
 
 def test_it_refuses_an_empty_array_and_one_that_is_too_long():
     assert refusal(parse, b"[]", reading(), NOW).reason is Failure.INVALID_PAYLOAD
-    assert refusal(keyed, {}, {}, {}, most_events=2).reason is Failure.TOO_LARGE
+    assert refusal(keyed, {}, {}, {}, max_events=2).reason is Failure.TOO_LARGE
 
 
 # --- opening --------------------------------------------------------------------------------------------------------
@@ -354,16 +354,16 @@ def correction_of(event, number):
 @pytest.mark.parametrize(
     ("kind", "data_", "cap"),
     [
-        ("note", {"text": "x" * (MOST_TEXT + 1)}, MOST_TEXT),
-        ("postmortem_drafted", {"document": "x" * (MOST_LINE + 1)}, MOST_LINE),
-        ("postmortem_checked", {"document": "x" * (MOST_LINE + 1), "checks": {"adr": "passed"}}, MOST_LINE),
+        ("note", {"text": "x" * (MAX_TEXT + 1)}, MAX_TEXT),
+        ("postmortem_drafted", {"document": "x" * (MAX_LINE + 1)}, MAX_LINE),
+        ("postmortem_checked", {"document": "x" * (MAX_LINE + 1), "checks": {"adr": "passed"}}, MAX_LINE),
         *[
-            ("action_opened", {"action_id": "A1", name: "x" * (MOST_LINE + 1)}, MOST_LINE)
+            ("action_opened", {"action_id": "A1", name: "x" * (MAX_LINE + 1)}, MAX_LINE)
             for name in ("title", "action_type", "owner", "verification", "due_at")
         ],
-        ("corrected", {"event_id": "e1", "data": {"text": "x" * (MOST_TEXT + 1)}}, MOST_TEXT),
-        ("note", {"text": "x", "more": ["x" * 100] * 400}, MOST_DATA_BYTES),
-        ("detected", {"more": {f"key-{n}": n for n in range(5000)}}, MOST_DATA_BYTES),
+        ("corrected", {"event_id": "e1", "data": {"text": "x" * (MAX_TEXT + 1)}}, MAX_TEXT),
+        ("note", {"text": "x", "more": ["x" * 100] * 400}, MAX_DATA_BYTES),
+        ("detected", {"more": {f"key-{n}": n for n in range(5000)}}, MAX_DATA_BYTES),
     ],
 )
 def test_it_names_the_cap_that_an_event_exceeds(kind, data_, cap):
@@ -374,5 +374,5 @@ def test_it_names_the_cap_that_an_event_exceeds(kind, data_, cap):
 
 
 def test_it_takes_what_is_as_long_as_it_may_be():
-    assert data("note", text="長" * MOST_TEXT)["text"] == "長" * MOST_TEXT
-    assert data("action_opened", action_id="A1", title="x" * MOST_LINE)["title"] == "x" * MOST_LINE
+    assert data("note", text="長" * MAX_TEXT)["text"] == "長" * MAX_TEXT
+    assert data("action_opened", action_id="A1", title="x" * MAX_LINE)["title"] == "x" * MAX_LINE

@@ -47,7 +47,7 @@ class Scene(House):
         """Begin anew, as after a restart."""
         asks = (self.prometheus, [self.alertmanager], self.store, self.recorder)
         lookback = timedelta(days=1)
-        times = {"longest_pause": 2 * MINUTE, "patience": 10 * MINUTE, "lookback": lookback}
+        times = {"longest_pause": 2 * MINUTE, "delay": 10 * MINUTE, "lookback": lookback}
         self.gaps = GapPoll(*asks, AlertParseOptions(), source=self.source, **times)
         asked = (asks[0], asks[2], asks[3])
         self.news = QuietIncidentPoll(asks[1], *asked, quiet=60 * MINUTE, lookback=lookback, source=self.source)
@@ -235,9 +235,9 @@ def test_what_alertmanager_still_knows_is_heard_again(scene):
     scene.send(alert(0), received=0)
     scene.alertmanager.firing = ["f1"]
     scene.news.run(at(59))
-    assert scene.get(1).incident.heard_at == at(0)
+    assert scene.get(1).incident.last_seen_at == at(0)
     scene.news.run(at(61))
-    assert scene.get(1).incident.heard_at == at(61)
+    assert scene.get(1).incident.last_seen_at == at(61)
     assert scene.intervals() == [(0, None)]
 
 
@@ -254,14 +254,14 @@ def test_what_prometheus_still_fires_is_heard_again(scene):
     scene.fired(0, 61)
     scene.news.run(at(61))
     assert scene.intervals() == [(0, None)]
-    assert scene.get(1).incident.heard_at == at(61)
+    assert scene.get(1).incident.last_seen_at == at(61)
 
 
 def test_what_nobody_knows_is_left_to_become_stale(scene):
     scene.send(alert(0), received=0)
     scene.news.run(at(61))
     assert scene.intervals() == [(0, None)]
-    assert scene.get(1).incident.heard_at == at(0)
+    assert scene.get(1).incident.last_seen_at == at(0)
 
 
 def test_it_takes_nothing_for_over_while_an_alertmanager_is_down(scene):

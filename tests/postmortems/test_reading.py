@@ -10,7 +10,7 @@ from service.postmortems.actions import ActionColumn, Progress, action_table, re
 from service.postmortems.document import FieldName, SectionKind, Status, Text
 from service.postmortems.masking import mask, without_code_spans, without_comments
 from service.postmortems.placeholders import has_placeholder, is_not_applicable
-from service.postmortems.reading import LONGEST_FRONT_MATTER, MOST_CELLS, read
+from service.postmortems.reading import LONGEST_FRONT_MATTER, MAX_CELLS, read
 from service.postmortems.timeline import began_at, entries, window
 from service.postmortems.topics import Topic, topics_of
 from service.postmortems.vocabulary import field_name, section_kind
@@ -142,7 +142,7 @@ def test_it_knows_code_spans(line, left):
 
 def test_it_reads_rows_with_many_cells_up_to_a_bound():
     made = read("x.md", "## 対策\n" + "| a " * 40 + "|\n" + "|---" * 40 + "|\n")
-    assert len(made.sections[0].tables[0].header) == MOST_CELLS
+    assert len(made.sections[0].tables[0].header) == MAX_CELLS
 
 
 def test_it_takes_comments_out_of_a_text():

@@ -8,7 +8,7 @@ import pytest
 from service.postmortems.catalogue import RULES
 from service.postmortems.document import SectionKind
 from service.postmortems.lint import failed
-from service.postmortems.reading import LONGEST_LINE, MOST_LINES
+from service.postmortems.reading import LONGEST_LINE, MAX_LINES
 from service.postmortems.topics import Topic
 from tests.postmortems.documents import DRAFT, ENGLISH, FINAL, NAME, T0, broken, edited, findings, line_of
 
@@ -86,7 +86,7 @@ SPOILED = [
     ("PM702", edited("**ADR:** 不要", "**ADR:** 要"), "**ADR:**"),
     ("PM703", edited("[A-02](https://git.example.com/issues/2)", "A-02"), "A-02"),
     ("PM901", FINAL + "x" * (LONGEST_LINE + 1), ""),
-    ("PM901", FINAL + "\n" * MOST_LINES, ""),
+    ("PM901", FINAL + "\n" * MAX_LINES, ""),
     ("PM902", FINAL + "<!-- mttx-disable-line PM603 -->\n", "mttx-disable"),
     ("PM903", FINAL + "<!-- mttx-disable-line PM603: 引用のため -->\n", "mttx-disable"),
 ]

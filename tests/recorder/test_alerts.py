@@ -190,9 +190,9 @@ def test_it_refreshes_when_it_last_heard_at_most_every_minute(house: House) -> N
     house.send(alert(0), received=600)
     for received in (600.5, 600.9):
         house.send(alert(0), received=received)
-        assert house.get(1).incident.heard_at == at(600)
+        assert house.get(1).incident.last_seen_at == at(600)
     house.send(alert(0), received=601)
-    assert house.get(1).incident.heard_at == at(601)
+    assert house.get(1).incident.last_seen_at == at(601)
 
 
 def test_it_forgets_no_alert_of_a_large_notification(house: House) -> None:

@@ -412,7 +412,7 @@ def test_it_appends_by_command_what_it_appends_by_name(house):
 
 
 def test_it_bounds_the_corrections_and_retractions_of_an_incident_and_says_so(house, monkeypatch):
-    monkeypatch.setattr(event_checks, "MOST_CORRECTIONS", 2)
+    monkeypatch.setattr(event_checks, "MAX_CORRECTIONS", 2)
     house.open()
     house.tell(1, K.NOTE, 1, event_id="n", data={"text": "x"})
     house.tell(1, K.RETRACTED, 2, event_id="r1", data={"event_id": "n"})

@@ -261,7 +261,7 @@ def narrow(tmp_path):
 def test_it_turns_away_whom_a_stalled_commit_leaves_no_room_for(narrow, monkeypatch):
     """At once, since every thread that waits is missing where somebody reads."""
     monkeypatch.setattr(writer, "STALL_SECONDS", 0.01)
-    monkeypatch.setattr(writer, "ROOM_SECONDS", 60)
+    monkeypatch.setattr(writer, "SLOT_TIMEOUT_SECONDS", 60)
     with narrow.held(), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(narrow.submit, opening("a"))
         wait_until(lambda: narrow.recorder.queue_length == 1 and narrow.recorder.stalled)
@@ -276,7 +276,7 @@ def test_it_turns_away_whom_a_stalled_commit_leaves_no_room_for(narrow, monkeypa
 
 def test_it_lets_in_whom_a_commit_makes_room_for(narrow, monkeypatch):
     monkeypatch.setattr(writer, "STALL_SECONDS", 60)
-    monkeypatch.setattr(writer, "ROOM_SECONDS", 60)
+    monkeypatch.setattr(writer, "SLOT_TIMEOUT_SECONDS", 60)
     with narrow.held(), ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(narrow.submit, opening(text)) for text in ("a", "b", "c")]
         wait_until(lambda: narrow.recorder.queue_length == 1)
@@ -287,7 +287,7 @@ def test_it_lets_in_whom_a_commit_makes_room_for(narrow, monkeypatch):
 
 def test_it_does_not_wait_without_end_to_be_let_in(narrow, monkeypatch):
     monkeypatch.setattr(writer, "STALL_SECONDS", 60)
-    monkeypatch.setattr(writer, "ROOM_SECONDS", 0.02)
+    monkeypatch.setattr(writer, "SLOT_TIMEOUT_SECONDS", 0.02)
     with narrow.held(), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(narrow.submit, opening("a"))
         wait_until(lambda: narrow.recorder.queue_length == 1)
@@ -299,7 +299,7 @@ def test_it_does_not_wait_without_end_to_be_let_in(narrow, monkeypatch):
 
 def test_it_gives_up_waiting_but_may_still_commit(house, monkeypatch):
     """What outlasts our patience is told to try again; a repeat finds what was stored."""
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "COMMIT_TIMEOUT_SECONDS", 0.05)
     with house.held(), pytest.raises(StoreUnavailable, match="did not commit within"):
         house.submit(opening("a"))
     monkeypatch.undo()

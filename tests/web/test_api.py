@@ -234,7 +234,7 @@ def test_it_appends_nothing_for_a_wrong_body(real, body, reason):
 
 
 def test_it_refuses_bodies_that_are_too_large():
-    world = World(most_bytes=100)
+    world = World(max_bytes=100)
     response = world.post(INCIDENTS, json={"title": "x" * 100})
     assert "100 bytes" in assert_problem(response, 413, "too_large")
 

@@ -73,7 +73,7 @@ def test_it_refuses_what_is_not_signed(signed_world, headers):
 
 
 def test_it_bounds_a_signed_body_too():
-    small = World(sources=Sources(signings={Source.GRAFANA: SIGNING}), most_bytes=10)
+    small = World(sources=Sources(signings={Source.GRAFANA: SIGNING}), max_bytes=10)
     assert_problem(small.post(PATH, data=good("firing"), headers=signed(good("firing"))), 413, "too_large")
 
 

@@ -59,7 +59,7 @@ def test_a_quiet_sender_saves_no_more_than_a_burst(clock):
 
 
 def test_it_keeps_a_bounded_number_of_senders(clock, monkeypatch):
-    monkeypatch.setattr(rate, "MOST_SENDERS", 2)
+    monkeypatch.setattr(rate, "MAX_SENDERS", 2)
     limiter = Limiter(Rate(per_second=1, burst=1), clock)
     for name in "abc":
         limiter.check(("address", name))

@@ -191,18 +191,18 @@ def test_it_refuses_ten_megabytes_without_reading_them(world):
 
 def test_it_stops_reading_a_body_without_a_length_at_the_limit():
     request = streamed(b"x" * 1_000_000)
-    assert_problem(World(most_bytes=1000).call(request), 413, "too_large")
+    assert_problem(World(max_bytes=1000).call(request), 413, "too_large")
     assert request["wsgi.input"].tell() < 100_000
 
 
 @pytest.mark.parametrize("send", [streamed, lambda raw: create_environ(ALERTMANAGER, method="POST", data=raw)])
 def test_it_takes_a_body_of_just_the_limit(send):
-    assert World(most_bytes=len(FIRING)).call(send(FIRING)).status_code == 200
-    assert_problem(World(most_bytes=len(FIRING) - 1).call(send(FIRING)), 413, "too_large")
+    assert World(max_bytes=len(FIRING)).call(send(FIRING)).status_code == 200
+    assert_problem(World(max_bytes=len(FIRING) - 1).call(send(FIRING)), 413, "too_large")
 
 
 def test_it_refuses_a_hundred_thousand_alerts():
-    world = World(most_bytes=100_000_000)
+    world = World(max_bytes=100_000_000)
     body = json.loads(FIRING)
     alert = json.dumps({**body["alerts"][0], "labels": {}, "annotations": {}})
     raw = json.dumps({**body, "alerts": []}).replace('"alerts": []', f'"alerts": [{",".join([alert] * 100_000)}]')

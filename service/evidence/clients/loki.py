@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from service.clients.http import JsonApi
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MOST_PAGES = 100_000
+MAX_PAGES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Loki:
         """
         low, high = nanoseconds(begin), nanoseconds(end) + 1  # Loki's own end is not included
         seen: Counter[LogLine] = Counter()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             if low >= high:
                 return
             lines = self._page(query, low, high, backward=backward)
@@ -74,7 +74,7 @@ class Loki:
             seen = Counter() if stuck else Counter(line for line in lines if line.nanoseconds == border)
             step = 1 if stuck else 0
             low, high = (low, border + 1 - step) if backward else (border + step, high)
-        raise self._api.unexpected(f"the query has more than {MOST_PAGES} pages of lines; narrow it down")
+        raise self._api.unexpected(f"the query has more than {MAX_PAGES} pages of lines; narrow it down")
 
     def _page(self, query: str, low: int, high: int, *, backward: bool) -> list[LogLine]:
         parameters = {

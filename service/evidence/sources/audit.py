@@ -8,7 +8,7 @@ from service.evidence.sources.files import Matched, copy, filled_in, matched, op
 from service.evidence.staging import SourceFailed, SourceFiles
 from service.evidence.window import EvidenceWindow
 
-MOST_DAYS = 400
+MAX_DAYS = 400
 
 
 class AuditSource:
@@ -61,7 +61,7 @@ def days(window: EvidenceWindow) -> list[date]:
     dates: set[date] = set()
     for zone in (UTC, window.zone):
         first, last = window.start.astimezone(zone).date(), window.end.astimezone(zone).date()
-        dates.update(first + timedelta(days=number) for number in range(min((last - first).days + 1, MOST_DAYS)))
+        dates.update(first + timedelta(days=number) for number in range(min((last - first).days + 1, MAX_DAYS)))
     return sorted(dates)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from service.evidence.staging import SourceFailed, SourceFiles, StagedFile
 
 PIECE = 256 * 1024
-MOST_FILES = 5_000
+MAX_FILES = 5_000
 """How many files of one pattern are read; a pattern that matches more is a mistake."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _SAFE_VALUE = re.compile(r"[\w][\w .:@+-]{0,199}")
@@ -88,10 +88,8 @@ def matched(pattern: str, root: Path, roots: Sequence[Path], files: SourceFiles)
     allowed = [folder.resolve() for folder in roots or [root]]
     for number, name in enumerate(sorted(glob.iglob(pattern, recursive=True))):  # noqa: PTH207 - Path.glob needs a root
         path = Path(name)
-        if number >= MOST_FILES:
-            files.add_failure(
-                pattern, f"matches more than {MOST_FILES} files; the rest is left out: narrow the pattern"
-            )
+        if number >= MAX_FILES:
+            files.add_failure(pattern, f"matches more than {MAX_FILES} files; the rest is left out: narrow the pattern")
             return
         try:
             real = path.resolve(strict=True)

@@ -13,7 +13,7 @@ STANDARD = ("component", "correlation_id", "order_id", "dag_id", "task_id", "str
 """The fields that the standard asks for in every line (section 5)."""
 IDS = ("order_id", "correlation_id", "trace_id")
 """The ids of a line that other sources are searched by."""
-MOST_IDS = 10_000
+MAX_IDS = 10_000
 LONGEST_ID = 200
 _JSON = json.JSONDecoder()
 # A number is in the unit in which it lies between 1973 and 5138.
@@ -89,7 +89,7 @@ def _at(fields: Mapping[str, Any], path: Sequence[str]) -> object:
 
 @dataclass(slots=True)
 class Ids:
-    """The ids in the lines of the window, for other sources; no more than `MOST_IDS` of each."""
+    """The ids in the lines of the window, for other sources; no more than `MAX_IDS` of each."""
 
     by_name: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in IDS})
 
@@ -97,7 +97,7 @@ class Ids:
         """Note the ids of one line, numbers as their digits."""
         for name, values in self.by_name.items():
             value = fields.get(name)
-            if value is None or len(values) >= MOST_IDS:
+            if value is None or len(values) >= MAX_IDS:
                 continue
             if isinstance(value, int) and not isinstance(value, bool):
                 value = str(value)
@@ -107,8 +107,8 @@ class Ids:
     def share(self, files: SourceFiles) -> None:
         """Make them available to later sources."""
         for name, values in self.by_name.items():
-            if len(values) >= MOST_IDS:
+            if len(values) >= MAX_IDS:
                 files.add_failure(
-                    name, f"the logs contain {MOST_IDS} or more different values; the rest is not looked up"
+                    name, f"the logs contain {MAX_IDS} or more different values; the rest is not looked up"
                 )
             files.share(name, frozenset(values))

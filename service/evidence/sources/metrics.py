@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.clients.errors import RequestFailed
-from service.clients.prometheus import MOST_POINTS, PrometheusApi, RangeSeries, quoted
+from service.clients.prometheus import MAX_POINTS, PrometheusApi, RangeSeries, quoted
 from service.evidence.curves import Curves
 from service.evidence.plot import Titles, draw
 from service.evidence.settings import MetricsQuery
@@ -15,11 +15,11 @@ from service.evidence.staging import SourceFailed, SourceFiles, StagedFile
 from service.evidence.window import EvidenceWindow
 from service.printable import printable
 
-MOST_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """How large one response may be; parsed, it takes twenty times as much memory."""
 PAGE = 2_000
-"""Points of a series per request; Prometheus itself would return 11,000 (`MOST_POINTS`)."""
-MOST_PAGES = 50
+"""Points of a series per request; Prometheus itself would return 11,000 (`MAX_POINTS`)."""
+MAX_PAGES = 50
 """Longer windows are queried in larger steps."""
 HEADER = "time,timestamp,series,value\n"
 
@@ -32,7 +32,7 @@ class MetricSource:
     name = "metrics"
 
     def __init__(self, prometheus: PrometheusApi, queries: Sequence[MetricsQuery]) -> None:
-        assert PAGE <= MOST_POINTS  # noqa: S101 - Prometheus would refuse it
+        assert PAGE <= MAX_POINTS  # noqa: S101 - Prometheus would refuse it
         self._prometheus = prometheus
         self._queries = queries
 
@@ -87,7 +87,7 @@ class MetricSource:
 
 def step_for(step: timedelta, window: EvidenceWindow) -> timedelta:
     """Return the configured step, or a larger one in whole seconds if the window has too many of them."""
-    least = (window.end - window.start) / (PAGE * MOST_PAGES - 1)
+    least = (window.end - window.start) / (PAGE * MAX_PAGES - 1)
     if step >= least:
         return step
     return timedelta(seconds=-(-least // timedelta(seconds=1)))

@@ -14,7 +14,7 @@ from service.evidence.sources.span_tree import spans_of, tree
 from service.evidence.staging import SourceFailed, SourceFiles
 from service.evidence.window import EvidenceWindow
 
-MOST_IDS = 100
+MAX_IDS = 100
 """How many correlation ids, and how many trace ids, of the logs are looked up; each is a request."""
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{16}|[0-9a-fA-F]{32}")
 Otlp = Mapping[str, Any]
@@ -120,9 +120,9 @@ class TraceSource:
 def _shared_ids(name: str, files: SourceFiles) -> list[str]:
     """Return ids that the logs contain, the first of them in order if there are too many."""
     ids = sorted(files.shared(name))
-    if len(ids) > MOST_IDS:
-        files.add_failure(name, f"the logs contain {len(ids)} different values; only {MOST_IDS} are looked up")
-    return ids[:MOST_IDS]
+    if len(ids) > MAX_IDS:
+        files.add_failure(name, f"the logs contain {len(ids)} different values; only {MAX_IDS} are looked up")
+    return ids[:MAX_IDS]
 
 
 def _by_id(store: TraceStore, trace_id: str) -> Traces:

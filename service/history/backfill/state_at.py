@@ -123,7 +123,7 @@ def _row(incident: Incident) -> IncidentRow:
         types=incident.types,
         milestones=incident.milestones,
         opened_at=incident.deadlines_from,
-        last_seen_at=incident.heard_at,
+        last_seen_at=incident.last_seen_at,
         stale_at=incident.stale_at,
         deadlines_from=incident.deadlines_from,
         due=incident.due,

@@ -166,7 +166,7 @@ def export_openmetrics(file: Path | None, folder: Path | None, path: Path | None
     )
 
 
-MOST_HISTORY = 256 * 1024 * 1024
+MAX_HISTORY = 256 * 1024 * 1024
 """The size limit of an imported file."""
 
 
@@ -175,7 +175,7 @@ def _read(files: Iterable[Path]) -> list[tuple[str, bytes]]:
     for file in files:
         try:
             is_stdin = str(file) == "-"
-            content = read_all(sys.stdin.buffer, "-", MOST_HISTORY) if is_stdin else read_bytes(file, MOST_HISTORY)
+            content = read_all(sys.stdin.buffer, "-", MAX_HISTORY) if is_stdin else read_bytes(file, MAX_HISTORY)
             contents.append((str(file), content))
         except OSError as error:
             raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from error

@@ -18,9 +18,9 @@ from service.settings import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 from service.wiring.delivery import receiver_names
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 """How many faulty lines are shown to people; JSON has all of them."""
-MOST_NAMED = 20
+MAX_NAMED = 20
 """How many ignored columns are shown to people: an export of Jira has hundreds."""
 
 Between = tuple[datetime | None, datetime | None]
@@ -116,13 +116,13 @@ def _is_between(incident: ImportedIncident, between: Between) -> bool:
 def show(report: dict[str, Any]) -> None:
     """Print the report for people, faulty lines on stderr as FILE:LINE: MESSAGE."""
     for title, lines in (("", report["bad"]), ("warning: ", report["warnings"])):
-        for line in lines[:MOST_SHOWN]:
+        for line in lines[:MAX_SHOWN]:
             print_line(f"{line['where']}: {title}{line['detail']}", err=True)
-        if len(lines) > MOST_SHOWN:
-            print_line(f"… and {len(lines) - MOST_SHOWN} more; --output json shows all", err=True)
+        if len(lines) > MAX_SHOWN:
+            print_line(f"… and {len(lines) - MAX_SHOWN} more; --output json shows all", err=True)
     if names := report["columns_not_read"]:
-        more = f", … and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        print_line(f"ignored columns: {', '.join(names[:MOST_NAMED])}{more} (--map THEIRS=OURS)", err=True)
+        more = f", … and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        print_line(f"ignored columns: {', '.join(names[:MAX_NAMED])}{more} (--map THEIRS=OURS)", err=True)
     for path in report["mappings_without_match"]:
         print_line(f"warning: --map {path}: matches no line", err=True)
     left_out = f", {report['left_out']:,} excluded by --since or --before" if report["left_out"] else ""

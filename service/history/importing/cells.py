@@ -11,7 +11,7 @@ Fields = Mapping[str, Any]
 _SEPARATORS = re.compile(r"[,;|\n]")
 _UNFIT = re.compile(r"[\x00\ud800-\udfff]")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-MOST_LABELS = 64
+MAX_LABELS = 64
 
 
 def cell(fields: Fields, name: str) -> Any:
@@ -78,8 +78,8 @@ def labels(fields: Fields, name: str) -> dict[str, str]:
     """Return labels: an object of JSON, a list of objects, or NAME=VALUE separated by commas. Raises PayloadError."""
     pairs = [pair for value in each(fields, name) for pair in _labels(value, name)]
     by_name = {_checked(key, name, 200): value for key, value in pairs if key and value}
-    if len(by_name) > MOST_LABELS:
-        raise column_error(name, f"has more than {MOST_LABELS} labels")
+    if len(by_name) > MAX_LABELS:
+        raise column_error(name, f"has more than {MAX_LABELS} labels")
     return by_name
 
 

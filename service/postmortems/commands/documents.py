@@ -30,7 +30,7 @@ Language = Literal["ja", "en"]
 BUNDLED = ("standard", "noctria")
 PROGRESS_FROM = 20
 """The number of documents from which a progress bar is shown."""
-MOST_VERSIONS = 300
+MAX_VERSIONS = 300
 TIMEOUT_SECONDS = 60
 
 
@@ -179,7 +179,7 @@ def _history(path: Path) -> tuple[list[tuple[datetime, str]], bool]:
     Raises GitFailed.
     """
     folder = path.resolve().parent
-    options = ("--follow", f"-n{MOST_VERSIONS}", "--format=%x1e%H%x1f%cI", "--name-only", "-z")
+    options = ("--follow", f"-n{MAX_VERSIONS}", "--format=%x1e%H%x1f%cI", "--name-only", "-z")
     try:
         is_shallow = _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
     except GitFailed:

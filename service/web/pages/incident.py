@@ -72,9 +72,11 @@ class IncidentForms:
         form, seen = _form(action), fields.get("seen", "")
         if not self._csrf_tokens.is_valid(fields.get("seal", ""), self._token, _path(number, form), seen):
             return self._form_page(number, history, form, fields, status=403, trouble="trouble.expired")
-        news = None if form.ignores_changes else forms.events_since(history, seen)
-        if news is not None or not form.offered(history.incident):
-            return self._form_page(number, history, form, fields, status=409, trouble="trouble.stale", news=news or ())
+        later_events = None if form.ignores_changes else forms.events_since(history, seen)
+        if later_events is not None or not form.offered(history.incident):
+            return self._form_page(
+                number, history, form, fields, status=409, trouble="trouble.stale", later_events=later_events or ()
+            )
         try:
             event = attributed(forms.event_of(form, number, fields, self._services.events, self._now))
             self._services.recorder.submit(AppendEvent(number, event))
@@ -105,7 +107,7 @@ class IncidentForms:
         trouble: str | None = None,
         detail: str = "",
         problems: Mapping[str, str] | None = None,
-        news: tuple[Event, ...] = (),
+        later_events: tuple[Event, ...] = (),
     ) -> Response:
         return self._renderer.render(
             self._request,
@@ -118,10 +120,10 @@ class IncidentForms:
             trouble=trouble,
             detail=detail,
             problems=problems or {},
-            news=[
+            later_events=[
                 entry
                 for entry in story(history, self._services.policy)
-                if entry.name in {event.kind.value for event in news}
+                if entry.name in {event.kind.value for event in later_events}
             ][-5:],
             **self._form_context(number, history),
         )
