@@ -75,7 +75,7 @@ def test_it_waits_its_turn_after_a_failure(error, caplog):
         upkeep.start()
         wait_until(lambda: recorder.taken)
         upkeep.stop()
-    assert caplog.text.count("upkeep waits") == 2
+    assert caplog.text.count("upkeep is delayed") == 2
 
 
 def test_it_stops_at_once_and_asks_for_nothing_more():
