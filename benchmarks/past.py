@@ -17,7 +17,7 @@ from service.domain.events import Alert, Event, EventKind, Observation, Received
 from service.domain.policy import Severity
 from service.recorder.commands import AppendEvent, PruneBodies, RecordAlerts
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.store import tables as t
 from service.store.types import NEVER, End, InstantColumn

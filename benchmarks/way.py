@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from service.cli.serve import application
-from service.settings import load
+from service.settings.sources import load
 
 SERVICE = Path(__file__).resolve().parents[1] / "service"
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from service import logs, web
-from service.settings import Settings, load
+from service.settings.model import Settings
+from service.settings.sources import load
 from service.wiring.exporter import Exporter
 
 

@@ -14,7 +14,8 @@ from service.app import create_app, now
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic, Target
 from service.metrics.catalogue import BY_NAME, METRICS
 from service.recorder.commands import CloseStale, PruneBodies, Settle
-from service.settings import Settings, SettingsError
+from service.settings.errors import SettingsError
+from service.settings.model import Settings
 from service.store import StoreRefused
 from service.wiring.exporter import due_commands
 from service.wiring.intake import alert_options

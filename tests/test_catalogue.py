@@ -15,7 +15,7 @@ from service.domain.policy import Indicator, Milestone, Severity, Stage, Statist
 from service.domain.recovery import ResolutionSource
 from service.intake.reasons import Failure
 from service.intake.sources import Source
-from service.settings import Settings
+from service.settings.model import Settings
 from tests.dashboards.catalogue import METRICS, catalogue, counting, series_of
 from tests.dashboards.expressions import UIDS, dashboard, expressions
 from tests.dashboards.promql import grouped_labels, made_labels

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from service import __version__
 from service.cli import main
-from service.settings import Settings, load
+from service.settings.model import Settings
+from service.settings.sources import load
 from service.settings.table import rows
 from service.settings.whole import WholeSettings
 

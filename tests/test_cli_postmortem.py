@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 
 from service.app import create_app
 from service.cli import main
-from service.settings import load
+from service.settings.sources import load
 from tests.postmortems.documents import FINAL, filled_in
 
 STARTED = (datetime.now(UTC) - timedelta(hours=3)).replace(second=0, microsecond=0)

@@ -13,7 +13,7 @@ SERVICE = Path(companions.__file__).parent
 SCRIPT = """
 import sys
 from service.app import create_app
-from service.settings import Settings
+from service.settings.model import Settings
 app = create_app(Settings(database_url="sqlite:///mttx.db"))
 client = app.test_client()
 client.environ_base["HTTP_HOST"] = "127.0.0.1"

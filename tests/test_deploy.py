@@ -17,7 +17,7 @@ from compose_spec import PyCompose
 
 from service import __version__
 from service.cli import main
-from service.settings import load
+from service.settings.sources import load
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.settings import SettingsError, load
+from service.settings.errors import SettingsError
 from service.settings.placeholders import MissingLabel, checked_query, with_labels
+from service.settings.sources import load
 
 LABEL = "{{ $labels.a }}"
 KEYS = [

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from service.domain.policy import Indicator, Severity, Statistic, Target, Weekday, WeeklyReview
-from service.settings import Settings, SettingsError, Token, find_token, load, load_tokens
 from service.settings.durations import format_duration, format_window, parse_duration
-from service.settings.errors import without_password
+from service.settings.errors import SettingsError, without_password
 from service.settings.goals import WeeklyReviewSettings
+from service.settings.model import Settings
+from service.settings.sources import load
 from service.settings.table import dumped, rows
+from service.settings.tokens import Token, find_token, load_tokens
 from service.settings.whole import WholeSettings
 from service.settings.yaml_text import NotYaml, parse_yaml, write_yaml
 

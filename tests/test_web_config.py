@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 import yaml
 
-from service.settings import SettingsError
+from service.settings.errors import SettingsError
 from service.settings.web_config import load_web_config
 
 HASHED = bcrypt.hashpw(b"correct-horse", bcrypt.gensalt(4)).decode()

@@ -10,7 +10,7 @@ import click
 
 from service import __version__, companions
 from service.printable import printable
-from service.settings import SettingsError
+from service.settings.errors import SettingsError
 
 _COMMANDS = {
     "config": "service.cli.config:config",

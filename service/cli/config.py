@@ -8,9 +8,11 @@ import click
 
 from service.cli.output import count_of, print_json, print_line
 from service.cli.params import config_option, output_option
-from service.settings import Loaded, Problem, Settings, SettingsError, load_tokens
-from service.settings.sources import read
+from service.settings.errors import Problem, SettingsError
+from service.settings.model import Settings
+from service.settings.sources import Loaded, read
 from service.settings.table import SettingRow, dumped, rows, value_at
+from service.settings.tokens import load_tokens
 from service.settings.warnings import warnings
 from service.settings.web_config import load_web_config
 from service.settings.yaml_text import write_yaml

@@ -14,9 +14,9 @@ from rich.status import Status
 
 from service.cli.output import print_check, print_json, print_line
 from service.cli.params import Duration, config_option, output_option
-from service.settings import load
 from service.settings.durations import format_duration
 from service.settings.files import read_text
+from service.settings.sources import load
 from service.store import Store, StoreRefused, StoreUnavailable
 from service.store.pruning import count_prunable, prune_some
 

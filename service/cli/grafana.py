@@ -14,7 +14,8 @@ from service.cli.grafana_tables import print_bootstrap, print_checks, print_resy
 from service.cli.output import print_json
 from service.cli.params import Instant, config_option, output_option
 from service.clients.errors import RequestFailed
-from service.settings import Settings, load
+from service.settings.model import Settings
+from service.settings.sources import load
 
 
 @click.group()

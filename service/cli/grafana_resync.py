@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service.clients.errors import Reason, RequestFailed
 from service.delivery.counters import DeliveryCounters
 from service.delivery.grafana import GRAFANA
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 from service.wiring.delivery import grafana_dispatcher
 

@@ -10,7 +10,8 @@ from service.cli.output import print_json, print_line
 from service.cli.params import config_option, incident_argument, output_option
 from service.domain.incident_ids import incident_id_of
 from service.printable import printable
-from service.settings import Settings, load
+from service.settings.model import Settings
+from service.settings.sources import load
 
 
 @click.group()

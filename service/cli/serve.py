@@ -24,8 +24,10 @@ import click
 from service import __version__, logs
 from service.cli.params import config_option
 from service.cli.web_config import WebConfigWatch, tls_options
-from service.settings import Loaded, Settings, SettingsError, load_tokens
-from service.settings.sources import read
+from service.settings.errors import SettingsError
+from service.settings.model import Settings
+from service.settings.sources import Loaded, read
+from service.settings.tokens import load_tokens
 from service.settings.web_config import load_web_config
 
 # Also the limit for idle connections, and for clients that send their headers byte by byte.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from service.settings import SettingsError
+from service.settings.errors import SettingsError
 from service.settings.web_config import TlsServerConfig, load_web_config
 
 LOOK_SECONDS = 5.0

@@ -26,7 +26,7 @@ from service.evidence.sources.logs import LogSource, LokiLogs
 from service.evidence.sources.timeline import AnnotationQuery, IncidentData, TimelineSource
 from service.evidence.sources.traces import JaegerStore, TempoStore, TraceSource, TraceStore
 from service.evidence.window import EvidenceWindow
-from service.settings import Settings
+from service.settings.model import Settings
 from service.wiring.clients import grafana_connection, json_api
 
 LEAST_TIMEOUT = timedelta(seconds=30)

@@ -23,8 +23,8 @@ from service.evidence.window import EvidenceWindow, NoWindow, incident_window
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent
-from service.settings import Settings
-from service.settings.durations import Duration
+from service.settings.model import Settings
+from service.settings.values import Duration
 from service.store import StoreUnavailable
 from service.store.bodies import bodies_of
 from service.web import schemas

@@ -15,11 +15,10 @@ from service.evidence.source_settings import (
     EvidenceTraces,
     QueryName,
 )
-from service.settings.durations import Duration, PositiveDuration
-from service.settings.errors import problem_at
 from service.settings.model import Settings
 from service.settings.placeholders import checked_query
-from service.settings.section import SettingsSection
+from service.settings.section import SettingsSection, problem_at
+from service.settings.values import Duration, PositiveDuration
 
 SourceName = Literal["timeline", "metrics", "logs", "traces", "audit", "configuration", "changes"]
 Size = Annotated[int, Field(ge=1024, le=1024**4)]

@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from service.settings.durations import PositiveDuration
 from service.settings.http_api import HttpApiSettings
 from service.settings.placeholders import checked_query
 from service.settings.section import SettingsSection
-from service.settings.values import Zone
+from service.settings.values import PositiveDuration, Zone
 
 TIME_FIELDS = ("timestamp", "@timestamp", "time", "ts", "datetime", "asctime")
 PLACEHOLDERS = ("date", "order_id", "env")

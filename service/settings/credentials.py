@@ -4,9 +4,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from service.settings.errors import problem_at
 from service.settings.files import read_text
-from service.settings.section import SettingsSection
+from service.settings.section import SettingsSection, problem_at
 
 
 def require_at_most_one(section: SettingsSection, *keys: str) -> None:

@@ -2,9 +2,6 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
-
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 _UNITS = {
     "y": timedelta(days=365),
@@ -17,7 +14,6 @@ _UNITS = {
 }
 # Prometheus' own grammar (common/model/time.go): each unit once, the largest first.
 _PATTERN = re.compile("".join(f"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
-_ISO = TypeAdapter(timedelta)
 _SHAPE = "should be a duration such as 30s, 15m, 1h30m or 5d"
 LONGEST = timedelta(days=36_500)  # added to any time of ours it is still a valid time
 
@@ -28,8 +24,17 @@ def parse_duration(value: object) -> timedelta:
         return value
     text = str(value).strip()
     try:
-        return _ISO.validate_python(text) if text.startswith("P") else _prometheus(text)
-    except (ValidationError, OverflowError) as error:
+        return _iso(text) if text.startswith("P") else _prometheus(text)
+    except OverflowError as error:
+        raise ValueError(_SHAPE) from error
+
+
+def _iso(text: str) -> timedelta:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow, and commands rarely need it
+
+    try:
+        return TypeAdapter(timedelta).validate_python(text)
+    except ValidationError as error:
         raise ValueError(_SHAPE) from error
 
 
@@ -56,22 +61,3 @@ def _formatted(duration: timedelta, units: tuple[str, ...]) -> str:
         count, rest = divmod(rest, _UNITS[unit])
         text += f"{count}{unit}" if count else ""
     return text or "0s"
-
-
-def _positive(duration: timedelta) -> timedelta:
-    if duration <= timedelta(0):
-        raise ValueError("should be longer than 0s")
-    return duration
-
-
-def _bounded(duration: timedelta) -> timedelta:
-    if not timedelta(0) <= duration <= LONGEST:
-        raise ValueError("should not be negative or longer than 100 years")
-    return duration
-
-
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), AfterValidator(_bounded), PlainSerializer(format_duration)
-]
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
-Window = Annotated[PositiveDuration, PlainSerializer(format_window)]

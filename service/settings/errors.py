@@ -3,8 +3,6 @@
 import re
 from dataclasses import dataclass
 
-from pydantic_core import PydanticCustomError
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,8 +43,3 @@ def without_password(text: str) -> str:
     """Return a URL, or a text with one, with asterisks instead of its password."""
     hidden = re.sub(r"(//[^/?#:]*):.*@", r"\1:***@", text)  # up to the last @: a password may contain one
     return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", hidden)
-
-
-def problem_at(key: str, advice: str, value: object = None) -> PydanticCustomError:
-    """Return the error of a validator about a key below what it validates; `value` None: it is not shown."""
-    return PydanticCustomError("mttx_key", advice, {"key": key, "value": value})

@@ -10,10 +10,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from service.domain.policy import WEEKLY_REVIEW, Indicator, Severity, Stage, Statistic, Target, Weekday
-from service.settings.durations import PositiveDuration
-from service.settings.errors import problem_at
-from service.settings.section import SettingsSection
-from service.settings.values import Clock, Due, DueSetting, Zone, added_to, write_due
+from service.settings.section import SettingsSection, problem_at
+from service.settings.values import Clock, Due, DueSetting, PositiveDuration, Zone, added_to, write_due
 
 DEADLINES: Mapping[Severity, Mapping[Stage, DueSetting | None]] = {
     Severity.SEV_1: {Stage.DRAFT: timedelta(hours=12), Stage.FINAL: timedelta(hours=48)},

@@ -9,9 +9,8 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from service.domain.policy import Severity
 from service.settings.credentials import read_credential, require_at_most_one
-from service.settings.durations import PositiveDuration
 from service.settings.section import SettingsSection
-from service.settings.values import HttpUrl
+from service.settings.values import HttpUrl, PositiveDuration
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,40}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]

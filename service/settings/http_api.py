@@ -5,9 +5,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from service.settings.durations import PositiveDuration
 from service.settings.section import SettingsSection
-from service.settings.values import HttpUrl
+from service.settings.values import HttpUrl, PositiveDuration
 
 
 class HttpApiAccess(SettingsSection):

@@ -8,9 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 
 from service.domain.policy import Severity
 from service.domain.severity_rules import PRIORITY_MAP
-from service.settings.durations import PositiveDuration
 from service.settings.section import SettingsSection
-from service.settings.values import SHORTEST, LabelName, added_to
+from service.settings.values import SHORTEST, LabelName, PositiveDuration, added_to
 
 
 def _several(text: SecretStr) -> SecretStr:

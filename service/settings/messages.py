@@ -10,10 +10,8 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from service.domain.policy import Severity
 from service.settings.credentials import read_credential, require_at_most_one
-from service.settings.durations import Duration, PositiveDuration
-from service.settings.errors import problem_at
-from service.settings.section import SettingsSection
-from service.settings.values import HttpUrl, is_http_url
+from service.settings.section import SettingsSection, problem_at
+from service.settings.values import Duration, HttpUrl, PositiveDuration, is_http_url
 
 
 def _secret_url(url: SecretStr) -> SecretStr:

@@ -14,8 +14,8 @@ from pydantic import Field, SecretStr, model_validator
 from service.domain.indicators import lead_time_targets
 from service.domain.policy import DueRule, Milestone, Policy, Severity, Stage, WeeklyReview
 from service.domain.severity_rules import SEVERITY_MAP, SeverityRules
-from service.settings.durations import Duration, PositiveDuration, format_window
-from service.settings.errors import problem_at, without_password
+from service.settings.durations import format_window
+from service.settings.errors import without_password
 from service.settings.goals import (
     DEADLINES,
     UPDATES,
@@ -35,13 +35,15 @@ from service.settings.polling import (
     ReconcileSettings,
     SilenceSettings,
 )
-from service.settings.section import SettingsSection
+from service.settings.section import SettingsSection, problem_at
 from service.settings.values import (
     Address,
     Count,
     DatabaseUrl,
+    Duration,
     HttpUrl,
     LabelName,
+    PositiveDuration,
     SeverityOrIgnore,
     SeverityOrNull,
     Windows,

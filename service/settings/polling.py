@@ -6,11 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from service.settings.durations import PositiveDuration
 from service.settings.http_api import HttpApiAccess, HttpApiSettings
 from service.settings.placeholders import checked_query
 from service.settings.section import SettingsSection
-from service.settings.values import HttpUrl, SenderName
+from service.settings.values import HttpUrl, PositiveDuration, SenderName
 
 
 class PrometheusSettings(HttpApiSettings):

@@ -1,9 +1,10 @@
-"""The base class of all sections of the configuration."""
+"""The base class of all sections of the configuration, and the error of their validators."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class SettingsSection(BaseModel):
@@ -25,3 +26,8 @@ class SettingsSection(BaseModel):
 def is_section(annotation: object) -> bool:
     """Return whether a field holds a section."""
     return isinstance(annotation, type) and issubclass(annotation, SettingsSection)
+
+
+def problem_at(key: str, advice: str, value: object = None) -> PydanticCustomError:
+    """Return the error of a validator about a key below what it validates; `value` None: it is not shown."""
+    return PydanticCustomError("mttx_key", advice, {"key": key, "value": value})

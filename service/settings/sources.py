@@ -51,6 +51,11 @@ class Loaded:
     nulls: frozenset[str] = frozenset()
 
 
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the configuration file and the environment; like `read`, without the origins."""
+    return read(path, environ).settings
+
+
 def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     """Read a configuration. `path` None: the file named by MTTX_CONFIG, else mttx.yml, if it exists.
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from service.domain.policy import WEEKLY_REVIEW, Severity
-from service.settings.durations import LONGEST, Window, format_duration, parse_duration
+from service.settings.durations import LONGEST, format_duration, format_window, parse_duration
 from service.settings.errors import without_password
 
 IGNORE = "ignore"
@@ -53,6 +53,25 @@ def _clock(value: object) -> time:
         raise ValueError("should be a time of day such as 10:00")
     hour, minute = value.split(":")
     return time(int(hour), int(minute))
+
+
+def _positive(duration: timedelta) -> timedelta:
+    if duration <= timedelta(0):
+        raise ValueError("should be longer than 0s")
+    return duration
+
+
+def _bounded(duration: timedelta) -> timedelta:
+    if not timedelta(0) <= duration <= LONGEST:
+        raise ValueError("should not be negative or longer than 100 years")
+    return duration
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), AfterValidator(_bounded), PlainSerializer(format_duration)
+]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+Window = Annotated[PositiveDuration, PlainSerializer(format_window)]
 
 
 def added_to(default: Mapping[Any, Any], *, in_any_case: bool = False) -> BeforeValidator:

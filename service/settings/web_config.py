@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 
 from service.settings.advice import problems_of
-from service.settings.errors import Problem, SettingsError, problem_at
-from service.settings.section import SettingsSection
+from service.settings.errors import Problem, SettingsError
+from service.settings.section import SettingsSection, problem_at
 from service.settings.sources import read_text
 from service.settings.yaml_text import NotYaml, parse_yaml
 

@@ -10,10 +10,10 @@ from service.clients.http import MAX_JSON_BYTES, HttpClient, JsonApi, Secret
 from service.clients.prometheus import PrometheusApi
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import JsonWebhook
-from service.settings import Settings
 from service.settings.grafana import GrafanaSettings
 from service.settings.http_api import HttpApiAccess
 from service.settings.messages import SlackSettings, WebhookSettings
+from service.settings.model import Settings
 
 
 def grafana_connection(

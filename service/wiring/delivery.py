@@ -14,7 +14,7 @@ from service.delivery.review import ReviewMessages
 from service.domain.policy import Policy
 from service.render.annotation_texts import View
 from service.render.messages import MessageTemplates
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.store.outbox import Outbox
 from service.wiring import clients

@@ -22,7 +22,8 @@ from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import CloseStale, Command, PruneBodies, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
-from service.settings import Settings, load_tokens
+from service.settings.model import Settings
+from service.settings.tokens import load_tokens
 from service.settings.web_config import load_web_config
 from service.store import Store
 from service.store.bodies import last_received

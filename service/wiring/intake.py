@@ -8,8 +8,8 @@ from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
 from service.intake.signatures import Signing
 from service.intake.sources import Source
-from service.settings import Settings
 from service.settings.inbound import secrets_of
+from service.settings.model import Settings
 from service.web.services import Sources
 
 

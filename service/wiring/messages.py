@@ -5,8 +5,9 @@ from importlib.resources import files
 from service.clients import slack
 from service.render.messages import PARTS, Markup, MessageTemplates
 from service.render.templating import BadTemplate
-from service.settings import Problem, Settings, SettingsError
+from service.settings.errors import Problem, SettingsError
 from service.settings.files import read_text
+from service.settings.model import Settings
 
 SLACK = "slack"
 WEBHOOK = "webhook"

@@ -11,7 +11,7 @@ from service.polling.quiet_incidents import QuietIncidentPoll
 from service.polling.silences import SilencePoll
 from service.polling.start_times import StartTimePoll
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.wiring import clients, intake
 

@@ -5,7 +5,7 @@ import time
 from contextlib import contextmanager
 
 from service.app import create_app
-from service.settings import Settings
+from service.settings.model import Settings
 
 EVENTS = [
     {"incident_key": "a", "kind": "detected", "occurred_at": "2026-03-02T09:00:00Z", "severity": "SEV-1"},

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from service.delivery.dispatcher import Dispatcher
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.wiring.delivery import grafana_dispatcher
 from tests.builders import at, policy

@@ -8,7 +8,7 @@ import os
 import signal
 from datetime import datetime
 
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.wiring.delivery import grafana_dispatcher
 from tests.builders import policy

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from service.settings import load
+from service.settings.sources import load
 from service.settings.table import rows
 from service.settings.whole import WholeSettings
 from tests.documents.reading import ROOT

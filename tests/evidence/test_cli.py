@@ -17,7 +17,7 @@ from service.app import create_app
 from service.cli import main
 from service.evidence.commands import tables
 from service.evidence.manifest import SourceEntry
-from service.settings import load
+from service.settings.sources import load
 from tests.evidence.test_archive import entries_of, resealed, with_manifest
 from tests.grafana.loopback import KINDS, TOKEN, Grafana
 

@@ -7,7 +7,7 @@ import requests
 
 from service.app import now
 from service.evidence.collector import EvidenceCollector
-from service.settings import load
+from service.settings.sources import load
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "evidence-sources.md"
 

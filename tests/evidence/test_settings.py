@@ -8,8 +8,9 @@ import pytest
 
 from service.app import now
 from service.evidence.collector import EvidenceCollector
-from service.settings import SettingsError, load
+from service.settings.errors import SettingsError
 from service.settings.model import Settings
+from service.settings.sources import load
 from service.settings.table import dumped
 
 METRICS = """

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, SettingsError, load
+from service.settings.errors import SettingsError
 from service.settings.grafana import GrafanaSettings
+from service.settings.model import Settings
+from service.settings.sources import load
 from service.wiring.clients import grafana_connection
 
 SECRET = "glsa_very-secret"

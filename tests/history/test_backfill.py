@@ -13,7 +13,7 @@ from service.metrics.collectors import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.commands import CloseStale, Settle
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.store.pruning import prune_some
 from tests.builders import alert, at, event

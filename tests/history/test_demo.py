@@ -11,7 +11,7 @@ from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity, Stage
 from service.history.demo.playing import play
 from service.history.demo.quarter import INCIDENTS, quarter
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.store.histories import history_of
 from service.store.snapshot import snapshot_of

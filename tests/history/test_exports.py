@@ -14,7 +14,7 @@ from service.history.commands.history import import_
 from service.history.commands.options import import_options
 from service.history.importing.parsing import Format, parse
 from service.history.recording import record_incidents
-from service.settings import load
+from service.settings.sources import load
 from tests.history.importing import NOW, PAYLOADS
 from tests.house import House
 

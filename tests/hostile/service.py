@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from service.app import create_app
 from service.evidence.routes import EVIDENCE
-from service.settings import Settings
+from service.settings.model import Settings
 from service.web.openapi import OPERATIONS, document
 from tests.hostile.corpus import FORM, Seed
 

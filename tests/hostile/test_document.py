@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 from service import app as composition
 from service.app import create_app
 from service.evidence.routes import EVIDENCE
-from service.settings import Settings
+from service.settings.model import Settings
 from service.web.openapi import OPERATIONS
 from tests.hostile.corpus import bodies
 from tests.hostile.service import Service

@@ -18,7 +18,7 @@ from service.intake.fingerprints import fingerprint
 from service.intake.notifications import UnmappedAlert
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.wire import PayloadError
-from service.settings import Settings
+from service.settings.model import Settings
 
 CORPUS = Path(__file__).parents[1] / "payloads" / "alertmanager"
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from service.wiring.delivery import message_dispatcher
 from tests.builders import at

@@ -11,7 +11,7 @@ from service.domain.policy import Stage
 from service.domain.totals import bucket_bounds_of
 from service.metrics import measurements
 from service.metrics.catalogue import METRICS, Kind
-from service.settings import Settings
+from service.settings.model import Settings
 from tests.builders import policy
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8")

@@ -6,7 +6,9 @@ import pytest
 
 from service.domain.policy import Severity
 from service.intake.sources import Source
-from service.settings import Settings, SettingsError, load
+from service.settings.errors import SettingsError
+from service.settings.model import Settings
+from service.settings.sources import load
 from service.wiring.intake import alert_options, webhook_sources
 from service.wiring.polling import build_poller
 from tests.builders import at

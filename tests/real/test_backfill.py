@@ -21,7 +21,7 @@ from service.history.recording import record_incidents
 from service.metrics.collectors import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store
 from tests.real.http import request
 from tests.real.servers import REPOSITORY, Prometheus

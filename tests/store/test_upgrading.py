@@ -17,7 +17,7 @@ from sqlalchemy import LargeBinary, MetaData, text
 
 from service.domain.events import EventKind
 from service.recorder.writer import Recorder
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store, migrate
 from service.store.bodies import last_received
 from service.store.engine import connect

@@ -11,7 +11,8 @@ import click
 
 from service.cli.output import count_of, local_time, print_json, print_line
 from service.cli.params import Duration, IncidentId, Instant, config_option, output_option
-from service.settings import Settings, load
+from service.settings.model import Settings
+from service.settings.sources import load
 
 if TYPE_CHECKING:
     from service.evidence.collecting import Collected

@@ -12,7 +12,7 @@ from service.evidence.settings import evidence_settings
 from service.evidence.sources.timeline import IncidentData, WebhookBody
 from service.evidence.staging import SourceFailed
 from service.evidence.window import EvidenceWindow, incident_window, time_window
-from service.settings import Settings
+from service.settings.model import Settings
 
 PAGE_SIZE = 5
 """How many webhook bodies are read per request: each may have megabytes."""

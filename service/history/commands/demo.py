@@ -13,8 +13,7 @@ import click
 
 from service.history.demo.playing import play
 from service.history.demo.quarter import SPAN, quarter
-from service.settings import Settings
-from service.settings.model import LogSettings
+from service.settings.model import LogSettings, Settings
 from service.store import Store, StoreRefused
 
 USUAL_PORT = 9877

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service.history.backfill.export import Piece, export
 from service.history.backfill.openmetrics_writer import OpenMetricsWriter
 from service.history.backfill.replay import Replay, instants
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 
 HEAD = timedelta(hours=3)

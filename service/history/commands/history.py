@@ -14,8 +14,8 @@ from service.cli.params import Duration, Instant, Pair, Zone, config_option, out
 from service.history.commands.options import import_options, time_formats
 from service.history.importing.imported import HISTORY, PostmortemDue, Unresolved
 from service.history.importing.parsing import Format
-from service.settings import load
 from service.settings.files import read_all, read_bytes
+from service.settings.sources import load
 
 
 @click.group()

@@ -14,7 +14,7 @@ from service.domain.events import EventKind
 from service.history.importing.imported import ImportedIncident, ImportOptions, LineError
 from service.history.importing.parsing import Format, parse
 from service.history.recording import ImportResult, record_incidents
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store import Store, StoreRefused, StoreUnavailable
 from service.wiring.delivery import receiver_names
 

@@ -14,8 +14,8 @@ from service.history.importing.imported import ImportOptions, PostmortemDue, Unr
 from service.history.importing.mapping import IGNORED
 from service.history.importing.parsing import Format
 from service.history.importing.paths import NoPath, parse_path
-from service.settings import Settings
 from service.settings.files import read_text
+from service.settings.model import Settings
 from service.settings.yaml_text import NotYaml, parse_yaml
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")

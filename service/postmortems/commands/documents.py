@@ -23,8 +23,8 @@ from service.postmortems.plan import Version
 from service.postmortems.reading import read
 from service.postmortems.settings import postmortem_settings
 from service.postmortems.topics import Topic
-from service.settings import Settings
 from service.settings.files import read_bytes, read_text
+from service.settings.model import Settings
 
 Language = Literal["ja", "en"]
 BUNDLED = ("standard", "noctria")

@@ -33,7 +33,8 @@ from service.postmortems.plan import PlannedEvent, PostmortemRecord, SyncPlan, p
 from service.postmortems.rules.metadata import INCIDENT_ID
 from service.postmortems.settings import postmortem_settings
 from service.postmortems.skeleton import ActionFact, AlertFact, EvidenceFact, Interval, Link, Moment, PostmortemFacts
-from service.settings import Loaded, Settings
+from service.settings.model import Settings
+from service.settings.sources import Loaded
 
 Json = Mapping[str, Any]
 Limits = Mapping[tuple[str, str | None, str], timedelta]
