@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 from urllib3.util import Retry
 
-from service.clients.http import Secret, bearer
+from service.clients.bearer import Secret, bearer
 from service.settings.files import read_text
 
 DEFAULT_URL = "http://127.0.0.1:9877"

@@ -3,15 +3,15 @@
 import sys
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from service.printable import printable, printable_json
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 NOTHING = "–"
 _PIPED_WIDTH = 10_000
@@ -39,8 +39,12 @@ def print_json(value: Any) -> None:
     click.echo(printable_json(value, indent=2))
 
 
-def print_table(headings: Iterable[str], rows: Iterable[Iterable[str | Text]]) -> None:
+def print_table(headings: Iterable[str], rows: Iterable[Iterable["str | Text"]]) -> None:
     """Print rows below headings; columns wrap on a terminal, never in a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from service.clients.http import HttpClient, Secret
+from service.clients.bearer import Secret
+from service.clients.http import HttpClient
 
 NO_MESSAGE_ID = 0
 """The id of a message in a chat that assigns none."""

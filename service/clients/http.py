@@ -1,7 +1,7 @@
 """HTTP requests to other systems, bounded in time and size."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import TypeAdapter, ValidationError
-from requests import PreparedRequest
 
 from service import __version__
-from service.clients.errors import Reason, RequestFailed, retry_after, status_error, timed_out, unexpected, unreachable
+from service.clients.bearer import Secret, bearer
+from service.clients.errors import RequestFailed, retry_after, status_error, timed_out, unexpected, unreachable
 
 T = TypeVar("T")
 MAX_BYTES = 1024 * 1024
@@ -21,25 +21,6 @@ MAX_BYTES = 1024 * 1024
 MAX_JSON_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _LONGEST_SNIPPET = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A secret that may change while the service runs. `name` says what it is, `read` may raise OSError."""
-
-    name: str
-    read: Callable[[], str | None]
-
-    def value(self) -> str:
-        """Return the current secret. Raises RequestFailed if there is none."""
-        try:
-            value = self.read()
-        except (OSError, ValueError) as error:
-            msg = f"cannot read {self.name}: {getattr(error, 'strerror', None) or type(error).__name__}"
-            raise RequestFailed(msg, Reason.UNAUTHORIZED, permanent=True, everything=True) from error
-        if not value:
-            raise RequestFailed(f"{self.name} is empty", Reason.UNAUTHORIZED, permanent=True, everything=True)
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +173,6 @@ class JsonApi:
         if payload is None:
             raise unexpected(url, "the response is not JSON")
         return payload
-
-
-def bearer(token: Secret | None) -> Callable[[PreparedRequest], PreparedRequest]:
-    """Return what adds a bearer token to requests; with any `auth`, requests ignores the host's login in ~/.netrc."""
-
-    def add(request: PreparedRequest) -> PreparedRequest:
-        if token is not None:
-            request.headers["Authorization"] = f"Bearer {token.value()}"
-        return request
-
-    return add
 
 
 def _host(url: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import NullPool, create_engine
 
 from service.store.engine import StoreRefused, is_file, parse
 from service.store.locks import FileLock
-from service.store.migrate import knows
+from service.store.revisions import knows
 
 PARTS = ("", "-wal", "-shm")
 """Suffixes of the files that a database in WAL mode may consist of."""

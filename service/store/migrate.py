@@ -1,56 +1,40 @@
-"""Migrating a database to this version's schema, before the first request."""
+"""Migrating a database to this version's schema, before the first request. Alembic is imported only to change it."""
 
 import logging
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect, text
 
-from service.store.engine import StoreRefused, writing
+from service.store.engine import writing
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0011"
+"""The schema of this version: the last revision in `migrations/versions`."""
 _LOG = logging.getLogger(__name__)
-
-
-def config(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration, built here so that no alembic.ini is needed."""
-    made = Config()
-    made.set_main_option("script_location", str(MIGRATIONS))
-    made.attributes["connection"] = connection
-    return made
 
 
 def migrate(engine: Engine) -> None:
     """Run missing migrations in one transaction. Raises `StoreRefused` for a database that a newer version wrote."""
     with writing(engine).begin() as connection:
-        head = ScriptDirectory.from_config(config()).get_current_head()
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
+        current = schema_of(connection)
+        if current == HEAD:
             return
         if current is None:
             _LOG.info("creating the database")
         else:
-            _LOG.info("migrating the database from schema %s to %s", current, head)
-        try:
-            command.upgrade(config(connection), "head")
-        except CommandError as error:
-            msg = f"a newer mttx-exporter wrote this database (schema {current}); run that version, or restore a backup"
-            raise StoreRefused(msg) from error
+            _LOG.info("migrating the database from schema %s to %s", current, HEAD)
+        from service.store.revisions import upgrade  # noqa: PLC0415 - Alembic is a tenth of the start
+
+        upgrade(connection)
 
 
 def is_current(engine: Engine) -> bool:
     """Return whether the database has this version's schema."""
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    return current == ScriptDirectory.from_config(config()).get_current_head()
+        return schema_of(connection) == HEAD
 
 
-def knows(engine: Engine) -> bool:
-    """Return whether the database has the schema of this version or an older one."""
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    return current in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+def schema_of(connection: Connection) -> str | None:
+    """Return the revision of a database's schema, None for a database without one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.scalar(text("select version_num from alembic_version"))
+    return None if revision is None else str(revision)

@@ -9,9 +9,6 @@ import bcrypt
 
 from service.settings.tokens import Token, digest
 
-_NOBODY = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(10))
-"""Compared with for an unknown user, so that the time does not tell who is known."""
-
 
 class Users:
     """The users, by name. Results are remembered, since bcrypt is slow by design; passwords are not."""
@@ -20,6 +17,8 @@ class Users:
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
         self._hashes = {name: hashed.encode() for name, hashed in hashes.items()}
+        # Compared with for an unknown user, so that the time does not tell who is known.
+        self._nobody = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(10)) if hashes else b""
         self._results: OrderedDict[bytes, bool] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -28,7 +27,7 @@ class Users:
 
     def find(self, name: str, password: str) -> Token | None:
         """Return what a user may do, as a token with the scope `read`; None for a wrong name or password."""
-        is_right = self._matches(self._hashes.get(name, _NOBODY), password.encode("utf-8", "surrogatepass"))
+        is_right = self._matches(self._hashes.get(name, self._nobody), password.encode("utf-8", "surrogatepass"))
         if not is_right or name not in self._hashes:
             return None
         return Token(f"user {name}", frozenset({"read"}), digest(f"{name}:{password}"))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from service.clients.alertmanager import AlertmanagerApi
+from service.clients.bearer import Secret
 from service.clients.chat import Chat
 from service.clients.grafana.connection import Connection, Credential
-from service.clients.http import MAX_JSON_BYTES, HttpClient, JsonApi, Secret
+from service.clients.http import MAX_JSON_BYTES, HttpClient, JsonApi
 from service.clients.prometheus import PrometheusApi
 from service.clients.slack import Bot, IncomingWebhook
 from service.clients.webhook import JsonWebhook

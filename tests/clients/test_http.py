@@ -9,8 +9,9 @@ from email.utils import format_datetime
 
 import pytest
 
+from service.clients.bearer import Secret
 from service.clients.errors import Reason, RequestFailed, meaning_of, retry_after
-from service.clients.http import HttpClient, JsonApi, Secret
+from service.clients.http import HttpClient, JsonApi
 
 URL = "http://api.example.com/secret-path"
 

@@ -7,8 +7,9 @@ import pytest
 import requests
 import requests_mock
 
+from service.clients.bearer import Secret
 from service.clients.errors import RequestFailed
-from service.clients.http import JsonApi, Secret
+from service.clients.http import JsonApi
 from service.clients.prometheus import PrometheusAlert, PrometheusApi, Series, quoted, selector
 from tests.builders import at
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.clients.bearer import Secret
 from service.clients.chat import ChatMessage
 from service.clients.errors import Reason, RequestFailed
-from service.clients.http import HttpClient, Secret
+from service.clients.http import HttpClient
 from service.clients.slack import Bot, IncomingWebhook, escape, from_ts, link, to_ts
 from service.clients.webhook import JsonWebhook
 

@@ -19,7 +19,7 @@ from service.domain.policy import Milestone
 from service.recorder import upkeep
 from service.recorder.upkeep import refold
 from service.recorder.writer import Recorder
-from service.store import Store, migrate
+from service.store import Store, revisions
 from service.store.engine import connect
 from service.store.histories import history_of
 from service.store.refolding import count_outdated
@@ -36,7 +36,7 @@ def fill(url):
     """Make the database as the earlier version left it."""
     engine = connect(url)
     with engine.begin() as connection:
-        migrate.command.upgrade(migrate.config(connection), "0005")
+        revisions.command.upgrade(revisions.config(connection), "0005")
         tables = MetaData()
         tables.reflect(connection)
         filled = json.loads(FILLED.read_text(encoding="utf-8"))

@@ -7,8 +7,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from service.domain.events import EventKind
-from service.store import StoreRefused, migrate, tables
+from service.store import StoreRefused, revisions, tables
 from service.store.histories import history_of
+from service.store.migrate import HEAD
 from tests.builders import alert, event, policy
 from tests.house import House
 
@@ -28,8 +29,8 @@ def test_it_makes_exactly_the_tables_that_the_code_knows(open_store, engine):
         assert compare_metadata(context, tables.metadata) == []
 
 
-def test_it_has_one_line_of_migrations(open_store):
-    assert len(ScriptDirectory.from_config(migrate.config()).get_heads()) == 1
+def test_it_has_one_line_of_migrations_and_its_end_is_the_schema_of_this_version():
+    assert ScriptDirectory.from_config(revisions.config()).get_heads() == [HEAD]
 
 
 def test_it_changes_nothing_in_a_database_that_is_up_to_date(open_store, engine):
@@ -63,7 +64,7 @@ def test_it_makes_all_tables_or_none(open_store, engine):
 def test_it_can_be_taken_down_and_made_again(open_store, engine):
     open_store().close()
     with engine.begin() as connection:
-        migrate.command.downgrade(migrate.config(connection), "base")
+        revisions.command.downgrade(revisions.config(connection), "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     open_store().ping()
 
@@ -75,7 +76,7 @@ def test_it_keeps_the_groups_of_episodes_when_their_table_is_made_anew(database_
     house.close()
     with engine.begin() as connection:
         before = _groups(connection)
-        migrate.command.downgrade(migrate.config(connection), "0003")
+        revisions.command.downgrade(revisions.config(connection), "0003")
         assert _groups(connection) == before
     again = House(database_url)
     again.close()
@@ -89,7 +90,7 @@ def test_it_keeps_events_that_were_recorded_before_their_senders_names_were(data
     house.open(event(EventKind.DETECTED, recorded_by="pager"))
     house.close()
     with engine.begin() as connection:
-        migrate.command.downgrade(migrate.config(connection), "0007-1")
+        revisions.command.downgrade(revisions.config(connection), "0007-1")
     again = House(database_url)
     assert [e.recorded_by for e in again.store.read(history_of, 1, policy()).events] == [None]
     again.tell(1, EventKind.ACKNOWLEDGED, recorded_by="on-call")

@@ -18,7 +18,7 @@ from sqlalchemy import LargeBinary, MetaData, text
 from service.domain.events import EventKind
 from service.recorder.writer import Recorder
 from service.settings.model import Settings
-from service.store import Store, migrate
+from service.store import Store, revisions
 from service.store.bodies import last_received
 from service.store.engine import connect
 from service.store.heartbeats import last_heartbeat, record_heartbeat
@@ -39,7 +39,7 @@ STOPPED = 19 * 60 + 10
 def fill(url):
     engine = connect(url)
     with engine.begin() as connection:
-        migrate.command.upgrade(migrate.config(connection), "0008")
+        revisions.command.upgrade(revisions.config(connection), "0008")
         tables = MetaData()
         tables.reflect(connection)
         for table in tables.sorted_tables:
@@ -179,8 +179,8 @@ def test_it_can_be_taken_back_to_the_version_before(database_url):
     engine = connect(database_url)
     before = contents(engine)
     with engine.begin() as connection:
-        migrate.command.upgrade(migrate.config(connection), "head")
-        migrate.command.downgrade(migrate.config(connection), "0008")
+        revisions.command.upgrade(revisions.config(connection), "head")
+        revisions.command.downgrade(revisions.config(connection), "0008")
     assert contents(engine) == before
     engine.dispose()
 

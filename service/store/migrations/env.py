@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `service.store.migrate` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `service.store.revisions` hands over."""
 
 from typing import Any, Literal
 
