@@ -208,3 +208,9 @@ def test_it_imports_no_server_to_show_its_help():
     script = "import sys; from service.cli import main; main(['config', 'show', '--help'], standalone_mode=False);"
     script += "sys.exit(any(m in sys.modules for m in ('flask', 'granian', 'sqlalchemy', 'prometheus_client')))"
     assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
+
+
+def test_a_command_that_asks_the_api_loads_neither_settings_nor_what_draws_tables_to_start():
+    script = "import sys; from service.cli import main; main(['incident', 'list', '--help'], standalone_mode=False);"
+    script += "sys.exit(any(m in sys.modules for m in ('pydantic', 'yaml', 'rich', 'alembic', 'sqlalchemy')))"
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0

@@ -1,5 +1,9 @@
 """The shape of the database: what the migrations make is what the tables say."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -101,3 +105,16 @@ def test_it_keeps_events_that_were_recorded_before_their_senders_names_were(data
 def _groups(connection):
     query = "select episode_id, source, group_key, ends_at from episode_groups order by 1, 2, 3"
     return connection.execute(text(query)).all()
+
+
+def test_it_loads_alembic_only_to_change_a_database(tmp_path):
+    program = (
+        "import sys; from service.app import create_app; create_app().extensions['mttx.shut_down']()\n"
+        "print('alembic' in sys.modules)"
+    )
+    environ = {**os.environ, "MTTX_DATABASE_URL": f"sqlite:///{tmp_path / 'mttx.db'}"}
+    loads = [
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environ, capture_output=True, check=True)
+        for _ in range(2)
+    ]
+    assert [load.stdout.strip() for load in loads] == [b"True", b"False"]
