@@ -4,7 +4,6 @@ Run by `make pins`: `pins.py SITE-PACKAGES…`, where everything is installed. T
 needs on any supported Python, and the index that pip is configured for the hashes. No address gets into a file.
 """
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distributions
@@ -30,17 +29,20 @@ PURPOSES = {
 }
 ENVIRONMENTS = [
     {"python_version": version, "python_full_version": f"{version}.0", "platform_machine": machine}
-    for version in ("3.11", "3.12", "3.13", "3.14")
+    for version in ("3.11", "3.12", "3.13", "3.14", "3.15")
     for machine in ("x86_64", "aarch64")
 ]
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython"}
 
 
-def pins() -> dict[str, str]:
-    """Return the versions of constraints.txt by name."""
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pairs = (line.split(";")[0].strip().partition("==") for line in lines if "==" in line)
-    return {canonicalize_name(name): version.strip() for name, _, version in pairs}
+def pins() -> dict[str, list[tuple[str, str]]]:
+    """Return the versions of constraints.txt by name, each with the Pythons it is for ("" for all)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        pin, _, marker = line.partition(";")
+        name, _, version = pin.partition("==")
+        found.setdefault(canonicalize_name(name), []).append((version.strip(), marker.strip()))
+    return found
 
 
 def closure(wanted: list[str], installed: dict[str, Distribution]) -> set[str]:
@@ -78,6 +80,13 @@ def collector() -> LinkCollector:
     return command._build_package_finder(options, session)._link_collector
 
 
+def entry(reader: LinkCollector, name: str, version: str, marker: str) -> str:
+    """Return a pin with its hashes, as a requirements file has it."""
+    digests = hashes(reader, name, version)
+    pin = f"{name}=={version}" + (f" ; {marker}" if marker else "")
+    return "".join([pin, *(f" \\\n    --hash=sha256:{one}" for one in digests)])
+
+
 def hashes(reader: LinkCollector, name: str, version: str) -> list[str]:
     """Return the SHA-256 of every file of a release: each wheel of each platform, and the source."""
     found = set()
@@ -111,8 +120,7 @@ def main() -> None:
         raise SystemExit(f"not pinned in constraints.txt: {', '.join(missing)}")
     lines = {}
     for name in sorted(set().union(*sets.values())):
-        digests = hashes(reader, name, re.sub(r"\s", "", known[name]))
-        lines[name] = "".join([f"{name}=={known[name]}", *(f" \\\n    --hash=sha256:{one}" for one in digests)])
+        lines[name] = "\n".join(entry(reader, name, version, marker) for version, marker in known[name])
     for file, names in sets.items():
         body = "".join(f"{lines[name]}\n" for name in sorted(names))
         (ROOT / file).write_text(HEAD.format(file) + body, encoding="utf-8")

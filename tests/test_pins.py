@@ -11,8 +11,12 @@ WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
 def pinned():
-    pairs = (line.partition("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, _, version in pairs}
+    """Return every pin, normalised: its name in lower case with hyphens, its marker after a space."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return {
+        re.sub(r"[-_.]+", "-", name).lower() + "==" + rest.replace(";", " ;")
+        for name, _, rest in (line.partition("==") for line in lines)
+    }
 
 
 def entries(name):
@@ -22,13 +26,19 @@ def entries(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_package_is_one_of_the_pins_and_has_hashes(name):
-    versions = pinned()
+    pins = pinned()
     for entry in entries(name):
-        requirement, *hashes = entry.split()
-        package, _, version = requirement.partition("==")
-        assert versions[package] == version, f"{package}: run `make pins`"
+        requirement, *hashes = re.split(r"\s+(?=--hash)", entry)
+        assert requirement in pins, f"{requirement}: run `make pins`"
         assert hashes
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", option) for option in hashes)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_package_with_a_pin_of_its_own_for_some_pythons_has_all_of_them(name):
+    inside = {re.split(r"\s+(?=--hash)", entry)[0] for entry in entries(name)}
+    packages = {requirement.partition("==")[0] for requirement in inside}
+    assert {pin for pin in pinned() if pin.partition("==")[0] in packages} == inside
 
 
 @pytest.mark.parametrize("name", FILES)
