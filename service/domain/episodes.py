@@ -144,7 +144,8 @@ def _taken_back(reports: Sequence[AlertReport], following: _Firing | None) -> bo
 
     The sender reported a start before the end, and the same start again after every end received since: Alertmanager
     does so after its Prometheus was unreachable. A repeat from another peer, or a first report after the end, is late
-    and withdraws nothing; nor does a report received after the alert fired again.
+    and withdraws nothing; nor does a report received after the alert fired again, nor one without a peer: of that, a
+    repeat may be the retry of a request whose answer was lost.
     """
     ends = [r for r in reports if r.observation.ends_at is not None and not r.observation.stale]
     last_end = max(r.last_received for r in ends)
@@ -155,6 +156,7 @@ def _taken_back(reports: Sequence[AlertReport], following: _Firing | None) -> bo
     until = None if following is None else min(r.first_received for r in following.reports)
     return any(
         r.observation.ends_at is None
+        and r.observation.peer
         and r.observation.peer in first_end
         and r.first_received < first_end[r.observation.peer]
         and last_end < r.last_received

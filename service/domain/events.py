@@ -121,7 +121,8 @@ class Observation:
     """A report that one alert fires since `starts_at`, or fired from `starts_at` to `ends_at`.
 
     `stale` marks an end that the service assumed because reports stopped, not one that the sender reported. `peer` is
-    the reporter: the `externalURL` of one Alertmanager of a cluster.
+    the reporter: the `externalURL` of one Alertmanager of a cluster. It is empty for a sender that does not name its
+    instance, and then never withdraws an end (`service.domain.episodes`).
     """
 
     source: str

@@ -66,6 +66,11 @@ class PayloadAlert(WireModel):
         return self.fingerprint or fingerprint(self.labels)
 
     @property
+    def is_end_only(self) -> bool:
+        """Whether it has only the end, given as the start too (`Observation.is_end_only`)."""
+        return self.status == "resolved" and self.starts_at == self.ends_at
+
+    @property
     def name(self) -> str:
         """The alert's name."""
         return self.labels.get("alertname") or UNNAMED

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -47,8 +47,9 @@ class Notification:
     """The content of one body: each alert is recorded (`alerts`), ignored or rejected, independently of the others.
 
     `truncated` counts alerts that the sender omitted. `warnings` are about alerts recorded without their `started_at`.
-    Alerts in `unmapped` are recorded or ignored according to `SeverityRules.unmapped`. `retry` is the error that makes
-    the sender retry: the time of one of the alerts is ahead of this service's clock.
+    Alerts in `unmapped` are recorded or ignored according to `SeverityRules.unmapped`. A report of an end alone is
+    never one of them: it opens nothing, and its severity does not matter. `retry` is the error that makes the sender
+    retry: the time of one of the alerts is ahead of this service's clock.
     """
 
     alerts: tuple[Alert, ...]
@@ -142,6 +143,10 @@ class AlertReader:
             self.ignored[reason] += 1
             return
         mapped = self._options.severities.severity_of(payload.labels, self._sender.profile.severity)
+        opens_nothing = mapped.severity is None and mapped.unmapped is not None
+        if payload.is_end_only or (payload.status == "resolved" and opens_nothing):
+            self.recorded.append(self._end(payload, index))
+            return
         if mapped.severity is None:
             self.ignored[Ignored.SEVERITY] += 1
         else:
@@ -154,6 +159,12 @@ class AlertReader:
                 alertname=payload.name[:LONGEST_QUOTE],
             )
             self.unmapped.append(alert)
+
+    def _end(self, payload: PayloadAlert, index: int) -> Alert:
+        """Return the end of an alert alone: it ends the episode that is known, and opens none without a severity."""
+        alert = self._alert(payload, Severity.SEV_4, index)  # placeholder: the severity of the recorded episode counts
+        ends_at = alert.observation.ends_at or alert.observation.starts_at
+        return replace(alert, observation=replace(alert.observation, starts_at=ends_at))
 
     def _alert(self, payload: PayloadAlert, severity: Severity, index: int) -> Alert:
         options = self._options

@@ -93,7 +93,7 @@ def _follows_end(batch: Batch, firing: Observation, stored: StoredReport) -> boo
     return any(
         (other.episode_id == stored.episode_id or seen.source != firing.source)
         and seen.ends_at is not None
-        and (seen.stale or seen.peer == firing.peer)
+        and (seen.stale or (firing.peer and seen.peer == firing.peer))
         for seen, other in batch.reports[alert_key(firing)].items()
     )
 

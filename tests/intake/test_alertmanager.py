@@ -210,6 +210,16 @@ def test_a_severity_that_is_not_mapped_opens_an_incident_all_the_same(labels, se
     assert ignoring.unmapped == notification.unmapped
 
 
+def test_where_unmapped_severities_are_ignored_an_end_is_recorded_alone():
+    """The alert may have fired with a severity that was mapped then, or that its sender does not repeat."""
+    alerts = [{"status": "resolved", "labels": {"alertname": "A"}, "endsAt": "2026-11-23T18:09:09Z"}]
+    notification = read(body(alerts), severities=SeverityRules(unmapped=None))
+    assert [alert.observation.is_end_only for alert in notification.alerts] == [True]
+    assert (notification.ignored, notification.unmapped) == ({}, ())
+    alerts[0]["labels"]["severity"] = "info"
+    assert read(body(alerts)).ignored == {Ignored.SEVERITY: 1}
+
+
 def test_the_defaults_are_those_of_the_configuration():
     assert Settings().severity_rules() == SeverityRules()
 

@@ -66,6 +66,19 @@ def test_an_alert_without_a_severity_opens_an_incident():
     assert ([alert.severity for alert in mapped.alerts], mapped.unmapped) == ([Severity.SEV_3], ())
 
 
+@pytest.mark.parametrize("severity", [None, "urgent", "ok"])
+def test_an_end_alone_is_recorded_whatever_its_severity(severity):
+    """It opens nothing, and whether its alert is an incident was decided when that fired."""
+    body = json.loads(good("resolved_start_is_end"))
+    del body["alerts"][0]["labels"]["severity"]
+    if severity:
+        body["alerts"][0]["labels"]["severity"] = severity
+    rules = SeverityRules(unmapped=None)
+    notification = parse(json.dumps(body).encode(), AlertParseOptions(severities=rules), NOW)
+    assert [alert.observation.is_end_only for alert in notification.alerts] == [True]
+    assert (notification.ignored, notification.unmapped) == ({}, ())
+
+
 def test_it_ignores_what_it_ignores_of_every_sender():
     body = json.loads(good("no_data"))
     body["alerts"][0]["labels"]["mttx_ignore"] = "true"

@@ -328,11 +328,19 @@ def test_an_end_told_alone_long_after_is_none_of_a_firing_that_ended(house: Hous
 
 def test_it_goes_on_when_its_sender_takes_the_end_back_and_has_the_true_end_at_last(house: House) -> None:
     """Captured from an Alertmanager 0.25 whose Prometheus was out of reach for a while."""
-    for sent, received in ((alert(0), 1), (alert(0, 5), 6), (alert(0), 7)):
+    for sent, received in ((alert(0, peer="a"), 1), (alert(0, 5, peer="a"), 6), (alert(0, peer="a"), 7)):
         assert house.send(sent, received=received) == [1]
     assert house.get(1).incident.phase is Phase.DETECTED
-    house.send(alert(0, 60), received=61)
+    house.send(alert(0, 60, peer="a"), received=61)
     assert house.intervals() == [(0, 60)]
+
+
+def test_a_firing_that_is_retried_after_its_recovery_leaves_it_ended(house: House) -> None:
+    """The sender does not name its instance. The firing was recorded, but its answer was lost."""
+    for sent, received in ((alert(0), 1), (alert(0, 5), 6), (alert(0), 7), (alert(0), 8)):
+        assert house.send(sent, received=received) == [1]
+    assert house.intervals() == [(0, 5)]
+    assert house.get(1).incident.resolution_source is ResolutionSource.ALERTS
 
 
 def test_it_opens_nothing_for_a_firing_that_a_peer_repeats_late(house: House) -> None:
@@ -343,7 +351,8 @@ def test_it_opens_nothing_for_a_firing_that_a_peer_repeats_late(house: House) ->
 
 
 def test_it_ends_again_by_a_repeat_that_was_received_behind_the_firing(house: House) -> None:
-    for sent, received in ((alert(0), 1), (alert(0, 5), 6), (alert(0, 5), 9), (alert(0), 8)):
+    fires, ends = alert(0, peer="a"), alert(0, 5, peer="a")
+    for sent, received in ((fires, 1), (ends, 6), (ends, 9), (fires, 8)):
         house.send(sent, received=received)
     assert house.intervals() == [(0, 5)]
 

@@ -140,7 +140,8 @@ def fired(firing, following):
     back = [
         s
         for s in fires
-        if any(e.peer == s.peer for e in ends)
+        if s.peer
+        and any(e.peer == s.peer for e in ends)
         and all(s.first < e.first for e in ends if e.peer == s.peer)
         and all(s.last > e.last for e in ends)
         and (behind is None or s.last < behind)
