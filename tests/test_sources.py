@@ -3,7 +3,6 @@
 import importlib
 import json
 import re
-import typing
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel
 
-from service.intake import notifications, sources, wire
 from service.intake.alertmanager_events import RecordedEvents
 from service.intake.alerts import AlertParseOptions
 from service.intake.keyed_events import KeyedEvents
@@ -30,6 +28,7 @@ from tests.web.fakes import NOW, TOKYO, World
 
 ROOT = Path(__file__).parents[1]
 PAYLOADS = ROOT / "tests" / "payloads"
+GOLDEN = PAYLOADS / "golden"
 PAGES = ROOT / "docs" / "sources"
 INDEX = (PAGES / "README.md").read_text()
 ROWS = {row.source: row for row in WEBHOOKS}
@@ -42,11 +41,7 @@ every_source = pytest.mark.parametrize("source", WEBHOOK_SOURCES, ids=lambda sou
 
 def checklist(source):
     """Return what a source owes, each as what to add, and whether it is there."""
-    page, folder, story = (
-        page_of(source),
-        f"tests/payloads/{source}",
-        f"tests/payloads/golden/{source}_<what happens>.yaml",
-    )
+    page, folder = page_of(source), f"tests/payloads/{source}"
     text = page.read_text() if page.is_file() else ""
     parser = f"service/intake/{source}.py"
     return {
@@ -57,7 +52,9 @@ def checklist(source):
         f"bodies that are refused: {folder}/bad/<reason>--<what>.json (Failure has the reasons)": payloads(
             source, "bad"
         ),
-        f"a golden story of its bodies and what must come of them: {story}": source.path in paths_of_stories(),
+        f"a golden story, tests/payloads/golden/{source}_<what happens>.yaml, with a request to {source.path}": any(
+            bodies_in(story, source) for story in GOLDEN.glob(f"{source}_*.yaml")
+        ),
         f"its page, docs/sources/{page.name}, with its address {source.path}": source.path in text,
         "`## Responses` on that page: what is answered, and what the sender does then": "\n## Responses\n" in text,
         f"its line in docs/sources/README.md, with a link to {page.name} and `POST {source.path}`": any(
@@ -66,9 +63,10 @@ def checklist(source):
     }
 
 
-def paths_of_stories():
-    stories = [yaml.safe_load(story.read_text()) for story in (PAYLOADS / "golden").glob("*.yaml")]
-    return {request["path"] for story in stories for request in story["requests"]}
+def bodies_in(story, source):
+    """The bodies that a golden story sends to a source."""
+    requests = yaml.safe_load(story.read_text())["requests"]
+    return [json.dumps(request["body"]).encode() for request in requests if request["path"] == source.path]
 
 
 def page_of(source):
@@ -133,6 +131,20 @@ def refusal(source, raw):
     except PayloadError as error:
         return error.reason
     return next((fault.reason for fault in faults(parsed)), None)
+
+
+@pytest.mark.parametrize("source", [source for source in WEBHOOK_SOURCES if PROFILES[source].sends == "alerts"])
+@pytest.mark.parametrize("story", sorted(GOLDEN.glob("*.yaml")), ids=lambda story: story.stem)
+def test_its_ends_have_the_fingerprints_of_its_firings(source, story):
+    alerts = [alert for body in bodies_in(story, source) for alert in parse(source, body).alerts]
+    firing, ended = (
+        {alert.observation.fingerprint for alert in alerts if (alert.observation.ends_at is None) is fires}
+        for fires in (True, False)
+    )
+    assert ended <= firing, (
+        f"golden/{story.name}: no firing has the fingerprint of the end {sorted(ended - firing)}: "
+        "the labels of both must be equal, or the parser sets `fingerprint`"
+    )
 
 
 @every_source
@@ -211,19 +223,17 @@ def test_the_readmes_lead_to_the_index(readme):
 
 def test_the_example_in_contributing_is_a_parser():
     """A monitor that goes down fires, and one that comes up has only an end."""
-    code = re.search(r"```python\n(class Beat.+?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
-    namespace = {
-        **vars(wire),
-        **vars(notifications),
-        **vars(typing),
-        **vars(sources),
-        "Field": Field,
-        "TypeAdapter": TypeAdapter,
-    }
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    code = re.search(r'```python\n("""Webhooks of a heartbeat monitor.+?)```', page, re.DOTALL)[1]
+    namespace = {"__name__": "heartbeat"}
     exec(code.replace("Source.HEARTBEAT", "Source.GRAFANA"), namespace)
-    bodies = (b'{"monitor": "backup", "status": "%s", "since": 1795456800}' % status for status in (b"down", b"up"))
-    (down,), (up,) = (namespace["parse"](body, AlertParseOptions(), LATER).alerts for body in bodies)
-    assert (down.observation.starts_at.hour, down.observation.ends_at) == (18, None)
-    assert up.observation.is_end_only
+    beat = '{"monitor": "backup", "name": "%s", "status": "%s", "since": %s}'
+    down, up, wrong = (
+        (beat % what).encode() for what in (("A", "down", 1795456800), ("B", "up", 1795456800), ("B", "up", "true"))
+    )
+    (fires,), (ends,) = (namespace["parse"](body, AlertParseOptions(), LATER).alerts for body in (down, up))
+    assert (fires.observation.starts_at.hour, fires.observation.ends_at) == (18, None)
+    assert ends.observation.is_end_only
+    assert ends.observation.fingerprint == fires.observation.fingerprint
     with pytest.raises(PayloadError):
-        namespace["parse"](b'{"monitor": "backup", "status": "up", "since": true}', AlertParseOptions(), LATER)
+        namespace["parse"](wrong, AlertParseOptions(), LATER)
