@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -222,3 +224,12 @@ def test_it_reads_alerts_as_configured():
     assert made.severities.by_name["page"] is Severity.SEV_1
     assert made.severities.by_name["warning"] is None
     assert (made.severities.label, made.max_alerts, made.max_labels) == ("prio", 7, 3)
+
+
+def test_without_other_systems_it_starts_without_the_clients_libraries(tmp_path):
+    program = (
+        "import sys; from service.app import create_app; create_app().extensions['mttx.shut_down']()\n"
+        "print(sorted({'requests', 'urllib3', 'grafana_client', 'niquests', 'rich', 'matplotlib'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -232,7 +232,7 @@ def _block_orders_during_forks() -> None:
 def application(settings: Settings) -> Any:
     """Return the RSGI application that Granian serves: the service behind its front.
 
-    Everything that is loaded stays: a search for garbage meanwhile takes a seventh of the start, and later ones skip it.
+    What is loaded stays: searching it for garbage takes a seventh of the start; later searches leave it out.
     """
     gc.disable()
     try:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
-
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 
 
@@ -128,6 +125,9 @@ def unexpected(server: str, what: str) -> RequestFailed:
 
 def retry_after(header: str | None) -> timedelta | None:
     """Return how long a Retry-After header asks to wait, an hour at most; None: it asks for nothing."""
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
     try:
         seconds = Retry().parse_retry_after(header) if header else 0
     except (InvalidHeader, ValueError, OverflowError):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import requests
 from pydantic import TypeAdapter, ValidationError
 
 from service import __version__
@@ -82,6 +81,8 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
+        import requests
+
         self._timeout = timeout.total_seconds()
         self._max_bytes = max_bytes
         self._session = requests.Session()
@@ -95,6 +96,8 @@ class HttpClient:
 
         `options` are those of requests; `server` is what errors call it instead of the host.
         """
+        from requests import RequestException, Timeout
+
         server = server or _host(url)
         try:
             with self._session.request(
@@ -105,9 +108,9 @@ class HttpClient:
                     body += chunk
                     if len(body) > self._max_bytes:
                         break
-        except requests.Timeout as error:
+        except Timeout as error:
             raise timed_out(server) from error
-        except (requests.RequestException, OSError, ValueError) as error:
+        except (RequestException, OSError, ValueError) as error:
             raise unreachable(server, error) from error
         return HttpResponse(
             server,

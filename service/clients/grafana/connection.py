@@ -6,12 +6,9 @@ POST is a GET: all of that is corrected here and nowhere else.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from grafana_client.api import GrafanaApi
-from grafana_client.client import GrafanaException, GrafanaTimeoutError
-from niquests.exceptions import JSONDecodeError, RequestException, Timeout, TooManyRedirects
 from pydantic import BaseModel, ValidationError
 
 from service import __version__
@@ -24,6 +21,9 @@ from service.clients.errors import (
     unexpected,
     unreachable,
 )
+
+if TYPE_CHECKING:
+    from grafana_client.api import GrafanaApi
 
 Model = TypeVar("Model", bound=BaseModel)
 EDITOR = "give the service account the role Editor"
@@ -66,6 +66,9 @@ class Connection:
 
         `anywhere`: in any organisation; otherwise the configured one is verified first, once.
         """
+        from grafana_client.client import GrafanaException, GrafanaTimeoutError
+        from niquests.exceptions import JSONDecodeError, RequestException, Timeout, TooManyRedirects
+
         self._response = None
         try:
             api = self._client()
@@ -130,7 +133,7 @@ class Connection:
             return self._not_grafana(f"there is nothing at {self._request.partition(' ')[2]}")
         return self._not_grafana(f"it answered {type(response).__name__}")
 
-    def _client(self) -> GrafanaApi:
+    def _client(self) -> "GrafanaApi":
         try:
             token = self._read_token()
         except OSError as error:
@@ -141,8 +144,10 @@ class Connection:
             self._token, self._api = token, self._new_api(token)
         return self._api
 
-    def _verify_organisation(self, api: GrafanaApi) -> None:
+    def _verify_organisation(self, api: "GrafanaApi") -> None:
         """Verify the organisation: Grafana 9 accepts a token of another one than configured."""
+        from grafana_client.client import GrafanaException
+
         org_id = self._org_id
         if org_id is None or self._is_organisation_verified:
             return
@@ -159,7 +164,9 @@ class Connection:
             raise RequestFailed(msg, Reason.FORBIDDEN, permanent=True, everything=True)
         self._is_organisation_verified = True
 
-    def _new_api(self, token: Credential | None) -> GrafanaApi:
+    def _new_api(self, token: Credential | None) -> "GrafanaApi":
+        from grafana_client.api import GrafanaApi
+
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         prefix = parts.path.strip("/")
