@@ -110,7 +110,7 @@ def test_it_does_not_wait_for_ever_for_what_is_computed_for_somebody_else(clock,
     """Where the store hangs, so does whoever computes; those who wait behind hold threads meanwhile."""
     monkeypatch.setattr(measurements, "TURN_SECONDS", 0.1)
     kept = measuring(Store(clock), clock)
-    with kept._lock, pytest.raises(StoreUnavailable, match="computed for others"):
+    with kept._lock, pytest.raises(StoreUnavailable, match="computed for other requests"):
         kept.statistics(at(0))
     assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
 
