@@ -217,6 +217,21 @@ class Exporter(Server):
         return self.get(f"/api/v1/incidents/{number}")
 
 
+class EarlierExporter(Exporter):
+    """The same of the code in another tree, such as that of an earlier commit."""
+
+    def __init__(self, home, tree, config=None, database_url=None):
+        super().__init__(home, config, database_url=database_url)
+        self.tree = tree
+
+    def command(self):
+        super().command()
+        return [sys.executable, "-m", "service", "serve"]
+
+    def environment(self):
+        return super().environment() | {"PYTHONPATH": str(self.tree)}
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """A scrape, as {(name, labels): number}."""

@@ -9,53 +9,31 @@ of another system, with nothing to change; INC-6 open.
 import json
 import logging
 import threading
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Boolean, LargeBinary, MetaData
 
 from service.domain.incident import Phase
 from service.domain.policy import Milestone
 from service.recorder import upkeep
 from service.recorder.upkeep import refold
 from service.recorder.writer import Recorder
-from service.store import Store, revisions
-from service.store.engine import connect
+from service.store import Store
 from service.store.histories import history_of
 from service.store.refolding import count_outdated
 from service.store.snapshot import snapshot_of
 from tests.builders import at, policy
 from tests.house import listed
+from tests.store.earlier import DATABASES, fill
 
-FILLED = Path(__file__).parents[1] / "store" / "databases" / "0005.json"
+FILLED = json.loads((DATABASES / "0005.json").read_text(encoding="utf-8"))
 TARGETS = ("grafana", "slack:C1")
 DAY = 24 * 60
-
-
-def fill(url):
-    """Make the database as the earlier version left it."""
-    engine = connect(url)
-    with engine.begin() as connection:
-        revisions.command.upgrade(revisions.config(connection), "0005")
-        tables = MetaData()
-        tables.reflect(connection)
-        filled = json.loads(FILLED.read_text(encoding="utf-8"))
-        for table in tables.sorted_tables:
-            for row in filled.get(table.name, ()):
-                connection.execute(table.insert(), {c.name: value(c, row[c.name]) for c in table.columns})
-    engine.dispose()
-
-
-def value(column, stored):
-    if isinstance(column.type, Boolean):
-        return None if stored is None else bool(stored)
-    return bytes.fromhex(stored) if isinstance(column.type, LargeBinary) and stored is not None else stored
 
 
 @pytest.fixture
 def opened(database_url):
     """Give the store of the filled database, in today's shape, and its recorder."""
-    fill(database_url)
+    fill(database_url, "0005", FILLED)
     store = Store.open(database_url, policy(), TARGETS)
     recorder = Recorder(store, policy())
     yield store, recorder

@@ -9,11 +9,9 @@ some are pending, and others are for later; dashboards have copies; times have m
 import json
 import re
 from collections import Counter
-from itertools import count
-from pathlib import Path
 
 import pytest
-from sqlalchemy import LargeBinary, MetaData, text
+from sqlalchemy import MetaData, text
 
 from service.domain.events import EventKind
 from service.recorder.writer import Recorder
@@ -30,45 +28,21 @@ from tests.grafana.loopback import TOKEN as GRAFANA_TOKEN
 from tests.grafana.loopback import Grafana
 from tests.house import House
 from tests.messages.loopback import CHANNEL, TOKEN, Slack
+from tests.store.earlier import DATABASES, fill, restore
 
-STORED = json.loads((Path(__file__).parent / "databases" / "0008.json").read_text(encoding="utf-8"))
+STORED = json.loads((DATABASES / "0008.json").read_text(encoding="utf-8"))
 STOPPED = 19 * 60 + 10
 """When the service is started again, in minutes."""
-
-
-def fill(url):
-    engine = connect(url)
-    with engine.begin() as connection:
-        revisions.command.upgrade(revisions.config(connection), "0008")
-        tables = MetaData()
-        tables.reflect(connection)
-        for table in tables.sorted_tables:
-            for row in STORED["tables"].get(table.name, ()):
-                connection.execute(table.insert(), {c.name: value(c, row[c.name]) for c in table.columns})
-        if connection.dialect.name == "postgresql":
-            for name in ("outbox", "events", "observations"):
-                connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', 1000)")
-    engine.dispose()
-
-
-def value(column, stored):
-    if isinstance(column.type, LargeBinary) and stored is not None:
-        return bytes.fromhex(stored)
-    return bool(stored) if column.type.python_type is bool else stored
 
 
 class Upgraded(House):
     """The filled database, opened by today's version, and both receivers as they were."""
 
     def __init__(self, url, slack, grafana):
-        fill(url)
+        fill(url, "0008", STORED["tables"])
         self.slack, self.grafana = slack, grafana
-        slack.messages, slack.now = dict(STORED["receivers"]["slack"]), STORED["receivers"]["now"]
         grafana.library.keep({"uid": "checkout", "title": "Checkout"}, "", "")
-        for row in STORED["receivers"]["grafana"]["rows"]:
-            grafana.annotations._keep(dict(row))
-        grafana.annotations.ids = count(len(grafana.annotations.rows) + 1)
-        grafana.annotations.tags = {tuple(tag) for tag in STORED["receivers"]["grafana"]["tags"]}
+        restore(slack, grafana, STORED["receivers"])
         self.settings = Settings.model_validate(
             {
                 "public_url": "https://mttx.example.com",
@@ -138,7 +112,7 @@ def test_it_sends_what_the_version_before_would_have_sent_and_nothing_twice(upgr
 
 
 def test_its_totals_are_those_of_the_version_before(database_url):
-    fill(database_url)
+    fill(database_url, "0008", STORED["tables"])
     store = Store.open(database_url, policy())
     names = {"mttx_postmortem_lead_time_seconds": {"draft": "draft", "final": "finalize"}}
     expected = {}
@@ -165,7 +139,7 @@ def test_its_totals_are_those_of_the_version_before(database_url):
 
 
 def test_its_heartbeat_is_that_of_the_version_before_and_no_longer_a_webhook_body(database_url):
-    fill(database_url)
+    fill(database_url, "0008", STORED["tables"])
     store = Store.open(database_url, policy())
     assert store.read(last_heartbeat) == at(19 * 60 + 2.5)
     assert set(store.read(last_received)) == {"alertmanager"}
@@ -175,7 +149,7 @@ def test_its_heartbeat_is_that_of_the_version_before_and_no_longer_a_webhook_bod
 
 
 def test_it_can_be_taken_back_to_the_version_before(database_url):
-    fill(database_url)
+    fill(database_url, "0008", STORED["tables"])
     engine = connect(database_url)
     before = contents(engine)
     with engine.begin() as connection:

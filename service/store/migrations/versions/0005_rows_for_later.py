@@ -12,6 +12,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column('outbox', sa.Column('not_before', sa.BigInteger(), nullable=True))
+    op.execute(
+        'UPDATE outbox SET not_before = next_attempt_at WHERE wanted > delivered AND attempts = 0'
+        " AND (item LIKE 'remind:%' OR item LIKE 'review:%')"
+    )
 
 
 def downgrade() -> None:
