@@ -25,6 +25,7 @@ class Slack:
         self.hooked = []
         self.scopes = {"chat:write", "channels:history"}
         self.now = 1_772_442_000.0
+        self.page_length = 2
         self._lock = threading.Lock()
         self._server = Server(port, self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -131,7 +132,7 @@ class Slack:
         return self._page(messages, arguments)
 
     def _page(self, messages, arguments):
-        begin, limit = int(arguments.get("cursor", 0)), min(int(arguments["limit"]), 2)
+        begin, limit = int(arguments.get("cursor", 0)), min(int(arguments["limit"]), self.page_length)
         shown = [{k: v for k, v in message.items() if k != "metadata"} for message in messages[begin : begin + limit]]
         if arguments.get("include_all_metadata") == "true":
             shown = messages[begin : begin + limit]
