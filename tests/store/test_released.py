@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service import web
 from service.recorder.upkeep import refold
-from service.settings import Settings
+from service.settings.model import Settings
 from service.store.refolding import count_outdated
 from service.wiring.exporter import Exporter
 from tests.grafana.loopback import Grafana
