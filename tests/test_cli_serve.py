@@ -236,8 +236,9 @@ def test_it_logs_its_start_when_it_is_ready_and_its_stop_and_no_request(serve):
     served = serve().ready()
     served.process.terminate()
     served.ended()
-    _, ready, _ = messages = [line["message"] for line in served.lines()]
-    assert ready == f"ready on http://127.0.0.1:{served.port}", messages
+    messages = [line["message"] for line in served.lines() if line["logger"] == "service.cli.serve"]
+    assert messages[1:] == [f"ready on http://127.0.0.1:{served.port}", "mttx has stopped"]
+    assert "GET /" not in served.stderr
 
 
 def test_it_writes_a_line_for_each_request_where_that_is_asked_for(serve):
