@@ -46,7 +46,8 @@ def create_app(settings):
 
 sys.modules["service.app"] = types.SimpleNamespace(create_app=create_app)
 from service.cli import main
-main(["serve", *sys.argv[1:]], prog_name="mttx")
+if __name__ == "__main__":  # the worker runs this file again where it is spawned instead of forked
+    main(["serve", *sys.argv[1:]], prog_name="mttx")
 """
 
 
