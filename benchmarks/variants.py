@@ -7,13 +7,13 @@ import sys
 from contextlib import nullcontext
 from typing import Any
 
-from service import app
 from service.cli import main
 from service.domain.incident import Phase
 from service.domain.policy import Policy
 from service.recorder.commands import Command, Outcome
 from service.recorder.writer import Recorder, _Ticket
 from service.store import Store
+from service.wiring import exporter
 
 
 class NoStore(Recorder):
@@ -47,5 +47,5 @@ VARIANTS: dict[str, Any] = {"no-store": NoStore, "naive": Naive}
 
 
 if __name__ == "__main__":
-    app.Recorder = VARIANTS[sys.argv.pop(1)]  # type: ignore[misc]  # the worker is forked from this process
+    exporter.Recorder = VARIANTS[sys.argv.pop(1)]  # type: ignore[attr-defined]  # the worker is forked from this process
     main(prog_name="mttx")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
+from typing import assert_never
 
 from service.domain.incident_history import IncidentHistory
 from service.domain.reminders import Reminder
@@ -66,6 +67,8 @@ class ItemKey:
                 return f"review:{due_ms // 1000}"
             case OutboxKind.INCIDENT | OutboxKind.EXISTING:
                 return "region"
+            case _:
+                assert_never(self.kind)
 
 
 @dataclass(frozen=True, slots=True)

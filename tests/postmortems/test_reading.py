@@ -113,6 +113,11 @@ def test_it_knows_where_cells_stand():
     assert [c.text for c in table.rows[1]] == ["B", "", ""]
 
 
+def test_it_knows_where_cells_stand_without_a_pipe_at_the_edge():
+    table = read("x.md", "## 対策\nID | 対策\n---|---\nA | b\n").sections[0].tables[0]
+    assert [(cell.text, cell.column) for cell in table.rows[0]] == [("A", 1), ("b", 5)]
+
+
 # --- masks ----------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +186,12 @@ def test_it_reads_a_timeline_that_is_a_table():
         ["mitigation"],
         ["recovery"],
     ]
+
+
+def test_a_line_about_times_that_names_no_valid_zone_changes_nothing():
+    text = ENGLISH.replace("## Timeline", "## Timeline\n\nAll times in UTC+25.", 1)
+    assert text != ENGLISH
+    assert [e.at for e in entries(document(text), context())] == [e.at for e in entries(document(ENGLISH), context())]
 
 
 def test_it_counts_offsets_from_the_detection():
