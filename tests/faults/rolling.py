@@ -130,5 +130,5 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=5, help="between two replacements")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--pace", type=float, default=0.1, help="seconds between two webhooks of a client")
-    given = parser.parse_args()
-    roll(given.tree.resolve(), given.seconds, given.clients, given.pace)
+    arguments = parser.parse_args()
+    roll(arguments.tree.resolve(), arguments.seconds, arguments.clients, arguments.pace)

@@ -102,7 +102,9 @@ def record(tree):
             story.over()
             if outbox:
                 until(
-                    lambda: one(exporter.database, UNTOLD) == 0 and slack.messages, "the receivers to have it all", 60
+                    lambda: scalar(exporter.database, UNTOLD) == 0 and slack.messages,
+                    "the receivers to have it all",
+                    60,
                 )
             slack.fail_while(503)
             grafana.fail_while(503)
@@ -128,7 +130,7 @@ def is_total(name):
     return name.startswith(TOTALS) and name.endswith(("_total", "_count"))
 
 
-def one(database, query):
+def scalar(database, query):
     connection = sqlite3.connect(database, timeout=20)
     try:
         return connection.execute(query).fetchone()[0]
@@ -143,7 +145,7 @@ def tables(database):
     names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
     rows = {name: [plain(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in names}
     connection.close()
-    return {name: found for name, found in rows.items() if found and not name.startswith(("sqlite_", "alembic_"))}
+    return {name: content for name, content in rows.items() if content and not name.startswith(("sqlite_", "alembic_"))}
 
 
 def plain(row):
