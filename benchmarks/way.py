@@ -20,6 +20,7 @@ import click
 
 from service.cli.serve import application
 from service.settings.sources import load
+from service.settings.web_config import WebConfig
 
 SERVICE = Path(__file__).resolve().parents[1] / "service"
 
@@ -81,7 +82,7 @@ def follow() -> Way:
     sys.setprofile(way)
     with tempfile.TemporaryDirectory(prefix="mttx-way-") as folder:
         overrides = {"MTTX_DATABASE_URL": f"sqlite:///{folder}/mttx.db", "MTTX_LOG_LEVEL": "warning"}
-        front = application(load(None, {**os.environ, **overrides}))
+        front = application(load(None, {**os.environ, **overrides}), WebConfig())
         asyncio.run(_send(front, [alert("Warm"), alert("CheckoutDown")], way))
     sys.setprofile(None)
     threading.setprofile(None)

@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).parents[1]
 LAUNCHER = """
 import atexit, os, sys, time, types
 
-def create_app(settings):
+def create_app(settings, web_config):
     time.sleep(float(os.environ.get("SLOW_START", "0")))
     if "REFUSE" in os.environ:
         from service.store import StoreRefused

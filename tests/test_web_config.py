@@ -6,6 +6,7 @@ import bcrypt
 import pytest
 import yaml
 
+from service.cli.web_config import wait_until_valid
 from service.settings.errors import SettingsError
 from service.settings.web_config import load_web_config
 
@@ -73,3 +74,15 @@ def test_it_refuses_what_the_server_cannot_do_and_names_the_key(load, content, k
     (problem,) = error.value.problems
     assert problem.key.endswith(key)
     assert "correct-horse" not in str(problem)
+
+
+def test_a_restart_waits_while_the_file_is_half_written(folder, monkeypatch, caplog):
+    path, broken = folder / "renewed.yml", "tls_server_config: {cert_file: server.pem"
+    path.write_text(broken)
+
+    def write_the_rest(_):
+        path.write_text(f"{broken}, key_file: server.key}}")
+
+    monkeypatch.setattr("service.cli.web_config.time.sleep", write_the_rest)
+    assert wait_until_valid(path).tls_server_config.key_file == folder / "server.key"
+    assert "is not used" in caplog.text

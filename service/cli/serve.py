@@ -24,12 +24,12 @@ import click
 
 from service import __version__, logs
 from service.cli.params import config_option
-from service.cli.web_config import WebConfigWatch, tls_options
+from service.cli.web_config import WebConfigWatch, tls_options, wait_until_valid
 from service.settings.errors import SettingsError
 from service.settings.model import Settings
 from service.settings.sources import Loaded, read
 from service.settings.tokens import load_tokens
-from service.settings.web_config import load_web_config
+from service.settings.web_config import WebConfig, load_web_config
 
 # Also the limit for idle connections, and for clients that send their headers byte by byte.
 HEADERS_WITHIN_MS = 5_000
@@ -62,20 +62,23 @@ def serve(path: Path | None, listen: str | None, web_config_file: str | None) ->
     settings = loaded.settings
     if settings.tokens_file:
         load_tokens(settings.tokens_file)
-    load_web_config(settings.web_config_file)
+    web_config = load_web_config(settings.web_config_file)
     address, claim = claim_address(settings)
     logs.configure(settings.log.level)
-    exit_on_sigterm()
-    _greet(loaded)
+    exit_at(signal.SIGTERM)
+    _greet(loaded, _url(settings, web_config))
     with claim:
-        while run(settings, address):
+        while run(settings, web_config, address):
+            exit_at(*_ORDERS)
             _log.info("web.config.file changed: starting again with it")
+            web_config = wait_until_valid(settings.web_config_file)
     _log.info("mttx has stopped")
 
 
-def exit_on_sigterm() -> None:
-    """Exit at SIGTERM until the server handles it: PID 1 of a container ignores it without a handler."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+def exit_at(*orders: signal.Signals) -> None:
+    """Exit at these signals until the server handles them: PID 1 of a container ignores SIGTERM without a handler."""
+    for order in orders:
+        signal.signal(order, lambda *_: sys.exit(0))
 
 
 def claim_address(settings: Settings) -> tuple[str, socket.socket]:
@@ -112,12 +115,12 @@ def _bind(claim: socket.socket, address: Any) -> None:
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
-def _greet(loaded: Loaded) -> None:
+def _greet(loaded: Loaded, url: str) -> None:
     settings = loaded.settings
     _log.info("mttx %s starts on %s", __version__, settings.listen)
     if not sys.stderr.isatty():
         return
-    base = settings.public_url or address_of(settings)
+    base = settings.public_url or url
     click.echo(
         f"mttx {__version__}\n"
         f"  pages          {base}/\n"
@@ -133,13 +136,12 @@ def _greet(loaded: Loaded) -> None:
         )
 
 
-def address_of(settings: Settings) -> str:
+def _url(settings: Settings, web_config: WebConfig) -> str:
     """Return the URL of the service by the address that it listens on."""
-    scheme = "https" if load_web_config(settings.web_config_file).tls_server_config else "http"
-    return f"{scheme}://{settings.listen}"
+    return f"{'https' if web_config.tls_server_config else 'http'}://{settings.listen}"
 
 
-def run(settings: Settings, address: str) -> bool:
+def run(settings: Settings, web_config: WebConfig, address: str) -> bool:
     """Serve until a stop signal, or until the files of TLS and users change: then return True."""
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.http import HTTP1Settings
@@ -164,14 +166,14 @@ def run(settings: Settings, address: str) -> bool:
         log_access=settings.log.access,
         log_access_format='%(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).1f ms',
         workers_kill_timeout=DRAIN_SECONDS,
-        **tls_options(load_web_config(settings.web_config_file).tls_server_config),
+        **tls_options(web_config.tls_server_config),
     )
     stop = _Stop(server.signal_handler_interrupt)
-    watch = WebConfigWatch(settings.web_config_file, stop.now)
+    watch = WebConfigWatch(settings.web_config_file, web_config, stop.now)
     server.on_startup(stop.take_orders)
     server.on_startup(watch.start)
     # A custom loader: Granian's puts the working directory before the installed packages.
-    server.serve(spawn_target=_work, target_loader=partial(application, settings), wrap_loader=False)
+    server.serve(spawn_target=_work, target_loader=partial(application, settings, web_config), wrap_loader=False)
     return watch.has_changed and not stop.is_ordered
 
 
@@ -229,32 +231,32 @@ def _block_orders_during_forks() -> None:
 # --- in the worker's process ----------------------------------------------------------------------------------------
 
 
-def application(settings: Settings) -> Any:
+def application(settings: Settings, web_config: WebConfig) -> Any:
     """Return the RSGI application that Granian serves: the service behind its front.
 
     What is loaded stays: searching it for garbage takes a seventh of the start; later searches leave it out.
     """
     gc.disable()
     try:
-        return _application(settings)
+        return _application(settings, web_config)
     finally:
         gc.freeze()
         gc.enable()
 
 
-def _application(settings: Settings) -> Any:
+def _application(settings: Settings, web_config: WebConfig) -> Any:
     from service.app import create_app
     from service.store.readers import READERS
     from service.web.front import Front
     from service.web.lanes import Lanes, lane_sizes
 
-    app = create_app(settings)
+    app = create_app(settings, web_config)
     front = Front(
         app,
         Lanes(lane_sizes(settings.threads, READERS)),
         body_bytes=settings.limits.body_bytes,
         admit=app.extensions["mttx.admission"],
-        on_ready=partial(_log.info, "ready on %s", address_of(settings)),
+        on_ready=partial(_log.info, "ready on %s", _url(settings, web_config)),
     )
     _before_the_stop.append(front.hurry)
     return front

@@ -24,7 +24,7 @@ from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings.model import Settings
 from service.settings.tokens import load_tokens
-from service.settings.web_config import load_web_config
+from service.settings.web_config import WebConfig
 from service.store import Store
 from service.store.bodies import last_received
 from service.store.outbox_rows import Backlog
@@ -42,7 +42,7 @@ class Exporter:
     Raises `SettingsError` or `StoreRefused`.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Settings, web_config: WebConfig, clock: Callable[[], datetime]) -> None:
         tokens = load_tokens(settings.tokens_file) if settings.tokens_file else ()
         policy = settings.policy()
         receivers = delivery.receiver_names(settings)
@@ -78,7 +78,7 @@ class Exporter:
             policy=policy,
             zone=settings.display_timezone,
             tokens=tokens,
-            users=Users(load_web_config(settings.web_config_file).basic_auth_users),
+            users=Users(web_config.basic_auth_users),
             metrics_auth=settings.metrics_auth,
             windows=settings.window_lengths,
             grafana_url=settings.grafana.url,

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service import web
 from service.recorder.upkeep import refold
 from service.settings.model import Settings
+from service.settings.web_config import WebConfig
 from service.store.refolding import count_outdated
 from service.wiring.exporter import Exporter
 from tests.grafana.loopback import Grafana
@@ -68,8 +69,8 @@ class Service:
     def __init__(self, url, story, slack, grafana):
         self.began = datetime.fromisoformat(story["began"])
         self.now = self.at(10)
-        given = Settings.model_validate({**settings(slack, grafana), "database_url": url})
-        self.exporter = Exporter(given, lambda: self.now)
+        configuration = Settings.model_validate({**settings(slack, grafana), "database_url": url})
+        self.exporter = Exporter(configuration, WebConfig(), lambda: self.now)
         self.store, self.recorder = self.exporter._store, self.exporter._recorder
         app = Flask("mttx-exporter", static_folder=None)
         web.install(app, self.exporter.services)
@@ -111,13 +112,13 @@ def test_it_goes_on_where_the_version_of_then_stopped(story, database_url):
             assert service.store.read(count_outdated) == 0
             check_incidents(service)
             service.deliver()
-            check_told_once(slack, grafana, story["receivers"])
+            check_sent_once(slack, grafana, story["receivers"])
             check_the_alert_continues(service)
             service.deliver()
             grown(service, totals)
-            told = dict(slack.messages), dict(grafana.annotations.rows)
+            sent = dict(slack.messages), dict(grafana.annotations.rows)
             service.deliver()
-            assert (slack.messages, grafana.annotations.rows) == told
+            assert (slack.messages, grafana.annotations.rows) == sent
 
 
 def grown(service, before):
@@ -146,7 +147,7 @@ def check_incidents(service):
     }
 
 
-def check_told_once(slack, grafana, before):
+def check_sent_once(slack, grafana, before):
     """Every message and annotation exists once, those of then are as they were, and what waited is there."""
     assert {ts: slack.messages[ts]["text"] for ts in before["slack"]} == {
         ts: message["text"] for ts, message in before["slack"].items()
@@ -154,9 +155,9 @@ def check_told_once(slack, grafana, before):
     keys = Counter(message["metadata"]["event_payload"]["key"] for message in slack.messages.values())
     items = Counter(tag for row in grafana.annotated() for tag in row["tags"] if tag.startswith("mttx-item:"))
     assert set((keys | items).values()) == {1}
-    told = Counter(INCIDENT.findall(message["text"])[-1] for message in slack.messages.values())
+    announced = Counter(INCIDENT.findall(message["text"])[-1] for message in slack.messages.values())
     had_receivers = bool(before["slack"])
-    assert told == dict.fromkeys(("INC-1", "INC-2", "INC-3", "INC-5") if had_receivers else ("INC-3", "INC-5"), 1)
+    assert announced == dict.fromkeys(("INC-1", "INC-2", "INC-3", "INC-5") if had_receivers else ("INC-3", "INC-5"), 1)
     regions = {tag for row in grafana.regions() for tag in row["tags"] if tag.startswith("incident:")}
     assert not had_receivers or {"incident:INC-3", "incident:INC-5"} <= regions
 

@@ -1,5 +1,6 @@
 """`mttx demo`: a quarter of made-up incidents in a temporary database, served at once."""
 
+import signal
 import socket
 import sys
 import tempfile
@@ -90,11 +91,12 @@ def _export(settings: Settings, folder: Path, now: datetime) -> None:
 
 def _serve(settings: Settings) -> None:
     from service import logs
-    from service.cli.serve import claim_address, exit_on_sigterm, run
+    from service.cli.serve import claim_address, exit_at, run
+    from service.settings.web_config import load_web_config
 
     address, claim = claim_address(settings)
     logs.configure(settings.log.level)
-    exit_on_sigterm()
+    exit_at(signal.SIGTERM)
     base = f"http://{settings.listen}"
     click.echo(
         f"  overview               {base}/\n"
@@ -105,7 +107,7 @@ def _serve(settings: Settings) -> None:
     )
     sys.stdout.flush()
     with claim:
-        run(settings, address)
+        run(settings, load_web_config(settings.web_config_file), address)
 
 
 def _free_port() -> int:
