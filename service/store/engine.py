@@ -176,9 +176,14 @@ def _begin_postgresql(connection: Any) -> None:
     driver_connection = connection.connection.driver_connection
     driver_connection.timeout_seconds = options.get("timeout_seconds")
     if options.get("writes", False):
-        if driver_connection.is_pooled:
-            execute(connection, _POOLED_SETTINGS)
+        as_writer(connection)
         execute(connection, f"SELECT pg_advisory_xact_lock({TURN})")
+
+
+def as_writer(connection: Any) -> None:
+    """Give a transaction the limits and the durability of those that write, where its session does not have them."""
+    if connection.connection.driver_connection.is_pooled:
+        execute(connection, _POOLED_SETTINGS)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from service.store.loading import load
 from service.store.locks import FileLock, Lock, NoLock, refuse_remains
 from service.store.migrate import is_current, migrate
 from service.store.outbox import Outbox, enqueue
-from service.store.probe import refuse_unless_exclusive
+from service.store.probe import refuse_unless_fit
 from service.store.readers import Readers
 from service.store.saving import save
 from service.store.shared_time import SharedTime
@@ -100,7 +100,7 @@ class Store:
                 refuse_remains(Path(url.database or ""))
             with translated():
                 if not is_file(url):
-                    refuse_unless_exclusive(engine)
+                    refuse_unless_fit(with_timeouts(engine))
                 migrate(engine)
         except Exception as error:
             engine.dispose()
