@@ -1,8 +1,8 @@
 """The clocks of an open incident: what is due next, and by when. Pure; no timers run here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from service.domain.indicators import bounds_of
@@ -11,6 +11,7 @@ from service.domain.updates import update_due_at
 
 Update = Literal["update"]
 UPDATE: Update = "update"
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _RUNNING = (Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
 
 
@@ -31,17 +32,25 @@ def due_next(
     owed: Mapping[Stage, datetime],
     severity: Severity,
     policy: Policy,
-    last_update_at: datetime,
+    last_update_at: datetime | None,
 ) -> tuple[Due, ...]:
     """Return what is still due for an open incident, the most urgent first.
 
-    `last_update_at` is the time of the last update.
+    `last_update_at` is the time of the last update; None leaves the next one out.
     """
     dues = [*_targets(milestones, severity, policy), *(Due(stage, at) for stage, at in owed.items())]
-    next_update_at = update_due_at(last_update_at, severity, policy)
+    next_update_at = None if last_update_at is None else update_due_at(last_update_at, severity, policy)
     if next_update_at is not None:
         dues.append(Due(UPDATE, next_update_at))
     return tuple(sorted(dues, key=lambda due: due.at))
+
+
+def urgency(severity: Severity, due: Sequence[Due], incident_id: int) -> tuple[Severity, datetime, int]:
+    """Return the sort key of an open incident: the worst severity first, then the clock that runs out next.
+
+    `due` is sorted; incidents without a clock come last, the newest first.
+    """
+    return severity, due[0].at if due else _NEVER, -incident_id
 
 
 def _targets(milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy) -> Iterator[Due]:

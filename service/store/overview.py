@@ -1,16 +1,28 @@
 """What the first page and the weekly review show: what is open, and what is due by some instant."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from service.domain.actions import Action
-from service.domain.policy import Policy, Stage
+from service.domain.clocks import due_next, urgency
+from service.domain.policy import Policy, Severity, Stage
 from service.store import tables as t
 from service.store.histories import histories_of
 from service.store.incidents import DUE, IncidentRow
-from service.store.snapshot import ACTION_IS_OPEN, IS_OPEN, count, dated_actions, due_incidents, open_incidents
+from service.store.snapshot import (
+    ACTION_IS_OPEN,
+    count,
+    dated_actions,
+    due_incidents,
+    open_by_severity,
+    worst_open_incidents,
+)
+
+MAX_SORTED = 1000
+"""Open incidents that are sorted by their clocks; of more, the worst severities and the earliest detections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +47,60 @@ class Overview:
     """What is open, and what is due by some instant, overdue or not, most urgent first; counts are complete."""
 
     open: tuple[IncidentRow, ...]
-    open_count: int
+    open_counts: Mapping[Severity, int]
     stages: tuple[DueStage, ...]
     stages_count: int
     actions: tuple[DueAction, ...]
     actions_count: int
 
+    @property
+    def open_count(self) -> int:
+        """Return how many incidents are open."""
+        return sum(self.open_counts.values())
 
-def overview_of(connection: Connection, policy: Policy, until: datetime, limit: int) -> Overview:
-    """Return what is open and what is due by `until`; at most `limit` of each are listed, the latest reported ones."""
-    open_rows = open_incidents(connection, limit)
+
+@dataclass(frozen=True, slots=True)
+class OverdueCounts:
+    """How many stages of postmortems and actions are overdue."""
+
+    stages: int
+    actions: int
+
+
+def overview_of(
+    connection: Connection, policy: Policy, until: datetime, limit: int, open_limit: int | None = None
+) -> Overview:
+    """Return what is open and what is due by `until`; at most `limit` of each are listed, `open_limit` of open ones."""
     stages = [
         DueStage(row, stage, row.due[stage])
         for stage in Stage
         for row in due_incidents(connection, stage, limit, until)
     ]
     return Overview(
-        open=tuple(sorted(open_rows, key=lambda row: (row.severity, -row.id))),
-        open_count=count(connection, IS_OPEN),
+        open=_worst(connection, policy, open_limit or limit),
+        open_counts=open_by_severity(connection),
         stages=tuple(sorted(stages, key=lambda due: due.due_at)[:limit]),
         stages_count=sum(count(connection, due_at < until) for due_at in DUE.values()),
         actions=_actions(connection, policy, until, limit),
         actions_count=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < until),
     )
+
+
+def overdue_counts(connection: Connection, now: datetime) -> OverdueCounts:
+    """Count what is overdue at `now`."""
+    return OverdueCounts(
+        stages=sum(count(connection, due_at < now) for due_at in DUE.values()),
+        actions=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < now),
+    )
+
+
+def _worst(connection: Connection, policy: Policy, limit: int) -> tuple[IncidentRow, ...]:
+    """Return the open incidents by severity, then by the clock that runs out next (without the next update's)."""
+
+    def key(row: IncidentRow) -> tuple[Severity, datetime, int]:
+        return urgency(row.severity, due_next(row.milestones, row.due, row.severity, policy, None), row.id)
+
+    return tuple(sorted(worst_open_incidents(connection, max(limit, MAX_SORTED)), key=key)[:limit])
 
 
 def _actions(connection: Connection, policy: Policy, until: datetime, limit: int) -> tuple[DueAction, ...]:

@@ -103,6 +103,20 @@ def open_incidents(connection: Connection, limit: int) -> list[IncidentRow]:
     return _rows(connection, select(t.incidents).where(IS_OPEN).order_by(c.stale_at.desc(), c.id.desc()), limit)
 
 
+def worst_open_incidents(connection: Connection, limit: int) -> list[IncidentRow]:
+    """Return the open incidents, the worst severity first, then the earliest detected."""
+    c = t.incidents.c
+    detected_at = func.coalesce(c.detected_at, c.opened_at)
+    return _rows(connection, select(t.incidents).where(IS_OPEN).order_by(c.severity, detected_at, c.id), limit)
+
+
+def open_by_severity(connection: Connection) -> dict[Severity, int]:
+    """Count the open incidents of each severity that has any, the worst first."""
+    c = t.incidents.c
+    query = select(c.severity, func.count()).where(IS_OPEN).group_by(c.severity).order_by(c.severity)
+    return {Severity(severity): number for severity, number in connection.execute(query)}
+
+
 def due_incidents(connection: Connection, stage: Stage, limit: int, until: datetime | None = None) -> list[IncidentRow]:
     """Return the incidents with this stage outstanding, by `until` if that is given, the earliest due first."""
     due_at = DUE[stage]

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from service.domain.clocks import UPDATE, Due, due_next
+from service.domain.clocks import UPDATE, Due, due_next, urgency
 from service.domain.policy import Indicator, Milestone, Severity, Stage
 from tests.builders import at, policy
 
@@ -50,3 +50,15 @@ def test_people_are_owed_the_next_word_where_it_was_promised():
     dues = due_next({}, {}, Severity.SEV_2, promised, at(7))
     assert dues == (Due(UPDATE, at(37)),)
     assert due_next({}, {}, Severity.SEV_3, promised, at(7)) == ()
+
+
+def test_without_a_last_update_there_is_no_next_one():
+    promised = policy(updates={Severity.SEV_2: timedelta(minutes=30)})
+    assert due_next({}, {}, Severity.SEV_2, promised, None) == ()
+
+
+def test_the_worst_severity_is_most_urgent_then_the_clock_that_runs_out_next():
+    soon, later = (Due(Stage.DRAFT, at(1)),), (Due(Stage.DRAFT, at(2)),)
+    assert urgency(Severity.SEV_1, later, 1) < urgency(Severity.SEV_2, soon, 2)
+    assert urgency(Severity.SEV_1, soon, 1) < urgency(Severity.SEV_1, later, 2)
+    assert urgency(Severity.SEV_1, later, 1) < urgency(Severity.SEV_1, (), 3) < urgency(Severity.SEV_1, (), 2)

@@ -10,7 +10,7 @@ from service.domain.policy import IncidentType, Severity, Stage
 from service.recorder.commands import AppendEvent, OpenIncident
 from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, incident_page
-from service.store.overview import overview_of
+from service.store.overview import overdue_counts, overview_of
 from tests.builders import at, event, policy
 
 NOW = at(600)
@@ -99,6 +99,25 @@ def test_the_board_shows_what_is_open_and_owed(house, opened):
     assert board.stages_count == 2
     assert [(due.incident_id, due.action.owner) for due in board.actions] == [(done, "team")]
     assert board.actions_count == 1
+
+
+def test_the_worst_open_incidents_come_first_then_those_whose_clock_runs_out_next(house, opened):
+    minor = opened("Disk", 0, severity=Severity.SEV_4)
+    later = opened("Queue", 20, severity=Severity.SEV_1)
+    earlier = opened("Latency", 10, severity=Severity.SEV_1)
+    seen = opened("Sign-in", 5, event(EventKind.ACKNOWLEDGED, 6), severity=Severity.SEV_1)
+    board = house.store.read(overview_of, policy(), NOW, 1, 4)
+    assert [row.id for row in board.open] == [earlier, later, seen, minor]
+    assert board.open_counts == {Severity.SEV_1: 3, Severity.SEV_4: 1}
+    assert [row.id for row in house.store.read(overview_of, policy(), NOW, 2).open] == [earlier, later]
+
+
+def test_it_counts_what_is_overdue(house, opened):
+    action = {"action_id": "A-1", "title": "Test it", "due_at": at(50).isoformat()}
+    opened("Queue", 0, event(EventKind.RESOLVED, 9), event(EventKind.ACTION_OPENED, 20, data=action))
+    counts = house.store.read(overdue_counts, at(60))
+    assert (counts.stages, counts.actions) == (0, 1)
+    assert house.store.read(overdue_counts, at(60 * 24 * 30)).stages == 2
 
 
 def test_the_board_of_an_empty_store_is_empty(house):

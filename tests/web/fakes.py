@@ -20,7 +20,7 @@ from service.store import StoreUnavailable
 from service.store.bodies import BodyPage
 from service.store.incidents import IncidentPage
 from service.store.notices import Notices
-from service.store.overview import Overview
+from service.store.overview import OverdueCounts, Overview
 from service.web import Services, install
 from service.web.services import Extension
 from tests.builders import event, incident_row, policy
@@ -66,7 +66,8 @@ class FakeStore:
     asked: dict = field(default_factory=dict)
     kept: dict = field(default_factory=dict)
     listed: IncidentPage | None = None
-    due: Overview = field(default_factory=lambda: Overview((), 0, (), 0, (), 0))
+    due: Overview = field(default_factory=lambda: Overview((), {}, (), 0, (), 0))
+    received: dict = field(default_factory=dict)
     noticed: Notices = field(default_factory=Notices)
     down: bool = False
 
@@ -89,8 +90,14 @@ class FakeStore:
         bodies = self.kept.get(incident_id, ())
         return BodyPage(tuple(bodies[skip : skip + limit]), skip + limit if len(bodies) > skip + limit else None)
 
-    def overview_of(self, policy, until, limit):
+    def overview_of(self, policy, until, limit, open_limit):
         return self.due
+
+    def overdue_counts(self, now):
+        return OverdueCounts(self.due.stages_count, self.due.actions_count)
+
+    def last_received(self):
+        return self.received
 
     def notices_since(self, since):
         return self.noticed
@@ -143,6 +150,9 @@ class FakeCounters(Counter):
 
     def received(self, source, at):
         self["received", source] = at
+
+    def last_received(self):
+        return {key[1]: at for key, at in self.items() if key[0] == "received"}
 
 
 def record(*events, incident_id=1, episodes=(), merged_into=None):

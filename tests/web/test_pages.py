@@ -127,7 +127,7 @@ def test_the_first_page_shows_targets_clocks_and_what_is_owed():
     action = Action(action_id="A-1", title="Guard it", owner="team", due_at=NOW - DAY)
     late = listed(2, title="Late", due={Stage.DRAFT: NOW - DAY}, milestones={}, stale_at=NOW - DAY)
     world.store.due = Overview(
-        (listed(1), late), 9, (DueStage(late, Stage.DRAFT, NOW - DAY),), 1, (DueAction(2, action),), 1
+        (listed(1), late), {Severity.SEV_1: 9}, (DueStage(late, Stage.DRAFT, NOW - DAY),), 1, (DueAction(2, action),), 1
     )
     page = text(world.get("/?window=7d"))
     for expected in (
@@ -138,11 +138,77 @@ def test_the_first_page_shows_targets_clocks_and_what_is_owed():
         'class="tile none"',
         "▲",
         "Guard it",
-        'href="/incidents?state=open"',
     ):
         assert expected in page, expected
     assert 'data-clock="since"' in page
     assert 'data-testid="stale"' in page
+
+
+def test_the_worst_of_many_open_incidents_come_first_in_a_table_that_says_what_it_leaves_out():
+    world = World()
+    minor = [listed(n, title=f"Minor {n}", severity=Severity.SEV_4) for n in range(3, 15)]
+    acknowledged = listed(2, title="Seen", milestones={"detected": NOW - DAY, "acknowledged": NOW})
+    world.store.due = Overview(
+        (*minor, acknowledged, listed(1, title="Unseen")), {Severity.SEV_1: 2, Severity.SEV_4: 30}, (), 0, (), 0
+    )
+    page = text(world.get("/"))
+    table = page[page.index('data-testid="open-table"') :]
+    assert [int(number) for number in re.findall(r'href="/incidents/INC-(\d+)"', table)][:3] == [1, 2, 14]
+    assert 'class="card' not in page
+    assert 'data-testid="open-cut"' in page
+    assert 'href="/incidents?state=open"' in table
+
+
+def test_a_dozen_open_incidents_are_cards_in_the_same_order():
+    world = World()
+    world.store.due = Overview(
+        tuple(listed(n, severity=Severity.SEV_2 if n == 7 else Severity.SEV_3) for n in range(1, 13)),
+        {Severity.SEV_2: 1, Severity.SEV_3: 11},
+        (),
+        0,
+        (),
+        0,
+    )
+    page = text(world.get("/"))
+    assert re.search(r'class="card [^"]*">\s*<h3><a href="/incidents/INC-(\d+)"', page)[1] == "7"
+    assert page.count('class="card ') == 12
+    assert 'data-testid="open-cut"' not in page
+
+
+def test_the_first_page_of_a_new_service_says_how_to_connect_alertmanager():
+    world = World(tokens=TOKENS)
+    world.store.records = {}
+    page = text(world.get("/", headers={"Authorization": f"Bearer {READER}"}))
+    assert 'data-testid="nothing-arrived"' in page
+    assert "http://localhost/webhooks/alertmanager&#34;, http_config:" in page
+    assert 'data-testid="last-webhook"' not in page
+
+
+def test_the_first_page_says_when_which_source_last_sent_a_webhook(world):
+    world.store.received = {"alertmanager": NOW - 3 * DAY, "grafana_test": NOW, "pagerduty": NOW - 2 * DAY}
+    page = text(world.get("/"))
+    assert 'data-testid="nothing-arrived"' not in page
+    assert 'data-testid="silent"' in page
+    assert re.search(r'data-testid="last-webhook">.*48 h.* from pagerduty · alertmanager .*72 h', page)
+    world.counters.received("alertmanager", NOW - timedelta(minutes=2))
+    page = text(world.get("/"))
+    assert 'data-testid="silent"' not in page
+    assert re.search(r'data-testid="last-webhook">.*2 min.* from alertmanager · pagerduty', page)
+
+
+def test_incidents_without_any_webhook_are_no_new_service(world):
+    page = text(world.get("/"))
+    assert 'data-testid="nothing-arrived"' not in page
+    assert 'data-testid="last-webhook"' in page
+
+
+def test_what_is_late_is_called_late():
+    world = World()
+    late = listed(2, title="Late", due={Stage.DRAFT: NOW - 83 * DAY - DAY / 2})
+    world.store.due = Overview((), {}, (DueStage(late, Stage.DRAFT, NOW - 83 * DAY - DAY / 2),), 1, (), 0)
+    page = text(world.get("/"))
+    assert re.search(r"overdue by <time[^>]*>83 d</time>", page)
+    assert re.search(r'class="late"><span aria-hidden="true">▲</span> 1 ', page)
 
 
 @pytest.mark.parametrize(("now", "was", "trend"), [(60, 120, "better"), (120, 60, "worse"), (100, 101, "steady")])

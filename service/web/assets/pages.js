@@ -3,21 +3,24 @@
   "use strict";
   const words = document.body.dataset;
 
-  // As service/domain/durations.py writes them: minutes below two hours, hours up to 72.
-  const span = (milliseconds) => {
+  // As service/domain/durations.py writes them: minutes below two hours, hours up to 72; brief as pages/times.py does.
+  const span = (milliseconds, brief) => {
     const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
     const days = seconds > 259200 ? Math.floor(seconds / 86400) : 0;
     const hours = seconds < 7200 ? 0 : Math.floor(seconds / 3600) - days * 24;
     const minutes = Math.floor(seconds / 60) - (days * 24 + hours) * 60;
     const parts = [[days, "unitD"], [hours, "unitH"], [minutes, "unitMin"], [seconds % 60, "unitS"]].filter(([number]) => number > 0);
-    return (parts.length ? parts : [[0, "unitS"]]).map(([number, unit]) => words[unit].replace("{n}", number)).join(words.unitJoin);
+    if (!parts.length) parts.push([0, "unitS"]);
+    if (brief) parts.splice(parts[0][0] >= 30 && parts[0][1] === "unitD" ? 1 : 2);
+    return parts.map(([number, unit]) => words[unit].replace("{n}", number)).join(words.unitJoin);
   };
 
   // No live region: a clock that speaks every second is of no use to anybody. Readers find the time where they look.
   const tick = () => {
     for (const clock of document.querySelectorAll("[data-clock]")) {
       const at = Date.parse(clock.dateTime);
-      clock.textContent = span(clock.dataset.clock === "since" ? Date.now() - at : at - Date.now());
+      const length = clock.dataset.clock === "since" ? Date.now() - at : at - Date.now();
+      clock.textContent = span(length, "brief" in clock.dataset);
     }
   };
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -1,31 +1,43 @@
 """The home page: targets, open incidents with their clocks, what is outstanding, and alerts that need a rule."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Request, Response
 
-from service.domain.clocks import Due, due_next
-from service.domain.incident_history import IncidentHistory
-from service.domain.policy import Policy
+from service.domain.clocks import Due, due_next, urgency
 from service.domain.severity_rules import NO_SEVERITY
+from service.intake.sources import Source
+from service.store.bodies import last_received
 from service.store.histories import histories_of
-from service.store.incidents import IncidentRow
+from service.store.incidents import IncidentFilter, IncidentRow, incident_page
 from service.store.notices import notices_since
-from service.store.overview import overview_of
+from service.store.overview import overdue_counts, overview_of
 from service.web.pages import targets
 from service.web.pages.renderer import PageRenderer
 from service.web.services import Services
 
 SOON = timedelta(days=2)
 MAX_ROWS = 12
+MAX_CARDS = 12
+"""Beyond so many open incidents, a table shows them."""
+MAX_OPEN = 200
 MAX_CLOCKS = 3
 MAX_SEVERITIES = 8
 NOTICED = timedelta(days=7)
 """How long alerts with an unmapped severity are shown."""
 TESTED = timedelta(days=1)
 """How long a received test is shown."""
+SILENT = timedelta(days=1)
+"""After so long without a webhook, the page says that silence may also be a broken connection."""
+WEBHOOKS = frozenset(source.value for source in Source if source is not Source.API)
+RECEIVER = """\
+receivers:
+  - name: mttx
+    webhook_configs: [{{url: "{url}webhooks/alertmanager"{auth}}}]"""
+AUTH = ", http_config: {authorization: {credentials: TOKEN}}"
 
 
 def show(services: Services, renderer: PageRenderer, request: Request) -> Response:
@@ -34,24 +46,50 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
     asked = request.args.get("window", "")
     window = asked if asked in services.windows else targets.default_window(services.windows)
     against = targets.longer(window, services.windows)
-    board = services.store.read(overview_of, policy, now + SOON, MAX_ROWS)
-    histories = services.store.read(histories_of, [row.id for row in board.open], policy)
+    board = services.store.read(overview_of, policy, now + SOON, MAX_ROWS, MAX_OPEN)
+    due = _due(services, board.open)
     target_states = targets.target_states(policy, services.indicators, window, against, now)
     return renderer.render(
         request,
         "home",
         now,
         board=board,
-        due={row.id: _due(row, histories[row.id], policy)[:MAX_CLOCKS] for row in board.open},
+        open=sorted(board.open, key=lambda row: urgency(row.severity, due[row.id], row.id)),
+        due=due,
+        max_cards=MAX_CARDS,
+        max_clocks=MAX_CLOCKS,
+        overdue=services.store.read(overdue_counts, now),
         response=[row for row in target_states if not row.lead_time],
         reports=[row for row in target_states if row.lead_time],
         window=window,
         windows=list(services.windows),
         against=against,
-        soon=SOON,
         noticed=NOTICED,
+        **_arrivals(services, request, now),
         **_notices(services, now),
     )
+
+
+def _due(services: Services, rows: Sequence[IncidentRow]) -> dict[int, tuple[Due, ...]]:
+    """Return the clocks of open incidents, the next one first; only updates need the history."""
+    policy = services.policy
+    histories = services.store.read(histories_of, [row.id for row in rows if row.severity in policy.updates], policy)
+    last = {incident_id: history.last_update_at(incident_id) for incident_id, history in histories.items()}
+    return {row.id: due_next(row.milestones, row.due, row.severity, policy, last.get(row.id)) for row in rows}
+
+
+def _arrivals(services: Services, request: Request, now: datetime) -> dict[str, Any]:
+    """Return when each source last sent something, the latest first; without any incident, how to connect one."""
+    received = [*services.store.read(last_received).items(), *services.counters.last_received().items()]
+    webhooks = {source: at for source, at in sorted(received, key=lambda pair: pair[1]) if source in WEBHOOKS}
+    latest = sorted(webhooks.items(), key=lambda pair: pair[1], reverse=True)
+    is_new = not latest and not services.store.read(incident_page, IncidentFilter(), limit=1).rows
+    receiver = RECEIVER.format(url=request.url_root, auth=AUTH if services.tokens else "")
+    return {
+        "latest": latest,
+        "silent": bool(latest) and now - latest[0][1] > SILENT,
+        "receiver": receiver if is_new else None,
+    }
 
 
 def _notices(services: Services, now: datetime) -> dict[str, Any]:
@@ -68,7 +106,3 @@ def _notices(services: Services, now: datetime) -> dict[str, Any]:
         "without_severity": without,
         "unmapped_severity": rules.unmapped,
     }
-
-
-def _due(row: IncidentRow, history: IncidentHistory, policy: Policy) -> tuple[Due, ...]:
-    return due_next(row.milestones, row.due, row.severity, policy, history.last_update_at(row.id))

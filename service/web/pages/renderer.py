@@ -102,16 +102,13 @@ def _tools(request: Request, translated: Words, zone: ZoneInfo, now: datetime) -
         "here": here,
         "asked_language": asked,
         "span": span,
-        "seconds": span_of_seconds(translated),
+        "brief": lambda duration: times.brief(duration, translated),
+        "brief_seconds": lambda value: times.brief(timedelta(seconds=value), translated),
         "utc": times.utc,
         "iso": lambda at: at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "local": lambda at: times.local(at, zone),
+        "short": lambda at: times.short(at, zone),
         "typed": lambda at: times.typed(at, zone),
         "zone": zone.key,
         "now": now,
     }
-
-
-def span_of_seconds(translated: Words) -> Any:
-    """Return a function that formats a number of seconds as a duration."""
-    return lambda value: times.span(timedelta(seconds=value), translated)

@@ -7,6 +7,7 @@ from service.domain.durations import parts
 from service.web.pages.words import Words
 
 _WORDS = {"m": "min"}
+_DAYS_ALONE = 30
 
 
 class UnclearTime(ValueError):
@@ -27,10 +28,23 @@ def local(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
+def short(at: datetime, zone: ZoneInfo) -> str:
+    """Format an instant in a zone to the minute, for tables."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
 def span(duration: timedelta, words: Words) -> str:
     """Format a duration in the page's language, such as `2 h 5 min`."""
     units = [words(f"unit.{_WORDS.get(unit, unit)}", n=number) for number, unit in parts(duration)]
     return words("unit.join").join(units)
+
+
+def brief(duration: timedelta, words: Words) -> str:
+    """Format a duration by its two largest units: `83 d`, `3 d 1 h`, `23 h 16 min`, `2 min 5 s`."""
+    shown = parts(duration)[:2]
+    if shown[0][1] == "d" and shown[0][0] >= _DAYS_ALONE:
+        del shown[1:]
+    return words("unit.join").join(words(f"unit.{_WORDS.get(unit, unit)}", n=number) for number, unit in shown)
 
 
 def typed(at: datetime, zone: ZoneInfo) -> str:

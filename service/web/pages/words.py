@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from flask import Request
+from markupsafe import Markup
 
 LANGUAGES = {"en": "English", "ja": "日本語"}
 DEFAULT = "en"
@@ -21,8 +22,10 @@ class Words:
     messages: Mapping[str, str]
 
     def __call__(self, key: str, **values: Any) -> str:
-        """Return a message with its values filled in."""
+        """Return a message with its values filled in; with one that is markup, the message is too."""
         text = self.messages[key]
+        if any(isinstance(value, Markup) for value in values.values()):
+            return Markup("{}").format(text).format(**values)
         return text.format(**values) if values else text
 
     def of(self, group: str, name: object) -> str:
