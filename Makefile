@@ -66,10 +66,12 @@ pooler: $(VENV)/.dev servers  ## The tests of the store and of replicas, through
 	$(BIN)/python -m pytest $(JOBS) tests/store tests/real/test_replicas.py --pooler transaction
 	$(BIN)/python -m pytest $(JOBS) tests/store tests/real/test_replicas.py --pooler session
 
-# Helm is built by Go, which has to be there; the tests without Helm are part of `make test`.
+# Both are built by Go, which has to be there; the tests without them are part of `make test`.
 HELM_VERSION := v3.18.6
-helm: $(VENV)/.dev  ## Check the Helm chart with Helm itself (installed with Go where it is missing)
+KUSTOMIZE_VERSION := v5.7.1
+helm: $(VENV)/.dev  ## Check the Helm chart, with Helm and against kustomize (installed with Go where they are missing)
 	@command -v helm >/dev/null || GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	@command -v kustomize >/dev/null || GOBIN=$(abspath $(BIN)) go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 0 tests/test_helm.py
 
 FUZZ_SECONDS ?= 60

@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.get_closest_marker("real") is None)
     if os.environ.get("MTTX_TORTURE") != "1" and "torture" not in (config.option.markexpr or ""):
         _leave_out("torture", config, items)
-    if shutil.which("helm") is None:
+    if not (shutil.which("helm") and shutil.which("kustomize")):
         _leave_out("helm", config, items)
 
 

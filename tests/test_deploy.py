@@ -32,6 +32,14 @@ def parsed(path):
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
+def program(path):
+    """Return a program of deploy/ as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 COMPOSE = parsed("compose.yaml")
 SERVICES = COMPOSE["services"]
 DEFAULTS = load(None, {})
@@ -281,18 +289,26 @@ def test_it_has_manifests_that_kubernetes_takes(kind):
     kubernetes_validate.validate(MANIFESTS[kind], kubernetes_validate.latest_version(), strict=True)
 
 
-def test_it_keeps_to_the_restricted_profile():
-    assert MANIFESTS["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert POD["securityContext"]["runAsNonRoot"] is True
-    assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert CONTAINER["securityContext"] == {
+def assert_restricted(pod):
+    """A pod is within the profile `restricted` of the Pod Security Standards, and writes to its volumes only."""
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] != 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    kinds = {key for volume in POD["volumes"] for key in volume if key != "name"}
+    kinds = {key for volume in pod["volumes"] for key in volume if key != "name"}
     assert kinds <= {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "projected"}
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & POD.keys()
+    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & pod.keys()
+    assert all("hostPort" not in port for port in container["ports"])
+
+
+def test_it_keeps_to_the_restricted_profile():
+    assert MANIFESTS["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert_restricted(POD)
     assert POD["automountServiceAccountToken"] is MANIFESTS["ServiceAccount"]["automountServiceAccountToken"] is False
 
 
@@ -369,9 +385,7 @@ def test_it_tells_the_operator_of_alertmanagers_receiver():
 
 
 def test_it_has_the_shipped_rules_for_the_operator(require, tmp_path):
-    spec = importlib.util.spec_from_file_location("generate", KUBERNETES / "generate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = program("deploy/kubernetes/generate.py")
     assert module.TARGET.read_text() == module.manifest(), "run: python deploy/kubernetes/generate.py"
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(MANIFESTS["PrometheusRule"]["spec"]))
     subprocess.run([require("promtool"), "check", "rules", tmp_path / "rules.yml"], check=True, capture_output=True)
@@ -395,24 +409,11 @@ def test_it_deploys_the_version_that_this_is():
 # --- Kubernetes with PostgreSQL ------------------------------------------------------------------------------------
 
 OVERLAY = parsed("deploy/kubernetes-postgresql/kustomization.yaml")
-MERGED_BY = {"containers": "name", "volumes": "name", "env": "name", "volumeMounts": "mountPath"}
-
-
-def patched(under, over, key=""):
-    """Merge as kustomize's strategic merge does, as far as our patch needs it; null takes away."""
-    if isinstance(under, dict) and isinstance(over, dict):
-        merged = under | {name: patched(under.get(name), value, name) for name, value in over.items()}
-        return {name: value for name, value in merged.items() if value is not None}
-    if isinstance(under, list) and isinstance(over, list) and key in MERGED_BY:
-        by = MERGED_BY[key]
-        ours = {item[by]: item for item in over}
-        kept = [patched(item, ours.pop(item[by])) if item[by] in ours else item for item in under]
-        return kept + [item for item in over if item[by] in ours]
-    return over
 
 
 def test_several_replicas_are_a_deployment_that_kubernetes_takes():
-    made = patched(DEPLOYMENT, parsed("deploy/kubernetes-postgresql/deployment.yaml"))
+    merged = program("deploy/helm/build.py").merged
+    made = merged(DEPLOYMENT, parsed("deploy/kubernetes-postgresql/deployment.yaml"))
     kubernetes_validate.validate(made, kubernetes_validate.latest_version(), strict=True)
     spec, pod = made["spec"], made["spec"]["template"]["spec"]
     assert (spec["replicas"], spec["strategy"]["type"]) == (3, "RollingUpdate")

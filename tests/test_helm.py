@@ -1,9 +1,9 @@
 """The Helm chart, which is built from the manifests of deploy/kubernetes: it renders the same objects.
 
-What needs `helm` is marked so, and left out on a machine without it; `make helm` installs it and runs all of this.
+What needs `helm` and `kustomize` is marked so, and left out on a machine without them; `make helm` installs them and
+runs all of this.
 """
 
-import importlib.util
 import json
 import re
 import shutil
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from service import __version__
-from tests.test_deploy import DEPLOYMENT, KUSTOMIZATION, MANIFESTS, OPERATOR_KINDS, OVERLAY, ROOT, parsed, patched
+from tests.test_deploy import MANIFESTS, OPERATOR_KINDS, ROOT, assert_restricted, parsed, program
 
 HELM = ROOT / "deploy/helm"
 VALUES = parsed("deploy/helm/values.yaml")
@@ -24,18 +24,11 @@ NAME = "mttx-exporter"
 needs_helm = pytest.mark.helm
 
 
-def _module():
-    spec = importlib.util.spec_from_file_location("build", HELM / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def chart(tmp_path_factory):
     """Give the folder of a chart that was built."""
     folder = tmp_path_factory.mktemp("helm") / NAME
-    _module().build(folder, __version__)
+    program("deploy/helm/build.py").build(folder, __version__)
     return folder
 
 
@@ -103,67 +96,34 @@ def test_it_is_a_chart_of_this_version_with_every_dashboard(chart):
     assert {path.name: path.read_bytes() for path in (chart / "dashboards").iterdir()} == shipped
 
 
-# --- with helm ------------------------------------------------------------------------------------------------------
+# --- with helm and kustomize ----------------------------------------------------------------------------------------
+
+NAMES = {r"mttx-config-[0-9a-z]{10}$": f"{NAME}-config", "mttx-data$": f"{NAME}-data"}
+"""What kustomize and the chart name differently."""
 
 
-def plain(manifest):
-    """Return an object without what differs by design: the namespace, the names of what kustomize hashes or Helm
-    prefixes, and what the chart adds to the pod."""
-    text = (
-        json.dumps(manifest).replace("mttx-exporter-config", "mttx-config").replace("mttx-exporter-data", "mttx-data")
-    )
-    manifest = json.loads(text)
-    manifest["metadata"].pop("namespace", None)
-    if manifest["kind"] not in {"Deployment", "Service", "PodDisruptionBudget"}:
-        manifest["metadata"].get("labels", {}).pop("app.kubernetes.io/name", None)
-    manifest["metadata"] = {key: value for key, value in manifest["metadata"].items() if value}
-    if manifest["kind"] == "Deployment":
-        pod = manifest["spec"]["template"]
-        pod["metadata"].pop("annotations", None)
-        (container,) = pod["spec"]["containers"]
-        container.pop("imagePullPolicy", None)
-        container["image"] = container["image"].partition(":")[0]
-    return manifest
-
-
-def from_kustomize(*, postgresql):
-    """Return what `kubectl apply -k` makes of ours, but for the namespace and the ConfigMaps."""
-    made = {kind: manifest for kind, manifest in MANIFESTS.items() if kind != "Namespace"}
-    if postgresql:
-        made["Deployment"] = patched(DEPLOYMENT, parsed("deploy/kubernetes-postgresql/deployment.yaml"))
-        made["PodDisruptionBudget"] = parsed("deploy/kubernetes-postgresql/poddisruptionbudget.yaml")
-        del made["PersistentVolumeClaim"]
-        (patch,) = (each["patch"] for each in OVERLAY["patches"] if "target" in each)
-        (rule,) = yaml.safe_load(patch)
-        network = json.loads(json.dumps(made["NetworkPolicy"]))
-        network["spec"]["egress"].append(rule["value"])
-        made["NetworkPolicy"] = network
-    return {kind: plain(manifest) for kind, manifest in made.items()}
-
-
-def sorted_rules(manifest):
-    """Order what has no order."""
-    if manifest["kind"] == "NetworkPolicy":
-        manifest["spec"]["egress"].sort(key=json.dumps)
-    return manifest
+def kustomized(*, postgresql):
+    """Return what `kubectl apply -k` sends, as {(kind, name): object}, by the chart's names, without the namespace."""
+    overlay = ROOT / ("deploy/kubernetes-postgresql" if postgresql else "deploy/kubernetes")
+    built = subprocess.run(["kustomize", "build", overlay], capture_output=True, text=True, check=True).stdout
+    for theirs, ours in NAMES.items():
+        built = re.sub(theirs, ours, built, flags=re.MULTILINE)
+    objects = list(yaml.safe_load_all(built))
+    assert {each["metadata"].pop("namespace") for each in objects if each["kind"] != "Namespace"} == {"mttx"}
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 
 @needs_helm
 @pytest.mark.parametrize("postgresql", [False, True])
 def test_it_renders_what_kustomize_renders(render, postgresql):
-    rendered = render(postgresql={"enabled": postgresql})
-    ours = {kind: plain(manifest) for (kind, _), manifest in rendered.items() if kind != "ConfigMap"}
-    theirs = from_kustomize(postgresql=postgresql)
-    assert {k: sorted_rules(v) for k, v in ours.items()} == {k: sorted_rules(v) for k, v in theirs.items()}
-    generated = parsed("dashboards/kustomization.yaml")
-    for entry in generated["configMapGenerator"]:
-        manifest = rendered["ConfigMap", entry["name"]]
-        assert manifest["data"] == {name: (ROOT / "dashboards" / name).read_text() for name in entry["files"]}
-        assert manifest["metadata"]["labels"] == generated["generatorOptions"]["labels"]
-        assert manifest["metadata"]["annotations"] == generated["generatorOptions"]["annotations"]
-    configuration = yaml.safe_load(rendered["ConfigMap", "mttx-exporter-config"]["data"]["mttx.yml"])
-    assert configuration == parsed("deploy/kubernetes/mttx.yml")
-    assert KUSTOMIZATION["namespace"] == "mttx"
+    ours, theirs = render(postgresql={"enabled": postgresql}), kustomized(postgresql=postgresql)
+    del theirs["Namespace", "mttx"]  # Helm is given one
+    pod = ours["Deployment", NAME]["spec"]["template"]
+    assert pod["metadata"].pop("annotations").keys() == {"checksum/config"}  # what kustomize's hashed name is for
+    for objects in (ours, theirs):
+        data = objects["ConfigMap", f"{NAME}-config"]["data"]
+        data["mttx.yml"] = yaml.safe_load(data["mttx.yml"])  # Helm keeps no comments
+    assert ours == theirs
 
 
 EVERYTHING = {
@@ -187,17 +147,25 @@ EVERYTHING = {
 }
 
 
+def assert_valid_and_restricted(objects):
+    """Each object is one that Kubernetes takes, also in a namespace that enforces the profile `restricted`."""
+    for manifest in objects:
+        if manifest["kind"] not in OPERATOR_KINDS:
+            kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+    (pod,) = (each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment")
+    assert_restricted(pod)
+
+
 @needs_helm
 @pytest.mark.parametrize("values", [{}, {"postgresql": {"enabled": True}}, EVERYTHING])
 def test_what_it_renders_is_valid_and_restricted(render, values):
-    for manifest in render(**values).values():
-        if manifest["kind"] not in OPERATOR_KINDS:
-            kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
-        if manifest["kind"] == "Deployment":
-            pod = manifest["spec"]["template"]["spec"]
-            (container,) = pod["containers"]
-            assert pod["securityContext"]["runAsNonRoot"]
-            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert_valid_and_restricted(render(**values).values())
+
+
+@needs_helm
+@pytest.mark.parametrize("postgresql", [False, True])
+def test_what_kustomize_renders_is_valid_and_restricted(postgresql):
+    assert_valid_and_restricted(kustomized(postgresql=postgresql).values())
 
 
 @needs_helm
@@ -213,7 +181,10 @@ def test_values_arrive_where_they_belong(render):
     assert receiver["url"] == "http://incidents.mttx.svc:9877/webhooks/alertmanager"
     assert receiver["httpConfig"]["authorization"]["credentials"]["name"] == "our-tokens"
     assert made["Ingress", "incidents"]["spec"]["ingressClassName"] == "nginx"
-    assert made["ServiceMonitor", "incidents"]["metadata"]["labels"] == {"release": "prom"}
+    assert made["ServiceMonitor", "incidents"]["metadata"]["labels"] == {
+        "app.kubernetes.io/name": "incidents",
+        "release": "prom",
+    }
     assert made["PrometheusRule", "incidents"]["spec"] == MANIFESTS["PrometheusRule"]["spec"]
 
 

@@ -23,6 +23,8 @@ HELPERS = """{{- define "mttx.name" -}}
 """
 OURS = {"mttx-exporter": NAME, "mttx-exporter-config": f"{NAME}-config", "mttx-exporter-data": f"{NAME}-data"}
 """The names of our objects in the manifests, and in a release."""
+LABEL = "app.kubernetes.io/name"
+"""The label that kustomize gives to every object."""
 Manifest = dict[str, Any]
 
 
@@ -46,7 +48,10 @@ _Dumper.add_representer(Raw, _raw)
 
 
 def template(manifest: Manifest) -> str:
-    """Return a manifest as a template, in which our objects have the name of the release."""
+    """Return a manifest as a template, in which our objects have the name and the label of the release."""
+    labels = manifest["metadata"].setdefault("labels", {})
+    if isinstance(labels, dict):
+        labels[LABEL] = "mttx-exporter"
     text = yaml.dump(_renamed(manifest), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
     return re.sub(r"RAW<([0-9a-f]+)>", lambda match: bytes.fromhex(match[1]).decode(), text)
 
@@ -64,21 +69,29 @@ def value(path: str) -> Raw:
     return Raw("{{ toJson .Values." + path + " }}")
 
 
+def labels_of(path: str) -> Raw:
+    """Return the expression of labels, beside the one of every object."""
+    return Raw(f'{{{{ toJson (merge (dict "{LABEL}" (include "mttx.name" .)) .Values.{path}) }}}}')
+
+
 def optional(path: str, text: str) -> str:
     """Return a template that renders nothing if the value is false or empty."""
     return f"{{{{- if .Values.{path} }}}}\n{text}{{{{- end }}}}\n"
 
 
 def merged(base: Any, patch: Any) -> Any:
-    """Apply a strategic merge patch as kustomize does, for what ours contains: null removes, lists merge by name."""
+    """Apply a strategic merge patch as kustomize does, for what ours contains.
+
+    Null removes; lists merge by name, and what the patch names comes first.
+    """
     if isinstance(base, dict) and isinstance(patch, dict):
         both = base | {key: merged(base.get(key), new) for key, new in patch.items()}
         return {key: new for key, new in both.items() if new is not None}
     named = isinstance(patch, list) and all(isinstance(item, dict) and "name" in item for item in patch)
     if named and isinstance(base, list):
-        patches = {item["name"]: item for item in patch}
-        kept = [merged(item, patches.pop(item["name"], {})) for item in base]
-        return kept + list(patches.values())
+        ours = {item["name"]: item for item in base}
+        first = [merged(ours.pop(item["name"], {}), item) for item in patch]
+        return first + list(ours.values())
     return patch
 
 
@@ -191,7 +204,7 @@ def _network_patch() -> str:
 def operator_object(name: str, switch: str, change: Callable[[Manifest], None] = lambda _: None) -> str:
     """Return an object of the Prometheus operator."""
     source = manifest(name)
-    source["metadata"]["labels"] = value("operatorLabels")
+    source["metadata"]["labels"] = labels_of("operatorLabels")
     change(source)
     return optional(f"{switch}.enabled", template(source))
 
@@ -219,22 +232,21 @@ def dashboards() -> str:
             "kind": "ConfigMap",
             "metadata": {
                 "name": entry["name"],
-                "labels": value("dashboards.labels"),
+                "labels": labels_of("dashboards.labels"),
                 "annotations": value("dashboards.annotations"),
             },
             "data": {name: Raw(f'{{{{ .Files.Get "dashboards/{name}" | quote }}}}') for name in entry["files"]},
         }
         for entry in generated
     ]
-    return optional(
-        "dashboards.enabled", "---\n".join(template(config_map).replace(NAME, "mttx-exporter") for config_map in maps)
-    )
+    return optional("dashboards.enabled", "---\n".join(template(config_map) for config_map in maps))
 
 
 INGRESS = """apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
   name: {{ include "mttx.name" . }}
+  labels: {app.kubernetes.io/name: {{ include "mttx.name" . }}}
   annotations: {{ toJson .Values.ingress.annotations }}
 spec:
   {{- with .Values.ingress.className }}
