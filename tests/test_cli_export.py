@@ -58,3 +58,20 @@ def test_it_says_that_it_cannot_write(tmp_path):
     code, output = run("rules", "export", "--dir", "file/below")
     assert code == 1
     assert "cannot export" in output
+
+
+def test_the_rules_lead_to_the_runbook_at_the_address_that_is_given(tmp_path):
+    base = ["--runbook-base", "http://mttx.example:9877/runbook/"]
+    assert run("rules", "export", "--dir", str(tmp_path), *base)[0] == 0
+    text = (tmp_path / "exporter.yml").read_text()
+    assert "runbook_url: http://mttx.example:9877/runbook#mttxexporterdown\n" in text
+    assert "github.com" not in text
+    assert run("rules", "export", "--dir", str(tmp_path), *base)[1].count("up to date") == 4
+    assert run("rules", "export", "--dir", str(tmp_path))[0] == 1
+
+
+@pytest.mark.parametrize("base", ["mttx.example/runbook", "http://a b", 'http://a"', "http://a/#b", "http://{{ x }}"])
+def test_an_address_that_rules_cannot_hold_is_refused(tmp_path, base):
+    code, output = run("rules", "export", "--dir", str(tmp_path), "--runbook-base", base)
+    assert code == 2
+    assert "should be an address" in output

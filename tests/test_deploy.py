@@ -17,6 +17,7 @@ from compose_spec import PyCompose
 
 from service import __version__
 from service.cli import main
+from service.provisioning.bundled import RUNBOOK_URL
 from service.settings.sources import load
 
 ROOT = Path(__file__).parents[1]
@@ -390,7 +391,10 @@ def test_it_has_the_shipped_rules_for_the_operator(require, tmp_path):
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(MANIFESTS["PrometheusRule"]["spec"]))
     subprocess.run([require("promtool"), "check", "rules", tmp_path / "rules.yml"], check=True, capture_output=True)
     shipped = [parsed(path)["groups"] for path in sorted((ROOT / "alert_rules").glob("*.yml"))]
-    assert MANIFESTS["PrometheusRule"]["spec"]["groups"] == [group for groups in shipped for group in groups]
+    rules = json.dumps([group for groups in shipped for group in groups]).replace(RUNBOOK_URL, module.IN_CLUSTER)
+    assert MANIFESTS["PrometheusRule"]["spec"]["groups"] == json.loads(rules)
+    namespace, port = KUSTOMIZATION["namespace"], MANIFESTS["Service"]["spec"]["ports"][0]["port"]
+    assert f"http://{MANIFESTS['Service']['metadata']['name']}.{namespace}.svc:{port}/runbook" == module.IN_CLUSTER
 
 
 def test_it_makes_a_config_map_of_each_dashboard_for_grafanas_sidecar():

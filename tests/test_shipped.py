@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.provisioning.bundled import bundled
+from service.provisioning.bundled import bundled, runbook
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -46,6 +46,11 @@ def test_it_ships_every_file_in_the_wheel(wheel, kind):
     assert {n for n in inside if not n.endswith(".pyc")} == {
         n for n in names(REPOSITORY / kind) if not n.endswith(".pyc")
     }
+
+
+def test_it_ships_the_runbook_that_the_service_serves(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("service/shipped/docs/runbook.md").decode() == runbook()
 
 
 def test_it_finds_the_files_of_an_unpacked_wheel(wheel, tmp_path):

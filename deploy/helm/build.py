@@ -25,6 +25,8 @@ OURS = {"mttx-exporter": NAME, "mttx-exporter-config": f"{NAME}-config", "mttx-e
 """The names of our objects in the manifests, and in a release."""
 LABEL = "app.kubernetes.io/name"
 """The label that kustomize gives to every object."""
+IN_CLUSTER = "http://mttx-exporter.mttx.svc:9877/runbook"
+"""Where the alerts of the manifests find their runbook."""
 Manifest = dict[str, Any]
 
 
@@ -210,7 +212,15 @@ def operator_object(name: str, switch: str, change: Callable[[Manifest], None] =
 
 
 def _read_rules(rule: Manifest) -> None:
-    rule["spec"] = Raw('\n{{ .Files.Get "rules.yaml" | indent 2 }}')  # alerts have expressions in braces themselves
+    # Alerts have expressions in braces themselves. Their runbook is where people reach the service.
+    rule["spec"] = Raw(
+        f'\n{{{{- $base := printf "http://%s.%s.svc:9877" ({NAME[3:-3]}) .Release.Namespace }}}}'
+        "{{- if .Values.ingress.enabled }}"
+        '{{- $scheme := ternary "https" "http" (ne .Values.ingress.tlsSecret "") }}'
+        '{{- $base = printf "%s://%s" $scheme .Values.ingress.host }}'
+        "{{- end }}"
+        f'\n{{{{ .Files.Get "rules.yaml" | replace "{IN_CLUSTER}" (printf "%s/runbook" $base) | indent 2 }}}}'
+    )
 
 
 def _set_interval(monitor: Manifest) -> None:

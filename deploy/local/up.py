@@ -61,7 +61,9 @@ def prepare(home: Path, ports: Mapping[str, int], *, quick: bool) -> None:
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "tokens.yml").exists():
         make_tokens(home)
-    subprocess.run([MTTX, "rules", "export", "--force", "--dir", home / "rules"], check=True, stdout=subprocess.DEVNULL)
+    runbook = ["--runbook-base", f"http://127.0.0.1:{ports['exporter']}/runbook"]
+    export = [MTTX, "rules", "export", "--force", "--dir", home / "rules", *runbook]
+    subprocess.run(export, check=True, stdout=subprocess.DEVNULL)
     for name in ("prometheus", "alertmanager"):
         text = (HERE / f"{name}.yml").read_text(encoding="utf-8")
         for other, port in DEFAULTS.items():

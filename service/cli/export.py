@@ -1,5 +1,6 @@
 """`mttx dashboards` and `mttx rules`: the bundled files, for file provisioning and Prometheus' rule_files."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,7 @@ import click
 
 from service.cli.output import print_json, print_line
 from service.cli.params import output_option
-from service.provisioning.bundled import BundledKind, bundled
+from service.provisioning.bundled import RUNBOOK_URL, BundledKind, bundled
 
 
 class FileState(StrEnum):
@@ -41,6 +42,13 @@ def _folder_option(default: str) -> Callable[[Callable[..., Any]], Callable[...,
     )
 
 
+def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Return the address without a slash at its end; it must be one that YAML and browsers take as it is."""
+    if value is not None and not re.fullmatch(r"https?://[^\s\"'#{}]+", value):
+        raise click.BadParameter(f"{value!r} should be an address such as http://mttx.example:9877/runbook")
+    return value and value.rstrip("/")
+
+
 @click.group()
 def dashboards() -> None:
     """Export the bundled dashboards."""
@@ -69,21 +77,40 @@ def export_dashboards(ctx: click.Context, folder: Path, force: bool, output: str
 
 @rules.command("export")
 @_folder_option("mttx-rules")
+@click.option(
+    "--runbook-base",
+    metavar="URL",
+    callback=_address,
+    help="Where `runbook_url` of the alerts leads, such as http://mttx.example:9877/runbook, which the service serves. "
+    "Default: the runbook on GitHub.",
+)
 @output_option
 @_force_option
 @click.pass_context
-def export_rules(ctx: click.Context, folder: Path, force: bool, output: str) -> None:
+def export_rules(ctx: click.Context, folder: Path, runbook_base: str | None, force: bool, output: str) -> None:
     """Write the rule files to a folder, for Prometheus' rule_files.
 
     An existing file that differs is kept, and the exit code is 1.
     """
-    ctx.exit(_export("alert_rules", ".yml", folder, force=force, output=output))
+
+    def pointed(content: bytes) -> bytes:
+        return content.replace(RUNBOOK_URL.encode(), runbook_base.encode()) if runbook_base else content
+
+    ctx.exit(_export("alert_rules", ".yml", folder, pointed, force=force, output=output))
 
 
-def _export(kind: BundledKind, suffix: str, folder: Path, *, force: bool, output: str) -> int:
-    """Write the files with a suffix, print the result of each, and return the exit code."""
+def _export(
+    kind: BundledKind,
+    suffix: str,
+    folder: Path,
+    adapt: Callable[[bytes], bytes] = bytes,
+    *,
+    force: bool,
+    output: str,
+) -> int:
+    """Write the files with a suffix, each through `adapt`, print the result of each, and return the exit code."""
     try:
-        files = list(_export_files(kind, suffix, folder, force=force))
+        files = list(_export_files(kind, suffix, folder, adapt, force=force))
     except OSError as error:
         raise click.ClickException(f"cannot export: {error}") from error
     kept = any(file.state is FileState.KEPT for file in files)
@@ -97,11 +124,13 @@ def _export(kind: BundledKind, suffix: str, folder: Path, *, force: bool, output
     return 1 if kept else 0
 
 
-def _export_files(kind: BundledKind, suffix: str, folder: Path, *, force: bool) -> Iterator[ExportedFile]:
+def _export_files(
+    kind: BundledKind, suffix: str, folder: Path, adapt: Callable[[bytes], bytes], *, force: bool
+) -> Iterator[ExportedFile]:
     folder.mkdir(parents=True, exist_ok=True)
     source_files = (file for file in bundled(kind).iterdir() if file.name.endswith(suffix))
     for source in sorted(source_files, key=lambda file: file.name):
-        target, content = folder / source.name, source.read_bytes()
+        target, content = folder / source.name, adapt(source.read_bytes())
         state = _state(target, content, force=force)
         if state in (FileState.CREATED, FileState.OVERWRITTEN):
             target.write_bytes(content)

@@ -1,11 +1,18 @@
-"""The bundled dashboards and rules: inside the package in a wheel, beside it in a checkout."""
+"""The bundled dashboards, rules and runbook: inside the package in a wheel, beside it in a checkout."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-BundledKind = Literal["dashboards", "alert_rules"]
+BundledKind = Literal["dashboards", "alert_rules", "docs"]
+RUNBOOK_URL = "https://github.com/mttx-exporter/mttx-exporter/blob/main/docs/runbook.md"
+"""Where the bundled rules point to."""
+
+
+def runbook() -> str:
+    """Return the runbook as Markdown. Raises FileNotFoundError if the package was built without it."""
+    return (bundled("docs") / "runbook.md").read_text(encoding="utf-8")
 
 
 def bundled(kind: BundledKind) -> Traversable:

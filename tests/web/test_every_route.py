@@ -28,6 +28,7 @@ SCOPES = {
     "GET /incidents/<incident_id>/<action>": "read",
     "POST /incidents/<incident_id>/<action>": "write",
     "GET /postmortems": "read",
+    "GET /runbook": "read",
     "GET /assets/<digest>/<name>": OPEN,
     "GET /metrics": OPEN,
     "GET /-/healthy": OPEN,

@@ -7,7 +7,7 @@ from service.intake.reasons import Failure
 from service.recorder.commands import Busy, UnknownIncident
 from service.store import StoreUnavailable
 from service.web.auth import CHALLENGES, Denied, authorize, authorize_view
-from service.web.pages import home, incident, lists
+from service.web.pages import home, incident, lists, runbook
 from service.web.pages.csrf import CsrfTokens
 from service.web.pages.renderer import PageRenderer, page_renderer
 from service.web.rate import TooOften
@@ -34,6 +34,11 @@ def blueprint(services: Services) -> Blueprint:
     def postmortems() -> Response:
         authorize_view(request, services.tokens, services.users)
         return lists.postmortems(services, renderer, request)
+
+    @bp.get("/runbook", strict_slashes=False)
+    def show_runbook() -> Response:
+        authorize_view(request, services.tokens, services.users)
+        return runbook.show(services, renderer, request)
 
     @bp.get("/incidents/<incident_id>", strict_slashes=False)
     def show_incident(incident_id: str) -> Response:
