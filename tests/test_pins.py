@@ -1,6 +1,7 @@
 """What is installed in the image, in CI and in releases is checked by its hash, from files that the pins generate."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,21 @@ def test_no_address_of_an_index_is_in_it(name):
 
 def test_the_pins_themselves_have_no_hashes_since_they_constrain_editable_installs():
     assert "--hash" not in (ROOT / "constraints.txt").read_text()
+
+
+def test_the_audit_asks_about_the_pins_for_every_python(tmp_path):
+    asked, pip_audit = tmp_path / "asked", tmp_path / "v-audit/bin/pip-audit"
+    pip_audit.parent.mkdir(parents=True)
+    pip_audit.write_text(f'#!/bin/sh\ncat "$3" >> {asked}\necho >> {asked}\n')
+    pip_audit.chmod(0o755)
+    (tmp_path / "v-audit/.audit").touch()
+    subprocess.run(["make", "audit", f"VENV={tmp_path}/v"], cwd=ROOT, check=True, capture_output=True)
+    files = [file.split() for file in asked.read_text().split("\n\n")]
+    for file in files:
+        names = [pin.partition("==")[0] for pin in file]
+        assert sorted(set(names)) == sorted(names)
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert {pin for file in files for pin in file} == {line.partition(";")[0].strip() for line in lines}
 
 
 @pytest.mark.parametrize("path", [ROOT / "Dockerfile", ROOT / ".ci/run", *WORKFLOWS], ids=lambda path: path.name)
