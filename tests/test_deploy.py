@@ -407,6 +407,8 @@ def test_it_makes_a_config_map_of_each_dashboard_for_grafanas_sidecar():
 
 
 def test_it_deploys_the_version_that_this_is():
+    generate = program("deploy/kubernetes/generate.py")
+    assert generate.KUSTOMIZATION.read_text() == generate.kustomization(), "run: python deploy/kubernetes/generate.py"
     assert KUSTOMIZATION["images"] == [{"name": CONTAINER["image"], "newTag": __version__}]
 
 
@@ -608,9 +610,10 @@ def test_it_publishes_nothing_that_was_not_checked():
     }
     assert {name: jobs[name]["needs"] for name in ("distribution", "image", "pypi")} == {
         "distribution": ["check", "audit"],
-        "image": ["check", "audit"],
+        "image": "distribution",
         "pypi": "distribution",
     }
+    assert any("GITHUB_REF_NAME" in step.get("run", "") for step in jobs["distribution"]["steps"])
 
 
 def test_it_keeps_the_bill_of_materials_out_of_what_goes_to_pypi():

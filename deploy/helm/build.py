@@ -300,7 +300,7 @@ def build(target: Path, version: str) -> None:
     files = {f"templates/{name}": text for name, text in templates().items()}
     files |= {name: (HERE / name).read_text(encoding="utf-8") for name in ("values.yaml", "values.schema.json")}
     chart = (HERE / "Chart.yaml").read_text(encoding="utf-8")
-    files["Chart.yaml"] = re.sub(r"(?m)^(version|appVersion): \S+.*$", rf"\1: {version}", chart)
+    files["Chart.yaml"] = f"{chart}version: {version}\nappVersion: {version}\n"
     files["rules.yaml"] = yaml.safe_dump(manifest("prometheusrule.yaml")["spec"], sort_keys=False, allow_unicode=True)
     for dashboard in sorted((ROOT / "dashboards").glob("*.json")):
         files[f"dashboards/{dashboard.name}"] = dashboard.read_text(encoding="utf-8")
