@@ -87,6 +87,9 @@ def sent(service):
             ["assign", "INC-1", "commander", "Mori"],
             {"kind": "role_assigned", "data": {"role": "commander", "name": "Mori"}},
         ),
+        (["reopen", "INC-1"], {"kind": "reopened"}),
+        (["merge", "INC-1", "7"], {"kind": "merged", "data": {"into": "INC-7"}}),
+        (["retract", "INC-1", "e1"], {"kind": "retracted", "data": {"event_id": "e1"}}),
         (["note", "INC-1", "rolled back"], {"kind": "note", "data": {"text": "rolled back"}}),
         (["note", "INC-1", "x", "--important"], {"kind": "note", "data": {"text": "x", "important": True}}),
         (

@@ -87,6 +87,21 @@ def dismiss(reason: str | None, **common: Any) -> None:
 
 @incident.command()
 @_reporting
+def reopen(**common: Any) -> None:
+    """Report that it goes on after all; the next resolution counts."""
+    _report("reopened", **common)
+
+
+@incident.command()
+@_reporting
+@click.argument("into", metavar="INTO", type=IncidentId())
+def merge(into: str, **common: Any) -> None:
+    """Make the incident part of another, INTO. A merge cannot be undone."""
+    _report("merged", data={"into": into}, **common)
+
+
+@incident.command()
+@_reporting
 @click.argument("level", metavar="SEVERITY", type=choice(Severity))
 def severity(level: str, **common: Any) -> None:
     """Set the severity; the deadlines follow."""
@@ -122,6 +137,16 @@ def correct(what: str, time: datetime, **common: Any) -> None:
     """Correct the time of a milestone or of an event. `show` lists the event ids."""
     about = "milestone" if what in list(Milestone) else "event_id"
     _report("corrected", data={about: what, "occurred_at": time.isoformat()}, **common)
+
+
+@incident.command()
+@incident_argument
+@click.argument("about", metavar="EVENT-ID")
+@_EVENT_ID
+@output_option
+def retract(about: str, **common: Any) -> None:
+    """Retract an event, which then counts for nothing. `show` lists the event ids."""
+    _report("retracted", data={"event_id": about}, **common)
 
 
 @incident.command()

@@ -1,18 +1,20 @@
 """The lifeline of an incident: milestones on a line, intervals as bars against their targets. Geometry only.
 
-All lengths are in the units of the picture, which is `WIDTH` wide; the caller adds the labels.
+All lengths are in the units of the picture, which is `WIDTH` wide; the caller adds the labels. Names stand left of
+`LEFT`; values and the labels of milestones begin at their `x`, and have room beyond `RIGHT`: nothing is cut off, and no
+line runs through a label.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from service.domain.indicators import bounds_of
 from service.domain.policy import Indicator, Milestone
 
 WIDTH = 1000
-LEFT, RIGHT = 20, 980
-_APART = 150
+LEFT, RIGHT = 240, 800
+_APART = 195
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080, 43200)
 _MAX_TICKS = 7
 SHOWN = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
@@ -20,13 +22,12 @@ SHOWN = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A milestone at `x`; `row` keeps its label apart from its neighbours', `anchor` keeps it inside the picture."""
+    """A milestone at `x`; `row` keeps its label, which begins there, apart from its neighbours'."""
 
     milestone: Milestone
     at: datetime
     x: int
     row: int
-    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Bar:
     target: timedelta | None
     limit_x: int | None
     running: bool
+
+    @property
+    def end_x(self) -> int:
+        """Where its label may begin: after the bar and after the end of its target."""
+        return max(self.x + self.width, self.limit_x or 0)
 
     @property
     def late(self) -> bool:
@@ -59,8 +65,10 @@ class AlertBar:
 
 @dataclass(frozen=True, slots=True)
 class Lifeline:
-    """Everything to draw. `ticks` are instants on the axis."""
+    """Everything to draw, from `begin` to `end`. `ticks` are instants on the axis."""
 
+    begin: datetime
+    end: datetime
     points: tuple[Point, ...]
     bars: tuple[Bar, ...]
     firings: tuple[AlertBar, ...]
@@ -74,9 +82,11 @@ def lifeline(
     firings: Sequence[tuple[str, datetime, datetime | None]],
     resolve_from: Milestone,
     now: datetime | None,
+    *,
+    zone: tzinfo = UTC,
 ) -> Lifeline | None:
     """Lay it out; None without a single milestone to draw. `now` is set while the incident is open: what has not ended
-    extends to it.
+    extends to it. Ticks are round in `zone`.
 
     Postmortem milestones come days later and would squeeze the rest, so that they are left out.
     """
@@ -92,6 +102,8 @@ def lifeline(
     scale = _Scale(begin, end)
     points = _points(shown, scale)
     return Lifeline(
+        begin=begin,
+        end=end,
         points=points,
         bars=tuple(_bars(shown, targets, resolve_from, now, scale)),
         firings=tuple(
@@ -99,7 +111,7 @@ def lifeline(
             for name, start, stop in firings
             if start <= end and (stop is None or stop >= begin)
         ),
-        ticks=_ticks(begin, end, scale),
+        ticks=_ticks(begin, end, scale, zone),
         rows=max(point.row for point in points) + 1,
     )
 
@@ -115,17 +127,14 @@ class _Scale:
 
 
 def _points(milestones: Mapping[Milestone, datetime], scale: _Scale) -> tuple[Point, ...]:
+    """Lay the labels out from the right, each above all that begin within it, so that no line of theirs crosses it."""
     order = list(Milestone)
     points: list[Point] = []
-    reach: list[int] = []  # where the labels of each row end
-    for milestone, at in sorted(milestones.items(), key=lambda pair: (pair[1], order.index(pair[0]))):
+    for milestone, at in sorted(milestones.items(), key=lambda pair: (pair[1], order.index(pair[0])), reverse=True):
         x = scale.x(at)
-        anchor = "start" if x < LEFT + _APART else "end" if x > RIGHT - _APART else "middle"
-        first = x if anchor == "start" else x - _APART if anchor == "end" else x - _APART // 2
-        row = next((i for i, taken in enumerate(reach) if taken <= first), len(reach))
-        reach[row : row + 1] = [first + _APART]
-        points.append(Point(milestone, at, x, row, anchor))
-    return tuple(points)
+        row = max((point.row + 1 for point in points if point.x < x + _APART), default=0)
+        points.append(Point(milestone, at, x, row))
+    return tuple(reversed(points))
 
 
 def _bars(
@@ -150,10 +159,11 @@ def _bars(
     return bars
 
 
-def _ticks(begin: datetime, end: datetime, scale: _Scale) -> tuple[tuple[datetime, int], ...]:
+def _ticks(begin: datetime, end: datetime, scale: _Scale, zone: tzinfo) -> tuple[tuple[datetime, int], ...]:
     minutes = (end - begin) / timedelta(minutes=1)
     step = timedelta(minutes=next((s for s in _TICKS if minutes / s <= _MAX_TICKS), _TICKS[-1]))
-    first = begin - (begin - begin.replace(hour=0, minute=0, second=0, microsecond=0)) % step
+    midnight = begin.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    first = begin - (begin - midnight) % step
     instants = [first + number * step for number in range(1, int((end - first) / step) + 1)]
     shown = instants[:: max(1, len(instants) // _MAX_TICKS)]
     return tuple((at, scale.x(at)) for at in shown if at >= begin)

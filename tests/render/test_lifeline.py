@@ -1,12 +1,18 @@
 """The picture of an incident's life."""
 
-from datetime import timedelta
+from datetime import time, timedelta
+from itertools import permutations
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis.strategies import integers, lists
 
 from service.domain.policy import Indicator, Milestone
 from service.render.lifeline import LEFT, RIGHT, lifeline
 from tests.builders import at
 
 M = Milestone
+KOLKATA = ZoneInfo("Asia/Kolkata")
 MINUTE = timedelta(minutes=1)
 
 
@@ -26,10 +32,28 @@ def test_the_postmortem_days_later_does_not_press_the_rest_together():
 
 def test_neighbours_are_written_in_rows_of_their_own():
     picture = drawn({M.STARTED: at(0), M.DETECTED: at(1), M.ACKNOWLEDGED: at(2), M.RESOLVED: at(600)})
-    assert len({point.row for point in picture.points[:3]}) == 3
-    assert picture.points[3].row == 0
+    assert [point.row for point in picture.points] == [2, 1, 0, 0]
     assert picture.rows == 3
-    assert picture.points[-1].anchor == "end"
+
+
+@given(minutes=lists(integers(0, 600), min_size=1, max_size=5))
+def test_no_line_runs_through_a_label_and_no_label_through_another(minutes):
+    picture = drawn(dict(zip(M, map(at, minutes), strict=False)))
+    for one, other in permutations(picture.points, 2):
+        assert one.row != other.row or abs(one.x - other.x) >= 195
+        assert other.row < one.row or not one.x < other.x < one.x + 195
+
+
+def test_values_stand_after_their_bar_and_its_target():
+    picture = drawn({M.DETECTED: at(0), M.MITIGATED: at(50), M.RESOLVED: at(100)}, {Indicator.MITIGATE: 75 * MINUTE})
+    mitigate, resolve = picture.bars
+    assert mitigate.end_x == mitigate.limit_x > mitigate.x + mitigate.width
+    assert resolve.end_x == RIGHT
+
+
+def test_ticks_are_round_in_the_zone():
+    picture = lifeline({M.DETECTED: at(0), M.RESOLVED: at(9000)}, {}, (), M.DETECTED, None, zone=KOLKATA)
+    assert {instant.astimezone(KOLKATA).time() for instant, _ in picture.ticks} == {time(0)}
 
 
 def test_an_interval_goes_on_until_now_while_the_incident_is_open():

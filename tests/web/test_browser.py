@@ -13,7 +13,16 @@ axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", re
 
 pytestmark = pytest.mark.real
 TOKEN, READER = "browser-token-0123456789", "reader-token-0123456789"
-PAGES = ("/", "/incidents", "/incidents/INC-1", "/incidents/INC-1/resolve", "/postmortems?all=yes", "/incidents/INC-99")
+PAGES = (
+    "/",
+    "/incidents",
+    "/incidents/INC-1",
+    "/incidents/INC-1/resolve",
+    "/incidents/INC-1/retract",
+    "/postmortems?all=yes",
+    "/incidents/INC-99",
+    "/runbook",
+)
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -185,6 +194,7 @@ def test_two_people_click_and_the_second_gets_an_alert(visit, service, opened):
         submit(first, "acknowledge")
     submit(second, "acknowledge")
     assert second.get_by_role("alert").get_attribute("data-testid") == "trouble.stale"
+    assert second.get_by_test_id("later-events").get_by_role("listitem").count() == 1
     assert kinds(service, incident) == [EventKind.DETECTED, EventKind.ACKNOWLEDGED]
 
 

@@ -32,7 +32,10 @@ def test_the_zone_follows_its_clocks_and_the_date_its_midnight():
     summer, winter = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     assert times.local(summer, BERLIN) == "2026-10-25 02:30:00 CEST"
     assert times.local(winter, BERLIN) == "2026-10-25 02:30:00 CET"
-    assert times.clock(summer, BERLIN) == times.clock(winter, BERLIN) == "02:30"
+    assert times.clock(summer, BERLIN, dated=False) == times.clock(winter, BERLIN, dated=False) == "02:30"
+    assert times.clock(summer, BERLIN, dated=True) == "10-25 02:30"
+    assert times.is_one_day(summer, winter, BERLIN)
+    assert not times.is_one_day(summer, datetime(2026, 10, 25, 23, tzinfo=UTC), BERLIN)
     late = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
     assert times.local(late, ZoneInfo("Asia/Tokyo")) == "2026-11-24 08:30:00 JST"
     assert times.utc(late) == "2026-11-23 23:30:00Z"

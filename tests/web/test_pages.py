@@ -349,6 +349,8 @@ def test_the_same_form_sent_twice_is_one_event(world):
             {"milestone": "detected", "occurred_at": at(1).isoformat()},
         ),
         ("correct", {"milestone": "unknown_start", "at": "2026-03-02T17:59"}, EventKind.STARTED, {}),
+        ("merge", {"into": " inc-3 "}, EventKind.MERGED, {"into": "INC-3"}),
+        ("retract", {"event_id": "detected-0"}, EventKind.RETRACTED, {"event_id": "detected-0"}),
     ],
 )
 def test_each_form_becomes_its_event(world, action, typed, kind, data):
@@ -399,6 +401,8 @@ def test_the_weekly_review_of_a_near_miss_is_a_button_and_no_list_of_pending_che
         ("acknowledge", {"at": "2026-12-24T03:00"}, "error.future"),
         ("severity", {"severity": "SEV-9"}, "error.choose"),
         ("assign", {"role": "boss", "name": ""}, "error.choose"),
+        ("merge", {"into": "the other"}, "error.incident"),
+        ("retract", {}, "error.choose"),
         ("correct", {"milestone": "detected"}, "error.time_needed"),
         ("correct", {"milestone": "detected", "at": "1970-01-01T00:00"}, "is before 1970"),
     ],
@@ -436,6 +440,76 @@ def test_a_stale_page_is_shown_again_with_what_happened(world):
     assert not world.recorder.commands
     again = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text(answer)))
     assert send(world, "acknowledge", again).status_code == 303
+
+
+def test_a_stale_page_lists_only_what_others_did_since():
+    before = event(EventKind.SEVERITY_CHANGED, 1, event_id="before", severity=Severity.SEV_2)
+    world, _ = shown(event(EventKind.DETECTED, severity=Severity.SEV_3), before)
+    fields = form(world, "acknowledge")
+    since = event(EventKind.SEVERITY_CHANGED, 2, event_id="since", severity=Severity.SEV_1, recorded_by="mori")
+    world.store.records = {1: record(event(EventKind.DETECTED, severity=Severity.SEV_3), before, since)}
+    page = text(send(world, "acknowledge", fields))
+    listed = page[page.index('data-testid="later-events"') :].split("</ul>")[0]
+    assert listed.count("<li>") == 1
+    assert "SEV-2" in listed
+    assert "SEV-1" in listed
+    assert "mori" in listed
+
+
+def test_a_correction_that_makes_an_interval_impossible_is_asked_about_before_it_is_recorded():
+    world, _ = shown(event(EventKind.DETECTED, 10), event(EventKind.ACKNOWLEDGED, 20))
+    typed = {"milestone": "acknowledged", "at": "2026-03-02T18:05"}
+    answer = send(world, "correct", form(world, "correct", **typed))
+    assert answer.status_code == 422
+    assert 'data-testid="trouble.impossible"' in text(answer)
+    assert 'data-testid="order-warning"' in text(answer)
+    assert not world.recorder.commands
+    sure = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text(answer)))
+    assert send(world, "correct", {**sure, **typed}).status_code == 303
+    assert world.recorder.commands[0].event.data["milestone"] == "acknowledged"
+
+
+def test_a_correction_of_what_was_impossible_before_is_not_asked_about():
+    world, page = shown(event(EventKind.DETECTED, 10), event(EventKind.ACKNOWLEDGED, 5), event(EventKind.RESOLVED, 40))
+    assert 'data-testid="order-warning"' in page
+    assert (
+        send(world, "correct", form(world, "correct", milestone="resolved", at="2026-03-02T18:50")).status_code == 303
+    )
+
+
+def test_only_what_counts_can_be_retracted():
+    merge = event(EventKind.MERGED, 3, data={"into": "INC-1"})
+    note = event(EventKind.NOTE, 4, event_id="n", data={"text": "a <b>slip</b>"})
+    gone = event(EventKind.NOTE, 5, event_id="gone", data={"text": "gone"})
+    retraction = event(EventKind.RETRACTED, 6, event_id="r", data={"event_id": "gone"})
+    world, page = shown(event(EventKind.DETECTED), merge, note, gone, retraction)
+    assert 'href="/incidents/INC-1/retract"' in page
+    choices = re.findall(r'<option value="([^"]+)"', text(world.get("/incidents/INC-1/retract")))
+    assert set(choices) == {"detected-0", "n", "r"}
+
+
+def test_a_merged_incident_leads_to_the_one_that_it_is_part_of():
+    world = World()
+    world.store.records = {2: record(event(EventKind.DETECTED, title="Queue"), incident_id=2, merged_into=1)}
+    page = text(world.get("/incidents/INC-2"))
+    notice = page[page.index('data-testid="merged-into"') :].split("</p>")[0]
+    assert 'href="/incidents/INC-1"' in notice
+    assert "Queue" in notice
+    world.store.records = {1: record(event(EventKind.DETECTED, title="Queue"), incident_id=2, merged_into=1)}
+    page = text(world.get("/incidents/INC-1"))
+    assert 'data-testid="merged-into"' not in page
+    assert re.search(r'data-testid="merged-ids">.*INC-2', page)
+
+
+def test_the_picture_names_the_day_if_there_are_several_and_is_green_only_within_a_target():
+    detected = event(EventKind.DETECTED, severity=Severity.SEV_1)
+    _, page = shown(detected, event(EventKind.MITIGATED, 5), event(EventKind.RESOLVED, 8))
+    svg = page[page.index("<svg") : page.index("</svg>")]
+    assert "03-02" not in svg
+    assert svg.count("bar plain") == 1
+    assert svg.count("bar good") == 2
+    _, page = shown(event(EventKind.DETECTED), event(EventKind.RESOLVED, 60 * 20))
+    assert "03-03" in page[page.index("<svg") : page.index("</svg>")]
 
 
 def test_a_second_acknowledgement_does_nothing(world):

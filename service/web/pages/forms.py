@@ -9,17 +9,23 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.events import Event, EventKind, Role
+from service.domain.history import withdrawn
 from service.domain.incident import OPEN_PHASES, Incident, Phase
 from service.domain.incident_history import IncidentHistory
-from service.domain.policy import Milestone, Severity
+from service.domain.incident_ids import public_id
+from service.domain.policy import Milestone, Policy, Severity
+from service.domain.warnings import OrderWarning, order_warnings
 from service.intake import lifecycle
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from service.web.pages import times
+from service.web.pages.queries import INCIDENT_NUMBER
 
 SOURCE = "page"
 LONGEST_TEXT = 5_000
 LONGEST_NAME = 200
+MAX_CHOICES = 200
+"""Events that the form of a retraction offers."""
 CORRECTABLE = (
     Milestone.STARTED,
     Milestone.DETECTED,
@@ -73,6 +79,8 @@ FORMS = {
         ),
         Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_NOT_DISMISSED, fields=("severity",)),
         Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_NOT_DISMISSED, fields=("role", "name")),
+        Form(action="merge", kind=EventKind.MERGED, phases=_NOT_DISMISSED, fields=("into",), confirm=True),
+        Form(action="retract", kind=EventKind.RETRACTED, fields=("event_id",), confirm=True),
         Form(action="note", kind=EventKind.NOTE, fields=("text", "important", "at"), ignores_changes=True),
         Form(action="correct", kind=EventKind.CORRECTED, phases=_NOT_DISMISSED, fields=("milestone", "at")),
     )
@@ -91,6 +99,20 @@ def events_since(history: IncidentHistory, then: str) -> tuple[Event, ...] | Non
     changes_since = tuple(event for event in later_events if event.kind is not EventKind.NOTE)
     changed = state != f"{history.incident.phase}.{history.incident.severity}"
     return changes_since if changes_since or changed else None
+
+
+def retractable(history: IncidentHistory) -> list[Event]:
+    """Return the events that can be retracted, the latest recorded first: all that count but merges."""
+    retracted = withdrawn([event for event in history.events if event.kind is EventKind.RETRACTED])
+    events = [e for e in history.events if e.kind is not EventKind.MERGED and e.event_id not in retracted]
+    return sorted(events, key=lambda event: event.recorded_at, reverse=True)[:MAX_CHOICES]
+
+
+def new_warnings(history: IncidentHistory, event: Event, policy: Policy) -> list[OrderWarning]:
+    """Return the warnings about the order of milestones that an event would bring."""
+    after = replace(history, recorded=[*history.recorded, (history.id, event)])
+    known = order_warnings(history.incident, policy)
+    return [warning for warning in order_warnings(after.incident, policy) if warning not in known]
 
 
 def event_of(form: Form, number: int, fields: FormFields, options: lifecycle.EventParseOptions, now: datetime) -> Event:
@@ -175,6 +197,20 @@ def _name(fields: FormFields, problems: dict[str, str]) -> str:
     return _text_field(fields, "name", LONGEST_NAME, problems)
 
 
+def _into(fields: FormFields, problems: dict[str, str]) -> str:
+    match = INCIDENT_NUMBER.fullmatch(fields.get("into", "").strip())
+    if match is None:
+        problems["into"] = "error.incident"
+        return ""
+    return public_id(int(match[1]))
+
+
+def _event_id(fields: FormFields, problems: dict[str, str]) -> str:
+    if not fields.get("event_id"):
+        problems["event_id"] = "error.choose"
+    return fields.get("event_id", "")
+
+
 def _reason(fields: FormFields, problems: dict[str, str]) -> str:
     return _text_field(fields, "reason", LONGEST_TEXT, problems, required=False)
 
@@ -202,4 +238,6 @@ _READ: Mapping[str, Callable[[FormFields, dict[str, str]], Any]] = {
     "reason": _reason,
     "important": _important,
     "milestone": _milestone,
+    "into": _into,
+    "event_id": _event_id,
 }

@@ -1,6 +1,6 @@
 """One incident and its forms. An invalid form is shown again with its input and the reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,9 +14,9 @@ from service.domain.incident_history import IncidentHistory
 from service.domain.incident_ids import public_id
 from service.domain.indicators import measure
 from service.domain.policy import Indicator, Milestone, Policy, Severity
-from service.domain.warnings import order_warnings
+from service.domain.warnings import OrderWarning, order_warnings
 from service.recorder.commands import AppendEvent, Refused, UnknownIncident
-from service.render.lifeline import lifeline
+from service.render.lifeline import LEFT, RIGHT, lifeline
 from service.settings.tokens import Token
 from service.web.edge import attributed, received
 from service.web.lookup import incident_history, incident_number
@@ -79,6 +79,10 @@ class IncidentForms:
             )
         try:
             event = attributed(forms.event_of(form, number, fields, self._services.events, self._now))
+            warnings = [] if fields.get("sure") else forms.new_warnings(history, event, self._services.policy)
+            if warnings:
+                trouble = "trouble.impossible"
+                return self._form_page(number, history, form, fields, status=422, trouble=trouble, warnings=warnings)
             self._services.recorder.submit(AppendEvent(number, event))
         except InvalidInput as error:
             wrong: dict[str, Any] = {"problems": error.problems, "detail": error.detail}
@@ -107,8 +111,10 @@ class IncidentForms:
         trouble: str | None = None,
         detail: str = "",
         problems: Mapping[str, str] | None = None,
+        warnings: Sequence[OrderWarning] = (),
         later_events: tuple[Event, ...] = (),
     ) -> Response:
+        later = {event.event_id for event in later_events}
         return self._renderer.render(
             self._request,
             "action",
@@ -120,11 +126,8 @@ class IncidentForms:
             trouble=trouble,
             detail=detail,
             problems=problems or {},
-            later_events=[
-                entry
-                for entry in story(history, self._services.policy)
-                if entry.name in {event.kind.value for event in later_events}
-            ][-5:],
+            warnings=warnings,
+            later_events=[entry for entry in story(history, self._services.policy) if entry.event_id in later],
             **self._form_context(number, history),
         )
 
@@ -143,6 +146,7 @@ class IncidentForms:
             "severities": [severity.value for severity in Severity],
             "roles": [role.value for role in Role],
             "correctable": [(m.value, milestones[m]) for m in CORRECTABLE if m in milestones],
+            "retractable": forms.retractable(history),
             "start_unknown": Milestone.STARTED not in milestones,
         }
 
@@ -176,6 +180,7 @@ def _incident_context(history: IncidentHistory, number: int, services: Services,
         "incident": incident,
         "history": history,
         "merged_into": merge_target(history, number),
+        "merged_ids": [public_id(one) for one in sorted(history.opened_at) if one != history.id],
         "stale": incident.stale_at is not None and incident.stale_at < now,
         "due": due_next(incident.milestones, incident.due, incident.severity, policy, last_update_at)
         if incident.is_open
@@ -189,8 +194,12 @@ def _incident_context(history: IncidentHistory, number: int, services: Services,
             [(episode.name, episode.starts_at, episode.ends_at) for episode in history.episodes[:8]],
             policy.resolve_from,
             now if incident.is_open else None,
+            zone=services.zone,
         ),
-        "clock": lambda at: times.clock(at, services.zone),
+        "left": LEFT,
+        "right": RIGHT,
+        "clock": lambda at, dated: times.clock(at, services.zone, dated=dated),
+        "is_one_day": lambda begin, end: times.is_one_day(begin, end, services.zone),
         "checks": definition_of_done(incident, now),
         "document": postmortem.document,
         "document_link": web_link(postmortem.document),

@@ -13,7 +13,7 @@ from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Severity
 from service.store.incidents import IncidentFilter
 
-_NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
+INCIDENT_NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
 _LONGEST_SEARCH = 200
 STATES: Mapping[str, tuple[Phase, ...]] = {"open": OPEN_PHASES, **{phase.value: (phase,) for phase in Phase}}
 
@@ -46,7 +46,7 @@ class Search:
 
     def filter(self, windows: Mapping[str, timedelta], now: datetime) -> IncidentFilter:
         """Return the filter for the store."""
-        number = _NUMBER.fullmatch(self.text)
+        number = INCIDENT_NUMBER.fullmatch(self.text)
         return IncidentFilter(
             phases=STATES.get(self.state, ()),
             severities=self.severities,

@@ -39,6 +39,7 @@ class TimelineRow:
     group: str
     name: str
     source: str
+    event_id: str = ""
     text: str = ""
     link: str | None = None
     was: datetime | None = None
@@ -89,6 +90,7 @@ def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change |
         group="kind",
         name=event.kind.value,
         source=event.source,
+        event_id=event.event_id,
         text=" · ".join(details),
         link=web_link(current.data.get("document")),
         was=event.occurred_at if moved else None,

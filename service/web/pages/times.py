@@ -76,6 +76,11 @@ def read(text: str, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
     return other if second else first
 
 
-def clock(at: datetime, zone: ZoneInfo) -> str:
-    """Format the time of day for the axis of a chart."""
-    return f"{at.astimezone(zone):%H:%M}"
+def clock(at: datetime, zone: ZoneInfo, *, dated: bool) -> str:
+    """Format the time of day for a picture, `dated` with the day if it covers several."""
+    return f"{at.astimezone(zone):{'%m-%d %H:%M' if dated else '%H:%M'}}"
+
+
+def is_one_day(begin: datetime, end: datetime, zone: ZoneInfo) -> bool:
+    """Return whether a period begins and ends on the same day of a zone."""
+    return begin.astimezone(zone).date() == end.astimezone(zone).date()
