@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from service.cli.serve import application
+from service.cli.worker import application
 from service.settings.sources import load
 from service.settings.web_config import WebConfig
 

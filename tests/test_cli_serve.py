@@ -237,7 +237,7 @@ def test_it_logs_its_start_when_it_is_ready_and_its_stop_and_no_request(serve):
     served = serve().ready()
     served.process.terminate()
     served.ended()
-    messages = [line["message"] for line in served.lines() if line["logger"] == "service.cli.serve"]
+    messages = [line["message"] for line in served.lines() if line["logger"].startswith("service.cli.")]
     assert messages[1:] == [f"ready on http://127.0.0.1:{served.port}", "mttx has stopped"]
     assert "GET /" not in served.stderr
 

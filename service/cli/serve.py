@@ -1,20 +1,16 @@
 """`mttx serve`: run the service under Granian, and stop it without losing accepted requests or leaving processes.
 
-Two processes: this one handles signals and starts the worker, which runs the application. The worker exits when this
-process is gone, even after `kill -9`, and this one exits when the worker dies.
+Two processes: this one handles signals and starts the worker (`worker.py`), which runs the application. The worker
+exits when this process is gone, even after `kill -9`, and this one exits when the worker dies.
 """
 
-import atexit
-import gc
 import logging
-import multiprocessing
 import os
 import resource
 import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -25,7 +21,7 @@ import click
 from service import __version__, logs
 from service.cli.params import config_option
 from service.cli.web_config import WebConfigWatch, tls_options, wait_until_valid
-from service.settings.errors import SettingsError
+from service.cli.worker import DRAIN_SECONDS, ORDERS, application, url_of, work
 from service.settings.model import Settings
 from service.settings.sources import Loaded, read
 from service.settings.tokens import load_tokens
@@ -33,18 +29,11 @@ from service.settings.web_config import WebConfig, load_web_config
 
 # Also the limit for idle connections, and for clients that send their headers byte by byte.
 HEADERS_WITHIN_MS = 5_000
-# Docker kills ten seconds after SIGTERM; a client that sends its body byte by byte must not block the stop until then.
-DRAIN_SECONDS = 8
-PASSED_ON_WITHIN_SECONDS = 0.5
 BACKLOG = 4096  # connections queued by the kernel
 CONNECTIONS = 16_384  # open at once; fewer if the limit of descriptors is below twice as many
 
-_ORDERS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-
 _SERVER_LOGS = {"debug": "debug", "error": "error"}  # at info it logs every step of its own
 
-_stopping = threading.Lock()
-_before_the_stop: list[Callable[[], None]] = []
 _log = logging.getLogger(__name__)
 
 
@@ -66,10 +55,10 @@ def serve(path: Path | None, listen: str | None, web_config_file: str | None) ->
     address, claim = claim_address(settings)
     logs.configure(settings.log.level)
     exit_at(signal.SIGTERM)
-    _greet(loaded, _url(settings, web_config))
+    _greet(loaded, url_of(settings, web_config))
     with claim:
         while run(settings, web_config, address):
-            exit_at(*_ORDERS)
+            exit_at(*ORDERS)
             _log.info("web.config.file changed: starting again with it")
             web_config = wait_until_valid(settings.web_config_file)
     _log.info("mttx has stopped")
@@ -136,11 +125,6 @@ def _greet(loaded: Loaded, url: str) -> None:
         )
 
 
-def _url(settings: Settings, web_config: WebConfig) -> str:
-    """Return the URL of the service by the address that it listens on."""
-    return f"{'https' if web_config.tls_server_config else 'http'}://{settings.listen}"
-
-
 def run(settings: Settings, web_config: WebConfig, address: str) -> bool:
     """Serve until a stop signal, or until the files of TLS and users change: then return True."""
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
@@ -173,7 +157,7 @@ def run(settings: Settings, web_config: WebConfig, address: str) -> bool:
     server.on_startup(stop.take_orders)
     server.on_startup(watch.start)
     # A custom loader: Granian's puts the working directory before the installed packages.
-    server.serve(spawn_target=_work, target_loader=partial(application, settings, web_config), wrap_loader=False)
+    server.serve(spawn_target=work, target_loader=partial(application, settings, web_config), wrap_loader=False)
     return watch.has_changed and not stop.is_ordered
 
 
@@ -214,7 +198,7 @@ class _Stop:
 
     def take_orders(self) -> None:
         """Stop at SIGHUP too: Granian would start a second worker beside the first; a closed terminal means stop."""
-        for order in _ORDERS:
+        for order in ORDERS:
             signal.signal(order, self.by_signal)
         _block_orders_during_forks()
 
@@ -223,102 +207,6 @@ class _Stop:
 def _block_orders_during_forks() -> None:
     """Block signals during the fork of the worker: those arriving before it can handle them would be lost."""
     os.register_at_fork(
-        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _ORDERS),
-        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _ORDERS),
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, ORDERS),
+        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, ORDERS),
     )
-
-
-# --- in the worker's process ----------------------------------------------------------------------------------------
-
-
-def application(settings: Settings, web_config: WebConfig) -> Any:
-    """Return the RSGI application that Granian serves: the service behind its front.
-
-    What is loaded stays: searching it for garbage takes a seventh of the start; later searches leave it out.
-    """
-    gc.disable()
-    try:
-        return _application(settings, web_config)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def _application(settings: Settings, web_config: WebConfig) -> Any:
-    from service.app import create_app
-    from service.store.readers import READERS
-    from service.web.front import Front
-    from service.web.lanes import Lanes, lane_sizes
-
-    app = create_app(settings, web_config)
-    front = Front(
-        app,
-        Lanes(lane_sizes(settings.threads, READERS)),
-        body_bytes=settings.limits.body_bytes,
-        admit=app.extensions["mttx.admission"],
-        on_ready=partial(_log.info, "ready on %s", _url(settings, web_config)),
-    )
-    _before_the_stop.append(front.hurry)
-    return front
-
-
-def _work(*arguments: Any) -> None:
-    """Serve until a stop signal, then run the application's atexit functions, which a forked process skips."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the main process's handler, which a fork inherits
-    if hasattr(signal, "sigwaitinfo"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # before any thread starts, so that all inherit it
-        threading.Thread(target=_stop_when_requested, name="stop-when-requested", daemon=True).start()
-    else:  # macOS: the server's own handlers have to suffice
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ORDERS)
-    threading.Thread(target=_stop_with_parent, name="stop-with-parent", daemon=True).start()
-    from granian.server.mp import MPServer  # a slow import
-
-    from service.store import StoreRefused
-
-    try:
-        MPServer._spawn_rsgi_worker(*arguments)
-    except (SettingsError, StoreRefused) as error:
-        _log.critical("cannot start: %s", error)
-        sys.exit(1)
-    except Exception:  # the process ends here: nothing else would log it
-        _log.critical("cannot start", exc_info=True)
-        sys.exit(1)
-    finally:
-        atexit._run_exitfuncs()
-
-
-def _stop_when_requested() -> None:
-    """Stop at the main process's signal; after one from elsewhere, wait briefly for the main process's own.
-
-    Ctrl-C and systemd signal both processes. Signalled twice, Granian 2.8 may hang, and a worker that exits before the
-    main process's signal is taken for crashed. Two equal signals may arrive as one.
-    """
-    if signal.sigwaitinfo(_ORDERS).si_pid != os.getppid():
-        signal.sigtimedwait(_ORDERS, PASSED_ON_WITHIN_SECONDS)
-    _stop()
-
-
-def _stop_with_parent() -> None:
-    """Stop when the main process ends, which its closed end of a pipe shows at once."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - a worker has one
-    parent.join()
-    _log.error("the main process is gone; stopping")
-    _stop()
-    time.sleep(DRAIN_SECONDS)
-    os._exit(1)
-
-
-def _stop() -> None:
-    """Invoke the server's own handler, once; before it is installed nothing was accepted and nothing is lost.
-
-    The handler is the event loop's, which is woken by a signal to any thread.
-    """
-    if not _stopping.acquire(blocking=False):
-        return
-    if not callable(signal.getsignal(signal.SIGTERM)):
-        os._exit(0)
-    for prepare in _before_the_stop:
-        prepare()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    signal.raise_signal(signal.SIGTERM)
