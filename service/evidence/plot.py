@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from io import BytesIO
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from service.domain.policy import Milestone
@@ -160,7 +160,8 @@ def _headings(axes: "Axes", titles: Titles, left_out: int) -> None:
 
 def _distinguished(names: Sequence[str]) -> list[str]:
     """Return the names without their common beginning, if that is long."""
-    common = commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 - these are not paths
+    ends = (min(names), max(names)) if len(names) > 1 else ("", "")  # what these two have in common, all have
+    common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False)))
     length = max(common.rfind(sign) + 1 for sign in "{,")
     return [f"…{name[length:]}" if length > 20 else name for name in names]
 
