@@ -12,7 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from service.domain.events import Event
 from service.intake.reasons import Failure
-from service.intake.signatures import BadSignature, Header, check_present, check_signature
+from service.intake.signatures import BadSignature, Header
 from service.intake.sources import Source
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
@@ -102,9 +102,9 @@ def received_webhook(request: Request, services: Services, source: Source, now: 
     signing = services.sources.signings.get(source)
     if signing is None:
         return received(request, services, "ingest")
-    _check_signed(request, lambda header: check_present(header, signing))
+    _check_signed(request, signing.check_present)
     body = _bounded(request, services)
-    _check_signed(request, lambda header: check_signature(body, header, signing, now))
+    _check_signed(request, lambda header: signing.check(body, header, now))
     return body
 
 
@@ -139,7 +139,7 @@ def admission(services: Services) -> Callable[[dict[str, Any]], None]:
         if not services.tokens:
             check_host(sender)
         if path in signed:
-            _check_signed(sender, lambda header: check_present(header, signed[path]))
+            _check_signed(sender, signed[path].check_present)
         else:
             authorize(sender, services.tokens, "ingest" if path.startswith("/webhooks/") else "write")
 

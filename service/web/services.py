@@ -13,7 +13,7 @@ from service.domain.severity_rules import PRIORITY_MAP
 from service.domain.silences import People
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
-from service.intake.signatures import Signing
+from service.intake.signatures import Verifier
 from service.intake.sources import Source
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
@@ -37,7 +37,7 @@ class Sources:
     """
 
     priorities: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
-    signings: Mapping[Source, Signing] = field(default_factory=dict)
+    signings: Mapping[Source, Verifier] = field(default_factory=dict)
     people: People | None = None
 
 

@@ -15,7 +15,8 @@ from service.evidence.verify import verify
 from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
 from service.intake import lifecycle
-from service.intake.signatures import BadSignature, Signing, check_signature
+from service.intake.signatures import BadSignature, Signing, Verifier
+from service.intake.standard_webhooks import StandardWebhooks
 from service.intake.wire import PayloadError
 from service.postmortems.reading import read
 from service.postmortems.sensitive import redact
@@ -34,6 +35,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 EVENTS = lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: "new")
 SIGNING = Signing(secrets=(b"secret",), header="S", prefix="v1=")
 TIMED = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
+STANDARD = StandardWebhooks(secrets=(b"secret",))
 
 HISTORIES = {
     form: tuple(
@@ -88,8 +90,8 @@ def _log_line(raw: bytes) -> None:
         time_of(fields, ("time", "ts", "a.b"), TOKYO)
 
 
-def _signed(signing: Signing) -> Callable[[bytes], object]:
-    return lambda raw: check_signature(b"{}", lambda _: raw.decode("latin-1"), signing, NOW)
+def _signed(signing: Verifier) -> Callable[[bytes], object]:
+    return lambda raw: signing.check(b"{}", lambda _: raw.decode("latin-1"), NOW)
 
 
 def _archive(raw: bytes) -> None:
@@ -109,6 +111,7 @@ PARSERS = {
     "opening": Parser(lambda raw: lifecycle.parse_opening(raw, EVENTS, NOW), (PayloadError,)),
     "signature": Parser(_signed(SIGNING), (BadSignature,), (b"v1=00,v1=ff",)),
     "signature_timed": Parser(_signed(TIMED), (BadSignature,), (b"1764000000",)),
+    "signature_standard": Parser(_signed(STANDARD), (BadSignature,), (b"v1,AA== v1a,AA==", b"1764000000")),
     **{f"history_{form.name.lower()}": Parser(_history(form), (), HISTORIES[form]) for form in Format},
     "yaml": Parser(_text(parse_yaml), (NotYaml,), (b"a: [1, 2]\nb: {c: 2026-01-01}\n", b"? &a [*a]\n: !!float 1\n")),
     "duration": Parser(_text(parse_duration), (ValueError,), (b"1h30m", b"PT15M", b"P1DT2H")),

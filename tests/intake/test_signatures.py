@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.intake.signatures import BadSignature, Signing, check_signature
+from service.intake.signatures import BadSignature, Signing
 
 NOW = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
 BODY = b'{"a": 1}'
@@ -15,6 +15,11 @@ OLD, NEW = b"the old secret", b"the new secret"
 TIMED = Signing(secrets=(NEW,), header="X-Sig", timestamp_header="X-Time")
 PLAIN = Signing(secrets=(NEW, OLD), header="X-Sig")
 PREFIXED = Signing(secrets=(NEW, OLD), header="X-Sig", prefix="v1=")
+TOGETHER = Signing(secrets=(NEW,), header="X-Sig", prefix="v1=", timestamp_prefix="t=", separator="")
+
+
+def check_signature(body, header, signing, now):
+    signing.check(body, header, now)
 
 
 def signature(signed=BODY, secret=NEW):
@@ -79,6 +84,17 @@ def test_it_refuses_another_time_under_the_same_signature():
 def test_it_refuses_a_signed_time_that_is_no_time():
     with pytest.raises(BadSignature, match="clock"):
         check_signature(BODY, {"X-Time": "soon", "X-Sig": signature(b"soon:" + BODY)}.get, TIMED, NOW)
+
+
+def test_it_takes_a_signed_time_from_the_header_of_the_signature():
+    stamp = str(int(NOW.timestamp()))
+    signed = signature(stamp.encode() + BODY)
+    check_signature(BODY, {"X-Sig": f"t={stamp}, v1={signed}"}.get, TOGETHER, NOW)
+    for header in (f"v1={signed}", f"t={int(stamp) + 1},v1={signed}", f"t=,v1={signature(BODY)}"):
+        with pytest.raises(BadSignature):
+            check_signature(BODY, {"X-Sig": header}.get, TOGETHER, NOW)
+    with pytest.raises(BadSignature, match="clock"):
+        check_signature(BODY, {"X-Sig": f"t={stamp},v1={signed}"}.get, TOGETHER, NOW + timedelta(minutes=6))
 
 
 def test_its_text_carries_no_secret():
