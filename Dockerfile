@@ -10,6 +10,7 @@ COPY service service
 COPY dashboards dashboards
 COPY alert_rules alert_rules
 COPY docs/runbook.md docs/
+COPY sources sources
 # Compiled by content instead of by time: the same sources give the same files, and a start compiles nothing.
 # Everything that is fetched is checked by its hash; the wheel is built by what was fetched so, and brings nothing along.
 RUN python -m venv /opt/mttx \

@@ -11,6 +11,7 @@ import yaml
 
 from service.intake.alerts import AlertParseOptions
 from service.intake.lifecycle import EventParseOptions
+from tests.declared import SOURCES
 from tests.house import House
 from tests.web.fakes import World
 
@@ -56,6 +57,7 @@ def service(tmp_path):
             alerts=reading,
             events=events,
             clock=clock.next,
+            sources=SOURCES,
         )
         return world.client, house, clock.restart
 

@@ -40,9 +40,10 @@ def test_it_says_what_to_do_where_there_are_none(monkeypatch, tmp_path):
         bundled("dashboards")
 
 
-@pytest.mark.parametrize("kind", ["dashboards", "alert_rules"])
+@pytest.mark.parametrize("kind", ["dashboards", "alert_rules", "sources"])
 def test_it_ships_every_file_in_the_wheel(wheel, kind):
-    inside = {n.removeprefix(f"service/shipped/{kind}/") for n in zipfile.ZipFile(wheel).namelist() if f"/{kind}/" in n}
+    shipped = f"service/shipped/{kind}/"
+    inside = {n.removeprefix(shipped) for n in zipfile.ZipFile(wheel).namelist() if n.startswith(shipped)}
     assert {n for n in inside if not n.endswith(".pyc")} == {
         n for n in names(REPOSITORY / kind) if not n.endswith(".pyc")
     }

@@ -25,6 +25,7 @@ _COMMANDS = {
     "postmortem": "service.postmortems.commands.postmortem:postmortem",
     "rules": "service.cli.export:rules",
     "serve": "service.cli.serve:serve",
+    "sources": "service.cli.sources:sources",
 }
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -61,7 +61,7 @@ def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
         if not isinstance(error.rest, Loaded):
             return findings, []
         loaded = error.rest
-    for try_out in (_try_tokens, _try_web_config, _try_templates, _try_database):
+    for try_out in (_try_tokens, _try_web_config, _try_templates, _try_database, _try_sources):
         try:
             try_out(loaded.settings)
         except SettingsError as error:
@@ -92,6 +92,12 @@ def _try_templates(settings: Settings) -> None:
 
     if settings.messages.templates:
         message_templates(SLACK, settings)
+
+
+def _try_sources(settings: Settings) -> None:
+    from service.wiring.intake import webhook_sources
+
+    webhook_sources(settings)
 
 
 @config.command()

@@ -17,7 +17,7 @@ from service.domain.senders import named_alias, named_source
 from service.domain.severity_rules import SeverityRules
 from service.intake.fingerprints import fingerprint
 from service.intake.reasons import Ignored
-from service.intake.sources import PROFILES, Source
+from service.intake.sources import PROFILES, SenderProfile
 from service.intake.wire import WireModel
 
 UNNAMED = "unnamed alert"
@@ -79,13 +79,16 @@ class PayloadAlert(WireModel):
 class Sender:
     """The origin of a notification: its source, the alert group, and the peer of a cluster that sent it.
 
-    `name` is that of an independent sender; the source of its reports, `reported_as`, includes it.
+    `name` is that of an independent sender; the source of its reports, `reported_as`, includes it. A declared source
+    has a `profile` of its own, and its groups are no names that other sources use.
     """
 
-    def __init__(self, source: Source, group_key: str = "", peer: str = "", name: str = "") -> None:
-        self.profile = PROFILES[source]
-        self.reported_as = named_source((self.profile.alerts_of or source).value, name)
-        self._group_key = group_key
+    def __init__(
+        self, source: str, group_key: str = "", peer: str = "", name: str = "", profile: SenderProfile | None = None
+    ) -> None:
+        self.profile = profile or PROFILES[source]
+        self.reported_as = named_source(str(self.profile.alerts_of or source), name)
+        self._shared_key = group_key if profile is None else ""
         self._bounded_key = _bounded_key(group_key)
         self._peer = peer
         self._name = name
@@ -104,7 +107,7 @@ class Sender:
 
     def aliases(self, labels: Mapping[str, str], options: AlertParseOptions) -> tuple[str, ...]:
         """Return the names of an alert's incident that other sources may use, too."""
-        of_group = (_digest(self._group_key),) if options.by_group_key else ()
+        of_group = (_digest(self._shared_key),) if options.by_group_key and self._shared_key else ()
         return tuple(
             named_alias(alias, self._name) for alias in (*of_group, *shared_name(labels, options.correlation_label))
         )

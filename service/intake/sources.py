@@ -1,4 +1,7 @@
-"""The sources of requests, and how the senders of each behave beyond what their bodies say."""
+"""The sources of requests, and how the senders of each behave beyond what their bodies say.
+
+Declared sources (`service.intake.declared`) have a name and a profile too, but are no `Source`: teams add them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ class Source(StrEnum):
     @property
     def path(self) -> str:
         """The address of its webhook."""
-        return f"/webhooks/{self.value.replace('_', '-')}"
+        return webhook_path(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class SenderProfile:
     severity: Severity | None = None
 
 
-PROFILES: Mapping[Source, SenderProfile] = {
+PROFILES: Mapping[str, SenderProfile] = {
     Source.ALERTMANAGER: SenderProfile(sends="alerts", retries=True),
     Source.GRAFANA: SenderProfile(sends="alerts", retries=True),
     Source.PAGERDUTY: SenderProfile(sends="keyed events", stops_after_4xx=True),
@@ -55,3 +58,9 @@ PROFILES: Mapping[Source, SenderProfile] = {
     Source.API: SenderProfile(sends="keyed events"),
 }
 WEBHOOK_SOURCES = tuple(source for source in Source if source is not Source.API)
+
+
+def webhook_path(source: str) -> str:
+    """Return the address of a source's webhook; those of declared sources are below one of their own."""
+    above = "/webhooks" if source in PROFILES else "/webhooks/x"
+    return f"{above}/{source.replace('_', '-')}"

@@ -185,6 +185,13 @@ METRICS: tuple[Metric, ...] = (
         shared=False,
     ),
     Metric(
+        "mttx_webhook_unreadable_total",
+        _C,
+        ("source", "field"),
+        "Fields of declared sources that were missing in a body or could not be read.",
+        shared=False,
+    ),
+    Metric(
         "mttx_alerts_ignored_total",
         _C,
         ("source", "reason"),

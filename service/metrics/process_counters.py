@@ -11,7 +11,8 @@ class ProcessCounters:
     """Counts from any thread. Known label values start at 0, so that `increase()` includes the first increment.
 
     `failure_reasons`, `ignore_reasons` and `reject_reasons` are the possible ones; `last_received` is when each source
-    last reported before this process began. Alerts come from `alert_sources` only.
+    last reported before this process began. Alerts come from `alert_sources` only. `declared` has the fields of the
+    declared sources that may be unreadable.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class ProcessCounters:
         *,
         alert_sources: Collection[str] = (),
         reject_reasons: Collection[str] = (),
+        declared: tuple[Collection[str], Collection[str]] = ((), ()),
     ) -> None:
         labels: dict[str, tuple[Collection[str], ...]] = {
             "mttx_webhook_requests_total": (sources,),
@@ -32,6 +34,7 @@ class ProcessCounters:
             "mttx_alerts_unmapped_total": (alert_sources,),
             "mttx_alerts_started_at_unreadable_total": (alert_sources,),
             "mttx_alerts_truncated_total": (sources,),
+            "mttx_webhook_unreadable_total": declared,
         }
         self._lock = threading.Lock()
         self._counts = {metric: Counter(dict.fromkeys(product(*values), 0)) for metric, values in labels.items()}
@@ -44,6 +47,10 @@ class ProcessCounters:
     def failure(self, source: str, reason: str) -> None:
         """Count a request that was not accepted."""
         self._count("mttx_webhook_failures_total", (source, reason))
+
+    def unreadable(self, source: str, field: str) -> None:
+        """Count a field of a declared source that is missing or cannot be read."""
+        self._count("mttx_webhook_unreadable_total", (source, field))
 
     def ignored(self, source: str, reason: str, count: int) -> None:
         """Count alerts that never become an incident."""

@@ -1,11 +1,11 @@
-"""The bundled dashboards, rules and runbook: inside the package in a wheel, beside it in a checkout."""
+"""What is bundled (dashboards, rules, runbook, sources): inside the package in a wheel, beside it in a checkout."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-BundledKind = Literal["dashboards", "alert_rules", "docs"]
+BundledKind = Literal["dashboards", "alert_rules", "docs", "sources"]
 RUNBOOK_URL = "https://github.com/mttx-exporter/mttx-exporter/blob/main/docs/runbook.md"
 """Where the bundled rules point to."""
 

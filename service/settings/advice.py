@@ -43,7 +43,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], origins: Mapping
         key = ".".join(path_of(details))
         value = context.get("value", details["input"])
         is_key = details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)
-        hidden = is_key or key in secrets or context.get("value", "") is None
+        is_secret = key in secrets or (key.startswith("sources.") and key.endswith(".secrets"))
+        hidden = is_key or is_secret or context.get("value", "") is None
         origin = origins.get(key, "")
         name = f"{key} ({origin})" if origin.startswith(PREFIX) else key
         yield Problem(name, _advice(details, model), None if hidden else shown(value))

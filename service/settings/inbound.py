@@ -12,7 +12,8 @@ from service.settings.section import SettingsSection
 from service.settings.values import SHORTEST, LabelName, PositiveDuration, added_to
 
 
-def _several(text: SecretStr) -> SecretStr:
+def several_secrets(text: SecretStr) -> SecretStr:
+    """Check a text of one secret or several. Raises ValueError."""
     secrets = secrets_of(text)
     if not secrets or not all(secrets):
         raise ValueError("should be one secret, or several separated by commas")
@@ -29,7 +30,7 @@ def secrets_of(text: SecretStr | None) -> tuple[bytes, ...]:
     return tuple(secret.strip().encode() for secret in secrets.split(",")) if secrets else ()
 
 
-Secrets = Annotated[SecretStr, AfterValidator(_several)]
+Secrets = Annotated[SecretStr, AfterValidator(several_secrets)]
 Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 PseudoAlert = Literal["ignore", "incident"]
 

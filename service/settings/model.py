@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, model_validator
 from service.domain.indicators import lead_time_targets
 from service.domain.policy import DueRule, Milestone, Policy, Severity, Stage, WeeklyReview
 from service.domain.severity_rules import SEVERITY_MAP, SeverityRules
+from service.settings.declared import DeclaredSources
 from service.settings.durations import format_window
 from service.settings.errors import without_password
 from service.settings.goals import (
@@ -200,6 +201,10 @@ class Settings(SettingsSection):
     grafana: GrafanaSettings = GrafanaSettings()
     grafana_alerts: GrafanaAlertSettings = GrafanaAlertSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
+    sources: DeclaredSources = Field(
+        {},
+        description="Declared sources by name (docs/sources/declared.md); a name alone takes the shipped declaration.",
+    )
     messages: MessageSettings = MessageSettings()
     slack: SlackSettings = SlackSettings()
     webhook: WebhookSettings = WebhookSettings()

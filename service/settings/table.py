@@ -71,10 +71,13 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 def keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     """Return the keys of the section at a path."""
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         if not part.isdigit():  # the number of an entry in a list of sections
             held = next(f.annotation for name, f in model.model_fields.items() if part == (f.alias or name))
-            model = next(kind for kind in (held, *get_args(held)) if is_section(kind))
+            if get_origin(held) is dict:
+                next(parts, None)  # the name of an entry in a mapping of sections
+            model = next(kind for argument in (held, *get_args(held)) for kind in _kinds(argument) if is_section(kind))
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -102,7 +105,7 @@ def _without_nulls(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _without_nulls(entry) for key, entry in value.items()}
-    return {key: entry for key, entry in inner.items() if entry is not None and entry != {}}
+    return {key: entry for key, entry in inner.items() if entry is not None and (entry != {} or value[key] == {})}
 
 
 def _with_removals(value: Any, default: Any) -> Any:

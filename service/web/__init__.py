@@ -28,14 +28,17 @@ def install(app: Flask, services: Services) -> None:
     on_the_api = api.blueprint(services)
     for extension in services.extensions:
         extension.add_routes(on_the_api, services)
+    every_webhook = webhooks.webhooks_of(services)
     for blueprint in (
         edge.blueprint(services),
-        problems.blueprint(services.counters),
-        *(webhooks.blueprint(webhook, services) for webhook in webhooks.WEBHOOKS),
+        problems.blueprint(services.counters, services.sources.profiles),
+        *(webhooks.blueprint(webhook, services) for webhook in every_webhook),
         on_the_api,
         probes.blueprint(services),
         pages.blueprint(services),
         assets.blueprint(),
-        openapi.blueprint([operation for extension in services.extensions for operation in extension.operations]),
+        openapi.blueprint(
+            every_webhook, [operation for extension in services.extensions for operation in extension.operations]
+        ),
     ):
         app.register_blueprint(blueprint)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from service.domain.events import Event
 from service.intake.reasons import Failure
 from service.intake.signatures import BadSignature, Header
-from service.intake.sources import Source
+from service.intake.sources import webhook_path
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_host, check_origin
@@ -24,7 +24,6 @@ REFUSAL = "mttx.refusal"
 ARRIVED = "mttx.arrived"
 """Keys of the WSGI environment that `service.web.front` adds: the exception to reject a request with, and when the
 request was complete, by the monotonic clock."""
-_SOURCES = frozenset(Source)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -36,6 +35,7 @@ def blueprint(services: Services) -> Blueprint:
     """Return the hooks around every request of the application."""
     bp = Blueprint("edge", __name__)
     limiter = Limiter(services.rate) if services.rate else None
+    sources = services.sources.profiles
 
     @bp.before_app_request
     def name_the_request() -> None:
@@ -49,7 +49,7 @@ def blueprint(services: Services) -> Blueprint:
             if limiter is not None and request.blueprint not in FREE:
                 limiter.check(sender_of(request, services.tokens))
         except Exception:
-            if request.blueprint in _SOURCES:
+            if request.blueprint in sources:
                 services.counters.request(request.blueprint)
             raise
 
@@ -94,7 +94,7 @@ def attributed(event: Event) -> Event:
     return replace(event, recorded_by=token_name())
 
 
-def received_webhook(request: Request, services: Services, source: Source, now: datetime) -> bytes:
+def received_webhook(request: Request, services: Services, source: str, now: datetime) -> bytes:
     """Return the body of a webhook: signed if its source signs, else with a token. Raises as `received`.
 
     A signed body needs no token; a request without any signature is rejected before its body is read.
@@ -131,7 +131,7 @@ def admission(services: Services) -> Callable[[dict[str, Any]], None]:
     It takes the WSGI environment and raises Denied. The routes repeat these checks and add others, so they do not
     depend on the front.
     """
-    signed = {source.path: signing for source, signing in services.sources.signings.items()}
+    signed = {webhook_path(source): signing for source, signing in services.sources.signings.items()}
 
     def admit(environ: dict[str, Any]) -> None:
         sender = Request(environ)

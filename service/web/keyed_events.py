@@ -8,7 +8,6 @@ from service.domain.events import ReceivedWebhook
 from service.domain.senders import named_alias
 from service.intake.keyed_events import KeyedEvents
 from service.intake.reasons import Failure
-from service.intake.sources import PROFILES, Source
 from service.recorder.commands import Outcome, RecordEvents, Refused
 from service.web.edge import attributed
 from service.web.responses import json_response
@@ -22,7 +21,7 @@ def record_keyed_events(parsed: KeyedEvents, webhook: ReceivedWebhook, services:
     `sender` is that of the alerts of which the events' incidents may be. Raises Refused; if the source stops sending
     after a 4xx (`SenderProfile.stops_after_4xx`), it is counted instead, and 202 means that nothing was recorded.
     """
-    stops_after_4xx = PROFILES[Source(webhook.source)].stops_after_4xx
+    stops_after_4xx = services.sources.profiles[webhook.source].stops_after_4xx
     try:
         outcomes = _submitted(parsed, webhook, services, sender)
     except Refused:

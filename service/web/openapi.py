@@ -17,7 +17,6 @@ from pydantic.json_schema import models_json_schema
 from service import __version__
 from service.intake import event_data, lifecycle
 from service.intake.event_data import INCIDENT_ID
-from service.intake.sources import PROFILES
 from service.web import bodies, policy, postmortems, schemas
 from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
 from service.web.operation import Operation
@@ -38,11 +37,11 @@ _WRITING = (400, 401, 403, 413, 415, 503)
 
 
 def _of_webhook(webhook: WebhookRoute, method: str) -> Operation:
-    profile = PROFILES[webhook.source]
+    profile = webhook.profile
     refuses = profile.sends == "keyed events" and not profile.stops_after_4xx
     return Operation(
         method=method,
-        path=webhook.source.path,
+        path=webhook.path,
         summary=webhook.summary,
         scope="ingest",
         body=webhook.model,
@@ -167,9 +166,12 @@ _DESCRIBED = {
 }
 
 
-def blueprint(more: Sequence[Operation] = ()) -> Blueprint:
-    """Return the blueprint of the document; `more` are the operations of companions."""
-    operations = (*OPERATIONS, *more)
+def blueprint(webhooks: Sequence[WebhookRoute] = WEBHOOKS, more: Sequence[Operation] = ()) -> Blueprint:
+    """Return the blueprint of the document; `webhooks` are those of all sources, `more` other operations."""
+    declared = (
+        _of_webhook(webhook, method) for webhook in webhooks if webhook not in WEBHOOKS for method in webhook.methods
+    )
+    operations = (*OPERATIONS, *declared, *more)
     bp = Blueprint("openapi", __name__)
 
     @bp.get("/openapi.json", strict_slashes=False)

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents, counted by reason and logged without names and tokens."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.intake.reasons import Failure
-from service.intake.sources import PROFILES, WEBHOOK_SOURCES, Source
+from service.intake.sources import SenderProfile, Source
 from service.intake.wire import Fault, PayloadError
 from service.metrics.process_counters import ProcessCounters
 from service.printable import printable
@@ -23,8 +24,6 @@ from service.web.services import Occupied
 
 LONGEST_LOGGED = 300
 MEDIA_TYPE = "application/problem+json"
-_SOURCES = frozenset(Source)
-_RETRYING = frozenset(source for source, profile in PROFILES.items() if profile.retries)
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {
     HTTPStatus.BAD_REQUEST: Failure.INVALID_PAYLOAD,
@@ -63,26 +62,30 @@ class _Problem:
         return ProblemSchema(type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults)
 
 
-def blueprint(counters: ProcessCounters) -> Blueprint:
-    """Return a blueprint that turns every exception of views and routing into a problem document."""
+def blueprint(counters: ProcessCounters, profiles: Mapping[str, SenderProfile]) -> Blueprint:
+    """Return a blueprint that turns every exception of views and routing into a problem document.
+
+    `profiles` are those of all sources.
+    """
     bp = Blueprint("problems", __name__)
 
     @bp.app_errorhandler(Exception)
     def answer(error: Exception) -> Response:
-        problem = _problem(error)
         source = request.blueprint
-        if source in _SOURCES and problem.reason is not None:
-            counters.failure(source, problem.reason.value)
-        _log(error, problem, source)
+        profile = profiles.get(source or "")
+        problem = _problem(error, retries=profile is not None and profile.retries)
+        if profile is not None and problem.reason is not None:
+            counters.failure(str(source), problem.reason.value)
+        _log(error, problem, source, is_webhook=profile is not None and source != Source.API)
         body = problem.document().model_dump_json()
         return Response(body, problem.status, problem.headers, content_type=MEDIA_TYPE)
 
     return bp
 
 
-def _problem(error: Exception) -> _Problem:  # noqa: C901, PLR0912 - a table, one line for each kind of error
+def _problem(error: Exception, *, retries: bool) -> _Problem:  # noqa: C901, PLR0912 - a table, one line for each kind of error
     match error:
-        case PayloadError(reason=Failure.FUTURE) if request.blueprint in _RETRYING:
+        case PayloadError(reason=Failure.FUTURE) if retries:
             again = _again(error.detail, Failure.FUTURE, seconds=60)
             return replace(again, faults=error.faults)
         case PayloadError():
@@ -127,7 +130,7 @@ def _of_http(error: HTTPException) -> _Problem:
     return _Problem(status, error.description or status.phrase, _OF_STATUS.get(status), headers=headers)
 
 
-def _log(error: Exception, problem: _Problem, source: str | None) -> None:
+def _log(error: Exception, problem: _Problem, source: str | None, *, is_webhook: bool) -> None:
     """Log internal errors with a traceback and rejections in one line, without the request's content."""
     about: dict[str, Any] = {
         "request_id": g.get("request_id"),
@@ -143,7 +146,7 @@ def _log(error: Exception, problem: _Problem, source: str | None) -> None:
         case HTTPStatus.SERVICE_UNAVAILABLE:
             _LOG.warning("try again: %s", _brief(str(error)), extra=about)
         case _:
-            level = logging.INFO if source not in WEBHOOK_SOURCES else logging.WARNING
+            level = logging.WARNING if is_webhook else logging.INFO
             _LOG.log(level, "refused: %s", _brief(problem.detail), extra=about)
 
 

@@ -13,8 +13,9 @@ from service.domain.severity_rules import PRIORITY_MAP
 from service.domain.silences import People
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
+from service.intake.declared import Declaration
 from service.intake.signatures import Verifier
-from service.intake.sources import Source
+from service.intake.sources import PROFILES, SenderProfile
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.settings.tokens import Token
@@ -33,12 +34,18 @@ class Sources:
     """How webhooks of other systems are parsed and signed; without a signing they need a token.
 
     `priorities` has the severities of PagerDuty's priorities. `people` decides whose silences acknowledge; None: no
-    silence does.
+    silence does. `declared` are the declared sources.
     """
 
     priorities: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
-    signings: Mapping[Source, Verifier] = field(default_factory=dict)
+    signings: Mapping[str, Verifier] = field(default_factory=dict)
+    declared: tuple[Declaration, ...] = ()
     people: People | None = None
+
+    @property
+    def profiles(self) -> dict[str, SenderProfile]:
+        """How the senders of every source behave."""
+        return {**PROFILES, **{declaration.source: declaration.profile for declaration in self.declared}}
 
 
 @dataclass(frozen=True, slots=True)

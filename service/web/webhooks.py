@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from service.domain.events import ReceivedWebhook
-from service.intake import alertmanager, alertmanager_events, grafana, lifecycle, pagerduty
+from service.intake import alertmanager, alertmanager_events, declared, grafana, lifecycle, pagerduty
 from service.intake.alertmanager_events import RecordedEvents
+from service.intake.declared import Declaration, UnreadableField
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification
-from service.intake.sources import Source
+from service.intake.sources import PROFILES, SenderProfile, Source, webhook_path
 from service.web.alertmanager_events import record_recorded_events
 from service.web.edge import received_webhook
 from service.web.keyed_events import record_keyed_events
@@ -29,23 +31,31 @@ class WebhookRoute:
     raises only PayloadError. `model` is that of the body, or of each of its parts if it may be an array.
     """
 
-    source: Source
+    source: str
     summary: str
+    profile: SenderProfile
     model: type[BaseModel]
     parse: Callable[[bytes, Services, datetime, str], Notification | KeyedEvents | RecordedEvents]
     or_array: bool = False
     methods: tuple[str, ...] = ("post",)
 
+    @property
+    def path(self) -> str:
+        """The address."""
+        return webhook_path(self.source)
+
 
 WEBHOOKS = (
     WebhookRoute(
         source=Source.ALERTMANAGER,
+        profile=PROFILES[Source.ALERTMANAGER],
         summary="Take in a notification of Alertmanager (webhook version 4)",
         model=alertmanager.Payload,
         parse=lambda body, services, now, sender: alertmanager.parse(body, services.alerts, now, sender),
     ),
     WebhookRoute(
         source=Source.GRAFANA,
+        profile=PROFILES[Source.GRAFANA],
         summary="Take in a notification of Grafana-managed alerts (webhook version 1)",
         model=grafana.GrafanaPayload,
         parse=lambda body, services, now, sender: grafana.parse(body, services.alerts, now, sender),
@@ -53,6 +63,7 @@ WEBHOOKS = (
     ),
     WebhookRoute(
         source=Source.LIFECYCLE,
+        profile=PROFILES[Source.LIFECYCLE],
         summary="Take in one lifecycle event, or an array of them, by the sender's own incident key",
         model=lifecycle.LifecycleEvent,
         parse=lambda body, services, now, _: lifecycle.parse(body, services.events, now),
@@ -60,12 +71,14 @@ WEBHOOKS = (
     ),
     WebhookRoute(
         source=Source.PAGERDUTY,
+        profile=PROFILES[Source.PAGERDUTY],
         summary="Take in an event of PagerDuty (webhook version 3)",
         model=pagerduty.PagerDutyPayload,
         parse=lambda body, services, now, _: pagerduty.parse(body, services.sources.priorities, now),
     ),
     WebhookRoute(
         source=Source.ALERTMANAGER_EVENTS,
+        profile=PROFILES[Source.ALERTMANAGER_EVENTS],
         summary="Take in events of Alertmanager's event recorder, one or an array of them",
         model=alertmanager_events.RecorderEvent,
         parse=lambda body, services, now, sender: alertmanager_events.parse(
@@ -76,12 +89,43 @@ WEBHOOKS = (
 )
 
 
+class DeclaredPayload(RootModel[dict[str, Any]]):
+    """A body of a declared source: any JSON object, read as its declaration says."""
+
+
+def declared_webhook(declaration: Declaration) -> WebhookRoute:
+    """Return the row of a declared source. What its parser cannot read is counted by the declaration's field."""
+
+    def parse(body: bytes, services: Services, now: datetime, sender: str) -> Notification | KeyedEvents:
+        try:
+            parsed = declared.parse(body, declaration, services.alerts, now, sender)
+        except UnreadableField as error:
+            services.counters.unreadable(declaration.source, error.field)
+            raise
+        for field in parsed.unreadable:
+            services.counters.unreadable(declaration.source, field)
+        return parsed.content
+
+    return WebhookRoute(
+        source=declaration.source,
+        summary=declaration.summary,
+        profile=declaration.profile,
+        model=DeclaredPayload,
+        parse=parse,
+    )
+
+
+def webhooks_of(services: Services) -> tuple[WebhookRoute, ...]:
+    """Return the rows of all sources."""
+    return (*WEBHOOKS, *(declared_webhook(declaration) for declaration in services.sources.declared))
+
+
 def blueprint(webhook: WebhookRoute, services: Services) -> Blueprint:
     """Return the route of a webhook. The blueprint's name is the source under which its requests are counted."""
-    bp = Blueprint(webhook.source.value, __name__)
+    bp = Blueprint(str(webhook.source), __name__)
     severities = NewSeverities()
 
-    @bp.route(webhook.source.path, methods=webhook.methods, strict_slashes=False)
+    @bp.route(webhook.path, methods=webhook.methods, strict_slashes=False)
     def receive() -> Response:
         services.counters.request(bp.name)
         now = services.clock()

@@ -6,8 +6,8 @@ from datetime import datetime
 from service import __version__, companions
 from service.clients.errors import Reason
 from service.delivery.counters import DeliveryCounters
+from service.intake.declared import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
-from service.intake.sources import PROFILES, Source
 from service.metrics.collectors import (
     DeliveryCollector,
     IncidentCollector,
@@ -29,7 +29,7 @@ from service.store import Store
 from service.store.bodies import last_received
 from service.store.outbox_rows import Backlog
 from service.web.rate import Rate
-from service.web.services import Services
+from service.web.services import Services, Sources
 from service.web.users import Users
 from service.wiring import delivery, intake, polling
 
@@ -51,7 +51,8 @@ class Exporter:
         measuring = Measuring(
             store, policy, settings.window_lengths, settings.limits.series, lambda: recorder.stats.commits
         )
-        counters = _counters(store)
+        sources = intake.webhook_sources(settings)
+        counters = _counters(store, sources)
         deliveries = DeliveryCounters(receivers, list(Reason))
         incidents = IncidentCollector(measuring, policy, clock)
         shared: list[StoreCollector] = [incidents, *_outbox_collectors(receivers, store, clock)]
@@ -72,7 +73,7 @@ class Exporter:
             counters=counters,
             clock=clock,
             alerts=intake.alert_options(settings),
-            sources=intake.webhook_sources(settings),
+            sources=sources,
             extensions=tuple(routes.extension(settings, clock) for routes in companions.modules("routes")),
             events=intake.event_options(settings),
             policy=policy,
@@ -111,16 +112,17 @@ def due_commands(settings: Settings, at: datetime) -> Iterable[Command]:
     yield PruneBodies(at - settings.retention.raw)
 
 
-def _counters(store: Store) -> ProcessCounters:
+def _counters(store: Store, sources: Sources) -> ProcessCounters:
     """Return the counters of this process; the service's own polling is no webhook source."""
-    received = {source: at for source, at in store.read(last_received).items() if source in set(Source)}
+    received = {source: at for source, at in store.read(last_received).items() if source in sources.profiles}
     return ProcessCounters(
-        list(Source),
+        list(sources.profiles),
         list(Failure),
         list(Ignored),
         received,
-        alert_sources=[source for source, profile in PROFILES.items() if profile.sends == "alerts"],
+        alert_sources=[source for source, profile in sources.profiles.items() if profile.sends == "alerts"],
         reject_reasons=list(Rejected),
+        declared=([declaration.source for declaration in sources.declared], list(DeclaredField)),
     )
 
 

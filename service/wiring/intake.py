@@ -11,6 +11,7 @@ from service.intake.sources import Source
 from service.settings.inbound import secrets_of
 from service.settings.model import Settings
 from service.web.services import Sources
+from service.wiring import sources
 
 
 def alert_options(settings: Settings) -> AlertParseOptions:
@@ -40,10 +41,11 @@ def event_options(settings: Settings) -> lifecycle.EventParseOptions:
 
 
 def webhook_sources(settings: Settings) -> Sources:
-    """Return how the webhooks of other systems are parsed and verified."""
+    """Return how the webhooks of other systems are parsed and verified. Raises SettingsError."""
     return Sources(
         priorities=settings.pagerduty.priority_map,
-        signings=dict(_signings(settings)),
+        signings={**dict(_signings(settings)), **dict(sources.verifiers(settings))},
+        declared=sources.declarations(settings),
         people=people(settings),
     )
 

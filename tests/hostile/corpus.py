@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from service.domain.events import EventKind
-from service.intake.sources import WEBHOOK_SOURCES
+from service.intake.sources import WEBHOOK_SOURCES, webhook_path
+from service.wiring.sources import shipped
 
 TESTS = Path(__file__).parents[1]
 PAYLOADS = TESTS / "payloads"
@@ -51,9 +52,9 @@ def bodies() -> list[Seed]:
 
 
 def _payloads():
-    for source in WEBHOOK_SOURCES:
+    for source in (*WEBHOOK_SOURCES, *shipped()):
         for file in sorted((PAYLOADS / source).rglob("*.json")):
-            yield Seed(source.path, file.read_bytes())
+            yield Seed(webhook_path(source), file.read_bytes())
 
 
 def _stories():

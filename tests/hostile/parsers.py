@@ -15,8 +15,10 @@ from service.evidence.verify import verify
 from service.history.importing.imported import ImportOptions
 from service.history.importing.parsing import Format, parse
 from service.intake import lifecycle
+from service.intake.expressions import BadExpression, Evaluation, TooExpensive, expression
 from service.intake.signatures import BadSignature, Signing, Verifier
 from service.intake.standard_webhooks import StandardWebhooks
+from service.intake.times import read_instant
 from service.intake.wire import PayloadError
 from service.postmortems.reading import read
 from service.postmortems.sensitive import redact
@@ -26,8 +28,9 @@ from service.settings.durations import parse_duration
 from service.settings.yaml_text import NotYaml, parse_yaml
 from service.web.pages import times
 from service.web.pages.queries import search_of
-from service.web.webhooks import WEBHOOKS, WebhookRoute
+from service.web.webhooks import WebhookRoute, webhooks_of
 from tests.builders import policy
+from tests.declared import SOURCES
 from tests.web.fakes import World
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -36,6 +39,13 @@ EVENTS = lifecycle.EventParseOptions(zone=TOKYO, new_id=lambda: "new")
 SIGNING = Signing(secrets=(b"secret",), header="S", prefix="v1=")
 TIMED = Signing(secrets=(b"secret",), header="S", timestamp_header="T")
 STANDARD = StandardWebhooks(secrets=(b"secret",))
+SERVICES = World(events=EVENTS, sources=SOURCES).services
+EXPRESSIONS = (
+    b"a[?b=='x'].c[0] | [0]",
+    b"join('-', [a[0].b, lower('X')])",
+    b"!d.e && contains(keys(@), 'a') || `1` < `2`",
+)
+TIMES = (b"2026-11-23 18:04:05.123 +0900", b"Mon, 23 Nov 2026 18:04:05 GMT", b"1795456800123", b"20261123T180405Z")
 
 HISTORIES = {
     form: tuple(
@@ -65,8 +75,11 @@ def _text(run: Callable[[str], object]) -> Callable[[bytes], object]:
 
 
 def _webhook(webhook: WebhookRoute) -> Callable[[bytes], object]:
-    services = World(events=EVENTS).services
-    return lambda raw: webhook.parse(raw, services, NOW, "")
+    return lambda raw: webhook.parse(raw, SERVICES, NOW, "")
+
+
+def _expression(text: str) -> None:
+    Evaluation({"a": [{"b": text, "c": [1, "x"]}], "d": {"e": None}}).value(expression(text))
 
 
 def _history(form: Format) -> Callable[[bytes], object]:
@@ -106,7 +119,9 @@ def _search(text: str) -> None:
 
 
 PARSERS = {
-    **{webhook.source.value: Parser(_webhook(webhook), (PayloadError,)) for webhook in WEBHOOKS},
+    **{str(webhook.source): Parser(_webhook(webhook), (PayloadError,)) for webhook in webhooks_of(SERVICES)},
+    "expression": Parser(_text(_expression), (BadExpression, TooExpensive), EXPRESSIONS),
+    "instant": Parser(_text(lambda t: read_instant(t, TOKYO, NOW)), (PayloadError,), TIMES),
     "event": Parser(lambda raw: lifecycle.parse_event(raw, EVENTS, NOW), (PayloadError,)),
     "opening": Parser(lambda raw: lifecycle.parse_opening(raw, EVENTS, NOW), (PayloadError,)),
     "signature": Parser(_signed(SIGNING), (BadSignature,), (b"v1=00,v1=ff",)),

@@ -12,20 +12,20 @@ from flask import Response
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from service.app import create_app
-from service.evidence.routes import EVIDENCE
 from service.settings.model import Settings
-from service.web.openapi import OPERATIONS, document
+from tests.declared import SETTINGS
 from tests.hostile.corpus import FORM, Seed
 
 SHARED = {404, 405}
 """What every address may answer: there is nothing of that name, or not by this method."""
 
 
-def allowed():
-    """Return the statuses that the document names, by method and template of the path."""
+def allowed(app):
+    """Return the statuses that the service's document names, by method and template of the path."""
+    document = app.test_client().get("/openapi.json").get_json()
     return {
         (method.upper(), path): {int(status) for status in operation["responses"]}
-        for path, operations in document((*OPERATIONS, EVIDENCE))["paths"].items()
+        for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
 
@@ -71,9 +71,10 @@ class Service:
     """The service, in this process. `wrong` in its outcome is empty where every answer is one that it may give."""
 
     def __init__(self, folder: Path) -> None:
-        self.app = create_app(Settings(database_url=f"sqlite:///{folder / 'mttx.db'}", log={"level": "error"}))
+        url = f"sqlite:///{folder / 'mttx.db'}"
+        self.app = create_app(Settings(database_url=url, log={"level": "error"}, sources=SETTINGS.sources))
         self.outcome = Outcome()
-        self._allowed = allowed()
+        self._allowed = allowed(self.app)
         self._templates = [
             (method, re.compile(re.sub(r"{\w+}", "[^/]*", path) + "/?"), path) for method, path in self._allowed
         ]

@@ -14,8 +14,10 @@ from schemathesis.specs.openapi.checks import (
 from service import app as composition
 from service.app import create_app
 from service.evidence.routes import EVIDENCE
+from service.intake.sources import webhook_path
 from service.settings.model import Settings
 from service.web.openapi import OPERATIONS
+from tests.declared import DECLARED, SETTINGS
 from tests.hostile.corpus import bodies
 from tests.hostile.service import Service
 
@@ -40,7 +42,7 @@ def described(tmp_path_factory):
     for seed in bodies():
         seeded.send(seed, -1)
     seeded.close()
-    app = create_app(Settings(database_url=f"sqlite:///{folder / 'mttx.db'}"))
+    app = create_app(Settings(database_url=f"sqlite:///{folder / 'mttx.db'}", sources=SETTINGS.sources))
     yield schemathesis.openapi.from_wsgi("/openapi.json", app)
     app.extensions["mttx.shut_down"]()
     patch.undo()
@@ -48,7 +50,9 @@ def described(tmp_path_factory):
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
-    ("method", "path"), [(operation.method, operation.path) for operation in (*OPERATIONS, EVIDENCE)]
+    ("method", "path"),
+    [(operation.method, operation.path) for operation in (*OPERATIONS, EVIDENCE)]
+    + [("post", webhook_path(declaration.source)) for declaration in DECLARED],
 )
 def test_it_answers_what_its_document_says(described, method, path):
     operation = described[path][method.upper()]

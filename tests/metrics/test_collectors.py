@@ -10,6 +10,7 @@ from service.domain.incident import OPEN_PHASES
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import bucket_bounds_of
+from service.intake.declared import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
@@ -53,6 +54,7 @@ KNOWN_VALUES = {
     "mttx_incidents_stale": [],
     "mttx_webhook_requests_total": [("source", values(Source))],
     "mttx_webhook_failures_total": [("source", values(Source)), ("reason", values(Failure))],
+    "mttx_webhook_unreadable_total": [("source", ["uptimekuma"]), ("field", values(DeclaredField))],
     "mttx_alerts_ignored_total": [("source", values(Source)), ("reason", values(Ignored))],
     "mttx_alerts_rejected_total": [("source", ALERTING), ("reason", values(Rejected))],
     "mttx_alerts_unmapped_total": [("source", ALERTING)],

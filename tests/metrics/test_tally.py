@@ -8,7 +8,15 @@ from tests.builders import at
 
 
 def counters(**received):
-    return ProcessCounters(["a", "b"], ["broken"], ["label"], received, alert_sources=["a"], reject_reasons=["wide"])
+    return ProcessCounters(
+        ["a", "b"],
+        ["broken"],
+        ["label"],
+        received,
+        alert_sources=["a"],
+        reject_reasons=["wide"],
+        declared=(["b"], ["key"]),
+    )
 
 
 def test_it_has_every_known_count_at_0():
@@ -20,6 +28,7 @@ def test_it_has_every_known_count_at_0():
         "mttx_alerts_unmapped_total": [(("a",), 0)],
         "mttx_alerts_started_at_unreadable_total": [(("a",), 0)],
         "mttx_alerts_truncated_total": [(("a",), 0), (("b",), 0)],
+        "mttx_webhook_unreadable_total": [(("b", "key"), 0)],
     }
 
 
@@ -27,6 +36,7 @@ def test_it_counts():
     counted = counters()
     counted.request("a")
     counted.failure("a", "broken")
+    [counted.unreadable("b", "key") for _ in range(6)]
     counted.ignored("b", "label", 3)
     counted.truncated("b", 40)
     counted.rejected("a", "wide", 2)
@@ -40,6 +50,7 @@ def test_it_counts():
         "mttx_alerts_unmapped_total": {("a",): 5},
         "mttx_alerts_started_at_unreadable_total": {("a",): 1},
         "mttx_alerts_truncated_total": {("a",): 0, ("b",): 40},
+        "mttx_webhook_unreadable_total": {("b", "key"): 6},
     }
 
 

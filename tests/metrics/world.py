@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from service.delivery.counters import DeliveryCounters
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
+from service.intake.declared import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS
@@ -40,6 +41,7 @@ class World(House):
             self.store.read(last_received),
             alert_sources=[Source.ALERTMANAGER, Source.GRAFANA],
             reject_reasons=list(Rejected),
+            declared=(["uptimekuma"], list(DeclaredField)),
         )
         self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
         process = ProcessCollector(self.counters, self.recorder, self.incidents, "1.2.3")

@@ -133,6 +133,9 @@ class FakeCounters(Counter):
     def failure(self, source, reason):
         self["failure", source, reason] += 1
 
+    def unreadable(self, source, field):
+        self["unreadable", source, field] += 1
+
     def ignored(self, source, reason, count):
         self["ignored", source, reason] += count
 
