@@ -46,7 +46,7 @@ def status(history: IncidentHistory, policy: Policy, now: datetime) -> Postmorte
         title=shown.title,
         severity=shown.severity,
         phase=shown.phase,
-        document=_document(history.effective_events),
+        document=document_of(history.effective_events),
         deadlines=shown.deadlines,
         checks=shown.checks,
         actions=shown.actions,
@@ -66,6 +66,7 @@ def status_page(
     return [status(history, services.policy, now) for history in histories.values()], page.older
 
 
-def _document(events: Sequence[Event]) -> str | None:
+def document_of(events: Sequence[Event]) -> str | None:
+    """Return the last reported document, None if none was."""
     named = [str(e.data["document"]) for e in events if e.kind in _ABOUT_DOCUMENTS and e.data.get("document")]
     return named[-1] if named else None

@@ -2,8 +2,10 @@
 
 import pytest
 
+from service.domain.events import EventKind
+from service.recorder.commands import AppendEvent, OpenIncident
 from service.store import Store
-from tests.builders import policy
+from tests.builders import event, policy
 from tests.house import House
 
 ENGINES = ("sqlite", "postgresql")
@@ -57,3 +59,17 @@ def house(database_url):
     built = House(database_url)
     yield built
     built.close()
+
+
+@pytest.fixture
+def opened(house):
+    """Give a function that opens an incident, appends events, and returns its id."""
+
+    def opened(title="Latency", minutes=0, *after, **fields):
+        detected = event(EventKind.DETECTED, minutes, title=title, **fields)
+        number = house.recorder.submit(OpenIncident((detected,)))[0].incident_id
+        for row in after:
+            house.recorder.submit(AppendEvent(number, row))
+        return number
+
+    return opened

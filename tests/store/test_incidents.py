@@ -2,30 +2,16 @@
 
 from datetime import timedelta
 
-import pytest
-
 from service.domain.events import EventKind
 from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Severity, Stage
-from service.recorder.commands import AppendEvent, OpenIncident
+from service.recorder.commands import AppendEvent
 from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, incident_page
 from service.store.overview import overdue_counts, overview_of
 from tests.builders import at, event, policy
 
 NOW = at(600)
-
-
-@pytest.fixture
-def opened(house):
-    def opened(title="Latency", minutes=0, *after, **fields):
-        detected = event(EventKind.DETECTED, minutes, title=title, **fields)
-        number = house.recorder.submit(OpenIncident((detected,)))[0].incident_id
-        for row in after:
-            house.recorder.submit(AppendEvent(number, row))
-        return number
-
-    return opened
 
 
 def listed(house, limit=50, before=None, after=None, **filters):

@@ -20,6 +20,7 @@ from service.store import StoreUnavailable
 from service.store.bodies import BodyPage
 from service.store.incidents import IncidentPage
 from service.store.notices import Notices
+from service.store.outstanding import OutstandingPage
 from service.store.overview import OverdueCounts, Overview
 from service.web import Services, install
 from service.web.services import Extension
@@ -98,6 +99,11 @@ class FakeStore:
 
     def last_received(self):
         return self.received
+
+    def outstanding_page(self, *, skip, limit):
+        self.asked = {"skip": skip, "limit": limit}
+        rows = tuple((incident_row(i), None) for i in self.records)
+        return OutstandingPage(rows[skip : skip + limit], len(rows))
 
     def notices_since(self, since):
         return self.noticed

@@ -300,16 +300,71 @@ def test_no_link_is_made_of(address):
     assert web_link(address) is None
 
 
-def test_the_postmortems_show_the_definition_of_done(world):
-    checked = event(EventKind.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "passed"}, "document": "pm/1.md"})
-    action = event(EventKind.ACTION_OPENED, 4, data={"action_id": "A-1", "title": "Guard", "due_at": at(5).isoformat()})
-    world.store.records = {1: record(event(EventKind.DETECTED), checked, action)}
-    page = text(world.get("/postmortems?before=9"))
-    for expected in ('class="check passed"', 'class="check pending"', "pm/1.md", "Guard", "▲"):
-        assert expected in page
-    assert world.store.asked["filter"].outstanding
-    world.get("/postmortems?all=yes")
+def postmortem_lines(*events):
+    world = World()
+    world.store.records = {1: record(*events)}
+    rows = re.findall(r"<tr>\n.*?</tr>", text(world.get("/postmortems")), re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+
+
+def test_the_postmortems_say_in_words_what_is_missing_and_who_owes_it():
+    checks = {"evidence": "failed", "issues": "passed"}
+    action = {"action_id": "A-1", "title": "Guard", "due_at": at(5).isoformat()}
+    other = {"action_id": "A-2", "title": "Probe"}
+    (line,) = postmortem_lines(
+        event(EventKind.DETECTED),
+        event(EventKind.ROLE_ASSIGNED, 1, data={"role": "commander", "name": "Kim"}),
+        event(EventKind.POSTMORTEM_DRAFTED, 3, data={"document": "https://wiki.example/1"}),
+        event(EventKind.POSTMORTEM_CHECKED, 3, data={"checks": checks}),
+        event(EventKind.ACTION_OPENED, 4, data=action),
+        event(EventKind.ACTION_OPENED, 4, event_id="second", data=other),
+        event(EventKind.ACTION_COMPLETED, 5, data={"action_id": "A-2"}),
+    )
+    assert re.search(r"▲ overdue by .* Kim", line)
+    missing = "final version · failed: Evidence · not checked yet: Actions, Documents, Decision record · 1 action open"
+    assert f"{missing} · 1 action to verify · Postmortem document" in line
+
+
+def test_before_the_draft_only_the_stages_are_missing():
+    (line,) = postmortem_lines(event(EventKind.DETECTED))
+    assert "draft · final version" in line
+    assert "not checked yet" not in line
+    assert "no owner" in line
+
+
+def test_an_owner_of_the_postmortem_comes_before_the_commander():
+    roles = [{"role": "commander", "name": "Kim"}, {"role": "postmortem-owner", "name": "Ito"}]
+    (line,) = postmortem_lines(
+        event(EventKind.DETECTED),
+        *(event(EventKind.ROLE_ASSIGNED, n, data=role) for n, role in enumerate(roles)),
+    )
+    assert "Ito" in line
+    assert "Kim" not in line
+
+
+def test_the_outstanding_postmortems_are_paged_by_lateness_and_all_by_id():
+    world = World()
+    world.store.records = {n: record(incident_id=n) for n in range(1, 61)}
+    page = text(world.get("/postmortems"))
+    assert page.count('<th scope="row">') == 50
+    assert 'href="/postmortems?skip=50"' in page
+    assert text(world.get("/postmortems?skip=50")).count('<th scope="row">') == 10
+    world.get("/postmortems?all=yes&before=9")
+    assert world.store.asked["before"] == 9
     assert not world.store.asked["filter"].outstanding
+    world.store.records = {}
+    assert 'data-testid="none-outstanding"' in text(world.get("/postmortems"))
+
+
+def test_an_incident_says_what_its_postmortem_misses_and_lists_checks_once_there_are_results():
+    _, page = shown(event(EventKind.DETECTED))
+    assert re.search(r'data-testid="missing">[^<]*draft · final version<', page)
+    assert 'class="check' not in page
+    _, page = shown(
+        event(EventKind.DETECTED), event(EventKind.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "passed"}})
+    )
+    assert 'class="check passed"' in page
+    assert 'class="check pending"' in page
 
 
 def test_acknowledging_records_an_event_and_goes_back(world):

@@ -23,6 +23,7 @@ from service.web.lookup import incident_history, incident_number
 from service.web.pages import forms, times
 from service.web.pages.csrf import CsrfTokens
 from service.web.pages.forms import CORRECTABLE, FORMS, Form, InvalidInput
+from service.web.pages.postmortems import missing_of
 from service.web.pages.renderer import HEADERS, PageRenderer, address
 from service.web.pages.story import part_of, story, web_link
 from service.web.pages.words import chosen
@@ -201,6 +202,7 @@ def _incident_context(history: IncidentHistory, number: int, services: Services,
         "clock": lambda at, dated: times.clock(at, services.zone, dated=dated),
         "is_one_day": lambda begin, end: times.is_one_day(begin, end, services.zone),
         "checks": definition_of_done(incident, now),
+        "missing": missing_of(incident, now),
         "document": postmortem.document,
         "document_link": web_link(postmortem.document),
         "grafana": services.grafana_url

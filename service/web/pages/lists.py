@@ -1,18 +1,15 @@
-"""The list of incidents, with its filters and its search, and the list of postmortems."""
+"""The list of incidents, with its filters and its search."""
 
 from flask import Request, Response
 
 from service.domain.incident import Phase
 from service.domain.policy import IncidentType, Severity
 from service.store.incidents import incident_page
-from service.web.pages.queries import STATES, cursor_of, search_of
+from service.web.pages.queries import STATES, search_of
 from service.web.pages.renderer import PageRenderer
-from service.web.pages.story import web_link
-from service.web.postmortems import status_page
 from service.web.services import Services
 
 PAGE = 50
-POSTMORTEMS = 20
 
 
 def incidents(services: Services, renderer: PageRenderer, request: Request) -> Response:
@@ -32,21 +29,4 @@ def incidents(services: Services, renderer: PageRenderer, request: Request) -> R
         windows=list(services.windows),
         open_phases=[phase.value for phase in STATES["open"]],
         resolved=Phase.RESOLVED,
-    )
-
-
-def postmortems(services: Services, renderer: PageRenderer, request: Request) -> Response:
-    """Return a page of the postmortems: outstanding ones, or all."""
-    now, everything = services.clock(), request.args.get("all") == "yes"
-    before = cursor_of(request.args, "before")
-    statuses, older = status_page(services, now, before, POSTMORTEMS, outstanding=not everything)
-    return renderer.render(
-        request,
-        "postmortems",
-        now,
-        statuses=statuses,
-        documents={row.id: web_link(row.document) for row in statuses},
-        everything=everything,
-        older=older,
-        before=before,
     )

@@ -107,6 +107,7 @@ def _tools(request: Request, translated: Words, zone: ZoneInfo, now: datetime) -
         "utc": times.utc,
         "iso": lambda at: at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "local": lambda at: times.local(at, zone),
+        "listed": lambda group, names: translated("list.join").join(translated.of(group, name) for name in names),
         "short": lambda at: times.short(at, zone),
         "typed": lambda at: times.typed(at, zone),
         "zone": zone.key,
