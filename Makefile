@@ -69,10 +69,12 @@ pooler: $(VENV)/.dev servers  ## The tests of the store and of replicas, through
 # Both are built by Go, which has to be there; the tests without them are part of `make test`.
 HELM_VERSION := v3.18.6
 KUSTOMIZE_VERSION := v5.7.1
+OPERATOR := github.com/prometheus-operator/prometheus-operator@v0.85.0
 helm: $(VENV)/.dev  ## Check the Helm chart, with Helm and against kustomize (installed with Go where they are missing)
 	@command -v helm >/dev/null || GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
 	@command -v kustomize >/dev/null || GOBIN=$(abspath $(BIN)) go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 0 tests/test_helm.py
+	MTTX_OPERATOR=$$(go mod download -json $(OPERATOR) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') \
+	  PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest --numprocesses 0 tests/test_helm.py
 
 FUZZ_SECONDS ?= 60
 

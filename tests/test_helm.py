@@ -1,13 +1,16 @@
 """The Helm chart, which is built from the manifests of deploy/kubernetes: it renders the same objects.
 
 What needs `helm` and `kustomize` is marked so, and left out on a machine without them; `make helm` installs them and
-runs all of this.
+runs all of this, with the definitions of the Prometheus operator's objects.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from functools import cache
+from pathlib import Path
 
 import jsonschema
 import kubernetes_validate
@@ -147,10 +150,44 @@ EVERYTHING = {
 }
 
 
+class Definitions(yaml.CSafeLoader):
+    """Reads the operator's definitions, in which an equals sign is a value."""
+
+
+Definitions.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: node.value)
+
+
+def closed(schema):
+    """Return a schema that allows no fields but its own, as Kubernetes does with strict validation."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: closed(part) for key, part in schema.items()}
+    return {"additionalProperties": False} | made if isinstance(made.get("properties"), dict) else made
+
+
+@cache
+def operator_schemas():
+    """Return the schemas of the Prometheus operator's objects by kind and version; none without `make helm`."""
+    folder = Path(os.environ.get("MTTX_OPERATOR", "")) / "example/prometheus-operator-crd"
+    schemas = {}
+    for kind in OPERATOR_KINDS if folder.is_dir() else ():
+        definition = yaml.load((folder / f"monitoring.coreos.com_{kind.lower()}s.yaml").read_text(), Definitions)
+        for version in definition["spec"]["versions"]:
+            schema = closed(version["schema"]["openAPIV3Schema"])
+            schema["properties"]["metadata"] = {"type": "object"}
+            schemas[kind, f"monitoring.coreos.com/{version['name']}"] = schema
+    return schemas
+
+
 def assert_valid_and_restricted(objects):
     """Each object is one that Kubernetes takes, also in a namespace that enforces the profile `restricted`."""
     for manifest in objects:
-        if manifest["kind"] not in OPERATOR_KINDS:
+        if manifest["kind"] in OPERATOR_KINDS:
+            if schemas := operator_schemas():
+                jsonschema.Draft7Validator(schemas[manifest["kind"], manifest["apiVersion"]]).validate(manifest)
+        else:
             kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
     (pod,) = (each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment")
     assert_restricted(pod)
