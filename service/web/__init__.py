@@ -31,7 +31,7 @@ def install(app: Flask, services: Services) -> None:
     every_webhook = webhooks.webhooks_of(services)
     for blueprint in (
         edge.blueprint(services),
-        problems.blueprint(services.counters, services.sources.profiles),
+        problems.blueprint(services.counters, services.sources.profiles, pages.missing_page(services)),
         *(webhooks.blueprint(webhook, services) for webhook in every_webhook),
         on_the_api,
         probes.blueprint(services),

@@ -15,6 +15,8 @@ Scope = Literal["ingest", "write", "read"]
 CHALLENGES = ('Bearer realm="mttx-exporter"', 'Basic realm="mttx-exporter", charset="UTF-8"')
 _OWN_SITES = ("same-origin", "none")
 """`Sec-Fetch-Site` of browsers for a page of this service, and for a typed address."""
+_MISSING = "A token is needed: Authorization: Bearer, or Basic with it as the password."
+_WRONG = "This token is not one of the tokens file: mistyped, cut off, or removed since."
 _HOST = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(:[0-9]{1,5})?", re.ASCII)
 """A host with an optional port (RFC 9110), and nothing that URL parsers read differently."""
 
@@ -40,9 +42,7 @@ def authorize(request: Request, tokens: tuple[Token, ...], scope: Scope) -> Toke
         return None
     token = presented_token(request, tokens)
     if token is None:
-        raise Denied(
-            Failure.UNAUTHORIZED, "A token is needed: Authorization: Bearer, or Basic with it as the password."
-        )
+        raise Denied(Failure.UNAUTHORIZED, _WRONG if _presented(request) else _MISSING)
     if scope not in token.scopes:
         raise Denied(Failure.FORBIDDEN, f"This token lacks the scope {scope!r}; add it in the tokens file.")
     return token

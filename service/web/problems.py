@@ -1,14 +1,14 @@
 """Errors as RFC 9457 problem documents, counted by reason and logged without names and tokens."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from service.intake.reasons import Failure
 from service.intake.sources import SenderProfile, Source
@@ -62,10 +62,14 @@ class _Problem:
         return ProblemSchema(type=kind, title=self.status.phrase, status=self.status, detail=self.detail, errors=faults)
 
 
-def blueprint(counters: ProcessCounters, profiles: Mapping[str, SenderProfile]) -> Blueprint:
+def blueprint(
+    counters: ProcessCounters,
+    profiles: Mapping[str, SenderProfile],
+    missing_page: Callable[[Request], Response | None],
+) -> Blueprint:
     """Return a blueprint that turns every exception of views and routing into a problem document.
 
-    `profiles` are those of all sources.
+    `profiles` are those of all sources. `missing_page` may answer instead for an address that does not exist.
     """
     bp = Blueprint("problems", __name__)
 
@@ -77,6 +81,9 @@ def blueprint(counters: ProcessCounters, profiles: Mapping[str, SenderProfile]) 
         if profile is not None and problem.reason is not None:
             counters.failure(str(source), problem.reason.value)
         _log(error, problem, source, is_webhook=profile is not None and source != Source.API)
+        page = missing_page(request) if isinstance(error, NotFound) and source is None else None
+        if page is not None:
+            return page
         body = problem.document().model_dump_json()
         return Response(body, problem.status, problem.headers, content_type=MEDIA_TYPE)
 

@@ -209,6 +209,20 @@ def test_what_was_typed_comes_back(visit, service, opened):
     assert page.locator("textarea[name=text]").input_value() == "Restarted the queue"
 
 
+def test_the_worst_of_many_come_first_and_a_click_sorts_the_lines(visit, service, opened):
+    opened("Major")
+    for number in range(14):
+        opened(f"Minor {number}", severity="SEV-4")
+    page = visit()
+    severities = page.locator("[data-testid=open-table] tbody td:first-child")
+    assert severities.first.inner_text() == "SEV-1"
+    head = page.locator("[data-testid=open-table] thead th").first
+    for order, first in (("ascending", "SEV-1"), ("descending", "SEV-4")):
+        head.get_by_role("button").click()
+        assert head.get_attribute("aria-sort") == order
+        assert severities.first.inner_text() == first
+
+
 def test_hostile_texts_stay_texts(visit, service, opened):
     incident = opened(HOSTILE, labels={"runbook": "javascript:alert(1)"})
     page = visit()

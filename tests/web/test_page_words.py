@@ -55,6 +55,13 @@ def test_what_the_code_names_is_there():
     assert named <= words("en").messages.keys()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_options_of_a_list_have_names_of_their_own(language):
+    messages = words(language).messages
+    states = [messages["list.open"], *(messages[f"phase.{phase}"] for phase in Phase)]
+    assert len(set(states)) == len(states)
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_no_template_has_text_of_its_own(path):
     text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", " ", path.read_text(), flags=re.DOTALL)

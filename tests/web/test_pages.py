@@ -652,6 +652,24 @@ def test_without_a_token_the_browser_asks_for_one(path):
     assert 'data-testid="error-denied.unknown"' in text(answer)
 
 
+def test_a_wrong_token_is_told_apart_from_a_missing_one():
+    world = World(tokens=TOKENS)
+    assert 'data-testid="error-denied.wrong"' in text(world.get("/", auth=("x", "not-this-one")))
+    missing = world.get("/api/v1/incidents").get_json()["detail"]
+    wrong = world.get("/api/v1/incidents", headers={"Authorization": "Bearer not-this-one"})
+    assert wrong.status_code == 401
+    assert wrong.get_json()["detail"] != missing
+    assert "not-this-one" not in text(wrong)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/assets/x/y", "/api/v1/nowhere"])
+def test_browsers_get_a_page_for_an_address_that_does_not_exist_and_programs_a_problem(world, path):
+    page = world.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.status_code == 404
+    assert ("html" in page.content_type) == (path != "/assets/x/y")
+    assert world.get(path).content_type == "application/problem+json"
+
+
 def test_who_may_only_read_is_offered_nothing():
     world = World(tokens=TOKENS)
     page = text(world.get("/incidents/INC-1", auth=("x", READER)))

@@ -1,6 +1,8 @@
 """The web pages: targets and open incidents, lists, one incident with its forms, and the postmortems."""
 
-from flask import Blueprint, Response, request
+from collections.abc import Callable
+
+from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import NotFound
 
 from service.intake.reasons import Failure
@@ -58,6 +60,18 @@ def blueprint(services: Services) -> Blueprint:
     return bp
 
 
+def missing_page(services: Services) -> Callable[[Request], Response | None]:
+    """Return what answers an address that does not exist: a page for browsers, None for others."""
+    renderer = page_renderer(services.zone)
+
+    def answer(request: Request) -> Response | None:
+        if "text/html" not in request.headers.get("Accept", ""):
+            return None
+        return renderer.render(request, "error", services.clock(), 404, key="missing")
+
+    return answer
+
+
 def _answer_errors(bp: Blueprint, renderer: PageRenderer, services: Services) -> None:
     """Register error handlers that answer with a page instead of a problem document."""
 
@@ -67,7 +81,8 @@ def _answer_errors(bp: Blueprint, renderer: PageRenderer, services: Services) ->
     @bp.errorhandler(Denied)
     def denied(error: Denied) -> Response:
         unknown = error.reason is Failure.UNAUTHORIZED
-        answer = page(401 if unknown else 403, "denied.unknown" if unknown else "denied.forbidden")
+        without = "denied.wrong" if request.authorization else "denied.unknown"
+        answer = page(401 if unknown else 403, without if unknown else "denied.forbidden")
         if unknown:
             for challenge in CHALLENGES:
                 answer.headers.add("WWW-Authenticate", challenge)

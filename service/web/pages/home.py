@@ -32,7 +32,6 @@ TESTED = timedelta(days=1)
 """How long a received test is shown."""
 SILENT = timedelta(days=1)
 """After so long without a webhook, the page says that silence may also be a broken connection."""
-WEBHOOKS = frozenset(source.value for source in Source if source is not Source.API)
 RECEIVER = """\
 receivers:
   - name: mttx
@@ -80,8 +79,9 @@ def _due(services: Services, rows: Sequence[IncidentRow]) -> dict[int, tuple[Due
 
 def _arrivals(services: Services, request: Request, now: datetime) -> dict[str, Any]:
     """Return when each source last sent something, the latest first; without any incident, how to connect one."""
+    webhook_sources = set(services.sources.profiles) - {Source.API.value}
     received = [*services.store.read(last_received).items(), *services.counters.last_received().items()]
-    webhooks = {source: at for source, at in sorted(received, key=lambda pair: pair[1]) if source in WEBHOOKS}
+    webhooks = {source: at for source, at in sorted(received, key=lambda pair: pair[1]) if source in webhook_sources}
     latest = sorted(webhooks.items(), key=lambda pair: pair[1], reverse=True)
     is_new = not latest and not services.store.read(incident_page, IncidentFilter(), limit=1).rows
     receiver = RECEIVER.format(url=request.url_root, auth=AUTH if services.tokens else "")
