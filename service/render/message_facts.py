@@ -59,7 +59,10 @@ def facts_of(
 
 
 def _update(event: Event) -> Update:
-    return Update(event.occurred_at, event.kind.value, _text_of(event))
+    role, name = (str(event.data.get(key, "")) for key in ("role", "name"))
+    if event.kind is not EventKind.ROLE_ASSIGNED:
+        return Update(event.occurred_at, event.kind.value, _text_of(event))
+    return Update(event.occurred_at, event.kind.value, _text_of(event), role, title_line(name))
 
 
 def _text_of(event: Event) -> str:

@@ -38,11 +38,16 @@ class Markup:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An event that was not announced yet. `kind` is that of the event; `text` comes from its data."""
+    """An event that was not announced yet. `kind` is that of the event; `text` comes from its data.
+
+    `role` and `name` are those of an assignment, else empty.
+    """
 
     at: datetime
     kind: str
     text: str
+    role: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

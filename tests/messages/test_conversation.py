@@ -24,7 +24,7 @@ def test_it_tells_of_an_incident_in_a_thread_of_its_own(site):
     site.tell(number, K.RESOLVED, 40)
     site.deliver(41)
     [(first, answers)] = site.slack.channel()
-    assert first.startswith("[RESOLVED] Resolved — Checkout fails\n")
+    assert first.startswith("[RESOLVED] Checkout fails (SEV-2)\n")
     assert "Commander: Aiko" in first
     assert [text.splitlines()[0] for text in answers] == [
         "[SEV-2] Update — Checkout fails",
@@ -183,7 +183,7 @@ def test_it_says_where_a_merged_incident_goes_on(site):
     site.tell(merged, K.NOTE, 5, data={"text": "one and the same"})
     site.deliver(6)
     (_, of_kept), (first, of_merged) = site.slack.channel()
-    assert first.startswith("[SEV-2] Merged into INC-1 — ")
+    assert first.startswith("[MERGED] Payments fail (SEV-2), now part of INC-1\n")
     assert [text.splitlines()[1] for text in of_merged] == ["Merged into INC-1; updates continue there."]
     assert "one and the same" in of_kept[-1]
 

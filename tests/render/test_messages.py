@@ -189,6 +189,30 @@ def test_it_writes_durations_in_the_language_of_the_message():
     assert "24h" in rendering("en").render("report", facts_of(thread(), OPENING, RULES, None))
 
 
+@pytest.mark.parametrize(
+    ("language", "end", "head"),
+    [
+        ("en", K.RESOLVED, "[RESOLVED] Checkout fails (SEV-2)"),
+        ("en", K.DISMISSED, "[DISMISSED] Checkout fails (SEV-2)"),
+        ("ja", K.RESOLVED, "[復旧] Checkout fails（SEV-2）"),
+        ("ja", K.DISMISSED, "[対象外] Checkout fails（SEV-2）"),
+    ],
+)
+def test_an_end_is_said_once_and_alike_in_the_first_and_the_last_message(language, end, head):
+    over = MessageKind.OVER if end is K.RESOLVED else MessageKind.DISMISSED
+    for name, facts in (
+        ("report", facts_of(thread(event(end, 9), title="Checkout fails"), OPENING, RULES, None)),
+        ("over", update(thread(event(end, 9), title="Checkout fails", messages=FIRST), over)),
+    ):
+        assert rendering(language).render(name, facts).splitlines()[0] == head
+
+
+def test_roles_are_named_in_the_language_of_the_message():
+    talk = thread(event(K.ROLE_ASSIGNED, 4, data={"role": "commander", "name": "Mori <b>"}), messages=FIRST)
+    assert "• 09:04 UTC / 18:04 JST 指揮: Mori &lt;b>" in rendering("ja").render("update", update(talk))
+    assert "Role: commander: Mori" in rendering("en").render("update", update(talk))
+
+
 def test_a_team_brings_its_own_words():
     own = rendering(report="{{ facts.incident | link(facts.url) }} {{ facts.title }}\n\n{{ facts.began_at | at }}")
     facts = facts_of(thread(title="a < b"), OPENING, RULES, "https://mttx.example.com")
