@@ -2,8 +2,9 @@
 
 `databases/0008.json` has what the version of 28 November 2026 (schema 0008) wrote: `tables` of seven incidents, half
 delivered to Slack and Grafana; `receivers`, what was in the channel and in Grafana by then; `requests`, what that same
-version went on to send over the next days. Some messages were sent, one was posted without an answer, one was rejected,
-some are pending, and others are for later; dashboards have copies; times have milliseconds.
+version went on to send over the next days (with ends worded, and open incidents ordered, as today). Some messages were
+sent, one was posted without an answer, one was rejected, some are pending, and others are for later; dashboards have
+copies; times have milliseconds.
 """
 
 import json
