@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from service.domain.breakdown import Dimension
 from service.domain.episodes import AlertReport, Episode
 from service.domain.events import Alert, Event, EventKind, Observation, ReceivedWebhook
 from service.domain.incident import Phase
@@ -53,6 +54,7 @@ def policy(**changes: Any) -> Policy:
         "default_severity": Severity.SEV_3,
         "reopen_window": timedelta(minutes=15),
         "stale_after": timedelta(hours=24),
+        "breakdown": (Dimension("team", 2), Dimension("service", 50)),
     }
     return Policy(**{**values, **changes})
 

@@ -353,11 +353,15 @@ def test_it_lists_incidents(service, monkeypatch):
         "phase": "detected",
         "stale": True,
         "milestones": {**dict.fromkeys(Milestone), "detected": at(0).isoformat()},
+        "dimensions": {"team": "payments", "service": ""},
     }
     service.get(INCIDENTS, json={"incidents": [line, {**line, "stale": False}], "next": "/api/v1/incidents?cursor=1"})
     output = run("list")
     assert "detected, stale" in output
     assert "Detected (Asia/Tokyo)" in output
+    assert "Team" in output
+    assert "payments" in output
+    assert "Service" not in output, "no incident has one"
     assert "2026-03-02 18:00:00" in output
     assert "Checkout [red]broken" in output
     assert "There are more" in output
@@ -377,6 +381,7 @@ def test_a_table_in_a_pipe_has_one_line_for_each_row(service):
         "phase": "detected",
         "stale": False,
         "milestones": {**dict.fromkeys(Milestone), "detected": at(0).isoformat()},
+        "dimensions": {"team": "payments", "service": ""},
     }
     service.get(INCIDENTS, json={"incidents": [line], "next": None})
     assert len(run("list").splitlines()) == 2

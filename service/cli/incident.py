@@ -110,6 +110,14 @@ def severity(level: str, **common: Any) -> None:
 
 @incident.command()
 @_reporting
+@click.argument("labels", metavar="NAME=VALUE...", type=Pair(), nargs=-1, required=True)
+def label(labels: tuple[tuple[str, str], ...], **common: Any) -> None:
+    """Set labels, such as the team that it belongs to; an empty value clears one."""
+    _report("described", labels=dict(labels), **common)
+
+
+@incident.command()
+@_reporting
 @click.argument("role", type=choice(Role))
 @click.argument("name")
 def assign(role: str, name: str, **common: Any) -> None:
@@ -164,11 +172,19 @@ def review(incident_ids: tuple[str, ...], **common: Any) -> None:
 @click.option("--open", "open_only", is_flag=True, help="Only open incidents.")
 @click.option("--phase", type=choice(Phase), multiple=True, help="Only these phases; can be repeated.")
 @click.option("--severity", type=choice(Severity), multiple=True, help="Only these severities; can be repeated.")
+@click.option(
+    "--label",
+    "labels",
+    metavar="NAME=VALUE",
+    type=Pair(),
+    multiple=True,
+    help="Only incidents with this value of a configured dimension, such as team=payments; can be repeated.",
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number.")
 @output_option
-def list_(open_only: bool, phase: tuple[str, ...], severity: tuple[str, ...], limit: int, output: str) -> None:
+def list_(open_only: bool, labels: tuple[tuple[str, str], ...], output: str, **filters: Any) -> None:
     """List incidents, newest first."""
-    query: Query = {"limit": limit, "phase": phase, "severity": severity, **({"open": "true"} if open_only else {})}
+    query: Query = {**dict(labels), **filters, **({"open": "true"} if open_only else {})}
     client = connect()
     page = client.get(INCIDENTS, query)
     if output == "json":

@@ -21,19 +21,23 @@ def print_summary(incident: Json) -> None:
 
 
 def print_incidents(incidents: Sequence[Json], zone: ZoneInfo, *, more: bool) -> None:
-    """Print a list of incidents; `more`: further ones follow."""
+    """Print a list of incidents, with the dimensions that any of them has a value of; `more`: further ones follow."""
+    carried = {name for incident in incidents for name, value in incident["dimensions"].items() if value}
+    dimensions = [name for name in (incidents[0]["dimensions"] if incidents else ()) if name in carried]
     rows = [
         (
             incident["id"],
             incident["severity"],
             f"{incident['phase']}, stale" if incident["stale"] else incident["phase"],
             local_time(incident["milestones"]["detected"], zone),
+            *(incident["dimensions"][name] for name in dimensions),
             incident["title"],
         )
         for incident in incidents
     ]
     if rows:
-        print_table(("Incident", "Severity", "Phase", f"Detected ({zone.key})", "Title"), rows)
+        headings = (name.replace("_", " ").capitalize() for name in dimensions)
+        print_table(("Incident", "Severity", "Phase", f"Detected ({zone.key})", *headings, "Title"), rows)
     else:
         click.echo("No incidents.")
     if more:
@@ -74,7 +78,8 @@ def _entry_row(entry: Json, zone: ZoneInfo) -> tuple[str, str, str, str]:
 
 
 def _facts(incident: Json, zone: ZoneInfo) -> list[tuple[str, str]]:
-    facts = [
+    facts = [(name.replace("_", " "), value) for name, value in incident["dimensions"].items() if value]
+    facts += [
         (f"time to {name}", duration(timedelta(seconds=seconds))) for name, seconds in incident["indicators"].items()
     ]
     for deadline in incident["deadlines"]:
@@ -102,8 +107,14 @@ def _description(entry: Json, zone: ZoneInfo) -> str:
     data, change = event["data"], event.get("change")
     keys = [key for key in _DETAILS if data.get(key) and not (change and key == "name")]
     words = [str(data[key]) for key in keys] + ([_change(event, zone)] if change else [])
+    words += _descriptions(event) if event["kind"] == "described" else []
     kind = event["kind"].replace("_", " ")
     return f"{kind}: {' '.join(words)}" if words else kind
+
+
+def _descriptions(event: Json) -> list[str]:
+    labels = [f"{name}={value}" for name, value in event["labels"].items()]
+    return [*filter(None, (event["title"],)), *event["types"], *event["domains"], *labels]
 
 
 def _change(event: Json, zone: ZoneInfo) -> str:

@@ -1,13 +1,16 @@
 """The description of an incident: title, severity, types, domains, labels and roles."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
+from service.domain.breakdown import dimension_value
 from service.domain.episodes import Episode
 from service.domain.events import INCIDENT_KEY, INTO_KEY, Event, EventKind, Role
 from service.domain.policy import Domain, IncidentType, Policy, Severity, worst
 
 _T = TypeVar("_T")
+TYPE_LABEL, DOMAIN_LABEL = "incident_type", "incident_domain"
 
 
 def severity_of(events: Sequence[Event], episodes: Sequence[Episode], policy: Policy) -> Severity:
@@ -58,7 +61,7 @@ def title_of(events: Sequence[Event], episodes: Sequence[Episode]) -> str:
 def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[IncidentType, ...]:
     """Collect the types from the events and from the alerts' label `incident_type` (comma-separated)."""
     reported = {t for e in events for t in e.types}
-    labelled = {word for e in episodes for word in _words(e.labels.get("incident_type", ""))}
+    labelled = {word for e in episodes for word in _words(e.labels.get(TYPE_LABEL, ""))}
     types = reported | labelled
     return tuple(t for t in IncidentType if t in types) if types else ()
 
@@ -66,7 +69,7 @@ def types_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Inci
 def domains_of(events: Sequence[Event], episodes: Sequence[Episode]) -> tuple[Domain, ...]:
     """Collect the domains from the events and from the alerts' label `incident_domain` (comma-separated)."""
     reported = {d for e in events for d in e.domains}
-    labelled = {word for e in episodes for word in _words(e.labels.get("incident_domain", ""))}
+    labelled = {word for e in episodes for word in _words(e.labels.get(DOMAIN_LABEL, ""))}
     domains = reported | labelled
     return tuple(d for d in Domain if d in domains) if domains else ()
 
@@ -86,6 +89,28 @@ def labels_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str,
     for event in events:
         shared.update(event.labels)
     return shared
+
+
+def dimensions_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str, str]:
+    """Return the value of each label that incidents may be broken down by: of all but those of types and domains.
+
+    It is what people set last, "" if they cleared it; else that of the earliest of the worst alerts that carry the
+    label (ties by fingerprint). Values are as `dimension_value` makes them.
+    """
+    values: dict[str, str] = {}
+    for episode in sorted(episodes, key=carrier_rank) if len(episodes) > 1 else episodes:
+        values = {name: value for name, text in episode.labels.items() if (value := dimension_value(text))} | values
+    for name in dict.fromkeys(name for event in events for name in event.labels):
+        stated = _stated(events, lambda e, name=name: e.labels.get(name))  # type: ignore[misc]
+        values[name] = dimension_value(stated[-1])
+    for name in (TYPE_LABEL, DOMAIN_LABEL):
+        values.pop(name, None)
+    return values
+
+
+def carrier_rank(episode: Episode) -> tuple[Severity, datetime, str]:
+    """Return the sort key by which the first episode that carries a label gives the incident its value."""
+    return episode.severity, episode.starts_at, episode.fingerprint
 
 
 def roles_of(events: Sequence[Event]) -> dict[Role, str]:

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     REOPENED = "reopened"
     DISMISSED = "dismissed"
     SEVERITY_CHANGED = "severity_changed"
+    DESCRIBED = "described"
     ROLE_ASSIGNED = "role_assigned"
     NOTE = "note"
     MERGED = "merged"
@@ -69,11 +70,11 @@ class Event:
     """One fact about one incident, as it was reported.
 
     `event_id` is the sender's own id and makes repeats idempotent. The fields that describe the incident (`title` to
-    `labels`) may come with any kind. `data` by kind: `role_assigned` {role, name}; `note` {text,
-    important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"} or {incident_key, into_key};
-    `acknowledged` {automated: true}; `resolved` the same, or {resolution_source: "stale"}; `postmortem_*` {document},
-    `postmortem_checked` with checks: {evidence: "passed", …}; `reviewed` (the weekly review discussed it) {text};
-    `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
+    `labels`) may come with any kind; `described` has nothing else. `data` by kind: `role_assigned` {role, name};
+    `note` {text, important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"} or {incident_key,
+    into_key}; `acknowledged` {automated: true}; `resolved` the same, or {resolution_source: "stale"}; `postmortem_*`
+    {document}, `postmortem_checked` with checks: {evidence: "passed", …}; `reviewed` (the weekly review discussed it)
+    {text}; `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
     `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
     `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:
     None without tokens, and for events of the service itself.

@@ -4,18 +4,40 @@ They replace the episodes only if the incident was never closed or reopened (`su
 depend on the order in which alerts fired and people acted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from service.domain.description import domains_of, labels_of, types_of
+from service.domain.description import (
+    DOMAIN_LABEL,
+    TYPE_LABEL,
+    carrier_rank,
+    dimensions_of,
+    domains_of,
+    labels_of,
+    types_of,
+)
 from service.domain.episodes import Episode
 from service.domain.events import INTO_KEY, EventKind
 from service.domain.history import History
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
 
 _CLOSING = (EventKind.RESOLVED, EventKind.REOPENED, EventKind.DISMISSED)
-TYPE_LABEL, DOMAIN_LABEL = "incident_type", "incident_domain"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Carrier:
+    """The episode that gives an incident its value of a label: of the worst that carry it, the earliest."""
+
+    severity: Severity
+    starts_at: datetime
+    fingerprint: str
+    value: str
+
+    @property
+    def rank(self) -> tuple[Severity, datetime, str]:
+        """The sort key of its episode (`carrier_rank`)."""
+        return self.severity, self.starts_at, self.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +45,8 @@ class Firings:
     """Aggregates of many episodes. `fingerprint` and `title` are of the earliest, which began at `starts_at`.
 
     Of `count` episodes `open` are still firing, `stale` have an assumed end and `end_unknown` an unknown one;
-    `ends_at` is the latest end. `labels` are those that all of them share.
+    `ends_at` is the latest end. `labels` are those that all of them share, `carriers` the episodes from which the
+    incident has its dimensions.
     """
 
     count: int
@@ -39,6 +62,7 @@ class Firings:
     types: tuple[IncidentType, ...]
     domains: tuple[Domain, ...]
     labels: Mapping[str, str]
+    carriers: Mapping[str, Carrier]
 
     def replaced(self, old: Episode | None, new: Episode) -> "Firings | None":
         """Return the aggregates with `new` in place of `old`, or with `new` added.
@@ -56,6 +80,7 @@ class Firings:
                 and (new.ends_at is None or new.ends_at < old.ends_at)
             )
             or (old.onset_at is not None and old.onset_at == self.onset_at and changed.onset_at != new.onset_at)
+            or (new.starts_at > old.starts_at and carrier_rank(old) in self._ranks)
         )
         return None if is_less else changed._without(old)
 
@@ -81,6 +106,11 @@ class Firings:
             types=tuple(t for t in IncidentType if t in self.types or t in other.types),
             domains=tuple(d for d in Domain if d in self.domains or d in other.domains),
             labels={k: v for k, v in self.labels.items() if other.labels.get(k) == v},
+            carriers={
+                name: min(carriers)
+                for name in {*self.carriers, *other.carriers}
+                if (carriers := [of[name] for of in (self.carriers, other.carriers) if name in of])
+            },
         )
 
     def _without(self, old: Episode) -> "Firings":
@@ -93,8 +123,8 @@ class Firings:
             end_unknown=self.end_unknown - old.end_unknown,
         )
 
-    def stand_ins(self) -> tuple[Episode, Episode]:
-        """Return two episodes with the same result in the fold as all of these."""
+    def stand_ins(self) -> tuple[Episode, ...]:
+        """Return a few episodes with the same result in the fold as all of these."""
         stand_in = Episode(
             id=0,
             source="",
@@ -111,7 +141,18 @@ class Firings:
         )
         values = {TYPE_LABEL: ",".join(self.types), DOMAIN_LABEL: ",".join(self.domains)}
         values = {name: text for name, text in values.items() if text}
-        return stand_in, replace(stand_in, labels={**values, **self.labels})
+        return stand_in, replace(stand_in, labels={**values, **self.labels}), *self._carrying(stand_in)
+
+    def _carrying(self, stand_in: Episode) -> Iterator[Episode]:
+        """Yield an episode for each that gives the incident a dimension."""
+        for rank in sorted(self._ranks):
+            severity, starts_at, fingerprint = rank
+            labels = {n: c.value for n, c in self.carriers.items() if c.rank == rank} | dict(self.labels)
+            yield replace(stand_in, severity=severity, starts_at=starts_at, fingerprint=fingerprint, labels=labels)
+
+    @property
+    def _ranks(self) -> Set[tuple[Severity, datetime, str]]:
+        return {carrier.rank for carrier in self.carriers.values()}
 
 
 def add_up(episodes: Sequence[Episode]) -> Firings:
@@ -131,7 +172,17 @@ def add_up(episodes: Sequence[Episode]) -> Firings:
         types=types_of((), episodes),
         domains=domains_of((), episodes),
         labels=labels_of((), episodes),
+        carriers=_carriers(episodes),
     )
+
+
+def _carriers(episodes: Sequence[Episode]) -> dict[str, Carrier]:
+    """Return the carrier of each dimension: for every value, that of the first episode in order of rank with it."""
+    carriers: dict[str, Carrier] = {}
+    for episode in sorted(episodes, key=carrier_rank):
+        for name, value in dimensions_of((), [episode]).items():
+            carriers.setdefault(name, Carrier(*carrier_rank(episode), value))
+    return carriers
 
 
 def _of_episode(episode: Episode) -> Firings:

@@ -209,6 +209,7 @@ _BY_TIME = (
     EventKind.REOPENED,
     EventKind.DISMISSED,
     EventKind.SEVERITY_CHANGED,
+    EventKind.DESCRIBED,
     EventKind.ROLE_ASSIGNED,
     EventKind.NOTE,
 )

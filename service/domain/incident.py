@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from service.domain.actions import Action, actions_of
 from service.domain.checks import Check, CheckState, checks_of
-from service.domain.description import domains_of, labels_of, roles_of, severity_of, title_of, types_of
+from service.domain.description import dimensions_of, domains_of, labels_of, roles_of, severity_of, title_of, types_of
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
 from service.domain.history import History, Override, effective
@@ -54,6 +54,8 @@ class Deadline:
 class Incident:
     """The computed state of one incident. `deadlines_from` is the start of its postmortem deadlines.
 
+    `labels` are those that all its alerts share; `dimensions` has one value of every label that any of them carries.
+
     `owes_document` is false if its severity requires only the weekly review. A resolved incident without the milestone
     `resolved` has an unknown end; `over_at` is then assumed, for grouping. `settled_at` is when a resolution becomes
     final; `outlived_at` is since when an alert fires after a resolution by hand; `withdrawn`: all its events were
@@ -67,6 +69,7 @@ class Incident:
     types: tuple[IncidentType, ...] = ()
     domains: tuple[Domain, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    dimensions: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[Role, str] = field(default_factory=dict)
     milestones: Mapping[Milestone, datetime] = field(default_factory=dict)
     resolution_source: ResolutionSource | None = None
@@ -124,6 +127,7 @@ def fold(
         types=types_of(history.events, episodes),
         domains=domains_of(history.events, episodes),
         labels=labels_of(history.events, episodes),
+        dimensions=dimensions_of(history.events, episodes),
         roles=roles_of(history.events),
         milestones=milestones,
         resolution_source=resolution.source if resolution else None,

@@ -162,24 +162,39 @@ Kept = Mapping[Severity, Mapping[Indicator, Sequence[bool]]]
 
 
 def table(samples: Samples, kept: Kept, policy: Policy) -> list[Row]:
-    """Summarize the samples (in seconds) of one window, by indicator, for all severities and for each.
-
-    Indicators without a sample have no row. If a policy has several targets for one row, the first counts. For lead
-    times the share within target is the share of deadlines met, since a deadline may be a weekly review.
-    """
-    rows: list[Row] = []
+    """Summarize the samples (in seconds) of one window, by indicator, for all severities and for each."""
+    rows: list[Row | None] = []
     for indicator in Indicator:
         for severity in (None, *sorted(samples)):
             chosen = sorted(samples) if severity is None else [severity]
             seconds = [sample for s in chosen for sample in samples[s].get(indicator, ())]
-            summary = summarize(seconds)
-            if summary is None:
-                continue
-            target = policy.target(indicator, severity)
-            if indicator in LEAD_TIMES:
-                deadlines = [met for s in chosen for met in kept.get(s, {}).get(indicator, ())]
-                ratio = sum(deadlines) / len(deadlines) if deadlines else None
-            else:
-                ratio = within_ratio(seconds, target.limit) if target else None
-            rows.append(Row(indicator, severity, summary, target, ratio))
-    return rows
+            deadlines = [met for s in chosen for met in kept.get(s, {}).get(indicator, ())]
+            rows.append(row_of(indicator, severity, seconds, deadlines, policy))
+    return [row for row in rows if row is not None]
+
+
+def overall(
+    samples: Mapping[Indicator, Sequence[float]], kept: Mapping[Indicator, Sequence[bool]], policy: Policy
+) -> list[Row]:
+    """Summarize the samples of one window, by indicator, of incidents of all severities."""
+    rows = (row_of(i, None, samples.get(i, ()), kept.get(i, ()), policy) for i in Indicator)
+    return [row for row in rows if row is not None]
+
+
+def row_of(
+    indicator: Indicator, severity: Severity | None, seconds: Sequence[float], kept: Sequence[bool], policy: Policy
+) -> Row | None:
+    """Summarize the samples of one indicator of a group, None without a sample.
+
+    `kept` is whether each lead time met its deadline, which may be a weekly review: for lead times that is the share
+    within target. If a policy has several targets for one row, the first counts.
+    """
+    summary = summarize(seconds)
+    if summary is None:
+        return None
+    target = policy.target(indicator, severity)
+    if indicator in LEAD_TIMES:
+        ratio = sum(kept) / len(kept) if kept else None
+    else:
+        ratio = within_ratio(seconds, target.limit) if target else None
+    return Row(indicator, severity, summary, target, ratio)

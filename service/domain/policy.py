@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from service.domain.breakdown import Dimension
+
 
 class Severity(StrEnum):
     """The severity of an incident; SEV-1 is the worst (the standard, section 2)."""
@@ -152,6 +154,7 @@ class Policy:
     default_severity: Severity
     reopen_window: timedelta
     stale_after: timedelta
+    breakdown: tuple[Dimension, ...] = ()
     updates: Mapping[Severity, timedelta] = field(default_factory=dict)
     """The interval between updates while an incident is open (the standard, section 7)."""
 

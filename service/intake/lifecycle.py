@@ -134,6 +134,8 @@ def _keyed(body: LifecycleEvent, options: EventParseOptions, now: datetime, *pat
 def _event(body: EventBody, options: EventParseOptions, now: datetime, source: Source, scope: str, *path: int) -> Event:
     if body.kind is EventKind.SEVERITY_CHANGED and body.severity is None:
         raise invalid("is missing: which severity is it now?", *path, "severity")
+    if body.kind is EventKind.DESCRIBED and not (body.title or body.types or body.domains or body.labels):
+        raise invalid("needs a title, types, domains or labels: what is it to say?", *path)
     data = check_data(body.kind, body.data, options.zone, *path, "data")
     if body.kind is EventKind.CORRECTED and "occurred_at" in data:
         right = instant(data["occurred_at"], now, *path, "data", "occurred_at")

@@ -16,18 +16,23 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `name` is as in queries (a counter with `_total`). `shared` metrics come from the store."""
+    """One metric. `name` is as in queries (a counter with `_total`). `shared` metrics come from the store.
+
+    With `dimensions` it has a label more for each that is configured: `incident_team` for `team`.
+    """
 
     name: str
     kind: Kind
     labels: tuple[str, ...]
     help: str
     shared: bool = True
+    dimensions: bool = False
 
 
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 _SEVERITY = ("incident_severity",)
 _INCIDENT = ("incident", "incident_severity")
+_VALUE = ("dimension", "value")
 _OWED = ("incident", "incident_severity", "stage")
 _ONE_SAMPLE = "One sample per incident, taken once its resolution is final; none if a milestone is missing."
 
@@ -100,6 +105,48 @@ METRICS: tuple[Metric, ...] = (
         ("indicator", "statistic", "incident_severity"),
         "Target for a statistic over one severity.",
     ),
+    Metric(
+        "mttx_breakdown_indicator_seconds",
+        _G,
+        (*_VALUE, "indicator", "window", "statistic"),
+        "Statistic of an indicator over the incidents of one value of a dimension (a team); absent without samples.",
+    ),
+    Metric(
+        "mttx_breakdown_indicator_incidents",
+        _G,
+        (*_VALUE, "indicator", "window"),
+        "Number of samples in mttx_breakdown_indicator_seconds.",
+    ),
+    Metric(
+        "mttx_breakdown_indicator_within_target_ratio",
+        _G,
+        (*_VALUE, "indicator", "window"),
+        "Ratio (0 to 1) of samples within the target for all severities; absent without samples or target.",
+    ),
+    Metric(
+        "mttx_breakdown_incidents",
+        _G,
+        (*_VALUE, "window"),
+        "Incidents detected in the window, without dismissed ones, by their value of a dimension.",
+    ),
+    Metric(
+        "mttx_breakdown_incidents_resolved",
+        _G,
+        (*_VALUE, "window"),
+        "Those of mttx_breakdown_incidents that are resolved.",
+    ),
+    Metric(
+        "mttx_breakdown_postmortems_overdue",
+        _G,
+        _VALUE,
+        "Outstanding postmortem stages that are overdue, by the incident's value of a dimension.",
+    ),
+    Metric(
+        "mttx_breakdown_values_folded",
+        _G,
+        ("dimension",),
+        "Values of a dimension that are counted together as other, because they are less frequent than those named.",
+    ),
     Metric("mttx_incidents_open", _G, (*_SEVERITY, "phase"), "Open incidents, by phase."),
     Metric(
         "mttx_incident_started_timestamp_seconds",
@@ -118,7 +165,8 @@ METRICS: tuple[Metric, ...] = (
         "mttx_incident_info",
         _G,
         ("incident", "incident_severity", "incident_type", "title", "phase"),
-        "Always 1; one series per incident that is open or has a postmortem outstanding.",
+        "Always 1; one series per incident that is open or has a postmortem or an action outstanding.",
+        dimensions=True,
     ),
     Metric(
         "mttx_postmortem_due_timestamp_seconds", _G, _OWED, "Due time of a postmortem stage; absent once it is reached."

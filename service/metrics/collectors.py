@@ -58,6 +58,7 @@ class IncidentCollector(StoreCollector):
         self.whole, self.changes_at = True, snapshot.changes_at
         yield from self._families.totals(snapshot.totals)
         yield from self._families.indicators(statistics)
+        yield from self._families.breakdowns(statistics.breakdowns)
         yield from self._families.standing(snapshot, statistics)
 
 

@@ -1,7 +1,7 @@
 """From a snapshot and statistics, of now or of the past, to metric families named by the catalogue."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import (
@@ -11,6 +11,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.samples import Exemplar
 
+from service.domain.breakdown import NO_VALUE, Dimension
 from service.domain.checks import Check
 from service.domain.incident import OPEN_PHASES
 from service.domain.incident_ids import public_id
@@ -19,7 +20,8 @@ from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage,
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import INFINITE, IncidentCount, Total, bucket_bounds_of
 from service.metrics.catalogue import BY_NAME, Kind
-from service.metrics.measurements import NEEDED, Statistics
+from service.metrics.gathering import NEEDED, Breakdown
+from service.metrics.measurements import Statistics
 from service.store.incidents import IncidentRow
 from service.store.recent import PostmortemCounts
 from service.store.snapshot import Snapshot
@@ -47,11 +49,11 @@ Bucket = tuple[str, float] | tuple[str, float, Exemplar]
 Series = Iterable[tuple[Sequence[str], float]]
 
 
-def family_of(name: str, series: Series) -> Family:
-    """Return a counter or gauge family with the catalogue's name, help and labels."""
+def family_of(name: str, series: Series, dimensions: Sequence[Dimension] = ()) -> Family:
+    """Return a counter or gauge family with the catalogue's name, help and labels, and those of dimensions."""
     metric = BY_NAME[name]
     make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
-    family = make(name, metric.help, labels=metric.labels)
+    family = make(name, metric.help, labels=(*metric.labels, *(f"incident_{d.label}" for d in dimensions)))
     for labels, value in series:
         family.add_metric(labels, value)
     return family
@@ -68,6 +70,7 @@ class Families:
         """Yield what is open and due, and data problems of incidents."""
         yield from self._open(snapshot)
         yield from self._due(snapshot)
+        yield from _breakdown_due(snapshot, statistics.breakdowns)
         yield from _actions(snapshot)
         yield from _postmortems(snapshot, statistics.postmortems)
         yield family_of("mttx_incidents_missing_milestone", (((m,), statistics.missing.get(m, 0)) for m in NEEDED))
@@ -142,6 +145,31 @@ class Families:
                 (((t.indicator, t.statistic, *_severity(t)), t.limit.total_seconds()) for t in targets),
             )
 
+    def breakdowns(self, breakdowns: Mapping[str, Breakdown]) -> Iterator[Family]:
+        """Yield the statistics over windows by dimension; none of a dimension of which no incident has a value."""
+        rows = [
+            ((label, value, row.indicator, window), row)
+            for label, breakdown in breakdowns.items()
+            for window, tables in breakdown.tables.items()
+            for value, table in tables.items()
+            for row in table
+        ]
+        counts = [
+            ((label, value, window), count)
+            for label, breakdown in breakdowns.items()
+            for window, by_value in breakdown.counts.items()
+            for value, count in by_value.items()
+        ]
+        statistics = (((*key, name), value) for key, row in rows for name, value in row.summary.statistics.items())
+        ratios = ((key, ratio) for key, row in rows if (ratio := row.within_target_ratio) is not None)
+        folded = (((label,), breakdown.values.folded) for label, breakdown in breakdowns.items())
+        yield family_of("mttx_breakdown_indicator_seconds", statistics)
+        yield family_of("mttx_breakdown_indicator_incidents", ((key, row.summary.incidents) for key, row in rows))
+        yield family_of("mttx_breakdown_indicator_within_target_ratio", ratios)
+        yield family_of("mttx_breakdown_incidents", ((key, count.incidents) for key, count in counts))
+        yield family_of("mttx_breakdown_incidents_resolved", ((key, count.resolved) for key, count in counts))
+        yield family_of("mttx_breakdown_values_folded", folded)
+
     # -- what is open and due ----------------------------------------------------------------------------------------
 
     def _open(self, snapshot: Snapshot) -> Iterator[Family]:
@@ -156,10 +184,12 @@ class Families:
                     if milestone in w.milestones
                 ),
             )
-        yield family_of(
-            "mttx_incident_info",
-            (((*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase), 1) for w in snapshot.live_rows),
+        dimensions = self._policy.breakdown
+        info = (
+            (*_incident(w), ",".join(w.types), w.title[:LONGEST_TITLE], w.phase, *_values(w, dimensions))
+            for w in snapshot.live_rows
         )
+        yield family_of("mttx_incident_info", ((labels, 1) for labels in info), dimensions)
 
     def _due(self, snapshot: Snapshot) -> Iterator[Family]:
         owing = [(w, stage, due) for w in snapshot.due_rows for stage, due in w.due.items()]
@@ -175,8 +205,21 @@ class Families:
             yield family_of(name, (((s, stage), snapshot.due.get((s, stage, overdue), 0)) for s, stage in stages))
 
 
+def _breakdown_due(snapshot: Snapshot, breakdowns: Mapping[str, Breakdown]) -> Iterator[Family]:
+    overdue: Counter[tuple[str, str]] = Counter()
+    for label, breakdown in breakdowns.items():
+        overdue.update(dict.fromkeys(((label, name) for name in breakdown.values.names), 0))
+        for value, number in snapshot.overdue_by_value.get(label, {}).items():
+            overdue[label, breakdown.values.name_of(value)] += number
+    yield family_of("mttx_breakdown_postmortems_overdue", overdue.items())
+
+
 def _severity(subject: Row | Target) -> tuple[str, ...]:
     return () if subject.severity is None else (subject.severity,)
+
+
+def _values(row: IncidentRow, dimensions: Iterable[Dimension]) -> Iterator[str]:
+    return (row.dimensions.get(dimension.label, NO_VALUE) for dimension in dimensions)
 
 
 def _incident(row: IncidentRow) -> tuple[str, str]:

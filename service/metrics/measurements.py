@@ -2,20 +2,17 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.incident import Phase
-from service.domain.indicators import LEAD_TIMES, Row, intervals, met_deadline, table
-from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.domain.breakdown import Dimension
+from service.domain.indicators import Row
+from service.domain.policy import Indicator, Milestone, Policy
+from service.metrics.gathering import Breakdown, Gathering
 from service.store import Store, StoreUnavailable
-from service.store.recent import MeasuredIncident, PostmortemCounts, postmortem_counts, visit_recent
+from service.store.recent import PostmortemCounts, Selection, detected_only, postmortem_counts, visit_recent
 from service.store.snapshot import Snapshot, snapshot_of
-
-NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
-"""The milestones that a resolved incident should have; later ones have deadlines instead."""
 
 TURN_SECONDS = 5.0
 """How long a reader waits for statistics being computed for another; if the store hangs, they never arrive."""
@@ -28,9 +25,13 @@ a minute without writes, else for twenty times what they cost, so that they neve
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The indicators by window, and data problems of the incidents of the longest; `seconds` is the time taken."""
+    """The indicators by window, and data problems of the incidents of the longest; `seconds` is the time taken.
+
+    `breakdowns` has the dimensions, by their labels, of which an incident has a value.
+    """
 
     tables: Mapping[str, Sequence[Row]]
+    breakdowns: Mapping[str, Breakdown]
     missing: Mapping[Milestone, int]
     invalid: Mapping[Indicator, int]
     outlived: int
@@ -69,17 +70,34 @@ class Measuring:
         self._policy = policy
         self._windows = windows
         self._cap = cap
+        self._labels = [dimension.label for dimension in policy.breakdown]
         self._version = version
         self._lock = threading.Lock()
         self._cached: _Cached | None = None
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the totals, and what is open and due at `now`. Raises `StoreUnavailable`."""
-        return self._store.read(snapshot_of, now, self._cap)
+        return self._store.read(snapshot_of, now, self._cap, self._labels)
 
     def table(self, window: str, now: datetime) -> Sequence[Row] | None:
         """Return the indicators of one window, None for an unknown window. Raises `StoreUnavailable`."""
         return self.statistics(now).tables.get(window)
+
+    def breakdowns(self, now: datetime) -> Mapping[str, Breakdown]:
+        """Return the dimensions that incidents have values of, by label. Raises `StoreUnavailable`."""
+        return self.statistics(now).breakdowns
+
+    def select(self, selection: Selection, now: datetime) -> Mapping[str, Sequence[Row]]:
+        """Return the indicators of the selected incidents by their value of its first label, each once if it has none.
+
+        Without a label there is one table, of all severities together and of each, under "". The most frequent values
+        are named, as in the metrics. Raises `StoreUnavailable`.
+        """
+        dimensions = [d for d in self._policy.breakdown if d.label in selection.labels]
+        gathering = self._gather({"": selection.since}, now, selection, dimensions)
+        if not dimensions:
+            return gathering.tables()
+        return gathering.breakdowns()[dimensions[0].label].tables[""]
 
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now` or shortly before. Raises `StoreUnavailable`."""
@@ -103,12 +121,13 @@ class Measuring:
 
     def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
-        gathering = _Gathering(self._policy, {name: now - length for name, length in self._windows.items()}, now)
-        longest = now - max(self._windows.values())
-        self._store.read(visit_recent, longest, gathering.visit)
-        postmortems = self._store.read(postmortem_counts, now, longest)
+        since = {name: now - length for name, length in self._windows.items()}
+        selection = Selection(since=min(since.values()), labels=self._labels)
+        gathering = self._gather(since, now, selection, self._policy.breakdown)
+        postmortems = self._store.read(postmortem_counts, now, selection.since)
         return Statistics(
-            tables={name: table(gathering.samples[name], gathering.kept[name], self._policy) for name in self._windows},
+            tables=gathering.tables(),
+            breakdowns={label: b for label, b in gathering.breakdowns().items() if not b.is_empty},
             missing=gathering.missing,
             invalid=gathering.invalid,
             outlived=gathering.outlived,
@@ -116,38 +135,11 @@ class Measuring:
             seconds=time.perf_counter() - began,
         )
 
-
-class _Gathering:
-    """Collects the samples of recent incidents by window, according to their detection."""
-
-    def __init__(self, policy: Policy, since: Mapping[str, datetime], now: datetime) -> None:
-        self._policy = policy
-        self._since = since
-        self._now = now
-        self.samples: dict[str, dict[Severity, dict[Indicator, list[float]]]] = {
-            name: {severity: {indicator: [] for indicator in Indicator} for severity in Severity} for name in since
-        }
-        self.kept: dict[str, dict[Severity, dict[Indicator, list[bool]]]] = {
-            name: {severity: {indicator: [] for indicator in LEAD_TIMES} for severity in Severity} for name in since
-        }
-        self.outlived = 0
-        self.missing: Counter[Milestone] = Counter()
-        self.invalid: Counter[Indicator] = Counter()
-
-    def visit(self, recent: MeasuredIncident) -> None:
-        measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
-        if recent.phase is Phase.RESOLVED:
-            self.missing.update(m for m in NEEDED if m not in recent.milestones or m in measured.late)
-        if recent.outlived_at is not None and recent.outlived_at < self._now:
-            self.outlived += 1
-        self.invalid.update(measured.invalid)
-        detected_at = recent.milestones.get(Milestone.DETECTED)
-        if detected_at is None:
-            return
-        deadlines = {i: met_deadline(i, recent.milestones, recent.severity, self._policy) for i in LEAD_TIMES}
-        for name, since in self._since.items():
-            if detected_at > since:
-                for indicator, interval in measured.intervals.items():
-                    self.samples[name][recent.severity][indicator].append(interval.total_seconds())
-                    if (met := deadlines.get(indicator)) is not None:
-                        self.kept[name][recent.severity][indicator].append(met)
+    def _gather(
+        self, since: Mapping[str, datetime], now: datetime, selection: Selection, dimensions: Sequence[Dimension]
+    ) -> Gathering:
+        gathering = Gathering(self._policy, since, now, dimensions)
+        self._store.read(visit_recent, selection, gathering.visit)
+        if dimensions:
+            gathering.add_detected_only(self._store.read(detected_only, selection, list(since.values())))
+        return gathering

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, model_validator
 from service.domain.indicators import lead_time_targets
 from service.domain.policy import DueRule, Milestone, Policy, Severity, Stage, WeeklyReview
 from service.domain.severity_rules import SEVERITY_MAP, SeverityRules
+from service.settings.breakdown import BREAKDOWN, Breakdown, dimensions_of
 from service.settings.declared import DeclaredSources
 from service.settings.durations import format_window
 from service.settings.errors import without_password
@@ -183,6 +184,11 @@ class Settings(SettingsSection):
         (timedelta(days=7), timedelta(days=30), timedelta(days=90)),
         description="Windows of time over which the indicators are computed; values of the label `window`.",
     )
+    breakdown: Breakdown = Field(
+        BREAKDOWN,
+        description="Labels by which incidents are broken down, each with the number of its values that metrics name; "
+        "the rest is counted together as `other`.",
+    )
     deadlines: DeadlinesByStage = Field(
         DEADLINES,
         description="When this stage is due, counted from the start of the incident: a duration, `weekly_review`, or "
@@ -302,6 +308,7 @@ class Settings(SettingsSection):
             default_severity=self.default_severity,
             reopen_window=self.reopen_window,
             stale_after=self.stale_after,
+            breakdown=dimensions_of(self.breakdown),
             updates={severity: interval for severity, interval in self.updates.items() if interval is not None},
         )
 

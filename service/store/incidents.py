@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from service.domain.episodes import Episode
 from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Milestone, Severity, Stage
 from service.store import tables as t
+from service.store.breakdown import have_values
 from service.store.from_rows import milestones_of
 from service.store.recorded import episodes_of
 from service.store.statements import CHUNK
@@ -22,7 +23,10 @@ DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRow:
-    """One incident in its current state; `due` has the stages of its postmortem that are outstanding."""
+    """One incident in its current state; `due` has the stages of its postmortem that are outstanding.
+
+    `dimensions` has its value of every label that it has one of.
+    """
 
     id: int
     title: str
@@ -35,6 +39,7 @@ class IncidentRow:
     stale_at: datetime | None
     deadlines_from: datetime
     due: Mapping[Stage, datetime]
+    dimensions: Mapping[str, str] = field(default_factory=dict)
 
     def is_stale(self, now: datetime) -> bool:
         """Return whether it is open and its sources have not reported for too long."""
@@ -45,6 +50,7 @@ class IncidentRow:
 class IncidentFilter:
     """Which incidents to list; what is empty does not restrict. `number` matches as well as `text`.
 
+    `detected_before` excludes that instant. `dimensions`: values of labels, "" for incidents without one.
     `outstanding`: a stage, action or verification of its postmortem is outstanding, or it fails a check.
     """
 
@@ -53,6 +59,8 @@ class IncidentFilter:
     severities: Collection[Severity] = ()
     types: Collection[IncidentType] = ()
     detected_since: datetime | None = None
+    detected_before: datetime | None = None
+    dimensions: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     number: int | None = None
     outstanding: bool = False
@@ -81,6 +89,7 @@ def row_of(row: Row[Any]) -> IncidentRow:
         stale_at=row.stale_at,
         deadlines_from=row.deadlines_from,
         due=_due_of(row),
+        dimensions=row.dimensions,
     )
 
 
@@ -142,6 +151,9 @@ def _conditions(filter_: IncidentFilter, dialect: Dialect) -> list[ColumnElement
         )
     if filter_.detected_since is not None:
         conditions.append(c.detected_at > filter_.detected_since)
+    if filter_.detected_before is not None:
+        conditions.append(c.detected_at < filter_.detected_before)
+    conditions += have_values(filter_.dimensions, dialect)
     if filter_.text:
         events = _says(filter_.text, dialect)
         conditions.append(events if filter_.number is None else or_(events, c.id == filter_.number))

@@ -1,28 +1,44 @@
 """The incidents of the recent past, as the statistics over windows need them."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from service.domain.checks import Check
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.store import tables as t
+from service.store.breakdown import have_values, value_of
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredIncident:
-    """What is measured of one incident: all that is read of thousands for one scrape."""
+    """What is measured of one incident: all that is read of thousands for one scrape.
+
+    `values` has its value of each label that was asked for.
+    """
 
     severity: Severity
     phase: Phase
     resolution_source: ResolutionSource | None
     milestones: Mapping[Milestone, datetime]
     outlived_at: datetime | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedOnly:
+    """How many incidents of a group were detected in each window and have no other milestone."""
+
+    severity: Severity
+    phase: Phase
+    values: tuple[str, ...]
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +49,73 @@ class PostmortemCounts:
     checks_failed: Mapping[tuple[Severity, Check], int]
 
 
-def visit_recent(connection: Connection, since: datetime, visit: Callable[[MeasuredIncident], None]) -> None:
-    """Call `visit` with each incident detected after `since`, or opened if its detection is unknown; without a list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which incidents are measured: those detected after `since`, and before `until` if that is given.
+
+    `dimensions` are values of labels that they must have; `labels` those whose values are wanted of each.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    labels: Sequence[str] = ()
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+    def includes(self, at: ColumnElement[datetime]) -> ColumnElement[bool]:
+        """Return the condition that an instant is in the period."""
+        return at > self.since if self.until is None else and_(at > self.since, at < self.until)
+
+
+def visit_recent(connection: Connection, selection: Selection, visit: Callable[[MeasuredIncident], None]) -> None:
+    """Call `visit` with each incident detected then, or opened if its detection is unknown; without a list.
 
     Dismissed and merged incidents are left out, and so are those that were only detected, thousands in an alert storm:
     they have no interval yet and lack nothing.
     """
     c = t.incidents.c
     columns = {m: c[f"{m.value}_at"] for m in Milestone}
-    more = or_(*(column.is_not(None) for milestone, column in columns.items() if milestone is not Milestone.DETECTED))
-    query = select(c.severity, c.phase, c.resolution_source, c.outlived_at, *columns.values())
-    query = query.where(c.merged_into.is_(None), c.phase != Phase.DISMISSED, more)
-    detected = query.where(c.detected_at > since)
-    undetected = query.where(c.detected_at.is_(None), c.opened_at > since)
+    fixed = 4 + len(selection.labels)
+    query = _selected(connection, selection, c.severity, c.phase, c.resolution_source, c.outlived_at)
+    query = query.add_columns(*columns.values()).where(_has_more())
+    detected = query.where(selection.includes(c.detected_at))
+    undetected = query.where(c.detected_at.is_(None), selection.includes(c.opened_at))
     for rows in (connection.execution_options(yield_per=1000).execute(query) for query in (detected, undetected)):
-        for severity, phase, source, outlived_at, *instants in rows:
+        for severity, phase, source, outlived_at, *others in rows:
+            values, instants = others[: fixed - 4], others[fixed - 4 :]
             milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
             resolution_source = ResolutionSource(source) if source else None
-            visit(MeasuredIncident(Severity(severity), Phase(phase), resolution_source, milestones, outlived_at))
+            visit(
+                MeasuredIncident(
+                    Severity(severity), Phase(phase), resolution_source, milestones, outlived_at, tuple(values)
+                )
+            )
+
+
+def detected_only(connection: Connection, selection: Selection, windows: Sequence[datetime]) -> list[DetectedOnly]:
+    """Count the incidents that `visit_recent` leaves out, by the windows that begin then."""
+    c = t.incidents.c
+    numbers = [func.sum(case((c.detected_at > since, 1), else_=0)) for since in windows]
+    query = _selected(connection, selection, c.severity, c.phase)
+    groups = list(query.selected_columns)
+    query = query.add_columns(*numbers).where(~_has_more(), selection.includes(c.detected_at)).group_by(*groups)
+    split = len(groups)
+    return [
+        DetectedOnly(Severity(row[0]), Phase(row[1]), tuple(row[2:split]), tuple(row[split:]))
+        for row in connection.execute(query)
+    ]
+
+
+def _selected(connection: Connection, selection: Selection, *columns: ColumnElement[Any]) -> Select[Any]:
+    c = t.incidents.c
+    values = [value_of(label, connection.dialect).label(f"value_{i}") for i, label in enumerate(selection.labels)]
+    query = select(*columns, *values).where(c.merged_into.is_(None), c.phase != Phase.DISMISSED)
+    return query.where(*have_values(selection.dimensions, connection.dialect))
+
+
+def _has_more() -> ColumnElement[bool]:
+    """Return the condition that an incident has more milestones than its detection."""
+    columns = (t.incidents.c[f"{m.value}_at"] for m in Milestone if m is not Milestone.DETECTED)
+    return or_(*(column.is_not(None) for column in columns))
 
 
 def postmortem_counts(connection: Connection, now: datetime, since: datetime) -> PostmortemCounts:

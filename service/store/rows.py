@@ -45,6 +45,7 @@ def incident(state: IncidentState) -> Row:
         "counted": int(state.counted),
         "refold": state.refold,
         "firings": asdict(state.firings) if state.firings else {},
+        "dimensions": computed.dimensions,
     }
 
 

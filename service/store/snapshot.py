@@ -1,7 +1,8 @@
 """What is open or outstanding at one moment, and the running totals: the data behind the metrics."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, zip_longest
 from typing import Any
@@ -13,7 +14,9 @@ from service.domain.incident import Phase
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Total
 from service.store import tables as t
+from service.store.breakdown import value_of
 from service.store.incidents import DUE, IncidentRow, row_of
+from service.store.statements import CHUNK
 
 IS_OPEN = t.incidents.c.stale_at.is_not(None)
 ACTION_IS_OPEN = t.actions.c.state == ActionState.OPEN
@@ -36,8 +39,9 @@ class Snapshot:
     """The counts of a moment are complete; the lists are capped, and `capped` says how many each leaves out.
 
     `open_rows` has the most recently reported incidents first, `due_rows` those whose next stage is due first,
-    `live_rows` alternates between the two. Keys of `due` and `actions` include whether they are overdue.
-    `changes_at` is when the next deadline passes, or the next incident becomes stale.
+    `live_rows` alternates between the two, and then has those with outstanding actions. Keys of `due` and `actions`
+    include whether they are overdue; `overdue_by_value` counts overdue stages by label and value. `changes_at` is when
+    the next deadline passes, or the next incident becomes stale.
     """
 
     totals: Sequence[Total]
@@ -52,18 +56,25 @@ class Snapshot:
     unverified: dict[str, int]
     unverified_actions: Sequence[OutstandingAction]
     capped: dict[str, int]
+    overdue_by_value: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     changes_at: datetime | None = None
 
 
 _INDICATORS = {member.value: member for member in (*Indicator, *IncidentCount)}
 
 
-def snapshot_of(connection: Connection, now: datetime, cap: int) -> Snapshot:
-    """Return the running totals, and what is open and outstanding at `now`; each list has at most `cap` entries."""
+def snapshot_of(connection: Connection, now: datetime, cap: int, labels: Sequence[str] = ()) -> Snapshot:
+    """Return the running totals, and what is open and outstanding at `now`; each list has at most `cap` entries.
+
+    What is overdue is also counted by the values of `labels`.
+    """
     open_counts, due_counts, unverified = _open(connection), _due(connection, now), _unverified(connection)
     open_rows, due_rows = open_incidents(connection, cap), _next_due(connection, cap)
     both_stages = count(connection, *(due_at.is_not(None) for due_at in DUE.values()))
     open_and_due = count(connection, IS_OPEN, or_(*(due_at.is_not(None) for due_at in DUE.values())))
+    due_actions, unverified_actions = dated_actions(connection, cap), _unverified_actions(connection, cap)
+    live_rows = by_turns(open_rows, due_rows)[:cap]
+    with_actions = _with_actions(connection, [*due_actions, *unverified_actions], live_rows)
     open_count, due_count = sum(open_counts.values()), sum(due_counts.values()) - both_stages
     return Snapshot(
         totals=_totals(connection),
@@ -72,18 +83,19 @@ def snapshot_of(connection: Connection, now: datetime, cap: int) -> Snapshot:
         due=due_counts,
         open_rows=open_rows,
         due_rows=due_rows,
-        live_rows=by_turns(open_rows, due_rows)[:cap],
+        live_rows=[*live_rows, *with_actions],
         actions=_actions(connection, now),
-        due_actions=dated_actions(connection, cap),
+        due_actions=due_actions,
         unverified=unverified,
-        unverified_actions=_unverified_actions(connection, cap),
+        unverified_actions=unverified_actions,
         capped={
             "open": max(0, open_count - cap),
             "due": max(0, due_count - cap),
-            "live": max(0, open_count + due_count - open_and_due - cap),
+            "live": open_count + due_count - open_and_due - sum(is_live(row) for row in (*live_rows, *with_actions)),
             "actions": max(0, count(connection, ACTION_IS_OPEN, _IS_DATED) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
         },
+        overdue_by_value={label: _overdue_by_value(connection, now, label) for label in labels},
         changes_at=_changes_at(connection, now),
     )
 
@@ -130,6 +142,11 @@ def by_turns(first: Sequence[IncidentRow], second: Sequence[IncidentRow]) -> lis
     return list({row.id: row for row in turns if row is not None}.values())
 
 
+def is_live(row: IncidentRow) -> bool:
+    """Return whether an incident is open, or has a stage outstanding."""
+    return row.stale_at is not None or bool(row.due)
+
+
 def by_next_stage(row: IncidentRow) -> tuple[datetime, int]:
     """Return the sort key for incidents with an outstanding stage."""
     return min(row.due.values()), row.id
@@ -161,6 +178,15 @@ def _due(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, b
     return counts
 
 
+def _overdue_by_value(connection: Connection, now: datetime, label: str) -> Counter[str]:
+    value = value_of(label, connection.dialect)
+    counts: Counter[str] = Counter()
+    for due_at in DUE.values():
+        for text, number in connection.execute(select(value, func.count()).where(due_at < now).group_by(value)):
+            counts[text] += number
+    return counts
+
+
 # -- actions ---------------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +196,17 @@ def dated_actions(connection: Connection, limit: int, until: datetime | None = N
     is_due = _IS_DATED if until is None else c.due_at < until
     query = select(c.incident_id, c.action_id, c.action_type, c.due_at).where(ACTION_IS_OPEN, is_due)
     return [OutstandingAction(*row) for row in connection.execute(query.order_by(c.due_at).limit(limit))]
+
+
+def _with_actions(
+    connection: Connection, actions: Sequence[OutstandingAction], listed: Sequence[IncidentRow]
+) -> list[IncidentRow]:
+    """Return the incidents of actions that are not listed already, in order of id."""
+    c = t.incidents.c
+    missing = sorted({action.incident_id for action in actions} - {row.id for row in listed})
+    query = select(t.incidents).order_by(c.id)
+    chunks = (missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK))
+    return [row for ids in chunks for row in _rows(connection, query.where(c.id.in_(ids)), len(ids))]
 
 
 def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:

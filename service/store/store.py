@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from service.domain.policy import Policy
+from service.store.breakdown import index_dimensions
 from service.store.changes import Changes
 from service.store.engine import (
     StoreRefused,
@@ -102,6 +103,7 @@ class Store:
                 if not is_file(url):
                     refuse_unless_fit(with_timeouts(engine))
                 migrate(engine)
+                index_dimensions(engine, [dimension.label for dimension in policy.breakdown])
         except Exception as error:
             engine.dispose()
             lock.release()

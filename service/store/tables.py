@@ -71,6 +71,7 @@ incidents = Table(
     Column("counted", Integer, nullable=False, default=0),
     Column("refold", Boolean, nullable=False, default=False, server_default=false()),
     Column("firings", Json, nullable=False, server_default="{}"),
+    Column("dimensions", Json, nullable=False, server_default="{}"),
     Index("ix_incidents_detected_at", "detected_at"),
     _partial("ix_incidents_undetected", "opened_at", "detected_at IS NULL"),
     _partial("ix_incidents_stale_at", "stale_at", "stale_at IS NOT NULL"),
@@ -82,7 +83,8 @@ incidents = Table(
 )
 """One row per incident, in its current state. `draft_due_at` and `final_due_at` are set only while the stage is
 outstanding, `stale_at` only while the incident is open; `counted`: what the running totals hold of it (`Counted`).
-`refold`: computed by the rules of an earlier version. `firings`: the sums over very many episodes (`Firings`) or {}."""
+`refold`: computed by the rules of an earlier version. `firings`: the sums over very many episodes (`Firings`) or {}.
+`dimensions`: a value for every label, whichever are configured; `store.breakdown` makes the index of each that is."""
 
 events = Table(
     "events",

@@ -1,6 +1,7 @@
 """The lifecycle API: what people and their tools report and read."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,16 +13,14 @@ from service.domain.incident import Phase
 from service.domain.incident_ids import public_id
 from service.domain.policy import Severity
 from service.intake import lifecycle
-from service.intake.reasons import Failure
 from service.intake.sources import Source
-from service.intake.wire import PayloadError
 from service.recorder.commands import AppendEvent, RecordEvents
 from service.store.incidents import IncidentFilter, incident_page
-from service.web import bodies, policy, postmortems, schemas
+from service.web import bodies, indicators, policy, postmortems, schemas
 from service.web.auth import authorize
 from service.web.edge import attributed, received
 from service.web.lookup import incident_history, incident_number
-from service.web.query import parsed
+from service.web.query import dimensions_of, instant_of, parsed
 from service.web.responses import json_response
 from service.web.services import Services
 from service.web.timeline import timeline
@@ -31,13 +30,19 @@ POSTMORTEMS = "/api/v1/postmortems"
 
 
 class IncidentQuery(BaseModel):
-    """The query of the list; `phase` and `severity` may be repeated or comma-separated."""
+    """The query of the list; `phase` and `severity` may be repeated or comma-separated.
+
+    `from` and `to` limit the time of detection as in the query of the indicators. A configured dimension is a
+    parameter too: `team=payments`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     phase: list[Phase] = []
     severity: list[Severity] = []
     open: bool = False
+    from_: str | None = Field(None, alias="from")
+    to: str | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Annotated[int | None, Field(ge=1, le=10**18)] = None
 
@@ -52,14 +57,6 @@ class PostmortemQuery(BaseModel):
     cursor: Annotated[int | None, Field(ge=1, le=10**18)] = None
 
 
-class IndicatorQuery(BaseModel):
-    """The query of the indicators: one of the configured windows."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    window: str = "30d"
-
-
 def blueprint(services: Services) -> Blueprint:
     """Return the API's routes."""
     bp = Blueprint(Source.API.value, __name__)
@@ -71,11 +68,21 @@ def blueprint(services: Services) -> Blueprint:
     @bp.get(INCIDENTS, strict_slashes=False)
     def list_incidents() -> Response:
         authorize(request, services.tokens, "read")
-        query = parsed(request, IncidentQuery, several=("phase", "severity"))
-        filter_ = IncidentFilter(phases=query.phase, severities=query.severity, open_only=query.open)
+        dimensions = dimensions_of(request, services.policy)
+        query = parsed(request, IncidentQuery, several=("phase", "severity"), besides=dimensions)
+        since = instant_of("from", query.from_, services.zone)
+        filter_ = IncidentFilter(
+            phases=query.phase,
+            severities=query.severity,
+            open_only=query.open,
+            detected_since=since - timedelta(microseconds=1) if since else None,
+            detected_before=instant_of("to", query.to, services.zone),
+            dimensions=dimensions,
+        )
         page = services.store.read(incident_page, filter_, before=query.cursor, limit=query.limit)
-        rows = [schemas.summary(row, services.clock()) for row in page.rows]
-        return json_response(schemas.IncidentList(incidents=rows, next=_next(INCIDENTS, query, page.older)))
+        rows = [schemas.summary(row, services.policy, services.clock()) for row in page.rows]
+        next_ = _next(INCIDENTS, query, page.older, dimensions)
+        return json_response(schemas.IncidentList(incidents=rows, next=next_))
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
@@ -117,17 +124,7 @@ def blueprint(services: Services) -> Blueprint:
         statuses, older = postmortems.status_page(services, now, query.cursor, query.limit, outstanding=not query.all)
         return json_response(postmortems.PostmortemList(postmortems=statuses, next=_next(POSTMORTEMS, query, older)))
 
-    @bp.get("/api/v1/indicators", strict_slashes=False)
-    def show_indicators() -> Response:
-        authorize(request, services.tokens, "read")
-        window = parsed(request, IndicatorQuery).window
-        rows = services.indicators(window, services.clock())
-        if rows is None:
-            raise PayloadError(Failure.INVALID_PAYLOAD, "window: is none of the configured `windows`")
-        return json_response(
-            schemas.IndicatorTable(window=window, indicators=[schemas.indicator_row(row) for row in rows])
-        )
-
+    indicators.add_routes(bp, services)
     policy.add_routes(bp, services)
     return bp
 
@@ -136,9 +133,9 @@ def _incident(services: Services, number: int, now: datetime, status: int) -> Re
     return json_response(schemas.detail(incident_history(services, number), number, services.policy, now), status)
 
 
-def _next(path: str, query: BaseModel, before: int | None) -> str | None:
+def _next(path: str, query: BaseModel, before: int | None, more: Mapping[str, str] = {}) -> str | None:
     if before is None:
         return None
-    again = query.model_dump(mode="json", exclude_defaults=True) | {"cursor": before}
+    again = {**query.model_dump(mode="json", exclude_defaults=True, by_alias=True), **more, "cursor": before}
     again = {key: "true" if value is True else value for key, value in again.items()}
     return f"{path}?{urlencode(again, doseq=True)}"

@@ -18,7 +18,8 @@ from service import __version__
 from service.intake import event_data, lifecycle
 from service.intake.event_data import INCIDENT_ID
 from service.web import bodies, policy, postmortems, schemas
-from service.web.api import IncidentQuery, IndicatorQuery, PostmortemQuery
+from service.web.api import IncidentQuery, PostmortemQuery
+from service.web.indicators import IndicatorQuery, IndicatorTable
 from service.web.operation import Operation
 from service.web.problems import MEDIA_TYPE, ProblemSchema
 from service.web.senders import SenderQuery
@@ -112,8 +113,8 @@ OPERATIONS = (
     ),
     _read(
         "/api/v1/indicators",
-        "Show the indicators over one window, the numbers of the metrics",
-        schemas.IndicatorTable,
+        "Show the indicators over one window, the numbers of the metrics, or over any period; also by a dimension",
+        IndicatorTable,
         query=IndicatorQuery,
     ),
     _read(

@@ -6,4 +6,4 @@ from pydantic import BaseModel
 
 def json_response(model: BaseModel, status: int = 200) -> Response:
     """Return a response of this model."""
-    return Response(model.model_dump_json(), status, mimetype="application/json")
+    return Response(model.model_dump_json(by_alias=True), status, mimetype="application/json")

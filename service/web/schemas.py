@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.actions import ActionState
+from service.domain.breakdown import NO_VALUE
 from service.domain.changes import Change, changes
 from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done
@@ -78,7 +79,7 @@ class EventsReceipt(BaseModel):
 
 
 class IncidentSummary(BaseModel):
-    """One incident in a list."""
+    """One incident in a list; `dimensions` has its value of each configured one, "" without one."""
 
     id: str
     title: str
@@ -86,6 +87,7 @@ class IncidentSummary(BaseModel):
     phase: Phase
     stale: bool
     milestones: dict[Milestone, datetime | None]
+    dimensions: dict[str, str]
 
 
 class IncidentList(BaseModel):
@@ -199,10 +201,15 @@ class IncidentDetail(IncidentSummary):
 
 
 class IndicatorRow(BaseModel):
-    """One indicator of one severity (null: all together), in seconds; the target applies to `statistic`."""
+    """One indicator of one severity (null: all together), in seconds; the target applies to `statistic`.
+
+    `value` is that of the `dimension` that the numbers are broken down by; "": the incidents without one.
+    """
 
     indicator: Indicator
     incident_severity: Severity | None
+    dimension: str | None
+    value: str | None
     incidents: int
     mean: float
     p50: float
@@ -213,14 +220,7 @@ class IndicatorRow(BaseModel):
     within_target_ratio: float | None
 
 
-class IndicatorTable(BaseModel):
-    """The indicators over one window."""
-
-    window: str
-    indicators: list[IndicatorRow]
-
-
-def summary(row: IncidentRow, now: datetime) -> IncidentSummary:
+def summary(row: IncidentRow, policy: Policy, now: datetime) -> IncidentSummary:
     """Convert one incident of a list."""
     return IncidentSummary(
         id=public_id(row.id),
@@ -229,7 +229,12 @@ def summary(row: IncidentRow, now: datetime) -> IncidentSummary:
         phase=row.phase,
         stale=row.is_stale(now),
         milestones=_milestones(row.milestones),
+        dimensions=_dimensions(row.dimensions, policy),
     )
+
+
+def _dimensions(values: Mapping[str, str], policy: Policy) -> dict[str, str]:
+    return {dimension.label: values.get(dimension.label, NO_VALUE) for dimension in policy.breakdown}
 
 
 def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: datetime) -> IncidentDetail:
@@ -244,6 +249,7 @@ def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: dateti
         phase=incident.phase,
         stale=_is_stale(incident, now),
         milestones=_milestones(incident.milestones),
+        dimensions=_dimensions(incident.dimensions, policy),
         types=list(incident.types),
         domains=list(incident.domains),
         labels=dict(incident.labels),
@@ -270,12 +276,14 @@ def merge_target(history: IncidentHistory, asked_for: int) -> str | None:
     return public_id(history.incident.id) if history.incident.id != asked_for else None
 
 
-def indicator_row(row: Row) -> IndicatorRow:
+def indicator_row(row: Row, dimension: str | None = None, value: str | None = None) -> IndicatorRow:
     """Convert one row of the table of indicators."""
     statistics = row.summary.statistics
     return IndicatorRow(
         indicator=row.indicator,
         incident_severity=row.severity,
+        dimension=dimension,
+        value=value,
         incidents=row.summary.incidents,
         mean=statistics[Statistic.MEAN],
         p50=statistics[Statistic.P50],

@@ -16,10 +16,12 @@ from service.intake.alerts import AlertParseOptions
 from service.intake.declared import Declaration
 from service.intake.signatures import Verifier
 from service.intake.sources import PROFILES, SenderProfile
+from service.metrics.gathering import Breakdown
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.settings.tokens import Token
 from service.store import Store
+from service.store.recent import Selection
 from service.web.operation import Operation
 from service.web.rate import Rate
 from service.web.users import Users
@@ -60,7 +62,8 @@ class Extension:
 class Services:
     """The dependencies. Without `tokens` there is no authentication and only loopback is served.
 
-    `indicators` returns None for a window that is not configured. `exposition` takes the Accept and Accept-Encoding
+    `indicators` returns None for a window that is not configured, `breakdowns` the dimensions that incidents have
+    values of, and `select` the indicators of any period. `exposition` takes the Accept and Accept-Encoding
     headers and the request's time of arrival (monotonic), and returns the scrape and its headers. `windows` are the
     indicators' windows by name. `max_bytes` limits request bodies, `rate` the requests of each sender.
     """
@@ -68,6 +71,8 @@ class Services:
     recorder: Recorder
     store: Store
     indicators: Callable[[str, datetime], Sequence[Row] | None]
+    breakdowns: Callable[[datetime], Mapping[str, Breakdown]]
+    select: Callable[[Selection, datetime], Mapping[str, Sequence[Row]]]
     exposition: Callable[[str | None, str | None, float | None], tuple[bytes, dict[str, str]]]
     counters: ProcessCounters
     clock: Callable[[], datetime]

@@ -69,6 +69,8 @@ class Exporter:
             recorder=recorder,
             store=store,
             indicators=measuring.table,
+            breakdowns=measuring.breakdowns,
+            select=measuring.select,
             exposition=Exposition(shared, own, store.version, clock),
             counters=counters,
             clock=clock,

@@ -13,7 +13,12 @@ from service.domain.incident import fold
 from service.domain.policy import Severity
 from tests.builders import at, episode, event, policy
 
-LABELS = [{}, {"incident_type": "data"}, {"incident_type": "model, data", "team": "x"}, {"incident_domain": "Plan"}]
+LABELS = [
+    {},
+    {"incident_type": "data", "team": "y"},
+    {"incident_type": "model, data", "team": "x", "service": "a"},
+    {"incident_domain": "Plan", "service": " two\nlines"},
+]
 
 
 @st.composite
@@ -71,6 +76,7 @@ def test_they_add_up_one_by_one(changes):
         (episode(0, 9), episode(0, 8)),
         (episode(0, 9), episode(0)),
         (episode(0, onset_at=at(0)), episode(0, onset_at=at(1))),
+        (episode(6, severity=Severity.SEV_1, labels={"team": "x"}), episode(7, labels={"team": "x"})),
     ],
 )
 def test_an_extreme_that_is_taken_back_takes_a_look_at_all(old, new):

@@ -32,6 +32,11 @@ def named(family):
     return BY_NAME[f"{family.name}_total" if family.type == "counter" else family.name]
 
 
+def labels_of(metric):
+    """The labels of a metric, with those of the dimensions that the tests have."""
+    return (*metric.labels, *(("incident_team", "incident_service") if metric.dimensions else ()))
+
+
 # -- the catalogue and the scrape are the same ------------------------------------------------------------------------
 
 
@@ -57,13 +62,13 @@ def test_it_gives_each_sample_the_labels_of_the_catalogue(busy, accept):
         metric = named(family)
         for sample in family.samples:
             extra = {"le"} if sample.name.endswith("_bucket") else set()
-            assert set(sample.labels) == {*metric.labels} | extra, sample
+            assert set(sample.labels) == {*labels_of(metric)} | extra, sample
 
 
 def test_it_gives_each_family_as_many_values_as_labels(busy):
     """`add_metric` does not count; a value too many vanishes and one too few makes a label vanish."""
     for family in busy.incidents.collect():
-        expected = len(named(family).labels)
+        expected = len(labels_of(named(family)))
         for sample in family.samples:
             assert len(sample.labels) - ("le" in sample.labels) == expected, sample
 

@@ -28,11 +28,11 @@ class Store:
     def read(self, query, *arguments):
         if query is postmortem_counts:
             return PostmortemCounts({}, {})
-        since, visit = arguments
+        selection, visit = arguments
         if self.away:
             raise StoreUnavailable
         self.reads += 1
-        self.since = since
+        self.since = selection.since
         self.clock.moment += self.cost
         for incident in self.recent:
             visit(incident)
@@ -59,7 +59,7 @@ def clock(monkeypatch):
 
 
 def measuring(store, clock):
-    return Measuring(store, policy(), WINDOWS, 10, lambda: clock.commits)
+    return Measuring(store, policy(breakdown=()), WINDOWS, 10, lambda: clock.commits)
 
 
 def read_again(store, clock, kept, seconds):

@@ -87,7 +87,7 @@ class World(House):
     def live_a_day(self):
         """Record something of everything."""
         self.send(alert(0, severity=Severity.SEV_1, onset=-3), received=0)
-        self.tell(1, K.ACKNOWLEDGED, 4)
+        self.tell(1, K.ACKNOWLEDGED, 4, labels={"team": "payments"})
         self.tell(1, K.MITIGATED, 20, types=())
         self.tell(1, K.ROLE_ASSIGNED, 5, data={"role": "commander", "name": "Aki Tanaka"})
         self.send(alert(0, 50, severity=Severity.SEV_1), received=51)

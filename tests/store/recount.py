@@ -31,6 +31,7 @@ class RecountedIncident:
     states: dict = field(default_factory=dict)
     over: int | None = None
     withdrawn: bool = False
+    dimensions: dict = field(default_factory=dict)
 
 
 class Recount:
@@ -96,15 +97,16 @@ def incidents(house):
     events, firings = defaultdict(list), defaultdict(dict)
     columns = "incident_id, event_id, kind, occurred_at, recorded_at, source, about"
     for number, event_id, kind, occurred, recorded, source, about in house.rows(f"select {columns} from events"):
-        fields = {"data": {}, "severity": None, "untimed": False, **json.loads(about)}
+        fields = {"data": {}, "labels": {}, "severity": None, "untimed": False, **json.loads(about)}
         fields |= {"id": event_id, "kind": kind, "at": occurred, "recorded": recorded, "source": source}
         events[merged[number] or number].append(fields)
     alerts = defaultdict(dict)
     joined = "observations o join episodes e on e.id = o.episode_id"
     columns = "e.incident_id, e.id, e.source, e.fingerprint, o.starts_at, o.ends_at, o.stale, o.peer, o.recorded_at"
-    columns += ", o.last_received_at, e.severity, e.onset_at"
-    for number, episode, sender, name, *seen, severity, onset in house.rows(f"select {columns} from {joined}"):
-        empty = {"seen": [], "severity": severity, "onset": onset, "incident": number}
+    columns += ", o.last_received_at, e.severity, e.onset_at, e.about"
+    for number, episode, sender, name, *seen, severity, onset, about in house.rows(f"select {columns} from {joined}"):
+        labels = json.loads(about).get("labels", {})
+        empty = {"seen": [], "severity": severity, "onset": onset, "incident": number, "labels": labels, "name": name}
         firing = alerts[sender, name].setdefault(episode, empty)
         firing["seen"].append(Seen(*seen))
     for of_alert in alerts.values():
@@ -194,9 +196,22 @@ def incident(incident, firings):
         phase = "dismissed"
     over = ended["at"] if ended else None
     withdrawn = empty and any(e["kind"] == "retracted" for e in incident)
+    source = ended["source"] if ended else None
     return RecountedIncident(
-        phase, severities[-1], ended["source"] if ended else None, at, actions(events), over, withdrawn
+        phase, severities[-1], source, at, actions(events), over, withdrawn, dimensions(events, firings)
     )
+
+
+def dimensions(events, firings):
+    """The value of each label: what people said last, else that of the first of the worst alerts that carry it."""
+    values = {}
+    for label in {label for firing in firings for label, value in firing["labels"].items() if value}:
+        carrying = [f for f in firings if f["labels"].get(label)]
+        worst = [f for f in carrying if f["severity"] == min(c["severity"] for c in carrying)]
+        values[label] = min(worst, key=lambda f: (f["start"], f["name"]))["labels"][label]
+    for event in events:
+        values |= event["labels"]
+    return values
 
 
 def corrected(ended, fixes, walked, firings):

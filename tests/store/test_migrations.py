@@ -27,7 +27,7 @@ def engine(database_url):
 
 
 def test_it_makes_exactly_the_tables_that_the_code_knows(open_store, engine):
-    open_store()
+    open_store(policy(breakdown=()))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []

@@ -1,7 +1,8 @@
 """The running totals and the rows of the incidents against a full recount from the history, after a day of anything."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from service.domain.events import EventKind
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity, Stage
-from service.recorder.commands import CloseStale, Refused
+from service.metrics.measurements import Measuring
+from service.recorder.commands import AppendEvent, CloseStale, Refused
 from tests.builders import alert, at, event
 from tests.house import House, listed
 from tests.store.conftest import ENGINES
@@ -18,6 +20,10 @@ from tests.store.recount import Recount
 
 K = EventKind
 DAY = 24 * 60
+
+SEVERITIES = {"x": Severity.SEV_3, "y": Severity.SEV_2, "z": Severity.SEV_2}
+LABELS = {"x": {"team": "payments", "service": "api"}, "y": {"team": "search"}, "z": {"team": "infra", "service": ""}}
+WINDOWS = {"1h": timedelta(hours=1), "2d": timedelta(days=2)}
 
 minutes = st.integers(0, 60)
 which = st.integers(1, 6)
@@ -59,6 +65,7 @@ commands = st.lists(
         st.tuples(st.just("pin"), which, st.sampled_from(Milestone), minutes),
         st.tuples(st.just("merge"), which, which),
         st.tuples(st.just("stale"), st.integers(0, 2)),
+        st.tuples(st.just("describe"), which, minutes, st.sampled_from(["payments", "search", "", "other"])),
     ),
     min_size=4,
     max_size=18,
@@ -94,10 +101,22 @@ class Day:
 
     def alerts(self, firings):
         alerts = [
-            alert(start, None if length is None else start + length, fingerprint=name, group=group, onset=onset)
+            alert(
+                start,
+                None if length is None else start + length,
+                fingerprint=name,
+                group=group,
+                onset=onset,
+                severity=SEVERITIES[name],
+                labels=LABELS[name],
+            )
             for name, group, start, length, onset in firings
         ]
         self.house.send(*alerts, received=self.number)
+        self.now = at(self.number)
+
+    def describe(self, incident_id, minute, team):
+        self.house.submit(AppendEvent(incident_id, self.event(K.DESCRIBED, minute, labels={"team": team})))
         self.now = at(self.number)
 
     def open(self, kind_and_data, minute, severity):
@@ -143,6 +162,7 @@ def test_it_counts_what_a_full_recount_counts(new_database, engine, steps):
         assert sums(house) == pytest.approx({key: total for key, total in recount.seconds.items() if total})
         check_rows(house, recount)
         check_snapshot(house, recount)
+        check_breakdown(house, recount, at(65))
     finally:
         house.close()
 
@@ -167,6 +187,7 @@ def check_rows(house, recount):
         assert (incident.phase, incident.severity) == (line.phase, line.severity)
         assert incident.milestones == line.milestones
         assert incident.title == line.title
+        assert line.dimensions == incident.dimensions == expected.dimensions
         assert incident.resolution_source == expected.source
 
 
@@ -184,3 +205,60 @@ def check_snapshot(house, recount):
     assert snapshot.stale == sum(i.stale_at is not None and i.stale_at < at(now) for _, i in live)
     states = [(key, rank) for t, _ in live if t.phase != "dismissed" for key, rank in t.states.items()]
     assert sum(snapshot.actions.values()) == sum(rank == 0 for _, rank in states)
+
+
+def check_breakdown(house, recount, now):
+    """The numbers of every value of a dimension are those of its incidents, and together those of all."""
+    statistics = Measuring(house.store, house.policy, WINDOWS, 100, lambda: 0).statistics(now)
+    counted = [i for i in recount.incidents.values() if i.phase != "dismissed" and "detected" in i.milestones]
+    for label, most in (("team", 2), ("service", 50)):
+        values = {name: [value_of(i, label) for i in within(counted, now, name)] for name in WINDOWS}
+        frequent = Counter(value for value in values["2d"] if value not in ("", "other"))
+        names = sorted(frequent, key=lambda value: (-frequent[value], value))[:most]
+        if not any(values["2d"]):
+            assert label not in statistics.breakdowns
+            continue
+        breakdown = statistics.breakdowns[label]
+        assert breakdown.values.names == tuple(names)
+        assert breakdown.values.folded == len(set(values["2d"]) - {"", *names})
+        for window in WINDOWS:
+            groups = defaultdict(list)
+            for incident in within(counted, now, window):
+                value = value_of(incident, label)
+                groups[value if value in ("", *names) else "other"].append(incident)
+            counts = breakdown.counts[window].items()
+            assert {v: (c.incidents, c.resolved) for v, c in counts if c.incidents} == {
+                value: (len(group), sum(i.phase == "resolved" for i in group)) for value, group in groups.items()
+            }
+            rows = {
+                (value, row.indicator.value): row for value, rows in breakdown.tables[window].items() for row in rows
+            }
+            assert {key: row.summary.incidents for key, row in rows.items()} == Counter(
+                (value, name) for value, group in groups.items() for i in group for name in sampled(i)
+            )
+            together = Counter(
+                {row.indicator: row.summary.incidents for row in statistics.tables[window] if not row.severity}
+            )
+            for (_, _), row in rows.items():
+                together[row.indicator] -= row.summary.incidents
+            assert not any(together.values())
+
+
+def value_of(incident, label):
+    return incident.dimensions.get(label, "")
+
+
+def within(counted, now, window):
+    since = round((now - WINDOWS[window]).timestamp() * 10**6)
+    return [i for i in counted if i.milestones["detected"] > since]
+
+
+def sampled(incident):
+    """The indicators of which an incident has a sample."""
+    at, begin = incident.milestones, "started" if "started" in incident.milestones else "detected"
+    spans = [("draft", begin, "drafted"), ("finalize", begin, "finalized"), ("detect", "started", "detected")]
+    for milestone, name in (("acknowledged", "acknowledge"), ("mitigated", "mitigate")):
+        late = "resolved" in at and incident.source != "stale" and at.get(milestone, 0) > at["resolved"]
+        spans += [] if late else [(name, "detected", milestone)]
+    spans += [("resolve", "detected", "resolved")] if incident.source != "stale" else []
+    return [name for name, a, b in spans if a in at and b in at and at[a] <= at[b]]

@@ -18,7 +18,7 @@ from service.store.bodies import last_received
 from service.store.engine import translated
 from service.store.histories import history_of
 from service.store.incidents import IncidentFilter, incident_page
-from service.store.recent import visit_recent
+from service.store.recent import Selection, visit_recent
 from service.store.snapshot import snapshot_of
 from tests.builders import alert, at, delivery, event, policy
 from tests.house import listed
@@ -263,7 +263,8 @@ def test_it_lists_no_more_than_the_cap_and_counts_all(house):
     snapshot = house.snapshot(cap=2)
     assert [w.id for w in snapshot.open_rows] == [5, 4]
     assert len(snapshot.due_actions) == 2
-    assert snapshot.capped == {"open": 3, "due": 3, "live": 3, "actions": 3, "unverified": 0}
+    assert {w.id for w in snapshot.live_rows} == {5, 1, 2}, "the last for its action"
+    assert snapshot.capped == {"open": 3, "due": 3, "live": 2, "actions": 3, "unverified": 0}
     assert sum(snapshot.open.values()) == 5
 
 
@@ -296,10 +297,10 @@ def test_it_shows_the_recent_past_without_what_was_dismissed_or_merged(house):
     house.tell(1, K.MITIGATED, 20)
     house.tell(4, K.RESOLVED, 30)
     seen = []
-    house.store.read(visit_recent, at(9), seen.append)
+    house.store.read(visit_recent, Selection(since=at(9)), seen.append)
     assert sorted(r.phase for r in seen) == [Phase.MITIGATED, Phase.RESOLVED]
     seen.clear()
-    house.store.read(visit_recent, at(10), seen.append)
+    house.store.read(visit_recent, Selection(since=at(10)), seen.append)
     assert seen == []
 
 
@@ -308,19 +309,19 @@ def test_it_leaves_out_of_the_recent_past_what_was_only_just_detected(house):
     house.open(event(K.DETECTED, 10))
     house.open(event(K.NOTE, 10, data={"text": "x"}))
     seen = []
-    house.store.read(visit_recent, at(9), seen.append)
+    house.store.read(visit_recent, Selection(since=at(9)), seen.append)
     assert seen == []
     house.tell(1, K.STARTED, 11, occurred_at=at(5))
-    house.store.read(visit_recent, at(9), seen.append)
+    house.store.read(visit_recent, Selection(since=at(9)), seen.append)
     assert [r.milestones for r in seen] == [{Milestone.STARTED: at(5), Milestone.DETECTED: at(10)}]
 
 
 def test_it_shows_what_was_never_detected_by_when_it_was_opened(house):
     house.open(event(K.MITIGATED, 50, occurred_at=at(-9999)))
     seen = []
-    house.store.read(visit_recent, at(49), seen.append)
+    house.store.read(visit_recent, Selection(since=at(49)), seen.append)
     assert [r.phase for r in seen] == [Phase.MITIGATED]
-    house.store.read(visit_recent, at(50), seen.append)
+    house.store.read(visit_recent, Selection(since=at(50)), seen.append)
     assert len(seen) == 1
 
 

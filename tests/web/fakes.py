@@ -193,6 +193,8 @@ class World:
                 recorder=self.recorder,
                 store=self.store,
                 indicators=lambda window, now: [] if window == "30d" else None,
+                breakdowns=lambda now: {},
+                select=lambda selection, now: {"": []},
                 exposition=lambda *_: (b"# EOF\n", {"Content-Type": "text/plain; version=0.0.4"}),
                 counters=self.counters,
                 clock=lambda: NOW,

@@ -269,6 +269,7 @@ def test_it_shows_of_each_what_a_list_needs(real):
         "phase": "detected",
         "stale": True,
         "milestones": {**dict.fromkeys(MILESTONES), "detected": "2026-03-02T09:00:00Z"},
+        "dimensions": {"team": "", "service": ""},
     }
 
 
@@ -362,7 +363,8 @@ def test_it_shows_the_indicators_of_a_window():
         Row(Indicator.RESOLVE, Severity.SEV_1, summarize([60.0]), target, 1.0),
     ]
     asked = []
-    world = World(indicators=lambda window, now: asked.append((window, now)) or rows)
+    windows = {"7d": timedelta(days=7)}
+    world = World(indicators=lambda window, now: asked.append((window, now)) or rows, windows=windows)
     shown = world.get("/api/v1/indicators?window=7d").get_json()
     assert asked == [("7d", datetime(2026, 11, 23, 19, 0, tzinfo=UTC))]
     assert shown["window"] == "7d"
@@ -370,6 +372,8 @@ def test_it_shows_the_indicators_of_a_window():
     assert everything == {
         "indicator": "resolve",
         "incident_severity": None,
+        "dimension": None,
+        "value": None,
         "incidents": 2,
         "mean": 90.0,
         "p50": 90.0,
@@ -394,10 +398,25 @@ def test_it_shows_the_policy(world):
 
 
 def test_it_takes_thirty_days_where_no_window_is_named(world):
-    assert world.get("/api/v1/indicators").get_json() == {"window": "30d", "indicators": []}
+    assert world.get("/api/v1/indicators").get_json()["window"] == "30d"
 
 
-@pytest.mark.parametrize("query", ["window=31d", "window=", "windows=30d"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "window=31d",
+        "window=",
+        "windows=30d",
+        "window=30d&from=2026-11-01",
+        "to=2026-11-01",
+        "from=2026-11-01&to=2026-11-01",
+        "from=2026-11-31",
+        "from=2026-11-01T00:00:00",
+        "from=yesterday",
+        "by=incident_severity",
+        "squad=x",
+    ],
+)
 def test_it_refuses_a_window_that_is_not_configured(world, query):
     assert_problem(world.get(f"/api/v1/indicators?{query}"), 400, "invalid_payload")
 

@@ -45,6 +45,7 @@ class Replay:
         now: datetime,
     ) -> None:
         self._families = Families(policy)
+        self._labels = [dimension.label for dimension in policy.breakdown]
         self._cap = cap
         self._windows = Windows(policy, windows)
         self._replayed: dict[int, _ReplayedIncident] = {}
@@ -84,7 +85,9 @@ class Replay:
             yield from self._families.totals(totals)
         if windows_changed or self._is_new:
             yield from self._families.indicators(statistics)
-        yield from self._families.standing(snapshot_at(list(self._live.values()), totals, now, self._cap), statistics)
+            yield from self._families.breakdowns(statistics.breakdowns)
+        snapshot = snapshot_at(list(self._live.values()), totals, now, self._cap, self._labels)
+        yield from self._families.standing(snapshot, statistics)
         self._is_new = False
 
     def _advance(self, now: datetime) -> tuple[bool, bool, bool]:

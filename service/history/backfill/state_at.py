@@ -1,15 +1,17 @@
 """What was open or owing at an instant of the past, in the form of the store's snapshot of now."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from service.domain.actions import ActionState
+from service.domain.breakdown import NO_VALUE
 from service.domain.incident import Incident
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Increment, Total
 from service.store.incidents import IncidentRow
 from service.store.snapshot import OutstandingAction, Snapshot, by_next_stage, by_turns
+from service.store.snapshot import is_live as is_live_row
 
 TotalKey = tuple[Indicator | IncidentCount, Severity, str, int]
 """As of a `Total`: indicator, severity, source of the resolution and bound."""
@@ -74,7 +76,9 @@ def time_changes_at(incident: Incident) -> Iterable[datetime]:
     yield from (action.due_at for action in incident.actions if action.due_at is not None)
 
 
-def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime, cap: int) -> Snapshot:
+def snapshot_at(
+    live: Sequence[Incident], totals: Sequence[Total], now: datetime, cap: int, labels: Sequence[str] = ()
+) -> Snapshot:
     """Return the snapshot of the live incidents, with at most `cap` entries in each list."""
     opened = [incident for incident in live if incident.stale_at is not None]
     opened.sort(key=lambda incident: (incident.stale_at, incident.id), reverse=True)
@@ -87,6 +91,9 @@ def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime
     owing_live = {i.id: i for stage in Stage for _, i in owing[stage]}
     due_rows = sorted((_row(i) for i in owing_live.values()), key=by_next_stage)[:cap]
     open_rows = [_row(i) for i in opened[:cap]]
+    live_rows = by_turns(open_rows, due_rows)[:cap]
+    listed = {i for _, i, _ in (*dated[:cap], *completed[:cap])} - {row.id for row in live_rows}
+    live_rows += [_row(i) for i in sorted(live, key=lambda i: i.id) if i.id in listed]
     return Snapshot(
         totals=totals,
         open=dict(Counter((i.severity, i.phase) for i in opened)),
@@ -94,7 +101,7 @@ def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime
         due=dict(Counter((i.severity, stage, due < now) for stage in Stage for due, i in owing[stage])),
         open_rows=open_rows,
         due_rows=due_rows,
-        live_rows=by_turns(open_rows, due_rows)[:cap],
+        live_rows=live_rows,
         actions=dict(Counter((a.action_type, a.overdue(now)) for _, a in to_do)),
         due_actions=[OutstandingAction(i, a.action_id, a.action_type, at) for at, i, a in dated[:cap]],
         unverified=dict(Counter(a.action_type for _, a in done)),
@@ -102,11 +109,19 @@ def snapshot_at(live: Sequence[Incident], totals: Sequence[Total], now: datetime
         capped={
             "open": max(0, len(opened) - cap),
             "due": max(0, len(owing_live) - cap),
-            "live": max(0, len({i.id for i in opened} | owing_live.keys()) - cap),
+            "live": len({i.id for i in opened} | owing_live.keys()) - sum(map(is_live_row, live_rows)),
             "actions": max(0, len(dated) - cap),
             "unverified": max(0, len(done) - cap),
         },
+        overdue_by_value={label: _overdue_by_value(owing, label, now) for label in labels},
     )
+
+
+def _overdue_by_value(
+    owing: Mapping[Stage, Sequence[tuple[datetime, Incident]]], label: str, now: datetime
+) -> Counter[str]:
+    due = (pair for pairs in owing.values() for pair in pairs)
+    return Counter(incident.dimensions.get(label, NO_VALUE) for due_at, incident in due if due_at < now)
 
 
 def _owing(live: Sequence[Incident], stage: Stage) -> list[tuple[datetime, Incident]]:
@@ -127,4 +142,5 @@ def _row(incident: Incident) -> IncidentRow:
         stale_at=incident.stale_at,
         deadlines_from=incident.deadlines_from,
         due=incident.due,
+        dimensions=incident.dimensions,
     )

@@ -1,20 +1,25 @@
 """The statistics over windows as time passes: only what an incident changes is recomputed."""
 
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain, product
 
+from service.domain.breakdown import NO_VALUE, Dimension, named_values
 from service.domain.checks import Check
 from service.domain.done import failed_checks
 from service.domain.incident import Incident, Phase
-from service.domain.indicators import LEAD_TIMES, Row, measure, met_deadline, summarize, within_ratio
+from service.domain.indicators import LEAD_TIMES, Row, measure, met_deadline, overall, row_of
 from service.domain.policy import Indicator, Milestone, Policy, Severity
-from service.metrics.measurements import NEEDED, Statistics
+from service.metrics.gathering import NEEDED, Breakdown, GroupCount
+from service.metrics.measurements import Statistics
 from service.store.recent import PostmortemCounts
 
-_Key = tuple[str, Indicator, Severity | None]
+_Group = Severity | tuple[str, str] | None
+"""All incidents together, those of a severity, or those of a value of a dimension, by its label."""
+_Key = tuple[str, Indicator, _Group]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class _Contribution:
     severity: Severity
     samples: Mapping[Indicator, float] = field(default_factory=dict)
     windows: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    resolved: bool = False
     missing: tuple[Milestone, ...] = ()
     invalid: tuple[Indicator, ...] = ()
     kept: Mapping[Indicator, bool] = field(default_factory=dict)
@@ -40,15 +47,12 @@ class Windows:
         self._windows = windows
         self._longest = max(windows.values())
         self._contributions: dict[int, _Contribution] = {}
-        self._samples: dict[_Key, list[float]] = {
-            (name, indicator, severity): []
-            for name in windows
-            for indicator in Indicator
-            for severity in (None, *Severity)
-        }
-        self._rows: dict[_Key, Row | None] = dict.fromkeys(self._samples)
+        self._samples: dict[_Key, list[float]] = defaultdict(list)
+        self._rows: dict[_Key, Row | None] = {}
         self._outdated: set[_Key] = set()
         self._kept: Counter[tuple[_Key, bool]] = Counter()
+        self._incidents: Counter[tuple[str, str, str]] = Counter()
+        self._resolved: Counter[tuple[str, str, str]] = Counter()
         self._outlived = 0
         self._missing: Counter[Milestone] = Counter()
         self._invalid: Counter[Indicator] = Counter()
@@ -84,10 +88,47 @@ class Windows:
         self._outdated.clear()
         tables: dict[str, Sequence[Row]] = {name: [] for name in self._windows}
         for name in tables:
-            rows = (self._rows[name, i, s] for i in Indicator for s in (None, *sorted(Severity)))
+            rows = (self._rows.get((name, i, s)) for i in Indicator for s in (None, *sorted(Severity)))
             tables[name] = [row for row in rows if row is not None]
         postmortems = PostmortemCounts(dict(self._verified), dict(self._failed))
-        return Statistics(tables, dict(self._missing), dict(self._invalid), self._outlived, postmortems, 0.0)
+        breakdowns = {d.label: b for d in self._policy.breakdown if (b := self._breakdown(d)) is not None}
+        return Statistics(
+            tables, breakdowns, dict(self._missing), dict(self._invalid), self._outlived, postmortems, 0.0
+        )
+
+    def _breakdown(self, dimension: Dimension) -> Breakdown | None:
+        """Return the breakdown by a dimension, None if no incident has a value of it."""
+        longest = max(self._windows, key=lambda name: self._windows[name])
+        of = (longest, dimension.label)
+        frequencies = {key[2]: number for key, number in self._incidents.items() if key[:2] == of and number}
+        named = named_values(frequencies, dimension)
+        if not named.names and not named.folded:
+            return None
+        members: dict[str, list[str]] = defaultdict(list)
+        for value in frequencies:
+            members[named.name_of(value)].append(value)
+        return Breakdown(
+            named,
+            {w: {n: self._count_of(w, dimension.label, members[n]) for n in members} for w in self._windows},
+            {w: {n: self._table_of(w, dimension.label, members[n]) for n in members} for w in self._windows},
+        )
+
+    def _count_of(self, window: str, label: str, values: Iterable[str]) -> GroupCount:
+        keys = [(window, label, value) for value in values]
+        return GroupCount(sum(self._incidents[key] for key in keys), sum(self._resolved[key] for key in keys))
+
+    def _table_of(self, window: str, label: str, values: Sequence[str]) -> list[Row]:
+        """Return the rows of values that are counted together; of one alone, those computed last."""
+        if len(values) == 1:
+            rows = (self._rows.get((window, indicator, (label, values[0]))) for indicator in Indicator)
+            return [row for row in rows if row is not None]
+        groups = [(label, value) for value in values]
+        samples = {i: [s for g in groups for s in self._samples.get((window, i, g), ())] for i in Indicator}
+        kept = {i: list(chain.from_iterable(self._kept_of((window, i, g)) for g in groups)) for i in LEAD_TIMES}
+        return overall(samples, kept, self._policy)
+
+    def _kept_of(self, key: _Key) -> list[bool]:
+        return [met for met in (True, False) for _ in range(self._kept[key, met])]
 
     def _contribution(self, incident: Incident, began_at: datetime, now: datetime) -> _Contribution:
         dismissed = incident.phase is Phase.DISMISSED
@@ -108,6 +149,8 @@ class Windows:
             severity=incident.severity,
             samples={i: interval.total_seconds() for i, interval in measured.intervals.items()} if detected_at else {},
             windows=within,
+            values=self._values_of(incident) if detected_at else (),
+            resolved=resolved,
             missing=tuple(m for m in NEEDED if resolved and (m not in incident.milestones or m in measured.late)),
             invalid=measured.invalid,
             kept={
@@ -121,19 +164,16 @@ class Windows:
             verified=verified,
         )
 
+    def _values_of(self, incident: Incident) -> tuple[tuple[str, str], ...]:
+        labels = (dimension.label for dimension in self._policy.breakdown)
+        return tuple((label, incident.dimensions.get(label, NO_VALUE)) for label in labels)
+
     def _count(self, contribution: _Contribution, sign: int) -> None:
         for name in contribution.windows:
-            for indicator, seconds in contribution.samples.items():
-                for severity in (None, contribution.severity):
-                    key = (name, indicator, severity)
-                    samples = self._samples[key]
-                    if sign > 0:
-                        insort(samples, seconds)
-                    else:
-                        del samples[bisect_left(samples, seconds)]
-                    if indicator in contribution.kept:
-                        self._kept[key, contribution.kept[indicator]] += sign
-                    self._outdated.add(key)
+            for label, value in contribution.values:
+                self._incidents[name, label, value] += sign
+                self._resolved[name, label, value] += sign * contribution.resolved
+            self._count_samples(name, contribution, sign)
         self._outlived += sign if contribution.outlived else 0
         for m in contribution.missing:
             self._missing[m] += sign
@@ -144,14 +184,19 @@ class Windows:
         for action_type in contribution.verified:
             self._verified[action_type] += sign
 
+    def _count_samples(self, window: str, contribution: _Contribution, sign: int) -> None:
+        groups: tuple[_Group, ...] = (None, contribution.severity, *contribution.values)
+        for key in product((window,), contribution.samples, groups):
+            samples, seconds = self._samples[key], contribution.samples[key[1]]
+            if sign > 0:
+                insort(samples, seconds)
+            else:
+                del samples[bisect_left(samples, seconds)]
+            if key[1] in contribution.kept:
+                self._kept[key, contribution.kept[key[1]]] += sign
+            self._outdated.add(key)
+
     def _row(self, key: _Key) -> Row | None:
-        _, indicator, severity = key
-        samples = self._samples[key]
-        summary = summarize(samples)
-        if summary is None:
-            return None
-        target = self._policy.target(indicator, severity)
-        if indicator in LEAD_TIMES:
-            met, missed = self._kept[key, True], self._kept[key, False]
-            return Row(indicator, severity, summary, target, met / (met + missed) if met + missed else None)
-        return Row(indicator, severity, summary, target, within_ratio(samples, target.limit) if target else None)
+        _, indicator, group = key
+        severity = group if isinstance(group, Severity) else None
+        return row_of(indicator, severity, self._samples[key], self._kept_of(key), self._policy)

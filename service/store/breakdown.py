@@ -1,0 +1,54 @@
+"""The dimensions in SQL: the value that an incident has of a label, and an index of those that are configured.
+
+Every incident is stored with a value for each of its labels, so that a change of the configuration applies to all of
+them at once; only the indexes follow the configuration.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, String, literal_column, text
+
+from service.store.engine import writing
+
+_PREFIX = "ix_incidents_by_"
+
+
+def value_of(label: str, dialect: Dialect) -> ColumnElement[str]:
+    """Return the value of a label, "" without one; `label` is a label name, of letters, digits and underscores."""
+    return literal_column(_sql(label, dialect), String)
+
+
+def _sql(label: str, dialect: Dialect) -> str:
+    """Return the expression, of which the index has to have the very same text."""
+    if dialect.name == "postgresql":
+        return f"coalesce((dimensions::json ->> '{label}'), '')"
+    return f"coalesce(json_extract(dimensions, '$.{label}'), '')"
+
+
+def have_values(values: Mapping[str, str], dialect: Dialect) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that an incident has these values of labels."""
+    return (value_of(label, dialect) == value for label, value in values.items())
+
+
+def index_dimensions(engine: Engine, labels: Collection[str]) -> None:
+    """Create the missing index of each label, and drop those of others."""
+    wanted = {f"{_PREFIX}{label.lower()}": label for label in labels}
+    with engine.connect() as connection:
+        present = _present(connection)
+    if present == wanted.keys():
+        return
+    with writing(engine).begin() as connection:
+        for name in sorted(_present(connection) ^ wanted.keys()):
+            if name in wanted:
+                expression = _sql(wanted[name], connection.dialect)
+                connection.execute(text(f"CREATE INDEX {name} ON incidents ({expression}, id)"))
+            else:
+                connection.execute(text(f"DROP INDEX {name}"))
+
+
+def _present(connection: Connection) -> set[str]:
+    """Return the names of the indexes that exist; SQLAlchemy does not reflect those of expressions."""
+    indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'incidents'"
+    if connection.dialect.name == "postgresql":
+        indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'incidents' AND schemaname = current_schema()"
+    return {name for name in connection.scalars(text(indexes)) if name.startswith(_PREFIX)}
