@@ -96,7 +96,10 @@ def test_it_knows_no_source_that_is_neither_declared_nor_shipped(mttx):
         ({"event": "a[", **{k: OWN[k] for k in ("key", "events")}}, "sources.own.event is 'a[': is not JMESPath"),
         ({**OWN, "key": "sum(a)"}, "sources.own.key is 'sum(a)': calls sum(); known are contains"),
         ({**OWN, "labels": {"team": "[a, b]"}}, "sources.own.labels.team is '[a, b]': uses what declarations do not"),
-        ({**OWN, "events": [{"kind": "note", "at": "at"}]}, "sources.own.events.0.text: is required"),
+        (
+            {**OWN, "events": [{"kind": "note", "at": "at", "text": "{a: b}"}]},
+            "sources.own.events.0.text is '{a: b}': uses",
+        ),
         ({**OWN, "events": [{"kind": "detected", "at": "a b"}]}, "sources.own.events.0.at is 'a b': is not JMESPath"),
         ({**OWN, "event": None}, "sources.own: requires event to be set"),
         ({**OWN, "events": [{"kind": "firing", "at": "a"}, {"kind": "note", "at": "a"}]}, "sources.own.events: either"),

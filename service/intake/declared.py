@@ -30,11 +30,7 @@ from service.intake.wire import PayloadError, read_json
 LONGEST_KEY = 128
 LONGEST_TITLE = 500
 LONGEST_TEXT = 4096
-ALERT_KINDS = ("firing", "resolved")
-"""The kinds of events of a source that sends alerts: those of a source with `firing`."""
 _BODY: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-_ONCE = (EventKind.STARTED, EventKind.DETECTED)
-"""Kinds that an incident has once, so that every body may repeat them."""
 
 
 class DeclaredField(StrEnum):
@@ -53,7 +49,8 @@ class EventRule:
 
     It applies if `values` has the body's word for what happened, in any case (None: any), and `when` holds. With
     neither, it applies only if `at` is there. `since` is the start of an alert that ends, if its end says it.
-    `automated` holds if a machine did it. `text` is that of a note.
+    `automated` holds if a machine did it. `text` is that of a note; a note without one says what title and severity are
+    from then on, and is no news.
     """
 
     kind: str
@@ -64,13 +61,19 @@ class EventRule:
     automated: Expression | None = None
     text: Expression | None = None
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether it applies only to bodies that have its time."""
+        return self.values is None and self.when is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """How the bodies of one source are read.
 
     `event` selects the body's word for what happened; without one the body is unreadable. Bodies for which `when` does
-    not hold, and words that no rule has, are of no interest. `severities` has its words in lower case, before those of
+    not hold, and words that no rule has, are of no interest. All other expressions are about the part of the body that
+    `subject` selects (None: the body). `severities` has its words in lower case, before those of
     every source. `zone` is that of times without one.
     """
 
@@ -81,6 +84,7 @@ class Declaration:
     key: Expression
     rules: tuple[EventRule, ...]
     when: Expression | None = None
+    subject: Expression | None = None
     title: Expression | None = None
     severity: Expression | None = None
     severities: Mapping[str, Severity] = field(default_factory=dict)
@@ -132,10 +136,11 @@ class _BodyReader:
         self._now = now
         self._evaluation = Evaluation(body)
         self._unreadable: dict[DeclaredField, None] = {}
+        self._is_of_interest = True
 
     def read(self, sender: str) -> DeclaredBody:
         try:
-            reports = list(self._reports())
+            reports = self._reports_or_error()
             sends_alerts = self._declaration.profile.sends == "alerts"
             content = self._notification(reports, sender) if sends_alerts else self._keyed_events(reports)
         except TooExpensive:
@@ -145,21 +150,31 @@ class _BodyReader:
 
     # -- what it reports ---------------------------------------------------------------------------------------------
 
+    def _reports_or_error(self) -> list[_Report]:
+        """Return what the body reports; nothing is an error if every body has to report something."""
+        reports = list(self._reports())
+        rules = self._declaration.rules
+        if not reports and self._is_of_interest and all(rule.is_optional for rule in rules):
+            raise self._error(DeclaredField.AT, rules[0].at, "is missing, and so are the times of all other events")
+        return reports
+
     def _reports(self) -> Iterator[_Report]:
         declaration = self._declaration
         word = _text(self._evaluation.value(declaration.event))
         if not word:
             raise self._error(DeclaredField.EVENT, declaration.event, "is missing")
-        if not self._evaluation.holds(declaration.when):
+        self._is_of_interest = self._evaluation.holds(declaration.when)
+        if not self._is_of_interest:
             return
+        if declaration.subject is not None:
+            self._evaluation.narrow(declaration.subject)
         for rule in declaration.rules:
             if rule.values is not None and word.casefold() not in rule.values:
                 continue
             if not self._evaluation.holds(rule.when):
                 continue
-            is_optional = rule.values is None and rule.when is None
             value = self._evaluation.value(rule.at)
-            if value is not None or not is_optional:
+            if value is not None or not rule.is_optional:
                 at = self._instant(rule.at, value)
                 yield _Report(rule=rule, at=at, since=self._since(rule.since) or at)
 
@@ -264,9 +279,9 @@ class _BodyReader:
         return rules.by_name.get(word)
 
     def _data(self, kind: EventKind, rule: EventRule) -> dict[str, Any] | None:
-        """Return the data of an event beside its incident's key; None for a note without a text."""
-        if rule.text is not None or kind is EventKind.NOTE:
-            text = _text(self._evaluation.value(rule.text)) if rule.text is not None else ""
+        """Return the data of an event beside its incident's key; None for a note whose text is empty."""
+        if rule.text is not None:
+            text = _text(self._evaluation.value(rule.text))
             if not text:
                 return None if kind is EventKind.NOTE else {}
             return {"text": text[:LONGEST_TEXT]}
@@ -276,9 +291,8 @@ class _BodyReader:
         return {"resolution_source": ResolutionSource.ALERTS.value} if is_end else {"automated": True}
 
     def _event_id(self, key: str, kind: EventKind, at: datetime) -> str:
-        """Return an id that every repeat has; that of a detection is the one that `mttx history import` gives it."""
-        identity = f"{self._declaration.source}-{key}-{kind.value}"
-        return identity if kind in _ONCE else f"{identity}-{int(at.timestamp() * 1000)}"
+        """Return an id that every repeat has; with another time it is another event."""
+        return f"{self._declaration.source}-{key}-{kind.value}-{int(at.timestamp() * 1000)}"
 
     def _error(
         self, name: DeclaredField, selector: Expression, detail: str, reason: Failure = Failure.INVALID_PAYLOAD

@@ -111,6 +111,8 @@ def _check(node: Any, depth: int) -> None:
         raise BadExpression("is nested too deeply")
     if kind not in _NODES:
         raise BadExpression(f"uses what declarations do not have ({kind.replace('_', ' ')})")
+    if kind == "subexpression" and children[0]["type"] == "not_expression":
+        raise BadExpression("selects a part of a truth value; it means !(a.b), not !a.b")
     if kind == "function_expression":
         _check_call(name, len(children))
     for index, child in enumerate(children):
@@ -136,6 +138,10 @@ class Evaluation(TreeInterpreter):
         super().__init__(Options(custom_functions=_Functions()))
         self._body = body
         self._steps = 0
+
+    def narrow(self, part: Expression) -> None:
+        """Evaluate all that follows on the part of the body that an expression selects. Raises TooExpensive."""
+        self._body = self.value(part)
 
     def value(self, wanted: Expression) -> Any:
         """Return what the expression selects; None for nothing, and if a type does not fit. Raises TooExpensive."""

@@ -90,6 +90,7 @@ class DeclaredSourceSettings(_ShownAsSet):
     separator: str | None = None
     event: str | None = None
     when: str | None = None
+    subject: str | None = None
     key: str | None = None
     title: str | None = None
     severity: str | None = None

@@ -132,6 +132,7 @@ class _Reader:
             profile=SenderProfile(sends="alerts" if is_alerts else "keyed events", severity=self._default),
             event=self._read(source.event, "event"),
             when=self._optional(source.when, "when"),
+            subject=self._optional(source.subject, "subject"),
             key=self._read(source.key, "key"),
             title=self._optional(source.title, "title"),
             severity=self._optional(source.severity, "severity"),
@@ -142,8 +143,6 @@ class _Reader:
         )
 
     def _rule(self, rule: EventRuleSettings, key: str) -> EventRule:
-        if rule.kind == "note" and rule.text is None:
-            self._add(f"{key}.text", "is required: a note without a text is nothing")
         return EventRule(
             kind=rule.kind,
             values=rule.is_,

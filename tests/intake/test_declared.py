@@ -63,7 +63,7 @@ def test_an_event_has_what_its_rule_and_the_declaration_select():
     event = keyed.event
     assert (keyed.incident_key, event.kind, event.occurred_at) == ("I-1", EventKind.DETECTED, AT)
     assert (event.title, event.severity, event.labels) == ("Shop", Severity.SEV_1, {"team": "a"})
-    assert (event.event_id, event.source) == ("own-I-1-detected", "own")
+    assert (event.event_id, event.source) == (f"own-I-1-detected-{int(AT.timestamp() * 1000)}", "own")
 
 
 def test_the_word_is_compared_in_any_case_and_may_be_a_number():
@@ -117,6 +117,19 @@ def test_a_note_needs_a_text_and_others_may_have_one():
     assert events(what="declined", real=True) == []
 
 
+def test_a_note_without_a_text_of_its_rule_says_title_and_severity_from_then_on():
+    (keyed,) = read({**KEYED, "events": [{"kind": "note", "is": "opened", "at": "at"}]}).content.events
+    assert (keyed.event.title, keyed.event.severity, keyed.event.data) == ("Shop", "SEV-1", {"incident_key": "I-1"})
+
+
+def test_a_body_that_has_to_report_something_and_has_no_time_at_all_is_unreadable():
+    own = {**KEYED, "when": "team == 'a'", "events": [{"kind": "detected", "at": "opened_at"}]}
+    assert read(own, opened_at=1795456800).content.events
+    assert read(own, team="b").content.events == ()
+    with pytest.raises(UnreadableField, match=r"`at` .opened_at. is missing, and so are"):
+        read(own)
+
+
 def test_a_shared_label_names_the_incident_for_every_source():
     (keyed,) = read(KEYED, AlertParseOptions(correlation_label="team")).content.events
     assert keyed.aliases == ("team=a",)
@@ -150,6 +163,16 @@ def test_its_groups_are_no_names_that_other_sources_use():
 
 def test_an_alert_is_ignored_by_its_title_as_any_other():
     assert read(ALERTS, name="Watchdog").content.ignored
+
+
+def test_what_is_reported_may_be_a_part_of_the_body():
+    own = {**KEYED, "event": "what", "when": "!test", "subject": "incident"}
+    inner = {key: value for key, value in BODY.items() if key != "what"}
+    body = json.dumps({"what": "opened", "incident": inner}).encode()
+    (keyed,) = parse(body, declared(**own), OPTIONS, NOW).content.events
+    assert (keyed.incident_key, keyed.event.occurred_at) == ("I-1", AT)
+    with pytest.raises(UnreadableField, match="`at` "):
+        parse(b'{"what": "opened", "incident_": {}}', declared(**own), OPTIONS, NOW)
 
 
 def test_a_body_for_which_the_condition_does_not_hold_is_of_no_interest():

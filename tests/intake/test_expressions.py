@@ -47,6 +47,7 @@ BODY = {
         ("length(tags) > `1`", True),
         ("type(data.severity)", "null"),
         ("zero || 'never'", 0),
+        ("!(data.severity.name)", True),
     ],
 )
 def test_it_selects_what_jmespath_says(text, value):
@@ -74,6 +75,7 @@ def test_a_type_that_does_not_fit_selects_nothing(text):
         ("lower()", "with 0 arguments; it takes 1"),
         ("length(a, b)", "with 2 arguments; it takes 1"),
         ("not_null()", "or more"),
+        ("!event.type", "part of a truth value"),
         ("[a, b]", "multi select list"),
         ("join([a], 'x')", "multi select list"),
         ("join(',', [[a, b]])", "multi select list"),
