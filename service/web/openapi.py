@@ -141,6 +141,7 @@ OPERATIONS = (
         errors_as=_PAGE,
     ),
     _page("/postmortems", "Who owes what by when, as a page for people"),
+    _page("/trends", "The indicators over the last months or weeks, as a page for people, or as CSV"),
     _page("/runbook", "The runbook of the alerts, as a page for people"),
     Operation(
         method="get",

@@ -29,6 +29,7 @@ SCOPES = {
     "POST /incidents/<incident_id>/<action>": "write",
     "GET /postmortems": "read",
     "GET /runbook": "read",
+    "GET /trends": "read",
     "GET /assets/<digest>/<name>": OPEN,
     "GET /metrics": OPEN,
     "GET /-/healthy": OPEN,

@@ -14,7 +14,7 @@ from service.web.pages.forms import FORMS
 from service.web.pages.words import LANGUAGES, words
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "service" / "web" / "templates").glob("*.html"))
-NAMES = {"mttx-exporter", "Grafana", "JSON", "INC-7", "API"}
+NAMES = {"CSV", "mttx-exporter", "Grafana", "JSON", "INC-7", "API"}
 GROUPS = {
     "phase": Phase,
     "milestone": Milestone,

@@ -9,7 +9,7 @@ from service.intake.reasons import Failure
 from service.recorder.commands import Busy, UnknownIncident
 from service.store import StoreUnavailable
 from service.web.auth import CHALLENGES, Denied, authorize, authorize_view
-from service.web.pages import home, incident, lists, postmortems, runbook
+from service.web.pages import home, incident, lists, postmortems, runbook, trends
 from service.web.pages.csrf import CsrfTokens
 from service.web.pages.renderer import PageRenderer, page_renderer
 from service.web.rate import TooOften
@@ -36,6 +36,11 @@ def blueprint(services: Services) -> Blueprint:
     def show_postmortems() -> Response:
         authorize_view(request, services.tokens, services.users)
         return postmortems.show(services, renderer, request)
+
+    @bp.get("/trends", strict_slashes=False)
+    def show_trends() -> Response:
+        authorize_view(request, services.tokens, services.users)
+        return trends.show(services, renderer, request)
 
     @bp.get("/runbook", strict_slashes=False)
     def show_runbook() -> Response:
