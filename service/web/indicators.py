@@ -1,6 +1,6 @@
 """The indicators over the API: of a configured window or of any period, of all incidents or by a dimension."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.indicators import Row
+from service.domain.periods import Period
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from service.store.recent import Selection
@@ -74,6 +75,11 @@ def add_routes(bp: Blueprint, services: Services) -> None:
         selection = Selection(since=since - _JUST_BEFORE, until=until, dimensions=dimensions)
         rows = _of_selection(services, selection, by, now)
         return json_response(IndicatorTable(window=None, from_=since, to=until, dimension=by, indicators=rows))
+
+
+def selection_of(period: Period, dimensions: Mapping[str, str]) -> Selection:
+    """Return the incidents detected in a period, as the API selects them by `from` and `to`."""
+    return Selection(since=period.begins_at - _JUST_BEFORE, until=period.ends_at, dimensions=dimensions)
 
 
 def _of_window(services: Services, window: str, by: str | None, now: datetime) -> list[schemas.IndicatorRow]:

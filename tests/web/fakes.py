@@ -105,9 +105,6 @@ class FakeStore:
         rows = tuple((incident_row(i), None) for i in self.records)
         return OutstandingPage(rows[skip : skip + limit], len(rows))
 
-    def visit_recent(self, selection, visit):
-        """Visit nothing."""
-
     def notices_since(self, since):
         return self.noticed
 

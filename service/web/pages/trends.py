@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from flask import Request, Response
 
 from service.domain.indicators import Row
-from service.domain.periods import Calendar, latest_periods
+from service.domain.periods import Calendar, Period, latest_periods
 from service.domain.policy import Indicator, Severity, Statistic
-from service.metrics.trends import PeriodRows, trends_of
 from service.render.chart import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Chart, chart
+from service.web.indicators import selection_of
 from service.web.pages.renderer import PageRenderer
 from service.web.query import dimensions_of
 from service.web.services import Services
@@ -21,6 +21,14 @@ COLUMNS = (
     *("period", "begins_at", "ends_at", "goes_on", "indicator", "severity", "incidents", "p50_seconds", "p95_seconds"),
     *("mean_seconds", "max_seconds", "within_target_ratio", "target_statistic", "target_seconds"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRows:
+    """A period and its indicators, as the API gives them for the same period."""
+
+    period: Period
+    rows: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
     severity = next((s for s in Severity if s.value == request.args.get("severity")), None)
     dimensions = dimensions_of(request, services.policy)
     periods = latest_periods(calendar, PERIODS[calendar], now, services.zone)
-    trends = trends_of(services.store, services.policy, periods, dimensions)
+    trends = [PeriodRows(period, services.select(selection_of(period, dimensions), now)[""]) for period in periods]
     trends = trends[next((i for i, of_period in enumerate(trends) if of_period.rows), len(trends) - 1) :]
     if request.args.get("format") == "csv":
         rows = [line for of_period in trends for line in _lines(of_period, of_period.period.goes_on(now))]
