@@ -19,6 +19,7 @@ class Source(StrEnum):
     PAGERDUTY = "pagerduty"
     ALERTMANAGER_EVENTS = "alertmanager_events"
     LIFECYCLE = "lifecycle"
+    CDEVENTS = "cdevents"
     API = "api"
 
     @property
@@ -55,6 +56,7 @@ PROFILES: Mapping[str, SenderProfile] = {
         sends="ends and silences", alerts_of=Source.ALERTMANAGER, groups_ends=False
     ),
     Source.LIFECYCLE: SenderProfile(sends="keyed events"),
+    Source.CDEVENTS: SenderProfile(sends="keyed events"),
     Source.API: SenderProfile(sends="keyed events"),
 }
 WEBHOOK_SOURCES = tuple(source for source in Source if source is not Source.API)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
+from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.domain.severity_rules import PRIORITY_MAP
 from service.settings.section import SettingsSection
@@ -79,6 +80,16 @@ class PagerDutySettings(SettingsSection):
         PRIORITY_MAP,
         description="Maps PagerDuty's priorities, in any case, to severities. Entries are added to the default; null "
         "removes one. Any other priority leaves the severity unchanged.",
+    )
+
+
+class CDEventsSettings(SettingsSection):
+    """The webhook of CDEvents."""
+
+    resolved: Literal[EventKind.RESOLVED, EventKind.ACKNOWLEDGED] = Field(
+        EventKind.RESOLVED,
+        description="What `incident.resolved` means: `resolved`, the recovery, or `acknowledged`; the specification "
+        "allows both.",
     )
 
 

@@ -93,7 +93,7 @@ class SlackSettings(SettingsSection):
 
 
 class WebhookSettings(SettingsSection):
-    """Messages as JSON to any other system."""
+    """Messages as JSON, or as CDEvents, to any other system."""
 
     url: SecretUrl | None = Field(None, description="URL that receives messages as JSON; it may contain a secret.")
     url_file: Path | None = Field(None, description="File that holds that URL instead.")
@@ -105,6 +105,10 @@ class WebhookSettings(SettingsSection):
         None, description="PEM file of the CA that signed the certificate; null: the default CAs."
     )
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request.")
+    format: Literal["json", "cdevents"] = Field(
+        "json",
+        description="`json`: every message; `cdevents`: a CDEvent when an incident is detected or resolved.",
+    )
 
     @property
     def is_used(self) -> bool:

@@ -27,7 +27,7 @@ from service.settings.goals import (
     WeeklyReviewSettings,
 )
 from service.settings.grafana import GrafanaSettings
-from service.settings.inbound import CorrelationSettings, GrafanaAlertSettings, PagerDutySettings
+from service.settings.inbound import CDEventsSettings, CorrelationSettings, GrafanaAlertSettings, PagerDutySettings
 from service.settings.messages import MessageSettings, SlackSettings, WebhookSettings
 from service.settings.polling import (
     AlertmanagerSettings,
@@ -207,6 +207,7 @@ class Settings(SettingsSection):
     grafana: GrafanaSettings = GrafanaSettings()
     grafana_alerts: GrafanaAlertSettings = GrafanaAlertSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
+    cdevents: CDEventsSettings = CDEventsSettings()
     sources: DeclaredSources = Field(
         {},
         description="Declared sources by name (docs/sources/declared.md); a name alone takes the shipped declaration.",

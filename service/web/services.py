@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint
 
+from service.domain.events import EventKind
 from service.domain.indicators import Row
 from service.domain.policy import Policy, Severity
 from service.domain.severity_rules import PRIORITY_MAP
@@ -36,13 +37,14 @@ class Sources:
     """How webhooks of other systems are parsed and signed; without a signing they need a token.
 
     `priorities` has the severities of PagerDuty's priorities. `people` decides whose silences acknowledge; None: no
-    silence does. `declared` are the declared sources.
+    silence does. `resolved_cdevent` is what a CDEvent `resolved` means. `declared` are the declared sources.
     """
 
     priorities: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
     signings: Mapping[str, Verifier] = field(default_factory=dict)
     declared: tuple[Declaration, ...] = ()
     people: People | None = None
+    resolved_cdevent: EventKind = EventKind.RESOLVED
 
     @property
     def profiles(self) -> dict[str, SenderProfile]:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, RootModel
 
 from service.domain.events import ReceivedWebhook
-from service.intake import alertmanager, alertmanager_events, declared, grafana, lifecycle, pagerduty
+from service.intake import alertmanager, alertmanager_events, cdevents, declared, grafana, lifecycle, pagerduty
 from service.intake.alertmanager_events import RecordedEvents
 from service.intake.declared import Declaration, UnreadableField
 from service.intake.keyed_events import KeyedEvents
@@ -45,6 +45,10 @@ class WebhookRoute:
         return webhook_path(self.source)
 
 
+class CDEventsPayload(RootModel[cdevents.CDEvent | cdevents.StructuredCloudEvent]):
+    """A CDEvent, or a CloudEvent with one."""
+
+
 WEBHOOKS = (
     WebhookRoute(
         source=Source.ALERTMANAGER,
@@ -75,6 +79,13 @@ WEBHOOKS = (
         summary="Take in an event of PagerDuty (webhook version 3)",
         model=pagerduty.PagerDutyPayload,
         parse=lambda body, services, now, _: pagerduty.parse(body, services.sources.priorities, now),
+    ),
+    WebhookRoute(
+        source=Source.CDEVENTS,
+        profile=PROFILES[Source.CDEVENTS],
+        summary="Take in a CDEvent about an incident, as a CloudEvent in binary or structured mode",
+        model=CDEventsPayload,
+        parse=lambda body, services, now, _: cdevents.parse(body, services.sources.resolved_cdevent, now),
     ),
     WebhookRoute(
         source=Source.ALERTMANAGER_EVENTS,

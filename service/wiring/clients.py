@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from service.clients.alertmanager import AlertmanagerApi
 from service.clients.bearer import Secret
+from service.clients.cdevents import CDEventsWebhook
 from service.clients.chat import Chat
 from service.clients.grafana.connection import Connection, Credential
 from service.clients.http import MAX_JSON_BYTES, HttpClient, JsonApi
@@ -62,11 +63,16 @@ def slack_bot(keys: SlackSettings) -> Bot | None:
     return Bot(http, keys.api_url, keys.channel or "")
 
 
-def webhook(keys: WebhookSettings) -> Chat:
-    """Return the client of the webhook that gets messages as JSON."""
+def webhook(keys: WebhookSettings, public_url: str | None) -> Chat:
+    """Return the client of the webhook that gets messages as JSON or as CDEvents."""
     token = Secret("the webhook token", keys.token_reader) if keys.token_reader else None
     http = HttpClient(timeout=keys.timeout, ca_file=keys.tls_ca_file, token=token)
-    return JsonWebhook(http, Secret("the webhook's URL", keys.read_url))
+    url = Secret("the webhook's URL", keys.read_url)
+    return (
+        CDEventsWebhook(http, url, public_url or "/mttx-exporter")
+        if keys.format == "cdevents"
+        else JsonWebhook(http, url)
+    )
 
 
 def json_api(

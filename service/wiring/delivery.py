@@ -85,7 +85,7 @@ def message_dispatcher(
     When it starts, what is open or outstanding is enqueued: it may be older than the receiver or its rules.
     """
     keys = settings.slack if name == SLACK else settings.webhook
-    chat = clients.slack(settings.slack) if name == SLACK else clients.webhook(settings.webhook)
+    chat = clients.slack(settings.slack) if name == SLACK else clients.webhook(settings.webhook, settings.public_url)
     templates = message_templates(name, settings)
     review = _review(settings, store, policy, templates)
     builder = MessageBuilder(templates, policy, settings.public_url)

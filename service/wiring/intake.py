@@ -47,6 +47,7 @@ def webhook_sources(settings: Settings) -> Sources:
         signings={**dict(_signings(settings)), **dict(sources.verifiers(settings))},
         declared=sources.declarations(settings),
         people=people(settings),
+        resolved_cdevent=settings.cdevents.resolved,
     )
 
 
