@@ -23,6 +23,7 @@ _COMMANDS = {
     "incident": "service.cli.incident:incident",
     "messages": "service.cli.messages:messages",
     "postmortem": "service.postmortems.commands.postmortem:postmortem",
+    "report": "service.cli.report:report",
     "rules": "service.cli.export:rules",
     "serve": "service.cli.serve:serve",
     "sources": "service.cli.sources:sources",

@@ -22,6 +22,13 @@ TIMEOUT_SECONDS = (5, 40)  # connect; read, which is longer than the service its
 TRIES = 5
 INCIDENTS = "/api/v1/incidents"
 
+_PAGES = {
+    401: "a valid token is needed. Set MTTX_TOKEN or MTTX_TOKEN_FILE.",
+    403: "the token lacks the scope `read`",
+    404: "there is no such page: the month has not begun, or the service is of an earlier version",
+    503: "the service cannot read its database now; try again",
+}
+"""What the error pages say."""
 Query = Mapping[str, str | int | Sequence[str]]
 
 
@@ -48,20 +55,31 @@ class Client:
         """Send a write; `body` carries an `event_id`."""
         return self._exchange("POST", path, json=body)
 
+    def text(self, path: str, query: Query | None = None) -> str:
+        """GET a path and return its text."""
+        response = self._response("GET", path, params=query)
+        if response.ok:
+            response.encoding = "utf-8"
+            return response.text
+        raise click.ClickException(_refusal(response, _json(response)))
+
     def _exchange(self, method: str, path: str, **more: Any) -> Any:
+        response = self._response(method, path, **more)
+        content = _json(response)
+        if response.ok and content is not None:
+            return content
+        raise click.ClickException(_refusal(response, content))
+
+    def _response(self, method: str, path: str, **more: Any) -> requests.Response:
         url = f"{self._url}{path}"
         try:
-            response = self._session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **more)
+            return self._session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **more)
         except requests.Timeout:
             raise click.ClickException(f"{self._url} did not answer in time; it is safe to try again") from None
         except requests.ConnectionError as error:
             raise click.ClickException(f"cannot reach {self._url}: {_reason(error)}") from None
         except requests.RequestException as error:
             raise click.ClickException(f"{self._url}: {error}") from None
-        content = _json(response)
-        if response.ok and content is not None:
-            return content
-        raise click.ClickException(_refusal(response, content))
 
 
 def connect() -> Client:
@@ -118,6 +136,9 @@ def _json(response: requests.Response) -> Any:
 
 def _refusal(response: requests.Response, content: Any) -> str:
     detail = content.get("detail") if isinstance(content, dict) else None
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    if is_page and response.status_code in _PAGES:
+        return _PAGES[response.status_code]
     if detail is None:
         return f"{response.url} answered {response.status_code} {response.reason}; is that mttx-exporter? (MTTX_URL)"
     hint = " Set MTTX_TOKEN or MTTX_TOKEN_FILE." if response.status_code == 401 else ""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-_MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
+MONTH_PATTERN = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
 class Calendar(StrEnum):
@@ -32,7 +32,7 @@ class Period:
 
 def month_named(name: str, zone: ZoneInfo) -> Period | None:
     """Return the month of a name such as 2026-10, None if it is not one."""
-    match = _MONTH.fullmatch(name)
+    match = MONTH_PATTERN.fullmatch(name)
     return _month(date(int(match[1]), int(match[2]), 1), zone) if match else None
 
 

@@ -142,6 +142,8 @@ OPERATIONS = (
     ),
     _page("/postmortems", "Who owes what by when, as a page for people"),
     _page("/trends", "The indicators over the last months or weeks, as a page for people, or as CSV"),
+    _page("/reports", "The report of the last month that is over, as a page for people, Markdown, CSV or JSON", 400),
+    _page("/reports/{month}", "The report of a month such as 2026-10, as a page, Markdown, CSV or JSON", 400, 404),
     _page("/runbook", "The runbook of the alerts, as a page for people"),
     Operation(
         method="get",

@@ -28,6 +28,8 @@ SCOPES = {
     "GET /incidents/<incident_id>/<action>": "read",
     "POST /incidents/<incident_id>/<action>": "write",
     "GET /postmortems": "read",
+    "GET /reports": "read",
+    "GET /reports/<month>": "read",
     "GET /runbook": "read",
     "GET /trends": "read",
     "GET /assets/<digest>/<name>": OPEN,
@@ -38,7 +40,7 @@ SCOPES = {
 }
 SEALED = {"POST /incidents/<incident_id>/<action>"}
 """Forms of pages: without the seal of the page they are refused to whoever has the scope, too."""
-VALUES = {"incident_id": "INC-1", "action": "acknowledge", "name": "pages.css", "digest": "0"}
+VALUES = {"month": "2026-10", "incident_id": "INC-1", "action": "acknowledge", "name": "pages.css", "digest": "0"}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from service.intake.reasons import Failure
 from service.recorder.commands import Busy, UnknownIncident
 from service.store import StoreUnavailable
 from service.web.auth import CHALLENGES, Denied, authorize, authorize_view
-from service.web.pages import home, incident, lists, postmortems, runbook, trends
+from service.web.pages import home, incident, lists, postmortems, reports, runbook, trends
 from service.web.pages.csrf import CsrfTokens
 from service.web.pages.renderer import PageRenderer, page_renderer
 from service.web.rate import TooOften
@@ -41,6 +41,12 @@ def blueprint(services: Services) -> Blueprint:
     def show_trends() -> Response:
         authorize_view(request, services.tokens, services.users)
         return trends.show(services, renderer, request)
+
+    @bp.get("/reports", strict_slashes=False)
+    @bp.get("/reports/<month>", strict_slashes=False)
+    def show_report(month: str | None = None) -> Response:
+        authorize_view(request, services.tokens, services.users)
+        return reports.show(services, renderer, request, month)
 
     @bp.get("/runbook", strict_slashes=False)
     def show_runbook() -> Response:

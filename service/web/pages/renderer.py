@@ -41,10 +41,12 @@ class PageRenderer:
     zone: ZoneInfo
     environment: Environment
 
-    def render(self, request: Request, name: str, now: datetime, status: int = 200, **content: Any) -> Response:
+    def render(
+        self, request: Request, name: str, now: datetime, status: int = 200, *, suffix: str = "html", **content: Any
+    ) -> Response:
         """Render the template of that name."""
         translated = words(language_of(request))
-        template = self.environment.get_template(f"{name}.html")
+        template = self.environment.get_template(f"{name}.{suffix}")
         text = template.render(**_tools(request, translated, self.zone, now), **content)
         return Response(text, status, HEADERS, mimetype="text/html")
 

@@ -1,0 +1,197 @@
+"""What a month's report says. Its numbers are those of the API for the same period, by the same function."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from service.domain.actions import Action, ActionState
+from service.domain.incident import Deadline, Incident, Phase
+from service.domain.incident_ids import public_id
+from service.domain.indicators import Row, measure
+from service.domain.periods import Period, month_before
+from service.domain.policy import Indicator, Milestone, Severity
+from service.domain.recovery import ResolutionSource
+from service.store.histories import histories_of
+from service.store.incidents import IncidentFilter, IncidentRow, incident_page
+from service.web.indicators import selection_of
+from service.web.pages.postmortems import owner_of
+from service.web.services import Services
+
+MAX_INCIDENTS = 2000
+"""Incidents that a report lists; the numbers are of all."""
+_AT_ONCE = 500
+_NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
+_JUST_BEFORE = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An indicator of the month, and of the month before; None without a sample then."""
+
+    row: Row
+    before: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedIncident:
+    """An incident of the month with its valid intervals; `owner` of its postmortem, "" if no one was named."""
+
+    incident: Incident
+    intervals: Mapping[Indicator, timedelta]
+    owner: str
+
+    @property
+    def id(self) -> str:
+        """The public id."""
+        return public_id(self.incident.id)
+
+    @property
+    def detected_at(self) -> datetime:
+        """When it was detected, which is within the month."""
+        return self.incident.milestones[Milestone.DETECTED]
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What the numbers lack: how many resolved incidents have no such milestone, or an impossible interval.
+
+    `open`: not over yet; `assumed`: ended without a word of their senders, so that they have no time to resolve.
+    """
+
+    missing: Mapping[Milestone, int]
+    impossible: Mapping[Indicator, int]
+    open: int
+    assumed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthReport:
+    """A month. `cut` says that it has more incidents than are listed; `dimensions` limits all of it."""
+
+    month: Period
+    before: Period
+    made_at: datetime
+    dimensions: Mapping[str, str]
+    numbers: Sequence[Number]
+    incidents: Sequence[ReportedIncident]
+    dismissed: int
+    cut: bool
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the month is not over."""
+        return self.month.goes_on(self.made_at)
+
+    @property
+    def number_groups(self) -> Sequence[tuple[Indicator, Sequence[Number]]]:
+        """The numbers by their indicator."""
+        return [(indicator, list(group)) for indicator, group in groupby(self.numbers, lambda n: n.row.indicator)]
+
+    @property
+    def by_severity(self) -> Mapping[Severity, int]:
+        """How many incidents of each severity it has."""
+        counts = Counter(line.incident.severity for line in self.incidents)
+        return {severity: counts[severity] for severity in Severity if counts[severity]}
+
+    @property
+    def owed(self) -> Sequence[tuple[ReportedIncident, Deadline]]:
+        """The stages that are outstanding, the first due first."""
+        stages = [(line, d) for line in self.incidents for d in line.incident.deadlines if d.done_at is None]
+        return sorted(stages, key=lambda pair: pair[1].due_at)
+
+    @property
+    def late(self) -> Sequence[tuple[ReportedIncident, Deadline]]:
+        """The stages that were reached late."""
+        return [(line, deadline) for line in self.incidents for deadline in line.incident.deadlines if deadline.late]
+
+    @property
+    def open_actions(self) -> Sequence[tuple[ReportedIncident, Action]]:
+        """The actions that are not completed, the first due first."""
+        found = list(self._actions(ActionState.OPEN))
+        return sorted(found, key=lambda pair: (pair[1].due_at is None, pair[1].due_at or self.made_at))
+
+    @property
+    def completed_actions(self) -> Sequence[tuple[ReportedIncident, Action]]:
+        """The actions that wait for their verification."""
+        return list(self._actions(ActionState.COMPLETED))
+
+    @property
+    def verified_actions(self) -> Sequence[tuple[ReportedIncident, Action]]:
+        """The actions that are done."""
+        return list(self._actions(ActionState.VERIFIED))
+
+    def _actions(self, state: ActionState) -> Iterator[tuple[ReportedIncident, Action]]:
+        return ((line, action) for line in self.incidents for action in line.incident.actions if action.state is state)
+
+
+def month_report(
+    services: Services, month: Period, dimensions: Mapping[str, str], now: datetime
+) -> tuple[MonthReport, Lacks]:
+    """Return the report of a month and what its numbers lack. Raises `StoreUnavailable`."""
+    before = month_before(month, services.zone)
+    rows, cut = _rows(services, month, dimensions)
+    counting = [row for row in rows if row.phase is not Phase.DISMISSED]
+    incidents = [_incident(incident, services) for incident in _incidents(services, counting)]
+    report = MonthReport(
+        month=month,
+        before=before,
+        made_at=now,
+        dimensions=dimensions,
+        numbers=_numbers(services, month, before, dimensions, now),
+        incidents=incidents,
+        dismissed=len(rows) - len(counting),
+        cut=cut,
+    )
+    return report, _lacks(services, incidents)
+
+
+def _numbers(
+    services: Services, month: Period, before: Period, dimensions: Mapping[str, str], now: datetime
+) -> list[Number]:
+    current = services.select(selection_of(month, dimensions), now)[""]
+    past = {(row.indicator, row.severity): row for row in services.select(selection_of(before, dimensions), now)[""]}
+    return [Number(row, past.get((row.indicator, row.severity))) for row in current]
+
+
+def _rows(services: Services, month: Period, dimensions: Mapping[str, str]) -> tuple[list[IncidentRow], bool]:
+    """Return the incidents detected in the month, in order, and whether there are more."""
+    filter_ = IncidentFilter(
+        detected_since=month.begins_at - _JUST_BEFORE, detected_before=month.ends_at, dimensions=dimensions
+    )
+    rows: list[IncidentRow] = []
+    older: int | None = None
+    while True:
+        page = services.store.read(incident_page, filter_, before=older, limit=_AT_ONCE)
+        rows += page.rows
+        older = page.older
+        if older is None or len(rows) >= MAX_INCIDENTS:
+            return sorted(rows, key=lambda row: row.milestones[Milestone.DETECTED]), older is not None
+
+
+def _incidents(services: Services, rows: Sequence[IncidentRow]) -> Iterator[Incident]:
+    for start in range(0, len(rows), _AT_ONCE):
+        ids = [row.id for row in rows[start : start + _AT_ONCE]]
+        histories = services.store.read(histories_of, ids, services.policy)
+        yield from (histories[incident_id].incident for incident_id in ids)
+
+
+def _incident(incident: Incident, services: Services) -> ReportedIncident:
+    return ReportedIncident(incident, measure(incident, services.policy).intervals, owner_of(incident))
+
+
+def _lacks(services: Services, lines: Sequence[ReportedIncident]) -> Lacks:
+    missing: Counter[Milestone] = Counter()
+    impossible: Counter[Indicator] = Counter()
+    for incident in (line.incident for line in lines):
+        measured = measure(incident, services.policy)
+        impossible.update(measured.invalid)
+        if incident.phase is Phase.RESOLVED:
+            missing.update(m for m in _NEEDED if m not in incident.milestones or m in measured.late)
+    return Lacks(
+        missing={m: missing[m] for m in _NEEDED if missing[m]},
+        impossible=dict(impossible),
+        open=sum(line.incident.is_open for line in lines),
+        assumed=sum(line.incident.resolution_source is ResolutionSource.STALE for line in lines),
+    )
