@@ -33,7 +33,7 @@ RULES = [
 METRIC = re.compile(r"(?<![\w:])(mttx_\w+)\b(?!:)(?:\{([^{}]*)\})?")
 MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*(?:"([^"]*)"|%q)')
 IN_A_STRING = re.compile(r'"[^"]*"')
-BY_THE_SCRAPE = {"job", "instance", "pod"}
+BY_THE_SCRAPE = {"job", "instance", "pod", "namespace", "cluster"}
 NOT_METRICS = {"mttx_ignore", "mttx_probe"}  # a label by which alerts are left alone, and a table
 VALUES = {
     "incident_severity": set(Severity),

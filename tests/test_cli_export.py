@@ -1,5 +1,8 @@
 """`mttx rules export` and `mttx dashboards export`: the shipped files, and nothing of anybody else's overwritten."""
 
+import json
+import subprocess
+
 import pytest
 from click.testing import CliRunner
 
@@ -68,6 +71,74 @@ def test_the_rules_lead_to_the_runbook_at_the_address_that_is_given(tmp_path):
     assert "github.com" not in text
     assert run("rules", "export", "--dir", str(tmp_path), *base)[1].count("up to date") == 4
     assert run("rules", "export", "--dir", str(tmp_path))[0] == 1
+
+
+def exported_rules(folder, *arguments):
+    code, output = run("rules", "export", "--dir", str(folder), *arguments)
+    assert code == 0, output
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_alerts_carry_the_dimensions_of_the_configuration_or_the_given_ones(tmp_path):
+    (tmp_path / "mttx.yml").write_text("breakdown: [{label: squad}, {label: team}]\n")
+    configured = exported_rules(tmp_path / "configured")
+    assert configured == exported_rules(tmp_path / "given", "--label", "squad", "--label", "team", "--label", "squad")
+    bundled_ones = exported_rules(tmp_path / "bundled", "--label", "team", "--label", "service")
+    assert {name for name, text in configured.items() if text != bundled_ones[name]} == {
+        "incidents.yml",
+        "postmortems.yml",
+    }
+    assert "incident_service" not in "".join(configured.values())
+
+
+@pytest.mark.parametrize(
+    "labels", [(), ("squad",), ("job",), ("namespace", "squad", "severity"), ("team", "service", "x")]
+)
+def test_rules_of_any_dimensions_can_be_loaded(tmp_path, require, labels):
+    configuration = tmp_path / "other.yml"
+    configuration.write_text(f"breakdown: {json.dumps([{'label': label} for label in labels])}\n")
+    given = [part for label in labels for part in ("--label", label)] or ["--config", str(configuration)]
+    exported_rules(tmp_path / "rules", *given)
+    files = map(str, (tmp_path / "rules").iterdir())
+    command = [require("promtool"), "check", "rules", "--lint=all", "--lint-fatal", *files]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_dimension_replaces_no_label_that_alerts_have(tmp_path, require):
+    exported_rules(tmp_path / "rules", "--label", "job", "--label", "squad")
+    info = 'mttx_incident_info{incident="INC-1", incident_job="nightly", incident_squad="blue", job="mttx"}'
+    due = 'mttx_action_due_timestamp_seconds{incident="INC-1", action="A-01", action_type="Code", job="mttx"}'
+    labels = (
+        'alertname="MttxActionOverdue", alertstate="firing", severity="warning", mttx_ignore="true", job="mttx", '
+        'incident="INC-1", action="A-01", action_type="Code", incident_job="nightly", squad="blue"'
+    )
+    test = {
+        "rule_files": [str(tmp_path / "rules" / "postmortems.yml")],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": info, "values": "1x9"}, {"series": due, "values": "60x9"}],
+                "promql_expr_test": [
+                    {
+                        "expr": "ALERTS",
+                        "eval_time": "5m",
+                        "exp_samples": [{"labels": f"ALERTS{{{labels}}}", "value": 1}],
+                    }
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(json.dumps(test))
+    command = [require("promtool"), "test", "rules", str(tmp_path / "test.yml")]
+    tested = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_a_label_must_be_one(tmp_path):
+    code, output = run("rules", "export", "--dir", str(tmp_path), "--label", 'team", "x')
+    assert code == 2
+    assert "should be a label name" in output
 
 
 @pytest.mark.parametrize("base", ["mttx.example/runbook", "http://a b", 'http://a"', "http://a/#b", "http://{{ x }}"])

@@ -1,5 +1,6 @@
 """`mttx dashboards` and `mttx rules`: the bundled files, for file provisioning and Prometheus' rule_files."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any
 import click
 
 from service.cli.output import print_json, print_line
-from service.cli.params import output_option
+from service.cli.params import config_option, output_option
 from service.provisioning.bundled import RUNBOOK_URL, BundledKind, bundled
+from service.provisioning.rules import with_dimensions
+from service.settings.sources import load
 
 
 class FileState(StrEnum):
@@ -49,6 +52,13 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     return value and value.rstrip("/")
 
 
+def _labels(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", value):
+            raise click.BadParameter(f"{value!r} should be a label name: letters, digits and underscores")
+    return tuple(dict.fromkeys(values))
+
+
 @click.group()
 def dashboards() -> None:
     """Export the bundled dashboards."""
@@ -84,19 +94,40 @@ def export_dashboards(ctx: click.Context, folder: Path, force: bool, output: str
     help="Where `runbook_url` of the alerts leads, such as http://mttx.example:9877/runbook, which the service serves. "
     "Default: the runbook on GitHub.",
 )
+@click.option(
+    "--label",
+    "labels",
+    metavar="LABEL",
+    multiple=True,
+    callback=_labels,
+    help="Dimension that alerts about an incident carry as a label, for routes; may be repeated. Default: those of "
+    "`breakdown` in the configuration, which are team and service unless it says otherwise.",
+)
+@config_option
 @output_option
 @_force_option
 @click.pass_context
-def export_rules(ctx: click.Context, folder: Path, runbook_base: str | None, force: bool, output: str) -> None:
+def export_rules(
+    ctx: click.Context,
+    *,
+    folder: Path,
+    runbook_base: str | None,
+    labels: tuple[str, ...],
+    path: Path | None,
+    force: bool,
+    output: str,
+) -> None:
     """Write the rule files to a folder, for Prometheus' rule_files.
 
     An existing file that differs is kept, and the exit code is 1.
     """
+    dimensions = labels or tuple(dimension.label for dimension in load(path, os.environ).breakdown)
 
-    def pointed(content: bytes) -> bytes:
-        return content.replace(RUNBOOK_URL.encode(), runbook_base.encode()) if runbook_base else content
+    def adapted(content: bytes) -> bytes:
+        rules = with_dimensions(content.decode(), dimensions)
+        return (rules.replace(RUNBOOK_URL, runbook_base) if runbook_base else rules).encode()
 
-    ctx.exit(_export("alert_rules", ".yml", folder, pointed, force=force, output=output))
+    ctx.exit(_export("alert_rules", ".yml", folder, adapted, force=force, output=output))
 
 
 def _export(

@@ -2,6 +2,7 @@
 
 from service.metrics import catalogue as code
 from service.metrics.catalogue import Kind, Metric
+from service.settings.breakdown import BREAKDOWN
 
 # Named by dashboards and rules before there was an outbox. An entry means nothing once the catalogue has its metric.
 ANNOUNCED = (
@@ -19,8 +20,9 @@ BY_PROMETHEUS = {"up": set(), "process_resident_memory_bytes": set(), "python_in
 
 def series_of(metric):
     """Map the names of a metric's series to their labels, without those that Prometheus adds at the scrape."""
+    labels = {*metric.labels, *(f"incident_{d.label}" for d in BREAKDOWN if metric.dimensions)}
     return {
-        metric.name + suffix: set(metric.labels) | ({"le"} if suffix == "_bucket" else set())
+        metric.name + suffix: labels | ({"le"} if suffix == "_bucket" else set())
         for suffix in SUFFIXES.get(metric.kind, ("",))
     }
 
