@@ -28,6 +28,7 @@ from service.intake.times import read_instant
 from service.intake.wire import PayloadError, read_json
 
 LONGEST_KEY = 128
+LONGEST_ALIAS = 400
 LONGEST_TITLE = 500
 LONGEST_TEXT = 4096
 _BODY: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
@@ -74,7 +75,7 @@ class Declaration:
     `event` selects the body's word for what happened; without one the body is unreadable. Bodies for which `when` does
     not hold, and words that no rule has, are of no interest. All other expressions are about the part of the body that
     `subject` selects (None: the body). `severities` has its words in lower case, before those of
-    every source. `zone` is that of times without one.
+    every source. `alias` is a name of the incident that other sources use. `zone` is that of times without one.
     """
 
     source: str
@@ -89,6 +90,7 @@ class Declaration:
     severity: Expression | None = None
     severities: Mapping[str, Severity] = field(default_factory=dict)
     labels: Mapping[str, Expression] = field(default_factory=dict)
+    alias: Expression | None = None
     zone: ZoneInfo | None = None
 
 
@@ -246,7 +248,7 @@ class _BodyReader:
         if not reports:
             return KeyedEvents()
         key, title, severity, labels = self._key(), self._title(), self._severity(), self._labels()
-        aliases = shared_name(labels, self._options.correlation_label)
+        aliases = (*self._alias(), *shared_name(labels, self._options.correlation_label))
         events: dict[str, KeyedEvent] = {}
         for report in reports:
             kind = EventKind(report.rule.kind)
@@ -266,6 +268,11 @@ class _BodyReader:
             )
             events.setdefault(event.event_id, KeyedEvent(key, event, aliases))
         return KeyedEvents(tuple(events.values()))
+
+    def _alias(self) -> tuple[str, ...]:
+        selector = self._declaration.alias
+        alias = _text(self._evaluation.value(selector)) if selector is not None else ""
+        return (alias[:LONGEST_ALIAS],) if alias else ()
 
     def _severity(self) -> Severity | None:
         word = self._severity_word().casefold()

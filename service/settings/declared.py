@@ -96,6 +96,7 @@ class DeclaredSourceSettings(_ShownAsSet):
     severity: str | None = None
     severities: Annotated[dict[str, Severity], BeforeValidator(_lower)] = Field(default={})
     labels: dict[LabelName, str] = Field(default={})
+    alias: str | None = None
     timezone: Zone | None = None
     events: tuple[EventRuleSettings, ...] = ()
 

@@ -138,6 +138,7 @@ class _Reader:
             severity=self._optional(source.severity, "severity"),
             severities=source.severities,
             labels={name: self._read(text, f"labels.{name}") for name, text in source.labels.items()},
+            alias=self._optional(source.alias, "alias"),
             zone=source.timezone,
             rules=tuple(self._rule(rule, f"events.{index}") for index, rule in enumerate(source.events)),
         )

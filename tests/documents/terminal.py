@@ -16,7 +16,7 @@ from signal import SIGINT
 from tests.documents.reading import ROOT, shows
 from tests.real.processes import Server, signal_group
 
-COPIED = ("Makefile", "alert_rules", "constraints.txt", "dashboards", "deploy", "pyproject.toml", "service")
+COPIED = ("Makefile", "alert_rules", "constraints.txt", "dashboards", "deploy", "pyproject.toml", "service", "sources")
 LOOKS = ("curl -s http", "mttx incident list", "mttx incident show", "mttx postmortem status", "promtool query")
 """What only looks is looked at again until it shows what the page says: that takes a moment where servers talk."""
 COMMIT_TIMEOUT_SECONDS = 45

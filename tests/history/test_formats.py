@@ -163,3 +163,22 @@ def test_a_mapping_reaches_what_a_format_does_not_read():
     incidents = exported("opsgenie.json", form=Format.OPSGENIE, columns={"integration.name": "title"})
     assert incidents["70413a06-38d6-4c85-92b8-5ebc900d42e2"][1].title == "Nebuchadnezzar"
     assert incidents["system"][1].title == "Acknowledged by a policy"
+
+
+def test_the_alias_of_an_alert_of_alertmanager_names_its_group():
+    digest = "0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"
+    for alias, aliases in ((digest, (digest,)), ("event_573", ()), (None, ()), (7, ())):
+        line = {"id": "1", "createdAt": "2026-10-01T20:00:00Z", "alias": alias}
+        (incident,) = read(json.dumps(line), form=Format.OPSGENIE).incidents
+        assert incident.aliases == aliases
+
+
+def test_the_notes_of_an_alert_are_one_note_without_authors():
+    notes = [
+        {"note": "second", "owner": "ada@example.com", "createdAt": "2026-10-01T20:20:00Z"},
+        {"note": "first", "createdAt": "2026-10-01T20:10:00Z"},
+        "odd",
+    ]
+    lines = [{"id": "1", "createdAt": "2026-10-01T20:00:00Z", "message": "x"}, {"id": "1", "notes": notes}]
+    (incident,) = read("\n".join(map(json.dumps, lines)), form=Format.OPSGENIE, fold=True).incidents
+    assert [event.data for event in incident.events if event.kind == "note"] == [{"text": "first\nsecond"}]

@@ -135,6 +135,12 @@ def test_a_shared_label_names_the_incident_for_every_source():
     assert keyed.aliases == ("team=a",)
 
 
+@pytest.mark.parametrize(("value", "aliases"), [("abc", ("abc",)), (None, ()), ("", ()), (["a"], ())])
+def test_an_alias_is_a_name_that_other_sources_use(value, aliases):
+    (keyed,) = read({**KEYED, "alias": "other"}, other=value).content.events
+    assert keyed.aliases == aliases
+
+
 def test_an_alert_has_what_its_rule_and_the_declaration_select():
     (alert,) = read(ALERTS).content.alerts
     assert (alert.name, alert.severity, alert.annotations) == ("Shop", Severity.SEV_1, {"summary": "Shop"})

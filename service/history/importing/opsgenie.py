@@ -1,7 +1,9 @@
 """Exports of Opsgenie's alerts, as JSON of the API or as CSV.
 
 `report.ackTime` and `report.closeTime` are milliseconds since `createdAt`. `updatedAt` is never read, since
-every later edit changes it: a closed alert without `closeTime` has no known end. `System` is not a person.
+every later edit changes it: a closed alert without `closeTime` has no known end. `System` is not a person. The alias of
+an alert that Alertmanager created is the digest of its group key. Notes (of `/v2/alerts/{id}/notes`) are read without
+their authors, responders not at all.
 """
 
 import re
@@ -15,14 +17,18 @@ from service.history.importing.imported import Record
 from service.history.importing.paths import reach
 
 _MACHINE = "system"
+_LONGEST_NOTE = 4096
 _MILLISECONDS = re.compile(r"[0-9]{1,14}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", re.ASCII | re.IGNORECASE)
 
 
 def rows(records: Sequence[Record]) -> Iterable[tuple[Record, tuple[str, ...]]]:
-    """Yield the alerts in our columns; none has an alias."""
+    """Yield the alerts in our columns, each with the name by which Alertmanager knows its incident."""
     for record in records:
-        yield Record(record.where, _row(record.fields)), ()
+        alias = record.fields.get("alias")
+        is_digest = isinstance(alias, str) and _DIGEST.fullmatch(alias) is not None
+        yield Record(record.where, _row(record.fields)), (str(alias),) if is_digest else ()
 
 
 def _row(alert: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,6 +47,8 @@ def _row(alert: Mapping[str, Any]) -> dict[str, Any]:
         "detected_at": _created(get("createdAt"), get("createdAtDate")),
         "labels": {name: value for name in ("entity", "source") if isinstance(value := get(name), str)},
     }
+    if isinstance(notes := alert.get("notes"), list):
+        row["note"] = _joined(notes)
     acknowledged, closed = _seconds(get("report.ackTime")), _seconds(get("report.closeTime"))
     if acknowledged is not None:
         machine = _name(get("report.acknowledgedBy")) == _MACHINE
@@ -51,6 +59,14 @@ def _row(alert: Mapping[str, Any]) -> dict[str, Any]:
         source = ResolutionSource.HUMAN if person else ResolutionSource.ALERTS
         row |= {"resolve_seconds": closed, "resolved_by": source.value}
     return row
+
+
+def _joined(notes: list[Any]) -> str:
+    """Return the texts of all notes, the earliest first."""
+    dated = sorted(
+        (str(note.get("createdAt", "")), str(note.get("note", ""))) for note in notes if isinstance(note, dict)
+    )
+    return "\n".join(text for _, text in dated)[:_LONGEST_NOTE]
 
 
 def _name(value: Any) -> str:
