@@ -432,6 +432,7 @@ def judged(indicator, statistic, severity, incidents, target):
 SEV_1 = judged("resolve", "mean", "SEV-1", 2, "2 h")
 SEV_2 = judged("resolve", "mean", "SEV-2", 4, "6 h")
 DETECT = judged("detect", "p95", "all", 12, "5 min")
+ACKNOWLEDGE = judged("acknowledge", "p95", "all", 12, "10 min")
 OVER, CLOSE, KEPT, TOO_FEW = "ABCD"
 
 
@@ -441,7 +442,13 @@ OF_THE_MONTH = [
     ("Time to resolve", CLOSE, []),
     ("Time to resolve", OVER, [{"labels": SEV_2, "value": 8}]),
     ("Time to resolve", TOO_FEW, [{"labels": SEV_1, "value": 1}]),
+    # a quantile is judged by its verdict, whatever its value
     ("Time to detect", OVER, [{"labels": DETECT, "value": 120}]),
+    ("Time to detect", TOO_FEW, []),
+    ("Time to acknowledge", OVER, []),
+    ("Time to acknowledge", CLOSE, []),
+    ("Time to acknowledge", KEPT, []),
+    ("Time to acknowledge", TOO_FEW, [{"labels": ACKNOWLEDGE, "value": 120}]),
     # nobody has answered INC-2 for 20 minutes, with 10 allowed; INC-3 was answered and has no such clock
     (
         "Open incidents now",
@@ -459,7 +466,7 @@ def test_the_overview_shows_what_the_month_was_like(promtool):
 def test_a_target_without_any_incident_is_shown_without_a_value(promtool):
     """With the number 0, so that the tile says what it waits for."""
     expr = expression("mttx-overview", "Time to detect", TOO_FEW, job="mttx")
-    nothing = re.sub(r"(mttx_indicator_(?:seconds|incidents)\{)", r'\1window="none", ', expr)
+    nothing = re.sub(r"(mttx_indicator_(?:seconds|incidents|verdict)\{)", r'\1window="none", ', expr)
     shown = judged("detect", "p95", "all", 0, "5 min")
     there = (f"({nothing}) != bool 0", [{"labels": shown, "value": 1}])
     assert evaluate(promtool, [there, (f"count(({nothing}) > 0) or vector(0)", [{"labels": "{}", "value": 0}])]) == ""

@@ -42,12 +42,15 @@ from generator.panels import (
     stat,
     table,
     target_line,
+    thin_line,
     thresholds,
 )
 from generator.queries import (
     FEWEST_INCIDENTS,
     SEVERITY,
     WINDOW,
+    bounds,
+    changes,
     columns,
     enough,
     in_range,
@@ -61,11 +64,11 @@ from generator.queries import (
     targets,
     total,
     used,
+    verdicts,
     within_target,
 )
 
 NEARLY, MISSED = 0.8, 1
-TARGET_STEPS = ((None, GREEN), (NEARLY, ORANGE), (MISSED, RED))
 EMPTY_WINDOW = "No incidents with this interval in the window."
 OPEN_LABELS = ("incident", "incident_severity")
 WITH_TARGETS = (DETECT, ACKNOWLEDGE, RESOLVE, DRAFT, FINALIZE)  # the standard has none for mitigation
@@ -76,34 +79,49 @@ IN_MINUTES = (DETECT, ACKNOWLEDGE, MITIGATE)
 
 def tile(indicator):
     """One indicator against its targets."""
-    name, same = indicator.name, "on (job, indicator, statistic, incident_severity)"
     divisor, unit = _scale(indicator)
-    shown, share = f"({judged(name)}) / {divisor}", used(name)
-    reliable = f"and on (job, indicator, incident_severity) {enough(name)}"
-    text = "{{incident_severity}} {{statistic}} of {{incidents}} · ≤ {{target}} · "
-    kept = f"{share} <= {NEARLY}", f"{share} > {NEARLY} <= {MISSED}", f"{share} > {MISSED}"
-    verdicts = ("A", "missed", RED, kept[2]), ("B", "close", ORANGE, kept[1]), ("C", "met", GREEN, kept[0])
-    queries = [
-        Query(ref, f"{shown}\nand {same} ({condition})\n{reliable}", text + verdict)
-        for ref, verdict, _, condition in verdicts
-    ]
-    few = f"{shown}\nunless on (job, indicator, incident_severity) {enough(name)}"
+    name, group = indicator.name, "on (job, indicator, incident_severity)"
+    shown, text = (
+        f"({judged(name)}) / {divisor}",
+        "{{incident_severity}} {{statistic}} of {{incidents}} · ≤ {{target}} · ",
+    )
+    lines = (
+        ("A", "missed", RED, _decided(name, "missed", f"> {MISSED}")),
+        ("B", "close", ORANGE, f"({_compared(name, f'> {NEARLY} <= {MISSED}')})"),
+        ("C", "met", GREEN, _decided(name, "met", f"<= {NEARLY}")),
+    )
+    decided = "\nor ".join((verdicts(name, "missed"), verdicts(name, "met"), f"({_compared(name)})"))
     return stat(
         indicator.title,
-        f"{indicator.definition} {WINDOWED} Each line shows the statistic, the number of incidents, and the "
-        f"target. Green: met. Orange: over 80 % of the target. Red: missed. No verdict and no colour below "
-        f"{FEWEST_INCIDENTS} incidents.",
-        [*queries, Query("D", few, text + "too few")],
+        f"{indicator.definition} {WINDOWED} Each line shows the statistic, the number of incidents, and the target. "
+        f"p50 and p95: met or missed if the incidents show it, open ones that have passed the target included, else "
+        f"too few to say. Mean and maximum: orange over 80 % of the target; no verdict below {FEWEST_INCIDENTS} "
+        f"incidents.",
+        [
+            *(Query(ref, f"{shown}\nand {group} {condition}", text + word) for ref, word, _, condition in lines),
+            Query("D", f"{shown}\nunless {group} ({decided})", text + "too few to say"),
+        ],
         f"suffix:{unit}",
         "No targets configured, or the exporter is not scraped.",
         overrides=[
-            *(override_query(ref, color=fixed(colour)) for ref, _, colour, _ in verdicts),
+            *(override_query(ref, color=fixed(colour)) for ref, _, colour, _ in lines),
             override_query("D", color=fixed(TEXT)),
         ],
         links=[to_dashboard("mttx-postmortems" if indicator in {DRAFT, FINALIZE} else "mttx-timeline")],
         text={"titleSize": 13, "valueSize": 22},
         decimals=1,
     )
+
+
+def _decided(name, verdict, condition):
+    """Give what is met, or missed, by its verdict or by its value."""
+    return f"({verdicts(name, verdict)}\nor ({_compared(name, condition)}))"
+
+
+def _compared(name, condition=""):
+    """Give the share of the target that a mean or maximum has used up, if there are enough incidents."""
+    group = "on (job, indicator, incident_severity)"
+    return f"{used(name)} {condition}\nand {group} {enough(name)}\nunless {group} {verdicts(name)}"
 
 
 def _scale(indicator):
@@ -121,15 +139,18 @@ def every_target():
     beside = "on (job, indicator, incident_severity) group_left ()"
     return table(
         "All targets",
-        f"One row per configured target. {WINDOWED} '% of target' is the value divided by its target; no colour "
-        f"below {FEWEST_INCIDENTS} incidents. {OVER_TARGET} 'Met' is the share of individual incidents within the "
-        f"target: a mean can look fine while single incidents miss it.",
+        f"One row per configured target. {WINDOWED} '% of target' is the value divided by its target. {OVER_TARGET} "
+        f"'Met' is the share of individual incidents within the target. 'Verdict' is what that shows about a target "
+        f"for the p50 or p95, 'Change' how the incidents differ from those of the window before; undecided: too few to "
+        f"say.",
         [
             Query("A", columns(measured(), *keep)),
             Query("B", columns(targets(), *keep)),
-            Query("C", columns(f"{used()}\nand on (job, indicator, incident_severity) {enough(None)}", *keep)),
+            Query("C", columns(used(), *keep)),
             Query("D", columns(f"0 * {targets()}\n+ {beside} {within_target()}", *keep)),
             Query("E", columns(f"0 * {targets()}\n+ {beside} {samples()}", *keep)),
+            Query("F", columns(f"{targets()}\n* {beside[:-2]}(verdict) {verdicts()}", *keep, "verdict")),
+            Query("G", columns(f"{targets()}\n* {beside[:-2]}(change) {changes()}", *keep, "change")),
         ],
         [
             Column("indicator", "Indicator", width=130),
@@ -137,9 +158,11 @@ def every_target():
             Column("statistic", "Statistic", width=80),
             Column("A", "Value", "s", 100),
             Column("B", "Target", "s", 100),
-            Column("C", "% of target", "percentunit", 90, decimals=0, steps=TARGET_STEPS),
+            Column("C", "% of target", "percentunit", 90, decimals=0),
             Column("D", "Met", "percentunit", 80, decimals=0),
             Column("E", "Incidents", "none", 90),
+            Column("verdict", "Verdict", width=90, colours={"met": GREEN, "missed": RED}),
+            Column("change", "Change", width=90, colours={"shorter": GREEN, "longer": RED}),
         ],
         "No targets configured, or the exporter is not scraped.",
         sort=("% of target",),
@@ -154,14 +177,16 @@ def trend(indicator):
     return graph(
         f"{indicator.title}: trend",
         f"{indicator.definition} Same statistic as in the tile; each point covers the selected window before it. "
-        f"Dashed line in the same colour: the target. {NO_SAMPLE}",
+        f"Dashed line in the same colour: the target. Thin lines: the bounds of the p50 or p95, with enough incidents. "
+        f"{NO_SAMPLE}",
         [
             Query("A", f"({measured(indicator.name)}) / {divisor}", name),
             Query("B", f"{targets(indicator.name)} / {divisor}", f"{name} target"),
+            Query("C", f"({bounds(indicator.name)}) / {divisor}", f"{name} {{{{bound}}}} bound"),
         ],
         f"suffix:{unit}",
         EMPTY_WINDOW,
-        overrides=[*by_severity(), target_line("B")],
+        overrides=[*by_severity(), target_line("B"), thin_line("C")],
     )
 
 

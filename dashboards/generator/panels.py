@@ -95,6 +95,11 @@ def target_line(ref):
     )
 
 
+def thin_line(ref):
+    """Draw query `ref` as a thin line that the legend leaves out."""
+    return override_query(ref, custom__lineWidth=1, custom__hideFrom={"legend": True, "tooltip": False, "viz": False})
+
+
 def _panel(kind, title, description, queries, *, defaults, options, overrides=(), links=()):
     return {
         "type": kind,

@@ -106,8 +106,37 @@ def judged(indicator):
     )
 
 
+def verdicts(indicator=None, verdict=None):
+    """Give 1 for each target of a quantile with its verdict as label, or 1 where that is the verdict."""
+    which = f'verdict="{verdict}"' if verdict else 'verdict!=""'
+    folded = ("window", "verdict") if verdict else ("window",)
+    united = either(
+        replicas(series("mttx_indicator_verdict", _indicator(indicator), WINDOW, which), *folded),
+        replicas(series("mttx_severity_indicator_verdict", _indicator(indicator), WINDOW, which, SEVERITY), *folded),
+    )
+    return f"({united} > 0)"
+
+
+def changes():
+    """Give 1 for each indicator with how it changed since the window before as label."""
+    united = either(
+        replicas(series("mttx_indicator_change", WINDOW), "window"),
+        replicas(series("mttx_severity_indicator_change", WINDOW, SEVERITY), "window"),
+    )
+    return f"({united} > 0)"
+
+
+def bounds(indicator):
+    """Give the bounds of the quantiles that have a target."""
+    united = either(
+        replicas(series("mttx_indicator_bound_seconds", _indicator(indicator), WINDOW), "window"),
+        replicas(series("mttx_severity_indicator_bound_seconds", _indicator(indicator), WINDOW, SEVERITY), "window"),
+    )
+    return f"{united}\nand on (job, indicator, statistic, incident_severity) {targets(indicator)}"
+
+
 def enough(indicator):
-    """Give the number of incidents where a verdict is allowed."""
+    """Give the number of incidents where a mean or maximum is compared with its target."""
     return f"{samples(indicator)} >= {FEWEST_INCIDENTS}"
 
 

@@ -12,7 +12,8 @@ from service.domain.updates import update_due_at
 Update = Literal["update"]
 UPDATE: Update = "update"
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_RUNNING = (Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
+RUNNING = (Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
+"""The indicators whose clocks run while an incident is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def urgency(severity: Severity, due: Sequence[Due], incident_id: int) -> tuple[S
 
 
 def _targets(milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy) -> Iterator[Due]:
-    for indicator in _RUNNING:
+    for indicator in RUNNING:
         begin, end = bounds_of(indicator, policy.resolve_from)
         target = policy.target(indicator, severity) or policy.target(indicator, None)
         if target is not None and begin in milestones and end not in milestones:

@@ -2,10 +2,13 @@
 shift. Exact where scipy is, and tested against it; nothing is random, so that every replica says the same.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise, repeat
 from math import comb, erfc, isqrt, sqrt
 
@@ -14,7 +17,7 @@ FEW = 8
 """Samples are compared exactly if one has at most this size, and no ties: `scipy.stats.mannwhitneyu(method="auto")`."""
 
 
-class Change(StrEnum):
+class WindowChange(StrEnum):
     """How this window's intervals differ from those of the window before."""
 
     SHORTER = "shorter"
@@ -22,14 +25,34 @@ class Change(StrEnum):
     UNDECIDED = "undecided"
 
 
-def change(before: Sequence[float], now: Sequence[float]) -> Change:
+@dataclass(frozen=True)
+class Comparison:
+    """The samples of a window against those of the one before; `unfinished` incidents of both have none yet."""
+
+    change: WindowChange
+    before: Sequence[float]
+    now: Sequence[float]
+    unfinished: int = 0
+
+    @cached_property
+    def shift(self) -> float | None:
+        """The shift in seconds, None if a window has no samples."""
+        return shift(self.before, self.now) if self.before and self.now else None
+
+
+def compare(before: Sequence[float], now: Sequence[float], unfinished: int) -> Comparison:
+    """Compare two ascending samples."""
+    return Comparison(change(before, now), array("d", before), array("d", now), unfinished)
+
+
+def change(before: Sequence[float], now: Sequence[float]) -> WindowChange:
     """Return how the second of two ascending samples differs; each may be empty."""
     if not before or not now:
-        return Change.UNDECIDED
+        return WindowChange.UNDECIDED
     u, p = mann_whitney(now, before)
     if p >= SIGNIFICANT:
-        return Change.UNDECIDED
-    return Change.LONGER if u > len(before) * len(now) / 2 else Change.SHORTER
+        return WindowChange.UNDECIDED
+    return WindowChange.LONGER if u > len(before) * len(now) / 2 else WindowChange.SHORTER
 
 
 def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:

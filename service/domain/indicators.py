@@ -5,14 +5,18 @@ gives no sample and is counted; a response after the final recovery gives no sam
 `resolve`; a dismissed incident gives no samples at all.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil, floor
+from functools import cache
+from math import ceil, exp, floor, log
 
+from service.domain.comparison import Comparison, compare
 from service.domain.incident import Incident, Phase
 from service.domain.policy import DueRule, Indicator, Milestone, Policy, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
+from service.domain.verdicts import Bound, TargetVerdict, quantile_bounds, target_verdict
 
 BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
     Indicator.DETECT: (Milestone.STARTED, Milestone.DETECTED),
@@ -68,20 +72,39 @@ def intervals(
     valid: dict[Indicator, timedelta] = {}
     invalid: list[Indicator] = []
     late = late_responses(milestones, resolution_source)
-    for indicator in BOUNDS:
+    for indicator, begin, end in _bounds(resolve_from):
         if indicator is Indicator.RESOLVE and resolution_source is ResolutionSource.STALE:
             continue
-        begin, end = bounds_of(indicator, resolve_from)
-        if indicator in LEAD_TIMES and begin not in milestones:
-            begin = Milestone.DETECTED  # where the deadline runs from
-        if begin not in milestones or end not in milestones or end in late:
+        end_at, begin_at = milestones.get(end), milestones.get(begin)
+        if begin_at is None and indicator in LEAD_TIMES:
+            begin_at = milestones.get(Milestone.DETECTED)  # where the deadline runs from
+        if begin_at is None or end_at is None or end in late:
             continue
-        interval = milestones[end] - milestones[begin]
-        if interval < timedelta(0):
+        if end_at < begin_at:
             invalid.append(indicator)
         else:
-            valid[indicator] = interval
+            valid[indicator] = end_at - begin_at
     return Measured(valid, tuple(invalid), late)
+
+
+@cache
+def _bounds(resolve_from: Milestone) -> tuple[tuple[Indicator, Milestone, Milestone], ...]:
+    return tuple((indicator, *bounds_of(indicator, resolve_from)) for indicator in BOUNDS)
+
+
+def began_at(indicator: Indicator, milestones: Mapping[Milestone, datetime], policy: Policy) -> datetime | None:
+    """Return when an interval began, None if that is unknown."""
+    begin, _ = bounds_of(indicator, policy.resolve_from)
+    if indicator in LEAD_TIMES and begin not in milestones:
+        begin = Milestone.DETECTED
+    return milestones.get(begin)
+
+
+def is_fresh(indicator: Indicator, milestones: Mapping[Milestone, datetime], policy: Policy, now: datetime) -> bool:
+    """Return whether an interval began so recently that it could still meet a target: only quick ones have an end."""
+    since = now - policy.longest_limit(indicator)
+    began = began_at(indicator, milestones, policy)
+    return began is not None and began >= since
 
 
 def late_responses(
@@ -91,7 +114,7 @@ def late_responses(
     resolved_at = milestones.get(Milestone.RESOLVED)
     if resolved_at is None or resolution_source is ResolutionSource.STALE:
         return ()
-    return tuple(m for m in RESPONSES if m in milestones and milestones[m] > resolved_at)
+    return tuple(m for m in RESPONSES if (at := milestones.get(m)) is not None and at > resolved_at)
 
 
 def met_deadline(
@@ -108,7 +131,7 @@ def met_deadline(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Statistics over the samples of one indicator, in seconds."""
+    """Statistics over the samples of one indicator, in seconds; none without samples."""
 
     incidents: int
     statistics: Mapping[Statistic, float]
@@ -125,7 +148,10 @@ def quantile(ordered: Sequence[float], q: float) -> float:
 
 
 def summarize(samples: Iterable[float]) -> Summary | None:
-    """Return mean, median, 95th percentile and maximum of samples in seconds; None without samples."""
+    """Return the statistics over samples in seconds; None without samples.
+
+    In the geometric mean a sample of less than a second counts as one second, since one of 0 would make it 0.
+    """
     ordered = sorted(samples)
     if not ordered:
         return None
@@ -133,6 +159,7 @@ def summarize(samples: Iterable[float]) -> Summary | None:
         len(ordered),
         {
             Statistic.MEAN: sum(ordered) / len(ordered),
+            Statistic.GEOMETRIC_MEAN: exp(sum(map(log, ordered[bisect_left(ordered, 1.0) :])) / len(ordered)),
             Statistic.P50: quantile(ordered, 0.5),
             Statistic.P95: quantile(ordered, 0.95),
             Statistic.MAX: ordered[-1],
@@ -146,55 +173,74 @@ def within_ratio(samples: Sequence[float], limit: timedelta) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class IndicatorSamples:
+    """The samples of one indicator of a group of incidents in one window, in seconds and ascending.
+
+    `fresh` are those of incidents that began less than the longest limit ago, `before` those of the window before,
+    None if there is nothing to compare with;
+    `kept` is whether each lead time met its deadline, which may be a weekly review. `outside` are the unfinished
+    incidents that have passed the limit of the row, `unfinished` those of both windows that have passed the longest.
+    """
+
+    seconds: Sequence[float] = ()
+    fresh: Sequence[float] = ()
+    before: Sequence[float] | None = None
+    kept: Sequence[bool] = ()
+    outside: int = 0
+    unfinished: int = 0
+
+    def compared(self) -> Comparison | None:
+        """Return the comparison with the window before, without fresh samples; None if that is not known."""
+        if self.before is None:
+            return None
+        settled = list(self.seconds)
+        for sample in self.fresh:
+            del settled[bisect_left(settled, sample)]
+        return compare(self.before, settled, self.unfinished)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table of indicators; `severity` None: all severities together."""
+    """One row of the table of indicators; `severity` None: all severities together.
+
+    `bounds` are those of the quantiles. `verdict` is None without a target for a quantile.
+    """
 
     indicator: Indicator
     severity: Severity | None
     summary: Summary
     target: Target | None
     within_target_ratio: float | None
+    bounds: Mapping[tuple[Statistic, Bound], float] = field(default_factory=dict)
+    verdict: TargetVerdict | None = None
+    comparison: Comparison | None = None
 
 
-Samples = Mapping[Severity, Mapping[Indicator, Sequence[float]]]
-Kept = Mapping[Severity, Mapping[Indicator, Sequence[bool]]]
-"""Whether each lead time that had a deadline met it."""
+Groups = Mapping[Severity | None, Mapping[Indicator, IndicatorSamples]]
 
 
-def table(samples: Samples, kept: Kept, policy: Policy) -> list[Row]:
-    """Summarize the samples (in seconds) of one window, by indicator, for all severities and for each."""
-    rows: list[Row | None] = []
-    for indicator in Indicator:
-        for severity in (None, *sorted(samples)):
-            chosen = sorted(samples) if severity is None else [severity]
-            seconds = [sample for s in chosen for sample in samples[s].get(indicator, ())]
-            deadlines = [met for s in chosen for met in kept.get(s, {}).get(indicator, ())]
-            rows.append(row_of(indicator, severity, seconds, deadlines, policy))
+def table(groups: Groups, policy: Policy) -> list[Row]:
+    """Return the rows of one window, by indicator, of all severities together (None) and of each."""
+    rows = (
+        row_of(i, severity, group[i], policy) for i in Indicator for severity, group in groups.items() if i in group
+    )
     return [row for row in rows if row is not None]
 
 
-def overall(
-    samples: Mapping[Indicator, Sequence[float]], kept: Mapping[Indicator, Sequence[bool]], policy: Policy
-) -> list[Row]:
-    """Summarize the samples of one window, by indicator, of incidents of all severities."""
-    rows = (row_of(i, None, samples.get(i, ()), kept.get(i, ()), policy) for i in Indicator)
-    return [row for row in rows if row is not None]
+def row_of(indicator: Indicator, severity: Severity | None, samples: IndicatorSamples, policy: Policy) -> Row | None:
+    """Return the row of one indicator of a group, None if it has neither a sample nor an incident outside its target.
 
-
-def row_of(
-    indicator: Indicator, severity: Severity | None, seconds: Sequence[float], kept: Sequence[bool], policy: Policy
-) -> Row | None:
-    """Summarize the samples of one indicator of a group, None without a sample.
-
-    `kept` is whether each lead time met its deadline, which may be a weekly review: for lead times that is the share
-    within target. If a policy has several targets for one row, the first counts.
+    For lead times the share within target is that of the deadlines met. If a policy has several targets for one row,
+    the first counts.
     """
-    summary = summarize(seconds)
-    if summary is None:
-        return None
     target = policy.target(indicator, severity)
+    verdict = target_verdict(target, samples.seconds, samples.outside)
+    summary = summarize(samples.seconds)
+    if summary is None:
+        return None if verdict is None else Row(indicator, severity, Summary(0, {}), target, None, verdict=verdict)
     if indicator in LEAD_TIMES:
-        ratio = sum(kept) / len(kept) if kept else None
+        ratio = sum(samples.kept) / len(samples.kept) if samples.kept else None
     else:
-        ratio = within_ratio(seconds, target.limit) if target else None
-    return Row(indicator, severity, summary, target, ratio)
+        ratio = within_ratio(samples.seconds, target.limit) if target else None
+    bounds = quantile_bounds(samples.seconds)
+    return Row(indicator, severity, summary, target, ratio, bounds, verdict, samples.compared())

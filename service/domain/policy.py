@@ -68,6 +68,7 @@ class Statistic(StrEnum):
     """A statistic over many incidents."""
 
     MEAN = "mean"
+    GEOMETRIC_MEAN = "geometric_mean"
     P50 = "p50"
     P95 = "p95"
     MAX = "max"
@@ -173,3 +174,14 @@ class Policy:
     def target(self, indicator: Indicator, severity: Severity | None) -> Target | None:
         """Return the target of `indicator` for one severity, or for all together (None); None without a target."""
         return next((t for t in self.targets if t.indicator is indicator and t.severity is severity), None)
+
+    def limits(self, indicator: Indicator) -> set[timedelta]:
+        """Return the limits of all targets of `indicator`."""
+        return {target.limit for target in self.targets if target.indicator is indicator}
+
+    def longest_limit(self, indicator: Indicator) -> timedelta:
+        """Return the longest limit of the targets of `indicator`, nothing without a target.
+
+        An incident that began longer ago than that either has the interval or has missed all targets.
+        """
+        return max(self.limits(indicator), default=timedelta(0))

@@ -1,10 +1,12 @@
 """Whether a sample shows that its target is met or missed, or is too small to say; and the bounds of its quantiles."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from service.domain.binomial import bound_ranks
-from service.domain.policy import Statistic
+from service.domain.policy import Statistic, Target
 
 SHARES: Mapping[Statistic, float] = {Statistic.P50: 0.5, Statistic.P95: 0.95}
 """The share within its limit that a target of a quantile demands; those of mean and maximum demand none."""
@@ -23,6 +25,28 @@ class Bound(StrEnum):
 
     LOWER = "lower"
     UPPER = "upper"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetVerdict:
+    """A verdict with what it rests on: `within` of so many incidents met the limit."""
+
+    verdict: Verdict
+    within: int
+    incidents: int
+
+
+def target_verdict(target: Target | None, ordered: Sequence[float], outside: int) -> TargetVerdict | None:
+    """Return the verdict of ascending samples on a target; None if it is not one of a quantile, or without incidents.
+
+    `outside` are the unfinished incidents that have passed the limit already, and have no sample yet.
+    """
+    share = SHARES.get(target.statistic) if target else None
+    incidents = len(ordered) + outside
+    if target is None or share is None or not incidents:
+        return None
+    within = bisect_right(ordered, target.limit.total_seconds())
+    return TargetVerdict(verdict(within, incidents, share), within, incidents)
 
 
 def verdict(within: int, incidents: int, share: float) -> Verdict:

@@ -32,7 +32,7 @@ _SAME = ("date_time", "compress_type", "create_system", "external_attr", "intern
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """The result: `problems` is empty for a valid archive; the other fields are empty or 0 if they cannot be read.
 
     `zone` is the display zone of the service when the archive was collected.
@@ -52,7 +52,7 @@ class Verdict:
         return not self.problems
 
 
-def verify(path: Path, expected: str | None = None) -> Verdict:
+def verify(path: Path, expected: str | None = None) -> Verification:
     """Verify an archive, also against the digest in the file beside it, and against `expected`.
 
     Raises OSError if it cannot be read.
@@ -76,7 +76,7 @@ def verify(path: Path, expected: str | None = None) -> Verdict:
             problems.append(f"{NAME} is not a valid manifest")
     problems += _mismatch("the expected digest", sha256, expected)
     problems += _mismatch(f"the one in {path.name}{SIDECAR}", sha256, _sidecar_digest(path))
-    return Verdict(
+    return Verification(
         sha256=sha256,
         problems=tuple(dict.fromkeys(problems)),
         incident_id=_incident_id(manifest),

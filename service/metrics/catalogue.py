@@ -35,6 +35,15 @@ _INCIDENT = ("incident", "incident_severity")
 _VALUE = ("dimension", "value")
 _OWED = ("incident", "incident_severity", "stage")
 _ONE_SAMPLE = "One sample per incident, taken once its resolution is final; none if a milestone is missing."
+_VERDICT = (
+    "1 for met, missed, or undecided if there are too few, and 0 for the other two. Only for targets for a p50 or p95; "
+    "open incidents that have passed the target count as outside."
+)
+_BOUND = "Bound of the p50 or p95, which lies between both in at least 95% of cases; absent with too few samples."
+_CHANGE = (
+    "How the samples differ from those of the window before: 1 for shorter, longer, or undecided if it may be chance "
+    "(p >= 0.05), and 0 for the other two."
+)
 
 METRICS: tuple[Metric, ...] = (
     Metric("mttx_time_to_detect_seconds", _H, _SEVERITY, f"Start of impact to detection (MTTD). {_ONE_SAMPLE}"),
@@ -106,6 +115,27 @@ METRICS: tuple[Metric, ...] = (
         "Target for a statistic over one severity.",
     ),
     Metric(
+        "mttx_indicator_verdict",
+        _G,
+        ("indicator", "window", "verdict"),
+        f"What the samples show about the target for all severities. {_VERDICT}",
+    ),
+    Metric("mttx_indicator_bound_seconds", _G, ("indicator", "window", "statistic", "bound"), _BOUND),
+    Metric("mttx_indicator_change", _G, ("indicator", "window", "change"), _CHANGE),
+    Metric(
+        "mttx_severity_indicator_verdict",
+        _G,
+        ("indicator", "window", "verdict", "incident_severity"),
+        f"What the samples show about the severity's target. {_VERDICT}",
+    ),
+    Metric(
+        "mttx_severity_indicator_bound_seconds",
+        _G,
+        ("indicator", "window", "statistic", "bound", "incident_severity"),
+        _BOUND,
+    ),
+    Metric("mttx_severity_indicator_change", _G, ("indicator", "window", "change", "incident_severity"), _CHANGE),
+    Metric(
         "mttx_breakdown_indicator_seconds",
         _G,
         (*_VALUE, "indicator", "window", "statistic"),
@@ -122,6 +152,12 @@ METRICS: tuple[Metric, ...] = (
         _G,
         (*_VALUE, "indicator", "window"),
         "Ratio (0 to 1) of samples within the target for all severities; absent without samples or target.",
+    ),
+    Metric(
+        "mttx_breakdown_indicator_verdict",
+        _G,
+        (*_VALUE, "indicator", "window", "verdict"),
+        f"What the samples show about the target for all severities. {_VERDICT}",
     ),
     Metric(
         "mttx_breakdown_incidents",

@@ -13,12 +13,14 @@ from prometheus_client.samples import Exemplar
 
 from service.domain.breakdown import NO_VALUE, Dimension
 from service.domain.checks import Check
+from service.domain.comparison import WindowChange
 from service.domain.incident import OPEN_PHASES
 from service.domain.incident_ids import public_id
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import INFINITE, IncidentCount, Total, bucket_bounds_of
+from service.domain.verdicts import Verdict
 from service.metrics.catalogue import BY_NAME, Kind
 from service.metrics.gathering import NEEDED, Breakdown
 from service.metrics.measurements import Statistics
@@ -139,6 +141,7 @@ class Families:
             yield family_of(
                 f"{prefix}_within_target_ratio", ((labels, ratio) for labels, ratio in ratios if ratio is not None)
             )
+            yield from _shown(prefix, rows)
             targets = [target for target in self._policy.targets if (target.severity is None) is is_overall]
             yield family_of(
                 f"{prefix}_target_seconds",
@@ -166,6 +169,7 @@ class Families:
         yield family_of("mttx_breakdown_indicator_seconds", statistics)
         yield family_of("mttx_breakdown_indicator_incidents", ((key, row.summary.incidents) for key, row in rows))
         yield family_of("mttx_breakdown_indicator_within_target_ratio", ratios)
+        yield family_of("mttx_breakdown_indicator_verdict", _verdicts([(key, (), row) for key, row in rows]))
         yield family_of("mttx_breakdown_incidents", ((key, count.incidents) for key, count in counts))
         yield family_of("mttx_breakdown_incidents_resolved", ((key, count.resolved) for key, count in counts))
         yield family_of("mttx_breakdown_values_folded", folded)
@@ -203,6 +207,28 @@ class Families:
         stages = [(s, stage) for s in Severity for stage in Stage if stage in self._policy.deadlines.get(s, {})]
         for name, overdue in (("mttx_postmortems_due", False), ("mttx_postmortems_overdue", True)):
             yield family_of(name, (((s, stage), snapshot.due.get((s, stage, overdue), 0)) for s, stage in stages))
+
+
+_Rows = Sequence[tuple[tuple[str, ...], tuple[str, ...], Row]]
+"""Rows with the first labels of their series, and the last ones."""
+
+
+def _shown(prefix: str, rows: _Rows) -> Iterator[Family]:
+    """Yield what the samples show: verdicts, bounds and changes."""
+    yield family_of(f"{prefix}_verdict", _verdicts(rows))
+    bounds = (
+        ((*key, *bound, *severity), seconds) for key, severity, row in rows for bound, seconds in row.bounds.items()
+    )
+    yield family_of(f"{prefix}_bound_seconds", bounds)
+    changes = ((key, severity, row.comparison.change) for key, severity, row in rows if row.comparison)
+    yield family_of(
+        f"{prefix}_change", (((*key, c, *s), int(c is change)) for key, s, change in changes for c in WindowChange)
+    )
+
+
+def _verdicts(rows: _Rows) -> Series:
+    verdicts = ((key, severity, row.verdict.verdict) for key, severity, row in rows if row.verdict)
+    return (((*key, v, *severity), int(v is verdict)) for key, severity, verdict in verdicts for v in Verdict)
 
 
 def _breakdown_due(snapshot: Snapshot, breakdowns: Mapping[str, Breakdown]) -> Iterator[Family]:

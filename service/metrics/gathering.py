@@ -1,21 +1,30 @@
 """The samples of many incidents, by window, severity and dimension: gathered in one pass, then summarized."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import accumulate, pairwise
-from typing import TypeVar
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, TypeVar
 
 from service.domain.breakdown import Dimension, NamedValues, named_values
 from service.domain.incident import Phase
-from service.domain.indicators import LEAD_TIMES, Row, intervals, met_deadline, overall, table
+from service.domain.indicators import (
+    LEAD_TIMES,
+    IndicatorSamples,
+    Measured,
+    Row,
+    intervals,
+    is_fresh,
+    met_deadline,
+    table,
+)
 from service.domain.policy import Indicator, Milestone, Policy, Severity
-from service.store.recent import DetectedOnly, MeasuredIncident
+from service.domain.unfinished import unfinished
+from service.store.recent import DetectedOnly, MeasuredIncident, UnfinishedIncident
 
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 """The milestones that a resolved incident should have; later ones have deadlines instead."""
-T = TypeVar("T")
 Key = TypeVar("Key", Severity, str)
 Values = tuple[str, ...]
 """An incident's value of each dimension, in their order."""
@@ -37,147 +46,232 @@ class Breakdown:
     counts: Mapping[str, Mapping[str, GroupCount]]
     tables: Mapping[str, Mapping[str, Sequence[Row]]]
 
-    @property
-    def is_empty(self) -> bool:
-        """Return whether no incident has a value."""
-        return not self.values.names and not self.values.folded
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """The bands of a window, and those of the window before it."""
+
+    now: Sequence[int]
+    before: Sequence[int]
+
+
+_Banded = tuple[Indicator, int]
 
 
 class _Group:
-    """The incidents of one group, by the shortest window that has them: the longer ones have them too."""
+    """The incidents of one group, by the band of their detection, from the latest."""
 
-    __slots__ = ("incidents", "kept", "resolved", "samples")
+    __slots__ = ("fresh", "incidents", "kept", "outside", "resolved", "samples", "unfinished")
 
-    def __init__(self, windows: int) -> None:
-        self.incidents = [0] * windows
-        self.resolved = [0] * windows
-        self.samples: dict[Indicator, list[list[float]]] = {i: [[] for _ in range(windows)] for i in Indicator}
-        self.kept: dict[Indicator, list[list[bool]]] = {i: [[] for _ in range(windows)] for i in LEAD_TIMES}
+    def __init__(self) -> None:
+        self.incidents: Counter[int] = Counter()
+        self.resolved: Counter[int] = Counter()
+        self.samples: dict[_Banded, list[float]] = defaultdict(list)
+        self.fresh: dict[_Banded, list[float]] = defaultdict(list)
+        self.kept: dict[_Banded, list[bool]] = defaultdict(list)
+        self.outside: Counter[tuple[Indicator, int, bool]] = Counter()
+        self.unfinished: Counter[_Banded] = Counter()
 
     def add(self, other: "_Group") -> None:
-        self.incidents = [a + b for a, b in zip(self.incidents, other.incidents, strict=True)]
-        self.resolved = [a + b for a, b in zip(self.resolved, other.resolved, strict=True)]
-        for indicator, bands in self.samples.items():
-            _extend(bands, other.samples[indicator])
-        for indicator, kept in self.kept.items():
-            _extend(kept, other.kept[indicator])
+        for counts, others in self._counts(other):
+            counts.update(others)
+        for lists, added in ((self.samples, other.samples), (self.fresh, other.fresh)):
+            for key, samples in added.items():
+                lists[key].extend(samples)
+        for key, kept in other.kept.items():
+            self.kept[key].extend(kept)
 
-    def widened(self) -> "_Group":
-        """Return the group after each window got what the shorter ones have; samples are in ascending order."""
-        self.incidents, self.resolved = list(accumulate(self.incidents)), list(accumulate(self.resolved))
-        for bands in self.samples.values():
-            for samples in bands:
-                samples.sort()
-            for shorter, samples in pairwise(bands):
-                samples.extend(shorter)
-                samples.sort()  # merges two ascending runs
-        for kept in self.kept.values():
-            for met_before, met in pairwise(kept):
-                met.extend(met_before)
+    def sample(self, measured: Measured, band: int) -> None:
+        for indicator, interval in measured.intervals.items():
+            self.samples[indicator, band].append(interval.total_seconds())
+
+    def _counts(self, other: "_Group") -> Iterator[tuple[Counter[Any], Counter[Any]]]:
+        yield self.incidents, other.incidents
+        yield self.resolved, other.resolved
+        yield self.outside, other.outside
+        yield self.unfinished, other.unfinished
+
+    def ordered(self) -> "_Group":
+        """Return the group with its samples in ascending order."""
+        for samples in (*self.samples.values(), *self.fresh.values()):
+            samples.sort()
         return self
 
-    def count(self, window: int) -> GroupCount:
-        return GroupCount(self.incidents[window], self.resolved[window])
+    def count(self, period: _Period) -> GroupCount:
+        return GroupCount(*(sum(counts[band] for band in period.now) for counts in (self.incidents, self.resolved)))
 
-    def samples_of(self, window: int) -> Mapping[Indicator, Sequence[float]]:
-        return {indicator: bands[window] for indicator, bands in self.samples.items()}
+    def samples_of(self, period: _Period, *, overall: bool, compared: bool = True) -> dict[Indicator, IndicatorSamples]:
+        """Return the samples of a window; `overall`: for the targets of all severities together."""
+        return {
+            i: IndicatorSamples(
+                seconds=_merged(self.samples, i, period.now),
+                fresh=_merged(self.fresh, i, period.now),
+                before=_merged(self.samples, i, period.before) if compared else None,
+                kept=[met for band in period.now for met in self.kept.get((i, band), ())],
+                outside=sum(self.outside[i, band, overall] for band in period.now),
+                unfinished=sum(self.unfinished[i, band] for band in (*period.now, *period.before)),
+            )
+            for i in Indicator
+        }
 
-    def kept_of(self, window: int) -> Mapping[Indicator, Sequence[bool]]:
-        return {indicator: bands[window] for indicator, bands in self.kept.items()}
 
-
-def _extend(bands: list[list[T]], others: list[list[T]]) -> None:
-    for band, other in zip(bands, others, strict=True):
-        band.extend(other)
+def _merged(samples: Mapping[_Banded, Sequence[float]], indicator: Indicator, bands: Iterable[int]) -> list[float]:
+    return sorted(chain.from_iterable(samples.get((indicator, band), ()) for band in bands))  # merges ascending runs
 
 
 class Gathering:
     """Collects the samples of incidents by window, according to their detection.
 
     `since` maps the name of a window to its beginning, the shortest first; `dimensions` are those of the incidents'
-    values.
+    values. All windows end at `until` (default: now); the window before one is as long, and ends where it begins.
     """
 
     def __init__(
-        self, policy: Policy, since: Mapping[str, datetime], now: datetime, dimensions: Sequence[Dimension] = ()
+        self,
+        policy: Policy,
+        since: Mapping[str, datetime],
+        now: datetime,
+        dimensions: Sequence[Dimension] = (),
+        *,
+        until: datetime | None = None,
     ) -> None:
         self._policy = policy
-        self._windows = list(since)
-        self._since = list(since.values())
         self._now = now
+        self._until = until or now
         self._dimensions = dimensions
-        self._cells: dict[tuple[Severity, Values], _Group] = defaultdict(lambda: _Group(len(since)))
+        self._fresh_since = now - max(policy.longest_limit(indicator) for indicator in Indicator)
+        self._bands = sorted(
+            {at for start in since.values() for at in (start, start - self._length(start))}, reverse=True
+        )
+        self._periods = {name: self._period(start) for name, start in since.items()}
+        self._cells: dict[tuple[Severity, Values], _Group] = defaultdict(_Group)
         self.outlived = 0
         self.missing: Counter[Milestone] = Counter()
         self.invalid: Counter[Indicator] = Counter()
 
+    def _length(self, start: datetime) -> timedelta:
+        return self._until - start
+
+    def _period(self, start: datetime) -> _Period:
+        first = self._bands.index(start) + 1
+        return _Period(range(first), range(first, self._bands.index(start - self._length(start)) + 1))
+
+    @property
+    def bands(self) -> Sequence[datetime]:
+        """Return where the bands begin, the latest first; the last one is the beginning of the earliest window."""
+        return self._bands
+
     def visit(self, recent: MeasuredIncident) -> None:
-        """Add an incident that has more milestones than its detection."""
+        """Add an incident of the windows that has more milestones than its detection."""
         measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
         if recent.phase is Phase.RESOLVED:
             self.missing.update(m for m in NEEDED if m not in recent.milestones or m in measured.late)
         if recent.outlived_at is not None and recent.outlived_at < self._now:
             self.outlived += 1
         self.invalid.update(measured.invalid)
+        self._add(recent, measured)
+
+    def visit_before(self, recent: MeasuredIncident) -> None:
+        """Add an incident of the window before the longest one."""
+        measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
         detected_at = recent.milestones.get(Milestone.DETECTED)
+        if detected_at is not None:
+            self._cells[recent.severity, recent.values].sample(measured, self._band_of(detected_at))
+
+    def _add(self, recent: MeasuredIncident, measured: Measured) -> None:
+        milestones = recent.milestones
+        detected_at = milestones.get(Milestone.DETECTED)
         if detected_at is None:
             return
-        window = next(i for i, since in enumerate(self._since) if detected_at > since)
+        band = self._band_of(detected_at)
         cell = self._cells[recent.severity, recent.values]
-        cell.incidents[window] += 1
-        cell.resolved[window] += recent.phase is Phase.RESOLVED
-        for indicator, interval in measured.intervals.items():
-            cell.samples[indicator][window].append(interval.total_seconds())
-            if indicator in LEAD_TIMES:
-                met = met_deadline(indicator, recent.milestones, recent.severity, self._policy)
-                if met is not None:
-                    cell.kept[indicator][window].append(met)
+        cell.incidents[band] += 1
+        cell.resolved[band] += recent.phase is Phase.RESOLVED
+        cell.sample(measured, band)
+        for indicator in LEAD_TIMES:
+            met = met_deadline(indicator, milestones, recent.severity, self._policy)
+            if met is not None and indicator in measured.intervals:
+                cell.kept[indicator, band].append(met)
+        if max(detected_at, milestones.get(Milestone.STARTED, detected_at)) >= self._fresh_since:
+            fresh = (i for i in measured.intervals if is_fresh(i, milestones, self._policy, self._now))
+            for indicator in fresh:
+                cell.fresh[indicator, band].append(measured.intervals[indicator].total_seconds())
+
+    def _band_of(self, detected_at: datetime) -> int:
+        return next(i for i, since in enumerate(self._bands) if detected_at > since)
+
+    def visit_unfinished(self, incident: UnfinishedIncident) -> None:
+        """Add what an incident that is open, or owes its postmortem, has not reached yet."""
+        milestones, band = incident.milestones, self._band_of(incident.milestones[Milestone.DETECTED])
+        cell = self._cells[incident.severity, incident.values]
+        for interval in unfinished(
+            milestones,
+            is_open=incident.is_open,
+            owed=incident.owed,
+            severity=incident.severity,
+            policy=self._policy,
+            now=self._now,
+        ):
+            cell.outside[interval.indicator, band, True] += interval.overall
+            cell.outside[interval.indicator, band, False] += interval.severity
+            cell.unfinished[interval.indicator, band] += interval.longest
 
     def add_detected_only(self, counts: Iterable[DetectedOnly]) -> None:
-        """Add the numbers of incidents that have no other milestone yet."""
+        """Add the numbers of incidents that have no other milestone yet, by band."""
         for count in counts:
             cell = self._cells[count.severity, count.values]
-            for i, (number, shorter) in enumerate(zip(count.numbers, (0, *count.numbers), strict=False)):
-                cell.incidents[i] += number - shorter
-                cell.resolved[i] += (number - shorter) * (count.phase is Phase.RESOLVED)
+            for i, (number, later) in enumerate(zip(count.numbers, (0, *count.numbers), strict=False)):
+                cell.incidents[i] += number - later
+                cell.resolved[i] += (number - later) * (count.phase is Phase.RESOLVED)
 
-    def tables(self) -> dict[str, list[Row]]:
-        """Return the table of each window, of all severities together and of each."""
+    def tables(self, *, compared: bool = True) -> dict[str, list[Row]]:
+        """Return the table of each window, of all severities together and of each; `compared` with those before."""
         groups = self._grouped(lambda severity, _: severity)
-        return {
-            window: table(
-                {severity: group.samples_of(i) for severity, group in groups.items()},
-                {severity: group.kept_of(i) for severity, group in groups.items()},
-                self._policy,
-            )
-            for i, window in enumerate(self._windows)
+        together = _Group()
+        for group in groups.values():
+            together.add(group)
+        together.ordered()
+        return {window: self._table(together, groups, p, compared=compared) for window, p in self._periods.items()}
+
+    def _table(
+        self, together: _Group, groups: Mapping[Severity, _Group], period: _Period, *, compared: bool
+    ) -> list[Row]:
+        samples: dict[Severity | None, Mapping[Indicator, IndicatorSamples]] = {
+            None: together.samples_of(period, overall=True, compared=compared)
         }
+        samples |= {s: group.samples_of(period, overall=False, compared=compared) for s, group in groups.items()}
+        return table(samples, self._policy)
 
     def breakdowns(self) -> dict[str, Breakdown]:
         """Return the breakdown by each dimension that an incident has a value of, by its label."""
-        breakdowns = ((d.label, self._breakdown(i, d)) for i, d in enumerate(self._dimensions))
-        return {
-            label: breakdown for label, breakdown in breakdowns if breakdown.values.names or breakdown.values.folded
-        }
+        named = {d.label: self._named_values(i, d) for i, d in enumerate(self._dimensions)}
+        return {label: self.breakdown(label) for label, values in named.items() if values.names or values.folded}
 
-    def _breakdown(self, index: int, dimension: Dimension) -> Breakdown:
-        frequencies: Counter[str] = Counter()
-        for (_, values), cell in self._cells.items():
-            frequencies[values[index]] += sum(cell.incidents)
-        named = named_values(frequencies, dimension)
+    def breakdown(self, label: str) -> Breakdown:
+        """Return the breakdown by one dimension."""
+        index = next(i for i, dimension in enumerate(self._dimensions) if dimension.label == label)
+        named = self._named_values(index, self._dimensions[index])
         groups = self._grouped(lambda _, values: named.name_of(values[index]))
         return Breakdown(
             named,
-            {w: {value: group.count(i) for value, group in groups.items()} for i, w in enumerate(self._windows)},
-            {
-                w: {v: overall(g.samples_of(i), g.kept_of(i), self._policy) for v, g in groups.items()}
-                for i, w in enumerate(self._windows)
-            },
+            {w: {value: group.count(p) for value, group in groups.items()} for w, p in self._periods.items()},
+            {w: {v: self._rows(g, p) for v, g in groups.items()} for w, p in self._periods.items()},
         )
+
+    def _named_values(self, index: int, dimension: Dimension) -> NamedValues:
+        frequencies: Counter[str] = Counter()
+        longest = list(self._periods.values())[-1]
+        for (_, values), cell in self._cells.items():
+            if number := cell.count(longest).incidents:
+                frequencies[values[index]] += number
+        return named_values(frequencies, dimension)
+
+    def _rows(self, group: _Group, period: _Period) -> list[Row]:
+        return table({None: group.samples_of(period, overall=True, compared=False)}, self._policy)
 
     def _grouped(self, group_of: Callable[[Severity, Values], Key]) -> dict[Key, _Group]:
         """Return the groups by their keys, in ascending order."""
-        groups: dict[Key, _Group] = defaultdict(lambda: _Group(len(self._windows)))
+        groups: dict[Key, _Group] = defaultdict(_Group)
         for (severity, values), cell in self._cells.items():
             groups[group_of(severity, values)].add(cell)
-        return {key: groups[key].widened() for key in sorted(groups)}
+        return {key: groups[key].ordered() for key in sorted(groups)}

@@ -3,17 +3,26 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from service.domain.breakdown import Dimension
+from service.domain.comparison import Comparison
 from service.domain.indicators import Row
-from service.domain.policy import Indicator, Milestone, Policy
+from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.metrics.gathering import Breakdown, Gathering
 from service.store import Store, StoreUnavailable
-from service.store.recent import PostmortemCounts, Selection, detected_only, postmortem_counts, visit_recent
+from service.store.recent import (
+    PostmortemCounts,
+    Selection,
+    detected_only,
+    postmortem_counts,
+    visit_recent,
+    visit_unfinished,
+)
 from service.store.snapshot import Snapshot, snapshot_of
 
+JUST_AFTER = timedelta(microseconds=1)
 TURN_SECONDS = 5.0
 """How long a reader waits for statistics being computed for another; if the store hangs, they never arrive."""
 CHEAP_SECONDS = 0.05
@@ -21,6 +30,9 @@ KEEP_CHANGED = 20
 KEEP_UNCHANGED_SECONDS = 60.0
 """Statistics that took less than `CHEAP_SECONDS` are computed for every scrape. Those of a huge store are cached: for
 a minute without writes, else for twenty times what they cost, so that they never take more than that share."""
+KEEP_COMPARED = timedelta(minutes=30)
+"""How long the comparisons with the windows before are kept in a huge store: they double what is read, and change with
+the weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,9 @@ class _Cached:
         return seconds >= CHEAP_SECONDS and age < lifetime and now >= self.at
 
 
+_Comparisons = dict[tuple[str, Indicator, Severity | None], Comparison]
+
+
 class Measuring:
     """Reads the store for scrapes and for the API. Safe to use from many threads.
 
@@ -74,6 +89,7 @@ class Measuring:
         self._version = version
         self._lock = threading.Lock()
         self._cached: _Cached | None = None
+        self._compared: tuple[datetime, _Comparisons] | None = None
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the totals, and what is open and due at `now`. Raises `StoreUnavailable`."""
@@ -94,10 +110,10 @@ class Measuring:
         are named, as in the metrics. Raises `StoreUnavailable`.
         """
         dimensions = [d for d in self._policy.breakdown if d.label in selection.labels]
-        gathering = self._gather({"": selection.since}, now, selection, dimensions)
-        if not dimensions:
-            return gathering.tables()
-        return gathering.breakdowns()[dimensions[0].label].tables[""]
+        gathering = self._gather({"": selection.since}, now, selection, dimensions, compared=selection.compared)
+        if dimensions:
+            return gathering.breakdown(dimensions[0].label).tables[""]
+        return gathering.tables(compared=selection.compared)
 
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now` or shortly before. Raises `StoreUnavailable`."""
@@ -123,11 +139,13 @@ class Measuring:
         began = time.perf_counter()
         since = {name: now - length for name, length in self._windows.items()}
         selection = Selection(since=min(since.values()), labels=self._labels)
-        gathering = self._gather(since, now, selection, self._policy.breakdown)
+        kept = self._kept_comparisons(now)
+        gathering = self._gather(since, now, selection, self._policy.breakdown, compared=kept is None)
+        tables = gathering.tables(compared=kept is None)
         postmortems = self._store.read(postmortem_counts, now, selection.since)
         return Statistics(
-            tables=gathering.tables(),
-            breakdowns={label: b for label, b in gathering.breakdowns().items() if not b.is_empty},
+            tables=self._with_comparisons(tables, kept, now),
+            breakdowns=gathering.breakdowns(),
             missing=gathering.missing,
             invalid=gathering.invalid,
             outlived=gathering.outlived,
@@ -135,11 +153,41 @@ class Measuring:
             seconds=time.perf_counter() - began,
         )
 
+    def _kept_comparisons(self, now: datetime) -> _Comparisons | None:
+        """Return the comparisons of a huge store while they are kept."""
+        if self._compared is None or self._cached is None or self._cached.statistics.seconds < CHEAP_SECONDS:
+            return None
+        at, comparisons = self._compared
+        return comparisons if at <= now < at + KEEP_COMPARED else None
+
+    def _with_comparisons(
+        self, tables: Mapping[str, Sequence[Row]], kept: _Comparisons | None, now: datetime
+    ) -> Mapping[str, Sequence[Row]]:
+        """Return the tables with the comparisons that were kept, or keep theirs."""
+        if kept is None:
+            rows = ((window, row) for window, table in tables.items() for row in table)
+            self._compared = now, {(w, r.indicator, r.severity): r.comparison for w, r in rows if r.comparison}
+            return tables
+        return {
+            window: [replace(row, comparison=kept.get((window, row.indicator, row.severity))) for row in table]
+            for window, table in tables.items()
+        }
+
     def _gather(
-        self, since: Mapping[str, datetime], now: datetime, selection: Selection, dimensions: Sequence[Dimension]
+        self,
+        since: Mapping[str, datetime],
+        now: datetime,
+        selection: Selection,
+        dimensions: Sequence[Dimension],
+        *,
+        compared: bool,
     ) -> Gathering:
-        gathering = Gathering(self._policy, since, now, dimensions)
+        gathering = Gathering(self._policy, since, now, dimensions, until=selection.until)
+        earlier = replace(selection, since=gathering.bands[-1], until=selection.since + JUST_AFTER)
         self._store.read(visit_recent, selection, gathering.visit)
+        if compared:
+            self._store.read(visit_recent, earlier, gathering.visit_before)
+        self._store.read(visit_unfinished, replace(selection, since=gathering.bands[-1]), gathering.visit_unfinished)
         if dimensions:
-            gathering.add_detected_only(self._store.read(detected_only, selection, list(since.values())))
+            gathering.add_detected_only(self._store.read(detected_only, selection, gathering.bands))
         return gathering

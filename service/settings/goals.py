@@ -25,6 +25,8 @@ UPDATES: Mapping[Severity, timedelta | None] = {
     Severity.SEV_3: None,
     Severity.SEV_4: None,
 }
+TARGETED = (Statistic.MEAN, Statistic.P50, Statistic.P95, Statistic.MAX)
+"""The statistics that may have a target."""
 TARGETS: dict[str, dict[str, Any]] = {
     "detect": {"p95": "5m"},
     "acknowledge": {"p95": "10m"},
@@ -95,7 +97,7 @@ class StatisticTarget(SettingsSection):
 
     def limits(self) -> dict[Statistic, timedelta]:
         """Return the statistic and its limit, or nothing."""
-        return {statistic: limit for statistic in Statistic if (limit := getattr(self, statistic)) is not None}
+        return {statistic: limit for statistic in TARGETED if (limit := getattr(self, statistic)) is not None}
 
 
 class IndicatorTargets(StatisticTarget):
@@ -140,6 +142,6 @@ def _targets(value: Any, default: dict[str, Any]) -> Any:
         return {}
     if not isinstance(value, Mapping):
         return value
-    if any(statistic in value for statistic in Statistic):
-        default = {key: target for key, target in default.items() if key not in tuple(Statistic)}
+    if any(statistic in value for statistic in TARGETED):
+        default = {key: target for key, target in default.items() if key not in TARGETED}
     return {**default, **value}

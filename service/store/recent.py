@@ -10,13 +10,22 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 
 from service.domain.checks import Check
 from service.domain.incident import Phase
-from service.domain.policy import Milestone, Severity
+from service.domain.policy import Milestone, Severity, Stage
 from service.domain.recovery import ResolutionSource
 from service.store import tables as t
 from service.store.breakdown import have_values, value_of
+from service.store.incidents import DUE
+
+_SEVERITIES = {member.value: member for member in Severity}
+_PHASES = {member.value: member for member in Phase}
+_SOURCES: dict[str | None, ResolutionSource | None] = {
+    None: None,
+    **{member.value: member for member in ResolutionSource},
+}
+"""By value, for tens of thousands of rows: a call of the enum takes longer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MeasuredIncident:
     """What is measured of one incident: all that is read of thousands for one scrape.
 
@@ -28,6 +37,17 @@ class MeasuredIncident:
     resolution_source: ResolutionSource | None
     milestones: Mapping[Milestone, datetime]
     outlived_at: datetime | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedIncident:
+    """An incident that is open or owes stages of its postmortem; its detection is known."""
+
+    severity: Severity
+    is_open: bool
+    owed: tuple[Stage, ...]
+    milestones: Mapping[Milestone, datetime]
     values: tuple[str, ...] = ()
 
 
@@ -54,12 +74,14 @@ class Selection:
     """Which incidents are measured: those detected after `since`, and before `until` if that is given.
 
     `dimensions` are values of labels that they must have; `labels` those whose values are wanted of each.
+    `compared`: with those of the period before, which is as long.
     """
 
     since: datetime
     until: datetime | None = None
     labels: Sequence[str] = ()
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    compared: bool = False
 
     def includes(self, at: ColumnElement[datetime]) -> ColumnElement[bool]:
         """Return the condition that an instant is in the period."""
@@ -82,13 +104,33 @@ def visit_recent(connection: Connection, selection: Selection, visit: Callable[[
     for rows in (connection.execution_options(yield_per=1000).execute(query) for query in (detected, undetected)):
         for severity, phase, source, outlived_at, *others in rows:
             values, instants = others[: fixed - 4], others[fixed - 4 :]
-            milestones = {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None}
-            resolution_source = ResolutionSource(source) if source else None
+            milestones = {m: at for m, at in zip(columns, instants, strict=True) if at is not None}
             visit(
                 MeasuredIncident(
-                    Severity(severity), Phase(phase), resolution_source, milestones, outlived_at, tuple(values)
+                    _SEVERITIES[severity], _PHASES[phase], _SOURCES[source], milestones, outlived_at, tuple(values)
                 )
             )
+
+
+def visit_unfinished(connection: Connection, selection: Selection, visit: Callable[[UnfinishedIncident], None]) -> None:
+    """Call `visit` with each incident detected then that is open or owes a stage; without a list."""
+    c = t.incidents.c
+    columns = {m: c[f"{m.value}_at"] for m in Milestone}
+    is_owed = [due_at.is_not(None) for due_at in DUE.values()]
+    query = _selected(connection, selection, c.severity, c.stale_at.is_not(None), *is_owed, *columns.values())
+    query = query.where(or_(c.stale_at.is_not(None), *is_owed), selection.includes(c.detected_at))
+    stages, milestones = len(is_owed), len(columns)
+    for severity, is_open, *others in connection.execution_options(yield_per=1000).execute(query):
+        instants, values = others[stages : stages + milestones], others[stages + milestones :]
+        visit(
+            UnfinishedIncident(
+                Severity(severity),
+                bool(is_open),
+                tuple(stage for stage, owed in zip(DUE, others[:stages], strict=True) if owed),
+                {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None},
+                tuple(values),
+            )
+        )
 
 
 def detected_only(connection: Connection, selection: Selection, windows: Sequence[datetime]) -> list[DetectedOnly]:

@@ -95,7 +95,7 @@ def _of_window(services: Services, window: str, by: str | None, now: datetime) -
 def _of_selection(
     services: Services, selection: Selection, by: str | None, now: datetime
 ) -> list[schemas.IndicatorRow]:
-    tables = services.select(replace(selection, labels=[by] if by else []), now)
+    tables = services.select(replace(selection, labels=[by] if by else [], compared=not by), now)
     return [row for value, rows in tables.items() for row in _schemas(by, value if by else None, rows)]
 
 

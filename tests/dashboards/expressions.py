@@ -19,8 +19,11 @@ FILLED = {
     "__range": "30d",
 }
 
-# Queries that share out the same values by verdict: each may be empty, all of a panel together may not.
+# Queries that share out the same values by verdict, and the bounds that only some targets have: each may be empty, all
+# of a panel together may not.
 SHARED_OUT = {
+    *(f"Time to {verb}: trend" for verb in ("detect", "acknowledge", "resolve")),
+    *(f"Postmortem {stage}: trend" for stage in ("draft", "final")),
     *(f"Time to {verb}" for verb in ("detect", "acknowledge", "resolve")),
     *(f"Postmortem {stage}{what}" for stage in ("draft", "final") for what in ("", ": on time")),
 }

@@ -13,6 +13,7 @@ REPLICAS = (("mttx", "a:9877"), ("mttx", "b:9877"), ("solo", "c:9877"))
 SEVERITIES = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
 SOURCE, TARGET = {"source": "alertmanager"}, {"target": "grafana"}
 TARGETS = {"detect": 300, "acknowledge": 600}
+VERDICTS = {"detect": "missed", "acknowledge": "undecided"}
 SEVERITY_TARGETS = {
     ("resolve", "mean"): {"SEV-1": 2 * HOUR, "SEV-2": 6 * HOUR},
     ("draft", "max"): {"SEV-1": 12 * HOUR, "SEV-2": 24 * HOUR, "SEV-3": 48 * HOUR},
@@ -92,12 +93,23 @@ def _indicators():
                 yield Sample("mttx_severity_indicator_seconds", only | {"statistic": statistic}, value * number**3)
             yield Sample("mttx_severity_indicator_incidents", only, 2 * number)
             yield Sample("mttx_severity_indicator_within_target_ratio", only, 1 / number)
+        for change in ("shorter", "longer", "undecided"):
+            yield Sample("mttx_indicator_change", of | {"change": change}, int(change == "longer"))
+    yield from _verdicts()
     for indicator, seconds in TARGETS.items():
         yield Sample("mttx_indicator_target_seconds", {"indicator": indicator, "statistic": "p95"}, seconds)
     for (indicator, statistic), seconds_of in SEVERITY_TARGETS.items():
         for severity, seconds in seconds_of.items():
             of = {"indicator": indicator, "statistic": statistic, "incident_severity": severity}
             yield Sample("mttx_severity_indicator_target_seconds", of, seconds)
+
+
+def _verdicts():
+    for indicator, verdict in VERDICTS.items():
+        of = {"indicator": indicator, "window": "30d"}
+        for name in ("met", "missed", "undecided"):
+            yield Sample("mttx_indicator_verdict", of | {"verdict": name}, int(name == verdict))
+        yield Sample("mttx_indicator_bound_seconds", of | {"statistic": "p95", "bound": "lower"}, HOUR)
 
 
 def _counts():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from service.domain.comparison import Change, change, mann_whitney, shift
+from service.domain.comparison import WindowChange, change, mann_whitney, shift
 
 CLOSE = 1e-9
 SIZES = (1, 2, 3, 7, 8, 9, 30, 120)
@@ -54,14 +54,14 @@ def test_it_tests_large_samples_as_scipy_does(kind):
 @pytest.mark.parametrize(
     ("before", "now", "expected"),
     [
-        ([], [], Change.UNDECIDED),
-        ([1.0], [], Change.UNDECIDED),
-        ([], [1.0], Change.UNDECIDED),
-        ([5.0] * 50, [5.0] * 50, Change.UNDECIDED),
-        ([1.0, 2, 3], [4.0, 5, 6], Change.UNDECIDED),  # p = 0.1: three can never show it
-        ([1.0, 2, 3, 4], [5.0, 6, 7, 8], Change.LONGER),  # p = 2 of 70
-        ([5.0, 6, 7, 8], [1.0, 2, 3, 4], Change.SHORTER),
-        ([5.0] * 9, [7.0] * 9, Change.LONGER),
+        ([], [], WindowChange.UNDECIDED),
+        ([1.0], [], WindowChange.UNDECIDED),
+        ([], [1.0], WindowChange.UNDECIDED),
+        ([5.0] * 50, [5.0] * 50, WindowChange.UNDECIDED),
+        ([1.0, 2, 3], [4.0, 5, 6], WindowChange.UNDECIDED),  # p = 0.1: three can never show it
+        ([1.0, 2, 3, 4], [5.0, 6, 7, 8], WindowChange.LONGER),  # p = 2 of 70
+        ([5.0, 6, 7, 8], [1.0, 2, 3, 4], WindowChange.SHORTER),
+        ([5.0] * 9, [7.0] * 9, WindowChange.LONGER),
     ],
 )
 def test_it_says_which_sample_is_the_longer_one_if_that_is_no_chance(before, now, expected):
@@ -84,7 +84,7 @@ def test_it_shifts_any_samples_by_the_median_of_all_differences(before, now):
 
 @given(SAMPLES, SAMPLES)
 def test_it_says_the_opposite_of_the_opposite(before, now):
-    opposite = {Change.SHORTER: Change.LONGER, Change.LONGER: Change.SHORTER, Change.UNDECIDED: Change.UNDECIDED}
+    opposite = dict(zip(WindowChange, (WindowChange.LONGER, WindowChange.SHORTER, WindowChange.UNDECIDED), strict=True))
     assert change(now, before) is opposite[change(before, now)]
     assert shift(now, before) == -shift(before, now)
 

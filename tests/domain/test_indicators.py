@@ -7,19 +7,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
+from service.domain.comparison import WindowChange
 from service.domain.indicators import (
     BOUNDS,
     LEAD_TIMES,
+    IndicatorSamples,
+    Summary,
+    began_at,
     intervals,
+    is_fresh,
     met_deadline,
     quantile,
+    row_of,
     summarize,
     table,
     within_ratio,
 )
 from service.domain.policy import Indicator, Milestone, Severity, Statistic, Target
 from service.domain.recovery import ResolutionSource
+from service.domain.verdicts import Bound, TargetVerdict, Verdict
 from tests.builders import at as instant
 from tests.builders import policy
 
@@ -160,6 +168,7 @@ def test_it_summarizes_samples_in_any_order():
     assert summary.incidents == 4
     assert summary.statistics == {
         Statistic.MEAN: 25,
+        Statistic.GEOMETRIC_MEAN: pytest.approx(240_000**0.25),
         Statistic.P50: 25,
         Statistic.P95: pytest.approx(38.5),
         Statistic.MAX: 40,
@@ -168,6 +177,15 @@ def test_it_summarizes_samples_in_any_order():
 
 def test_it_says_nothing_about_no_samples():
     assert summarize([]) is None
+
+
+@given(st.lists(st.floats(1, 1e9), min_size=1, max_size=300))
+def test_it_has_the_geometric_mean_of_scipy(samples):
+    assert summarize(samples).statistics[Statistic.GEOMETRIC_MEAN] == pytest.approx(stats.gmean(samples), rel=1e-9)
+
+
+def test_a_sample_of_less_than_a_second_makes_no_geometric_mean_0():
+    assert summarize([0.0, 0.5, 8.0]).statistics[Statistic.GEOMETRIC_MEAN] == pytest.approx(2)
 
 
 @given(SECONDS)
@@ -187,15 +205,23 @@ def test_it_counts_a_sample_on_the_target_as_within():
 
 ALL = Target(Indicator.RESOLVE, Statistic.P95, 10 * MINUTE)
 SEV_1 = Target(Indicator.RESOLVE, Statistic.MEAN, 2 * MINUTE, Severity.SEV_1)
-SAMPLES = {
-    Severity.SEV_2: {Indicator.RESOLVE: [600.0, 1200.0], Indicator.ACKNOWLEDGE: [60.0]},
-    Severity.SEV_1: {Indicator.RESOLVE: [120.0]},
-    Severity.SEV_4: {Indicator.DRAFT: []},
+SEV_2_RESOLVE, SEV_1_RESOLVE = [600.0, 1200.0], [120.0]
+GROUPS = {
+    None: {
+        Indicator.RESOLVE: IndicatorSamples(sorted(SEV_2_RESOLVE + SEV_1_RESOLVE)),
+        Indicator.ACKNOWLEDGE: IndicatorSamples([60.0]),
+    },
+    Severity.SEV_1: {Indicator.RESOLVE: IndicatorSamples(SEV_1_RESOLVE)},
+    Severity.SEV_2: {
+        Indicator.RESOLVE: IndicatorSamples(SEV_2_RESOLVE),
+        Indicator.ACKNOWLEDGE: IndicatorSamples([60.0]),
+    },
+    Severity.SEV_4: {Indicator.DRAFT: IndicatorSamples()},
 }
 
 
 def test_it_has_a_row_for_all_together_and_for_each_severity_the_worst_first():
-    rows = table(SAMPLES, {}, policy(targets=()))
+    rows = table(GROUPS, policy(targets=()))
     assert [(row.indicator, row.severity, row.summary.incidents) for row in rows] == [
         (Indicator.ACKNOWLEDGE, None, 1),
         (Indicator.ACKNOWLEDGE, Severity.SEV_2, 1),
@@ -205,18 +231,9 @@ def test_it_has_a_row_for_all_together_and_for_each_severity_the_worst_first():
     ]
 
 
-def test_it_summarizes_all_severities_from_their_samples_and_not_from_their_summaries():
-    (row,) = [
-        r for r in table(SAMPLES, {}, policy(targets=())) if (r.indicator, r.severity) == (Indicator.RESOLVE, None)
-    ]
-    assert row.summary == summarize([600.0, 1200.0, 120.0])
-
-
 def test_it_holds_each_row_to_its_own_target():
     rows = {
-        row.severity: row
-        for row in table(SAMPLES, {}, policy(targets=(ALL, SEV_1)))
-        if row.indicator is Indicator.RESOLVE
+        row.severity: row for row in table(GROUPS, policy(targets=(ALL, SEV_1))) if row.indicator is Indicator.RESOLVE
     }
     assert {severity: (row.target, row.within_target_ratio) for severity, row in rows.items()} == {
         None: (ALL, pytest.approx(2 / 3)),
@@ -226,7 +243,46 @@ def test_it_holds_each_row_to_its_own_target():
 
 
 def test_it_has_no_rows_without_samples():
-    assert table({}, {}, policy(targets=(ALL,))) == []
+    assert table({}, policy(targets=(ALL,))) == []
+    assert table({None: {Indicator.RESOLVE: IndicatorSamples()}}, policy(targets=(ALL,))) == []
+
+
+def row(samples, indicator=Indicator.RESOLVE, severity=None, targets=(ALL,)):
+    return row_of(indicator, severity, samples, policy(targets=targets))
+
+
+def test_it_judges_only_targets_for_a_quantile():
+    assert row(IndicatorSamples([600.0, 601.0])).verdict == TargetVerdict(Verdict.UNDECIDED, 1, 2)
+    assert row(IndicatorSamples([600.0]), severity=Severity.SEV_1, targets=(SEV_1,)).verdict is None
+    assert row(IndicatorSamples([600.0]), targets=()).verdict is None
+
+
+def test_it_counts_open_incidents_beyond_the_limit_in_the_verdict_and_not_in_the_statistics():
+    judged = row(IndicatorSamples([60.0, 120.0], outside=1))
+    assert judged.verdict == TargetVerdict(Verdict.UNDECIDED, 2, 3)
+    assert judged.summary.incidents == 2
+    assert judged.within_target_ratio == 1.0
+
+
+def test_it_judges_open_incidents_alone():
+    judged = row(IndicatorSamples(outside=2))
+    assert judged.verdict == TargetVerdict(Verdict.MISSED, 0, 2)
+    assert (judged.summary, judged.within_target_ratio, judged.comparison) == (Summary(0, {}), None, None)
+    assert row(IndicatorSamples(outside=2), targets=()) is None
+
+
+def test_it_compares_with_the_window_before_without_what_could_only_be_quick():
+    samples = IndicatorSamples([1.0, 1.0, 600.0, 700.0], fresh=[1.0], before=[500.0], unfinished=2)
+    comparison = row(samples).comparison
+    assert (list(comparison.before), list(comparison.now)) == ([500.0], [1.0, 600.0, 700.0])
+    assert (comparison.shift, comparison.unfinished) == (100, 2)
+    assert comparison.change is WindowChange.UNDECIDED
+    assert row(IndicatorSamples([1.0], before=[])).comparison.shift is None
+    assert row(IndicatorSamples([1.0])).comparison is None
+
+
+def test_it_bounds_the_quantiles():
+    assert row(IndicatorSamples([1.0, 2.0])).bounds == {(Statistic.P95, Bound.LOWER): 1.0}
 
 
 def test_it_holds_a_lead_time_to_its_own_deadline_the_weekly_review_included():
@@ -240,9 +296,12 @@ def test_it_holds_a_lead_time_to_its_own_deadline_the_weekly_review_included():
 
 
 def test_it_says_of_lead_times_the_share_of_deadlines_that_were_met():
-    samples = {Severity.SEV_1: {Indicator.DRAFT: [60.0, 120.0]}, Severity.SEV_4: {Indicator.DRAFT: [60.0]}}
-    kept = {Severity.SEV_1: {Indicator.DRAFT: [True, False]}}
-    rows = {row.severity: row.within_target_ratio for row in table(samples, kept, policy(targets=()))}
+    groups = {
+        None: {Indicator.DRAFT: IndicatorSamples([60.0, 60.0, 120.0], kept=[True, False])},
+        Severity.SEV_1: {Indicator.DRAFT: IndicatorSamples([60.0, 120.0], kept=[True, False])},
+        Severity.SEV_4: {Indicator.DRAFT: IndicatorSamples([60.0])},
+    }
+    rows = {row.severity: row.within_target_ratio for row in table(groups, policy(targets=()))}
     assert rows == {None: 0.5, Severity.SEV_1: 0.5, Severity.SEV_4: None}
 
 
@@ -252,3 +311,23 @@ def test_a_lead_time_meets_its_deadline_to_the_instant():
     assert met_deadline(Indicator.DRAFT, drafted, Severity.SEV_1, policy()) is True
     late = {**drafted, Milestone.DRAFTED: instant(hours + 1 / 60)}
     assert met_deadline(Indicator.DRAFT, late, Severity.SEV_1, policy()) is False
+
+
+# --- what can still meet its target -----------------------------------------------------------------------------------
+
+
+def test_it_knows_since_when_an_interval_runs():
+    assert began_at(Indicator.RESOLVE, at(started=1, detected=5), policy()) == BEGIN + 5 * MINUTE
+    assert began_at(Indicator.DRAFT, at(started=1, detected=5), policy()) == BEGIN + MINUTE
+    assert began_at(Indicator.DRAFT, at(detected=5), policy()) == BEGIN + 5 * MINUTE
+    assert began_at(Indicator.DETECT, at(detected=5), policy()) is None
+
+
+def test_an_interval_is_fresh_until_its_longest_limit_has_passed():
+    longer = Target(Indicator.RESOLVE, Statistic.MAX, 30 * MINUTE, Severity.SEV_2)
+    rules = policy(targets=(ALL, SEV_1, longer))
+    detected = at(detected=0, resolved=1)
+    assert is_fresh(Indicator.RESOLVE, detected, rules, BEGIN + 30 * MINUTE)
+    assert not is_fresh(Indicator.RESOLVE, detected, rules, BEGIN + 31 * MINUTE)
+    assert not is_fresh(Indicator.ACKNOWLEDGE, detected, rules, BEGIN + MINUTE)
+    assert not is_fresh(Indicator.DETECT, detected, rules, BEGIN)

@@ -10,7 +10,7 @@ from math import exp, log, sqrt
 from random import Random
 from statistics import NormalDist
 
-from service.domain.comparison import Change, change
+from service.domain.comparison import WindowChange, change
 from service.domain.indicators import quantile
 from service.domain.policy import Statistic
 from service.domain.verdicts import SHARES, Verdict, quantile_bounds, verdict
@@ -61,4 +61,4 @@ def coverage(incidents: int, number: int) -> dict[tuple[str, str], float]:
 def false_changes(before: int, now: int, number: int) -> float:
     """Return how often two windows of the same distribution are said to differ."""
     pairs = zip(windows(before, number, seed=1), windows(now, number, seed=2), strict=True)
-    return sum(change(*pair) is not Change.UNDECIDED for pair in pairs) / number
+    return sum(change(*pair) is not WindowChange.UNDECIDED for pair in pairs) / number

@@ -230,6 +230,8 @@ def test_what_was_over_long_before_is_let_go(house):
     numbers(past.families(at(10)))
     assert past._replayed
     numbers(past.families(at(91 * 1440)))
+    assert past._replayed  # in the window before the longest
+    numbers(past.families(at(181 * 1440)))
     assert not past._replayed
 
 

@@ -1,13 +1,20 @@
 """Everything that a scrape shows, on a store of its own and a clock that the test sets."""
 
+from datetime import timedelta
+
 import pytest
 
+from service.domain.policy import Indicator, Severity, Statistic, Target
+from tests.builders import policy
 from tests.metrics.world import World
+
+OF_A_SEVERITY = Target(Indicator.ACKNOWLEDGE, Statistic.P50, timedelta(minutes=10), Severity.SEV_1)
+"""A target for a quantile of one severity; the standard has none."""
 
 
 @pytest.fixture
 def world(tmp_path):
-    built = World(tmp_path / "mttx.db")
+    built = World(tmp_path / "mttx.db", policy(targets=(*policy().targets, OF_A_SEVERITY)))
     yield built
     built.close()
 

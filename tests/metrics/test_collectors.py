@@ -5,11 +5,13 @@ from itertools import product
 import pytest
 
 from service.delivery.counters import DeliveryCounters
+from service.domain.comparison import WindowChange
 from service.domain.events import EventKind
 from service.domain.incident import OPEN_PHASES
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import bucket_bounds_of
+from service.domain.verdicts import Verdict
 from service.intake.declared import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
@@ -318,7 +320,13 @@ def test_it_computes_statistics_exactly(world):
         world.open(event(K.DETECTED, n), event(K.RESOLVED, n + minutes))
     labels = {"indicator": "resolve", "window": "7d"}
     shown = {s.value: world.value("mttx_indicator_seconds", statistic=s.value, **labels) for s in Statistic}
-    assert shown == {"mean": 1500, "p50": 1500, "p95": pytest.approx(2310), "max": 2400}
+    assert shown == {
+        "mean": 1500,
+        "geometric_mean": pytest.approx(1328.018, abs=0.001),
+        "p50": 1500,
+        "p95": pytest.approx(2310),
+        "max": 2400,
+    }
     assert world.value("mttx_severity_indicator_incidents", incident_severity="SEV-3", **labels) == 4
 
 
@@ -333,6 +341,54 @@ def test_it_says_which_share_is_within_the_target(world):
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
+
+
+def test_it_says_what_the_incidents_show_about_a_target(world):
+    labels = {"indicator": "acknowledge", "window": "7d"}
+
+    def shown():
+        return {v.value: world.value("mttx_indicator_verdict", verdict=v.value, **labels) for v in Verdict}
+
+    for n in range(2):
+        world.open(event(K.DETECTED, n), event(K.ACKNOWLEDGED, n + 1))
+    assert shown() == {"met": 0, "missed": 0, "undecided": 1}
+    for n in range(2, 4):
+        world.open(event(K.DETECTED, n), event(K.ACKNOWLEDGED, n + 60))
+    assert shown() == {"met": 0, "missed": 1, "undecided": 0}
+
+
+def test_it_judges_what_nobody_has_acknowledged_once_that_is_late(world):
+    labels = {"indicator": "acknowledge", "window": "7d", "verdict": "missed"}
+    for n in range(2):
+        world.open(event(K.DETECTED, n))
+    world.minutes = 10
+    assert world.value("mttx_indicator_verdict", **labels) is None
+    world.minutes = 12
+    assert world.value("mttx_indicator_verdict", **labels) == 1
+    assert world.value("mttx_indicator_incidents", indicator="acknowledge", window="7d") == 0
+    assert world.series("mttx_indicator_seconds") == []
+
+
+def test_it_bounds_the_quantiles_of_enough_incidents(world):
+    for n in range(6):
+        world.open(event(K.DETECTED, n), event(K.ACKNOWLEDGED, 2 * n + 1))
+    shown = {
+        (labels["statistic"], labels["bound"]): world.value("mttx_indicator_bound_seconds", **labels)
+        for labels in world.series("mttx_indicator_bound_seconds")
+        if labels["indicator"] == "acknowledge" and labels["window"] == "7d"
+    }
+    assert shown == {("p50", "lower"): 60, ("p50", "upper"): 360, ("p95", "lower"): 240}
+
+
+def test_it_says_how_incidents_changed_since_the_window_before(world):
+    for n in range(8):
+        world.open(event(K.DETECTED, n), event(K.RESOLVED, n + 60 + n))
+        world.open(event(K.DETECTED, 8 * 1440 + n), event(K.RESOLVED, 8 * 1440 + 3 * n + 5))
+    world.minutes = 9 * DAY
+    labels = {"indicator": "resolve", "window": "7d"}
+    shown = {c.value: world.value("mttx_indicator_change", change=c.value, **labels) for c in WindowChange}
+    assert shown == {"shorter": 1, "longer": 0, "undecided": 0}
+    assert world.value("mttx_indicator_change", change="undecided", indicator="resolve", window="30d") == 1
 
 
 def test_it_gives_no_more_incidents_series_than_the_cap_and_says_so(tmp_path):
@@ -375,7 +431,7 @@ def test_it_hides_nothing_below_the_cap(busy):
 def test_it_exports_the_same_after_a_restart(busy, tmp_path):
     before = busy.shared()
     busy.close()
-    again = World(tmp_path / "mttx.db")
+    again = World(tmp_path / "mttx.db", busy.policy)
     assert again.shared() == before
     assert again.value("mttx_last_webhook_timestamp_seconds", source="alertmanager") == at(51).timestamp()
     again.close()

@@ -11,7 +11,7 @@ from service.domain.recovery import ResolutionSource
 from service.metrics import measurements
 from service.metrics.measurements import Measuring
 from service.store import StoreUnavailable
-from service.store.recent import MeasuredIncident, PostmortemCounts, postmortem_counts
+from service.store.recent import MeasuredIncident, PostmortemCounts, postmortem_counts, visit_unfinished
 from tests.builders import alert, at, event, policy
 from tests.metrics.world import WINDOWS
 
@@ -31,6 +31,8 @@ class Store:
         selection, visit = arguments
         if self.away:
             raise StoreUnavailable
+        if query is visit_unfinished or selection.until is not None:  # the window before
+            return None
         self.reads += 1
         self.since = selection.since
         self.clock.moment += self.cost
@@ -195,3 +197,43 @@ def test_it_shows_what_is_owed_as_of_now_whatever_is_kept(world, monkeypatch):
     assert world.value("mttx_postmortems_overdue", incident_severity="SEV-1", stage="draft") == 1
     assert world.value("mttx_incidents_open", incident_severity="SEV-2", phase="detected") == 1
     assert world.value("mttx_incidents_opened_total", incident_severity="SEV-3") == 1
+
+
+# --- the comparison with the window before ----------------------------------------------------------------------------
+
+
+class Before(Store):
+    """A store with incidents in the window before the longest one."""
+
+    def read(self, query, *arguments):
+        if query is not postmortem_counts and query is not visit_unfinished and arguments[0].until is not None:
+            self.compared += 1
+            for incident in self.before:
+                arguments[1](incident)
+        return super().read(query, *arguments)
+
+    compared = 0
+    before = (recent(detected=-100 * 1440, resolved=-100 * 1440 + 5), recent(started=-100 * 1440))
+
+
+def test_it_keeps_the_comparisons_of_a_huge_store_for_half_an_hour(clock):
+    store = Before(clock, [recent(detected=0, resolved=9)])
+    store.cost = 2.0
+    kept = measuring(store, clock)
+
+    def compared(minute):
+        clock.commits += 1
+        clock.moment += 3600
+        rows = kept.statistics(at(minute)).tables["90d"]
+        row = next(row for row in rows if row.indicator is Indicator.RESOLVE and row.severity is None)
+        return store.compared, list(row.comparison.before)
+
+    assert [compared(minute) for minute in (60, 89, 90)] == [(1, [300.0]), (1, [300.0]), (2, [300.0])]
+
+
+def test_it_compares_anew_in_a_small_store(clock):
+    store = Before(clock)
+    kept = measuring(store, clock)
+    kept.statistics(at(0))
+    kept.statistics(at(1))
+    assert store.compared == 2

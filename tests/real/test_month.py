@@ -49,7 +49,7 @@ COVERED = {
     "MttxSev1Open",
     "MttxManyIncidentsOpen",
     "MttxIncidentsStale",
-    "MttxIndicatorAboveTarget",
+    "MttxIndicatorMissed",
     "MttxSeverityIndicatorAboveTarget",
     "MttxWithinTargetShareLow",
     "MttxSeverityWithinTargetShareLow",
@@ -63,7 +63,7 @@ GROUPS = [group for path in RULE_FILES for group in yaml.safe_load(path.read_tex
 GROUP_OF = {rule["alert"]: group["name"] for group in GROUPS for rule in group["rules"] if "alert" in rule}
 
 # Silent in these months for so short a time that a slow machine may not evaluate it then; promtool's tests hold it.
-BRIEFLY_SILENT = {"MttxIndicatorAboveTarget"}
+BRIEFLY_SILENT = {"MttxIndicatorMissed"}
 # Panels of the real exporter that may show nothing, and why. All other expressions must return data.
 NOTHING_IS_DELIVERED = "no Grafana and no Slack are configured, so there may be no series at all"
 ZEROS_ARE_LEFT_OUT = "what did not occur in the time range is not drawn"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.domain.indicators import Row, summarize
+from service.domain.indicators import IndicatorSamples, Row, row_of, summarize
 from service.domain.policy import Indicator, Severity, Statistic, Target
 from service.recorder.commands import Busy, RecordAlerts
 from service.recorder.writer import Recorder
@@ -359,7 +359,9 @@ def test_it_follows_the_clocks_of_the_zone(world):
 def test_it_shows_the_indicators_of_a_window():
     target = Target(Indicator.RESOLVE, Statistic.MEAN, timedelta(hours=2), Severity.SEV_1)
     rows = [
-        Row(Indicator.RESOLVE, None, summarize([60.0, 120.0]), None, None),
+        row_of(
+            Indicator.RESOLVE, None, IndicatorSamples([60.0, 120.0], before=[80.0], unfinished=3), policy(targets=())
+        ),
         Row(Indicator.RESOLVE, Severity.SEV_1, summarize([60.0]), target, 1.0),
     ]
     asked = []
@@ -376,14 +378,44 @@ def test_it_shows_the_indicators_of_a_window():
         "value": None,
         "incidents": 2,
         "mean": 90.0,
+        "geometric_mean": pytest.approx(7200**0.5),
         "p50": 90.0,
         "p95": pytest.approx(117.0),
         "max": 120.0,
+        "bounds": {"p50": {"lower": None, "upper": None}, "p95": {"lower": 60.0, "upper": None}},
         "target": None,
         "statistic": None,
         "within_target_ratio": None,
+        "verdict": None,
+        "change": {
+            "change": "undecided",
+            "shift": 10.0,
+            "incidents": 2,
+            "incidents_before": 1,
+            "unfinished": 3,
+        },
     }
     assert (sev_1["incident_severity"], sev_1["target"], sev_1["statistic"]) == ("SEV-1", 7200.0, "mean")
+
+
+def test_it_shows_what_the_incidents_show_about_a_target_the_open_ones_included():
+    target = Target(Indicator.ACKNOWLEDGE, Statistic.P95, timedelta(minutes=10))
+    rows = [
+        row_of(Indicator.ACKNOWLEDGE, None, IndicatorSamples([60.0] * 12, outside=2), policy(targets=(target,))),
+        row_of(Indicator.ACKNOWLEDGE, None, IndicatorSamples(outside=3), policy(targets=(target,))),
+    ]
+    world = World(indicators=lambda window, now: rows, windows={"7d": timedelta(days=7)})
+    some, none = world.get("/api/v1/indicators?window=7d").get_json()["indicators"]
+    assert some["verdict"] == {
+        "verdict": "undecided",
+        "within": 12,
+        "incidents": 14,
+        "bounds": {"lower": pytest.approx(0.5719, abs=1e-4), "upper": pytest.approx(0.9822, abs=1e-4)},
+    }
+    assert some["within_target_ratio"] == 1.0
+    assert some["change"] is None
+    assert (none["incidents"], none["p95"], none["within_target_ratio"]) == (0, None, None)
+    assert (none["verdict"]["verdict"], none["verdict"]["incidents"]) == ("missed", 3)
 
 
 def test_it_shows_the_policy(world):

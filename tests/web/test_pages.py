@@ -11,8 +11,8 @@ import pytest
 from service.domain.actions import Action
 from service.domain.events import EventKind
 from service.domain.incident import Phase
-from service.domain.indicators import Row, Summary
-from service.domain.policy import Indicator, Severity, Stage, Statistic
+from service.domain.indicators import IndicatorSamples, row_of
+from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.recorder.commands import Conflict, UnknownIncident
 from service.settings.tokens import Token, digest
 from service.store.incidents import IncidentPage
@@ -109,21 +109,8 @@ def test_the_first_page_shows_a_test_for_a_day():
 
 
 def test_the_first_page_shows_targets_clocks_and_what_is_owed():
-    summary = Summary(3, {Statistic.MEAN: 60, Statistic.P50: 60, Statistic.P95: 720.0, Statistic.MAX: 800})
-    acknowledge = policy().target(Indicator.ACKNOWLEDGE, None)
-    rows = {"7d": 1.0, "30d": 0.5}
-    world = World(
-        indicators=lambda window, now: [
-            Row(
-                Indicator.ACKNOWLEDGE,
-                None,
-                Summary(3, {name: value * rows[window] for name, value in summary.statistics.items()}),
-                acknowledge,
-                0.5,
-            )
-        ],
-        windows={"7d": 7 * DAY, "30d": 30 * DAY},
-    )
+    samples = IndicatorSamples([60.0, 720.0, 720.0], before=[30.0] * 30, unfinished=2)
+    world = World(indicators=lambda window, now: [row_of(Indicator.ACKNOWLEDGE, None, samples, policy())])
     action = Action(action_id="A-1", title="Guard it", owner="team", due_at=NOW - DAY)
     late = listed(2, title="Late", due={Stage.DRAFT: NOW - DAY}, milestones={}, stale_at=NOW - DAY)
     world.store.due = Overview(
@@ -132,8 +119,11 @@ def test_the_first_page_shows_targets_clocks_and_what_is_owed():
     page = text(world.get("/?window=7d"))
     for expected in (
         "12 min",
-        'data-testid="trend-worse"',
-        "6 min",
+        'data-testid="verdict-missed"',
+        "1 of 3 within 10 min",
+        'data-testid="change-longer"',
+        "11 min 30 s longer",
+        "2 unfinished",
         'class="tile missed"',
         'class="tile none"',
         "▲",
@@ -211,19 +201,42 @@ def test_what_is_late_is_called_late():
     assert re.search(r'class="late"><span aria-hidden="true">▲</span> 1 ', page)
 
 
-@pytest.mark.parametrize(("now", "was", "trend"), [(60, 120, "better"), (120, 60, "worse"), (100, 101, "steady")])
-def test_a_trend_is_against_the_longer_window(now, was, trend):
-    target = policy().targets[0]
+def state_of(samples, target=None):
+    target = target or Target(Indicator.DETECT, Statistic.P95, timedelta(minutes=5))
+    row = row_of(target.indicator, target.severity, samples, policy(targets=(target,)))
+    (state,) = targets.target_states(policy(targets=(target,)), lambda window, now: [row] if row else None, "7d", NOW)
+    return state
 
-    def rows(window, _):
-        values = dict.fromkeys(Statistic, now if window == "7d" else was)
-        return [Row(target.indicator, target.severity, Summary(1, values), target, 1.0)]
 
-    first, *rest = targets.target_states(policy(), rows, "7d", "30d", NOW)
-    assert first.trend == trend
-    assert {state.trend for state in rest} == {""}
-    assert rest[0].met is None
-    assert targets.longer("30d", {"7d": 7 * DAY, "30d": 30 * DAY}) is None
+def test_a_target_for_a_quantile_is_met_or_missed_only_if_the_incidents_show_it():
+    assert [state_of(IndicatorSamples([60.0] * n)).met for n in (0, 14, 71, 72)] == [None, None, None, True]
+    assert state_of(IndicatorSamples([400.0] * 3)).met is False
+    assert state_of(IndicatorSamples(outside=3)).met is False
+    mean = Target(Indicator.RESOLVE, Statistic.MEAN, timedelta(minutes=5), Severity.SEV_1)
+    assert [state_of(IndicatorSamples(samples), mean).met for samples in ([], [60.0], [400.0])] == [None, True, False]
+
+
+def test_a_page_says_how_many_met_a_target_where_they_are_too_few_to_say():
+    samples = IndicatorSamples([60.0] * 12 + [700.0] * 2, before=[60.0])
+    world = World(indicators=lambda window, now: [row_of(Indicator.ACKNOWLEDGE, None, samples, policy())])
+    page = text(world.get("/"))
+    assert "12 of 14 within 10 min; too few to say" in page
+    assert 'data-testid="change-undecided"' in page
+    assert "tile missed" not in page
+    assert "14 件中 12 件が10分以内（件数が少なく判定できません）" in text(world.get("/?lang=ja"))
+
+
+def test_a_page_without_anything_before_shows_no_change():
+    world = World(
+        indicators=lambda window, now: [
+            row_of(Indicator.ACKNOWLEDGE, None, IndicatorSamples([1.0], before=[]), policy())
+        ]
+    )
+    assert 'data-testid="change' not in text(world.get("/"))
+
+
+def test_the_default_window_is_30_days_or_the_longest():
+    assert targets.default_window({"7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}) == "30d"
     assert targets.default_window({"7d": 7 * DAY, "90d": 90 * DAY}) == "90d"
 
 

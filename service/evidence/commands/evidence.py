@@ -17,7 +17,7 @@ from service.settings.sources import load
 if TYPE_CHECKING:
     from service.evidence.collecting import Collected
     from service.evidence.commands.request import EvidenceRequest
-    from service.evidence.verify import Verdict
+    from service.evidence.verify import Verification
 
 ALLOW_VERBATIM = click.option(
     "--allow-verbatim", is_flag=True, help="Include files marked as verbatim, unredacted, with any secrets in them."
@@ -188,7 +188,7 @@ def verify(ctx: click.Context, *, file: Path, sha256: str | None, recorded: bool
     ctx.exit(1 if problems else 0)
 
 
-def _collected_at(verdict: "Verdict") -> str:
+def _collected_at(verdict: "Verification") -> str:
     """Return the time in the archive's zone; if the manifest has no valid time, return its text."""
     try:
         return local_time(verdict.collected_at, verdict.zone)

@@ -53,7 +53,7 @@ class Replay:
         additions: list[Increment] = []
         finished: list[Increment] = []
         bucket_bounds = bucket_bounds_of(policy)
-        horizon = since - max(windows.values())
+        horizon = since - 2 * max(windows.values())  # the window before the longest one
 
         def add(history: IncidentHistory) -> None:
             states = replayed_states(history, policy, bucket_bounds, now)

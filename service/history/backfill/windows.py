@@ -3,18 +3,30 @@
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain, product
+from itertools import chain
 
 from service.domain.breakdown import NO_VALUE, Dimension, named_values
 from service.domain.checks import Check
 from service.domain.done import failed_checks
 from service.domain.incident import Incident, Phase
-from service.domain.indicators import LEAD_TIMES, Row, measure, met_deadline, overall, row_of
+from service.domain.indicators import (
+    LEAD_TIMES,
+    IndicatorSamples,
+    Measured,
+    Row,
+    began_at,
+    is_fresh,
+    measure,
+    met_deadline,
+    row_of,
+    table,
+)
 from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.domain.unfinished import Unfinished, unfinished
 from service.metrics.gathering import NEEDED, Breakdown, GroupCount
-from service.metrics.measurements import Statistics
+from service.metrics.measurements import JUST_AFTER, Statistics
 from service.store.recent import PostmortemCounts
 
 _Group = Severity | tuple[str, str] | None
@@ -28,7 +40,10 @@ class _Contribution:
 
     severity: Severity
     samples: Mapping[Indicator, float] = field(default_factory=dict)
+    fresh: tuple[Indicator, ...] = ()
+    unfinished: tuple[Unfinished, ...] = ()
     windows: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     resolved: bool = False
     missing: tuple[Milestone, ...] = ()
@@ -39,6 +54,35 @@ class _Contribution:
     verified: tuple[str, ...] = ()
 
 
+class _Samples:
+    """The samples of one indicator of a group in a window, as incidents come and go."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.fresh: list[float] = []
+        self.before: list[float] = []
+        self.kept: Counter[bool] = Counter()
+        self.outside = 0
+        self.unfinished = 0
+
+    def of_window(self, *, compared: bool) -> IndicatorSamples:
+        return IndicatorSamples(
+            self.seconds,
+            self.fresh,
+            self.before if compared else None,
+            list(self.kept.elements()),
+            self.outside,
+            self.unfinished,
+        )
+
+
+def _change(samples: list[float], seconds: float, sign: int) -> None:
+    if sign > 0:
+        insort(samples, seconds)
+    else:
+        del samples[bisect_left(samples, seconds)]
+
+
 class Windows:
     """The statistics of one instant; `put` updates an incident, `statistics` returns those of all."""
 
@@ -47,10 +91,9 @@ class Windows:
         self._windows = windows
         self._longest = max(windows.values())
         self._contributions: dict[int, _Contribution] = {}
-        self._samples: dict[_Key, list[float]] = defaultdict(list)
+        self._samples: dict[_Key, _Samples] = defaultdict(_Samples)
         self._rows: dict[_Key, Row | None] = {}
         self._outdated: set[_Key] = set()
-        self._kept: Counter[tuple[_Key, bool]] = Counter()
         self._incidents: Counter[tuple[str, str, str]] = Counter()
         self._resolved: Counter[tuple[str, str, str]] = Counter()
         self._outlived = 0
@@ -67,7 +110,7 @@ class Windows:
         if before is not None:
             self._count(before, -1)
         self._count(contribution, 1)
-        if contribution.windows or contribution.verified:
+        if contribution.windows or contribution.before or contribution.verified:
             self._contributions[incident.id] = contribution
         else:
             self._contributions.pop(incident.id, None)
@@ -76,7 +119,12 @@ class Windows:
     def leaves_at(self, incident: Incident, began_at: datetime) -> Iterable[datetime]:
         """Return when time alone will change its contribution."""
         detected_at = incident.milestones.get(Milestone.DETECTED, began_at)
-        yield from (detected_at + length for length in self._windows.values())
+        yield from (detected_at + times * length for length in self._windows.values() for times in (1, 2))
+        yield from (
+            began + limit + JUST_AFTER
+            for indicator, began in self._clocks(incident)
+            for limit in self._policy.limits(indicator)
+        )
         if incident.outlived_at is not None:
             yield incident.outlived_at
         yield from (action.verified_at + self._longest for action in incident.actions if action.verified_at is not None)
@@ -123,12 +171,16 @@ class Windows:
             rows = (self._rows.get((window, indicator, (label, values[0]))) for indicator in Indicator)
             return [row for row in rows if row is not None]
         groups = [(label, value) for value in values]
-        samples = {i: [s for g in groups for s in self._samples.get((window, i, g), ())] for i in Indicator}
-        kept = {i: list(chain.from_iterable(self._kept_of((window, i, g)) for g in groups)) for i in LEAD_TIMES}
-        return overall(samples, kept, self._policy)
+        merged = {i: self._merged([(window, i, group) for group in groups]) for i in Indicator}
+        return table({None: merged}, self._policy)
 
-    def _kept_of(self, key: _Key) -> list[bool]:
-        return [met for met in (True, False) for _ in range(self._kept[key, met])]
+    def _merged(self, keys: Iterable[_Key]) -> IndicatorSamples:
+        samples = [self._samples[key] for key in keys if key in self._samples]
+        return IndicatorSamples(
+            seconds=sorted(chain.from_iterable(s.seconds for s in samples)),
+            kept=[met for s in samples for met in s.kept.elements()],
+            outside=sum(s.outside for s in samples),
+        )
 
     def _contribution(self, incident: Incident, began_at: datetime, now: datetime) -> _Contribution:
         dismissed = incident.phase is Phase.DISMISSED
@@ -139,17 +191,44 @@ class Windows:
             for action in incident.actions
             if action.verified_at is not None and action.verified_at > now - self._longest and not dismissed
         )
-        if dismissed or detected_or_began_at <= now - self._longest:
+        windows = tuple(name for name, length in self._windows.items() if detected_or_began_at > now - length)
+        before = tuple(
+            name for name, length in self._windows.items() if now - length >= detected_or_began_at > now - 2 * length
+        )
+        if dismissed or not (windows or before):
             return _Contribution(incident.severity, verified=verified)
         measured = measure(incident, self._policy)
-        within = tuple(name for name, length in self._windows.items() if detected_or_began_at > now - length)
+        contribution = _Contribution(incident.severity, windows=windows, verified=verified)
+        if detected_at is not None:
+            contribution = replace(
+                contribution,
+                samples={i: interval.total_seconds() for i, interval in measured.intervals.items()},
+                fresh=tuple(i for i in measured.intervals if is_fresh(i, incident.milestones, self._policy, now)),
+                unfinished=self._unfinished(incident, now),
+                before=before,
+                values=self._values_of(incident),
+            )
+        return self._with_problems(contribution, incident, measured, now) if windows else contribution
+
+    def _unfinished(self, incident: Incident, now: datetime) -> tuple[Unfinished, ...]:
+        """Return the intervals that have passed a limit."""
+        intervals = unfinished(
+            incident.milestones,
+            is_open=incident.is_open,
+            owed=incident.due,
+            severity=incident.severity,
+            policy=self._policy,
+            now=now,
+        )
+        return tuple(i for i in intervals if i.overall or i.severity or i.longest)
+
+    def _with_problems(
+        self, contribution: _Contribution, incident: Incident, measured: Measured, now: datetime
+    ) -> _Contribution:
         resolved = incident.phase is Phase.RESOLVED
         late = any(deadline.overdue(now) for deadline in incident.deadlines)
-        return _Contribution(
-            severity=incident.severity,
-            samples={i: interval.total_seconds() for i, interval in measured.intervals.items()} if detected_at else {},
-            windows=within,
-            values=self._values_of(incident) if detected_at else (),
+        return replace(
+            contribution,
             resolved=resolved,
             missing=tuple(m for m in NEEDED if resolved and (m not in incident.milestones or m in measured.late)),
             invalid=measured.invalid,
@@ -161,8 +240,14 @@ class Windows:
             },
             outlived=incident.outlived_at is not None and incident.outlived_at < now,
             failed=tuple(dict.fromkeys((*([Check.DEADLINE] if late else []), *failed_checks(incident)))),
-            verified=verified,
         )
+
+    def _clocks(self, incident: Incident) -> Iterable[tuple[Indicator, datetime]]:
+        """Yield the intervals that began and may pass a limit, or stop being fresh, and when they began."""
+        for indicator in Indicator:
+            began = began_at(indicator, incident.milestones, self._policy)
+            if began is not None:
+                yield indicator, began
 
     def _values_of(self, incident: Incident) -> tuple[tuple[str, str], ...]:
         labels = (dimension.label for dimension in self._policy.breakdown)
@@ -173,7 +258,9 @@ class Windows:
             for label, value in contribution.values:
                 self._incidents[name, label, value] += sign
                 self._resolved[name, label, value] += sign * contribution.resolved
-            self._count_samples(name, contribution, sign)
+            self._count_samples(name, contribution, sign, before=False)
+        for name in contribution.before:
+            self._count_samples(name, contribution, sign, before=True)
         self._outlived += sign if contribution.outlived else 0
         for m in contribution.missing:
             self._missing[m] += sign
@@ -184,19 +271,29 @@ class Windows:
         for action_type in contribution.verified:
             self._verified[action_type] += sign
 
-    def _count_samples(self, window: str, contribution: _Contribution, sign: int) -> None:
-        groups: tuple[_Group, ...] = (None, contribution.severity, *contribution.values)
-        for key in product((window,), contribution.samples, groups):
-            samples, seconds = self._samples[key], contribution.samples[key[1]]
-            if sign > 0:
-                insort(samples, seconds)
-            else:
-                del samples[bisect_left(samples, seconds)]
-            if key[1] in contribution.kept:
-                self._kept[key, contribution.kept[key[1]]] += sign
-            self._outdated.add(key)
+    def _count_samples(self, window: str, contribution: _Contribution, sign: int, *, before: bool) -> None:
+        for group in (None, contribution.severity, *contribution.values):
+            for indicator, seconds in contribution.samples.items():
+                samples = self._changed(window, indicator, group)
+                _change(samples.before if before else samples.seconds, seconds, sign)
+                if before:
+                    continue
+                if indicator in contribution.fresh:
+                    _change(samples.fresh, seconds, sign)
+                if indicator in contribution.kept:
+                    samples.kept[contribution.kept[indicator]] += sign
+            for interval in contribution.unfinished:
+                samples = self._changed(window, interval.indicator, group)
+                is_outside = interval.severity if isinstance(group, Severity) else interval.overall
+                samples.outside += sign * (is_outside and not before)
+                samples.unfinished += sign * interval.longest
+
+    def _changed(self, window: str, indicator: Indicator, group: _Group) -> _Samples:
+        self._outdated.add((window, indicator, group))
+        return self._samples[window, indicator, group]
 
     def _row(self, key: _Key) -> Row | None:
         _, indicator, group = key
         severity = group if isinstance(group, Severity) else None
-        return row_of(indicator, severity, self._samples[key], self._kept_of(key), self._policy)
+        samples = self._samples[key].of_window(compared=not isinstance(group, tuple))
+        return row_of(indicator, severity, samples, self._policy)

@@ -44,10 +44,9 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
     now, policy = services.clock(), services.policy
     asked = request.args.get("window", "")
     window = asked if asked in services.windows else targets.default_window(services.windows)
-    against = targets.longer(window, services.windows)
     board = services.store.read(overview_of, policy, now + SOON, MAX_ROWS, MAX_OPEN)
     due = _due(services, board.open)
-    target_states = targets.target_states(policy, services.indicators, window, against, now)
+    target_states = targets.target_states(policy, services.indicators, window, now)
     return renderer.render(
         request,
         "home",
@@ -62,7 +61,6 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
         reports=[row for row in target_states if row.lead_time],
         window=window,
         windows=list(services.windows),
-        against=against,
         noticed=NOTICED,
         **_arrivals(services, request, now),
         **_notices(services, now),

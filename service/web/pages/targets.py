@@ -1,30 +1,34 @@
-"""The team's targets: one line each, compared with the longer window for a trend."""
+"""The team's targets: one line each, with what the incidents show about it and how they changed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from service.domain.comparison import Comparison
 from service.domain.indicators import Row
 from service.domain.policy import Indicator, Policy, Target
+from service.domain.verdicts import SHARES, TargetVerdict, Verdict
 
 Indicators = Callable[[str, datetime], Sequence[Row] | None]
-_STEADY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """A target and its state. `value` in seconds, None without a sample; `trend`: better, worse, steady or ""."""
+    """A target and its state. `value` in seconds, None without a sample; `verdict` of a target for a quantile."""
 
     target: Target
     value: float | None
     incidents: int
     share: float | None
-    before: float | None
-    trend: str
+    verdict: TargetVerdict | None
+    comparison: Comparison | None
 
     @property
     def met(self) -> bool | None:
-        """Return whether the target is met, None without a sample."""
+        """Return whether the target is met, None if there is nothing to say it from, or too little."""
+        if self.target.statistic in SHARES:
+            decided = self.verdict is not None and self.verdict.verdict is not Verdict.UNDECIDED
+            return self.verdict.verdict is Verdict.MET if self.verdict and decided else None
         return None if self.value is None else self.value <= self.target.limit.total_seconds()
 
     @property
@@ -38,44 +42,18 @@ def default_window(windows: Mapping[str, timedelta]) -> str:
     return "30d" if "30d" in windows else max(windows, key=lambda name: windows[name])
 
 
-def longer(window: str, windows: Mapping[str, timedelta]) -> str | None:
-    """Return the next longer window, None for the longest."""
-    more = [name for name in windows if windows[name] > windows[window]]
-    return min(more, key=lambda name: windows[name]) if more else None
-
-
-def target_states(
-    policy: Policy, indicators: Indicators, window: str, against: str | None, now: datetime
-) -> list[TargetState]:
+def target_states(policy: Policy, indicators: Indicators, window: str, now: datetime) -> list[TargetState]:
     """Return the state of every target of the policy in `window`."""
-    current, past = _by_key(indicators(window, now)), _by_key(indicators(against, now) if against else None)
-    return [_target_state(target, current, past) for target in policy.targets]
+    rows = {(row.indicator, row.severity): row for row in indicators(window, now) or ()}
+    return [_target_state(target, rows.get((target.indicator, target.severity))) for target in policy.targets]
 
 
-_Rows = Mapping[tuple[Indicator, str | None], Row]
-
-
-def _by_key(rows: Sequence[Row] | None) -> _Rows:
-    return {(row.indicator, row.severity): row for row in rows or ()}
-
-
-def _target_state(target: Target, current: _Rows, past: _Rows) -> TargetState:
-    row, before = current.get((target.indicator, target.severity)), past.get((target.indicator, target.severity))
-    value = row.summary.statistics[target.statistic] if row else None
-    was = before.summary.statistics[target.statistic] if before else None
+def _target_state(target: Target, row: Row | None) -> TargetState:
     return TargetState(
         target=target,
-        value=value,
+        value=row.summary.statistics.get(target.statistic) if row else None,
         incidents=row.summary.incidents if row else 0,
         share=row.within_target_ratio if row else None,
-        before=was,
-        trend=_trend(value, was),
+        verdict=row.verdict if row else None,
+        comparison=row.comparison if row and row.comparison and row.comparison.before else None,
     )
-
-
-def _trend(value: float | None, was: float | None) -> str:
-    if value is None or was is None:
-        return ""
-    if abs(value - was) <= _STEADY * was:
-        return "steady"
-    return "better" if value < was else "worse"

@@ -77,7 +77,7 @@ def _trend(indicator: Indicator, severity: Severity | None, trends: Sequence[Per
 
 
 def _row(rows: Sequence[Row], indicator: Indicator, severity: Severity | None) -> Row | None:
-    return next((row for row in rows if row.indicator is indicator and row.severity is severity), None)
+    return next((r for r in rows if r.indicator is indicator and r.severity is severity and r.summary.incidents), None)
 
 
 def _lines(trend: PeriodRows, goes_on: bool) -> list[list[Cell]]:
@@ -86,7 +86,7 @@ def _lines(trend: PeriodRows, goes_on: bool) -> list[list[Cell]]:
         [
             *(period.name, period.begins_at, period.ends_at, "yes" if goes_on else "no"),
             *(row.indicator.value, row.severity.value if row.severity else "all", row.summary.incidents),
-            *(row.summary.statistics[s] for s in (*SHOWN, Statistic.MEAN, Statistic.MAX)),
+            *(row.summary.statistics.get(s) for s in (*SHOWN, Statistic.MEAN, Statistic.MAX)),
             row.within_target_ratio,
             row.target.statistic.value if row.target else None,
             row.target.limit.total_seconds() if row.target else None,
