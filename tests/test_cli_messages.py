@@ -96,6 +96,7 @@ def test_it_checks_whether_slack_lets_it_in(run):
             0,
             [
                 "slack: authenticated as mttx in Example",
+                "slack channel C0123456789: the bot is a member",
                 "webhook: configured; only sending a message shows whether it is accepted",
             ],
         )
@@ -103,6 +104,46 @@ def test_it_checks_whether_slack_lets_it_in(run):
         kept_out = run("check", **where, MTTX_SLACK_TOKEN="xoxb-wrong")
         assert kept_out.exit_code == 1
         assert "authentication failed (invalid_auth)" in kept_out.output
+
+
+def test_it_checks_every_channel(run):
+    with Slack() as slack:
+        environ = {
+            "MTTX_SLACK_API_URL": f"{slack.url}/api",
+            "MTTX_SLACK_CHANNEL": CHANNEL,
+            "MTTX_SLACK_TOKEN": TOKEN,
+            "MTTX_SLACK_CHANNELS": "team: {payments: C0PAYMENTS1, billing: C0PAYMENTS1, core: C0123456789}",
+        }
+        checked = run("check", **environ)
+        assert (checked.exit_code, checked.output.splitlines()[:2]) == (
+            1,
+            ["slack: authenticated as mttx in Example", "slack channel C0123456789: the bot is a member"],
+        )
+        [shut] = checked.output.splitlines()[2:]
+        assert shut.startswith("slack channel C0PAYMENTS1: ")
+        assert "(not_in_channel)" in shut
+        slack.channels.add("C0PAYMENTS1")
+        receivers = json.loads(run("check", "--output", "json", **environ).output)["receivers"]
+        assert [(r["channel"], r["ok"]) for r in receivers] == [(None, True), (CHANNEL, True), ("C0PAYMENTS1", True)]
+        slack.scopes.remove("channels:history")
+        unknown = run("check", **environ)
+        assert unknown.exit_code == 0
+        assert "slack channel C0PAYMENTS1: not checked; that takes the scope channels:history" in unknown.output
+        assert slack.messages == {}
+
+
+def test_it_shows_the_channel_of_each_message(run, house):
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    labels = {"team": "payments"}
+    house.open(event(K.DETECTED, severity=Severity.SEV_2, occurred_at=now, recorded_at=now, labels=labels))
+    environ = {"MTTX_SLACK_CHANNEL": CHANNEL, "MTTX_SLACK_CHANNELS": "team: {payments: C0PAYMENTS1}"}
+    assert "── as it stands, channel C0PAYMENTS1\n" in run("preview", "INC-1", **environ).output
+    shown = json.loads(run("preview", "INC-1", "--output", "json", **environ).output)
+    assert {message["channel"] for message in shown["messages"]} == {"C0PAYMENTS1"}
+    shown = json.loads(run("preview", "INC-1", "--to", "webhook", "--output", "json", **environ).output)
+    assert {message["channel"] for message in shown["messages"]} == {None}
 
 
 def test_it_says_that_nothing_is_sent(run):

@@ -628,6 +628,26 @@ def test_it_owes_updates_as_the_standard_says():
             "slack: {token: xoxb-secret-1, channel: C0123456789, webhook_url: 'https://x/secret'}",
             "is set together with webhook_url; set only one of them",
         ),
+        (
+            "slack: {token: xoxb-secret-1, channel: C0123456789, channels: {squad: {a: C0456789012}}}",
+            "slack.channels.squad: should be a label of `breakdown` (team, service)",
+        ),
+        (
+            "breakdown: []\nslack: {channels: {team: {a: C0456789012}}}",
+            "slack.channels.team: should be a label of `breakdown` (empty)",
+        ),
+        (
+            "slack: {token: xoxb-secret-1, channel: C0123456789, channels: {team: {a: '#payments'}}}",
+            "slack.channels.team.a is '#payments': should be a channel id",
+        ),
+        (
+            "slack: {channels: {team: {' ': C0456789012}}}",
+            "slack.channels.team is {' ': 'C0456789012'}: should name values; incidents without one",
+        ),
+        (
+            "slack: {webhook_url: 'https://x/secret', channels: {team: {a: C0456789012}}}",
+            "slack.channels: requires slack.token",
+        ),
         ("slack: {webhook_url: secret}", "slack.webhook_url: should be a URL that starts with https://"),
         ("slack: {api_url: slack.com}", "slack.api_url is 'slack.com': should be an http:// or https:// URL"),
         ("webhook: {url: 'https://x/secret', url_file: a}", "webhook.url_file: is set together with url;"),

@@ -1,8 +1,11 @@
 """`mttx messages`: preview the messages about an incident, and check the receivers."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +15,10 @@ from service.domain.incident_ids import incident_id_of
 from service.printable import printable
 from service.settings.model import Settings
 from service.settings.sources import load
+
+if TYPE_CHECKING:
+    from service.clients.slack import Bot
+    from service.delivery.preview import Preview
 
 
 @click.group()
@@ -36,9 +43,10 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
     from service.delivery.message_builder import MessageBuilder
     from service.delivery.preview import preview
     from service.store import Store, StoreRefused, StoreUnavailable
-    from service.wiring.messages import message_templates
+    from service.wiring.messages import message_channels, message_templates
 
     settings = load(path, os.environ)
+    channels = message_channels(target, settings)
     builder = MessageBuilder(message_templates(target, settings, language), settings.policy(), settings.public_url)
     number = incident_id_of(incident_id)
     try:
@@ -49,19 +57,33 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
         incident = store.outbox.incident(target, number)
         if incident is None:
             raise click.ClickException(f"there is no incident {incident_id}")
-        messages = list(preview(incident, number, builder, datetime.now(UTC)))
+        messages = list(preview(incident, number, builder, channels, datetime.now(UTC)))
     except (StoreUnavailable, RequestFailed) as error:
         raise click.ClickException(str(error)) from error
     finally:
         store.close()
     if output == "json":
-        shapes = [{"what": m.what, "at": m.at.isoformat() if m.at else None, "text": m.text} for m in messages]
+        shapes = [
+            {
+                "what": m.what,
+                "at": m.at.isoformat() if m.at else None,
+                "channel": _channel_of(m, target, settings),
+                "text": m.text,
+            }
+            for m in messages
+        ]
         print_json({"incident": incident_id, "messages": shapes})
         return
     for message in messages:
         at = message.at.astimezone(settings.display_timezone) if message.at else None
-        click.secho(f"── {message.what}" + (f", {at:%Y-%m-%d %H:%M %Z}" if at else ""), bold=True)
+        channel = _channel_of(message, target, settings) if settings.slack.channels else None
+        head = f"── {message.what}" + (f", {at:%Y-%m-%d %H:%M %Z}" if at else "")
+        click.secho(head + (f", channel {channel}" if channel else ""), bold=True)
         click.echo(printable(message.text, lines=True) + "\n")
+
+
+def _channel_of(message: "Preview", target: str, settings: Settings) -> str | None:
+    return message.channel or (settings.slack.channel if target == "slack" else None)
 
 
 @messages.command()
@@ -69,7 +91,7 @@ def preview(path: Path | None, output: str, incident_id: str, target: str, langu
 @output_option
 @click.pass_context
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
-    """Check each receiver and Slack's bot token; exit code 1 on a failure. Nothing is sent."""
+    """Check each receiver, and Slack's bot: its token and its channels; exit code 1 on a failure. Nothing is sent."""
     from service.wiring.delivery import receiver_names
     from service.wiring.messages import message_templates
 
@@ -78,28 +100,46 @@ def check(ctx: click.Context, path: Path | None, output: str) -> None:
     results = []
     for receiver in receivers:
         message_templates(receiver, settings)
-        detail, ok = _check(receiver, settings)
-        results.append({"receiver": receiver, "ok": ok, "detail": detail})
+        results += [{"receiver": receiver, **checked} for checked in _check(receiver, settings)]
     if output == "json":
         print_json({"receivers": results})
     else:
         for result in results:
-            print_line(f"{result['receiver']}: {result['detail']}")
+            channel = f" channel {result['channel']}" if result["channel"] else ""
+            print_line(f"{result['receiver']}{channel}: {result['detail']}")
         if not results:
             click.echo("No messages are sent: neither slack nor webhook is configured (docs/messages.md)")
     ctx.exit(0 if all(result["ok"] for result in results) else 1)
 
 
-def _check(target: str, settings: Settings) -> tuple[str, bool]:
-    from service.clients.errors import RequestFailed
+def _check(target: str, settings: Settings) -> list[dict[str, Any]]:
     from service.wiring.clients import slack_bot
 
     bot = slack_bot(settings.slack) if target == "slack" else None
     if bot is None:
-        return "configured; only sending a message shows whether it is accepted", True
+        return [_result(None, lambda: "configured; only sending a message shows whether it is accepted")]
     try:
-        return f"authenticated as {bot.check()}", True
-    except RequestFailed as error:
-        return str(error), False
+        results = [_result(None, lambda: f"authenticated as {bot.check()}")]
+        if results[0]["ok"]:
+            channels = settings.slack.channels.values()
+            ids = dict.fromkeys(
+                [settings.slack.channel or "", *(c for by_value in channels for c in by_value.values())]
+            )
+            results += [_result(channel, partial(_readable, bot, channel)) for channel in ids]
+        return results
     finally:
         bot.close()
+
+
+def _readable(bot: "Bot", channel: str) -> str:
+    known = bot.check_channel(channel)
+    return "the bot is a member" if known else "not checked; that takes the scope channels:history"
+
+
+def _result(channel: str | None, check: Callable[[], str]) -> dict[str, Any]:
+    from service.clients.errors import RequestFailed
+
+    try:
+        return {"channel": channel, "ok": True, "detail": check()}
+    except RequestFailed as error:
+        return {"channel": channel, "ok": False, "detail": str(error)}

@@ -16,13 +16,14 @@ NO_MESSAGE_ID = 0
 class ChatMessage:
     """One message. `key` is unique across installations, `payload` its content for programs.
 
-    `broadcast`: a reply that the whole channel should see.
+    `broadcast`: a reply that the whole channel should see. `channel`: where it belongs, "" in the chat's own channel.
     """
 
     key: str
     text: str
     payload: Mapping[str, Any]
     broadcast: bool = False
+    channel: str = ""
 
 
 class Chat(Protocol):
@@ -39,8 +40,8 @@ class Chat(Protocol):
     def edit(self, message_id: int, message: ChatMessage) -> None:
         """Edit a message; one that is gone or can no longer be edited is left alone."""
 
-    def find(self, key: str, thread: int | None, since: datetime) -> int | None:
-        """Return the id of the message already posted with this key, if any."""
+    def find(self, message: ChatMessage, thread: int | None, since: datetime) -> int | None:
+        """Return the id of the message already posted with the same key, if any."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -58,7 +59,7 @@ class PostOnlyChat:
     def edit(self, message_id: int, message: ChatMessage) -> None:
         """Do nothing."""
 
-    def find(self, key: str, thread: int | None, since: datetime) -> int | None:  # noqa: ARG002 - it cannot search
+    def find(self, message: ChatMessage, thread: int | None, since: datetime) -> int | None:  # noqa: ARG002 - it cannot
         """Return None."""
         return None
 

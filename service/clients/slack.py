@@ -46,6 +46,15 @@ _STATUSES = {
     503: ("fatal_error", "internal_error", "request_timeout", "rollup_error", "service_unavailable"),
 }
 """The HTTP status that means the same as an error code; other codes are about one message."""
+_ABOUT_ONE_CHANNEL = (
+    "access_denied",
+    "channel_is_archived",
+    "channel_not_found",
+    "is_archived",
+    "not_in_channel",
+    "restricted_action",
+)
+"""The codes of 403 that other channels may not answer."""
 _STATUS_OF = {code: status for status, codes in _STATUSES.items() for code in codes}
 _NOT_EDITABLE = ("cant_update_message", "edit_window_closed", "message_not_found", "update_failed")
 _NOT_SEARCHABLE = ("missing_scope", "thread_not_found")
@@ -75,20 +84,22 @@ class IncomingWebhook(PostOnlyChat):
 
 
 class Bot:
-    """A bot in one channel, with the scopes `chat:write`, and `channels:history` (`groups:history` for a private one)
-    to find a message whose response was lost.
+    """A bot with the scopes `chat:write`, and `channels:history` (`groups:history` for a private one) to find a message
+    whose response was lost. It posts to `channel`; with `has_others`, messages may name other channels.
     """
 
     edits: bool = True
 
-    def __init__(self, http: HttpClient, url: str, channel: str) -> None:
+    def __init__(self, http: HttpClient, url: str, channel: str, *, has_others: bool = False) -> None:
         self._http = http
         self._url = url
         self._channel = channel
+        self._has_others = has_others
 
     def post(self, message: ChatMessage, thread: int | None) -> int:
         """Post it."""
         body: dict[str, Any] = {"text": message.text, "unfurl_links": False, "unfurl_media": False}
+        body["channel"] = self._channel_of(message)
         body["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}}
         if thread:
             body |= {"thread_ts": to_ts(thread), "reply_broadcast": message.broadcast}
@@ -96,19 +107,21 @@ class Bot:
 
     def edit(self, message_id: int, message: ChatMessage) -> None:
         """Edit a message."""
-        self._post("chat.update", {"ts": to_ts(message_id), "text": message.text}, ignore=_NOT_EDITABLE)
+        body = {"channel": self._channel_of(message), "ts": to_ts(message_id), "text": message.text}
+        self._post("chat.update", body, ignore=_NOT_EDITABLE)
 
-    def find(self, key: str, thread: int | None, since: datetime) -> int | None:
-        """Search the thread, or the channel since then, for a key; without the scope nothing is found."""
+    def find(self, message: ChatMessage, thread: int | None, since: datetime) -> int | None:
+        """Search the thread, or the channel since then, for its key; without the scope nothing is found."""
         method = "conversations.replies" if thread else "conversations.history"
-        parameters = {"channel": self._channel, "include_all_metadata": "true", "limit": str(PAGE)}
+        parameters = {"channel": self._channel_of(message), "include_all_metadata": "true", "limit": str(PAGE)}
         parameters |= {"ts": to_ts(thread)} if thread else {"oldest": f"{since.timestamp():.6f}"}
         for _ in range(MAX_PAGES):
             page = self._call("GET", method, params=parameters, ignore=_NOT_SEARCHABLE)
-            for message in page.get("messages", ()):
-                metadata = message.get("metadata") or {}
-                if metadata.get("event_type") == EVENT_TYPE and metadata.get("event_payload", {}).get("key") == key:
-                    return from_ts(message["ts"])
+            for posted in page.get("messages", ()):
+                metadata = posted.get("metadata") or {}
+                key = metadata.get("event_payload", {}).get("key")
+                if metadata.get("event_type") == EVENT_TYPE and key == message.key:
+                    return from_ts(posted["ts"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return None
@@ -120,13 +133,23 @@ class Bot:
         payload = self._post("auth.test", {})
         return f"{payload.get('user')} in {payload.get('team')}"
 
+    def check_channel(self, channel: str) -> bool:
+        """Return whether the bot can read a channel, in which it then can post; False: the scope is missing, so that
+        nothing is known. Raises RequestFailed if it is not in the channel.
+        """
+        parameters = {"channel": channel, "limit": "1"}
+        return bool(self._call("GET", "conversations.history", params=parameters, ignore=("missing_scope",)))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
+    def _channel_of(self, message: ChatMessage) -> str:
+        return message.channel or self._channel
+
     def _post(self, method: str, body: Mapping[str, Any], ignore: Collection[str] = ()) -> dict[str, Any]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
-        return self._call("POST", method, headers=headers, json={"channel": self._channel, **body}, ignore=ignore)
+        return self._call("POST", method, headers=headers, json=body, ignore=ignore)
 
     def _call(self, verb: str, method: str, *, ignore: Collection[str] = (), **options: Any) -> dict[str, Any]:
         """Return Slack's response, {} after one of the errors to ignore."""
@@ -139,7 +162,14 @@ class Bot:
         code = str(payload.get("error"))
         if code in ignore:
             return {}
-        raise _error(response, code)
+        error = _error(response, code)
+        if self._has_others and code in _ABOUT_ONE_CHANNEL:
+            raise RequestFailed(f"{error}, channel {_channel_in(options)}", error.reason, status=error.status)
+        raise error
+
+
+def _channel_in(options: Mapping[str, Any]) -> str:
+    return str((options.get("json") or options["params"])["channel"])
 
 
 def to_ts(message_id: int) -> str:

@@ -54,7 +54,7 @@ class MessageBuilder:
         self, template: str, thread: Thread, key: ItemKey, facts: MessageFacts, *, broadcast: bool = False
     ) -> ChatMessage:
         text = rendered(lambda: self.templates.render(template, facts))
-        return ChatMessage(unique_key(thread.history, key), text, _payload(facts), broadcast)
+        return ChatMessage(unique_key(thread.history, key), text, _payload(facts), broadcast, thread.channel)
 
 
 def rendered(render: Callable[[], str]) -> str:
@@ -84,7 +84,7 @@ def post_once(
     After an attempt with an unknown result it is searched for first, among what was posted `since`.
     """
     if claim.attempts:
-        message_id = chat.find(message.key, thread_id, since - _CLOCK_TOLERANCE)
+        message_id = chat.find(message, thread_id, since - _CLOCK_TOLERANCE)
         if message_id is not None:
             chat.edit(message_id, message)
             return message_id
@@ -103,6 +103,7 @@ def _payload(facts: MessageFacts) -> dict[str, Any]:
         "url": facts.url,
         "began_at": facts.began_at.isoformat(),
         "ended_at": facts.ended_at.isoformat() if facts.ended_at else None,
+        "dimensions": dict(facts.dimensions),
     }
     if facts.reminder is None:
         return {"kind": str(facts.kind), "incident": incident}

@@ -1,17 +1,20 @@
 """Incidents as threads: which messages each needs, and how to post each once, in order.
 
+An incident has one thread in the channel that its team, say, has, and keeps those begun before its value changed.
+
 The incident's own row sends nothing: it plans the next message and the reminders. A message that goes out plans the one
 after it. A reminder is a row for later; when its time has come, it is sent if it is still relevant.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from service.clients.chat import NO_MESSAGE_ID, Chat, ChatMessage
+from service.delivery.channels import Channels
 from service.delivery.message_builder import MessageBuilder, digest_of, post_once
-from service.delivery.receiver import DeliveryPlan, Send
+from service.delivery.receiver import NOT_SENT, DeliveryPlan, Send
 from service.delivery.review import ReviewMessages
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
@@ -22,12 +25,13 @@ from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
 
 @dataclass
 class MessageReceiver:
-    """Posts messages to one chat, about incidents of `severities`."""
+    """Posts messages to one chat, about incidents of `severities`, each in the channel that `channels` says."""
 
     name: str
     chat: Chat
     builder: MessageBuilder
     review: ReviewMessages
+    channels: Channels
     severities: frozenset[Severity] = frozenset(Severity)
 
     def close(self) -> None:
@@ -41,21 +45,40 @@ class MessageReceiver:
             return self.review.plan(self.chat, claim, now)
         if incident is None:
             return DeliveryPlan()
-        thread = Thread.of(incident.history, claim.key.incident_id, incident.rows)
         if kind in (OutboxKind.INCIDENT, OutboxKind.EXISTING):
-            planned = self._planned(thread, incident.rows, now, is_existing=kind is OutboxKind.EXISTING)
+            planned = self._planned(incident, claim.key.incident_id, now, is_existing=kind is OutboxKind.EXISTING)
             return DeliveryPlan(planned=tuple(planned))
         if claim.digest is not None and not self._is_editable(claim):
             return DeliveryPlan(claim.digest)
-        plan = self._plan_reminder if kind is OutboxKind.REMINDER else self._plan_message
-        return plan(claim, thread, now)
+        if kind is OutboxKind.REMINDER:
+            return self._plan_reminder(claim, self._threads(incident, claim.key.incident_id)[0], now)
+        thread = next(
+            (t for t in self._threads(incident, claim.key.incident_id) if t.channel == claim.key.channel), None
+        )
+        return self._plan_message(claim, thread, now) if thread else DeliveryPlan(claim.digest or NOT_SENT)
+
+    def _threads(self, incident: OutboxIncident, incident_id: int) -> list[Thread]:
+        """Return the incident's threads; the first is in the channel that it belongs to now."""
+        channels = self.channels.of_threads(incident.history.incident, incident_id, incident.rows)
+        return [Thread.of(incident.history, incident_id, incident.rows, channel) for channel in channels]
 
     # -- which rows --------------------------------------------------------------------------------------------------
 
     def _planned(
-        self, thread: Thread, rows: Sequence[OutboxRow], now: datetime, *, is_existing: bool
+        self, incident: OutboxIncident, incident_id: int, now: datetime, *, is_existing: bool
     ) -> Iterator[PlannedRow]:
-        """Yield the first message if it is out of date, the next one, and the reminders that have no row yet.
+        """Yield what each thread needs, and the reminders that have no row yet."""
+        threads = self._threads(incident, incident_id)
+        for thread in threads:
+            yield from self._messages(thread, now, is_existing=is_existing)
+        keys = {row.key for row in incident.rows}
+        for reminder in self._reminders(threads[0], now):
+            reminder_key = ItemKey.of_reminder(incident_id, reminder)
+            if reminder_key not in keys:
+                yield PlannedRow(reminder_key, at=reminder.at)
+
+    def _messages(self, thread: Thread, now: datetime, *, is_existing: bool) -> Iterator[PlannedRow]:
+        """Yield the first message if it is out of date, and the next one.
 
         `is_existing`: the incident is older than its target; if it is over, only what is outstanding is announced.
         """
@@ -67,11 +90,6 @@ class MessageReceiver:
         key = thread.next(now) if is_announced and not is_past else None
         if key is not None:
             yield PlannedRow(key)
-        keys = {row.key for row in rows}
-        for reminder in self._reminders(thread, now):
-            reminder_key = ItemKey.of_reminder(thread.incident_id, reminder)
-            if reminder_key not in keys:
-                yield PlannedRow(reminder_key, at=reminder.at)
 
     def _is_outdated(self, thread: Thread) -> bool:
         if not self.chat.edits or not thread.messages:
@@ -125,5 +143,5 @@ def _after(thread: Thread, key: ItemKey, now: datetime, *, sent: bool = True) ->
     """Return the row of the message that follows one that is sent, or skipped, now."""
     this = OutboxRow(key, remote_id=NO_MESSAGE_ID if sent else None)
     messages = [this if message.key == key else message for message in thread.messages]
-    following = Thread(thread.history, thread.incident_id, messages).next(now)
+    following = replace(thread, messages=messages).next(now)
     return (PlannedRow(following),) if following else ()

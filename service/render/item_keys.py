@@ -30,9 +30,10 @@ class OutboxKind(StrEnum):
 class ItemKey:
     """The key of one row of the outbox, whose columns its fields are; what a kind does not need is empty.
 
-    `dashboard_uid`: the dashboard that an annotation's copy belongs to. `event_id`: the event, or the last one that a
-    message covers. `number`: that of a message in its thread; `severity`: the one that it states. `subject`: the kind
-    of a message, or the level of a reminder. `due_at`: when what it reminds of is due, or when the team meets.
+    `dashboard_uid`: the dashboard that an annotation's copy belongs to; of a message, its `channel`. `event_id`: the
+    event, or the last one that a message covers. `number`: that of a message in its thread; `severity`: the one that it
+    states. `subject`: the kind of a message, or the level of a reminder. `due_at`: when what it reminds of is due, or
+    when the team meets.
     """
 
     kind: OutboxKind
@@ -51,6 +52,11 @@ class ItemKey:
         due_at = reminder.due_at - timedelta(microseconds=reminder.due_at.microsecond % 1000)
         subject = reminder.level.value
         return cls(OutboxKind.REMINDER, incident_id, subject=subject, action_id=reminder.action_id, due_at=due_at)
+
+    @property
+    def channel(self) -> str:
+        """The channel of a message, "" for the receiver's own; that of a reminder is the incident's when it is sent."""
+        return self.dashboard_uid
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from service.domain.actions import Action
+from service.domain.breakdown import NO_VALUE
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.incident_ids import page_url, public_id
@@ -55,6 +56,7 @@ def facts_of(
         document=title_line(documents[-1]) if (documents := documents_of(history.effective_events)) else None,
         reminder=reminder,
         action=_on_one_line(action) if action else None,
+        dimensions={d.label: incident.dimensions.get(d.label, NO_VALUE) for d in policy.breakdown},
     )
 
 

@@ -66,6 +66,7 @@ class MessageFacts:
     the incident's phase, or `merged`.
 
     `began_at` is the detection, or the start if there was none; `before` is the last announced severity if it differs.
+    `dimensions` has a value for each configured one, "" without one.
     """
 
     incident: str
@@ -88,6 +89,7 @@ class MessageFacts:
     document: str | None = None
     reminder: Reminder | None = None
     action: Action | None = None
+    dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,21 +40,23 @@ _EXPRESSED_BY_THE_KIND = (EventKind.RESOLVED, EventKind.DISMISSED, EventKind.REO
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """The thread about the incident `incident_id`, which may have been merged into that of the history.
+    """The thread about the incident `incident_id`, which may have been merged into that of the history, in one channel.
 
-    `messages` are its rows of the outbox, by number. A message's key has its `number`, its `subject` (a `MessageKind`),
-    the severity that it states, and the id of the last event that it covers.
+    `messages` are its rows of the outbox, by number; `channel` "" is the receiver's own. A message's key has its
+    `number`, its `subject` (a `MessageKind`), the severity that it states, and the id of the last event that it covers.
     """
 
     history: IncidentHistory
     incident_id: int
     messages: Sequence[OutboxRow]
+    channel: str = ""
 
     @classmethod
-    def of(cls, history: IncidentHistory, incident_id: int, rows: Iterable[OutboxRow]) -> "Thread":
-        """Return the thread about an incident, by all rows of the outbox about it."""
-        messages = (r for r in rows if r.key.kind is OutboxKind.MESSAGE and r.key.incident_id == incident_id)
-        return cls(history, incident_id, sorted(messages, key=lambda row: row.key.number))
+    def of(cls, history: IncidentHistory, incident_id: int, rows: Iterable[OutboxRow], channel: str = "") -> "Thread":
+        """Return the thread about an incident in a channel, by all rows of the outbox about it."""
+        kind = OutboxKind.MESSAGE
+        messages = (r for r in rows if (r.key.kind, r.key.incident_id, r.key.channel) == (kind, incident_id, channel))
+        return cls(history, incident_id, sorted(messages, key=lambda row: row.key.number), channel)
 
     @property
     def root_id(self) -> int | None:
@@ -76,6 +78,7 @@ class Thread:
         return ItemKey(
             OutboxKind.MESSAGE,
             self.incident_id,
+            self.channel,
             event_id=events[-1].event_id if events else "",
             number=number,
             subject=kind.value,
@@ -105,6 +108,11 @@ class Thread:
         upcoming = reminders(incident, self.next_update_at(policy))
         return [reminder for reminder in upcoming if reminder.at >= since and reminder.counts(now)]
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether people have seen any of its messages."""
+        return any(message.was_sent for message in self.messages)
+
     def is_relevant(self, key: ItemKey, now: datetime) -> bool:
         """Return whether a message that was never sent is still worth sending.
 
@@ -122,14 +130,14 @@ class Thread:
         if last.subject in _WHILE_OPEN:
             if ending is None:
                 return MessageKind.UPDATE if self._has_updates(last) else None
-            return ending if ending is MessageKind.OVER or self._was_sent() else None
+            return ending if ending is MessageKind.OVER or self.was_sent else None
         if ending is None:
             return MessageKind.REOPENED
         if ending is MessageKind.OVER:
             if last.subject == MessageKind.DISMISSED:
                 return MessageKind.OVER
             return MessageKind.AFTERWARDS if self._has_updates(last) else None
-        return ending if ending is MessageKind.DISMISSED and last.subject != ending and self._was_sent() else None
+        return ending if ending is MessageKind.DISMISSED and last.subject != ending and self.was_sent else None
 
     def _opening(self, ending: MessageKind | None, now: datetime) -> MessageKind | None:
         if ending is None:
@@ -150,9 +158,6 @@ class Thread:
         if incident.dismissed_at is not None:
             return MessageKind.DISMISSED
         return None if incident.is_open else MessageKind.OVER
-
-    def _was_sent(self) -> bool:
-        return any(message.was_sent for message in self.messages)
 
     def _has_updates(self, last: ItemKey) -> bool:
         following = self.key(last.number + 1, MessageKind.UPDATE)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from service.domain.breakdown import dimension_value
 from service.domain.policy import Severity
 from service.settings.credentials import read_credential, require_at_most_one
 from service.settings.section import SettingsSection, problem_at
@@ -28,6 +29,16 @@ def _channel(channel: str) -> str:
 
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 Channel = Annotated[str, AfterValidator(_channel)]
+
+
+def _by_value(channels: dict[str, str]) -> dict[str, str]:
+    """Write the values as incidents have them."""
+    if not all(value.strip() for value in channels):
+        raise ValueError("should name values; incidents without one are reported in slack.channel")
+    return {dimension_value(value): channel for value, channel in channels.items()}
+
+
+ChannelsByValue = Annotated[dict[str, Channel], AfterValidator(_by_value)]
 
 
 class MessageSettings(SettingsSection):
@@ -58,6 +69,11 @@ class SlackSettings(SettingsSection):
         None, description="File that holds the token instead; it is read before each request."
     )
     channel: Channel | None = Field(None, description="Id of the channel that the bot posts to, such as C0123456789.")
+    channels: dict[str, ChannelsByValue] = Field(
+        {},
+        description="Channels by dimension and value, such as {team: {payments: C0456789012}}: messages about an "
+        "incident go to that of its value, all others to `slack.channel`.",
+    )
     api_url: HttpUrl = Field("https://slack.com/api", description="URL of the Slack API.")
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request to Slack.")
 
@@ -77,6 +93,8 @@ class SlackSettings(SettingsSection):
         if self.has_bot and self.channel is None:
             advice = "is required with slack.token: the channel id is at the end of the channel's details in Slack"
             raise problem_at("channel", advice)
+        if self.channels and self.is_used and not self.has_bot:
+            raise problem_at("channels", "requires slack.token: an incoming webhook posts to a single channel")
         return self
 
     def read_webhook_url(self) -> str | None:

@@ -242,6 +242,16 @@ class Settings(SettingsSection):
                 raise problem_at(key, "requires prometheus.url to be set", value)
         return self
 
+    @model_validator(mode="after")
+    def _require_dimensions(self) -> Self:
+        labels = [dimension.label for dimension in self.breakdown]
+        for label in self.slack.channels:
+            if label not in labels:
+                raise problem_at(
+                    f"slack.channels.{label}", f"should be a label of `breakdown` ({', '.join(labels) or 'empty'})"
+                )
+        return self
+
     @property
     def host(self) -> str:
         """The address to listen on, without brackets."""

@@ -73,7 +73,8 @@ class Outbox:
             )
 
     def claim(self, target: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
-        """Lease up to `limit` rows that are due and not leased, of each incident only its earliest.
+        """Lease up to `limit` rows that are due and not leased, of each incident and dashboard or channel only the
+        earliest.
 
         A claim that is not completed before its lease ends is lost to the next; so is one whose lease ends later than
         any taken now could, since a clock was wrong then. If nothing is due, nothing is written.
@@ -177,11 +178,15 @@ def _later(columns: Any, now: datetime) -> Any:
 
 
 def _behind_another(now: datetime) -> Any:
-    """Return the condition that an earlier row of the same incident has to go out first."""
+    """Return the condition that an earlier row of the same incident has to go out first.
+
+    Rows for different dashboards or channels do not wait for each other: one may be shut.
+    """
     other = t.outbox.alias()
     pending = and_(other.c.wanted > other.c.delivered, other.c.failure.is_(None), ~_later(other.c, now))
     same = and_(other.c.target == _o.target, other.c.incident_id == _o.incident_id, other.c.id < _o.id)
-    return exists().where(same, pending)
+    together = or_(other.c.dashboard_uid == "", _o.dashboard_uid == "", other.c.dashboard_uid == _o.dashboard_uid)
+    return exists().where(same, together, pending)
 
 
 def _claim(row: Any) -> Claim:

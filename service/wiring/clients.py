@@ -60,7 +60,7 @@ def slack_bot(keys: SlackSettings) -> Bot | None:
     if not keys.has_bot:
         return None
     http = HttpClient(timeout=keys.timeout, token=Secret("the Slack token", keys.read_token))
-    return Bot(http, keys.api_url, keys.channel or "")
+    return Bot(http, keys.api_url, keys.channel or "", has_others=bool(keys.channels))
 
 
 def webhook(keys: WebhookSettings, public_url: str | None) -> Chat:

@@ -18,7 +18,7 @@ from service.settings.model import Settings
 from service.store import Store
 from service.store.outbox import Outbox
 from service.wiring import clients
-from service.wiring.messages import SLACK, WEBHOOK, message_templates
+from service.wiring.messages import SLACK, WEBHOOK, message_channels, message_templates
 
 REQUESTS_PER_ANNOTATION = 8
 """The most requests for one annotation: read it, search for it, change it, read it back, and again with PUT."""
@@ -92,7 +92,7 @@ def message_dispatcher(
     severities = frozenset(settings.messages.severities)
     return Dispatcher(
         store.outbox,
-        MessageReceiver(name, chat, builder, review, severities),
+        MessageReceiver(name, chat, builder, review, message_channels(name, settings), severities),
         counters,
         clock,
         lease=REQUESTS_PER_MESSAGE * keys.timeout + _SPARE,

@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 from service.clients import slack
+from service.delivery.channels import OWN, Channels
 from service.render.messages import PARTS, Markup, MessageTemplates
 from service.render.templating import BadTemplate
 from service.settings.errors import Problem, SettingsError
@@ -25,6 +26,20 @@ def message_templates(receiver: str, settings: Settings, language: str | None = 
         return MessageTemplates(sources, settings.display_timezone, _MARKUPS[receiver])
     except BadTemplate as error:
         raise SettingsError([Problem("messages.templates", str(error), str(messages.templates))]) from error
+
+
+def message_channels(receiver: str, settings: Settings) -> Channels:
+    """Return the channels of messages to `SLACK`; `WEBHOOK` has none."""
+    keys = settings.slack
+    if receiver != SLACK:
+        return Channels()
+    labels = [dimension.label for dimension in settings.breakdown if dimension.label in keys.channels]
+    return Channels(
+        [
+            (label, {value: OWN if c == keys.channel else c for value, c in keys.channels[label].items()})
+            for label in labels
+        ]
+    )
 
 
 def _template(settings: Settings, part: str, language: str) -> str:

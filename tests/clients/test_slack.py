@@ -52,6 +52,19 @@ def test_a_bot_knows_what_slack_means(requests_mock, word, reason, permanent, ev
     assert (error.reason, error.permanent, error.everything) == (reason, permanent, everything)
 
 
+@pytest.mark.parametrize("word", ["channel_not_found", "is_archived", "not_in_channel"])
+def test_a_bot_in_several_channels_knows_that_the_others_may_be_open(requests_mock, word):
+    requests_mock.post(f"{API}/chat.postMessage", json={"ok": False, "error": word})
+    several = Bot(http(lambda: "xoxb-secret"), API, "C0123456789", has_others=True)
+    error = failure(lambda: several.post(ChatMessage("key", "text", {}, channel="C0456789012"), None))
+    assert (error.reason, error.permanent, error.everything) == (Reason.FORBIDDEN, False, False)
+    assert str(error).endswith(f"({word}), channel C0456789012")
+    error = failure(lambda: several.post(MESSAGE, None))
+    assert (error.everything, str(error).endswith("channel C0123456789")) == (False, True)
+    requests_mock.post(f"{API}/chat.postMessage", json={"ok": False, "error": "token_revoked"})
+    assert failure(lambda: several.post(MESSAGE, None)).everything
+
+
 @pytest.mark.parametrize(
     ("status", "word", "meant"),
     [
@@ -127,13 +140,16 @@ def test_it_takes_a_renewed_token(requests_mock):
 def test_it_gives_up_looking_after_some_pages(requests_mock):
     page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "more"}}
     requests_mock.get(f"{API}/conversations.history", json=page)
-    assert bot().find("key", None, datetime(2026, 3, 2, tzinfo=UTC)) is None
+    assert bot().find(ChatMessage("key", "", {}), None, datetime(2026, 3, 2, tzinfo=UTC)) is None
     assert len(requests_mock.request_history) == 10
 
 
 def test_it_says_why_it_may_not_look(requests_mock):
     requests_mock.get(f"{API}/conversations.replies", json={"ok": False, "error": "token_revoked"})
-    assert failure(lambda: bot().find("key", 7, datetime(2026, 3, 2, tzinfo=UTC))).reason is Reason.UNAUTHORIZED
+    assert (
+        failure(lambda: bot().find(ChatMessage("key", "", {}), 7, datetime(2026, 3, 2, tzinfo=UTC))).reason
+        is Reason.UNAUTHORIZED
+    )
 
 
 def test_it_says_why_it_may_not_change_anything(requests_mock):

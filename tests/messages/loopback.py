@@ -22,6 +22,7 @@ class Slack:
         self.asked = []
         self.faults = lambda asked, when: None
         self.messages = {}
+        self.channels = {CHANNEL}
         self.hooked = []
         self.scopes = {"chat:write", "channels:history"}
         self.now = 1_772_442_000.0
@@ -58,9 +59,9 @@ class Slack:
     def calls(self, method):
         return [json.loads(message.body) for message in self.asked if message.path.endswith(method)]
 
-    def channel(self):
-        """Return the channel: (text, [replies])."""
-        heads = [ts for ts, message in self.messages.items() if not message.get("thread_ts")]
+    def channel(self, channel=CHANNEL):
+        """Return a channel: (text, [replies])."""
+        heads = [ts for ts, m in self.messages.items() if m["channel"] == channel and not m.get("thread_ts")]
         return [(self.messages[ts]["text"], self.answers(ts)) for ts in heads]
 
     def answers(self, ts):
@@ -96,8 +97,10 @@ class Slack:
         return 200, "ok"
 
     def _chat_postMessage(self, arguments):  # noqa: N802 - Slack's name
-        if arguments["channel"] != CHANNEL:
+        if arguments["channel"] not in self.channels:
             return {"ok": False, "error": "channel_not_found"}
+        if arguments.get("thread_ts") and not self._is_in(arguments["thread_ts"], arguments):
+            return {"ok": False, "error": "thread_not_found"}
         if not arguments.get("text"):
             return {"ok": False, "error": "no_text"}
         if len(arguments["text"]) > 40_000:
@@ -105,26 +108,30 @@ class Slack:
         self.now += 1
         ts = f"{self.now:.6f}"
         self.messages[ts] = {**arguments, "ts": ts}
-        return {"ok": True, "channel": CHANNEL, "ts": ts}
+        return {"ok": True, "channel": arguments["channel"], "ts": ts}
+
+    def _is_in(self, ts, arguments):
+        return ts in self.messages and self.messages[ts]["channel"] == arguments["channel"]
 
     def _chat_update(self, arguments):
-        if arguments["ts"] not in self.messages:
+        if not self._is_in(arguments["ts"], arguments):
             return {"ok": False, "error": "message_not_found"}
         self.messages[arguments["ts"]]["text"] = arguments["text"]
-        return {"ok": True, "channel": CHANNEL, "ts": arguments["ts"]}
+        return {"ok": True, "channel": arguments["channel"], "ts": arguments["ts"]}
 
     def _conversations_history(self, arguments):
         if "channels:history" not in self.scopes:
             return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
-        messages = [message for message in self.messages.values() if not message.get("thread_ts")]
-        return self._page(
-            [message for message in messages if float(message["ts"]) > float(arguments["oldest"])][::-1], arguments
-        )
+        if arguments["channel"] not in self.channels:
+            return {"ok": False, "error": "not_in_channel"}
+        oldest = float(arguments.get("oldest", 0))
+        heads = [m for ts, m in self.messages.items() if self._is_in(ts, arguments) and not m.get("thread_ts")]
+        return self._page([message for message in heads if float(message["ts"]) > oldest][::-1], arguments)
 
     def _conversations_replies(self, arguments):
         if "channels:history" not in self.scopes:
             return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
-        if arguments["ts"] not in self.messages:
+        if not self._is_in(arguments["ts"], arguments):
             return {"ok": False, "error": "thread_not_found"}
         messages = [
             message for ts, message in self.messages.items() if arguments["ts"] in (ts, message.get("thread_ts"))

@@ -78,6 +78,7 @@ def test_it_tells_programs_what_it_tells_people(open_site):
         "url": "https://mttx.example.com/incidents/INC-1",
         "began_at": "2026-03-02T09:00:00+00:00",
         "ended_at": None,
+        "dimensions": {"team": "", "service": ""},
     }
     [asked] = site.slack.asked
     assert asked.headers["authorization"] == "Bearer for-the-hook"
