@@ -84,6 +84,14 @@ def sent(service):
         (["dismiss", "INC-1", "--reason", "a test"], {"kind": "dismissed", "data": {"reason": "a test"}}),
         (["severity", "INC-1", "sev-1"], {"kind": "severity_changed", "severity": "SEV-1"}),
         (
+            ["label", "INC-1", "team=payments", "service="],
+            {"kind": "described", "labels": {"team": "payments", "service": ""}},
+        ),
+        (
+            ["describe", "INC-1", "--title", "Orders", "--type", "data", "--domain", "Plan"],
+            {"kind": "described", "title": "Orders", "types": ["data"], "domains": ["Plan"]},
+        ),
+        (
             ["assign", "INC-1", "commander", "Mori"],
             {"kind": "role_assigned", "data": {"role": "commander", "name": "Mori"}},
         ),

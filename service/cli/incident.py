@@ -118,6 +118,16 @@ def label(labels: tuple[tuple[str, str], ...], **common: Any) -> None:
 
 @incident.command()
 @_reporting
+@click.option("--title", help="What it is about.")
+@click.option("--type", "types", type=choice(IncidentType), multiple=True, help="Add a type; can be repeated.")
+@click.option("--domain", "domains", type=choice(Domain), multiple=True, help="Add a domain; can be repeated.")
+def describe(title: str | None, types: tuple[str, ...], domains: tuple[str, ...], **common: Any) -> None:
+    """Change the title, or add types and domains."""
+    _report("described", title=title, types=types, domains=domains, **common)
+
+
+@incident.command()
+@_reporting
 @click.argument("role", type=choice(Role))
 @click.argument("name")
 def assign(role: str, name: str, **common: Any) -> None:

@@ -6,8 +6,9 @@ them at once; only the indexes follow the configuration.
 
 from collections.abc import Collection, Iterator, Mapping
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Engine, String, literal_column, text
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, String, func, literal_column, select, text
 
+from service.store import tables as t
 from service.store.engine import writing
 
 _PREFIX = "ix_incidents_by_"
@@ -28,6 +29,15 @@ def _sql(label: str, dialect: Dialect) -> str:
 def have_values(values: Mapping[str, str], dialect: Dialect) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions that an incident has these values of labels."""
     return (value_of(label, dialect) == value for label, value in values.items())
+
+
+def distinct_values(connection: Connection, label: str, limit: int) -> list[str]:
+    """Return the first values of a label in alphabetical order, at most `limit`: one index step for each."""
+    value = value_of(label, connection.dialect)
+    first = select(func.min(value).label("value")).select_from(t.incidents).where(value > "").cte(recursive=True)
+    following = select(func.min(value)).select_from(t.incidents).where(value > first.c.value).correlate(first)
+    every = first.union_all(select(following.scalar_subquery()).where(first.c.value.is_not(None)))
+    return list(connection.scalars(select(every.c.value).where(every.c.value.is_not(None)).limit(limit)))
 
 
 def index_dimensions(engine: Engine, labels: Collection[str]) -> None:

@@ -1,13 +1,16 @@
 """Incidents whose postmortems are outstanding, by lateness: what should have been done first comes first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
-from sqlalchemy import Connection, Subquery, func, literal, select, text, union_all
+from sqlalchemy import Connection, Subquery, and_, func, literal, select, text, union_all
 
 from service.domain.actions import ActionState
 from service.domain.incident import Phase
 from service.store import tables as t
+from service.store.breakdown import have_values
 from service.store.incidents import DUE, IncidentRow, row_of
 from service.store.types import InstantColumn
 
@@ -20,13 +23,21 @@ class OutstandingPage:
     total: int
 
 
-def outstanding_page(connection: Connection, *, skip: int, limit: int) -> OutstandingPage:
+def outstanding_page(
+    connection: Connection, *, skip: int, limit: int, dimensions: Mapping[str, str] = MappingProxyType({})
+) -> OutstandingPage:
     """Return the incidents with a stage, an action, a verification or a failed check outstanding, the latest first.
 
-    Dismissed and merged incidents are left out; what has no date comes last, the newest first.
+    Dismissed and merged incidents are left out, and those without these values of dimensions; what has no date comes
+    last, the newest first.
     """
     c, first = t.incidents.c, _first_due()
-    live = c.merged_into.is_(None) & ~c.withdrawn & (c.phase != Phase.DISMISSED)
+    live = and_(
+        c.merged_into.is_(None),
+        ~c.withdrawn,
+        c.phase != Phase.DISMISSED,
+        *have_values(dimensions, connection.dialect),
+    )
     joined = t.incidents.join(first, first.c.id == c.id)
     query = select(t.incidents, first.c.due_at).select_from(joined).where(live)
     order = (first.c.due_at.is_(None), first.c.due_at, c.id.desc())

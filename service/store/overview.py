@@ -1,15 +1,17 @@
 """What the first page and the weekly review show: what is open, and what is due by some instant."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from service.domain.actions import Action
 from service.domain.clocks import due_next, urgency
 from service.domain.policy import Policy, Severity, Stage
 from service.store import tables as t
+from service.store.breakdown import have_values
 from service.store.histories import histories_of
 from service.store.incidents import DUE, IncidentRow
 from service.store.snapshot import (
@@ -68,44 +70,68 @@ class OverdueCounts:
 
 
 def overview_of(
-    connection: Connection, policy: Policy, until: datetime, limit: int, open_limit: int | None = None
+    connection: Connection,
+    policy: Policy,
+    until: datetime,
+    limit: int,
+    open_limit: int | None = None,
+    *,
+    dimensions: Mapping[str, str] = MappingProxyType({}),
 ) -> Overview:
-    """Return what is open and what is due by `until`; at most `limit` of each are listed, `open_limit` of open ones."""
+    """Return what is open and what is due by `until`, of the incidents with these values of dimensions.
+
+    At most `limit` of each are listed, `open_limit` of open ones.
+    """
+    is_listed = list(have_values(dimensions, connection.dialect))
+    has_listed_incident = _of_incidents(is_listed)
     stages = [
         DueStage(row, stage, row.due[stage])
         for stage in Stage
-        for row in due_incidents(connection, stage, limit, until)
+        for row in due_incidents(connection, stage, limit, until, *is_listed)
     ]
     return Overview(
-        open=_worst(connection, policy, open_limit or limit),
-        open_counts=open_by_severity(connection),
+        open=_worst(connection, policy, open_limit or limit, is_listed),
+        open_counts=open_by_severity(connection, *is_listed),
         stages=tuple(sorted(stages, key=lambda due: due.due_at)[:limit]),
-        stages_count=sum(count(connection, due_at < until) for due_at in DUE.values()),
-        actions=_actions(connection, policy, until, limit),
-        actions_count=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < until),
+        stages_count=sum(count(connection, due_at < until, *is_listed) for due_at in DUE.values()),
+        actions=_actions(connection, policy, until, limit, has_listed_incident),
+        actions_count=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < until, *has_listed_incident),
     )
 
 
-def overdue_counts(connection: Connection, now: datetime) -> OverdueCounts:
-    """Count what is overdue at `now`."""
+def overdue_counts(
+    connection: Connection, now: datetime, *, dimensions: Mapping[str, str] = MappingProxyType({})
+) -> OverdueCounts:
+    """Count what is overdue at `now`, of the incidents with these values of dimensions."""
+    is_listed = list(have_values(dimensions, connection.dialect))
     return OverdueCounts(
-        stages=sum(count(connection, due_at < now) for due_at in DUE.values()),
-        actions=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < now),
+        stages=sum(count(connection, due_at < now, *is_listed) for due_at in DUE.values()),
+        actions=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < now, *_of_incidents(is_listed)),
     )
 
 
-def _worst(connection: Connection, policy: Policy, limit: int) -> tuple[IncidentRow, ...]:
+def _of_incidents(conditions: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    """Return the condition that an action is of an incident that meets conditions; none without conditions."""
+    listed = select(t.incidents.c.id).where(*conditions)
+    return [t.actions.c.incident_id.in_(listed)] if conditions else []
+
+
+def _worst(
+    connection: Connection, policy: Policy, limit: int, conditions: Sequence[ColumnElement[bool]]
+) -> tuple[IncidentRow, ...]:
     """Return the open incidents by severity, then by the clock that runs out next (without the next update's)."""
 
     def key(row: IncidentRow) -> tuple[Severity, datetime, int]:
         return urgency(row.severity, due_next(row.milestones, row.due, row.severity, policy, None), row.id)
 
-    return tuple(sorted(worst_open_incidents(connection, max(limit, MAX_SORTED)), key=key)[:limit])
+    return tuple(sorted(worst_open_incidents(connection, max(limit, MAX_SORTED), *conditions), key=key)[:limit])
 
 
-def _actions(connection: Connection, policy: Policy, until: datetime, limit: int) -> tuple[DueAction, ...]:
+def _actions(
+    connection: Connection, policy: Policy, until: datetime, limit: int, conditions: Sequence[ColumnElement[bool]]
+) -> tuple[DueAction, ...]:
     """Return the actions with their titles and owners, which only the histories of their incidents have."""
-    rows = dated_actions(connection, limit, until)
+    rows = dated_actions(connection, limit, until, *conditions)
     histories = histories_of(connection, {row.incident_id for row in rows}, policy)
     return tuple(
         DueAction(row.incident_id, action)

@@ -115,25 +115,28 @@ def open_incidents(connection: Connection, limit: int) -> list[IncidentRow]:
     return _rows(connection, select(t.incidents).where(IS_OPEN).order_by(c.stale_at.desc(), c.id.desc()), limit)
 
 
-def worst_open_incidents(connection: Connection, limit: int) -> list[IncidentRow]:
+def worst_open_incidents(connection: Connection, limit: int, *conditions: ColumnElement[bool]) -> list[IncidentRow]:
     """Return the open incidents, the worst severity first, then the earliest detected."""
     c = t.incidents.c
     detected_at = func.coalesce(c.detected_at, c.opened_at)
-    return _rows(connection, select(t.incidents).where(IS_OPEN).order_by(c.severity, detected_at, c.id), limit)
+    query = select(t.incidents).where(IS_OPEN, *conditions)
+    return _rows(connection, query.order_by(c.severity, detected_at, c.id), limit)
 
 
-def open_by_severity(connection: Connection) -> dict[Severity, int]:
+def open_by_severity(connection: Connection, *conditions: ColumnElement[bool]) -> dict[Severity, int]:
     """Count the open incidents of each severity that has any, the worst first."""
     c = t.incidents.c
-    query = select(c.severity, func.count()).where(IS_OPEN).group_by(c.severity).order_by(c.severity)
+    query = select(c.severity, func.count()).where(IS_OPEN, *conditions).group_by(c.severity).order_by(c.severity)
     return {Severity(severity): number for severity, number in connection.execute(query)}
 
 
-def due_incidents(connection: Connection, stage: Stage, limit: int, until: datetime | None = None) -> list[IncidentRow]:
+def due_incidents(
+    connection: Connection, stage: Stage, limit: int, until: datetime | None = None, *conditions: ColumnElement[bool]
+) -> list[IncidentRow]:
     """Return the incidents with this stage outstanding, by `until` if that is given, the earliest due first."""
     due_at = DUE[stage]
     is_due = due_at.is_not(None) if until is None else due_at < until
-    return _rows(connection, select(t.incidents).where(is_due).order_by(due_at), limit)
+    return _rows(connection, select(t.incidents).where(is_due, *conditions).order_by(due_at), limit)
 
 
 def by_turns(first: Sequence[IncidentRow], second: Sequence[IncidentRow]) -> list[IncidentRow]:
@@ -190,11 +193,13 @@ def _overdue_by_value(connection: Connection, now: datetime, label: str) -> Coun
 # -- actions ---------------------------------------------------------------------------------------------------------
 
 
-def dated_actions(connection: Connection, limit: int, until: datetime | None = None) -> list[OutstandingAction]:
+def dated_actions(
+    connection: Connection, limit: int, until: datetime | None = None, *conditions: ColumnElement[bool]
+) -> list[OutstandingAction]:
     """Return the actions that are not completed and due, by `until` if that is given, the earliest due first."""
     c = t.actions.c
     is_due = _IS_DATED if until is None else c.due_at < until
-    query = select(c.incident_id, c.action_id, c.action_type, c.due_at).where(ACTION_IS_OPEN, is_due)
+    query = select(c.incident_id, c.action_id, c.action_type, c.due_at).where(ACTION_IS_OPEN, is_due, *conditions)
     return [OutstandingAction(*row) for row in connection.execute(query.order_by(c.due_at).limit(limit))]
 
 

@@ -69,6 +69,8 @@ class FakeStore:
     listed: IncidentPage | None = None
     due: Overview = field(default_factory=lambda: Overview((), {}, (), 0, (), 0))
     received: dict = field(default_factory=dict)
+    values: dict = field(default_factory=dict)
+    filtered: list = field(default_factory=list)
     noticed: Notices = field(default_factory=Notices)
     down: bool = False
 
@@ -85,23 +87,29 @@ class FakeStore:
 
     def incident_page(self, filter_, **page):
         self.asked = {"filter": filter_, **page}
+        self.filtered.append(filter_.dimensions)
         return self.listed or IncidentPage(tuple(incident_row(i) for i in self.records), None, None)
 
     def bodies_of(self, incident_id, *, skip=0, limit):
         bodies = self.kept.get(incident_id, ())
         return BodyPage(tuple(bodies[skip : skip + limit]), skip + limit if len(bodies) > skip + limit else None)
 
-    def overview_of(self, policy, until, limit, open_limit):
+    def distinct_values(self, label, limit):
+        return self.values.get(label, [])
+
+    def overview_of(self, policy, until, limit, open_limit, *, dimensions):
+        self.filtered.append(dimensions)
         return self.due
 
-    def overdue_counts(self, now):
+    def overdue_counts(self, now, *, dimensions):
         return OverdueCounts(self.due.stages_count, self.due.actions_count)
 
     def last_received(self):
         return self.received
 
-    def outstanding_page(self, *, skip, limit):
+    def outstanding_page(self, *, skip, limit, dimensions):
         self.asked = {"skip": skip, "limit": limit}
+        self.filtered.append(dimensions)
         rows = tuple((incident_row(i), None) for i in self.records)
         return OutstandingPage(rows[skip : skip + limit], len(rows))
 

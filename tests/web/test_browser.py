@@ -223,6 +223,48 @@ def test_the_worst_of_many_come_first_and_a_click_sorts_the_lines(visit, service
         assert severities.first.inner_text() == first
 
 
+def test_the_keyboard_filters_by_team(visit, opened):
+    ours = opened("Ours", labels={"team": "payments"})
+    opened("Theirs", labels={"team": "search"})
+    page = visit()
+    page.goto(f"{page.url}incidents")
+    page.get_by_label("Team").focus()
+    page.keyboard.type("pay")
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.tagName") != "BUTTON":
+        page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "team=payments" in page.url
+    assert [link.split()[0] for link in page.locator("tbody th a").all_inner_texts()] == [ours]
+    with page.expect_navigation():
+        page.get_by_role("link", name="Status").click()
+
+
+def test_a_link_to_a_filtered_page_survives_signing_in(chromium, service, opened):
+    ours = opened("Linked", labels={"team": "link"})
+    address = f"{service.url}/incidents?team=link"
+    assert request("GET", address).status == 401
+    context = chromium.new_context(http_credentials={"username": "me", "password": READER})
+    page = context.new_page()
+    assert page.goto(address).status == 200
+    assert page.url == address
+    assert page.locator("tbody th a").all_inner_texts()[0].startswith(ours)
+    context.close()
+
+
+def test_the_team_of_an_incident_is_changed_on_its_page(visit, service, opened):
+    incident = opened("Whose", labels={"team": "payments"})
+    page = visit()
+    page.goto(f"{service.url}/incidents/{incident}")
+    page.get_by_text("Change team, type or domain").click()
+    page.get_by_label("Team").fill("search")
+    page.get_by_label("Add a type").select_option("data")
+    with confirmed(page):
+        submit(page, "describe")
+    assert {"search", "Data"} <= {text.split()[-1] for text in page.locator(".tags .tag").all_inner_texts()}
+
+
 def test_hostile_texts_stay_texts(visit, service, opened):
     incident = opened(HOSTILE, labels={"runbook": "javascript:alert(1)"})
     page = visit()

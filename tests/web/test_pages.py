@@ -725,3 +725,58 @@ def test_it_shows_a_long_history_in_parts(world):
 @pytest.mark.parametrize("query", ["entries=0", "entries=-5", "entries=x", "entries=999999999999", "alerts=1"])
 def test_it_shows_some_of_a_history_whatever_part_is_asked_for(world, query):
     assert world.get(f"/incidents/INC-1?{query}").status_code == 200
+
+
+# -- dimensions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents", "/postmortems", "/postmortems?all=yes"])
+def test_lists_are_filtered_by_the_dimensions_that_have_values(path):
+    world = World()
+    world.store.values = {"team": ["payments", "決済"]}
+    glue = "&" if "?" in path else "?"
+    page = text(world.get(f"{path}{glue}team=payments"))
+    assert {"team": "payments"} in world.store.filtered
+    assert "<option selected>payments</option>" in page
+    assert 'id="service"' not in page
+    page = text(world.get(f"{path}{glue}team=+&lang=ja"))
+    assert '<option value=" " selected>チームなし</option>' in page
+    assert {"team": ""} in world.store.filtered
+
+
+def test_a_dimension_of_very_many_values_is_typed():
+    world = World()
+    world.store.values = {"team": [f"t{n}" for n in range(101)]}
+    assert '<input id="team" name="team"' in text(world.get("/incidents?team=t7"))
+
+
+def test_a_value_that_is_filtered_by_is_offered_even_if_no_incident_has_it():
+    page = text(World().get("/incidents?team=%3Cnew%3E"))
+    assert "<option selected>&lt;new&gt;</option>" in page
+
+
+def test_an_incident_names_its_team_and_leads_to_the_others_of_it():
+    _, page = shown(event(EventKind.DETECTED, labels={"team": "pay & co"}))
+    assert '<a class="tag" href="/incidents?team=pay+%26+co">' in page
+
+
+def test_only_what_was_changed_is_recorded():
+    world, _ = shown(event(EventKind.DETECTED, labels={"team": "payments"}))
+    fields = form(world, "describe") | {"was.team": "payments", "was.service": ""}
+    typed = {"dimension.team": "payments", "dimension.service": "api", "type": "data", "domain": "Plan"}
+    assert send(world, "describe", fields | typed).status_code == 303
+    (command,) = world.recorder.commands
+    assert command.event.kind is EventKind.DESCRIBED
+    assert (command.event.labels, command.event.types, command.event.domains) == (
+        {"service": "api"},
+        ("data",),
+        ("Plan",),
+    )
+
+
+def test_a_description_that_changes_nothing_is_not_recorded():
+    world, _ = shown(event(EventKind.DETECTED, labels={"team": "payments"}))
+    fields = form(world, "describe") | {"was.team": "payments", "dimension.team": "payments"}
+    answer = send(world, "describe", fields)
+    assert answer.status_code == 422
+    assert "error.unchanged" in text(answer)

@@ -1,7 +1,7 @@
 """The forms of an incident's page: when each is offered, and how it becomes an event."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +13,7 @@ from service.domain.history import withdrawn
 from service.domain.incident import OPEN_PHASES, Incident, Phase
 from service.domain.incident_history import IncidentHistory
 from service.domain.incident_ids import public_id
-from service.domain.policy import Milestone, Policy, Severity
+from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity
 from service.domain.warnings import OrderWarning, order_warnings
 from service.intake import lifecycle
 from service.intake.reasons import Failure
@@ -26,6 +26,8 @@ LONGEST_TEXT = 5_000
 LONGEST_NAME = 200
 MAX_CHOICES = 200
 """Events that the form of a retraction offers."""
+DIMENSION, WAS = "dimension.", "was."
+"""Prefixes of the fields of dimensions: the value, and the one that was shown."""
 CORRECTABLE = (
     Milestone.STARTED,
     Milestone.DETECTED,
@@ -78,6 +80,12 @@ FORMS = {
             action="reviewed", kind=EventKind.REVIEWED, phases=(Phase.RESOLVED,), fields=(), until=Milestone.FINALIZED
         ),
         Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_NOT_DISMISSED, fields=("severity",)),
+        Form(
+            action="describe",
+            kind=EventKind.DESCRIBED,
+            phases=_NOT_DISMISSED,
+            fields=("dimensions", "type", "domain"),
+        ),
         Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_NOT_DISMISSED, fields=("role", "name")),
         Form(action="merge", kind=EventKind.MERGED, phases=_NOT_DISMISSED, fields=("into",), confirm=True),
         Form(action="retract", kind=EventKind.RETRACTED, fields=("event_id",), confirm=True),
@@ -143,10 +151,24 @@ def _body(form: Form, fields: FormFields, zone: ZoneInfo, problems: dict[str, st
     match form.kind:
         case EventKind.SEVERITY_CHANGED:
             return body | read
+        case EventKind.DESCRIBED:
+            return body | _description(fields, problems)
         case EventKind.CORRECTED:
             return _correction(read["milestone"], at, problems)
     data = {name: value for name, value in read.items() if value not in ("", False)}
     return body | {"data": data} | ({"occurred_at": at} if at else {})
+
+
+def _description(fields: FormFields, problems: dict[str, str]) -> dict[str, Any]:
+    """Return what the form changes: the dimensions that differ from those shown, a type and a domain to add."""
+    shown = {name.removeprefix(WAS): text for name, text in fields.items() if name.startswith(WAS)}
+    labels = {name: _text_field(fields, f"{DIMENSION}{name}", LONGEST_NAME, problems, required=False) for name in shown}
+    changed = {name: text for name, text in labels.items() if text != shown[name]}
+    types = [_one_of(fields, "type", list(IncidentType), problems)] if fields.get("type") else []
+    domains = [_one_of(fields, "domain", list(Domain), problems)] if fields.get("domain") else []
+    if not (changed or types or domains):
+        problems.setdefault("dimensions", "error.unchanged")
+    return {"labels": changed, "types": types, "domains": domains}
 
 
 def _correction(milestone: str, at: str | None, problems: dict[str, str]) -> dict[str, Any]:
@@ -182,7 +204,7 @@ def _milestone(fields: FormFields, problems: dict[str, str]) -> str:
     return _one_of(fields, "milestone", [*(milestone.value for milestone in CORRECTABLE), "unknown_start"], problems)
 
 
-def _one_of(fields: FormFields, name: str, choices: list[str], problems: dict[str, str]) -> str:
+def _one_of(fields: FormFields, name: str, choices: Sequence[str], problems: dict[str, str]) -> str:
     chosen = fields.get(name, "")
     if chosen not in choices:
         problems[name] = "error.choose"

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Request, Response
 
 from service.domain.clocks import Due, due_next, urgency
+from service.domain.indicators import Row
 from service.domain.severity_rules import NO_SEVERITY
 from service.intake.sources import Source
 from service.store.bodies import last_received
@@ -15,7 +16,9 @@ from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, IncidentRow, incident_page
 from service.store.notices import notices_since
 from service.store.overview import overdue_counts, overview_of
+from service.store.recent import Selection
 from service.web.pages import targets
+from service.web.pages.dimensions import DimensionFilters, dimension_filters
 from service.web.pages.renderer import PageRenderer
 from service.web.services import Services
 
@@ -44,9 +47,11 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
     now, policy = services.clock(), services.policy
     asked = request.args.get("window", "")
     window = asked if asked in services.windows else targets.default_window(services.windows)
-    board = services.store.read(overview_of, policy, now + SOON, MAX_ROWS, MAX_OPEN)
+    filters = dimension_filters(services, request.args)
+    board = services.store.read(overview_of, policy, now + SOON, MAX_ROWS, MAX_OPEN, dimensions=filters.selected)
     due = _due(services, board.open)
-    target_states = targets.target_states(policy, services.indicators, window, now)
+    indicators = _indicators(services, filters) if filters.selected else services.indicators
+    target_states = targets.target_states(policy, indicators, window, now)
     return renderer.render(
         request,
         "home",
@@ -56,7 +61,8 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
         due=due,
         max_cards=MAX_CARDS,
         max_clocks=MAX_CLOCKS,
-        overdue=services.store.read(overdue_counts, now),
+        overdue=services.store.read(overdue_counts, now, dimensions=filters.selected),
+        dimensions=filters,
         response=[row for row in target_states if not row.lead_time],
         reports=[row for row in target_states if row.lead_time],
         window=window,
@@ -65,6 +71,16 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
         **_arrivals(services, request, now),
         **_notices(services, now),
     )
+
+
+def _indicators(services: Services, filters: DimensionFilters) -> targets.Indicators:
+    """Return the indicators of the incidents that the filters select."""
+
+    def indicators(window: str, now: datetime) -> Sequence[Row]:
+        selection = Selection(since=now - services.windows[window], dimensions=filters.selected)
+        return services.select(selection, now)[""]
+
+    return indicators
 
 
 def _due(services: Services, rows: Sequence[IncidentRow]) -> dict[int, tuple[Due, ...]]:

@@ -7,13 +7,14 @@ from urllib.parse import parse_qsl
 
 from flask import Request, Response, current_app
 
+from service.domain.breakdown import NO_VALUE
 from service.domain.clocks import due_next
 from service.domain.done import definition_of_done
 from service.domain.events import Event, Role
 from service.domain.incident_history import IncidentHistory
 from service.domain.incident_ids import public_id
 from service.domain.indicators import measure
-from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity
 from service.domain.warnings import OrderWarning, order_warnings
 from service.recorder.commands import AppendEvent, Refused, UnknownIncident
 from service.render.lifeline import LEFT, RIGHT, lifeline
@@ -146,6 +147,12 @@ class IncidentForms:
             "may_collect": "api.collect_evidence" in current_app.view_functions,
             "severities": [severity.value for severity in Severity],
             "roles": [role.value for role in Role],
+            "types": [kind.value for kind in IncidentType if kind not in history.incident.types],
+            "domains": [domain.value for domain in Domain if domain not in history.incident.domains],
+            "dimensions": [
+                (dimension.label, history.incident.dimensions.get(dimension.label, NO_VALUE))
+                for dimension in self._services.policy.breakdown
+            ],
             "correctable": [(m.value, milestones[m]) for m in CORRECTABLE if m in milestones],
             "retractable": forms.retractable(history),
             "start_unknown": Milestone.STARTED not in milestones,

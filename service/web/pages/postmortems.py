@@ -15,6 +15,7 @@ from service.domain.incident_history import IncidentHistory
 from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, incident_page
 from service.store.outstanding import outstanding_page
+from service.web.pages.dimensions import DimensionFilters, dimension_filters
 from service.web.pages.queries import cursor_of
 from service.web.pages.renderer import PageRenderer
 from service.web.pages.story import web_link
@@ -53,8 +54,9 @@ class PostmortemLine:
 def show(services: Services, renderer: PageRenderer, request: Request) -> Response:
     """Return a page of the postmortems: outstanding ones by lateness, or all, the newest first."""
     now, everything = services.clock(), request.args.get("all") == "yes"
-    lines, more = _all(services, request, now) if everything else _outstanding(services, request, now)
-    return renderer.render(request, "postmortems", now, lines=lines, everything=everything, **more)
+    filters = dimension_filters(services, request.args)
+    lines, more = (_all if everything else _outstanding)(services, request, filters, now)
+    return renderer.render(request, "postmortems", now, lines=lines, everything=everything, dimensions=filters, **more)
 
 
 def missing_of(incident: Incident, now: datetime) -> Missing:
@@ -77,17 +79,21 @@ def owner_of(incident: Incident) -> str:
     return incident.roles.get(Role.POSTMORTEM_OWNER) or incident.roles.get(Role.COMMANDER) or ""
 
 
-def _outstanding(services: Services, request: Request, now: datetime) -> tuple[list[PostmortemLine], dict[str, Any]]:
+def _outstanding(
+    services: Services, request: Request, filters: DimensionFilters, now: datetime
+) -> tuple[list[PostmortemLine], dict[str, Any]]:
     skip = min(cursor_of(request.args, "skip") or 0, 10**9)
-    page = services.store.read(outstanding_page, skip=skip, limit=PAGE)
+    page = services.store.read(outstanding_page, skip=skip, limit=PAGE, dimensions=filters.selected)
     lines = _lines(services, [row.id for row, _ in page.rows], now)
     following = skip + PAGE if skip + PAGE < page.total else None
     return lines, {"total": page.total, "before": skip, "next": {"skip": following} if following else None}
 
 
-def _all(services: Services, request: Request, now: datetime) -> tuple[list[PostmortemLine], dict[str, Any]]:
+def _all(
+    services: Services, request: Request, filters: DimensionFilters, now: datetime
+) -> tuple[list[PostmortemLine], dict[str, Any]]:
     before = cursor_of(request.args, "before")
-    filter_ = IncidentFilter(phases=(*OPEN_PHASES, Phase.RESOLVED))
+    filter_ = IncidentFilter(phases=(*OPEN_PHASES, Phase.RESOLVED), dimensions=filters.selected)
     page = services.store.read(incident_page, filter_, before=before, limit=PAGE)
     lines = _lines(services, [row.id for row in page.rows], now)
     return lines, {"total": None, "before": before, "next": {"before": page.older} if page.older else None}

@@ -7,17 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from werkzeug.datastructures import MultiDict
-
 from service.domain.incident import OPEN_PHASES, Phase
 from service.domain.policy import IncidentType, Severity
 from service.store.incidents import IncidentFilter
+from service.web.pages.dimensions import Arguments, DimensionFilters
 
 INCIDENT_NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
 _LONGEST_SEARCH = 200
 STATES: Mapping[str, tuple[Phase, ...]] = {"open": OPEN_PHASES, **{phase.value: (phase,) for phase in Phase}}
 
-Arguments = MultiDict[str, str]
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -30,6 +28,7 @@ class Search:
     types: tuple[IncidentType, ...]
     window: str
     text: str
+    dimensions: DimensionFilters
     before: int | None
     after: int | None
 
@@ -42,6 +41,7 @@ class Search:
             "type": [kind.value for kind in self.types],
             "window": self.window,
             "q": self.text,
+            **self.dimensions.kept,
         }
 
     def filter(self, windows: Mapping[str, timedelta], now: datetime) -> IncidentFilter:
@@ -53,11 +53,12 @@ class Search:
             types=self.types,
             detected_since=now - windows[self.window] if self.window else None,
             text=self.text,
+            dimensions=self.dimensions.selected,
             number=int(number[1]) if number else None,
         )
 
 
-def search_of(arguments: Arguments, windows: Iterable[str]) -> Search:
+def search_of(arguments: Arguments, windows: Iterable[str], dimensions: DimensionFilters) -> Search:
     """Parse the query of the list."""
     state, window = arguments.get("state", ""), arguments.get("window", "")
     return Search(
@@ -66,6 +67,7 @@ def search_of(arguments: Arguments, windows: Iterable[str]) -> Search:
         types=_several(arguments, "type", IncidentType),
         window=window if window in windows else "",
         text=arguments.get("q", "").replace("\0", "").strip()[:_LONGEST_SEARCH],
+        dimensions=dimensions,
         before=cursor_of(arguments, "before"),
         after=cursor_of(arguments, "after"),
     )

@@ -85,6 +85,8 @@ def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change |
         details.append(event.severity.value)
     if event.title and event.kind is not EventKind.NOTE:
         details.append(event.title)
+    if event.kind is EventKind.DESCRIBED:
+        details += [*event.types, *event.domains, *(f"{name}={value}" for name, value in event.labels.items())]
     return TimelineRow(
         at=current.occurred_at,
         group="kind",

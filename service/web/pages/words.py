@@ -28,6 +28,10 @@ class Words:
             return Markup("{}").format(text).format(**values)
         return text.format(**values) if values else text
 
+    def dimension(self, label: str) -> str:
+        """Return the name of a dimension: a message for the usual ones, else the label itself, as words."""
+        return self.messages.get(f"dimension.{label}") or label.replace("_", " ")
+
     def of(self, group: str, name: object) -> str:
         """Return the message `group.name` for a member of a closed set, such as a phase."""
         return self(f"{group}.{name}")
