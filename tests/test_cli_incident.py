@@ -1,5 +1,7 @@
 """`mttx incident`: what it sends, what it prints, and how it fails."""
 
+import csv
+import io
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -160,7 +162,7 @@ def test_it_takes_an_age_for_a_time(service, age):
         ["severity", "INC-1", "critical"],
         ["assign", "INC-1", "king", "Mori"],
         ["open", "x", "--label", "team"],
-        ["list", "--limit", "1001"],
+        ["list", "--limit", "100001"],
         ["explode", "INC-1"],
     ],
 )
@@ -349,6 +351,37 @@ def test_it_asks_for_what_it_lists(service):
         "severity": ["sev-1"],
         "limit": ["5"],
     }
+
+
+def test_it_exports_a_period_in_full_over_as_many_pages_as_it_takes(service, monkeypatch):
+    monkeypatch.setattr("service.cli.incident.PAGE", 2)
+    line = {
+        "title": "=1+1",
+        "severity": "SEV-2",
+        "phase": "resolved",
+        "milestones": {**dict.fromkeys(Milestone), "detected": "2026-10-02T00:00:00Z"},
+        "dimensions": {"team": "payments"},
+        "labels": {"a": "b"},
+        "indicators": {"resolve": 60.5},
+    }
+    pages = [([9, 8], "/api/v1/incidents?cursor=8"), ([7], None)]
+    service.get(
+        INCIDENTS,
+        [{"json": {"incidents": [{**line, "id": f"INC-{n}"} for n in ids], "next": next_}} for ids, next_ in pages],
+    )
+    output = run("list", "--from", "2026-10-01", "--to", "2026-11-01", "--output", "csv", "--limit", "3")
+    first, *lines = csv.DictReader(io.StringIO(output))
+    assert [first["id"], *(line["id"] for line in lines)] == ["INC-9", "INC-8", "INC-7"]
+    assert first["title"] == "'=1+1"
+    assert (first["team"], first["time_to_resolve_seconds"], first["time_to_detect_seconds"]) == (
+        "payments",
+        "60.5",
+        "",
+    )
+    assert first["labels"] == '{"a": "b"}'
+    asked = [request.qs for request in service.request_history]
+    assert asked[0] == {"from": ["2026-10-01"], "to": ["2026-11-01"], "full": ["true"], "limit": ["2"]}
+    assert asked[1] == {**asked[0], "limit": ["1"], "cursor": ["8"]}
 
 
 def test_it_lists_incidents(service, monkeypatch):

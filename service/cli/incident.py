@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from service.cli.client import INCIDENTS, Query, connect, service_zone
-from service.cli.incident_tables import print_incident, print_incidents, print_summary, print_warnings
+from service.cli.client import INCIDENTS, Client, Query, connect, service_zone
+from service.cli.incident_tables import incidents_csv, print_incident, print_incidents, print_summary, print_warnings
 from service.cli.output import print_json
 from service.cli.params import IncidentId, Instant, Pair, choice, incident_argument, output_option
 from service.domain.events import Role
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
 
+PAGE = 1000
+"""Incidents that the API gives at once."""
 Command = Callable[..., None]
 _AT = click.option(
     "--at", type=Instant(), help="When it happened: a time with a zone, or an age such as 10m. Default: now."
@@ -190,17 +192,44 @@ def review(incident_ids: tuple[str, ...], **common: Any) -> None:
     multiple=True,
     help="Only incidents with this value of a configured dimension, such as team=payments; can be repeated.",
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number.")
-@output_option
-def list_(open_only: bool, labels: tuple[tuple[str, str], ...], output: str, **filters: Any) -> None:
+@click.option("--from", help="Detected at or after this time, or day of the service's display zone.")
+@click.option("--to", help="Detected before this time, or before this day.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Maximum number.")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="json: for scripts; csv: for spreadsheets. Both with labels and intervals.",
+)
+def list_(open_only: bool, labels: tuple[tuple[str, str], ...], output: str, limit: int, **filters: Any) -> None:
     """List incidents, newest first."""
-    query: Query = {**dict(labels), **filters, **({"open": "true"} if open_only else {})}
+    query: Query = {
+        **dict(labels),
+        **{name: value for name, value in filters.items() if value is not None},
+        **({"open": "true"} if open_only else {}),
+        **({} if output == "text" else {"full": "true"}),
+    }
     client = connect()
-    page = client.get(INCIDENTS, query)
-    if output == "json":
-        print_json(page)
-    else:
-        print_incidents(page["incidents"], service_zone(client), more=page["next"] is not None)
+    page = _incidents(client, query, limit)
+    match output:
+        case "json":
+            print_json(page)
+        case "csv":
+            click.echo(incidents_csv(page["incidents"]), nl=False)
+        case _:
+            print_incidents(page["incidents"], service_zone(client), more=page["next"] is not None)
+
+
+def _incidents(client: Client, query: Query, limit: int) -> dict[str, Any]:
+    """Return as many incidents as are wanted, of as many pages as it takes."""
+    page = client.get(INCIDENTS, {**query, "limit": min(limit, PAGE)})
+    incidents = page["incidents"]
+    while page["next"] is not None and len(incidents) < limit > PAGE:
+        rest = {"limit": min(limit - len(incidents), PAGE), "cursor": incidents[-1]["id"].removeprefix("INC-")}
+        page = client.get(INCIDENTS, {**query, **rest})
+        incidents += page["incidents"]
+    return {"incidents": incidents, "next": page["next"]}
 
 
 @incident.command()

@@ -1,5 +1,6 @@
 """Incidents as terminal text; times in the zone of the service."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,9 @@ import click
 
 from service.cli.output import local_time, print_line, print_table
 from service.domain.durations import duration
+from service.domain.policy import Indicator, Milestone
 from service.domain.senders import sender_of
+from service.render.spreadsheets import Cell, csv_text
 
 Json = Mapping[str, Any]
 _DETAILS = ("role", "name", "text", "milestone", "event_id", "into", "action_id", "reason")
@@ -41,7 +44,25 @@ def print_incidents(incidents: Sequence[Json], zone: ZoneInfo, *, more: bool) ->
     else:
         click.echo("No incidents.")
     if more:
-        click.echo("There are more; --limit shows up to 1000.", err=True)
+        click.echo("There are more; --limit shows more.", err=True)
+
+
+def incidents_csv(incidents: Sequence[Json]) -> str:
+    """Return a list of incidents, each in full, as CSV."""
+    dimensions = list(dict.fromkeys(name for incident in incidents for name in incident["dimensions"]))
+    columns = ["id", "title", "severity", "phase", *dimensions, *(f"{m}_at" for m in Milestone)]
+    columns += [*(f"time_to_{indicator}_seconds" for indicator in Indicator), "labels"]
+    return csv_text(columns, (_cells(incident, dimensions) for incident in incidents))
+
+
+def _cells(incident: Json, dimensions: Sequence[str]) -> list[Cell]:
+    return [
+        *(incident["id"], incident["title"], incident["severity"], incident["phase"]),
+        *(incident["dimensions"].get(name, "") for name in dimensions),
+        *(incident["milestones"][milestone] for milestone in Milestone),
+        *(incident["indicators"].get(indicator) for indicator in Indicator),
+        json.dumps(incident["labels"], ensure_ascii=False, sort_keys=True),
+    ]
 
 
 def print_warnings(incident: Json) -> None:

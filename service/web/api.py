@@ -15,6 +15,7 @@ from service.domain.policy import Severity
 from service.intake import lifecycle
 from service.intake.sources import Source
 from service.recorder.commands import AppendEvent, RecordEvents
+from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, incident_page
 from service.web import bodies, indicators, policy, postmortems, schemas
 from service.web.auth import authorize
@@ -41,6 +42,7 @@ class IncidentQuery(BaseModel):
     phase: list[Phase] = []
     severity: list[Severity] = []
     open: bool = False
+    full: bool = False
     from_: str | None = Field(None, alias="from")
     to: str | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -80,7 +82,9 @@ def blueprint(services: Services) -> Blueprint:
             dimensions=dimensions,
         )
         page = services.store.read(incident_page, filter_, before=query.cursor, limit=query.limit)
-        rows = [schemas.summary(row, services.policy, services.clock()) for row in page.rows]
+        wanted = [row.id for row in page.rows] if query.full else []
+        histories = services.store.read(histories_of, wanted, services.policy)
+        rows = [schemas.summary(row, services.policy, services.clock(), histories.get(row.id)) for row in page.rows]
         next_ = _next(INCIDENTS, query, page.older, dimensions)
         return json_response(schemas.IncidentList(incidents=rows, next=next_))
 

@@ -82,7 +82,10 @@ class EventsReceipt(BaseModel):
 
 
 class IncidentSummary(BaseModel):
-    """One incident in a list; `dimensions` has its value of each configured one, "" without one."""
+    """One incident in a list; `dimensions` has its value of each configured one, "" without one.
+
+    `labels` and `indicators`, the intervals in seconds, only with `full=true`; else they are null.
+    """
 
     id: str
     title: str
@@ -91,6 +94,8 @@ class IncidentSummary(BaseModel):
     stale: bool
     milestones: dict[Milestone, datetime | None]
     dimensions: dict[str, str]
+    labels: dict[str, str] | None = None
+    indicators: dict[Indicator, float] | None = None
 
 
 class IncidentList(BaseModel):
@@ -254,8 +259,8 @@ class IndicatorRow(BaseModel):
     change: ComparisonSchema | None
 
 
-def summary(row: IncidentRow, policy: Policy, now: datetime) -> IncidentSummary:
-    """Convert one incident of a list."""
+def summary(row: IncidentRow, policy: Policy, now: datetime, history: IncidentHistory | None = None) -> IncidentSummary:
+    """Convert one incident of a list; with its history, in full."""
     return IncidentSummary(
         id=public_id(row.id),
         title=row.title,
@@ -264,7 +269,13 @@ def summary(row: IncidentRow, policy: Policy, now: datetime) -> IncidentSummary:
         stale=row.is_stale(now),
         milestones=_milestones(row.milestones),
         dimensions=_dimensions(row.dimensions, policy),
+        labels=dict(history.incident.labels) if history else None,
+        indicators=_seconds(history.incident, policy) if history else None,
     )
+
+
+def _seconds(incident: Incident, policy: Policy) -> dict[Indicator, float]:
+    return {indicator: length.total_seconds() for indicator, length in measure(incident, policy).intervals.items()}
 
 
 def _dimensions(values: Mapping[str, str], policy: Policy) -> dict[str, str]:
@@ -290,7 +301,7 @@ def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: dateti
         roles=dict(incident.roles),
         resolution_source=incident.resolution_source,
         dismissed_at=incident.dismissed_at,
-        indicators={i: length.total_seconds() for i, length in measure(incident, policy).intervals.items()},
+        indicators=_seconds(incident, policy),
         warnings=[str(warning) for warning in order_warnings(incident, policy)],
         deadlines=[
             DeadlineSchema(**asdict(deadline), overdue=deadline.overdue(now)) for deadline in incident.deadlines

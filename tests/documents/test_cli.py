@@ -63,7 +63,7 @@ def test_the_man_page_has_them_too(files, words):
         (["inc"], ["incident"]),
         (["incident", "res"], ["resolve"]),
         (["incident", "list", "--ph"], ["--phase"]),
-        (["incident", "list", "--output", ""], ["text", "json"]),
+        (["incident", "list", "--output", ""], ["text", "json", "csv"]),
     ],
     ids=["command", "subcommand", "option", "value"],
 )

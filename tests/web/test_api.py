@@ -259,6 +259,15 @@ def test_it_lists_the_newest_first_page_by_page(real):
     assert pages == [["INC-5", "INC-4"], ["INC-3", "INC-2"], ["INC-1"]]
 
 
+def test_it_lists_incidents_in_full_if_asked_to(real):
+    real.seen(alert(0))
+    (short,) = real.get("/api/v1/incidents?limit=1").get_json()["incidents"]
+    assert (short["labels"], short["indicators"]) == (None, None)
+    (full,) = real.get("/api/v1/incidents?limit=1&full=true").get_json()["incidents"]
+    whole = real.get(f"/api/v1/incidents/{full['id']}").get_json()
+    assert (full["labels"], full["indicators"]) == (whole["labels"], whole["indicators"])
+
+
 def test_it_shows_of_each_what_a_list_needs(real):
     real.seen(alert(0))
     (line,) = real.get(INCIDENTS).get_json()["incidents"]
@@ -270,6 +279,8 @@ def test_it_shows_of_each_what_a_list_needs(real):
         "stale": True,
         "milestones": {**dict.fromkeys(MILESTONES), "detected": "2026-03-02T09:00:00Z"},
         "dimensions": {"team": "", "service": ""},
+        "labels": None,
+        "indicators": None,
     }
 
 

@@ -22,6 +22,9 @@ PAGES = (
     "/postmortems?all=yes",
     "/incidents/INC-99",
     "/runbook",
+    "/trends?by=week",
+    "/reports",
+    "/nowhere",
 )
 HOSTILE = '<img src=x onerror="document.title=1">'
 

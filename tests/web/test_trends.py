@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.periods import Calendar, latest_periods
 from service.domain.policy import Milestone, Severity
-from service.web.spreadsheets import csv_text
+from service.render.spreadsheets import csv_text
 from tests.web.demo import NOW, TOKYO, demo_at
 
 

@@ -9,11 +9,12 @@ from service.domain.indicators import Row
 from service.domain.periods import Calendar, Period, latest_periods
 from service.domain.policy import Indicator, Severity, Statistic
 from service.render.chart import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Chart, chart
+from service.render.spreadsheets import Cell, csv_text
 from service.web.indicators import selection_of
 from service.web.pages.renderer import PageRenderer
 from service.web.query import dimensions_of
 from service.web.services import Services
-from service.web.spreadsheets import Cell, csv_response, csv_text
+from service.web.spreadsheets import csv_response
 
 PERIODS: Mapping[Calendar, int] = {Calendar.MONTH: 12, Calendar.WEEK: 26}
 SHOWN = (Statistic.P50, Statistic.P95)

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from service.domain.actions import Action
 from service.domain.incident import Deadline, Phase
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
+from service.render.spreadsheets import Cell, csv_text
 from service.web import schemas
 from service.web.reports.content import Lacks, MonthReport, ReportedIncident
-from service.web.spreadsheets import Cell, csv_text
 
 INTERVALS = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
 
