@@ -143,6 +143,17 @@ def test_config_check_prints_the_problems_of_all_sources(mttx):
     assert [line.split(" ")[0] for line in result.output.splitlines()] == ["sources.a.key", "sources.b.key", "2"]
 
 
+def test_config_check_warns_of_a_sender_that_signs_and_has_no_secret(mttx):
+    result = mttx("config", "check", sources={"incident_io": None, "uptimekuma": None})
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "warning: sources.incident_io: its sender signs: without secrets or secrets_file its requests need a token "
+        "with the scope ingest",
+        "Configuration OK, 1 warning",
+    ]
+    assert "warning" not in mttx("config", "check", sources={"incident_io": {"secrets": SECRET}}).output
+
+
 def test_config_show_prints_what_is_set_and_no_secret(mttx):
     own = {**OWN, "auth": "standard-webhooks", "secrets": SECRET}
     text = mttx("config", "show", sources={"uptimekuma": None, "own": own}).output

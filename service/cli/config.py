@@ -66,7 +66,9 @@ def _checked(path: Path | None) -> tuple[list[Problem], list[Problem]]:
             try_out(loaded.settings)
         except SettingsError as error:
             findings += error.problems
-    return findings, list(warnings(loaded))
+    from service.wiring.sources import unsigned
+
+    return findings, [*warnings(loaded), *unsigned(loaded.settings)]
 
 
 def _try_tokens(settings: Settings) -> None:

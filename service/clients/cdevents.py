@@ -4,6 +4,7 @@ CDEvents has no words for updates, postmortems and reminders: those are not sent
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from service.clients.bearer import Secret
 from service.clients.chat import NO_MESSAGE_ID, ChatMessage, PostOnlyChat
@@ -12,6 +13,7 @@ from service.clients.http import HttpClient
 SPECIFICATION = "0.5.1"
 ENVIRONMENT = "production"
 """CDEvents requires an environment, and defines an incident as a problem in a production environment."""
+_URI_SIGNS = ":/?#[]@!$&'()*+,;=%"
 _DETECTED, _RESOLVED = (f"dev.cdevents.incident.{predicate}.0.3.0" for predicate in ("detected", "resolved"))
 _TYPES = {"first": _DETECTED, "again": _DETECTED, "over": _RESOLVED, "dismissed": _RESOLVED}
 """By the kind of the message. An incident that was none is recalled, which `resolved` includes."""
@@ -22,7 +24,7 @@ class CDEventsWebhook(PostOnlyChat):
 
     def __init__(self, http: HttpClient, url: Secret, source: str) -> None:
         super().__init__(http, url)
-        self._source = source
+        self._source = quote(source, safe=_URI_SIGNS)
 
     def post(self, message: ChatMessage, thread: int | None) -> int:  # noqa: ARG002 - the subject groups events
         """Send it, if CDEvents has a word for it. Any 2xx means that it was accepted."""

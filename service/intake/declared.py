@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from service.domain.events import INCIDENT_KEY, Event, EventKind, KeyedEvent
 from service.domain.policy import Severity
 from service.domain.recovery import ResolutionSource
+from service.domain.senders import named_alias
 from service.domain.severity_rules import SEVERITY_LABEL
 from service.intake.alerts import AlertParseOptions, Sender, shared_name
 from service.intake.expressions import Evaluation, Expression, TooExpensive
@@ -144,7 +145,7 @@ class _BodyReader:
         try:
             reports = self._reports_or_error()
             sends_alerts = self._declaration.profile.sends == "alerts"
-            content = self._notification(reports, sender) if sends_alerts else self._keyed_events(reports)
+            content = self._notification(reports, sender) if sends_alerts else self._keyed_events(reports, sender)
         except TooExpensive:
             detail = "was not read: the expressions take too many steps for this body"
             raise self._error(DeclaredField.EVENT, self._declaration.event, detail) from None
@@ -244,10 +245,11 @@ class _BodyReader:
         origin = Sender(self._declaration.source, key, name=sender, profile=self._declaration.profile)
         return read_alerts(alerts, self._options, self._now, origin)
 
-    def _keyed_events(self, reports: list[_Report]) -> KeyedEvents:
+    def _keyed_events(self, reports: list[_Report], sender: str) -> KeyedEvents:
         if not reports:
             return KeyedEvents()
-        key, title, severity, labels = self._key(), self._title(), self._severity(), self._labels()
+        key = named_alias(self._key(), sender)  # ids of two servers may be the same
+        title, severity, labels = self._title(), self._severity(), self._labels()
         aliases = (*self._alias(), *shared_name(labels, self._options.correlation_label))
         events: dict[str, KeyedEvent] = {}
         for report in reports:

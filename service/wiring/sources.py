@@ -67,6 +67,15 @@ def complete(settings: Settings, name: str) -> DeclaredSourceSettings:
     return base.model_copy(update={key: getattr(configured, key) for key in configured.model_fields_set})
 
 
+def unsigned(settings: Settings) -> Iterator[Problem]:
+    """Yield a warning for each source that signs its requests and has no secret here."""
+    for name in settings.sources:
+        source = complete(settings, name)
+        if source.auth in ("hmac", "standard-webhooks") and source.secrets is None and source.secrets_file is None:
+            advice = "its sender signs: without secrets or secrets_file its requests need a token with the scope ingest"
+            yield Problem(f"sources.{name}", advice)
+
+
 def verifiers(settings: Settings) -> Iterator[tuple[str, Verifier]]:
     """Yield how the declared sources with secrets are verified. Raises SettingsError."""
     for name in settings.sources:

@@ -102,7 +102,14 @@ def test_an_answer_that_is_no_success_is_an_error(requests_mock):
     assert caught.value.reason is Reason.UNAVAILABLE
 
 
-@pytest.mark.parametrize(("public_url", "source"), [(SOURCE, SOURCE), (None, "/mttx-exporter")])
+@pytest.mark.parametrize(
+    ("public_url", "source"),
+    [
+        (SOURCE, SOURCE),
+        (None, "/mttx-exporter"),
+        ("https://mttx.example.com/監視", "https://mttx.example.com/%E7%9B%A3%E8%A6%96"),
+    ],
+)
 def test_it_is_configured_by_the_format_of_the_webhook(requests_mock, public_url, source):
     requests_mock.post(HOOK)
     settings = Settings(webhook={"url": HOOK, "format": "cdevents"}, public_url=public_url)

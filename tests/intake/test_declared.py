@@ -71,6 +71,21 @@ def test_the_word_is_compared_in_any_case_and_may_be_a_number():
     assert [event.kind for event in events(what=7)] == [EventKind.ACKNOWLEDGED]
 
 
+def test_the_ids_of_two_senders_are_not_the_same():
+    body = json.dumps(BODY).encode()
+    plain, eu = (parse(body, declared(**KEYED), OPTIONS, NOW, sender).content.events[0] for sender in ("", "eu"))
+    assert (plain.incident_key, eu.incident_key) == ("I-1", "@eu:I-1")
+    assert eu.event.data == {"incident_key": "@eu:I-1"}
+    assert plain.event.event_id != eu.event.event_id
+    alerts = (parse(body, declared(**ALERTS), OPTIONS, NOW, sender).content.alerts[0] for sender in ("", "eu"))
+    assert [alert.observation.source for alert in alerts] == ["own", "own@eu"]
+
+
+def test_a_key_that_changes_its_case_is_the_same_in_lower_case():
+    own = {**KEYED, "key": "lower(id)"}
+    assert {read(own, id=key).content.events[0].incident_key for key in ("I-1", "i-1")} == {"i-1"}
+
+
 def test_a_word_that_no_rule_has_is_of_no_interest():
     assert read(KEYED, what="commented").content.events == ()
     assert read(ALERTS, what="commented").content.alerts == ()

@@ -3,8 +3,10 @@
 import hmac
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
+from service.intake.expressions import expression
 from service.intake.standard_webhooks import StandardWebhooks
 from service.recorder.commands import Conflict, RecordAlerts, RecordEvents
 from service.settings.tokens import Token, digest
@@ -99,6 +101,13 @@ def test_it_needs_a_signature_with_secrets():
     assert_problem(
         world.post(OWN_PATH, data=BODY, headers={"Authorization": "Bearer a token of a sender"}), 401, "unauthorized"
     )
+
+
+def test_the_address_decides_which_declaration_reads_a_body_that_fits_two():
+    other = replace(OWN, source="other", when=expression("what == 'opened'"))
+    world = World(sources=Sources(declared=(OWN, other)))
+    assert [world.post(f"/webhooks/x/{name}", data=BODY).status_code for name in ("own", "other")] == [200, 200]
+    assert [command.webhook.source for command in world.recorder.commands] == ["own", "other"]
 
 
 def test_a_source_that_is_not_configured_has_no_address():
