@@ -1,5 +1,6 @@
 """The list for the weekly review: what happened since the last one, what is open, and what is due by the next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 from service.clients.chat import Chat, ChatMessage
 from service.delivery.message_builder import digest_of, post_once, rendered
 from service.delivery.receiver import DeliveryPlan
+from service.domain.breakdown import NO_VALUE
 from service.domain.incident_ids import page_url, public_id
 from service.domain.policy import Policy, WeeklyReview
 from service.render.item_keys import ItemKey, OutboxKind
@@ -69,7 +71,7 @@ class ReviewMessages:
             "stages": overview.stages_count - len(overview.stages),
             "actions": overview.actions_count - len(overview.actions),
         }
-        return Agenda(
+        agenda = Agenda(
             meeting_at=meeting_at,
             incidents=tuple(map(self._incident_line, week[:MAX_LINES])),
             open=tuple(map(self._incident_line, overview.open)),
@@ -77,13 +79,24 @@ class ReviewMessages:
             actions=tuple(map(self._action_line, overview.actions)),
             more={name: count for name, count in more.items() if count > 0},
         )
+        lines = (*agenda.incidents, *agenda.open, *agenda.stages, *agenda.actions)
+        return replace(agenda, dimension=self._dimension) if any(line.group for line in lines) else agenda
+
+    @property
+    def _dimension(self) -> str | None:
+        """The label by which lines are grouped: the first dimension."""
+        return next((dimension.label for dimension in self.policy.breakdown), None)
+
+    def _group(self, dimensions: Mapping[str, str]) -> str:
+        return dimensions.get(self._dimension, NO_VALUE) if self._dimension else NO_VALUE
 
     def _planned(self, meeting_at: datetime) -> PlannedRow:
         return PlannedRow(ItemKey(OutboxKind.TEAM_WIDE, due_at=meeting_at), at=meeting_at - self.lead)
 
     def _incident_line(self, incident: IncidentRow) -> ReviewLine:
         url = page_url(self.public_url, incident.id)
-        return ReviewLine(public_id(incident.id), title_line(incident.title), incident.severity.value, url)
+        line = ReviewLine(public_id(incident.id), title_line(incident.title), incident.severity.value, url)
+        return replace(line, group=self._group(incident.dimensions))
 
     def _stage_line(self, due: DueStage) -> ReviewLine:
         at_review = self.meets is not None and self.meets.is_at(due.due_at)
@@ -93,4 +106,5 @@ class ReviewMessages:
     def _action_line(self, due: DueAction) -> ReviewLine:
         action, url = due.action, page_url(self.public_url, due.incident_id)
         line = ReviewLine(public_id(due.incident_id), title_line(action.title), "", url, due_at=action.due_at)
-        return replace(line, action=action.action_id, owner=title_line(action.owner))
+        group = self._group(due.dimensions)
+        return replace(line, action=action.action_id, owner=title_line(action.owner), group=group)

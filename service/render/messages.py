@@ -4,7 +4,7 @@ The words are in Jinja templates (`templates/message-*.j2`; the standard, sectio
 depends on the time of rendering, so that the same state always gives the same text.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.actions import Action
+from service.domain.breakdown import NO_VALUE
 from service.domain.durations import parts
 from service.domain.policy import Severity, Stage
 from service.domain.reminders import Reminder
@@ -94,7 +95,7 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReviewLine:
-    """One line of the weekly review; `due_at` None if nothing is due.
+    """One line of the weekly review; `due_at` None if nothing is due. `group` is the incident's team, say.
 
     `at_review`: it is due at the review itself, which `mttx incident review` records.
     """
@@ -108,13 +109,15 @@ class ReviewLine:
     action: str | None = None
     owner: str | None = None
     at_review: bool = False
+    group: str = NO_VALUE
 
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
     """The agenda of the weekly review: incidents since the last one, what is open, and what is due by the next.
 
-    `more` counts what did not fit, by the name of the list.
+    `more` counts what did not fit, by the name of the list. `dimension` is the label by whose values the lines are
+    grouped, None if they have none.
     """
 
     meeting_at: datetime
@@ -123,6 +126,7 @@ class Agenda:
     stages: tuple[ReviewLine, ...] = ()
     actions: tuple[ReviewLine, ...] = ()
     more: Mapping[str, int] = field(default_factory=dict)
+    dimension: str | None = None
 
     @property
     def to_review(self) -> tuple[str, ...]:
@@ -179,7 +183,15 @@ def _filters(zone: ZoneInfo, markup: Markup) -> dict[str, Callable[..., Any]]:
         "span": lambda begin, end, going_on: span(begin, end, going_on, zone),
         "duration": duration,
         "link": link,
+        "groups": _groups,
     }
+
+
+def _groups(lines: Iterable[ReviewLine]) -> list[tuple[str, list[ReviewLine]]]:
+    """Return lines by their group, those without one last."""
+    lines = list(lines)
+    names = sorted({line.group for line in lines}, key=lambda name: (name == NO_VALUE, name))
+    return [(name, [line for line in lines if line.group == name]) for name in names]
 
 
 def _without_blank_lines(text: str) -> str:

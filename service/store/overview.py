@@ -1,7 +1,7 @@
 """What the first page and the weekly review show: what is open, and what is due by some instant."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
@@ -38,10 +38,11 @@ class DueStage:
 
 @dataclass(frozen=True, slots=True)
 class DueAction:
-    """An action that is not completed, and the id of its incident."""
+    """An action that is not completed, and the id and dimensions of its incident."""
 
     incident_id: int
     action: Action
+    dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,9 @@ def _actions(
     rows = dated_actions(connection, limit, until, *conditions)
     histories = histories_of(connection, {row.incident_id for row in rows}, policy)
     return tuple(
-        DueAction(row.incident_id, action)
+        DueAction(row.incident_id, action, incident.dimensions)
         for row in rows
-        for action in histories[row.incident_id].incident.actions
+        for incident in (histories[row.incident_id].incident,)
+        for action in incident.actions
         if action.action_id == row.action_id
     )

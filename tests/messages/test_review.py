@@ -57,6 +57,41 @@ def test_it_lists_what_the_meeting_is_about_an_hour_before(site):
     ]
 
 
+def fill_with_teams(site):
+    fill(site)
+    site.tell(1, K.DESCRIBED, 7, labels={"team": "search"})
+    site.open(event(K.DETECTED, 10, title="Invoices stuck", severity=Severity.SEV_4, labels={"team": "<billing>"}))
+
+
+@pytest.mark.parametrize(("language", "nobody"), [("en", "▸ no team"), ("ja", "▸ チームなし")])
+def test_it_groups_every_list_by_team_with_the_rest_last(open_site, language, nobody):
+    site = open_site(messages={"language": language})
+    fill_with_teams(site)
+    site.deliver(minutes(MEETING - timedelta(minutes=59)), site.start())
+    [text] = [text for text, _ in site.slack.channel() if "▸" in text]
+    shown = [line if line[0] != "•" else line.partition("|")[2].partition(">")[0] for line in text.splitlines()[1:]]
+    lists_ = [[]]
+    for line in shown:
+        lists_.append([]) if line.endswith(":") else lists_[-1].append(line)
+    incidents, open_, stages, actions = lists_[1:]
+    assert incidents == ["▸ &lt;billing&gt;", "INC-3", "▸ search", "INC-1", nobody, "INC-2"]
+    assert open_ == ["▸ &lt;billing&gt;", "INC-3", nobody, "INC-2"]
+    assert [line for line in stages if line.startswith("▸")] == ["▸ &lt;billing&gt;", "▸ search", nobody]
+    assert actions == ["▸ search", "INC-1"]
+
+
+def test_it_groups_by_the_first_dimension(open_site):
+    site = open_site(messages={"language": "ja"}, breakdown=[{"label": "area"}, {"label": "team"}])
+    fill_with_teams(site)
+    site.deliver(minutes(MEETING - timedelta(minutes=59)), site.start())
+    assert not any("▸" in text for text, _ in site.slack.channel())
+    site.close()
+    site = open_site(messages={"language": "ja"}, breakdown=[])
+    site.deliver(minutes(MEETING + timedelta(weeks=1)), site.start())
+    assert len(site.slack.channel()) >= 2
+    assert not any("▸" in text for text, _ in site.slack.channel())
+
+
 def test_it_says_how_to_record_what_owes_only_the_review(site):
     fill(site)
     number = site.open(event(K.DETECTED, 20, title="Backfill ran away", severity=Severity.SEV_4))
