@@ -13,9 +13,11 @@ import yaml
 from service.domain.incident import Phase
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic
 from service.domain.recovery import ResolutionSource
+from service.intake.declared import DeclaredField
 from service.intake.reasons import Failure
 from service.intake.sources import Source
 from service.settings.model import Settings
+from service.wiring.sources import shipped
 from tests.dashboards.catalogue import METRICS, catalogue, counting, series_of
 from tests.dashboards.expressions import UIDS, dashboard, expressions
 from tests.dashboards.promql import grouped_labels, made_labels
@@ -44,7 +46,8 @@ VALUES = {
     "phase": set(Phase),
     "resolution_source": set(ResolutionSource),
     "window": set(Settings().window_lengths),
-    "source": set(Source),
+    "source": {*Source, *shipped()},
+    "field": set(DeclaredField),
 }
 VALUES_OF = {("mttx_webhook_failures_total", "reason"): set(Failure)}
 

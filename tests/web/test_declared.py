@@ -6,15 +6,20 @@ from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from service.intake.expressions import expression
 from service.intake.standard_webhooks import StandardWebhooks
 from service.recorder.commands import Conflict, RecordAlerts, RecordEvents
+from service.settings.model import Settings
 from service.settings.tokens import Token, digest
 from service.web.services import Sources
+from service.wiring.intake import webhook_sources
 from tests.declared import SOURCES, declared
 from tests.web.fakes import NOW, World, assert_problem
 
-DOWN = (Path(__file__).parents[1] / "payloads/uptimekuma/good/down.json").read_bytes()
+PAYLOADS = Path(__file__).parents[1] / "payloads"
+DOWN = (PAYLOADS / "uptimekuma/good/down.json").read_bytes()
 KUMA, OWN_PATH = "/webhooks/x/uptimekuma", "/webhooks/x/own"
 OWN = declared(
     event="what", key="id", title="name", severity="level", events=[{"kind": "detected", "is": "opened", "at": "at"}]
@@ -101,6 +106,27 @@ def test_it_needs_a_signature_with_secrets():
     assert_problem(
         world.post(OWN_PATH, data=BODY, headers={"Authorization": "Bearer a token of a sender"}), 401, "unauthorized"
     )
+
+
+def rootly_headers(stamp, body):
+    mac = hmac.new(b"a secret of a sender", stamp.encode() + body, "sha256").hexdigest()
+    return {"X-Rootly-Signature": f"t={stamp},v1={mac}"}
+
+
+def firehydrant_headers(_, body):
+    return {"fh-signature": hmac.new(b"a secret of a sender", body, "sha256").hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "headers"),
+    [("rootly", "resolved", rootly_headers), ("firehydrant", "resolved", firehydrant_headers)],
+)
+def test_a_shipped_declaration_knows_how_its_sender_signs(name, file, headers):
+    world = World(sources=webhook_sources(Settings(sources={name: {"secrets": "a secret of a sender"}})))
+    body = (PAYLOADS / name / "good" / f"{file}.json").read_bytes()
+    signed = headers(str(int(NOW.timestamp())), body)
+    assert world.post(f"/webhooks/x/{name}", data=body, headers=signed).status_code == 200
+    assert_problem(world.post(f"/webhooks/x/{name}", data=body + b" ", headers=signed), 401, "unauthorized")
 
 
 def test_the_address_decides_which_declaration_reads_a_body_that_fits_two():
