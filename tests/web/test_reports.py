@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from datetime import timedelta
 from hashlib import sha256
-from statistics import mean
+from statistics import mean, median
 
 import pytest
+from scipy.stats import mannwhitneyu
 
 from service.domain.events import EventKind
 from service.domain.incident import Phase
@@ -18,7 +19,7 @@ from service.metrics.measurements import Measuring
 from service.web.reports import content
 from tests.builders import event, policy
 from tests.house import House
-from tests.web.demo import TOKYO, demo_at
+from tests.web.demo import NOW, TOKYO, demo_at
 from tests.web.fakes import World
 
 M = Milestone
@@ -89,6 +90,40 @@ def test_it_equals_a_calculation_by_hand(demo, month):
     assert Counter(action["state"] for action in found["actions"]) == Counter(
         state.value for state in states.elements()
     )
+
+
+@pytest.mark.parametrize("month", ["2026-10", "2026-11"])
+def test_its_changes_are_those_of_the_samples_of_both_months(demo, month):
+    def lengths(name):
+        return sorted(
+            (i.milestones[M.ACKNOWLEDGED] - i.milestones[M.DETECTED]).total_seconds()
+            for i in of_month(demo, name)
+            if M.ACKNOWLEDGED in i.milestones and i.milestones[M.ACKNOWLEDGED] <= i.milestones.get(M.RESOLVED, NOW)
+        )
+
+    (change,) = [
+        row
+        for row in report(demo, "", month)["changes"]
+        if (row["indicator"], row["incident_severity"]) == ("acknowledge", None)
+    ]
+    before, now = lengths(f"2026-{int(month[-2:]) - 1}".replace("-9", "-09")), lengths(month)
+    if month == "2026-10":  # incidents of a month that goes on may be left out while they are fresh
+        shifts = sorted(b - a for a in before for b in now)
+        assert change["shift"] == pytest.approx(median(shifts), abs=1e-3)
+        p = mannwhitneyu(before, now).pvalue
+        assert (change["change"] == "undecided") == (p >= 0.05)
+    assert change["change"] in ("shorter", "longer", "undecided")
+
+
+@pytest.mark.parametrize("month", ["2026-09", "2026-10", "2026-11"])
+def test_it_says_of_a_target_what_the_incidents_show_and_no_more(demo, month):
+    verdicts = [row["verdict"] for row in report(demo, "", month)["indicators"] if row["verdict"]]
+    assert verdicts
+    shown = (text(demo.get(f"/reports/{month}?format=md")), text(demo.get(f"/reports/{month}")))
+    for verdict in verdicts:
+        few = f"too few to say ({verdict['within']} of {verdict['incidents']} within)"
+        of = f"{verdict['within']}/{verdict['incidents']}"
+        assert all((few if verdict["verdict"] == "undecided" else of) in page for page in shown)
 
 
 def test_a_month_that_goes_on_says_so_in_every_format(demo):

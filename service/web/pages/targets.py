@@ -45,10 +45,11 @@ def default_window(windows: Mapping[str, timedelta]) -> str:
 def target_states(policy: Policy, indicators: Indicators, window: str, now: datetime) -> list[TargetState]:
     """Return the state of every target of the policy in `window`."""
     rows = {(row.indicator, row.severity): row for row in indicators(window, now) or ()}
-    return [_target_state(target, rows.get((target.indicator, target.severity))) for target in policy.targets]
+    return [target_state(target, rows.get((target.indicator, target.severity))) for target in policy.targets]
 
 
-def _target_state(target: Target, row: Row | None) -> TargetState:
+def target_state(target: Target, row: Row | None) -> TargetState:
+    """Return the state of a target by its row, None without one."""
     return TargetState(
         target=target,
         value=row.summary.statistics.get(target.statistic) if row else None,

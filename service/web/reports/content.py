@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from service.domain.actions import Action, ActionState
+from service.domain.comparison import Comparison, compare
 from service.domain.incident import Deadline, Incident, Phase
 from service.domain.incident_ids import public_id
 from service.domain.indicators import Row, measure
@@ -17,6 +18,7 @@ from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, IncidentRow, incident_page
 from service.web.indicators import selection_of
 from service.web.pages.postmortems import owner_of
+from service.web.pages.targets import target_state
 from service.web.services import Services
 
 MAX_INCIDENTS = 2000
@@ -28,10 +30,19 @@ _JUST_BEFORE = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An indicator of the month, and of the month before; None without a sample then."""
+    """An indicator of the month, and of the month before; None without a row then.
+
+    `change` compares the two months; None if either has no sample.
+    """
 
     row: Row
     before: Row | None
+    change: Comparison | None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met, as on the first page; None without one, or if there are too few to say."""
+        return target_state(self.row.target, self.row).met if self.row.target else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +161,20 @@ def month_report(
 def _numbers(
     services: Services, month: Period, before: Period, dimensions: Mapping[str, str], now: datetime
 ) -> list[Number]:
-    current = services.select(selection_of(month, dimensions), now)[""]
-    past = {(row.indicator, row.severity): row for row in services.select(selection_of(before, dimensions), now)[""]}
-    return [Number(row, past.get((row.indicator, row.severity))) for row in current]
+    current, previous = (
+        services.select(replace(selection_of(period, dimensions), compared=True), now)[""] for period in (month, before)
+    )
+    past = {(row.indicator, row.severity): row for row in previous}
+    rows = [(row, past.get((row.indicator, row.severity))) for row in current]
+    return [Number(row, before_, _change(row, before_)) for row, before_ in rows]
+
+
+def _change(row: Row, before: Row | None) -> Comparison | None:
+    """Compare the samples of two months."""
+    if before is None or row.comparison is None or before.comparison is None:
+        return None
+    samples, past = row.comparison.now, before.comparison.now
+    return compare(past, samples, row.comparison.unfinished) if samples and past else None
 
 
 def _rows(services: Services, month: Period, dimensions: Mapping[str, str]) -> tuple[list[IncidentRow], bool]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from service.domain.actions import Action
+from service.domain.comparison import WindowChange
 from service.domain.incident import Deadline, Phase
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.render.spreadsheets import Cell, csv_text
@@ -58,6 +59,15 @@ class LacksSchema(BaseModel):
     assumed: int
 
 
+class MonthChangeSchema(BaseModel):
+    """How an indicator differs from the month before; `shift` in seconds."""
+
+    indicator: Indicator
+    incident_severity: Severity | None
+    change: WindowChange
+    shift: float | None
+
+
 class ReportSchema(BaseModel):
     """The report of a month; `indicators` and `before` are those of `GET /api/v1/indicators` for both months."""
 
@@ -70,6 +80,7 @@ class ReportSchema(BaseModel):
     dimensions: dict[str, str]
     indicators: list[schemas.IndicatorRow]
     before: list[schemas.IndicatorRow]
+    changes: list[MonthChangeSchema]
     incidents: list[ReportedIncidentSchema]
     dismissed: int
     cut: bool
@@ -92,6 +103,16 @@ def report_schema(report: MonthReport, lacks: Lacks, timezone: str) -> ReportSch
         dimensions=dict(report.dimensions),
         indicators=[schemas.indicator_row(number.row) for number in report.numbers],
         before=[schemas.indicator_row(number.before) for number in report.numbers if number.before],
+        changes=[
+            MonthChangeSchema(
+                indicator=number.row.indicator,
+                incident_severity=number.row.severity,
+                change=number.change.change,
+                shift=number.change.shift,
+            )
+            for number in report.numbers
+            if number.change
+        ],
         incidents=[_incident(line) for line in report.incidents],
         dismissed=report.dismissed,
         cut=report.cut,
