@@ -9,11 +9,13 @@ from typing import Any
 
 from flask import Request, Response
 from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
 from service.domain.periods import Period, month_before, month_named, month_of
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
+from service.web.pages.dimensions import dimension_filters
 from service.web.pages.renderer import PageRenderer
 from service.web.query import dimensions_of
 from service.web.reports.content import month_report
@@ -22,6 +24,8 @@ from service.web.responses import json_response
 from service.web.services import Services
 from service.web.spreadsheets import csv_response
 
+MAX_CHOICES = 20
+"""Values of a dimension that a report links to."""
 _PARAMETERS = {"format", "lang", "file"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
@@ -63,6 +67,7 @@ def _month(services: Services, name: str | None) -> Period:
 
 def _content(services: Services, **more: Any) -> dict[str, Any]:
     report = more["report"]
+    filters = dimension_filters(services, MultiDict(report.dimensions)).fields
     following = month_of(report.month.ends_at, services.zone)
     return {
         "previous": report.before.name,
@@ -73,6 +78,7 @@ def _content(services: Services, **more: Any) -> dict[str, Any]:
             for d in services.policy.breakdown
             if any(d.label in line.incident.dimensions for line in report.incidents)
         ],
+        "choices": [(one.label, one.values[:MAX_CHOICES]) for one in filters if one.values],
         "md": markdown_text,
         **more,
     }

@@ -11,8 +11,8 @@ from service.domain.policy import Indicator, Severity, Statistic
 from service.render.chart import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Chart, chart
 from service.render.spreadsheets import Cell, csv_text
 from service.web.indicators import selection_of
+from service.web.pages.dimensions import dimension_filters
 from service.web.pages.renderer import PageRenderer
-from service.web.query import dimensions_of
 from service.web.services import Services
 from service.web.spreadsheets import csv_response
 
@@ -46,9 +46,11 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
     now = services.clock()
     calendar = Calendar.WEEK if request.args.get("by") == "week" else Calendar.MONTH
     severity = next((s for s in Severity if s.value == request.args.get("severity")), None)
-    dimensions = dimensions_of(request, services.policy)
+    filters = dimension_filters(services, request.args)
     periods = latest_periods(calendar, PERIODS[calendar], now, services.zone)
-    trends = [PeriodRows(period, services.select(selection_of(period, dimensions), now)[""]) for period in periods]
+    trends = [
+        PeriodRows(period, services.select(selection_of(period, filters.selected), now)[""]) for period in periods
+    ]
     trends = trends[next((i for i, of_period in enumerate(trends) if of_period.rows), len(trends) - 1) :]
     if request.args.get("format") == "csv":
         rows = [line for of_period in trends for line in _lines(of_period, of_period.period.goes_on(now))]
@@ -62,7 +64,7 @@ def show(services: Services, renderer: PageRenderer, request: Request) -> Respon
         calendar=calendar.value,
         severity_shown=severity and severity.value,
         severities=[s.value for s in Severity],
-        dimensions=dimensions,
+        dimensions=filters,
         size=(WIDTH, HEIGHT),
         area=(LEFT, RIGHT, BOTTOM),
     )
