@@ -1,7 +1,9 @@
 """`mttx sources test`, and what `mttx config` says of declared sources."""
 
 import json
+import re
 from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 from service.cli import main
+from service.intake.alerts import AlertParseOptions
+from service.intake.declared import parse
 from service.intake.standard_webhooks import StandardWebhooks
 from service.settings.errors import SettingsError
 from service.settings.model import Settings
@@ -195,3 +199,38 @@ def test_an_hmac_has_the_form_that_is_configured():
     assert (signing.header, signing.prefix, signing.timestamp_prefix, signing.separator) == ("X-Sig", "v1=", "t=", "")
     plain = {**OWN, "auth": "hmac", "header": "X-Sig", "secrets": "0123456789abcdef"}
     assert webhook_sources(Settings(sources={"own": plain})).signings["own"].prefix == ""
+
+
+PAGES = sorted((Path(__file__).parents[1] / "docs" / "sources").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_the_pages_say_can_be_configured(page):
+    text = page.read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.+?)```", text, re.DOTALL)]
+    for block in blocks:
+        if isinstance(block, dict) and "sources" in block:
+            assert len(declarations(Settings(sources=block["sources"]))) == len(block["sources"])
+    for key, value in re.findall(r'`(severity|events): "([^`]+)"`', text):
+        assert declarations(Settings(sources={page.stem.replace("-", "_"): {key: value}}))
+
+
+def test_the_example_of_the_page_does_what_it_says():
+    page = next(page for page in PAGES if page.stem == "declared").read_text()
+    sources = yaml.safe_load(re.search(r"```yaml\n(.+?)```", page, re.DOTALL)[1])["sources"]
+    (own,) = [
+        declaration for declaration in declarations(Settings(sources=sources)) if declaration.source == "deploybot"
+    ]
+    now = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+    about = {"deployment": {"id": 7}, "service": "shop", "impact": "Outage"}
+    failed = {**about, "status": "failed", "failed_at": "2026-11-23T18:04:05Z"}
+    back = {**about, "status": "rolled_back", "finished_at": 1795459205}
+    events = [
+        parse(json.dumps(body).encode(), own, AlertParseOptions(), now).content.events[0] for body in (failed, back)
+    ]
+    assert [(keyed.incident_key, keyed.event.kind, keyed.event.severity) for keyed in events] == [
+        ("7", "detected", "SEV-1"),
+        ("7", "resolved", "SEV-1"),
+    ]
+    assert events[0].event.title == "shop is rolled back"
+    assert events[1].event.data["resolution_source"] == "alerts"
