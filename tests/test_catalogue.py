@@ -13,7 +13,7 @@ import yaml
 from service.domain.incident import Phase
 from service.domain.policy import Indicator, Milestone, Severity, Stage, Statistic
 from service.domain.recovery import ResolutionSource
-from service.intake.declared import DeclaredField
+from service.intake.declaration import DeclaredField
 from service.intake.reasons import Failure
 from service.intake.sources import Source
 from service.settings.model import Settings

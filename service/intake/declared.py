@@ -1,16 +1,13 @@
 """Parse the bodies of declared sources: which of them report something, of which incident, and which field says what.
 
-A declaration is data, written in YAML (docs/sources/declared.md describes it for operators); its expressions are those
-of `service.intake.expressions`. What it selects and cannot be read is reported by the field of the declaration, so that
-a sender that renames its own is noticed.
+What a declaration selects and cannot be read is reported by the key of the declaration, so that a sender that renames
+its fields is noticed.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
@@ -20,11 +17,11 @@ from service.domain.recovery import ResolutionSource
 from service.domain.senders import named_alias
 from service.domain.severity_rules import SEVERITY_LABEL
 from service.intake.alerts import AlertParseOptions, Sender, shared_name
+from service.intake.declaration import Declaration, DeclaredField, EventRule, UnreadableField
 from service.intake.expressions import Evaluation, Expression, TooExpensive
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification, read_alerts
 from service.intake.reasons import Failure
-from service.intake.sources import SenderProfile
 from service.intake.times import read_instant
 from service.intake.wire import PayloadError, read_json
 
@@ -35,80 +32,12 @@ LONGEST_TEXT = 4096
 _BODY: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
-class DeclaredField(StrEnum):
-    """The keys of a declaration whose values are read from bodies: label values of the metric of unreadable ones."""
-
-    EVENT = "event"
-    KEY = "key"
-    AT = "at"
-    TITLE = "title"
-    SEVERITY = "severity"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRule:
-    """Which bodies report an event of one kind, and when it happened.
-
-    It applies if `values` has the body's word for what happened, in any case (None: any), and `when` holds. With
-    neither, it applies only if `at` is there. `since` is the start of an alert that ends, if its end says it.
-    `automated` holds if a machine did it. `text` is that of a note; a note without one says what title and severity are
-    from then on, and is no news.
-    """
-
-    kind: str
-    at: Expression
-    values: tuple[str, ...] | None = None
-    when: Expression | None = None
-    since: Expression | None = None
-    automated: Expression | None = None
-    text: Expression | None = None
-
-    @property
-    def is_optional(self) -> bool:
-        """Whether it applies only to bodies that have its time."""
-        return self.values is None and self.when is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
-    """How the bodies of one source are read.
-
-    `event` selects the body's word for what happened; without one the body is unreadable. Bodies for which `when` does
-    not hold, and words that no rule has, are of no interest. All other expressions are about the part of the body that
-    `subject` selects (None: the body). `severities` has its words in lower case, before those of
-    every source. `alias` is a name of the incident that other sources use. `zone` is that of times without one.
-    """
-
-    source: str
-    summary: str
-    profile: SenderProfile
-    event: Expression
-    key: Expression
-    rules: tuple[EventRule, ...]
-    when: Expression | None = None
-    subject: Expression | None = None
-    title: Expression | None = None
-    severity: Expression | None = None
-    severities: Mapping[str, Severity] = field(default_factory=dict)
-    labels: Mapping[str, Expression] = field(default_factory=dict)
-    alias: Expression | None = None
-    zone: ZoneInfo | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class DeclaredBody:
     """The content of a body. `unreadable` are the fields without which it was recorded nevertheless."""
 
     content: Notification | KeyedEvents
     unreadable: tuple[DeclaredField, ...] = ()
-
-
-class UnreadableField(PayloadError):
-    """A field without which nothing can be recorded is missing or cannot be read."""
-
-    def __init__(self, name: DeclaredField, selector: Expression, detail: str, reason: Failure) -> None:
-        super().__init__(reason, f"`{name}` ({selector.text}) {detail}")
-        self.field = name
 
 
 def parse(

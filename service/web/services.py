@@ -14,7 +14,7 @@ from service.domain.severity_rules import PRIORITY_MAP
 from service.domain.silences import People
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
-from service.intake.declared import Declaration
+from service.intake.declaration import Declaration
 from service.intake.signatures import Verifier
 from service.intake.sources import PROFILES, SenderProfile
 from service.metrics.gathering import Breakdown

@@ -11,7 +11,7 @@ from pydantic import BaseModel, RootModel
 from service.domain.events import ReceivedWebhook
 from service.intake import alertmanager, alertmanager_events, cdevents, declared, grafana, lifecycle, pagerduty
 from service.intake.alertmanager_events import RecordedEvents
-from service.intake.declared import Declaration, UnreadableField
+from service.intake.declaration import Declaration, UnreadableField
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification
 from service.intake.sources import PROFILES, SenderProfile, Source, webhook_path

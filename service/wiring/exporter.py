@@ -6,7 +6,7 @@ from datetime import datetime
 from service import __version__, companions
 from service.clients.errors import Reason
 from service.delivery.counters import DeliveryCounters
-from service.intake.declared import DeclaredField
+from service.intake.declaration import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.metrics.collectors import (
     DeliveryCollector,

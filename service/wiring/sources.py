@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import SecretStr
 
 from service.domain.policy import Severity
-from service.intake.declared import Declaration, EventRule
+from service.intake.declaration import Declaration, EventRule
 from service.intake.expressions import BadExpression, Expression, expression
 from service.intake.signatures import Signing, Verifier
 from service.intake.sources import PROFILES, SenderProfile

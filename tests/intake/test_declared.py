@@ -8,7 +8,8 @@ import pytest
 from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.intake.alerts import AlertParseOptions
-from service.intake.declared import DeclaredField, UnreadableField, parse
+from service.intake.declaration import DeclaredField, UnreadableField
+from service.intake.declared import parse
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from tests.declared import declared

@@ -12,7 +12,7 @@ from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import bucket_bounds_of
 from service.domain.verdicts import Verdict
-from service.intake.declared import DeclaredField
+from service.intake.declaration import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind

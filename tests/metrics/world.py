@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from service.delivery.counters import DeliveryCounters
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.intake.declared import DeclaredField
+from service.intake.declaration import DeclaredField
 from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS
