@@ -4,7 +4,7 @@ Each event counts when it happened: the totals grow as if every event had been r
 is earlier than the detection is reported with it, since the incident was unknown before.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -117,6 +117,7 @@ class _Recording:
         recorded = {event.event_id: event for event in batch.events_of(state)}
         imported = (*incident.events, *incident.initial_events) if is_new else incident.events
         events = [new for event in imported if (new := self._new_event(event, recorded)) is not None]
+        events += self._new_labels(recorded)
         detected_at = next(e.occurred_at for e in incident.events if e.kind is EventKind.DETECTED)
         if incident.merged_into:
             self._retract_dismissal(state, recorded)
@@ -142,6 +143,29 @@ class _Recording:
         state = named or batch.open(self._now)
         batch.keys[key] = state.id
         return state, named is None
+
+    def _new_labels(self, recorded: dict[str, Event]) -> Iterator[Event]:
+        """Yield the event that sets the labels which the file adds or now has another value of.
+
+        It counts from the detection on, as if the file had always said so; what people set since takes precedence.
+        """
+        detected = next(event for event in self._incident.events if event.kind is EventKind.DETECTED)
+        name = f"{self._incident.source}-{self._incident.key}-labels-"
+        earlier = sorted((e for e in recorded.values() if e.event_id.startswith(name)), key=lambda e: e.recorded_at)
+        before = recorded.get(detected.event_id)
+        labels = dict(before.labels) if before else dict(detected.labels)
+        for event in earlier:
+            labels |= event.labels
+        changed = {label: value for label, value in detected.labels.items() if labels.get(label) != value}
+        if changed:
+            yield Event(
+                event_id=f"{name}{len(earlier) + 1}",
+                kind=EventKind.DESCRIBED,
+                occurred_at=detected.occurred_at,
+                recorded_at=self._now,
+                source=self._incident.source,
+                labels=changed,
+            )
 
     def _retract_dismissal(self, state: IncidentState, recorded: dict[str, Event]) -> None:
         """Retract the dismissal that an earlier release recorded for a merge: it would dismiss the target as well."""
@@ -202,7 +226,7 @@ def _differ(before: Event, event: Event) -> bool:
 
 
 def _about(event: Event) -> tuple[object, ...]:
-    return event.title, event.severity, event.types, event.domains, dict(event.labels)
+    return event.title, event.severity, event.types, event.domains
 
 
 def _details(event: Event) -> dict[str, object]:

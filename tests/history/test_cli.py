@@ -130,6 +130,7 @@ def test_it_reads_what_is_piped_in():
     ("arguments", "why"),
     [
         (("--map", "a=b"), "'b' is not one of our columns"),
+        (("--map", "a=label.my-team"), "'label.my-team' is not one of our columns"),
         (("--map", "a"), "should be THEIRS=OURS"),
         (("--severity-map", "a=b"), "should be one of SEV-1"),
         (("--timezone", "Mars"), "is not a time zone"),

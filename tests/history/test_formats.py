@@ -92,6 +92,19 @@ def test_it_reads_pagerdutys_csv():
     assert incidents["QAUTO"].labels == {"service": "Database"}
 
 
+def test_pagerduty_names_the_team_of_an_incident():
+    incident = {"id": "P1", "service": {"summary": "Checkout"}, "created_at": "2026-10-01T20:00:00Z"}
+    teams = [{"id": "PQ9K7I8", "type": "team_reference", "summary": "Payments"}, {"summary": "Platform"}]
+    (past,) = read(json.dumps({**incident, "teams": teams}), form=Format.PAGERDUTY).incidents
+    assert dict(past.events[0].labels) == {"service": "Checkout", "team": "Payments"}
+    (past,) = read(json.dumps({**incident, "teams": []}), form=Format.PAGERDUTY).incidents
+    assert dict(past.events[0].labels) == {"service": "Checkout"}
+    (past,) = read(
+        "id,created_on,service_name,team_name\nQ1,2026-10-01T20:00:00Z,Checkout,Payments\n", form=Format.PAGERDUTY
+    ).incidents
+    assert dict(past.events[0].labels) == {"service": "Checkout", "team": "Payments"}
+
+
 def test_it_reads_raw_incidents_of_pagerdutys_analytics():
     line = {"id": "Q1", "created_at": "2026-10-01T20:00:00", "resolved_at": "2026-10-01T21:00:00", "description": "x"}
     line |= {"seconds_to_first_ack": 60, "priority_name": "P2", "auto_resolved": False}

@@ -38,6 +38,19 @@ def test_one_of_our_columns_that_is_mapped_is_not_read_under_its_own_name():
     assert incident(import_line(*line, columns={"priority": "severity"})).severity is Severity.SEV_3  # the default
 
 
+def test_a_column_may_be_mapped_to_a_label():
+    line = {"key": "1", "detected_at": "2026-10-01T09:00:00Z", "labels": {"team": "shop"}, "Owner": {"name": "web"}}
+    (past,) = read(json.dumps(line), columns={"Owner.name": "label.team"}).incidents
+    assert dict(past.events[0].labels) == {"team": "web"}
+    (past,) = read(json.dumps({**line, "Owner": {}}), columns={"Owner.name": "label.team"}).incidents
+    assert dict(past.events[0].labels) == {"team": "shop"}
+    several = {**line, "teams": [{"name": "a"}, {"name": "b"}]}
+    (error,) = read(json.dumps(several), columns={"teams.name": "label.team"}).errors
+    assert "label.team has several different values" in error.detail
+    parsed = read("key,detected_at,label.team,team\n1,2026-10-01T09:00:00Z,a,b\n")
+    assert parsed.ignored == ("team",)
+
+
 def test_a_column_may_be_left_out():
     line = ("key,detected_at,labels,resolved_by", f"1,{AT},no labels of ours,x")
     assert "leave it out with --map labels=-" in error_of(*line)

@@ -90,6 +90,34 @@ def test_what_is_said_otherwise_later_is_told_and_left_alone(house):
     assert house.get(1).incident.severity is Severity.SEV_1
 
 
+LABELS = "key,detected_at,resolved_at,labels,label.team\n1,2026-10-01T09:00:00Z,2026-10-01T10:00:00Z,"
+
+
+def test_a_label_that_the_file_corrects_is_corrected_from_the_beginning(house):
+    take(house, LABELS + "service=checkout,paymets\n")
+    corrected = LABELS + "service=checkout,payments\n"
+    done = take(house, corrected)
+    assert (done.changed, done.events, done.differences) == (1, 1, [])
+    assert dict(house.get(1).incident.dimensions) == {"service": "checkout", "team": "payments"}
+    added = house.get(1).events[-1]
+    assert (added.kind, added.occurred_at) == (K.DESCRIBED, house.get(1).incident.milestones[Milestone.DETECTED])
+    assert take(house, corrected).unchanged == 1
+    assert take(house, LABELS + "service=checkout,search\n").changed == 1
+    assert take(house, corrected).changed == 1
+    assert house.get(1).incident.dimensions["team"] == "payments"
+    assert take(house, LABELS + ",\n").unchanged == 1
+
+
+def test_a_label_that_is_mapped_later_is_added_and_one_that_people_set_stays(house):
+    header, first, second = HEADER.strip(), LINE.strip(), LINE.replace("1,", "2,", 1).strip()
+    lines = f"{header},Owner\n{first},payments\n{second},x\n"
+    take(house, lines)
+    house.tell(1, K.DESCRIBED, 400_000, labels={"team": "search"})
+    assert take(house, lines, columns={"Owner": "label.team"}).changed == 2
+    assert [house.get(number).incident.dimensions["team"] for number in (1, 2)] == ["search", "x"]
+    assert take(house, lines, columns={"Owner": "label.team"}).unchanged == 2
+
+
 def test_nothing_stays_of_what_is_not_kept(house):
     assert take(house, HEADER + LINE, keep=False).opened == 1
     assert house.rows("SELECT * FROM incidents") == []

@@ -305,6 +305,14 @@ def test_labels_may_be_json_in_a_cell():
     }
 
 
+def test_a_column_may_be_one_label():
+    header = "key,detected_at,labels,label.team,label.service"
+    past = import_line(header, '1,2026-10-01T09:00:00Z,"team=shop,area=eu", payments ,')
+    assert dict(past.events[0].labels) == {"team": "payments", "area": "eu"}
+    long = "x" * 4097
+    assert "label.team is longer than 4096" in error_of("key,detected_at,label.team", f"1,2026-10-01T09:00:00Z,{long}")
+
+
 def test_a_negative_interval_is_a_warning():
     past = import_line("key,detected_at,resolved_at", "1,2026-10-01T09:00:00Z,2026-10-01T08:00:00Z")
     assert past.warnings == ("resolve is negative and gives no sample",)

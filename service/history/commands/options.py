@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from service.domain.policy import Severity
-from service.history.importing.columns import NAMES
+from service.history.importing.columns import NAMES, is_column
 from service.history.importing.imported import ImportOptions, PostmortemDue, Unresolved
 from service.history.importing.mapping import IGNORED
 from service.history.importing.parsing import Format
@@ -70,7 +70,7 @@ def _columns(of_file: Mapping[str, Any], of_options: Iterable[tuple[str, str]]) 
     named = {theirs for theirs, _ in options}
     pairs = [(theirs, ours) for theirs, value in of_file.items() if theirs not in named for ours in _listed(value)]
     for theirs, ours in (*pairs, *options):
-        if ours not in (*NAMES, IGNORED):
+        if ours != IGNORED and not is_column(ours):
             raise click.UsageError(f"--map: {ours!r} is not one of our columns: {', '.join(sorted(NAMES))}; or -")
         if "[" in theirs:
             try:

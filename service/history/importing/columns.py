@@ -1,5 +1,6 @@
 """Our own columns, as the import reads them and docs/history.md lists them."""
 
+import re
 from dataclasses import dataclass
 
 from service.domain.events import EventKind
@@ -28,6 +29,7 @@ COLUMNS: tuple[ImportColumn, ...] = (
     ImportColumn(
         "labels", "NAME=VALUE, separated by commas; in JSON an object, or a list of names or of objects with a name."
     ),
+    ImportColumn("label.NAME", "One label, such as label.team or label.service; it takes precedence over labels."),
     ImportColumn("started_at", "When the impact began. Leave it empty if unknown.", EventKind.STARTED),
     ImportColumn("detected_at", "When it was detected. Required.", EventKind.DETECTED),
     ImportColumn("acknowledged_at", "When a person first responded.", EventKind.ACKNOWLEDGED),
@@ -59,3 +61,15 @@ COLUMNS: tuple[ImportColumn, ...] = (
 )
 
 NAMES = frozenset(column.name for column in COLUMNS)
+_ONE_LABEL = re.compile(r"label\.([a-zA-Z_][a-zA-Z0-9_]*)")
+
+
+def is_column(name: str) -> bool:
+    """Return whether a column is one of ours."""
+    return name in NAMES or label_of(name) is not None
+
+
+def label_of(name: str) -> str | None:
+    """Return the label that a column such as `label.team` holds; None for other columns."""
+    match = _ONE_LABEL.fullmatch(name)
+    return match[1] if match else None

@@ -46,7 +46,7 @@ def _rest(record: Record, entries: Sequence[Fields]) -> tuple[Record, tuple[str,
         "title": incident.get("title") or incident.get("summary"),
         "severity": reach(incident, "priority.summary") or reach(incident, "priority.name"),
         "detected_at": incident.get("created_at"),
-        "labels": {"service": name} if isinstance(name := reach(incident, "service.summary"), str) else {},
+        "labels": _labels(reach(incident, "service.summary"), reach(incident, "teams[0].summary")),
     }
     row |= _acknowledgement(incident, entries)
     if incident.get("status", "resolved") == "resolved":
@@ -97,7 +97,7 @@ def _flat(incident: Fields) -> dict[str, Any]:
         "severity": get("priority_name", "priority"),
         "detected_at": get("created_on", "created_at"),
         "resolved_at": get("resolved_on", "resolved_at"),
-        "labels": {"service": name} if isinstance(name := get("service_name", "service"), str) else {},
+        "labels": _labels(get("service_name", "service"), get("team_name")),
     }
     seconds = get("seconds_to_first_ack")
     if str(seconds) not in ("0", "0.0", "None"):
@@ -108,6 +108,10 @@ def _flat(incident: Fields) -> dict[str, Any]:
         automatic = str(get("auto_resolved")).lower() in ("true", "t", "1", "yes")
         row["resolved_by"] = _by(get("resolved_by_user_id") is not None and not automatic)
     return row
+
+
+def _labels(service: Any, team: Any) -> dict[str, str]:
+    return {label: name for label, name in (("service", service), ("team", team)) if isinstance(name, str)}
 
 
 def _kind(entry: Fields) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from service.domain.policy import Severity
 from service.domain.severity_rules import PRIORITY_MAP
 from service.history.importing import grafana_oncall, opsgenie, pagerduty
-from service.history.importing.columns import COLUMNS, NAMES
+from service.history.importing.columns import COLUMNS, NAMES, is_column
 from service.history.importing.files import read_records
 from service.history.importing.imported import HISTORY, ImportedIncident, ImportOptions, LineError, Record
 from service.history.importing.mapping import IGNORED, Row, folded, mapped, unmapped
@@ -124,7 +124,7 @@ def _hint(error: PayloadError, form: Format) -> str:
 def _ignored(records: Sequence[Record], options: ImportOptions) -> tuple[str, ...]:
     names = dict.fromkeys(name for record in records for name in record.fields)
     used = {part for theirs, _ in options.columns for part in (theirs, re.split(r"[.\[]", theirs)[0])}
-    return tuple(name for name in names if name not in NAMES and name not in used)
+    return tuple(name for name in names if not is_column(name) and name not in used)
 
 
 def _unmatched(records: Sequence[Record], options: ImportOptions) -> tuple[str, ...]:

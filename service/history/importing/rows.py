@@ -15,7 +15,7 @@ from service.domain.policy import Domain, IncidentType, Severity
 from service.domain.recovery import ResolutionSource
 from service.history.importing import cells
 from service.history.importing.actions import read_actions
-from service.history.importing.columns import COLUMNS
+from service.history.importing.columns import COLUMNS, label_of
 from service.history.importing.imported import (
     ImportedIncident,
     ImportOptions,
@@ -137,8 +137,13 @@ class _Row:
             "severity": self._severity(),
             "types": self._members("types", IncidentType),
             "domains": self._members("domains", Domain),
-            "labels": cells.labels(self._fields, "labels"),
+            "labels": cells.labels(self._fields, "labels") | self._single_labels(),
         }
+
+    def _single_labels(self) -> dict[str, str]:
+        columns = {column: label for column in self._fields if (label := label_of(column)) is not None}
+        labels = {label: cells.text(self._fields, column, 4096) for column, label in columns.items()}
+        return {label: value for label, value in labels.items() if value}
 
     def _severity(self) -> Severity | None:
         name = cells.text(self._fields, "severity", 200)
