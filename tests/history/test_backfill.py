@@ -1,5 +1,6 @@
 """The past as it would have been scraped, held against a service to which only the past was told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.history.backfill.replay import Replay, instants
 from service.history.demo.playing import play
-from service.history.demo.quarter import SPAN, quarter
+from service.history.demo.quarter import SPAN, DemoStep, quarter
 from service.metrics.collectors import IncidentCollector
 from service.metrics.measurements import Measuring
 from service.recorder.commands import CloseStale, Settle
@@ -32,10 +33,10 @@ def opened(path):
     return Store.open(f"sqlite:///{path}", POLICY)
 
 
-def scraped(store, now):
+def scraped(store, now, policy=POLICY):
     """What the service would export at `now`, had it heard of nothing since."""
-    measuring = Measuring(store, POLICY, WINDOWS, CAP, lambda: 0)
-    return numbers(IncidentCollector(measuring, POLICY, lambda: now).collect())
+    measuring = Measuring(store, policy, WINDOWS, CAP, lambda: 0)
+    return numbers(IncidentCollector(measuring, policy, lambda: now).collect())
 
 
 def numbers(families):
@@ -56,7 +57,18 @@ def steps():
     every = quarter(NOW)
     merged = {step.number for step in every if step.event is not None and step.event.kind is EventKind.MERGED}
     assert merged
-    return [step for step in every if step.number not in merged]
+    return sorted([*(s for s in every if s.number not in merged), *relabelled(every, merged)], key=lambda s: s.at)
+
+
+def relabelled(steps, merged):
+    """Every fourth incident gets another team from people, is given one, or loses it."""
+    first = {step.number: step.at for step in reversed(steps) if step.number not in merged}
+    teams = ("payments", "", "field", "discovery")
+    for number, began_at in first.items():
+        at = began_at + timedelta(minutes=5, hours=number % 3)
+        if number % 4 == 0 and at <= NOW:
+            described = event(K.DESCRIBED, labels={"team": teams[number // 4 % 4]}, occurred_at=at, recorded_at=at)
+            yield DemoStep(at, number, event=replace(described, event_id=f"described-{number}"))
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +79,13 @@ def store(tmp_path_factory, steps):
     built.close()
 
 
-def replay(store, since=NOW - SPAN):
-    return Replay(store, POLICY, windows=WINDOWS, cap=CAP, since=since, now=NOW)
+def replay(store, since=NOW - SPAN, policy=POLICY):
+    return Replay(store, policy, windows=WINDOWS, cap=CAP, since=since, now=NOW)
 
 
-def as_of(store, *instants):
+def as_of(store, *instants, policy=POLICY):
     """Replay the past and give what it shows at each instant."""
-    past, shown_values = replay(store, instants[0]), {}
+    past, shown_values = replay(store, instants[0], policy), {}
     for now in instants:
         for family in past.families(now):
             for key in [key for key in shown_values if key[0] == family.name]:
@@ -101,6 +113,39 @@ def test_it_shows_what_a_service_would_have_shown_that_had_heard_no_more(store, 
         assert shown == close(expected)
     finally:
         earlier.close()
+
+
+def broken_down(values, *labels):
+    """Of all values those by the values of a dimension, and how many of those are not named."""
+    shown = {key: value for key, value in values.items() if "breakdown" in key[0] or "by_value" in key[0]}
+    assert {dict(key[1])["dimension"] for key in shown} == set(labels)
+    return shown
+
+
+@pytest.mark.parametrize("days", [30.4, 75.7, 91])
+@pytest.mark.parametrize(
+    "breakdown",
+    [
+        [{"label": "team", "values": 2}, {"label": "service", "values": 3}],
+        [{"label": "alertname", "values": 4}, {"label": "team"}],
+    ],
+    ids=["fewer values", "another label"],
+)
+def test_it_breaks_the_past_down_as_it_is_configured_now(store, steps, tmp_path, days, breakdown):
+    """Neither the store nor the one that it is compared with was written with this configuration."""
+    policy, labels = Settings(breakdown=breakdown).policy(), [dimension["label"] for dimension in breakdown]
+    instants_ = [NOW - SPAN + timedelta(days=days) - timedelta(hours=hours) for hours in (29, 7, 0)]
+    for now, shown in zip(instants_, as_of(store, *instants_, policy=policy), strict=True):
+        earlier = opened(tmp_path / f"{now:%d-%H}.db")
+        try:
+            play(earlier, POLICY, [step for step in steps if step.at <= now])
+            settle(earlier, now)
+            expected = broken_down(scraped(earlier, now, policy), *labels)
+        finally:
+            earlier.close()
+        assert broken_down(shown, *labels) == close(expected)
+        values = {dict(key[1]).get("value") for key in expected}
+        assert {"other", ""} <= values
 
 
 def test_it_shows_the_same_whether_it_comes_step_by_step_or_at_once(store):

@@ -61,7 +61,10 @@ def test_it_has_every_severity_type_domain_and_a_dozen_services(incidents):
     assert {i.severity for i in incidents} == set(Severity)
     assert {t for i in incidents for t in i.types} == set(IncidentType)
     assert {d for i in incidents for d in i.domains} == set(Domain)
-    assert 8 <= len({i.labels.get("service") for i in incidents}) <= 15
+    assert 8 <= len({i.dimensions.get("service") for i in incidents}) <= 15
+    teams = Counter(i.dimensions.get("team", "") for i in incidents)
+    assert len(teams) >= 5
+    assert teams[""]
 
 
 def test_people_miss_milestones_as_they_do_elsewhere(incidents):

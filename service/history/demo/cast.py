@@ -18,6 +18,12 @@ class Trouble:
     domains: tuple[Domain, ...]
     severities: tuple[Severity, ...]
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its service, and the team of that if it has one."""
+        team = TEAMS.get(self.service)
+        return {"service": self.service} | ({"team": team} if team else {})
+
 
 TROUBLES: tuple[Trouble, ...] = (
     Trouble("checkout", "CheckoutErrors", "Orders fail with 5xx", (T.API, T.EXECUTION), (D.DO,), (S.SEV_1, S.SEV_2)),
@@ -39,6 +45,21 @@ TROUBLES: tuple[Trouble, ...] = (
     Trouble("metrics", "ScrapesFail", "A tenth of all targets is down", (T.OBSERVABILITY,), (D.CHECK,), (S.SEV_4,)),
     Trouble("policy", "GuardrailOff", "A guardrail was disabled", (T.GOVERNANCE,), (D.SEC,), (S.SEV_2, S.SEV_3)),
 )
+
+TEAMS = {
+    "checkout": "payments",
+    "billing": "payments",
+    "search": "discovery",
+    "recommender": "discovery",
+    "feature-store": "data",
+    "ingest": "data",
+    "scheduler": "platform",
+    "gateway": "platform",
+    "auth": "platform",
+    "agents": "agents",
+    "policy": "agents",
+}
+"""The team of each service; one has none."""
 
 ACTIONS: tuple[tuple[str, str], ...] = (
     ("Code", "Reject events that do not match the schema"),

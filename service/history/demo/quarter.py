@@ -98,7 +98,7 @@ class _DemoIncident:
             severity=self.severity,
             types=self.trouble.types,
             domains=self.trouble.domains,
-            labels={"service": self.trouble.service},
+            labels=self.trouble.labels,
         )
         if started_at is not None:
             yield self.event(K.STARTED, started_at, reported_at=self.start)
@@ -154,7 +154,7 @@ class _DemoIncident:
         name, service = self.trouble.alert, self.trouble.service
         labels = {
             "alertname": name,
-            "service": service,
+            **self.trouble.labels,
             "incident_type": ",".join(self.trouble.types),
             "incident_domain": ",".join(self.trouble.domains),
         }
