@@ -2,13 +2,16 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from service.domain.policy import Severity
 from service.settings.errors import SettingsError
-from service.settings.placeholders import MissingLabel, checked_query, with_labels
+from service.settings.placeholders import MissingLabel, checked_query, with_interval, with_labels
+from service.settings.slo import slos_of
 from service.settings.sources import load
 
 LABEL = "{{ $labels.a }}"
@@ -87,3 +90,64 @@ def test_it_names_the_labels_that_are_missing():
     with pytest.raises(MissingLabel) as missing:
         with_labels(f'x{{a="{LABEL}", b="{{{{$labels.b}}}}"}}', {"a": "1"})
     assert missing.value.names == ["b"]
+
+
+# --- queries over an interval -----------------------------------------------------------------------------------------
+
+
+def slo(query, tmp_path, more=""):
+    path = tmp_path / "mttx.yml"
+    url = "prometheus: {url: http://127.0.0.1:9}\n"
+    path.write_text(f"{url}slo: [{{name: checkout, query: {json.dumps(query)}{more}}}]")
+    return load(path, {}).slo
+
+
+def refused(query, tmp_path, more=""):
+    with pytest.raises(SettingsError) as refusal:
+        slo(query, tmp_path, more)
+    return str(refusal.value)
+
+
+def test_an_interval_is_put_in_as_numbers(tmp_path):
+    query = 'x{a="{{ $labels.a }}"}[{{range}}] @ {{ end }} * ({{ end }} - {{ start }})'
+    (objective,) = slo(query, tmp_path)
+    assert objective.query == query
+    start, end = datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(2026, 3, 2, 9, 31, 0, 250_000, tzinfo=UTC)
+    filled = with_labels(with_interval(query, start, end), {"a": "b"})
+    assert filled == 'x{a="b"}[1861s] @ 1772443860.250 * (1772443860.250 - 1772442000.000)'
+    assert with_interval("{{ range }}", start, start) == "1s"
+
+
+@pytest.mark.parametrize(
+    ("query", "advice"),
+    [
+        ("x[{{ range }}] @ {{ stop }}", "{{ stop }}"),
+        ("x{a={{ $labels.a }}}[{{ range }}] @ {{ end }}", "double quotes"),
+        ("x", "@ {{ end }}"),
+        ("x @ {{ start }}", "@ {{ end }}"),
+    ],
+)
+def test_a_query_over_no_interval_is_refused(query, advice, tmp_path):
+    message = refused(query, tmp_path)
+    assert "slo" in message
+    assert advice in message
+
+
+def test_an_objective_has_a_name_of_its_own_and_severities_that_exist(tmp_path):
+    assert "is there twice" in refused("x @ {{ end }}", tmp_path, "}, {name: checkout, query: 'x @ {{ end }}'")
+    assert "SEV-9" in refused("x @ {{ end }}", tmp_path, ", severities: [SEV-9]")
+    (objective,) = slo("x @ {{ end }}", tmp_path, ", severities: [SEV-1], labels: {service: checkout}")
+    (converted,) = slos_of((objective,))
+    assert (converted.name, converted.severities, converted.labels) == (
+        "checkout",
+        {Severity.SEV_1},
+        {"service": "checkout"},
+    )
+
+
+def test_an_objective_needs_a_prometheus(tmp_path):
+    path = tmp_path / "mttx.yml"
+    path.write_text("slo: [{name: checkout, query: 'x @ {{ end }}'}]")
+    with pytest.raises(SettingsError) as refusal:
+        load(path, {})
+    assert "prometheus.url" in str(refusal.value)

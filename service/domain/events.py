@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     ROLE_ASSIGNED = "role_assigned"
     NOTE = "note"
     MERGED = "merged"
+    BUDGET_MEASURED = "budget_measured"
     POSTMORTEM_DRAFTED = "postmortem_drafted"
     POSTMORTEM_FINALIZED = "postmortem_finalized"
     POSTMORTEM_CHECKED = "postmortem_checked"
@@ -74,7 +75,8 @@ class Event:
     `note` {text, important, evidence_collected: {archive, sha256}}; `merged` {into: "INC-3"} or {incident_key,
     into_key}; `acknowledged` {automated: true}; `resolved` the same, or {resolution_source: "stale"}; `postmortem_*`
     {document}, `postmortem_checked` with checks: {evidence: "passed", …}; `reviewed` (the weekly review discussed it)
-    {text}; `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
+    {text}; `budget_measured` {slo, spent_ratio, query, started_at, ended_at};
+    `action_opened` {action_id, title, action_type, owner, due_at, verification}; `action_completed` and
     `action_verified` {action_id}; `retracted` {event_id}; `corrected` {event_id or milestone, occurred_at, data};
     `dismissed` and `resolved` may carry a {reason}. `recorded_by` is the name of the token the event was sent with:
     None without tokens, and for events of the service itself.

@@ -210,6 +210,7 @@ _BY_TIME = (
     EventKind.DISMISSED,
     EventKind.SEVERITY_CHANGED,
     EventKind.DESCRIBED,
+    EventKind.BUDGET_MEASURED,
     EventKind.ROLE_ASSIGNED,
     EventKind.NOTE,
 )

@@ -84,6 +84,16 @@ class PostmortemChecked(PostmortemReached):
     checks: Annotated[dict[ReportedCheck, CheckState], Field(min_length=1)]
 
 
+class BudgetMeasured(BaseModel):
+    """The share of an error budget that the incident spent between two times, and the query that said so."""
+
+    slo: ShortText
+    spent_ratio: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    query: Text
+    started_at: Line
+    ended_at: Line
+
+
 class ActionReached(BaseModel):
     """The action that was completed or verified."""
 
@@ -141,6 +151,7 @@ MODELS: Mapping[EventKind, type[BaseModel]] = {
     EventKind.POSTMORTEM_DRAFTED: PostmortemReached,
     EventKind.POSTMORTEM_FINALIZED: PostmortemReached,
     EventKind.POSTMORTEM_CHECKED: PostmortemChecked,
+    EventKind.BUDGET_MEASURED: BudgetMeasured,
     EventKind.ACTION_OPENED: ActionOpened,
     EventKind.ACTION_COMPLETED: ActionReached,
     EventKind.ACTION_VERIFIED: ActionReached,

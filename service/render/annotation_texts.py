@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from service.domain.budgets import budgets_spent, impact_of
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.incident_ids import page_url, public_id
@@ -57,6 +58,8 @@ def region_text(incident: Incident, events: Sequence[Event], view: View, names: 
     if incident.types:
         lines.append(f"Type: {', '.join(incident.types)}")
     lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
+    spent = budgets_spent(events, impact_of(incident.milestones, incident.resolution_source))
+    lines += [f"Error budget spent: {share:.1%} of {escape(one_line(slo))}" for slo, share in spent.items()]
     links = [("Incident", page_url(view.public_url, incident.id)), ("Postmortem", document_url(events))]
     return _joined([*lines, _links(links)])
 

@@ -38,6 +38,7 @@ from service.settings.polling import (
     SilenceSettings,
 )
 from service.settings.section import SettingsSection, problem_at
+from service.settings.slo import Objectives
 from service.settings.values import (
     Address,
     Count,
@@ -189,6 +190,11 @@ class Settings(SettingsSection):
         description="Labels by which incidents are broken down, each with the number of its values that metrics name; "
         "the rest is counted together as `other`.",
     )
+    slo: Objectives = Field(
+        (),
+        description="Objectives whose error budget is measured for each incident: `name`, `query` (PromQL with "
+        "`{{ start }}`, `{{ end }}` and `{{ range }}`), and the `severities` and `labels` of the incidents concerned.",
+    )
     deadlines: DeadlinesByStage = Field(
         DEADLINES,
         description="When this stage is due, counted from the start of the incident: a duration, `weekly_review`, or "
@@ -236,7 +242,11 @@ class Settings(SettingsSection):
 
     @model_validator(mode="after")
     def _require_prometheus(self) -> Self:
-        dependents = {"onset.query": self.onset.query, "reconcile.gaps": self.reconcile.gaps}
+        dependents = {
+            "onset.query": self.onset.query,
+            "reconcile.gaps": self.reconcile.gaps,
+            "slo": [o.name for o in self.slo],
+        }
         for key, value in dependents.items():
             if value and not self.prometheus.url:
                 raise problem_at(key, "requires prometheus.url to be set", value)

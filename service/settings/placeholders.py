@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
 
 _LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 _PIECES = re.compile(
@@ -23,6 +25,10 @@ _POSITIONS = {
     "comment": "in a comment",
     "template": "in a template of line_format or label_format",
 }
+
+
+_INTERVAL = re.compile(r"\{\{\s*(start|end|range)\s*\}\}")
+_ANY = re.compile(r"\{\{.*?\}\}")
 
 
 class MissingLabel(Exception):
@@ -52,6 +58,33 @@ def checked_query(query: str) -> str:
                 f'put it within double quotes, such as {{{match[1]}="{match[0]}"}}'
             )
     return query
+
+
+def checked_interval_query(query: str) -> str:
+    """Return a query over an interval if it is valid; its times are numbers, so they may be outside of quotes.
+
+    Raises ValueError with the right form.
+    """
+    unknown = [match[0] for match in _ANY.finditer(query) if not (_INTERVAL.match(match[0]) or _LABEL.match(match[0]))]
+    if unknown:
+        raise ValueError(
+            f"has {unknown[0]}; there are {{{{ start }}}}, {{{{ end }}}}, {{{{ range }}}} and {{{{ $labels.NAME }}}}"
+        )
+    if not any(match[1] in ("end", "range") for match in _INTERVAL.finditer(query)):
+        raise ValueError(
+            "should ask about the incident: use {{ range }} and {{ end }}, as in [{{ range }}] @ {{ end }}"
+        )
+    return checked_query(query)
+
+
+def with_interval(query: str, start: datetime, end: datetime) -> str:
+    """Replace the interval in a checked query: Unix seconds, to the millisecond, and a range in whole seconds."""
+    values = {
+        "start": f"{start.timestamp():.3f}",
+        "end": f"{end.timestamp():.3f}",
+        "range": f"{max(1, ceil((end - start).total_seconds()))}s",
+    }
+    return _INTERVAL.sub(lambda match: values[match[1]], query)
 
 
 def with_labels(query: str, labels: Mapping[str, str]) -> str:

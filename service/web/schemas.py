@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.domain.actions import ActionState
 from service.domain.binomial import share_bounds
 from service.domain.breakdown import NO_VALUE
+from service.domain.budgets import error_budgets
 from service.domain.changes import Change, changes
 from service.domain.checks import Check, CheckState
 from service.domain.comparison import Comparison, WindowChange
@@ -200,6 +201,7 @@ class IncidentDetail(IncidentSummary):
     resolution_source: ResolutionSource | None
     dismissed_at: datetime | None
     indicators: dict[Indicator, float]
+    error_budgets: dict[str, float]
     warnings: list[str]
     deadlines: list[DeadlineSchema]
     checks: dict[Check, CheckState]
@@ -302,6 +304,7 @@ def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: dateti
         resolution_source=incident.resolution_source,
         dismissed_at=incident.dismissed_at,
         indicators=_seconds(incident, policy),
+        error_budgets=error_budgets(history),
         warnings=[str(warning) for warning in order_warnings(incident, policy)],
         deadlines=[
             DeadlineSchema(**asdict(deadline), overdue=deadline.overdue(now)) for deadline in incident.deadlines

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from service.domain.senders import named_source
 from service.intake.sources import Source
+from service.polling.budgets import BudgetPoll
 from service.polling.gaps import GapPoll
 from service.polling.poller import Poll, Poller
 from service.polling.quiet_incidents import QuietIncidentPoll
@@ -12,6 +13,7 @@ from service.polling.silences import SilencePoll
 from service.polling.start_times import StartTimePoll
 from service.recorder.writer import Recorder
 from service.settings.model import Settings
+from service.settings.slo import slos_of
 from service.store import Store
 from service.wiring import clients, intake
 
@@ -47,6 +49,8 @@ def build_poller(settings: Settings, store: Store, recorder: Recorder, clock: Ca
         polls.append(
             StartTimePoll(prometheus, store, recorder, query=onset.query, lookback=onset.lookback, source=source)
         )
+    if prometheus is not None and settings.slo:
+        polls.append(BudgetPoll(prometheus, store, recorder, settings.policy(), slos_of(settings.slo)))
     if alertmanagers:
         quiet, lookback = min(QUIET, settings.stale_after / 2), reconcile.lookback
         polls.append(QuietIncidentPoll(alertmanagers, prometheus, store, recorder, quiet, lookback, source))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.budgets import Impact, budget_measured
 from service.domain.events import EventKind, Role
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import IncidentType, Severity
@@ -329,3 +330,10 @@ def test_it_never_names_who_recorded_an_event():
     ]
     for number in range(1, len(events) + 1):
         assert "release-bot" not in repr(annotations_of(history(*events[:number]), (), VIEW, NOW))
+
+
+def test_it_says_what_an_incident_cost():
+    measured = budget_measured("<checkout>", Impact(T0, at(31)), 0.425, "errors[1860s]", at(60))
+    drawn = region(event(EventKind.DETECTED), event(EventKind.RESOLVED, 31), measured)
+    assert "Error budget spent: 42.5% of &lt;checkout&gt;" in drawn.text
+    assert "Error budget" not in region(event(EventKind.DETECTED), event(EventKind.RESOLVED, 32), measured).text

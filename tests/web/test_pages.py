@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from service.domain.actions import Action
+from service.domain.budgets import Impact, budget_measured
 from service.domain.events import EventKind
 from service.domain.incident import Phase
 from service.domain.indicators import IndicatorSamples, row_of
@@ -780,3 +781,12 @@ def test_a_description_that_changes_nothing_is_not_recorded():
     answer = send(world, "describe", fields)
     assert answer.status_code == 422
     assert "error.unchanged" in text(answer)
+
+
+def test_an_incident_shows_what_it_cost():
+    measured = budget_measured("checkout", Impact(at(0), at(31)), 0.425, "errors[1860s]", at(60))
+    world, page = shown(event(EventKind.DETECTED), event(EventKind.RESOLVED, 31), measured)
+    assert 'data-testid="budget"' in page
+    assert "42.5 % of checkout" in page
+    assert "checkout: 42.5%" in page
+    assert world.get("/api/v1/incidents/INC-1").get_json()["error_budgets"] == {"checkout": 0.425}

@@ -81,6 +81,8 @@ def _entry(event: Event, counts: Event | None, withdrawn: bool, change: Change |
     current = counts or event
     moved = counts is not None and counts.occurred_at != event.occurred_at
     details = [str(current.data[key]) for key in _DETAILS if current.data.get(key) and not (change and key == "name")]
+    if event.kind is EventKind.BUDGET_MEASURED:
+        details.append(f"{current.data['slo']}: {current.data['spent_ratio']:.1%}")
     if event.severity and event.kind is EventKind.SEVERITY_CHANGED and change is None:
         details.append(event.severity.value)
     if event.title and event.kind is not EventKind.NOTE:
