@@ -17,6 +17,7 @@ _WRITTEN = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|[+-]\d{4})", re.ASCII)
+_LARGEST = 10**20
 _SMALLEST = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 """From which number on it counts billionths, millionths or thousandths of a second. All before are in the year 5138."""
 
@@ -40,6 +41,7 @@ def read_instant(value: Any, zone: ZoneInfo | None, now: datetime, *path: str | 
 
 
 def _from_number(number: float, now: datetime, *path: str | int) -> datetime:
+    number = max(-_LARGEST, min(number, _LARGEST))  # a larger integer is no float
     if isnan(number):
         raise invalid("is not a number", *path)
     divisor = next((parts for smallest, parts in _SMALLEST if number >= smallest), 1)

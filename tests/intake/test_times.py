@@ -88,6 +88,8 @@ def test_of_an_hour_that_came_twice_the_one_nearer_to_now_is_meant():
         None,
         [],
         float("nan"),
+        float("-inf"),
+        -(10**400),
     ],
     ids=str,
 )
@@ -97,7 +99,7 @@ def test_it_refuses_what_is_no_time_or_could_mean_two(value):
 
 
 @pytest.mark.parametrize(
-    "value", ["2026-11-23T19:06:00Z", "9999-12-31 23:59:59", 1795461000, 10**30, 1e300, float("inf")]
+    "value", ["2026-11-23T19:06:00Z", "9999-12-31 23:59:59", 1795461000, 10**30, 10**400, 1e300, float("inf")]
 )
 def test_a_time_in_the_future_is_told_apart(value):
     with pytest.raises(PayloadError) as caught:
