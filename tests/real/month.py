@@ -9,6 +9,17 @@ from datetime import UTC, datetime
 from math import inf
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+DIMENSIONS = {
+    "checkout errors": {"team": "payments", "service": "checkout"},
+    "payments down": {"team": "payments"},
+    "outage": {"team": "payments", "service": "checkout"},
+    "dup rows": {"team": "data", "service": "other"},
+    "drift": {"team": "data"},
+    "etl late": {"team": "data", "service": "warehouse"},
+    "nearest miss": {"team": "data"},
+    "lag": {"service": "warehouse"},
+}
+"""The team and service of those incidents that have any, by their keys."""
 KINDS = {"drafted": "postmortem_drafted", "finalized": "postmortem_finalized"}
 
 
@@ -230,6 +241,7 @@ class Replay:
         event = {"incident_key": report.key, "kind": report.kind, "occurred_at": self.timestamp(report.day)}
         if report.kind == "detected":
             event["title"] = report.key
+            event["labels"] = DIMENSIONS.get(report.key, {})
         if report.severity:
             event["severity"] = report.severity
         data = dict(report.data)
@@ -241,6 +253,7 @@ class Replay:
     def _notification(self, event, kind):
         began = next(other.day for other in MONTH if other.key == event.key and other.kind == "firing")
         labels = {"alertname": event.key.title().replace(" ", ""), "severity": "critical"}
+        labels |= DIMENSIONS.get(event.key, {})
         alert = {
             "status": "firing" if kind == "firing" else "resolved",
             "labels": labels,

@@ -13,7 +13,7 @@ from math import comb, inf
 from statistics import fmean
 from zoneinfo import ZoneInfo
 
-from tests.real.month import DAY
+from tests.real.month import DAY, DIMENSIONS
 
 ALWAYS = (-inf, inf)
 REACHED_BY = {
@@ -44,6 +44,7 @@ class IncidentFacts:
     """What is known of one incident."""
 
     severity: str = ""
+    dimensions: dict = field(default_factory=dict)
     at: dict = field(default_factory=dict)
     dismissed: bool = False
     last_received: float = 0.0
@@ -91,7 +92,7 @@ def known_of(replay, posts, moment):
     incidents = {}
     for event, heard_at in news:
         if event.kind != "rejected":
-            incident = incidents.setdefault(event.key, IncidentFacts())
+            incident = incidents.setdefault(event.key, IncidentFacts(dimensions=DIMENSIONS.get(event.key, {})))
             incident.last_received = max(incident.last_received, heard_at)
             _learn(incident, event, replay)
     return incidents
@@ -133,7 +134,8 @@ class Expected:
             self._postmortem(name, incident)
             self._response(name, incident)
             for action, due in incident.due.items():
-                self._add("MttxActionOverdue", "warning", (due, inf), incident=name, action=action, action_type="Code")
+                of = {"incident": name, "action": action, "action_type": "Code"} | incident.dimensions
+                self._add("MttxActionOverdue", "warning", (due, inf), **of)
         self._open([incident for incident in self.incidents.values() if incident.is_open])
         self._statistics([incident for incident in self.incidents.values() if not incident.dismissed])
 
@@ -153,7 +155,7 @@ class Expected:
         for stage, due in self._deadlines(incident).items():
             if incident.dismissed or done[stage] & set(incident.at):
                 continue
-            of = {"incident": name, "incident_severity": incident.severity, "stage": stage}
+            of = {"incident": name, "incident_severity": incident.severity, "stage": stage} | incident.dimensions
             allowed = due - incident.began
             if incident.severity == "SEV-4":
                 self._add("MttxWeeklyReviewDue", "warning", (due - allowed / 4, inf), **of)
@@ -169,7 +171,7 @@ class Expected:
         return {stage: incident.began + allowed for stage, allowed in self.policy.deadlines[incident.severity].items()}
 
     def _response(self, name, incident):
-        of = {"incident": name, "incident_severity": incident.severity}
+        of = {"incident": name, "incident_severity": incident.severity} | incident.dimensions
         urgency = "critical" if incident.severity in {"SEV-1", "SEV-2"} else "warning"
         if incident.is_open and "acknowledged" not in incident.at:
             late_from = incident.at["detected"] + self.policy.acknowledge
