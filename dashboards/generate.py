@@ -15,9 +15,12 @@ DASHBOARDS = (overview.dashboard, postmortems.dashboard, timeline.dashboard, exp
 
 
 def rendered():
-    """Give each dashboard's file name and text."""
+    """Give each dashboard's file name and text: a line for each value, but no indentation.
+
+    `kubectl apply` repeats a config map in an annotation, of which Kubernetes takes 256 KiB.
+    """
     built = (build() for build in DASHBOARDS)
-    return {f"{board['uid']}.json": json.dumps(board, indent=2, ensure_ascii=False) + "\n" for board in built}
+    return {f"{board['uid']}.json": json.dumps(board, indent=0, ensure_ascii=False) + "\n" for board in built}
 
 
 def stale(folder, files):

@@ -135,6 +135,15 @@ def test_a_dimension_replaces_no_label_that_alerts_have(tmp_path, require):
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
+def test_dashboards_are_filtered_by_the_dimensions_of_the_configuration_or_the_given_ones(tmp_path):
+    (tmp_path / "mttx.yml").write_text("breakdown: [{label: squad}]\n")
+    for folder, labels in (("configured", ()), ("given", ("--label", "squad"))):
+        assert run("dashboards", "export", "--dir", folder, *labels)[0] == 0
+        model = json.loads((tmp_path / folder / "mttx-postmortems.json").read_text())
+        names = [variable["name"] for variable in model["templating"]["list"]]
+        assert [name for name in names if name.startswith("incident_")] == ["incident_squad"]
+
+
 def test_a_label_must_be_one(tmp_path):
     code, output = run("rules", "export", "--dir", str(tmp_path), "--label", 'team", "x')
     assert code == 2

@@ -16,6 +16,7 @@ import yaml
 
 from service.domain.incident import Phase
 from service.domain.policy import Severity
+from service.provisioning.filters import with_filters
 from tests.dashboards import promql
 from tests.dashboards.catalogue import catalogue, counting
 from tests.dashboards.expressions import (
@@ -116,7 +117,10 @@ def test_every_section_has_panels_and_is_repeated_for_each_job_by_name(board):
     for heading, following in pairwise([*board["panels"], {"type": "row"}]):
         if heading in headings:
             assert heading["panels"] if heading["collapsed"] else following["type"] != "row"
-    assert all(row["repeat"] == "job" and "$job" in row["title"] for row in headings)
+    assert all(f"${row['repeat']}" in row["title"] for row in headings)
+    repeated = [row["repeat"] for row in headings]
+    assert repeated == ["job"] * len(headings) or (board["uid"], repeated[-1]) == ("mttx-overview", "dimension")
+    assert set(repeated[:-1]) == {"job"}
 
 
 def test_panel_ids_and_titles_are_unique_within_a_dashboard(board):
@@ -540,6 +544,55 @@ def test_a_postmortem_without_a_known_title_is_still_listed(promtool):
     expr = expression("mttx-postmortems", "Postmortems to complete", "A", job="mttx")
     expr = expr.replace("mttx_incident_info{", 'mttx_incident_info{incident="INC-1", ')
     assert evaluate(promtool, [(f"count({expr})", [{"labels": "{}", "value": 6}])]) == ""
+
+
+def test_tables_of_incidents_are_filtered_by_team_and_keep_what_is_not_known(promtool):
+    """INC-1 is of payments, INC-3 of search, INC-2 of no team."""
+    tests = []
+    for uid, title, refs, of_all, of_search in (
+        ("mttx-overview", "Open incidents now", "AB", 2, 1),
+        ("mttx-postmortems", "Postmortems to complete", "ABC", 6, 2),
+        ("mttx-postmortems", "Open actions", "ABC", 1, 1),
+        ("mttx-postmortems", "Actions awaiting verification", "ABC", 1, 0),
+    ):
+        for ref in refs:
+            for team, rows in ((".*", of_all), ("search", of_search)):
+                expr = expression(uid, title, ref, job="mttx", incident_team=team)
+                tests.append((f"count({expr}) or vector(0)", [{"labels": "{}", "value": rows}]))
+    expr = expression("mttx-postmortems", "Postmortems to complete", "C", job="mttx", incident_team="search")
+    capped = expr.replace("mttx_incident_info{", 'mttx_incident_info{incident="INC-1", ')
+    tests.append((f"count({capped})", [{"labels": "{}", "value": 4}]))
+    assert evaluate(promtool, tests) == ""
+
+
+def test_each_value_of_a_dimension_has_a_line_and_incidents_without_one_too(promtool):
+    expected = {"payments": 6, "search": 3, "other": 2, "no team": 1}
+    incidents = [{"labels": f'{{job="mttx", value="{value}"}}', "value": n} for value, n in expected.items()]
+    overdue = [{"labels": f'{{job="mttx", value="{value}"}}', "value": n - 1} for value, n in expected.items()]
+    tests = [
+        (expression("mttx-overview", "Incidents by $dimension", "A", job="mttx"), incidents),
+        (f"count({expression('mttx-overview', 'Incidents by $dimension', 'B', job='mttx')} == 1)", [of_all(4)]),
+        (expression("mttx-overview", "Incidents by $dimension", "C", job="mttx"), overdue),
+        (f"count({expression('mttx-overview', 'Indicators by $dimension', 'A', job='mttx')})", [of_all(8)]),
+        (f"count({expression('mttx-overview', 'Indicators by $dimension', 'D', job='mttx')})", [of_all(8)]),
+    ]
+    assert evaluate(promtool, tests) == ""
+
+
+def of_all(number):
+    return {"labels": "{}", "value": number}
+
+
+@pytest.mark.parametrize("labels", [("team", "service"), ("squad",), ("job", "service", "tier_of_it"), ()])
+def test_dashboards_of_other_dimensions_are_what_the_generator_would_write(labels):
+    program = (
+        f"import sys, json; sys.path.insert(0, {str(FOLDER)!r}); from generator import dimensions; "
+        f"dimensions.LABELS = {labels!r}; import generate; print(json.dumps(generate.rendered()))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    for name, text in json.loads(result.stdout).items():
+        bundled = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+        assert with_filters(bundled, labels) == json.loads(text), name
 
 
 def test_phases_are_told_apart_and_come_in_the_order_of_the_numbers(promtool):

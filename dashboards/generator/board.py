@@ -216,16 +216,22 @@ def _regions(severity, colour, ids, enabled):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and its lines of panels; a line is (height, (width, panel), …). Repeated once for each chosen job."""
+    """A heading and lines of panels; a line is (height, (width, panel), …). `repeat` is a variable: once per value."""
 
     title: str
     lines: tuple
-    collapsed: bool = False
+    collapsed: bool
+    repeat: str
 
 
 def section(title, *lines, collapsed=False):
-    """Give a section; a collapsed one is opened by a click on its heading, and asks nothing until then."""
-    return Section(title, lines, collapsed)
+    """Give a section per job; a collapsed one is opened by a click on its heading, and asks nothing until then."""
+    return Section(f"{title} · $job", lines, collapsed, "job")
+
+
+def section_per_dimension(title, *lines):
+    """Give a collapsed section for each dimension; a row is repeated by one variable, so that it shows all jobs."""
+    return Section(title, lines, collapsed=True, repeat="dimension")
 
 
 def place(sections):
@@ -233,7 +239,7 @@ def place(sections):
     placed, y, number = [], 0, 0
     for part in sections:
         number += 1
-        heading = {"id": number, "type": "row", "title": f"{part.title} · $job", "repeat": "job", "panels": []}
+        heading = {"id": number, "type": "row", "title": part.title, "repeat": part.repeat, "panels": []}
         heading |= {"collapsed": part.collapsed, "gridPos": {"h": 1, "w": GRID_COLUMNS, "x": 0, "y": y}}
         panels = list(_cells(part.lines, y + 1, number + 1))
         placed += [heading | {"panels": panels}] if part.collapsed else [heading, *panels]

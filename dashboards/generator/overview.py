@@ -23,6 +23,7 @@ from generator.definitions import (
     RESOLVE,
     WINDOWED,
 )
+from generator.dimensions import by_dimension, dimension, filtered, filters
 from generator.panels import (
     GREEN,
     ORANGE,
@@ -305,6 +306,7 @@ def clocks():
         columns(series(f"mttx_incident_{milestone}_timestamp_seconds", SEVERITY), *OPEN_LABELS)
         for milestone in ("detected", "acknowledged")
     )
+    detected = filtered(detected)
     left = ((None, RED), (0, TRANSPARENT))
     return table(
         "Open incidents now",
@@ -365,7 +367,7 @@ def dashboard():
     return frame(
         "mttx-overview",
         "Detection, acknowledgement, recovery and postmortems against their targets.",
-        [datasource(), job(), severity(), window(), exporter_url()],
+        [datasource(), job(), severity(), window(), *filters(), exporter_url(), dimension()],
         [
             section("Indicators against targets", (6, *tiles)),
             section("Open incidents and deadlines", (9, (4, open_now()), (20, clocks()))),
@@ -376,6 +378,7 @@ def dashboard():
                 (8, (8, how_they_ended()), (8, gaps()), (8, time_to_mitigate())),
                 collapsed=True,
             ),
+            by_dimension(),
         ],
         since="now-90d",
         regions=incident_regions("Incidents opened per day", enabled=False),

@@ -14,6 +14,7 @@ from generator.board import (
     zone,
 )
 from generator.definitions import DRAFT, FINALIZE, WINDOWED
+from generator.dimensions import filtered, filters
 from generator.panels import (
     GREEN,
     ORANGE,
@@ -132,7 +133,7 @@ def _titled(expression, keep):
 
 def owed():
     """Every stage that is not done, the latest first."""
-    deadline = columns(series("mttx_postmortem_due_timestamp_seconds", SEVERITY), *OWED)
+    deadline = filtered(columns(series("mttx_postmortem_due_timestamp_seconds", SEVERITY), *OWED))
     return table(
         "Postmortems to complete",
         "One row per outstanding document stage, most overdue first. 'Due in' turns red once the deadline has "
@@ -200,7 +201,7 @@ def owed_over_time():
 
 def actions():
     """Every open action, the latest first."""
-    deadline = columns(series("mttx_action_due_timestamp_seconds"), *ACTION)
+    deadline = filtered(columns(series("mttx_action_due_timestamp_seconds"), *ACTION))
     return table(
         "Open actions",
         "One row per open action with a due date, most overdue first. Both columns show the same time.",
@@ -224,7 +225,7 @@ def actions():
 
 def unverified():
     """Every action that is completed and waits for its verification, the longest first."""
-    completed = columns(series("mttx_action_completed_timestamp_seconds"), *ACTION)
+    completed = filtered(columns(series("mttx_action_completed_timestamp_seconds"), *ACTION))
     return table(
         "Actions awaiting verification",
         "One row per completed action that is not yet verified, longest wait first. Both columns show the same time.",
@@ -264,7 +265,7 @@ def dashboard():
     return frame(
         "mttx-postmortems",
         "Postmortem documents against their deadlines, and the resulting actions.",
-        [datasource(), job(), severity(), window(), zone(), exporter_url()],
+        [datasource(), job(), severity(), window(), *filters(), zone(), exporter_url()],
         [
             section("Outstanding postmortems", (10, (5, overdue()), (19, owed()))),
             section("On-time delivery", (7, *((5, on_time(of)) for of in (DRAFT, FINALIZE)), (14, lead_times()))),

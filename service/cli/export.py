@@ -1,5 +1,6 @@
 """`mttx dashboards` and `mttx rules`: the bundled files, for file provisioning and Prometheus' rule_files."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import click
 from service.cli.output import print_json, print_line
 from service.cli.params import config_option, output_option
 from service.provisioning.bundled import RUNBOOK_URL, BundledKind, bundled
+from service.provisioning.filters import with_filters
 from service.provisioning.rules import with_dimensions
 from service.settings.sources import load
 
@@ -59,6 +61,23 @@ def _labels(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...
     return tuple(dict.fromkeys(values))
 
 
+def _label_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--label",
+        "labels",
+        metavar="LABEL",
+        multiple=True,
+        callback=_labels,
+        help=f"{what}; may be repeated. Default: those of `breakdown` in the configuration, which are team and service "
+        "unless it says otherwise.",
+    )
+
+
+def _configured(path: Path | None) -> tuple[str, ...]:
+    """Return the labels of the dimensions in the configuration."""
+    return tuple(dimension.label for dimension in load(path, os.environ).breakdown)
+
+
 @click.group()
 def dashboards() -> None:
     """Export the bundled dashboards."""
@@ -74,15 +93,25 @@ _force_option = click.option("--force", is_flag=True, help="Overwrite files that
 
 @dashboards.command("export")
 @_folder_option("mttx-dashboards")
+@_label_option("Dimension by which tables of incidents can be filtered")
+@config_option
 @output_option
 @_force_option
 @click.pass_context
-def export_dashboards(ctx: click.Context, folder: Path, force: bool, output: str) -> None:
+def export_dashboards(
+    ctx: click.Context, *, folder: Path, labels: tuple[str, ...], path: Path | None, force: bool, output: str
+) -> None:
     """Write the dashboards to a folder, for Grafana's file provisioning or an import by hand.
 
     An existing file that differs is kept, and the exit code is 1.
     """
-    ctx.exit(_export("dashboards", ".json", folder, force=force, output=output))
+    dimensions = labels or _configured(path)
+
+    def adapted(content: bytes) -> bytes:
+        dashboard = with_filters(json.loads(content), dimensions)
+        return (json.dumps(dashboard, indent=0, ensure_ascii=False) + "\n").encode()
+
+    ctx.exit(_export("dashboards", ".json", folder, adapted, force=force, output=output))
 
 
 @rules.command("export")
@@ -94,15 +123,7 @@ def export_dashboards(ctx: click.Context, folder: Path, force: bool, output: str
     help="Where `runbook_url` of the alerts leads, such as http://mttx.example:9877/runbook, which the service serves. "
     "Default: the runbook on GitHub.",
 )
-@click.option(
-    "--label",
-    "labels",
-    metavar="LABEL",
-    multiple=True,
-    callback=_labels,
-    help="Dimension that alerts about an incident carry as a label, for routes; may be repeated. Default: those of "
-    "`breakdown` in the configuration, which are team and service unless it says otherwise.",
-)
+@_label_option("Dimension that alerts about an incident carry as a label, for routes")
 @config_option
 @output_option
 @_force_option
@@ -121,7 +142,7 @@ def export_rules(
 
     An existing file that differs is kept, and the exit code is 1.
     """
-    dimensions = labels or tuple(dimension.label for dimension in load(path, os.environ).breakdown)
+    dimensions = labels or _configured(path)
 
     def adapted(content: bytes) -> bytes:
         rules = with_dimensions(content.decode(), dimensions)
@@ -134,7 +155,7 @@ def _export(
     kind: BundledKind,
     suffix: str,
     folder: Path,
-    adapt: Callable[[bytes], bytes] = bytes,
+    adapt: Callable[[bytes], bytes],
     *,
     force: bool,
     output: str,

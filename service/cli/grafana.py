@@ -61,7 +61,7 @@ def provision(ctx: click.Context, path: Path | None, output: str, dry_run: bool,
 
     with _connected(path) as (settings, connection):
         title, uid = settings.grafana.folder, settings.grafana.folder_uid
-        run = Provisioner(connection, uid, force=force)
+        run = Provisioner(connection, uid, [dimension.label for dimension in settings.breakdown], force=force)
         try:
             if not dry_run:
                 run.apply(title, partial(click.echo, err=True))

@@ -4,7 +4,7 @@ Grafana caches permissions for up to a minute: a new folder, or a new role, may 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from service.clients.errors import RequestFailed
@@ -13,6 +13,7 @@ from service.clients.grafana.connection import Connection
 from service.clients.grafana.dashboards import AlreadyExists, Dashboards
 from service.provisioning.bundled import bundled
 from service.provisioning.dashboards import DashboardAction, models, plan, save
+from service.provisioning.filters import with_filters
 from service.provisioning.permissions import MAKE_FOLDER, missing_for_dashboards
 
 SECONDS = 3.0
@@ -25,14 +26,16 @@ _CONCURRENT = "was saved by someone else in the meantime; run it again"
 class Provisioner:
     """One run; compares the bundled dashboards with Grafana when created, and changes nothing until `apply`.
 
+    `labels` are the dimensions by which tables of incidents can be filtered.
     `refused` are the dashboards that could not be saved, each with the reason. Every method raises RequestFailed.
     """
 
-    def __init__(self, connection: Connection, folder_uid: str, *, force: bool) -> None:
+    def __init__(self, connection: Connection, folder_uid: str, labels: Sequence[str], *, force: bool) -> None:
         self._dashboards = Dashboards(connection)
         self._rights = Rights(connection)
         self._folder_uid = folder_uid
-        self.steps = list(plan(models(bundled("dashboards")), self._dashboards, force=force))
+        adapted = [with_filters(model, labels) for model in models(bundled("dashboards"))]
+        self.steps = list(plan(adapted, self._dashboards, force=force))
         has_folder = self._dashboards.folder(folder_uid) is not None
         self.creates_folder = not has_folder and any(step.action is DashboardAction.CREATE for step in self.steps)
         self.refused: dict[str, str] = {}

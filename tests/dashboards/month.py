@@ -11,6 +11,8 @@ NOW = 30 * DAY
 HOURS = NOW // HOUR
 REPLICAS = (("mttx", "a:9877"), ("mttx", "b:9877"), ("solo", "c:9877"))
 SEVERITIES = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
+TEAM_OF = {"INC-1": "payments", "INC-3": "search"}
+VALUES_OF_TEAM = {"payments": 6, "search": 3, "other": 2, "": 1}
 SOURCE, TARGET = {"source": "alertmanager"}, {"target": "grafana"}
 TARGETS = {"detect": 300, "acknowledge": 600}
 VERDICTS = {"detect": "missed", "acknowledge": "undecided"}
@@ -67,6 +69,7 @@ INCIDENTS = (
 
 def samples():
     yield from _indicators()
+    yield from _dimensions()
     yield from _counts()
     yield from _incidents()
     yield from _operation()
@@ -112,6 +115,24 @@ def _verdicts():
         yield Sample("mttx_indicator_bound_seconds", of | {"statistic": "p95", "bound": "lower"}, HOUR)
 
 
+def _dimensions():
+    yield Sample("mttx_breakdown_values_folded", {"dimension": "team"}, 5)
+    for value, incidents in VALUES_OF_TEAM.items():
+        of = {"dimension": "team", "value": value}
+        in_window = of | {"window": "30d"}
+        yield Sample("mttx_breakdown_postmortems_overdue", of, incidents - 1)
+        yield Sample("mttx_breakdown_incidents", in_window, incidents)
+        yield Sample("mttx_breakdown_incidents_resolved", in_window, incidents - 1)
+        for indicator in ("detect", "acknowledge"):
+            measured = in_window | {"indicator": indicator}
+            yield Sample("mttx_breakdown_indicator_seconds", measured | {"statistic": "p95"}, HOUR * incidents)
+            yield Sample("mttx_breakdown_indicator_incidents", measured, incidents)
+            yield Sample("mttx_breakdown_indicator_within_target_ratio", measured, 0.5)
+            for verdict in ("met", "missed", "undecided"):
+                one_of_them = int(verdict == VERDICTS[indicator])
+                yield Sample("mttx_breakdown_indicator_verdict", measured | {"verdict": verdict}, one_of_them)
+
+
 def _counts():
     for severity in SEVERITIES:
         of = {"incident_severity": severity}
@@ -149,7 +170,7 @@ def _counts():
 def _incidents():
     for incident in INCIDENTS:
         of = {"incident": incident.name, "incident_severity": incident.severity}
-        labels = of | {"incident_type": "data", "title": "late"}
+        labels = of | {"incident_type": "data", "title": "late", "incident_team": TEAM_OF.get(incident.name, "")}
         for phase, (first, last) in incident.phases.items():
             yield Sample("mttx_incident_info", labels | {"phase": phase}, 1, first=first, last=last)
         for milestone, instant in (
