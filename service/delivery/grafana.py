@@ -26,7 +26,9 @@ GRAFANA = "grafana"
 
 @dataclass(frozen=True, slots=True)
 class DashboardCopies:
-    """A dashboard that shows copies of annotations; no severities mean all, and all `labels` must match."""
+    """A dashboard that shows copies of annotations; no severities mean all, and all `labels` must match: each the
+    label that all alerts share, or the incident's value of that dimension.
+    """
 
     dashboard_uid: str
     severities: frozenset[Severity] = frozenset()
@@ -35,7 +37,9 @@ class DashboardCopies:
     def includes(self, incident: Incident) -> bool:
         """Return whether the dashboard shows the incident."""
         in_severity = not self.severities or incident.severity in self.severities
-        return in_severity and all(incident.labels.get(name) == value for name, value in self.labels.items())
+        return in_severity and all(
+            value in (incident.labels.get(name), incident.dimensions.get(name)) for name, value in self.labels.items()
+        )
 
 
 @dataclass

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from service.domain.breakdown import NO_VALUE
 from service.domain.budgets import budgets_spent, impact_of
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
@@ -33,10 +34,11 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The display time zone, and the public URL of this service, None if it is not configured."""
+    """The display time zone, the public URL of this service, None if it is not configured, and the dimensions."""
 
     zone: ZoneInfo
     public_url: str | None = None
+    dimensions: Sequence[str] = ()
 
 
 def names_of(events: Iterable[Event], incident: Incident) -> dict[str, str]:
@@ -57,6 +59,8 @@ def region_text(incident: Incident, events: Sequence[Event], view: View, names: 
     lines += [_head(incident, names), f"Phase: {incident.phase.value}"]
     if incident.types:
         lines.append(f"Type: {', '.join(incident.types)}")
+    values = ((label, incident.dimensions.get(label, NO_VALUE)) for label in view.dimensions)
+    lines += [f"{label.capitalize()}: {_safe(value, LONGEST_TITLE, names)}" for label, value in values if value]
     lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
     spent = budgets_spent(events, impact_of(incident.milestones, incident.resolution_source))
     lines += [f"Error budget spent: {share:.1%} of {escape(one_line(slo))}" for slo, share in spent.items()]

@@ -63,7 +63,8 @@ def grafana_dispatcher(
         DashboardCopies(dashboard.uid, frozenset(dashboard.severities), dashboard.labels)
         for dashboard in grafana.dashboards
     ]
-    view = View(settings.display_timezone, settings.public_url)
+    labels = tuple(dimension.label for dimension in settings.breakdown)
+    view = View(settings.display_timezone, settings.public_url, labels)
     annotations = Annotations(connection)
     inventory = Inventory(annotations, clock) if resyncs else None
     receiver = GrafanaReceiver(annotations, view, copies, close=connection.close, inventory=inventory)

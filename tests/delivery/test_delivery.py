@@ -182,6 +182,22 @@ def test_it_shows_incidents_on_the_dashboards_that_want_them(open_site):
     ]
 
 
+def test_it_shows_an_incident_on_the_dashboard_of_its_team(open_site):
+    """Of its alerts the worst one tells the team, whether the others do or not."""
+    site = open_site(dashboards=[{"uid": team, "labels": {"team": team}} for team in ("checkout", "search")])
+    for uid in ("checkout", "search"):
+        site.grafana.save_dashboard({"uid": uid}, "", "")
+    site.send(alert(0, severity=Severity.SEV_1, labels={"team": "checkout"}))
+    site.send(alert(1, fingerprint="f2", severity=Severity.SEV_3))
+    site.deliver()
+    copies = site.grafana.annotations.seen_with("mttx-copy")
+    assert [row["dashboardUID"] for row in copies] == ["checkout"]
+    assert "Team: checkout" in copies[0]["text"]
+    site.tell(1, EventKind.DESCRIBED, 6, labels={"team": "search"})
+    site.deliver()
+    assert [row["dashboardUID"] for row in site.grafana.annotations.seen_with("mttx-copy")] == ["search"]
+
+
 def test_it_hides_the_copy_on_a_dashboard_that_wants_it_no_longer(open_site):
     site = open_site(dashboards=[{"uid": "worst", "severities": ["SEV-2"]}])
     site.grafana.save_dashboard({"uid": "worst"}, "", "")

@@ -228,6 +228,20 @@ def test_it_tells_the_milestones_in_utc_and_in_the_zone_of_its_readers():
     ]
 
 
+def test_it_names_the_values_of_the_dimensions_that_are_configured():
+    labels = {"team": "<payments>", "service": "checkout", "area": "eu"}
+    events = (
+        event(EventKind.DETECTED, labels=labels),
+        event(EventKind.ROLE_ASSIGNED, 1, data={"role": "commander", "name": "checkout"}),
+    )
+    view = replace(VIEW, dimensions=("team", "owner", "service"))
+    assert visible(region(*events, view=view).text).split("\n")[2:4] == [
+        "Team: &lt;payments&gt;",
+        "Service: [commander]",
+    ]
+    assert "Team" not in region(*events).text
+
+
 def test_it_links_to_the_incident_and_to_its_postmortem():
     document = {"document": "https://git.example.com/a?b=1&c=2"}
     text = region(event(EventKind.DETECTED), event(EventKind.POSTMORTEM_DRAFTED, 9, data=document)).text
