@@ -11,6 +11,7 @@ from service.store import StoreUnavailable
 from service.web.auth import CHALLENGES, Denied, authorize, authorize_view
 from service.web.pages import home, incident, lists, postmortems, reports, runbook, trends
 from service.web.pages.csrf import CsrfTokens
+from service.web.pages.period_tables import PeriodTables
 from service.web.pages.renderer import PageRenderer, page_renderer
 from service.web.rate import TooOften
 from service.web.services import Services
@@ -20,6 +21,7 @@ def blueprint(services: Services) -> Blueprint:
     """Return the pages."""
     bp = Blueprint("pages", __name__)
     renderer, csrf_tokens = page_renderer(services.zone), CsrfTokens(services.tokens)
+    tables = PeriodTables(services)
     _answer_errors(bp, renderer, services)
 
     @bp.get("/")
@@ -40,7 +42,7 @@ def blueprint(services: Services) -> Blueprint:
     @bp.get("/trends", strict_slashes=False)
     def show_trends() -> Response:
         authorize_view(request, services.tokens, services.users)
-        return trends.show(services, renderer, request)
+        return trends.show(services, renderer, request, tables)
 
     @bp.get("/reports", strict_slashes=False)
     @bp.get("/reports/<month>", strict_slashes=False)

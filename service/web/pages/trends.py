@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from flask import Request, Response
 
 from service.domain.indicators import Row
-from service.domain.periods import Calendar, Period, latest_periods
+from service.domain.periods import Calendar, latest_periods
 from service.domain.policy import Indicator, Severity, Statistic
 from service.render.chart import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Chart, chart
 from service.render.spreadsheets import Cell, csv_text
-from service.web.indicators import selection_of
 from service.web.pages.dimensions import dimension_filters
+from service.web.pages.period_tables import PeriodRows, PeriodTables
 from service.web.pages.renderer import PageRenderer
 from service.web.services import Services
 from service.web.spreadsheets import csv_response
@@ -25,14 +25,6 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodRows:
-    """A period and its indicators, as the API gives them for the same period."""
-
-    period: Period
-    rows: Sequence[Row]
-
-
-@dataclass(frozen=True, slots=True)
 class Trend:
     """An indicator over the periods: one row each, None without a sample."""
 
@@ -41,16 +33,14 @@ class Trend:
     chart: Chart
 
 
-def show(services: Services, renderer: PageRenderer, request: Request) -> Response:
+def show(services: Services, renderer: PageRenderer, request: Request, tables: PeriodTables) -> Response:
     """Return the page, or the CSV with all severities."""
     now = services.clock()
     calendar = Calendar.WEEK if request.args.get("by") == "week" else Calendar.MONTH
     severity = next((s for s in Severity if s.value == request.args.get("severity")), None)
     filters = dimension_filters(services, request.args)
     periods = latest_periods(calendar, PERIODS[calendar], now, services.zone)
-    trends = [
-        PeriodRows(period, services.select(selection_of(period, filters.selected), now)[""]) for period in periods
-    ]
+    trends = tables.of(periods, filters.selected, now)
     trends = trends[next((i for i, of_period in enumerate(trends) if of_period.rows), len(trends) - 1) :]
     if request.args.get("format") == "csv":
         rows = [line for of_period in trends for line in _lines(of_period, of_period.period.goes_on(now))]
