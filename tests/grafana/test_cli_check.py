@@ -207,6 +207,16 @@ def test_it_updates_what_nobody_edited_when_what_is_shipped_changes(run, grafana
     assert word.count("up to date") == 4
 
 
+def test_it_filters_by_the_dimensions_that_are_configured_and_updates_them(run, grafana, monkeypatch):
+    run(grafana.url, "provision")
+    monkeypatch.setenv("MTTX_BREAKDOWN", "[{label: squad}]")
+    code, output = run(grafana.url, "provision")
+    assert (code, output.count("updated"), output.count("up to date")) == (0, 2, 2)
+    variables = grafana.dashboards["mttx-postmortems"]["versions"][-1]["data"]["templating"]["list"]
+    assert [v["name"] for v in variables if v["name"].startswith("incident_")] == ["incident_squad"]
+    assert run(grafana.url, "provision")[1].count("up to date") == 4
+
+
 def test_it_waits_for_rights_that_grafana_has_cached(run, grafana, monkeypatch):
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
