@@ -13,7 +13,7 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import alerta, evidence, lint, pages, replicas, scrape, size, storm
+from benchmarks import alerta, breakdown, evidence, lint, pages, replicas, scrape, size, storm
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "storm": storm.measure,
     "past": scrape.measure,
     "lint": lint.measure,
+    "breakdown": breakdown.measure,
     "pages": pages.measure,
     "evidence": evidence.measure,
     "replicas": replicas.measure,

@@ -149,12 +149,17 @@ def _webhook(number: int, severity: Severity, starts_at: datetime, ends_at: date
         ),
         name="HighErrorRate",
         severity=severity,
-        labels={"alertname": "HighErrorRate", "pod": name, "namespace": "shop", "job": "node"},
+        labels={"alertname": "HighErrorRate", "pod": name, "namespace": "shop", "job": "node", **_owner(number)},
         annotations={"summary": f"Errors above five percent on {name}"},
         onset_at=starts_at - timedelta(minutes=3),
     )
     body = f"{name} {ends_at}".ljust(900, ".").encode()
     return RecordAlerts((alert,), ReceivedWebhook("alertmanager", body, ends_at or starts_at))
+
+
+def _owner(number: int) -> dict[str, str]:
+    """Return a team and a service, the first of each several times as often as the last."""
+    return {"team": f"team-{int((number % 625) ** 0.5)}", "service": f"service-{int((number * 7 % 3600) ** 0.5)}"}
 
 
 def _event(number: int, kind: EventKind, at: datetime) -> AppendEvent:
