@@ -1,7 +1,7 @@
 """The collectors of a scrape: what the store holds, which every replica exports, and what this process counts."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import prometheus_client
@@ -14,7 +14,7 @@ from service.delivery.counters import DeliveryCounters
 from service.domain.policy import Policy
 from service.metrics.catalogue import BY_NAME
 from service.metrics.families import Families, family_of
-from service.metrics.measurements import Measuring
+from service.metrics.measurements import Measuring, Statistics
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.store import StoreUnavailable
@@ -41,6 +41,7 @@ class IncidentCollector(StoreCollector):
         self._measuring = measuring
         self._families = Families(policy)
         self._clock = clock
+        self._kept: tuple[Statistics, Sequence[Family]] | None = None
         self.errors = 0
         self.seconds = 0.0
 
@@ -57,9 +58,15 @@ class IncidentCollector(StoreCollector):
         self.seconds = time.perf_counter() - began
         self.whole, self.changes_at = True, snapshot.changes_at
         yield from self._families.totals(snapshot.totals)
-        yield from self._families.indicators(statistics)
-        yield from self._families.breakdowns(statistics.breakdowns)
+        yield from self._of_windows(statistics)
         yield from self._families.standing(snapshot, statistics)
+
+    def _of_windows(self, statistics: Statistics) -> Sequence[Family]:
+        """Return the families of the windows; the same objects for the same statistics, to be encoded once."""
+        if self._kept is None or self._kept[0] is not statistics:
+            families = self._families
+            self._kept = statistics, [*families.indicators(statistics), *families.breakdowns(statistics.breakdowns)]
+        return self._kept[1]
 
 
 class DeliveryCollector(Collector):

@@ -76,6 +76,8 @@ class _Reading:
     collected: _Collected
     seconds: float = 0.0
     texts: dict[str, _Text] = field(default_factory=dict)
+    pieces: dict[str, dict[int, tuple[Family, bytes]]] = field(default_factory=dict)
+    """By content type and the identity of a family: the family and its text."""
 
     def holds(self, version: Hashable, now: datetime) -> bool:
         """Return whether it is still current; a clock step in either direction invalidates it."""
@@ -84,8 +86,14 @@ class _Reading:
         return self.version == version and not passed and 0 <= age < KEEP_SECONDS
 
     def text(self, content_type: str, encode: Encode) -> _Text:
+        """Return the text; a family that the reading before had too is not encoded again."""
         if content_type not in self.texts:
-            self.texts[content_type] = _Text.of(encode(self.collected).removesuffix(_END))
+            before, pieces = self.pieces.get(content_type, {}), {}
+            for family in self.collected.families:
+                piece = before.get(id(family)) or (family, encode(_Collected([family])).removesuffix(_END))
+                pieces[id(family)] = piece
+            self.pieces[content_type] = pieces
+            self.texts[content_type] = _Text.of(b"".join(text for _, text in pieces.values()))
         return self.texts[content_type]
 
 
@@ -189,7 +197,10 @@ class Exposition:
         if not all(collector.whole for collector in self._shared):
             version = None
         passing = [at for collector in self._shared if (at := collector.changes_at) is not None]
-        return _Reading(began, version, now, min(passing, default=None), _Collected(families), time.monotonic() - began)
+        reading = _Reading(began, version, now, min(passing, default=None), _Collected(families))
+        reading.pieces = self._reading.pieces if self._reading else {}
+        reading.seconds = time.monotonic() - began
+        return reading
 
     def _versioned(self) -> Hashable:
         """Return the version of the store; if it fails, one that equals no other."""

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from service.domain.events import EventKind
 from service.domain.policy import Severity
+from service.metrics import exposition
 from service.metrics.catalogue import BY_NAME, METRICS, Kind
 from service.metrics.exposition import Exposition
 from tests.builders import at, event
@@ -269,3 +270,26 @@ def test_it_keeps_a_severity_for_every_series_that_has_one(busy):
         if "incident_severity" in (labels := dict(label_pairs))
     }
     assert values <= {severity.value for severity in Severity}
+
+
+def test_families_of_unchanged_statistics_are_not_encoded_again(busy, monkeypatch):
+    encoded = []
+
+    def encode(collected):
+        encoded.extend(family.name for family in collected.collect())
+        return generate_latest(collected)
+
+    monkeypatch.setattr(exposition, "choose_encoder", lambda accept: (encode, "text/plain"))
+    statistics = busy.measuring.statistics(at(busy.minutes))
+    monkeypatch.setattr(busy.measuring, "statistics", lambda now: statistics)
+    before = busy.text()
+    encoded.clear()
+    busy.open(event(EventKind.DETECTED, 599))
+    after = busy.text()
+    assert "mttx_incidents_open" in encoded
+    assert not {"mttx_indicator_seconds", "mttx_breakdown_indicator_seconds"} & set(encoded)
+    assert lines_of(before, "mttx_indicator_seconds") == lines_of(after, "mttx_indicator_seconds") != []
+
+
+def lines_of(text, name):
+    return [line for line in text.splitlines() if line.startswith(f"{name}{{")]
