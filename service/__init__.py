@@ -1,3 +1,3 @@
 """mttx-exporter: measures how well incidents are handled, from the alerts a team already has."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -583,6 +583,12 @@ JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow[
 USES = [step["uses"] for _, job in JOBS for step in job.get("steps", ()) if "uses" in step]
 
 
+def test_the_changelog_has_this_version_and_room_for_the_next():
+    unreleased, newest = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[:2]
+    assert unreleased == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(__version__)} - \d{{4}}-\d\d-\d\d", newest)
+
+
 def test_it_checks_every_python_that_is_supported():
     checked = WORKFLOWS["check.yml"]["jobs"]["check"]["strategy"]["matrix"]["python"]
     project = (ROOT / "pyproject.toml").read_text()
