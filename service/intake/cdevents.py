@@ -19,6 +19,7 @@ from service.intake.times import read_instant
 from service.intake.wire import WireModel, checked, invalid, read_json
 
 LONGEST_TITLE = 500
+LONGEST_SOURCE = 300
 _TYPE = re.compile(r"dev\.cdevents\.(?P<subject>[a-z]+)\.(?P<predicate>[a-z]+)(?:\..*)?", re.ASCII)
 _DETECTED = ("detected", "reported")
 
@@ -46,7 +47,7 @@ class CDEventSubject(WireModel):
     """The incident. Its `source` is that of the context if it has none."""
 
     id: Annotated[str, Field(min_length=1, max_length=150)]
-    source: Annotated[str | None, BeforeValidator(_text_or_none), Field(max_length=300)] = None
+    source: OptionalText = None
     content: Annotated[dict[str, Any], BeforeValidator(_object_or_empty)] = Field(default={})
 
 
@@ -86,7 +87,7 @@ def parse(body: bytes, resolved_means: EventKind, now: datetime) -> KeyedEvents:
     if match["subject"] != "incident" or match["predicate"] not in (*_DETECTED, "resolved"):
         return KeyedEvents()
     subject = checked(CDEvent, data, *path).subject
-    key = f"{subject.id}@{subject.source or (context.source or '')[:300]}"
+    key = f"{subject.id}@{(subject.source or context.source or '')[:LONGEST_SOURCE]}"
     at = read_instant(context.timestamp, None, now, *path, "context", "timestamp")
     event = Event(
         event_id=f"cdevents-{key}-{kind.value}-{int(at.timestamp() * 1000)}",

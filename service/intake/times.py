@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from math import isnan
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,9 +40,7 @@ def read_instant(value: Any, zone: ZoneInfo | None, now: datetime, *path: str | 
 
 
 def _from_number(number: float, now: datetime, *path: str | int) -> datetime:
-    number = max(-_LARGEST, min(number, _LARGEST))  # a larger integer is no float
-    if isnan(number):
-        raise invalid("is not a number", *path)
+    number = max(-_LARGEST, min(number, _LARGEST))  # a larger integer is no float; NaN is the smallest
     divisor = next((parts for smallest, parts in _SMALLEST if number >= smallest), 1)
     return unix_instant(number / divisor, now, *path)
 

@@ -77,6 +77,10 @@ def test_an_incident_is_that_of_its_subjects_source_else_of_the_events():
     assert keyed.incident_key == "incident-123@/monitoring/prod1"
     (keyed,) = read({**own, "context": {**DETECTED["context"], "source": None}})
     assert keyed.incident_key == "incident-123@"
+    (keyed,) = read({**DETECTED, "subject": {"id": "incident-123", "source": None}})
+    assert keyed.incident_key == "incident-123@/monitoring/prod1"
+    (keyed,) = read({**DETECTED, "subject": {"id": "incident-123", "source": "/" * 1000}})
+    assert len(keyed.incident_key) < 400
 
 
 def test_the_same_event_is_the_same_whatever_its_id():
