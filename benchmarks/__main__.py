@@ -13,7 +13,7 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import alerta, breakdown, evidence, lint, pages, replicas, scrape, size, storm
+from benchmarks import alerta, breakdown, evidence, lint, pages, replicas, scrape, size, storm, windows
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
@@ -22,6 +22,7 @@ from benchmarks.servers import NotReady
 PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "storm": storm.measure,
     "past": scrape.measure,
+    "windows": windows.measure,
     "lint": lint.measure,
     "breakdown": breakdown.measure,
     "pages": pages.measure,

@@ -24,17 +24,16 @@ from service.store.types import NEVER, End, InstantColumn
 
 BASE = 1_000
 SPAN = timedelta(days=5 * 365)
-_APART = SPAN / BASE
 _KEPT = timedelta(days=90)
 _SEVERITIES = (Severity.SEV_1, *(Severity.SEV_2,) * 2, *(Severity.SEV_3,) * 4, *(Severity.SEV_4,) * 3)
 
 
-def record_base(path: Path) -> None:
-    """Record the thousand through the recorder, as webhooks and the API would have."""
+def record_base(path: Path, span: timedelta = SPAN) -> None:
+    """Record the thousand, over `span`, through the recorder, as webhooks and the API would have."""
     with _recorder(path) as recorder, ThreadPoolExecutor(32) as pool:
         now = datetime.now(UTC)
         dice = Random(4)
-        lives = [_life(number, now - SPAN + number * _APART, dice) for number in range(BASE)]
+        lives = [_life(number, now - span + number * (span / BASE), dice) for number in range(BASE)]
         for opening, *_ in lives:  # one after the other, so that ids follow time
             recorder.submit(opening)
         for step in range(1, len(lives[0])):
@@ -42,7 +41,7 @@ def record_base(path: Path) -> None:
         recorder.submit(PruneBodies(now - _KEPT))
 
 
-def multiply(base: Path, path: Path, incidents: int) -> None:
+def multiply(base: Path, path: Path, incidents: int, span: timedelta = SPAN) -> None:
     """Write a database with so many incidents, a multiple of `BASE`."""
     with _recorder(path):
         pass  # the tables are there now, as the service makes them
@@ -52,7 +51,7 @@ def multiply(base: Path, path: Path, incidents: int) -> None:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("ATTACH ? AS base", (str(base),))
         connection.execute("BEGIN")
-        stride = _APART // copies // timedelta(microseconds=1)
+        stride = span / BASE // copies // timedelta(microseconds=1)
         for table in t.metadata.sorted_tables:
             connection.execute(_copy(table), {"copies": copies, "stride": stride})
         connection.execute("COMMIT")

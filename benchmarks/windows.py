@@ -1,0 +1,86 @@
+"""What verdicts, bounds and comparisons cost: the statistics of a store with very many incidents in its windows.
+
+Computed in this process and in processor time, in turn with the same statistics without them; half of the incidents are
+in the window of 90 days, and half in the one before.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from benchmarks import past
+from benchmarks.plan import Plan
+from benchmarks.report import Figure, Line, Section, Target
+from service.domain.breakdown import Dimension
+from service.metrics.gathering import Gathering
+from service.metrics.measurements import KEEP_COMPARED, Measuring
+from service.settings.model import Settings
+from service.store import Store
+from service.store.recent import Selection, detected_only, visit_recent
+
+SPAN = timedelta(days=180)
+
+
+class Plain(Measuring):
+    """Reads the incidents of the windows only, as if there were neither open ones nor windows before."""
+
+    def _gather(
+        self,
+        since: Mapping[str, datetime],
+        now: datetime,
+        selection: Selection,
+        dimensions: Sequence[Dimension],
+        *,
+        compared: bool,  # noqa: ARG002 - never
+    ) -> Gathering:
+        gathering = Gathering(self._policy, since, now, dimensions)
+        self._store.read(visit_recent, selection, gathering.visit)
+        if dimensions:
+            gathering.add_detected_only(self._store.read(detected_only, selection, gathering.bands))
+        return gathering
+
+    def _kept_comparisons(self, now: datetime) -> dict[object, object]:  # type: ignore[override]  # noqa: ARG002
+        return {}
+
+
+def measure(plan: Plan) -> list[Section]:
+    """Compute the statistics anew in every round: plain, with the comparisons that are kept, and with new ones."""
+    folder = plan.folder / "windows"
+    folder.mkdir()
+    incidents = min(100_000, plan.sizes[-1])
+    past.record_base(folder / "base.db", SPAN)
+    past.multiply(folder / "base.db", folder / "many.db", incidents, SPAN)
+    settings = Settings()
+    policy = settings.policy()
+    store = Store.open(f"sqlite:///{folder / 'many.db'}", policy)
+    plain, kept, fresh = (
+        kind(store, policy, settings.window_lengths, 500, lambda: 0) for kind in (Plain, Measuring, Measuring)
+    )
+    found: dict[str, list[float]] = {"plain": [], "kept": [], "new": []}
+    now = datetime.now(UTC)
+    kept.statistics(now)
+    for number in plan.rounds():
+        at = now + number * timedelta(seconds=1)
+        found["plain"].append(_milliseconds(plain, at))
+        found["kept"].append(_milliseconds(kept, at))
+        found["new"].append(_milliseconds(fresh, now + number * KEEP_COMPARED))
+    store.close()
+    shutil.rmtree(folder)
+    against = Figure(found["plain"], "{:,.0f}")
+    title = f"statistics with {incidents // 2:,} incidents in 90 days and as many before, ms of a core"
+    return [
+        Section(
+            title,
+            [
+                Line("comparisons kept", Figure(found["kept"], "{:,.0f}"), "plain", against, Target(1.1)),
+                Line("compared anew (every 30 minutes)", Figure(found["new"], "{:,.0f}"), "plain", against),
+            ],
+        )
+    ]
+
+
+def _milliseconds(measuring: Measuring, now: datetime) -> float:
+    began = time.process_time()
+    measuring._compute(now)
+    return (time.process_time() - began) * 1000
