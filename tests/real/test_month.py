@@ -76,7 +76,10 @@ MAYBE_EMPTY = {
     ("mttx-exporter", "Outbox: oldest message"): NOTHING_IS_DELIVERED,
     ("mttx-exporter", "Outbox: deliveries and failures"): NOTHING_IS_DELIVERED,
 }
-CONFIGURED = {name for name in METRICS if name.startswith("mttx_outbox_")} | {"mttx_webhook_unreadable_total"}
+CONFIGURED = {name for name in METRICS if name.startswith("mttx_outbox_")} | {
+    "mttx_webhook_unreadable_total",
+    "mttx_severity_indicator_verdict",
+}
 """Metrics of what has to be configured, so that they may be missing."""
 
 
