@@ -14,6 +14,8 @@ from benchmarks.servers import NotReady, Server, running
 
 FEW = 1_000
 _TRIES = 5
+READ_MORE = ("vain", "days", "month")
+"""What reads more incidents, the more there are."""
 Found = dict[str, dict[int, list[float]]]
 
 
@@ -50,6 +52,8 @@ def _paths(size: int) -> Mapping[str, str]:
         "/incidents/INC-x": f"/incidents/INC-{size // 2}",
         "/postmortems": "/postmortems",
         "/postmortems, all": "/postmortems?all=yes",
+        "/trends": "/trends",
+        "/reports, the last month": "/reports",
     }
 
 
@@ -57,7 +61,7 @@ def _lines(found: Found, many: int) -> list[Line]:
     lines = []
     for what, by_size in found.items():
         against = Figure(by_size[FEW], "{:,.1f}")
-        target = None if "vain" in what or "days" in what else Target(2)  # these read more, the more there are
+        target = None if any(word in what for word in READ_MORE) else Target(2)  # these read more, the more there are
         lines.append(Line(f"{what}, ms", Figure(by_size[many], "{:,.1f}"), f"{FEW:,}", against, target))
     return lines
 

@@ -19,12 +19,10 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 
 def _cell(value: Cell) -> str:
-    match value:
-        case None:
-            return ""
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case int() | float():
-            return f"{value:.6f}".rstrip("0").rstrip(".")
-        case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return f"{value:.6f}".rstrip("0").rstrip(".")
