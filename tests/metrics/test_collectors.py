@@ -21,7 +21,7 @@ from service.metrics.families import HISTOGRAMS
 from service.metrics.gathering import NEEDED
 from service.recorder.commands import CloseStale, Settle
 from service.store import StoreUnavailable
-from service.store.recent import visit_recent
+from service.store.recent import Selection, visit_recent
 from service.store.snapshot import snapshot_of
 from tests.builders import alert, at, event, policy
 from tests.metrics.world import PER_PROCESS, TARGETS, World
@@ -389,6 +389,16 @@ def test_it_says_how_incidents_changed_since_the_window_before(world):
     shown = {c.value: world.value("mttx_indicator_change", change=c.value, **labels) for c in WindowChange}
     assert shown == {"shorter": 1, "longer": 0, "undecided": 0}
     assert world.value("mttx_indicator_change", change="undecided", indicator="resolve", window="30d") == 1
+
+
+@pytest.mark.parametrize(("compared", "before"), [(True, [3600.0]), (False, None)])
+def test_a_period_of_the_past_is_compared_with_the_one_before_it(world, compared, before):
+    for day, minutes in ((5, 30), (12, 60), (15, 10), (25, 90)):
+        world.open(event(K.DETECTED, day * DAY), event(K.RESOLVED, day * DAY + minutes))
+    selection = Selection(since=at(14 * DAY), until=at(20 * DAY), compared=compared)
+    (row, *_) = [r for r in world.measuring.select(selection, at(90 * DAY))[""] if r.indicator is Indicator.RESOLVE]
+    assert row.summary.incidents == 1
+    assert (list(row.comparison.before) if row.comparison else None) == before
 
 
 def test_it_gives_no_more_incidents_series_than_the_cap_and_says_so(tmp_path):
