@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry
 
 from benchmarks import past
 from benchmarks.plan import Plan
 from benchmarks.report import Figure, Line, Section, Target
 from service.domain.policy import Policy
-from service.metrics.collectors import IncidentCollector, registry
+from service.metrics.collectors import IncidentCollector
+from service.metrics.exposition import Exposition
 from service.metrics.measurements import Measuring
 from service.settings.model import Settings
 from service.store import Store
@@ -73,12 +75,15 @@ def _statistics(store: Store, policy: Policy) -> float:
 
 
 def _scrape(store: Store, policy: Policy) -> float:
-    """Return what one takes whose statistics are kept."""
+    """Return what a scrape after a change takes, while the statistics are kept, as they are in a store of this size."""
     now, measuring = datetime.now(UTC), _measuring(store, policy)
-    collected = registry([IncidentCollector(measuring, policy, lambda: now)])
+    versions = count()
+    incidents = IncidentCollector(measuring, policy, lambda: now)
+    expose = Exposition([incidents], CollectorRegistry(), lambda: next(versions), lambda: now)
     kept = measuring.statistics(now)
     measuring.statistics = lambda _: kept  # type: ignore[assignment, method-assign]
-    return _cpu(lambda: generate_latest(collected))
+    expose("text/plain", "gzip")
+    return _cpu(lambda: expose("text/plain", "gzip"))
 
 
 def _cpu(run: Callable[[], object]) -> float:

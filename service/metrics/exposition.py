@@ -58,6 +58,11 @@ class _Text:
         squeeze = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
         return cls(plain, squeeze.compress(plain) + squeeze.flush(zlib.Z_FULL_FLUSH), zlib.crc32(plain))
 
+    @classmethod
+    def joined(cls, texts: Sequence["_Text"]) -> "_Text":
+        plain = b"".join(text.plain for text in texts)
+        return cls(plain, b"".join(text.deflated for text in texts), zlib.crc32(plain))
+
     def gzip_with(self, rest: bytes) -> bytes:
         squeeze = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
         size = (len(self.plain) + len(rest)) & 0xFFFFFFFF
@@ -76,7 +81,7 @@ class _Reading:
     collected: _Collected
     seconds: float = 0.0
     texts: dict[str, _Text] = field(default_factory=dict)
-    pieces: dict[str, dict[int, tuple[Family, bytes]]] = field(default_factory=dict)
+    pieces: dict[str, dict[int, tuple[Family, _Text]]] = field(default_factory=dict)
     """By content type and the identity of a family: the family and its text."""
 
     def holds(self, version: Hashable, now: datetime) -> bool:
@@ -90,10 +95,12 @@ class _Reading:
         if content_type not in self.texts:
             before, pieces = self.pieces.get(content_type, {}), {}
             for family in self.collected.families:
-                piece = before.get(id(family)) or (family, encode(_Collected([family])).removesuffix(_END))
+                piece = before.get(id(family))
+                if piece is None:
+                    piece = family, _Text.of(encode(_Collected([family])).removesuffix(_END))
                 pieces[id(family)] = piece
             self.pieces[content_type] = pieces
-            self.texts[content_type] = _Text.of(b"".join(text for _, text in pieces.values()))
+            self.texts[content_type] = _Text.joined([text for _, text in pieces.values()])
         return self.texts[content_type]
 
 

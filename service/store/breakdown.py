@@ -14,9 +14,13 @@ from service.store.engine import writing
 _PREFIX = "ix_incidents_by_"
 
 
-def value_of(label: str, dialect: Dialect) -> ColumnElement[str]:
-    """Return the value of a label, "" without one; `label` is a label name, of letters, digits and underscores."""
-    return literal_column(_sql(label, dialect), String)
+def value_of(label: str, dialect: Dialect, *, indexed: bool = False) -> ColumnElement[str]:
+    """Return the value of a label, "" without one; `label` is a label name, of letters, digits and underscores.
+
+    Only if it is `indexed` its index is used: SQLite would take it in place of those of a few open or recent incidents.
+    """
+    value = _sql(label, dialect)
+    return literal_column(value if indexed else f"{value} || ''", String)
 
 
 def _sql(label: str, dialect: Dialect) -> str:
@@ -26,14 +30,14 @@ def _sql(label: str, dialect: Dialect) -> str:
     return f"coalesce(json_extract(dimensions, '$.{label}'), '')"
 
 
-def have_values(values: Mapping[str, str], dialect: Dialect) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions that an incident has these values of labels."""
-    return (value_of(label, dialect) == value for label, value in values.items())
+def have_values(values: Mapping[str, str], dialect: Dialect, *, indexed: bool = False) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that an incident has these values of labels; `indexed` as in `value_of`."""
+    return (value_of(label, dialect, indexed=indexed) == value for label, value in values.items())
 
 
 def distinct_values(connection: Connection, label: str, limit: int) -> list[str]:
     """Return the first values of a label in alphabetical order, at most `limit`: one index step for each."""
-    value = value_of(label, connection.dialect)
+    value = value_of(label, connection.dialect, indexed=True)
     first = select(func.min(value).label("value")).select_from(t.incidents).where(value > "").cte(recursive=True)
     following = select(func.min(value)).select_from(t.incidents).where(value > first.c.value).correlate(first)
     every = first.union_all(select(following.scalar_subquery()).where(first.c.value.is_not(None)))

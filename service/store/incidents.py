@@ -153,7 +153,7 @@ def _conditions(filter_: IncidentFilter, dialect: Dialect) -> list[ColumnElement
         conditions.append(c.detected_at > filter_.detected_since)
     if filter_.detected_before is not None:
         conditions.append(c.detected_at < filter_.detected_before)
-    conditions += have_values(filter_.dimensions, dialect)
+    conditions += have_values(filter_.dimensions, dialect, indexed=not _is_narrow(filter_))
     if filter_.text:
         events = _says(filter_.text, dialect)
         conditions.append(events if filter_.number is None else or_(events, c.id == filter_.number))
