@@ -132,8 +132,8 @@ def _check(target: str, settings: Settings) -> list[dict[str, Any]]:
 
 
 def _readable(bot: "Bot", channel: str) -> str:
-    known = bot.check_channel(channel)
-    return "the bot is a member" if known else "not checked; that takes the scope channels:history"
+    is_member = bot.check_channel(channel)
+    return "the bot is a member" if is_member else "not checked; that takes the scope channels:history"
 
 
 def _result(channel: str | None, check: Callable[[], str]) -> dict[str, Any]:

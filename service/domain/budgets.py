@@ -24,8 +24,8 @@ class Slo:
 
     def concerns(self, severity: Severity, labels: Mapping[str, frozenset[str]]) -> bool:
         """Return whether it is measured for an incident with these values of its labels."""
-        wanted = (self.labels or {}).items()
-        return severity in self.severities and all(value in labels.get(name, ()) for name, value in wanted)
+        selected = (self.labels or {}).items()
+        return severity in self.severities and all(value in labels.get(name, ()) for name, value in selected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def label_values(history: IncidentHistory) -> dict[str, frozenset[str]]:
     for name, value in chain.from_iterable(episode.labels.items() for episode in history.episodes):
         values.setdefault(name, set()).add(value)
     own = {name: frozenset([value]) for name, value in history.incident.labels.items()}
-    return {name: frozenset(found) for name, found in values.items()} | own
+    return {name: frozenset(texts) for name, texts in values.items()} | own
 
 
 def error_budgets(history: IncidentHistory) -> dict[str, float]:

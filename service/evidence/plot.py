@@ -161,7 +161,7 @@ def _headings(axes: "Axes", titles: Titles, left_out: int) -> None:
 def _distinguished(names: Sequence[str]) -> list[str]:
     """Return the names without their common beginning, if that is long."""
     ends = (min(names), max(names)) if len(names) > 1 else ("", "")  # what these two have in common, all have
-    common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False)))
+    common = "".join(character for character, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False)))
     length = max(common.rfind(sign) + 1 for sign in "{,")
     return [f"…{name[length:]}" if length > 20 else name for name in names]
 

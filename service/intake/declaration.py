@@ -51,7 +51,7 @@ class EventRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class SourceDeclaration:
     """How the bodies of one source are read.
 
     `event` selects the body's word for what happened; without one the body is unreadable. Bodies for which `when` does

@@ -17,7 +17,7 @@ from service.domain.recovery import ResolutionSource
 from service.domain.senders import named_alias
 from service.domain.severity_rules import SEVERITY_LABEL
 from service.intake.alerts import AlertParseOptions, Sender, shared_name
-from service.intake.declaration import Declaration, DeclaredField, EventRule, UnreadableField
+from service.intake.declaration import DeclaredField, EventRule, SourceDeclaration, UnreadableField
 from service.intake.expressions import Evaluation, Expression, TooExpensive
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification, read_alerts
@@ -41,7 +41,7 @@ class DeclaredBody:
 
 
 def parse(
-    body: bytes, declaration: Declaration, options: AlertParseOptions, now: datetime, sender: str = ""
+    body: bytes, declaration: SourceDeclaration, options: AlertParseOptions, now: datetime, sender: str = ""
 ) -> DeclaredBody:
     """Parse a body. Raises UnreadableField, or PayloadError for what is no JSON object or has no valid alert."""
     return _BodyReader(read_json(_BODY, body), declaration, options, now).read(sender)
@@ -61,7 +61,7 @@ class _BodyReader:
     """Reads one body."""
 
     def __init__(
-        self, body: dict[str, Any], declaration: Declaration, options: AlertParseOptions, now: datetime
+        self, body: dict[str, Any], declaration: SourceDeclaration, options: AlertParseOptions, now: datetime
     ) -> None:
         self._declaration = declaration
         self._options = options

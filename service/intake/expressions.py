@@ -143,10 +143,10 @@ class Evaluation(TreeInterpreter):
         """Evaluate all that follows on the part of the body that an expression selects. Raises TooExpensive."""
         self._body = self.value(part)
 
-    def value(self, wanted: Expression) -> Any:
+    def value(self, expression: Expression) -> Any:
         """Return what the expression selects; None for nothing, and if a type does not fit. Raises TooExpensive."""
         try:
-            return self.visit(wanted.tree, self._body)
+            return self.visit(expression.tree, self._body)
         except (JMESPathError, TypeError, ValueError, OverflowError):
             return None
 

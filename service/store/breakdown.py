@@ -46,15 +46,15 @@ def distinct_values(connection: Connection, label: str, limit: int) -> list[str]
 
 def index_dimensions(engine: Engine, labels: Collection[str]) -> None:
     """Create the missing index of each label, and drop those of others."""
-    wanted = {f"{_PREFIX}{label.lower()}": label for label in labels}
+    configured = {f"{_PREFIX}{label.lower()}": label for label in labels}
     with engine.connect() as connection:
         present = _present(connection)
-    if present == wanted.keys():
+    if present == configured.keys():
         return
     with writing(engine).begin() as connection:
-        for name in sorted(_present(connection) ^ wanted.keys()):
-            if name in wanted:
-                expression = _sql(wanted[name], connection.dialect)
+        for name in sorted(_present(connection) ^ configured.keys()):
+            if name in configured:
+                expression = _sql(configured[name], connection.dialect)
                 connection.execute(text(f"CREATE INDEX {name} ON incidents ({expression}, id)"))
             else:
                 connection.execute(text(f"DROP INDEX {name}"))

@@ -82,8 +82,8 @@ def blueprint(services: Services) -> Blueprint:
             dimensions=dimensions,
         )
         page = services.store.read(incident_page, filter_, before=query.cursor, limit=query.limit)
-        wanted = [row.id for row in page.rows] if query.full else []
-        histories = services.store.read(histories_of, wanted, services.policy)
+        incident_ids = [row.id for row in page.rows] if query.full else []
+        histories = services.store.read(histories_of, incident_ids, services.policy)
         rows = [schemas.summary(row, services.policy, services.clock(), histories.get(row.id)) for row in page.rows]
         next_ = _next(INCIDENTS, query, page.older, dimensions)
         return json_response(schemas.IncidentList(incidents=rows, next=next_))

@@ -14,7 +14,7 @@ from service.domain.severity_rules import PRIORITY_MAP
 from service.domain.silences import People
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
-from service.intake.declaration import Declaration
+from service.intake.declaration import SourceDeclaration
 from service.intake.signatures import Verifier
 from service.intake.sources import PROFILES, SenderProfile
 from service.metrics.gathering import Breakdown
@@ -42,7 +42,7 @@ class Sources:
 
     priorities: Mapping[str, Severity] = field(default_factory=lambda: dict(PRIORITY_MAP))
     signings: Mapping[str, Verifier] = field(default_factory=dict)
-    declared: tuple[Declaration, ...] = ()
+    declared: tuple[SourceDeclaration, ...] = ()
     people: People | None = None
     resolved_cdevent: EventKind = EventKind.RESOLVED
 

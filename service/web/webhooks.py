@@ -11,7 +11,7 @@ from pydantic import BaseModel, RootModel
 from service.domain.events import ReceivedWebhook
 from service.intake import alertmanager, alertmanager_events, cdevents, declared, grafana, lifecycle, pagerduty
 from service.intake.alertmanager_events import RecordedEvents
-from service.intake.declaration import Declaration, UnreadableField
+from service.intake.declaration import SourceDeclaration, UnreadableField
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification
 from service.intake.sources import PROFILES, SenderProfile, Source, webhook_path
@@ -104,7 +104,7 @@ class DeclaredPayload(RootModel[dict[str, Any]]):
     """A body of a declared source: any JSON object, read as its declaration says."""
 
 
-def declared_webhook(declaration: Declaration) -> WebhookRoute:
+def declared_webhook(declaration: SourceDeclaration) -> WebhookRoute:
     """Return the row of a declared source. What its parser cannot read is counted by the declaration's field."""
 
     def parse(body: bytes, services: Services, now: datetime, sender: str) -> Notification | KeyedEvents:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import SecretStr
 
 from service.domain.policy import Severity
-from service.intake.declaration import Declaration, EventRule
+from service.intake.declaration import EventRule, SourceDeclaration
 from service.intake.expressions import BadExpression, Expression, expression
 from service.intake.signatures import Signing, Verifier
 from service.intake.sources import PROFILES, SenderProfile
@@ -35,7 +35,7 @@ def shipped_declaration(name: str) -> DeclaredSourceSettings | None:
     return DeclaredSourceSettings.model_validate(parse_yaml(file.read_text("utf-8"))) if file.is_file() else None
 
 
-def declarations(settings: Settings) -> tuple[Declaration, ...]:
+def declarations(settings: Settings) -> tuple[SourceDeclaration, ...]:
     """Return all declared sources. Raises SettingsError with the problems of all."""
     problems: list[Problem] = []
     readable = []
@@ -49,7 +49,7 @@ def declarations(settings: Settings) -> tuple[Declaration, ...]:
     return tuple(readable)
 
 
-def declaration(settings: Settings, name: str) -> Declaration:
+def declaration(settings: Settings, name: str) -> SourceDeclaration:
     """Return one source, configured or shipped. Raises SettingsError with its problems."""
     reader = _Reader(name, complete(settings, name), settings.default_severity)
     read = reader.declaration()
@@ -126,7 +126,7 @@ class _Reader:
         self._default = default
         self.problems: list[Problem] = []
 
-    def declaration(self) -> Declaration:
+    def declaration(self) -> SourceDeclaration:
         """Return the declaration, which is of use only without `problems`."""
         source = self._source
         if self._name in RESERVED:
@@ -135,7 +135,7 @@ class _Reader:
             hint = f"no declaration of this name is shipped; known are {', '.join(shipped())}"
             self._add("", f"requires {', '.join(missing)} to be set: {hint}")
         is_alerts = any(rule.kind == "firing" for rule in source.events)
-        return Declaration(
+        return SourceDeclaration(
             source=self._name,
             summary=f"Take in a request of {source.about or self._name}",
             profile=SenderProfile(sends="alerts" if is_alerts else "keyed events", severity=self._default),

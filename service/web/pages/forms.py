@@ -119,8 +119,8 @@ def retractable(history: IncidentHistory) -> list[Event]:
 def new_warnings(history: IncidentHistory, event: Event, policy: Policy) -> list[OrderWarning]:
     """Return the warnings about the order of milestones that an event would bring."""
     after = replace(history, recorded=[*history.recorded, (history.id, event)])
-    known = order_warnings(history.incident, policy)
-    return [warning for warning in order_warnings(after.incident, policy) if warning not in known]
+    present = order_warnings(history.incident, policy)
+    return [warning for warning in order_warnings(after.incident, policy) if warning not in present]
 
 
 def event_of(form: Form, number: int, fields: FormFields, options: lifecycle.EventParseOptions, now: datetime) -> Event:

@@ -189,7 +189,7 @@ def _incident_context(history: IncidentHistory, number: int, services: Services,
         "incident": incident,
         "history": history,
         "merged_into": merge_target(history, number),
-        "merged_ids": [public_id(one) for one in sorted(history.opened_at) if one != history.id],
+        "merged_ids": [public_id(number) for number in sorted(history.opened_at) if number != history.id],
         "stale": incident.stale_at is not None and incident.stale_at < now,
         "due": due_next(incident.milestones, incident.due, incident.severity, policy, last_update_at)
         if incident.is_open

@@ -78,7 +78,7 @@ def _content(services: Services, **more: Any) -> dict[str, Any]:
             for d in services.policy.breakdown
             if any(d.label in line.incident.dimensions for line in report.incidents)
         ],
-        "choices": [(one.label, one.values[:MAX_CHOICES]) for one in filters if one.values],
+        "choices": [(dimension.label, dimension.values[:MAX_CHOICES]) for dimension in filters if dimension.values],
         "md": markdown_text,
         **more,
     }

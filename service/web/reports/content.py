@@ -120,8 +120,8 @@ class MonthReport:
     @property
     def open_actions(self) -> Sequence[tuple[ReportedIncident, Action]]:
         """The actions that are not completed, the first due first."""
-        found = list(self._actions(ActionState.OPEN))
-        return sorted(found, key=lambda pair: (pair[1].due_at is None, pair[1].due_at or self.made_at))
+        actions = list(self._actions(ActionState.OPEN))
+        return sorted(actions, key=lambda pair: (pair[1].due_at is None, pair[1].due_at or self.made_at))
 
     @property
     def completed_actions(self) -> Sequence[tuple[ReportedIncident, Action]]:
