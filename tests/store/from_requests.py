@@ -25,7 +25,8 @@ def firings_of(reports):
         else:
             runs.append([report])
     firings = [
-        {"seen": seen_of(run), "onset": None, **{key: run[0][key] for key in ("name", "severity")}} for run in runs
+        {"seen": seen_of(run), "onset": None, **{key: run[0][key] for key in ("name", "severity", "labels")}}
+        for run in runs
     ]
     firings = [recount.fired(*two) for two in zip_longest(firings, firings[1:])]
     for onset in sorted(r["onset"] for run in runs for r in run if r["onset"] is not None):

@@ -26,6 +26,7 @@ K = EventKind
 EXAMPLES = {"sqlite": 200, "postgresql": 50}
 SEVERITIES = {"x": Severity.SEV_2, "y": Severity.SEV_3, "z": Severity.SEV_1}
 GROUPS = {"x": "g", "y": "g", "z": "h"}
+LABELS = {"x": {"team": "payments"}, "y": {"team": "search", "service": "api"}, "z": {"service": "web"}}
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Report:
             peer=self.peer,
             severity=severity,
             onset=self.onset,
+            labels=LABELS[self.name],
         )
 
 
@@ -64,6 +66,11 @@ class Act:
     data: tuple = ()
     untimed: bool = False
     into: int | None = None
+
+    @property
+    def labels(self):
+        """Whoever describes the incident names another team with each minute."""
+        return {"team": f"team-{self.minute}"} if self.kind is K.DESCRIBED else {}
 
 
 def firing_story(name, peer):
@@ -154,6 +161,7 @@ KINDS = [
     K.DETECTED,
     K.NOTE,
     K.SEVERITY_CHANGED,
+    K.DESCRIBED,
     K.ROLE_ASSIGNED,
 ]
 DATA = dict.fromkeys(KINDS, st.just(()))
@@ -234,6 +242,7 @@ class Telling:
             data=data,
             untimed=request.untimed,
             severity=Severity.SEV_1 if request.kind is K.SEVERITY_CHANGED else None,
+            labels=request.labels,
         )
 
     def incident_of(self, report):
@@ -254,6 +263,7 @@ def outcome(house):
         record = house.get(line.id)
         incident = record.incident
         assert (line.milestones, line.phase) == (incident.milestones, incident.phase)
+        assert line.dimensions == incident.dimensions
         incidents.append(
             IncidentOutcome(
                 sorted(
@@ -263,6 +273,7 @@ def outcome(house):
                 sorted(e.event_id for e in record.events if e.source != "mttx"),
                 {m.value: minutes(i) for m, i in incident.milestones.items()},
                 (incident.phase.value, incident.severity.value, incident.resolution_source),
+                configured(incident.dimensions),
                 {i.value: s.total_seconds() for i, s in measure(incident, house.policy).intervals.items()},
             )
         )
@@ -276,6 +287,7 @@ class IncidentOutcome(NamedTuple):
     events: list
     milestones: dict
     state: tuple
+    dimensions: dict
     intervals: dict | None = None
 
 
@@ -299,6 +311,7 @@ def expected(sent, groups=("g", "h")):
                     sorted(e["id"] for e in part_events),
                     {milestone: minute(instant) for milestone, instant in incident.milestones.items()},
                     (incident.phase, incident.severity, incident.source),
+                    configured(incident.dimensions),
                 )
             )
     return sorted(incidents, key=lambda outcome: outcome.firings)
@@ -308,14 +321,20 @@ def as_report(report):
     ends = NEVER if report.ends is None else micros(report.ends)
     onset = None if report.onset is None else micros(report.onset)
     times = {"starts": micros(report.starts), "ends": ends, "received": micros(report.received), "onset": onset}
-    return {"name": report.name, "peer": report.peer, "severity": SEVERITIES[report.name].value, **times}
+    about_alert = {"severity": SEVERITIES[report.name].value, "labels": LABELS[report.name]}
+    return {"name": report.name, "peer": report.peer, **about_alert, **times}
 
 
 def as_event(place, act):
     data = dict(act.data) if act.about is None else about(act)
     severity = "SEV-1" if act.kind is K.SEVERITY_CHANGED else None
     times = {"at": micros(act.minute), "recorded": micros(act.recorded), "untimed": act.untimed}
-    return {"id": f"e{place}", "kind": act.kind.value, "source": "api", "data": data, "severity": severity, **times}
+    about_incident = {"severity": severity, "labels": act.labels}
+    return {"id": f"e{place}", "kind": act.kind.value, "source": "api", "data": data, **about_incident, **times}
+
+
+def configured(dimensions):
+    return {label: dimensions.get(label, "") for label in ("team", "service")}
 
 
 def about(act):
@@ -376,7 +395,7 @@ def check(database, examples, *, derandomize=False):
             assume(False)  # the property is about requests that are accepted in both orders
         assert outcomes[0] == outcomes[1]
         if not any(isinstance(request, Act) and request.into is not None for request in sent):
-            assert [outcome[:4] for outcome in outcomes[0]] == [outcome[:4] for outcome in expected(sent)]
+            assert [outcome[:5] for outcome in outcomes[0]] == [outcome[:5] for outcome in expected(sent)]
 
     try:
         hold()
