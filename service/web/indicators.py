@@ -12,8 +12,8 @@ from service.domain.periods import Period
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from service.store.recent import Selection
-from service.web import schemas
 from service.web.auth import authorize
+from service.web.indicator_schemas import IndicatorRow, indicator_row
 from service.web.query import dimensions_of, instant_of, parsed
 from service.web.responses import json_response
 from service.web.services import Services
@@ -44,7 +44,7 @@ class IndicatorTable(BaseModel):
     from_: datetime | None = Field(serialization_alias="from")
     to: datetime | None
     dimension: str | None
-    indicators: list[schemas.IndicatorRow]
+    indicators: list[IndicatorRow]
 
 
 def add_routes(bp: Blueprint, services: Services) -> None:
@@ -82,7 +82,7 @@ def selection_of(period: Period, dimensions: Mapping[str, str]) -> Selection:
     return Selection(since=period.begins_at - _JUST_BEFORE, until=period.ends_at, dimensions=dimensions)
 
 
-def _of_window(services: Services, window: str, by: str | None, now: datetime) -> list[schemas.IndicatorRow]:
+def _of_window(services: Services, window: str, by: str | None, now: datetime) -> list[IndicatorRow]:
     """Return the numbers of the metrics."""
     if by is None:
         return _schemas(None, None, services.indicators(window, now) or ())
@@ -92,15 +92,13 @@ def _of_window(services: Services, window: str, by: str | None, now: datetime) -
     return [row for value, rows in breakdown.tables[window].items() for row in _schemas(by, value, rows)]
 
 
-def _of_selection(
-    services: Services, selection: Selection, by: str | None, now: datetime
-) -> list[schemas.IndicatorRow]:
+def _of_selection(services: Services, selection: Selection, by: str | None, now: datetime) -> list[IndicatorRow]:
     tables = services.select(replace(selection, labels=[by] if by else [], compared=not by), now)
     return [row for value, rows in tables.items() for row in _schemas(by, value if by else None, rows)]
 
 
-def _schemas(dimension: str | None, value: str | None, rows: Iterable[Row]) -> list[schemas.IndicatorRow]:
-    return [schemas.indicator_row(row, dimension, value) for row in rows]
+def _schemas(dimension: str | None, value: str | None, rows: Iterable[Row]) -> list[IndicatorRow]:
+    return [indicator_row(row, dimension, value) for row in rows]
 
 
 def _checked_dimension(by: str | None, services: Services) -> str | None:

@@ -6,27 +6,24 @@ Times are RFC 3339 in UTC, durations seconds; every milestone is included, null 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.actions import ActionState
-from service.domain.binomial import share_bounds
 from service.domain.breakdown import NO_VALUE
 from service.domain.budgets import error_budgets
 from service.domain.changes import Change, changes
 from service.domain.checks import Check, CheckState
-from service.domain.comparison import Comparison, WindowChange
 from service.domain.done import definition_of_done
 from service.domain.episodes import Episode
 from service.domain.events import Event, EventKind, Role
 from service.domain.incident import Incident, Phase
 from service.domain.incident_history import IncidentHistory
 from service.domain.incident_ids import public_id
-from service.domain.indicators import Row, measure
-from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage, Statistic
+from service.domain.indicators import measure
+from service.domain.policy import Domain, IncidentType, Indicator, Milestone, Policy, Severity, Stage
 from service.domain.recovery import ResolutionSource
-from service.domain.verdicts import Bound, TargetVerdict, Verdict
 from service.domain.warnings import order_warnings
 from service.intake.notifications import AlertFault
 from service.recorder.commands import Outcome
@@ -210,57 +207,6 @@ class IncidentDetail(IncidentSummary):
     events: list[EventSchema]
 
 
-class BoundsSchema(BaseModel):
-    """The bounds between which a true value lies in at least 95 % of cases; null: too few samples."""
-
-    lower: float | None
-    upper: float | None
-
-
-class VerdictSchema(BaseModel):
-    """What `within` of `incidents` show about a target for a p50 or p95: `bounds` are those of the true share."""
-
-    verdict: Verdict
-    within: int
-    incidents: int
-    bounds: BoundsSchema
-
-
-class ComparisonSchema(BaseModel):
-    """The samples of this window against those of the one before; `shift` in seconds, null if one has none."""
-
-    change: WindowChange
-    shift: float | None
-    incidents: int
-    incidents_before: int
-    unfinished: int
-
-
-class IndicatorRow(BaseModel):
-    """One indicator of one severity (null: all together), in seconds; the target applies to `statistic`.
-
-    `value` is that of the `dimension` that the numbers are broken down by; "": the incidents without one.
-    The statistics are null without samples, if there is only a verdict on open incidents that have passed the target.
-    """
-
-    indicator: Indicator
-    incident_severity: Severity | None
-    dimension: str | None
-    value: str | None
-    incidents: int
-    mean: float | None
-    geometric_mean: float | None
-    p50: float | None
-    p95: float | None
-    max: float | None
-    bounds: dict[Literal[Statistic.P50, Statistic.P95], BoundsSchema]
-    target: float | None
-    statistic: Statistic | None
-    within_target_ratio: float | None
-    verdict: VerdictSchema | None
-    change: ComparisonSchema | None
-
-
 def summary(row: IncidentRow, policy: Policy, now: datetime, history: IncidentHistory | None = None) -> IncidentSummary:
     """Convert one incident of a list; with its history, in full."""
     return IncidentSummary(
@@ -322,56 +268,6 @@ def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: dateti
 def merge_target(history: IncidentHistory, asked_for: int) -> str | None:
     """Return the public id of the incident that the requested one was merged into, None if it was not."""
     return public_id(history.incident.id) if history.incident.id != asked_for else None
-
-
-def indicator_row(row: Row, dimension: str | None = None, value: str | None = None) -> IndicatorRow:
-    """Convert one row of the table of indicators."""
-    statistics = row.summary.statistics
-    return IndicatorRow(
-        indicator=row.indicator,
-        incident_severity=row.severity,
-        dimension=dimension,
-        value=value,
-        incidents=row.summary.incidents,
-        mean=statistics.get(Statistic.MEAN),
-        geometric_mean=statistics.get(Statistic.GEOMETRIC_MEAN),
-        p50=statistics.get(Statistic.P50),
-        p95=statistics.get(Statistic.P95),
-        max=statistics.get(Statistic.MAX),
-        bounds={
-            Statistic.P50: _bounds(row, Statistic.P50),
-            Statistic.P95: _bounds(row, Statistic.P95),
-        },
-        target=row.target.limit.total_seconds() if row.target else None,
-        statistic=row.target.statistic if row.target else None,
-        within_target_ratio=row.within_target_ratio,
-        verdict=_verdict(row.verdict) if row.verdict else None,
-        change=_change(row.comparison) if row.comparison else None,
-    )
-
-
-def _bounds(row: Row, statistic: Statistic) -> BoundsSchema:
-    return BoundsSchema(**{bound: row.bounds.get((statistic, bound)) for bound in Bound})
-
-
-def _verdict(verdict: TargetVerdict) -> VerdictSchema:
-    lower, upper = share_bounds(verdict.within, verdict.incidents)
-    return VerdictSchema(
-        verdict=verdict.verdict,
-        within=verdict.within,
-        incidents=verdict.incidents,
-        bounds=BoundsSchema(lower=lower, upper=upper),
-    )
-
-
-def _change(comparison: Comparison) -> ComparisonSchema:
-    return ComparisonSchema(
-        change=comparison.change,
-        shift=comparison.shift,
-        incidents=len(comparison.now),
-        incidents_before=len(comparison.before),
-        unfinished=comparison.unfinished,
-    )
 
 
 def _milestones(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, datetime | None]:

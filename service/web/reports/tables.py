@@ -9,7 +9,7 @@ from service.domain.comparison import WindowChange
 from service.domain.incident import Deadline, Phase
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage
 from service.render.spreadsheets import Cell, csv_text
-from service.web import schemas
+from service.web.indicator_schemas import IndicatorRow, indicator_row
 from service.web.reports.content import Lacks, MonthReport, ReportedIncident
 
 INTERVALS = (Indicator.DETECT, Indicator.ACKNOWLEDGE, Indicator.MITIGATE, Indicator.RESOLVE)
@@ -78,8 +78,8 @@ class ReportSchema(BaseModel):
     goes_on: bool
     made_at: datetime
     dimensions: dict[str, str]
-    indicators: list[schemas.IndicatorRow]
-    before: list[schemas.IndicatorRow]
+    indicators: list[IndicatorRow]
+    before: list[IndicatorRow]
     changes: list[MonthChangeSchema]
     incidents: list[ReportedIncidentSchema]
     dismissed: int
@@ -101,8 +101,8 @@ def report_schema(report: MonthReport, lacks: Lacks, timezone: str) -> ReportSch
         goes_on=report.goes_on,
         made_at=report.made_at,
         dimensions=dict(report.dimensions),
-        indicators=[schemas.indicator_row(number.row) for number in report.numbers],
-        before=[schemas.indicator_row(number.before) for number in report.numbers if number.before],
+        indicators=[indicator_row(number.row) for number in report.numbers],
+        before=[indicator_row(number.before) for number in report.numbers if number.before],
         changes=[
             MonthChangeSchema(
                 indicator=number.row.indicator,
