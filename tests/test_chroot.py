@@ -21,7 +21,7 @@ def test_it_knows_every_instruction_of_ours(reader):
     build, image = reader.stages(DOCKERFILE)
     assert (build.name, image.name) == ("build", "image")
     assert {build.base, image.base} == {"python:3.13-slim-trixie"}
-    assert [word for word, _, _ in build.steps] == ["WORKDIR", *["COPY"] * 5, "RUN"]
+    assert [word for word, _, _ in build.steps] == ["WORKDIR", *["COPY"] * 6, "RUN"]
     assert (image.user, image.workdir, image.volumes) == ("65532:65532", "/data", ["/data"])
     assert image.command == ["mttx", "serve"]
 

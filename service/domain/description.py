@@ -105,7 +105,7 @@ def dimensions_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[
         values[name] = dimension_value(stated[-1])
     for name in (TYPE_LABEL, DOMAIN_LABEL):
         values.pop(name, None)
-    return values
+    return dict(sorted(values.items()))
 
 
 def carrier_rank(episode: Episode) -> tuple[Severity, datetime, str]:

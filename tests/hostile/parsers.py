@@ -27,6 +27,7 @@ from service.postmortems.times import offset, read_times
 from service.settings.durations import parse_duration
 from service.settings.yaml_text import NotYaml, parse_yaml
 from service.web.pages import times
+from service.web.pages.dimensions import dimension_filters
 from service.web.pages.queries import search_of
 from service.web.webhooks import WebhookRoute, webhooks_of
 from tests.builders import policy
@@ -115,7 +116,9 @@ def _archive(raw: bytes) -> None:
 
 def _search(text: str) -> None:
     arguments = MultiDict([tuple(part.split("=", 1)) for part in text.split("&") if "=" in part])
-    search_of(arguments, ["7d"]).filter({}, NOW) if not arguments.get("window") else search_of(arguments, [])
+    filters = dimension_filters(World().services, arguments)
+    windows = [] if arguments.get("window") else ["7d"]
+    search_of(arguments, windows, filters).filter({}, NOW)
 
 
 PARSERS = {

@@ -118,7 +118,13 @@ def _api(store, now):
     measuring = Measuring(store, POLICY, SETTINGS.window_lengths, 200, lambda: 0)
     recorder = Recorder(store, POLICY)
     try:
-        client = World(recorder=recorder, store=store, clock=lambda: now, indicators=measuring.table).client
+        client = World(
+            recorder=recorder,
+            store=store,
+            clock=lambda: now,
+            indicators=measuring.table,
+            windows=SETTINGS.window_lengths,
+        ).client
         return {
             (window, row["indicator"], row["incident_severity"]): row
             for window in SETTINGS.window_lengths
@@ -155,7 +161,7 @@ def _in_prometheus(prometheus, now):
 
 
 def _expected(rows):
-    names = ("mean", "p50", "p95", "max", "incidents", "within_target_ratio")
+    names = ("mean", "geometric_mean", "p50", "p95", "max", "incidents", "within_target_ratio")
     return {
         key: {name: pytest.approx(row[name], rel=1e-9) for name in names if row[name] is not None}
         for key, row in rows.items()

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.domain.breakdown import NamedValues
 from service.domain.indicators import IndicatorSamples, Row, row_of, summarize
 from service.domain.policy import Indicator, Severity, Statistic, Target
+from service.metrics.gathering import Breakdown
 from service.recorder.commands import Busy, RecordAlerts
 from service.recorder.writer import Recorder
 from service.store import Store
@@ -427,6 +429,35 @@ def test_it_shows_what_the_incidents_show_about_a_target_the_open_ones_included(
     assert some["change"] is None
     assert (none["incidents"], none["p95"], none["within_target_ratio"]) == (0, None, None)
     assert (none["verdict"]["verdict"], none["verdict"]["incidents"]) == ("missed", 3)
+
+
+def test_it_shows_the_indicators_by_a_dimension_as_the_metrics_have_them():
+    row = Row(Indicator.RESOLVE, None, summarize([60.0]), None, None)
+    named = Breakdown(NamedValues(("payments",), 0), {}, {"30d": {"payments": [row], "": [row]}})
+    world = World(breakdowns=lambda now: {"team": named})
+    shown = world.get("/api/v1/indicators?by=team").get_json()
+    assert shown["dimension"] == "team"
+    assert [(r["dimension"], r["value"]) for r in shown["indicators"]] == [("team", "payments"), ("team", "")]
+
+
+@pytest.mark.parametrize("query", ["window=30d&by=service", "window=30d&team=payments&by=service"])
+def test_what_the_metrics_do_not_have_is_selected(query):
+    asked = []
+    world = World(breakdowns=lambda now: {}, select=lambda selection, now: asked.append(selection) or {"": []})
+    assert world.get(f"/api/v1/indicators?{query}").get_json()["indicators"] == []
+    (selection,) = asked
+    assert selection.labels == ["service"]
+    assert selection.dimensions == ({"team": "payments"} if "team" in query else {})
+
+
+def test_a_period_is_of_days_in_the_zone_of_the_service():
+    asked = []
+    world = World(select=lambda selection, now: asked.append(selection) or {"": []})
+    shown = world.get("/api/v1/indicators?from=2026-10-01&to=2026-11-01T00:00:00Z&team=").get_json()
+    assert (shown["window"], shown["from"], shown["to"]) == (None, "2026-09-30T15:00:00Z", "2026-11-01T00:00:00Z")
+    (selection,) = asked
+    assert selection.since == datetime(2026, 9, 30, 14, 59, 59, 999_999, tzinfo=UTC)
+    assert selection.dimensions == {"team": ""}
 
 
 def test_it_shows_the_policy(world):
