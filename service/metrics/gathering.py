@@ -244,13 +244,19 @@ class Gathering:
 
     def breakdowns(self) -> dict[str, Breakdown]:
         """Return the breakdown by each dimension that an incident has a value of, by its label."""
-        named = {d.label: self._named_values(i, d) for i, d in enumerate(self._dimensions)}
-        return {label: self.breakdown(label) for label, values in named.items() if values.names or values.folded}
+        named = [self._named_values(index) for index in range(len(self._dimensions))]
+        return {
+            dimension.label: self._breakdown(index, values)
+            for index, (dimension, values) in enumerate(zip(self._dimensions, named, strict=True))
+            if values.names or values.folded
+        }
 
     def breakdown(self, label: str) -> Breakdown:
         """Return the breakdown by one dimension."""
-        index = next(i for i, dimension in enumerate(self._dimensions) if dimension.label == label)
-        named = self._named_values(index, self._dimensions[index])
+        index = [dimension.label for dimension in self._dimensions].index(label)
+        return self._breakdown(index, self._named_values(index))
+
+    def _breakdown(self, index: int, named: NamedValues) -> Breakdown:
         groups = self._grouped(lambda _, values: named.name_of(values[index]))
         return Breakdown(
             named,
@@ -258,13 +264,13 @@ class Gathering:
             {w: {v: self._rows(g, p) for v, g in groups.items()} for w, p in self._periods.items()},
         )
 
-    def _named_values(self, index: int, dimension: Dimension) -> NamedValues:
+    def _named_values(self, index: int) -> NamedValues:
         frequencies: Counter[str] = Counter()
         longest = list(self._periods.values())[-1]
         for (_, values), cell in self._cells.items():
             if number := cell.count(longest).incidents:
                 frequencies[values[index]] += number
-        return named_values(frequencies, dimension)
+        return named_values(frequencies, self._dimensions[index])
 
     def _rows(self, group: _Group, period: _Period) -> list[Row]:
         return table({None: group.samples_of(period, overall=True, compared=False)}, self._policy)
