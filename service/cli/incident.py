@@ -10,7 +10,7 @@ import click
 from service.cli.client import INCIDENTS, Client, Query, connect, service_zone
 from service.cli.incident_tables import incidents_csv, print_incident, print_incidents, print_summary, print_warnings
 from service.cli.output import print_json
-from service.cli.params import IncidentId, Instant, Pair, choice, incident_argument, output_option
+from service.cli.params import IncidentId, Instant, Pair, choice, incident_argument, label_option, output_option
 from service.domain.events import Role
 from service.domain.incident import Phase
 from service.domain.policy import Domain, IncidentType, Milestone, Severity
@@ -46,7 +46,7 @@ def incident() -> None:
 @click.option("--started", "started_at", type=Instant(), help="When the impact began, if known.")
 @click.option("--type", "types", type=choice(IncidentType), multiple=True, help="Can be repeated.")
 @click.option("--domain", "domains", type=choice(Domain), multiple=True, help="Can be repeated.")
-@click.option("--label", "labels", metavar="NAME=VALUE", type=Pair(), multiple=True, help="Can be repeated.")
+@label_option("Can be repeated.")
 @_EVENT_ID
 @output_option
 def open_(title: str, labels: tuple[tuple[str, str], ...], event_id: str | None, output: str, **fields: Any) -> None:
@@ -184,14 +184,7 @@ def review(incident_ids: tuple[str, ...], **common: Any) -> None:
 @click.option("--open", "open_only", is_flag=True, help="Only open incidents.")
 @click.option("--phase", type=choice(Phase), multiple=True, help="Only these phases; can be repeated.")
 @click.option("--severity", type=choice(Severity), multiple=True, help="Only these severities; can be repeated.")
-@click.option(
-    "--label",
-    "labels",
-    metavar="NAME=VALUE",
-    type=Pair(),
-    multiple=True,
-    help="Only incidents with this value of a configured dimension, such as team=payments; can be repeated.",
-)
+@label_option("Only incidents with this value of a configured dimension, such as team=payments; can be repeated.")
 @click.option("--from", help="Detected at or after this time, or day of the service's display zone.")
 @click.option("--to", help="Detected before this time, or before this day.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Maximum number.")

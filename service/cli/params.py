@@ -1,6 +1,7 @@
 """Parameter types of options and arguments, and the options that many commands share."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -104,6 +105,11 @@ class Pair(click.ParamType[tuple[str, str]]):
         if not name or not equals or (self._at_last and not content):
             self.fail(f"{value!r} should be {self._form}", param, ctx)
         return name.strip(), content.strip()
+
+
+def label_option(meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option `--label NAME=VALUE`, which can be repeated; `labels` are its pairs."""
+    return click.option("--label", "labels", metavar="NAME=VALUE", type=Pair(), multiple=True, help=meaning)
 
 
 def choice(values: type[StrEnum]) -> click.Choice[str]:

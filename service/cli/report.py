@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from service.cli.client import connect
-from service.cli.params import Pair
+from service.cli.params import label_option
 from service.domain.periods import MONTH_PATTERN
 
 
@@ -19,14 +19,7 @@ def _month(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
 @click.command()
 @click.option("--month", metavar="YYYY-MM", callback=_month, help="Default: the last month that is over.")
 @click.option("--team", help="Only incidents of this team; short for `--label team=TEAM`.")
-@click.option(
-    "--label",
-    "labels",
-    metavar="NAME=VALUE",
-    type=Pair(),
-    multiple=True,
-    help="Only incidents with this value of a dimension; for several dimensions.",
-)
+@label_option("Only incidents with this value of a dimension; for several dimensions.")
 @click.option(
     "--format",
     "format_",
