@@ -21,8 +21,8 @@ from service.store.recent import (
     visit_unfinished,
 )
 from service.store.snapshot import Snapshot, snapshot_of
+from service.store.types import MICROSECOND
 
-JUST_AFTER = timedelta(microseconds=1)
 TURN_SECONDS = 5.0
 """How long a reader waits for statistics being computed for another; if the store hangs, they never arrive."""
 CHEAP_SECONDS = 0.05
@@ -183,7 +183,7 @@ class Measuring:
         compared: bool,
     ) -> Gathering:
         gathering = Gathering(self._policy, since, now, dimensions, until=selection.until)
-        earlier = replace(selection, since=gathering.bands[-1], until=selection.since + JUST_AFTER)
+        earlier = replace(selection, since=gathering.bands[-1], until=selection.since + MICROSECOND)
         self._store.read(visit_recent, selection, gathering.visit)
         if compared:
             self._store.read(visit_recent, earlier, gathering.visit_before)

@@ -1,7 +1,7 @@
 """The lifecycle API: what people and their tools report and read."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from service.intake.sources import Source
 from service.recorder.commands import AppendEvent, RecordEvents
 from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, incident_page
+from service.store.types import MICROSECOND
 from service.web import bodies, indicators, policy, postmortems, schemas
 from service.web.auth import authorize
 from service.web.edge import attributed, received
@@ -77,7 +78,7 @@ def blueprint(services: Services) -> Blueprint:
             phases=query.phase,
             severities=query.severity,
             open_only=query.open,
-            detected_since=since - timedelta(microseconds=1) if since else None,
+            detected_since=since - MICROSECOND if since else None,
             detected_before=instant_of("to", query.to, services.zone),
             dimensions=dimensions,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from service.domain.periods import Period
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError
 from service.store.recent import Selection
+from service.store.types import MICROSECOND
 from service.web.auth import authorize
 from service.web.indicator_schemas import IndicatorRow, indicator_row
 from service.web.query import dimensions_of, instant_of, parsed
@@ -19,7 +20,6 @@ from service.web.responses import json_response
 from service.web.services import Services
 
 DEFAULT_WINDOW = "30d"
-_JUST_BEFORE = timedelta(microseconds=1)
 
 
 class IndicatorQuery(BaseModel):
@@ -72,14 +72,14 @@ def add_routes(bp: Blueprint, services: Services) -> None:
             raise _invalid("from: is missing; a period needs its beginning")
         if until is not None and until <= since:
             raise _invalid("to: is not after from")
-        selection = Selection(since=since - _JUST_BEFORE, until=until, dimensions=dimensions)
+        selection = Selection(since=since - MICROSECOND, until=until, dimensions=dimensions)
         rows = _of_selection(services, selection, by, now)
         return json_response(IndicatorTable(window=None, from_=since, to=until, dimension=by, indicators=rows))
 
 
 def selection_of(period: Period, dimensions: Mapping[str, str]) -> Selection:
     """Return the incidents detected in a period, as the API selects them by `from` and `to`."""
-    return Selection(since=period.begins_at - _JUST_BEFORE, until=period.ends_at, dimensions=dimensions)
+    return Selection(since=period.begins_at - MICROSECOND, until=period.ends_at, dimensions=dimensions)
 
 
 def _of_window(services: Services, window: str, by: str | None, now: datetime) -> list[IndicatorRow]:

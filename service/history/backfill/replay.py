@@ -18,8 +18,7 @@ from service.metrics.families import Families
 from service.store import Store
 from service.store.histories import visit_histories
 from service.store.snapshot import snapshot_of
-
-_JUST_AFTER = timedelta(microseconds=1)
+from service.store.types import MICROSECOND
 
 
 @dataclass(slots=True)
@@ -113,7 +112,7 @@ class Replay:
         else:
             self._live.pop(incident_id, None)
         windows_changed = self._windows.put(incident, replayed.began_at, now)
-        later = [at + _JUST_AFTER for at in time_changes_at(incident)]
+        later = [at + MICROSECOND for at in time_changes_at(incident)]
         later += self._windows.leaves_at(incident, replayed.began_at)
         later += [replayed.ahead[-1].at] if replayed.ahead else []
         next_at = min((at for at in later if at > now), default=None)

@@ -26,8 +26,9 @@ from service.domain.indicators import (
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.unfinished import Unfinished, unfinished
 from service.metrics.gathering import NEEDED, Breakdown, GroupCount
-from service.metrics.measurements import JUST_AFTER, Statistics
+from service.metrics.measurements import Statistics
 from service.store.recent import PostmortemCounts
+from service.store.types import MICROSECOND
 
 _Group = Severity | tuple[str, str] | None
 """All incidents together, those of a severity, or those of a value of a dimension, by its label."""
@@ -121,7 +122,7 @@ class Windows:
         detected_at = incident.milestones.get(Milestone.DETECTED, began_at)
         yield from (detected_at + times * length for length in self._windows.values() for times in (1, 2))
         yield from (
-            began + limit + JUST_AFTER
+            began + limit + MICROSECOND
             for indicator, began in self._clocks(incident)
             for limit in self._policy.limits(indicator)
         )

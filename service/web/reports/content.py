@@ -16,6 +16,7 @@ from service.domain.policy import Indicator, Milestone, Severity
 from service.domain.recovery import ResolutionSource
 from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, IncidentRow, incident_page
+from service.store.types import MICROSECOND
 from service.web.indicators import selection_of
 from service.web.pages.postmortems import owner_of
 from service.web.pages.targets import target_state
@@ -25,7 +26,6 @@ MAX_INCIDENTS = 2000
 """Incidents that a report lists; the numbers are of all."""
 _AT_ONCE = 500
 _NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
-_JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _change(row: Row, before: Row | None) -> Comparison | None:
 def _rows(services: Services, month: Period, dimensions: Mapping[str, str]) -> tuple[list[IncidentRow], bool]:
     """Return the incidents detected in the month, in order, and whether there are more."""
     filter_ = IncidentFilter(
-        detected_since=month.begins_at - _JUST_BEFORE, detected_before=month.ends_at, dimensions=dimensions
+        detected_since=month.begins_at - MICROSECOND, detected_before=month.ends_at, dimensions=dimensions
     )
     rows: list[IncidentRow] = []
     older: int | None = None
