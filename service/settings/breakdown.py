@@ -18,15 +18,16 @@ QUERIES = frozenset(
             "before",
             "by",
             "cursor",
+            "file",
+            "format",
             "from",
+            "full",
             "incident",
+            "lang",
             "limit",
             "open",
-            "outstanding",
-            "page",
-            "phase",
         ),
-        *("q", "query", "severity", "to", "type", "window"),
+        *("outstanding", "page", "phase", "q", "query", "severity", "skip", "state", "to", "type", "window"),
     }
 )
 """Parameters of pages and of the API, beside which a dimension is one too."""
