@@ -359,6 +359,19 @@ def gaps():
     )
 
 
+def budgets():
+    """What the incidents of the time range cost."""
+    spent = replicas(f"increase({series('mttx_error_budget_spent_ratio_total', SEVERITY)}[$__range])")
+    return bar_gauge(
+        "Error budget spent by incidents",
+        "Share of each objective's error budget that incidents of this time range spent, by the first measurement of "
+        "each; 100 % is a whole budget. Incidents that overlap count each.",
+        [Query("A", total(spent, "slo"), "{{slo}}")],
+        "percentunit",
+        "No objectives in `slo` of mttx.yml, or the exporter is not scraped.",
+    )
+
+
 def dashboard():
     """Build the dashboard."""
     trends = [(8, trend(indicator)) for indicator in WITH_TARGETS] + [(8, opened())]
@@ -375,7 +388,7 @@ def dashboard():
             section(
                 "Details",
                 (10, (13, every_target()), (11, durations())),
-                (8, (8, how_they_ended()), (8, gaps()), (8, time_to_mitigate())),
+                (8, (6, how_they_ended()), (6, gaps()), (6, time_to_mitigate()), (6, budgets())),
                 collapsed=True,
             ),
             by_dimension(),

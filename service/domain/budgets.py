@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from service.domain.events import Event, EventKind
-from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
 
@@ -29,6 +27,16 @@ class Slo:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetTotal:
+    """What the incidents of one severity spent of an error budget, and how many these are."""
+
+    slo: str
+    severity: Severity
+    spent_ratio: float
+    incidents: int
+
+
+@dataclass(frozen=True, slots=True)
 class Impact:
     """The time from the start of the impact, or its detection, to the recovery."""
 
@@ -43,21 +51,6 @@ def impact_of(milestones: Mapping[Milestone, datetime], resolution_source: Resol
     if started_at is None or ended_at is None or resolution_source is ResolutionSource.STALE:
         return None
     return Impact(started_at, ended_at) if started_at < ended_at else None
-
-
-def label_values(history: IncidentHistory) -> dict[str, frozenset[str]]:
-    """Return the values of each label: the incident's own, else those of its alerts."""
-    values: dict[str, set[str]] = {}
-    for name, value in chain.from_iterable(episode.labels.items() for episode in history.episodes):
-        values.setdefault(name, set()).add(value)
-    own = {name: frozenset([value]) for name, value in history.incident.labels.items()}
-    return {name: frozenset(texts) for name, texts in values.items()} | own
-
-
-def error_budgets(history: IncidentHistory) -> dict[str, float]:
-    """Return the share of each budget that an incident spent, by objective; 1 is the whole budget."""
-    incident = history.incident
-    return budgets_spent(history.effective_events, impact_of(incident.milestones, incident.resolution_source))
 
 
 def budget_measured(slo: str, impact: Impact, spent_ratio: float, query: str, now: datetime) -> Event:

@@ -1,7 +1,8 @@
 """The description of an incident: title, severity, types, domains, labels and roles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeVar
 
 from service.domain.breakdown import dimension_value
@@ -89,6 +90,14 @@ def labels_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str,
     for event in events:
         shared.update(event.labels)
     return shared
+
+
+def label_values(labels: Mapping[str, str], episodes: Iterable[Episode]) -> dict[str, frozenset[str]]:
+    """Return all values of each label: those of an incident's own `labels`, else those of its alerts."""
+    values: dict[str, set[str]] = {}
+    for name, value in chain.from_iterable(episode.labels.items() for episode in episodes):
+        values.setdefault(name, set()).add(value)
+    return {name: frozenset(texts) for name, texts in values.items()} | {n: frozenset([v]) for n, v in labels.items()}
 
 
 def dimensions_of(events: Sequence[Event], episodes: Sequence[Episode]) -> dict[str, str]:

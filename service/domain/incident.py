@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from service.domain.actions import Action, actions_of
+from service.domain.budgets import budgets_spent, impact_of
 from service.domain.checks import Check, CheckState, checks_of
 from service.domain.description import dimensions_of, domains_of, labels_of, roles_of, severity_of, title_of, types_of
 from service.domain.episodes import Episode
@@ -55,6 +56,7 @@ class Incident:
     """The computed state of one incident. `deadlines_from` is the start of its postmortem deadlines.
 
     `labels` are those that all its alerts share; `dimensions` has one value of every label that any of them carries.
+    `error_budgets` has the share of each budget that it spent, by objective; 1 is the whole budget.
 
     `owes_document` is false if its severity requires only the weekly review. A resolved incident without the milestone
     `resolved` has an unknown end; `over_at` is then assumed, for grouping. `settled_at` is when a resolution becomes
@@ -79,6 +81,7 @@ class Incident:
     owes_document: bool = True
     actions: tuple[Action, ...] = ()
     checks: Mapping[Check, CheckState] = field(default_factory=dict)
+    error_budgets: Mapping[str, float] = field(default_factory=dict)
     over_at: datetime | None = None
     withdrawn: bool = False
     settled_at: datetime | None = None
@@ -118,6 +121,7 @@ def fold(
     phase = _phase(milestones, resolution, dismissed_at)
     deadlines_from = _deadlines_from(milestones, history.events or recorded)
     checks = checks_of(history.events)
+    resolution_source = resolution.source if resolution else None
     owes = dismissed_at is None and checks.get(Check.DEADLINE) is not CheckState.NOT_NEEDED
     return Incident(
         id=incident_id,
@@ -130,7 +134,7 @@ def fold(
         dimensions=dimensions_of(history.events, episodes),
         roles=roles_of(history.events),
         milestones=milestones,
-        resolution_source=resolution.source if resolution else None,
+        resolution_source=resolution_source,
         dismissed_at=dismissed_at,
         over_at=resolution.at if resolution else None,
         withdrawn=withdrawn,
@@ -139,6 +143,7 @@ def fold(
         owes_document=owes_document,
         actions=actions_of(history.events),
         checks=checks,
+        error_budgets=budgets_spent(history.events, impact_of(milestones, resolution_source)),
         settled_at=resolution.at + policy.reopen_window if resolution and phase is Phase.RESOLVED else None,
         outlived_at=_outlived_at(resolution, episodes, policy) if phase is Phase.RESOLVED else None,
         last_seen_at=last_seen_at,

@@ -183,6 +183,25 @@ METRICS: tuple[Metric, ...] = (
         ("dimension",),
         "Values of a dimension that are counted together as other, because they are less frequent than those named.",
     ),
+    Metric(
+        "mttx_breakdown_error_budget_spent_ratio",
+        _G,
+        (*_VALUE, "slo", "window"),
+        "Share of an error budget that the incidents detected in the window spent, by their value of a dimension; 1 is "
+        "the whole budget.",
+    ),
+    Metric(
+        "mttx_incident_error_budget_spent_ratio",
+        _G,
+        ("incident", "slo"),
+        "Share of an error budget that an incident of the last 30 days spent; 1 is the whole budget.",
+    ),
+    Metric(
+        "mttx_error_budget_spent_ratio_total",
+        _C,
+        ("slo", *_SEVERITY),
+        "Share of an error budget that incidents spent, by their severity when it was first measured, which counts.",
+    ),
     Metric("mttx_incidents_open", _G, (*_SEVERITY, "phase"), "Open incidents, by phase."),
     Metric(
         "mttx_incident_started_timestamp_seconds",

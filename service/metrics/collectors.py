@@ -11,6 +11,7 @@ from prometheus_client.core import SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from service.delivery.counters import DeliveryCounters
+from service.domain.budgets import Slo
 from service.domain.policy import Policy
 from service.metrics.catalogue import BY_NAME
 from service.metrics.families import Families, family_of
@@ -37,9 +38,11 @@ class IncidentCollector(StoreCollector):
     If the store fails, the scrape has none of these families and `mttx_scrape_errors_total` increases.
     """
 
-    def __init__(self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime], objectives: Iterable[Slo] = ()
+    ) -> None:
         self._measuring = measuring
-        self._families = Families(policy)
+        self._families = Families(policy, objectives)
         self._clock = clock
         self._kept: tuple[Statistics, Sequence[Family]] | None = None
         self.errors = 0

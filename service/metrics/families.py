@@ -12,6 +12,7 @@ from prometheus_client.core import (
 from prometheus_client.samples import Exemplar
 
 from service.domain.breakdown import NO_VALUE, Dimension
+from service.domain.budgets import Slo
 from service.domain.checks import Check
 from service.domain.comparison import WindowChange
 from service.domain.incident import OPEN_PHASES
@@ -45,6 +46,7 @@ _CAPPED = {
     "due": "mttx_postmortem_due_timestamp_seconds",
     "actions": "mttx_action_due_timestamp_seconds",
     "unverified": "mttx_action_completed_timestamp_seconds",
+    "budgets": "mttx_incident_error_budget_spent_ratio",
 }
 """The metric that shows each capped list of a snapshot."""
 Bucket = tuple[str, float] | tuple[str, float, Exemplar]
@@ -64,14 +66,18 @@ def family_of(name: str, series: Series, dimensions: Sequence[Dimension] = ()) -
 class Families:
     """Converts a snapshot and statistics of any time to families."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, objectives: Iterable[Slo] = ()) -> None:
         self._policy = policy
+        self._measured = [
+            (slo.name, severity) for slo in objectives for severity in Severity if severity in slo.severities
+        ]
         self._bounds = bucket_bounds_of(policy)
 
     def standing(self, snapshot: Snapshot, statistics: Statistics) -> Iterator[Family]:
         """Yield what is open and due, and data problems of incidents."""
         yield from self._open(snapshot)
         yield from self._due(snapshot)
+        yield from self._budgets(snapshot)
         yield from _breakdown_due(snapshot, statistics.breakdowns)
         yield from _actions(snapshot)
         yield from _postmortems(snapshot, statistics.postmortems)
@@ -173,6 +179,15 @@ class Families:
         yield family_of("mttx_breakdown_incidents", ((key, count.incidents) for key, count in counts))
         yield family_of("mttx_breakdown_incidents_resolved", ((key, count.resolved) for key, count in counts))
         yield family_of("mttx_breakdown_values_folded", folded)
+        yield family_of(
+            "mttx_breakdown_error_budget_spent_ratio",
+            (
+                ((label, value, slo, window), spent_ratio)
+                for label, breakdown in breakdowns.items()
+                for window, by_value in breakdown.budgets.items()
+                for (value, slo), spent_ratio in by_value.items()
+            ),
+        )
 
     # -- what is open and due ----------------------------------------------------------------------------------------
 
@@ -194,6 +209,14 @@ class Families:
             for w in snapshot.live_rows
         )
         yield family_of("mttx_incident_info", ((labels, 1) for labels in info), dimensions)
+
+    def _budgets(self, snapshot: Snapshot) -> Iterator[Family]:
+        spent = (((public_id(i), slo), spent_ratio) for (i, slo), spent_ratio in snapshot.budgets.items())
+        totals = dict.fromkeys(self._measured, 0.0) | {
+            (t.slo, t.severity): t.spent_ratio for t in snapshot.budget_totals
+        }
+        yield family_of("mttx_incident_error_budget_spent_ratio", spent)
+        yield family_of("mttx_error_budget_spent_ratio_total", totals.items())
 
     def _due(self, snapshot: Snapshot) -> Iterator[Family]:
         owing = [(w, stage, due) for w in snapshot.due_rows for stage, due in w.due.items()]

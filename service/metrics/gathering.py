@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from service.domain.indicators import (
 )
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.unfinished import unfinished
+from service.store.budgets import SpentBudget
 from service.store.recent import DetectedOnly, MeasuredIncident, UnfinishedIncident
 
 NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
@@ -45,6 +46,8 @@ class Breakdown:
     values: NamedValues
     counts: Mapping[str, Mapping[str, GroupCount]]
     tables: Mapping[str, Mapping[str, Sequence[Row]]]
+    budgets: Mapping[str, Mapping[tuple[str, str], float]] = field(default_factory=dict)
+    """The share spent of each error budget, by value and objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ _Banded = tuple[Indicator, int]
 class _Group:
     """The incidents of one group, by the band of their detection, from the latest."""
 
-    __slots__ = ("fresh", "incidents", "kept", "outside", "resolved", "samples", "unfinished")
+    __slots__ = ("budgets", "fresh", "incidents", "kept", "outside", "resolved", "samples", "unfinished")
 
     def __init__(self) -> None:
         self.incidents: Counter[int] = Counter()
@@ -71,6 +74,7 @@ class _Group:
         self.kept: dict[_Banded, list[bool]] = defaultdict(list)
         self.outside: Counter[tuple[Indicator, int, bool]] = Counter()
         self.unfinished: Counter[_Banded] = Counter()
+        self.budgets: dict[tuple[str, int], float] = defaultdict(float)
 
     def add(self, other: "_Group") -> None:
         for counts, others in self._counts(other):
@@ -80,6 +84,8 @@ class _Group:
                 lists[key].extend(samples)
         for key, kept in other.kept.items():
             self.kept[key].extend(kept)
+        for spent, spent_ratio in other.budgets.items():
+            self.budgets[spent] += spent_ratio
 
     def sample(self, measured: Measured, band: int) -> None:
         for indicator, interval in measured.intervals.items():
@@ -99,6 +105,14 @@ class _Group:
 
     def count(self, period: _Period) -> GroupCount:
         return GroupCount(*(sum(counts[band] for band in period.now) for counts in (self.incidents, self.resolved)))
+
+    def spent(self, period: _Period) -> dict[str, float]:
+        """Return the share spent of each budget, by objective."""
+        spent: dict[str, float] = defaultdict(float)
+        for (slo, band), spent_ratio in self.budgets.items():
+            if band in period.now:
+                spent[slo] += spent_ratio
+        return spent
 
     def samples_of(self, period: _Period, *, overall: bool, compared: bool = True) -> dict[Indicator, IndicatorSamples]:
         """Return the samples of a window; `overall`: for the targets of all severities together."""
@@ -224,6 +238,12 @@ class Gathering:
                 cell.incidents[i] += number - later
                 cell.resolved[i] += (number - later) * (count.phase is Phase.RESOLVED)
 
+    def add_budgets(self, spent: Iterable[SpentBudget]) -> None:
+        """Add what incidents spent of the error budgets."""
+        for budget in spent:
+            cell = self._cells[budget.severity, budget.values]
+            cell.budgets[budget.slo, self._band_of(budget.detected_at)] += budget.spent_ratio
+
     def tables(self, *, compared: bool = True) -> dict[str, list[Row]]:
         """Return the table of each window, of all severities together and of each; `compared` with those before."""
         groups = self._grouped(lambda severity, _: severity)
@@ -262,6 +282,12 @@ class Gathering:
             named,
             {w: {value: group.count(p) for value, group in groups.items()} for w, p in self._periods.items()},
             {w: {v: self._rows(g, p) for v, g in groups.items()} for w, p in self._periods.items()},
+            {
+                window: {
+                    (value, slo): ratio for value, group in groups.items() for slo, ratio in group.spent(p).items()
+                }
+                for window, p in self._periods.items()
+            },
         )
 
     def _named_values(self, index: int) -> NamedValues:

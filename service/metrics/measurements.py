@@ -12,6 +12,7 @@ from service.domain.indicators import Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.metrics.gathering import Breakdown, Gathering
 from service.store import Store, StoreUnavailable
+from service.store.budgets import spent_budgets
 from service.store.recent import (
     PostmortemCounts,
     Selection,
@@ -141,6 +142,8 @@ class Measuring:
         selection = Selection(since=min(since.values()), labels=self._labels)
         kept = self._kept_comparisons(now)
         gathering = self._gather(since, now, selection, self._policy.breakdown, compared=kept is None)
+        if self._labels:
+            gathering.add_budgets(self._store.read(spent_budgets, selection.since, self._labels))
         tables = gathering.tables(compared=kept is None)
         postmortems = self._store.read(postmortem_counts, now, selection.since)
         return Statistics(

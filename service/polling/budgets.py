@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.clients.prometheus import PrometheusApi
-from service.domain.budgets import Impact, Slo, budget_measured, budgets_spent, impact_of, label_values
+from service.domain.budgets import Impact, Slo, budget_measured, budgets_spent, impact_of
+from service.domain.description import label_values
 from service.domain.policy import Policy
 from service.polling.recording import record_event
 from service.polling.start_times import AGAIN_AFTER
@@ -47,7 +48,8 @@ class BudgetPoll:
 
     def _measure(self, incident_id: int, impact: Impact, now: datetime) -> None:
         history = self.store.read(histories_of, [incident_id], self.policy)[incident_id]
-        measured, labels = budgets_spent(history.effective_events, impact), label_values(history)
+        measured = budgets_spent(history.effective_events, impact)
+        labels = label_values(history.incident.labels, history.episodes)
         for slo in self.objectives:
             key = (incident_id, slo.name, impact)
             if not self._is_due(key, now):

@@ -1,6 +1,10 @@
 """What a batch has to write: derived by comparing what it holds now with what it was loaded with."""
 
-from service.domain.events import Event
+from collections import defaultdict
+
+from service.domain.budgets import BudgetTotal
+from service.domain.events import Event, EventKind
+from service.domain.policy import Severity
 from service.recorder.batch import Batch
 from service.store.changes import Changes, NewEvent
 from service.store.loaded import IncidentState
@@ -38,6 +42,7 @@ def changes_of(batch: Batch) -> Changes:
         keys={key: i for key, i in batch.keys.items() if loaded.keys.get(key) != i},
         bodies=batch.bodies,
         totals=[total for _, total in sorted(batch.totals.items())],
+        budget_totals=_budget_totals(batch, [new for new in new_events if new.event.kind is EventKind.BUDGET_MEASURED]),
         announced={state.id for state in computed} - batch.unannounced,
         redrawn=batch.redrawn,
         delete_bodies_before=batch.delete_bodies_before,
@@ -54,3 +59,18 @@ def _events_of(batch: Batch, computed: list[IncidentState]) -> tuple[list[NewEve
         if incident_of.get(id(event), incident_id) != incident_id
     ]
     return new, moved
+
+
+def _budget_totals(batch: Batch, measured: list[NewEvent]) -> list[BudgetTotal]:
+    """Return what the first measurement of each incident and objective adds; later ones add nothing."""
+    new_events = {id(new.event) for new in measured}
+    first: dict[tuple[int, str], tuple[Severity, float]] = {}
+    for new in measured:
+        state, slo = batch.existing(new.incident_id), str(new.event.data["slo"])
+        stored = (e for e in batch.events_of(state) if e.kind is EventKind.BUDGET_MEASURED and id(e) not in new_events)
+        if state.incident is not None and all(event.data["slo"] != slo for event in stored):
+            first.setdefault((state.id, slo), (state.incident.severity, float(new.event.data["spent_ratio"])))
+    spent: dict[tuple[str, Severity], list[float]] = defaultdict(list)
+    for (_, slo), (severity, spent_ratio) in first.items():
+        spent[slo, severity].append(spent_ratio)
+    return [BudgetTotal(slo, severity, sum(ratios), len(ratios)) for (slo, severity), ratios in spent.items()]

@@ -11,7 +11,6 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from service.domain.breakdown import NO_VALUE
-from service.domain.budgets import budgets_spent, impact_of
 from service.domain.events import Event, EventKind
 from service.domain.incident import Incident
 from service.domain.incident_ids import page_url, public_id
@@ -62,8 +61,8 @@ def region_text(incident: Incident, events: Sequence[Event], view: View, names: 
     values = ((label, incident.dimensions.get(label, NO_VALUE)) for label in view.dimensions)
     lines += [f"{label.capitalize()}: {_safe(value, LONGEST_TITLE, names)}" for label, value in values if value]
     lines += [f"{m.value.capitalize()}: {_clock(at, view)}" for m, at in _in_order(incident)]
-    spent = budgets_spent(events, impact_of(incident.milestones, incident.resolution_source))
-    lines += [f"Error budget spent: {share:.1%} of {escape(one_line(slo))}" for slo, share in spent.items()]
+    budgets = incident.error_budgets.items()
+    lines += [f"Error budget spent: {share:.1%} of {escape(one_line(slo))}" for slo, share in budgets]
     links = [("Incident", page_url(view.public_url, incident.id)), ("Postmortem", document_url(events))]
     return _joined([*lines, _links(links)])
 

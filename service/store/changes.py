@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.domain.budgets import BudgetTotal
 from service.domain.episodes import Episode
 from service.domain.events import Event, ReceivedWebhook
 from service.domain.totals import Counted, Total
@@ -47,6 +48,7 @@ class Changes:
     keys: Mapping[IncidentKey, int]
     bodies: Mapping[bytes, tuple[ReceivedWebhook, int]]
     totals: Sequence[Total]
+    budget_totals: Sequence[BudgetTotal]
     announced: Set[int]
     redrawn: Set[int]
     delete_bodies_before: datetime | None

@@ -12,7 +12,7 @@ from service.store import tables as t
 
 CHUNK = 200
 _c = t.incidents.c
-_OF_INCIDENTS = (t.episodes, t.events, t.incident_keys, t.actions, t.failed_checks, t.outbox)
+_OF_INCIDENTS = (t.episodes, t.events, t.incident_keys, t.actions, t.failed_checks, t.error_budgets, t.outbox)
 _OF_EPISODES = (t.observations, t.episode_groups)
 
 

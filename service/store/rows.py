@@ -162,6 +162,15 @@ def actions(incident: Incident) -> list[Row]:
     ]
 
 
+def error_budgets(incident: Incident) -> list[Row]:
+    """Return the rows of the error budgets that an incident spent."""
+    detected_at = incident.milestones.get(Milestone.DETECTED)
+    return [
+        {"incident_id": incident.id, "slo": slo, "spent_ratio": spent_ratio, "detected_at": detected_at}
+        for slo, spent_ratio in incident.error_budgets.items()
+    ]
+
+
 def delivery(digest: bytes, webhook: ReceivedWebhook, times: int) -> Row:
     """Return the row of a raw body, compressed.
 

@@ -1,15 +1,18 @@
 """Writing the changes of a batch: each table once, all rows of a kind in one statement. `rows` builds their content."""
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Table, bindparam, delete, insert, update
 from sqlalchemy.sql import dml
 
 from service.domain.done import failed_checks
+from service.domain.events import EventKind
 from service.store import rows
 from service.store import tables as t
 from service.store.bodies import forget_bodies
 from service.store.changes import Changes
+from service.store.loaded import IncidentState
 from service.store.statements import Insert, Write, insert_for
 
 
@@ -47,9 +50,20 @@ def save(connection: Connection, changes: Changes) -> None:
         connection, [{"incident_id": i.id, "name": check.value} for i in effective for check in failed_checks(i)]
     )
     _UPSERT_DELIVERY.run(connection, [rows.delivery(digest, *body) for digest, body in changes.bodies.items()])
+    _DELETE_BUDGETS.run(
+        connection, [{"b_incident_id": state.id} for state in with_events if _may_spend(state, changes)]
+    )
+    _INSERT_BUDGET.run(connection, [row for incident in effective for row in rows.error_budgets(incident)])
     _UPSERT_TOTAL.run(connection, [rows.total(total) for total in changes.totals])
+    _UPSERT_BUDGET_TOTAL.run(connection, [asdict(total) for total in changes.budget_totals])
     if changes.delete_bodies_before is not None:
         forget_bodies(connection, changes.delete_bodies_before)
+
+
+def _may_spend(state: IncidentState, changes: Changes) -> bool:
+    """Return whether the incident may have spent, or did before, of an error budget."""
+    has_own = any(event.kind is EventKind.BUDGET_MEASURED for event in state.events)
+    return has_own or bool(state.merged_ids or changes.moved_events)
 
 
 def _save_episodes(connection: Connection, changes: Changes) -> None:
@@ -119,7 +133,10 @@ _INSERT_ACTION = _insert(t.actions)
 _DELETE_ACTIONS = _delete(t.actions, "incident_id")
 _INSERT_CHECK = _insert(t.failed_checks)
 _DELETE_CHECKS = _delete(t.failed_checks, "incident_id")
+_INSERT_BUDGET = _insert(t.error_budgets)
+_DELETE_BUDGETS = _delete(t.error_budgets, "incident_id")
 _UPSERT_DELIVERY = _upsert(t.deliveries, add=["times"], replace=["last_received_at"])
 _UPSERT_TOTAL = _upsert(
     t.totals, add=["number", "seconds"], replace=["exemplar_incident", "exemplar_seconds", "exemplar_at"]
 )
+_UPSERT_BUDGET_TOTAL = _upsert(t.budget_totals, add=["spent_ratio", "incidents"])

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from service.domain.actions import ActionState
+from service.domain.budgets import BudgetTotal
 from service.domain.incident import Phase
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Total
 from service.store import tables as t
 from service.store.breakdown import value_of
+from service.store.budgets import RECENT, budget_totals, count_budgets, latest_budgets
 from service.store.incidents import DUE, IncidentRow, row_of
 from service.store.statements import CHUNK
 
@@ -39,9 +41,10 @@ class Snapshot:
     """The counts of a moment are complete; the lists are capped, and `capped` says how many each leaves out.
 
     `open_rows` has the most recently reported incidents first, `due_rows` those whose next stage is due first,
-    `live_rows` alternates between the two, and then has those with outstanding actions. Keys of `due` and `actions`
-    include whether they are overdue; `overdue_by_value` counts overdue stages by label and value. `changes_at` is when
-    the next deadline passes, or the next incident becomes stale.
+    `live_rows` alternates between the two, and then has those with outstanding actions. `budgets` has the shares of
+    error budgets, by incident and objective, of those detected last. Keys of `due` and `actions` include whether they
+    are overdue; `overdue_by_value` counts overdue stages by label and value. `changes_at` is when the next deadline
+    passes, or the next incident becomes stale.
     """
 
     totals: Sequence[Total]
@@ -57,6 +60,8 @@ class Snapshot:
     unverified_actions: Sequence[OutstandingAction]
     capped: dict[str, int]
     overdue_by_value: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    budgets: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    budget_totals: Sequence[BudgetTotal] = ()
     changes_at: datetime | None = None
 
 
@@ -75,9 +80,11 @@ def snapshot_of(connection: Connection, now: datetime, cap: int, labels: Sequenc
     due_actions, unverified_actions = dated_actions(connection, cap), _unverified_actions(connection, cap)
     live_rows = by_turns(open_rows, due_rows)[:cap]
     with_actions = _with_actions(connection, [*due_actions, *unverified_actions], live_rows)
+    budgets = latest_budgets(connection, now - RECENT, cap)
     open_count, due_count = sum(open_counts.values()), sum(due_counts.values()) - both_stages
     return Snapshot(
         totals=_totals(connection),
+        budget_totals=budget_totals(connection),
         open=open_counts,
         stale=count(connection, t.incidents.c.stale_at < now),
         due=due_counts,
@@ -88,12 +95,14 @@ def snapshot_of(connection: Connection, now: datetime, cap: int, labels: Sequenc
         due_actions=due_actions,
         unverified=unverified,
         unverified_actions=unverified_actions,
+        budgets=budgets,
         capped={
             "open": max(0, open_count - cap),
             "due": max(0, due_count - cap),
             "live": open_count + due_count - open_and_due - sum(is_live(row) for row in (*live_rows, *with_actions)),
             "actions": max(0, count(connection, ACTION_IS_OPEN, _IS_DATED) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
+            "budgets": count_budgets(connection, now - RECENT) - len(budgets),
         },
         overdue_by_value={label: _overdue_by_value(connection, now, label) for label in labels},
         changes_at=_changes_at(connection, now),

@@ -194,6 +194,27 @@ failed_checks = Table(
 )
 """Checks of the definition of done that an incident's postmortem fails, whatever the time of day."""
 
+error_budgets = Table(
+    "error_budgets",
+    metadata,
+    Column("incident_id", BigId, primary_key=True, autoincrement=False),
+    Column("slo", String(64), primary_key=True),
+    Column("spent_ratio", Float, nullable=False),
+    Column("detected_at", InstantColumn),
+    Index("ix_error_budgets_detected_at", "detected_at"),
+)
+"""The share of each error budget that an incident spent; `detected_at` repeats the incident's."""
+
+budget_totals = Table(
+    "budget_totals",
+    metadata,
+    Column("slo", String(64), primary_key=True),
+    Column("severity", String(8), primary_key=True),
+    Column("spent_ratio", Float, nullable=False),
+    Column("incidents", BigInteger, nullable=False),
+)
+"""Running totals of the first measurement of each incident and objective, which only grow."""
+
 totals = Table(
     "totals",
     metadata,

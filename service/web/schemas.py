@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.actions import ActionState
 from service.domain.breakdown import NO_VALUE
-from service.domain.budgets import error_budgets
 from service.domain.changes import Change, changes
 from service.domain.checks import Check, CheckState
 from service.domain.done import definition_of_done
@@ -250,7 +249,7 @@ def detail(history: IncidentHistory, asked_for: int, policy: Policy, now: dateti
         resolution_source=incident.resolution_source,
         dismissed_at=incident.dismissed_at,
         indicators=_seconds(incident, policy),
-        error_budgets=error_budgets(history),
+        error_budgets=dict(history.incident.error_budgets),
         warnings=[str(warning) for warning in order_warnings(incident, policy)],
         deadlines=[
             DeadlineSchema(**asdict(deadline), overdue=deadline.overdue(now)) for deadline in incident.deadlines

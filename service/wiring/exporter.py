@@ -23,6 +23,7 @@ from service.recorder.commands import CloseStale, Command, PruneBodies, Settle
 from service.recorder.upkeep import Upkeep
 from service.recorder.writer import Recorder
 from service.settings.model import Settings
+from service.settings.slo import slos_of
 from service.settings.tokens import load_tokens
 from service.settings.web_config import WebConfig
 from service.store import Store
@@ -54,7 +55,7 @@ class Exporter:
         sources = intake.webhook_sources(settings)
         counters = _counters(store, sources)
         deliveries = DeliveryCounters(receivers, list(Reason))
-        incidents = IncidentCollector(measuring, policy, clock)
+        incidents = IncidentCollector(measuring, policy, clock, slos_of(settings.slo))
         shared: list[StoreCollector] = [incidents, *_outbox_collectors(receivers, store, clock)]
         process = ProcessCollector(counters, recorder, incidents, __version__)
         own = registry([process, *([DeliveryCollector(deliveries)] if receivers else [])])

@@ -137,6 +137,7 @@ def _counts():
     for severity in SEVERITIES:
         of = {"incident_severity": severity}
         yield Sample("mttx_incidents_opened_total", of, 0, 1)
+        yield Sample("mttx_error_budget_spent_ratio_total", of | {"slo": "checkout"}, 0, 0.001)
         yield Sample("mttx_incidents_dismissed_total", of, 0, 1)
         yield Sample("mttx_incidents_resolved_total", of | {"resolution_source": "alerts"}, 0, 1)
         yield from (

@@ -5,10 +5,9 @@ from service.domain.budgets import (
     Slo,
     budget_measured,
     budgets_spent,
-    error_budgets,
     impact_of,
-    label_values,
 )
+from service.domain.description import label_values
 from service.domain.events import EventKind
 from service.domain.incident_history import IncidentHistory
 from service.domain.policy import Milestone, Severity
@@ -56,7 +55,8 @@ def history(*events, episodes=()):
 def test_labels_are_those_of_the_incident_or_else_of_its_alerts():
     alerts = [episode(0, 5, labels={"pod": "a", "service": "x"}), episode(1, 5, labels={"pod": "b"})]
     described = event(EventKind.DETECTED, 0, labels={"service": "checkout"})
-    assert label_values(history(described, episodes=alerts)) == {
+    incident = history(described, episodes=alerts).incident
+    assert label_values(incident.labels, alerts) == {
         "pod": {"a", "b"},
         "service": {"checkout"},
     }
@@ -67,7 +67,7 @@ def test_a_measurement_counts_for_the_impact_that_was_measured():
     measured = budget_measured("checkout", impact, 0.42, "q", at(60))
     detected, resolved = event(EventKind.DETECTED, 0), event(EventKind.RESOLVED, 31)
     assert measured.occurred_at == at(31)
-    assert error_budgets(history(detected, resolved, measured)) == {"checkout": 0.42}
+    assert history(detected, resolved, measured).incident.error_budgets == {"checkout": 0.42}
     assert budgets_spent([measured], Impact(at(0), at(32))) == {}
     assert budgets_spent([measured], None) == {}
 

@@ -54,6 +54,7 @@ KNOWN_VALUES = {
     "mttx_incidents_missing_milestone": [("milestone", values(NEEDED))],
     "mttx_incidents_invalid_interval": [("indicator", values(Indicator))],
     "mttx_incidents_stale": [],
+    "mttx_error_budget_spent_ratio_total": [("slo", ["api"]), ("incident_severity", SEVERITIES)],
     "mttx_webhook_requests_total": [("source", values(Source))],
     "mttx_webhook_failures_total": [("source", values(Source)), ("reason", values(Failure))],
     "mttx_webhook_unreadable_total": [("source", ["uptimekuma"]), ("field", values(DeclaredField))],

@@ -6,6 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from service.delivery.counters import DeliveryCounters
+from service.domain.budgets import Slo
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
 from service.intake.declaration import DeclaredField
@@ -23,13 +24,14 @@ from tests.house import House
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 WINDOWS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 TARGETS = ("grafana",)
+OBJECTIVES = (Slo("api", "q"),)
 PER_PROCESS = {m.name for m in METRICS if not m.shared}
 
 
 class World(House):
     """A house with a scrape; `minutes` is the time of day."""
 
-    def __init__(self, path, rules=None, cap=100):
+    def __init__(self, path, rules=None, cap=100, objectives=OBJECTIVES):
         super().__init__(path, rules)
         self.minutes = 600.0
         commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.wiring
@@ -43,7 +45,7 @@ class World(House):
             reject_reasons=list(Rejected),
             declared=(["uptimekuma"], list(DeclaredField)),
         )
-        self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes))
+        self.incidents = IncidentCollector(self.measuring, self.policy, lambda: at(self.minutes), objectives)
         process = ProcessCollector(self.counters, self.recorder, self.incidents, "1.2.3")
         waiting = lambda target: self.store.outbox.backlog(target, at(self.minutes))  # noqa: E731 - the same
         outbox, deliveries = (
@@ -91,6 +93,8 @@ class World(House):
         self.tell(1, K.MITIGATED, 20, types=())
         self.tell(1, K.ROLE_ASSIGNED, 5, data={"role": "commander", "name": "Aki Tanaka"})
         self.send(alert(0, 50, severity=Severity.SEV_1), received=51)
+        impact = {"started_at": at(-3).isoformat(), "ended_at": at(50).isoformat()}
+        self.tell(1, K.BUDGET_MEASURED, 50, data={"slo": "api", "spent_ratio": 0.25, "query": "q", **impact})
         self.tell(1, K.POSTMORTEM_DRAFTED, 300)
         self.tell(
             1, K.ACTION_OPENED, 310, data={"action_id": "A1", "action_type": "prevent", "due_at": at(900).isoformat()}

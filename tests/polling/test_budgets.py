@@ -6,7 +6,7 @@ import pytest
 
 from service.clients.errors import RequestFailed
 from service.clients.prometheus import Series
-from service.domain.budgets import Slo, error_budgets
+from service.domain.budgets import Slo
 from service.domain.events import EventKind
 from service.domain.policy import Severity
 from service.polling.budgets import BudgetPoll
@@ -41,7 +41,7 @@ class Scene(House):
         return [expression for expression, _ in self.prometheus.asked]
 
     def spent(self, incident_id=1):
-        return error_budgets(self.get(incident_id))
+        return self.get(incident_id).incident.error_budgets
 
 
 def answer(value, **labels):

@@ -81,3 +81,7 @@ def test_the_budget_spent_by_an_incident_is_the_hand_calculation(world):
     assert spent == {"checkout-availability": pytest.approx(by_hand, rel=1e-9)}
     (event,) = [event for event in exporter.incident()["events"] if event["kind"] == "budget_measured"]
     assert f"[{SECONDS}s] @ {ended.timestamp():.3f}" in event["data"]["query"]
+
+    metrics = exporter.get_metrics()
+    assert metrics.total("mttx_incident_error_budget_spent_ratio") == pytest.approx(by_hand, rel=1e-9)
+    assert metrics.total("mttx_error_budget_spent_ratio_total") == pytest.approx(by_hand, rel=1e-9)

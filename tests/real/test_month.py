@@ -64,9 +64,11 @@ GROUP_OF = {rule["alert"]: group["name"] for group in GROUPS for rule in group["
 
 # Panels of the real exporter that may show nothing, and why. All other expressions must return data.
 NOTHING_IS_DELIVERED = "no Grafana and no Slack are configured, so there may be no series at all"
+NOTHING_IS_MEASURED = "no objectives are configured"
 ZEROS_ARE_LEFT_OUT = "what did not occur in the time range is not drawn"
 MAYBE_EMPTY = {
     ("mttx-overview", "Missing data"): ZEROS_ARE_LEFT_OUT,
+    ("mttx-overview", "Error budget spent by incidents"): NOTHING_IS_MEASURED,
     ("mttx-exporter", "Webhooks failed, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Alerts ignored, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Commits and database errors"): ZEROS_ARE_LEFT_OUT,
@@ -77,6 +79,9 @@ MAYBE_EMPTY = {
 CONFIGURED = {name for name in METRICS if name.startswith("mttx_outbox_")} | {
     "mttx_webhook_unreadable_total",
     "mttx_severity_indicator_verdict",
+    "mttx_incident_error_budget_spent_ratio",
+    "mttx_error_budget_spent_ratio_total",
+    "mttx_breakdown_error_budget_spent_ratio",
 }
 """Metrics of what has to be configured, so that they may be missing."""
 

@@ -32,6 +32,8 @@ class RecountedIncident:
     over: int | None = None
     withdrawn: bool = False
     dimensions: dict = field(default_factory=dict)
+    budgets: dict = field(default_factory=dict)
+    measured: list = field(default_factory=list)
 
 
 class Recount:
@@ -45,12 +47,24 @@ class Recount:
         self._done = set()
         self.totals = Counter()
         self.seconds = defaultdict(float)
+        self.budgets = defaultdict(list)
+        self._measured = set()
         self.incidents = {}
 
     def step(self, now):
         self._count(now)
         self.incidents = incidents(self._house)
         self._count(now)
+        self._count_budgets()
+
+    def _count_budgets(self):
+        """One event at most is new since the last step; it counts if no other measured the same."""
+        for incident in self.incidents.values():
+            for event in incident.measured:
+                slo, others = event["data"]["slo"], [e["data"]["slo"] for e in incident.measured if e is not event]
+                if event["id"] not in self._measured and slo not in others:
+                    self.budgets[slo, incident.severity].append(event["data"]["spent_ratio"])
+        self._measured |= {event["id"] for incident in self.incidents.values() for event in incident.measured}
 
     def _count(self, now):
         for number, incident in self.incidents.items():
@@ -197,9 +211,26 @@ def incident(incident, firings):
     over = ended["at"] if ended else None
     withdrawn = empty and any(e["kind"] == "retracted" for e in incident)
     source = ended["source"] if ended else None
-    return RecountedIncident(
+    recounted = RecountedIncident(
         phase, severities[-1], source, at, actions(events), over, withdrawn, dimensions(events, firings)
     )
+    recounted.measured = [event for event in incident if event["kind"] == "budget_measured"]
+    if phase != "dismissed" and source != "stale":
+        recounted.budgets = budgets(events, at)
+    return recounted
+
+
+def budgets(events, at):
+    """What was measured last of each objective for the times that stand now."""
+    times = at.get("started", at.get("detected")), at.get("resolved")
+    return {
+        event["data"]["slo"]: event["data"]["spent_ratio"]
+        for event in events
+        if event["kind"] == "budget_measured"
+        and None not in times
+        and times[0] < times[1]
+        and (seconds(event["data"]["started_at"]), seconds(event["data"]["ended_at"])) == times
+    }
 
 
 def dimensions(events, firings):

@@ -29,6 +29,9 @@ def filled(new_database):
         number = house.open(event(K.DETECTED, 1))
         house.tell(number, K.ACTION_OPENED, 2, data={"action_id": "A-01"})
         house.tell(number, K.POSTMORTEM_CHECKED, 3, data={"checks": {"evidence": "failed"}})
+        house.tell(number, K.RESOLVED, 4, data={"automated": True})
+        impact = {"started_at": at(1).isoformat(), "ended_at": at(4).isoformat()}
+        house.tell(number, K.BUDGET_MEASURED, 4, data={"slo": "api", "spent_ratio": 0.3, **impact})
         house.hook(("jira-42", event(K.DETECTED, 2)))
         house.store.write(record_heartbeat, at(9))
         with house.store.transaction() as transaction:

@@ -65,6 +65,7 @@ commands = st.lists(
         st.tuples(st.just("pin"), which, st.sampled_from(Milestone), minutes),
         st.tuples(st.just("merge"), which, which),
         st.tuples(st.just("stale"), st.integers(0, 2)),
+        st.tuples(st.just("measure"), which, st.sampled_from(["api", "web"]), st.sampled_from([0.0, 0.25, 1.5])),
         st.tuples(st.just("describe"), which, minutes, st.sampled_from(["payments", "search", "", "other"])),
     ),
     min_size=4,
@@ -119,6 +120,14 @@ class Day:
         self.house.submit(AppendEvent(incident_id, self.event(K.DESCRIBED, minute, labels={"team": team})))
         self.now = at(self.number)
 
+    def measure(self, incident_id, slo, spent_ratio):
+        """Measure the impact as it is, or of one that is over by now."""
+        line = next((line for line in listed(self.house.store) if line.id == incident_id), None)
+        milestones = line.milestones if line else {}
+        began = milestones.get(Milestone.STARTED, milestones.get(Milestone.DETECTED, at(0)))
+        times = {"started_at": began.isoformat(), "ended_at": milestones.get(Milestone.RESOLVED, at(1)).isoformat()}
+        self.tell(incident_id, (K.BUDGET_MEASURED, {"slo": slo, "spent_ratio": spent_ratio, **times}), 30)
+
     def open(self, kind_and_data, minute, severity):
         kind, data = kind_and_data
         self.house.open(self.event(kind, minute, data=data, severity=severity))
@@ -162,6 +171,7 @@ def test_it_counts_what_a_full_recount_counts(new_database, engine, steps):
         assert sums(house) == pytest.approx({key: total for key, total in recount.seconds.items() if total})
         check_rows(house, recount)
         check_snapshot(house, recount)
+        check_budgets(house, recount)
         check_breakdown(house, recount, at(65))
     finally:
         house.close()
@@ -205,6 +215,17 @@ def check_snapshot(house, recount):
     assert snapshot.stale == sum(i.stale_at is not None and i.stale_at < at(now) for _, i in live)
     states = [(key, rank) for t, _ in live if t.phase != "dismissed" for key, rank in t.states.items()]
     assert sum(snapshot.actions.values()) == sum(rank == 0 for _, rank in states)
+
+
+def check_budgets(house, recount):
+    """What every incident spent, and the totals of the first measurements."""
+    spent = {(i, slo): ratio for i, t in recount.incidents.items() for slo, ratio in t.budgets.items()}
+    stored = house.rows("select incident_id, slo, spent_ratio from error_budgets")
+    assert {(i, slo): ratio for i, slo, ratio in stored} == spent
+    totals = house.snapshot().budget_totals
+    assert {(t.slo, t.severity): (t.spent_ratio, t.incidents) for t in totals} == {
+        key: (sum(ratios), len(ratios)) for key, ratios in recount.budgets.items()
+    }
 
 
 def check_breakdown(house, recount, now):

@@ -264,7 +264,7 @@ def test_it_lists_no_more_than_the_cap_and_counts_all(house):
     assert [w.id for w in snapshot.open_rows] == [5, 4]
     assert len(snapshot.due_actions) == 2
     assert {w.id for w in snapshot.live_rows} == {5, 1, 2}, "the last for its action"
-    assert snapshot.capped == {"open": 3, "due": 3, "live": 2, "actions": 3, "unverified": 0}
+    assert snapshot.capped == {"open": 3, "due": 3, "live": 2, "actions": 3, "unverified": 0, "budgets": 0}
     assert sum(snapshot.open.values()) == 5
 
 

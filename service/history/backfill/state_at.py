@@ -79,7 +79,7 @@ def time_changes_at(incident: Incident) -> Iterable[datetime]:
 def snapshot_at(
     live: Sequence[Incident], totals: Sequence[Total], now: datetime, cap: int, labels: Sequence[str] = ()
 ) -> Snapshot:
-    """Return the snapshot of the live incidents, with at most `cap` entries in each list."""
+    """Return the snapshot of the live incidents, with at most `cap` entries in each list; without error budgets."""
     opened = [incident for incident in live if incident.stale_at is not None]
     opened.sort(key=lambda incident: (incident.stale_at, incident.id), reverse=True)
     owing = {stage: _owing(live, stage) for stage in Stage}
@@ -112,6 +112,7 @@ def snapshot_at(
             "live": len({i.id for i in opened} | owing_live.keys()) - sum(map(is_live_row, live_rows)),
             "actions": max(0, len(dated) - cap),
             "unverified": max(0, len(done) - cap),
+            "budgets": 0,
         },
         overdue_by_value={label: _overdue_by_value(owing, label, now) for label in labels},
     )

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 from flask import Request, Response, current_app
 
 from service.domain.breakdown import NO_VALUE
-from service.domain.budgets import error_budgets
 from service.domain.clocks import due_next
 from service.domain.done import definition_of_done
 from service.domain.events import Event, Role
@@ -196,7 +195,7 @@ def _incident_context(history: IncidentHistory, number: int, services: Services,
         else (),
         "milestones": [(milestone.value, incident.milestones.get(milestone)) for milestone in Milestone],
         "intervals": [(i.value, interval, targets.get(i)) for i, interval in measured.items()],
-        "budgets": error_budgets(history),
+        "budgets": history.incident.error_budgets,
         "warnings": order_warnings(incident, policy),
         "picture": lifeline(
             incident.milestones,

@@ -1,0 +1,62 @@
+"""What incidents spent of the error budgets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from service.domain.budgets import BudgetTotal
+from service.domain.policy import Severity
+from service.store import tables as t
+from service.store.breakdown import value_of
+
+RECENT = timedelta(days=30)
+"""How long ago an incident was detected whose share of a budget is listed: as long as most budgets."""
+_c = t.error_budgets.c
+
+
+@dataclass(frozen=True, slots=True)
+class SpentBudget:
+    """The share of a budget that an incident spent; `values` are its values of the labels that were asked for."""
+
+    incident_id: int
+    slo: str
+    spent_ratio: float
+    severity: Severity
+    detected_at: datetime
+    values: tuple[str, ...] = ()
+
+
+def spent_budgets(connection: Connection, since: datetime, labels: Sequence[str]) -> list[SpentBudget]:
+    """Return what the incidents detected after `since` spent, in the order of detection."""
+    values = [value_of(label, connection.dialect).label(f"value_{i}") for i, label in enumerate(labels)]
+    query = (
+        select(_c.incident_id, _c.slo, _c.spent_ratio, t.incidents.c.severity, _c.detected_at, *values)
+        .join(t.incidents, t.incidents.c.id == _c.incident_id)
+        .where(_c.detected_at > since)
+        .order_by(_c.detected_at, _c.incident_id, _c.slo)
+    )
+    return [
+        SpentBudget(incident_id, slo, spent_ratio, Severity(severity), detected_at, tuple(values))
+        for incident_id, slo, spent_ratio, severity, detected_at, *values in connection.execute(query)
+    ]
+
+
+def latest_budgets(connection: Connection, since: datetime, limit: int) -> dict[tuple[int, str], float]:
+    """Return the shares of the incidents detected last, after `since`, by incident and objective."""
+    query = select(_c.incident_id, _c.slo, _c.spent_ratio).where(_c.detected_at > since)
+    rows = connection.execute(query.order_by(_c.detected_at.desc(), _c.incident_id.desc(), _c.slo).limit(limit))
+    return {(incident_id, slo): spent_ratio for incident_id, slo, spent_ratio in rows}
+
+
+def count_budgets(connection: Connection, since: datetime) -> int:
+    """Count the shares of which `latest_budgets` returns the latest."""
+    return connection.scalar(select(func.count()).where(_c.detected_at > since)) or 0
+
+
+def budget_totals(connection: Connection) -> list[BudgetTotal]:
+    """Return the running totals."""
+    c = t.budget_totals.c
+    rows = connection.execute(select(c.slo, c.severity, c.spent_ratio, c.incidents))
+    return [BudgetTotal(slo, Severity(severity), spent_ratio, number) for slo, severity, spent_ratio, number in rows]
