@@ -68,7 +68,7 @@ _SERIES = "WITH RECURSIVE series(k) AS (VALUES (0) UNION ALL SELECT k + 1 FROM s
 def _copy(table: Any) -> str:
     """Return the statement that fills a table; copies of one row come together, so that keys are written in order."""
     columns = ", ".join(column.name for column in table.columns)
-    if table is t.totals:
+    if table in (t.totals, t.detection_days):
         values = ", ".join(f"{c.name} * :copies" if c.name in ("number", "seconds") else c.name for c in table.columns)
         return f"INSERT INTO {table.name} ({columns}) SELECT {values} FROM base.{table.name} WHERE :stride"
     order = ", ".join(f"base.{table.name}.{c.name}" for c in table.primary_key)

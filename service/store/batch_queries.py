@@ -147,6 +147,7 @@ INCIDENTS = Read(
         t.incidents.c.id,
         t.incidents.c.opened_at,
         t.incidents.c.heard_at,
+        t.incidents.c.detected_at,
         t.incidents.c.counted,
         t.incidents.c.refold,
         t.incidents.c.settled_at,

@@ -57,14 +57,15 @@ class BatchKeys:
 class IncidentState:
     """One incident in a batch. `merged_ids` are the ids of the incidents merged into it.
 
-    `incident` is what was computed in this batch, None if nothing changed; `settled_at` when its resolution becomes
-    final, if its samples are not taken yet. `firings`: the sums over all episodes of an incident with very many.
-    `partial`: only some of these are loaded.
+    `detected_at` is as stored; `incident` is what was computed in this batch, None if nothing changed; `settled_at`
+    when its resolution becomes final, if its samples are not taken yet. `firings`: the sums over all episodes of an
+    incident with very many. `partial`: only some of these are loaded.
     """
 
     id: int
     opened_at: datetime
     last_seen_at: datetime
+    detected_at: datetime | None = None
     counted: Counted = Counted.NOTHING
     refold: bool = False
     settled_at: datetime | None = None

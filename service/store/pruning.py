@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, 
 from service.domain.actions import ActionState
 from service.domain.incident import Phase
 from service.store import tables as t
+from service.store.detection_days import count_changes
 
 CHUNK = 200
 _c = t.incidents.c
@@ -73,6 +74,7 @@ def _forget(connection: Connection, ids: list[int]) -> Pruned:
     merged = connection.scalars(select(_c.id).where(_c.merged_into.in_(ids))).all()
     family = [*ids, *merged]
     events = connection.scalar(select(func.count()).select_from(t.events).where(t.events.c.incident_id.in_(family)))
+    count_changes(connection, connection.scalars(select(_c.detected_at).where(_c.id.in_(family))))
     episodes = select(t.episodes.c.id).where(t.episodes.c.incident_id.in_(family))
     for table in _OF_EPISODES:
         connection.execute(delete(table).where(table.c.episode_id.in_(episodes)))

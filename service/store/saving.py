@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Table, bindparam, delete, insert, update
 from sqlalchemy.sql import dml
 
 from service.domain.done import failed_checks
 from service.domain.events import EventKind
+from service.domain.policy import Milestone
 from service.store import rows
 from service.store import tables as t
 from service.store.bodies import forget_bodies
 from service.store.changes import Changes
+from service.store.detection_days import count_changes
 from service.store.loaded import IncidentState
 from service.store.statements import Insert, Write, insert_for
 
@@ -22,7 +25,8 @@ def save(connection: Connection, changes: Changes) -> None:
     The stored actions and failed checks of an incident are replaced; those of merged or dismissed incidents are no
     longer outstanding.
     """
-    with_events = [s for s in [*changes.new_incidents, *changes.changed_incidents] if s.events or s.merged_ids]
+    written = [*changes.new_incidents, *changes.changed_incidents]
+    with_events = [state for state in written if state.events or state.merged_ids]
     replaced = [{"b_incident_id": state.id} for state in with_events]
     effective = [
         state.incident
@@ -32,6 +36,7 @@ def save(connection: Connection, changes: Changes) -> None:
     _UPDATE_COUNTED.run(connection, [{"b_id": i, "counted": int(f)} for i, f in changes.settled.items()])
     _INSERT_INCIDENT.run(connection, [rows.incident(state) for state in changes.new_incidents])
     _UPDATE_INCIDENT.run(connection, [rows.incident_update(state) for state in changes.changed_incidents])
+    count_changes(connection, _detections(written))
     _save_episodes(connection, changes)
     _INSERT_OBSERVATION.run(connection, [rows.new_report(new) for new in changes.new_reports])
     _INSERT_EVENT.run(connection, [rows.event(new) for new in changes.new_events])
@@ -64,6 +69,14 @@ def _may_spend(state: IncidentState, changes: Changes) -> bool:
     """Return whether the incident may have spent, or did before, of an error budget."""
     has_own = any(event.kind is EventKind.BUDGET_MEASURED for event in state.events)
     return has_own or bool(state.merged_ids or changes.moved_events)
+
+
+def _detections(states: Iterable[IncidentState]) -> Iterator[datetime | None]:
+    """Yield when the incidents were detected, as stored before and now."""
+    for state in states:
+        yield state.detected_at
+        if state.incident is not None:
+            yield state.incident.milestones.get(Milestone.DETECTED)
 
 
 def _save_episodes(connection: Connection, changes: Changes) -> None:

@@ -252,6 +252,14 @@ heartbeats = Table(
 )
 """When notifications could last arrive (`reconcile`)."""
 
+detection_days = Table(
+    "detection_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("changes", BigInteger, nullable=False),
+)
+"""How often incidents detected on a day were written (`day`: days since 1970, UTC); see `store.detection_days`."""
+
 OUTBOX_KEY = (
     "incident_id",
     "kind",

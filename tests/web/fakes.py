@@ -72,6 +72,7 @@ class FakeStore:
     values: dict = field(default_factory=dict)
     filtered: list = field(default_factory=list)
     noticed: Notices = field(default_factory=Notices)
+    changes: list = field(default_factory=list)
     down: bool = False
 
     def read(self, query, *arguments, **named):
@@ -112,6 +113,9 @@ class FakeStore:
         self.filtered.append(dimensions)
         rows = tuple((incident_row(i), None) for i in self.records)
         return OutstandingPage(rows[skip : skip + limit], len(rows))
+
+    def changes_of(self, periods):
+        return self.changes or [0] * len(periods)
 
     def notices_since(self, since):
         return self.noticed

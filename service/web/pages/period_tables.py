@@ -1,23 +1,22 @@
-"""The indicators of periods for the trends. Those of a huge store are kept for a while: each page reads a year."""
+"""The indicators of periods for the trends, kept until an incident of the period changes: each page reads a year."""
 
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from service.domain.indicators import Row
 from service.domain.periods import Period
 from service.store import StoreUnavailable
+from service.store.detection_days import changes_of
 from service.web.indicators import selection_of
 from service.web.services import Services
 
 CHEAP_SECONDS = 0.05
 KEEP = 20
-KEEP_ENDED = 600
-"""A table that took less than `CHEAP_SECONDS` is computed for each page. Others are kept for so many times what they
-cost: corrections of a period that has ended are rare, and seen later."""
+"""A table that took longer than `CHEAP_SECONDS` is kept for so many times what it took, even if incidents change."""
 MAX_KEPT = 500
 TURN_SECONDS = 5.0
 """How long a reader waits while tables are computed for another."""
@@ -27,10 +26,22 @@ Key = tuple[Period, tuple[tuple[str, str], ...]]
 
 @dataclass(frozen=True, slots=True)
 class PeriodRows:
-    """A period and its indicators, as the API gives them for the same period."""
+    """A period and its indicators that have samples, as the API gives them for the same period, without verdicts."""
 
     period: Period
     rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Rows as of so many `changes`; until the monotonic clock shows `until` further ones are ignored."""
+
+    rows: Sequence[Row]
+    changes: int
+    until: float
+
+    def is_current(self, changes: int, moment: float) -> bool:
+        return changes == self.changes or moment < self.until
 
 
 class PeriodTables:
@@ -38,7 +49,7 @@ class PeriodTables:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._kept: OrderedDict[Key, tuple[float, Sequence[Row]]] = OrderedDict()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, periods: Sequence[Period], dimensions: Mapping[str, str], now: datetime) -> list[PeriodRows]:
@@ -47,19 +58,26 @@ class PeriodTables:
             msg = "the trends are being computed for another request, which takes long"
             raise StoreUnavailable(msg)
         try:
-            return [PeriodRows(period, self._rows(period, dimensions, now)) for period in periods]
+            changes = self._services.store.read(changes_of, periods)  # before the incidents: never newer than those
+            pairs = zip(periods, changes, strict=True)
+            return [PeriodRows(period, self._rows(period, dimensions, count, now)) for period, count in pairs]
         finally:
             self._lock.release()
 
-    def _rows(self, period: Period, dimensions: Mapping[str, str], now: datetime) -> Sequence[Row]:
+    def _rows(self, period: Period, dimensions: Mapping[str, str], changes: int, now: datetime) -> Sequence[Row]:
         key, began = (period, tuple(sorted(dimensions.items()))), time.monotonic()
-        if key in self._kept and began < self._kept[key][0]:
-            return self._kept[key][1]
+        kept = self._kept.get(key)
+        if kept is None or not kept.is_current(changes, began):
+            rows = self._computed(period, dimensions, now)
+            cost = time.monotonic() - began
+            kept = _Kept(rows, changes, began + cost * KEEP if cost >= CHEAP_SECONDS else began)
+            self._kept[key] = kept
+        self._kept.move_to_end(key)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return kept.rows
+
+    def _computed(self, period: Period, dimensions: Mapping[str, str], now: datetime) -> Sequence[Row]:
+        """Return what does not depend on the time of day: a verdict counts the incidents that have become late."""
         rows = self._services.select(selection_of(period, dimensions), now)[""]
-        cost = time.monotonic() - began
-        if cost >= CHEAP_SECONDS:
-            self._kept[key] = (began + cost * (KEEP if period.goes_on(now) else KEEP_ENDED), rows)
-            self._kept.move_to_end(key)
-            if len(self._kept) > MAX_KEPT:
-                self._kept.popitem(last=False)
-        return rows
+        return [replace(row, verdict=None) for row in rows if row.summary.incidents]

@@ -70,7 +70,7 @@ def _trend(indicator: Indicator, severity: Severity | None, trends: Sequence[Per
 
 
 def _row(rows: Sequence[Row], indicator: Indicator, severity: Severity | None) -> Row | None:
-    return next((r for r in rows if r.indicator is indicator and r.severity is severity and r.summary.incidents), None)
+    return next((r for r in rows if r.indicator is indicator and r.severity is severity), None)
 
 
 def _lines(trend: PeriodRows, goes_on: bool) -> list[list[Cell]]:
