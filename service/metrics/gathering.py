@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -137,7 +137,8 @@ class Gathering:
     """Collects the samples of incidents by window, according to their detection.
 
     `since` maps the name of a window to its beginning, the shortest first; `dimensions` are those of the incidents'
-    values. All windows end at `until` (default: now); the window before one is as long, and ends where it begins.
+    values. All windows end at `until` (default: now); the window before one ends where it begins, and begins at
+    `before_since`, or is as long.
     """
 
     def __init__(
@@ -148,27 +149,28 @@ class Gathering:
         dimensions: Sequence[Dimension] = (),
         *,
         until: datetime | None = None,
+        before_since: datetime | None = None,
     ) -> None:
         self._policy = policy
         self._now = now
         self._until = until or now
+        self._before_since = before_since
         self._dimensions = dimensions
         self._fresh_since = now - max(policy.longest_limit(indicator) for indicator in Indicator)
-        self._bands = sorted(
-            {at for start in since.values() for at in (start, start - self._length(start))}, reverse=True
-        )
+        self._bands = sorted({at for start in since.values() for at in (start, self._before(start))}, reverse=True)
         self._periods = {name: self._period(start) for name, start in since.items()}
         self._cells: dict[tuple[Severity, Values], _Group] = defaultdict(_Group)
         self.outlived = 0
         self.missing: Counter[Milestone] = Counter()
         self.invalid: Counter[Indicator] = Counter()
 
-    def _length(self, start: datetime) -> timedelta:
-        return self._until - start
+    def _before(self, start: datetime) -> datetime:
+        """Return where the window before one begins."""
+        return self._before_since or start - (self._until - start)
 
     def _period(self, start: datetime) -> _Period:
         first = self._bands.index(start) + 1
-        return _Period(range(first), range(first, self._bands.index(start - self._length(start)) + 1))
+        return _Period(range(first), range(first, self._bands.index(self._before(start)) + 1))
 
     @property
     def bands(self) -> Sequence[datetime]:

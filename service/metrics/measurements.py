@@ -185,7 +185,8 @@ class Measuring:
         *,
         compared: bool,
     ) -> Gathering:
-        gathering = Gathering(self._policy, since, now, dimensions, until=selection.until)
+        until, before_since = selection.until, selection.before_since
+        gathering = Gathering(self._policy, since, now, dimensions, until=until, before_since=before_since)
         earlier = replace(selection, since=gathering.bands[-1], until=selection.since + MICROSECOND)
         self._store.read(visit_recent, selection, gathering.visit)
         if compared:

@@ -182,6 +182,19 @@ def _is_outstanding() -> ColumnElement[bool]:
     )
 
 
+def detected_within(
+    connection: Connection, begins_at: datetime, ends_at: datetime, dimensions: Mapping[str, str]
+) -> list[int]:
+    """Return the ids of the incidents detected from then until before then, in that order, dismissed ones too.
+
+    Merged and withdrawn ones are left out, and those without these values of dimensions.
+    """
+    c = t.incidents.c
+    within = (c.detected_at >= begins_at, c.detected_at < ends_at, c.merged_into.is_(None), ~c.withdrawn)
+    query = select(c.id).where(*within, *have_values(dimensions, connection.dialect))
+    return list(connection.scalars(query.order_by(c.detected_at, c.id)))
+
+
 def recent_episodes(
     connection: Connection, since: datetime, most: int = CHUNK
 ) -> list[tuple[IncidentRow, Sequence[Episode]]]:

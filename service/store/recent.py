@@ -74,7 +74,7 @@ class Selection:
     """Which incidents are measured: those detected after `since`, and before `until` if that is given.
 
     `dimensions` are values of labels that they must have; `labels` those whose values are wanted of each.
-    `compared`: with those of the period before, which is as long.
+    `compared`: with those of the period before, which is as long, or begins after `before_since`.
     """
 
     since: datetime
@@ -82,6 +82,7 @@ class Selection:
     labels: Sequence[str] = ()
     dimensions: Mapping[str, str] = field(default_factory=dict)
     compared: bool = False
+    before_since: datetime | None = None
 
     def includes(self, at: ColumnElement[datetime]) -> ColumnElement[bool]:
         """Return the condition that an instant is in the period."""

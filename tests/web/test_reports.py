@@ -16,6 +16,7 @@ from service.domain.events import EventKind
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity
 from service.metrics.measurements import Measuring
+from service.web.pages import reports
 from service.web.reports import content
 from tests.builders import event, policy
 from tests.house import House
@@ -47,6 +48,11 @@ def report(demo, query="", month="2026-10"):
     return demo.get(f"/reports/{month}?format=json&{query}").get_json()
 
 
+def without_change(rows):
+    """Rows of the API without what they are compared with: there a period of the same length."""
+    return [{**row, "change": None} for row in rows]
+
+
 def text(answer):
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
@@ -61,10 +67,18 @@ def of_month(demo, month):
 def test_its_numbers_are_those_of_the_api_for_both_months(demo, month, query):
     found = report(demo, query, month)
     asked = f"/api/v1/indicators?from={found['from']}&to={found['to']}&{query}"
-    assert found["indicators"] == demo.get(asked).get_json()["indicators"]
+    assert without_change(found["indicators"]) == without_change(demo.get(asked).get_json()["indicators"])
     before = report(demo, query, f"2026-{int(month[-2:]) - 1:02}")
     keys = {(row["indicator"], row["incident_severity"]) for row in found["indicators"]}
-    assert found["before"] == [r for r in before["indicators"] if (r["indicator"], r["incident_severity"]) in keys]
+    past = [r for r in before["indicators"] if (r["indicator"], r["incident_severity"]) in keys]
+    assert found["before"] == without_change(past)
+    changes = {(c["indicator"], c["incident_severity"]): (c["change"], c["shift"]) for c in found["changes"]}
+    for row in found["indicators"]:
+        if row["change"]["shift"] is not None:
+            assert changes[row["indicator"], row["incident_severity"]] == (
+                row["change"]["change"],
+                row["change"]["shift"],
+            )
 
 
 @pytest.mark.parametrize("month", ["2026-09", "2026-10", "2026-11"])
@@ -201,9 +215,13 @@ def test_the_csv_has_one_incident_a_line_with_its_intervals(demo):
             assert (float(seconds) if seconds else None) == pytest.approx(incident["indicators"].get(name))
 
 
-def test_more_incidents_than_are_listed_are_said_to_be_missing(demo, monkeypatch):
-    monkeypatch.setattr(content, "MAX_INCIDENTS", 10)
-    monkeypatch.setattr(content, "_AT_ONCE", 5)
-    assert len(report(demo)["incidents"]) <= 10
-    assert report(demo)["cut"]
-    assert 'data-testid="cut"' in text(demo.get("/reports/2026-10"))
+def test_a_page_says_what_it_leaves_out_and_csv_and_json_leave_out_nothing(demo, monkeypatch):
+    monkeypatch.setattr(reports, "MAX_LISTED", 10)
+    monkeypatch.setattr(content, "_AT_ONCE", 7)
+    every = [f"INC-{i.id}" for i in sorted(of_month(demo, "2026-10"), key=lambda i: i.milestones[M.DETECTED])]
+    assert [incident["id"] for incident in report(demo)["incidents"]] == every
+    table = csv.DictReader(io.StringIO(text(demo.get("/reports/2026-10?format=csv")).lstrip("\ufeff")))
+    assert [line["id"] for line in table] == every
+    for answer in (demo.get("/reports/2026-10"), demo.get("/reports/2026-10?format=md")):
+        assert f"The first 10 of {len(every)} are listed" in text(answer)
+        assert f"{len(every)} incidents" in text(answer)

@@ -18,12 +18,14 @@ from service.intake.wire import PayloadError
 from service.web.pages.dimensions import dimension_filters
 from service.web.pages.renderer import PageRenderer
 from service.web.query import dimensions_of
-from service.web.reports.content import month_report
+from service.web.reports.content import month_incidents, month_report
 from service.web.reports.tables import INTERVALS, report_csv, report_schema
 from service.web.responses import json_response
 from service.web.services import Services
 from service.web.spreadsheets import csv_response
 
+MAX_LISTED = 2000
+"""Lines of a table of a page; the numbers are of all, and so are CSV and JSON."""
 MAX_CHOICES = 20
 """Values of a dimension that a report links to."""
 _PARAMETERS = {"format", "lang", "file"}
@@ -37,10 +39,12 @@ def show(services: Services, renderer: PageRenderer, request: Request, name: str
     unknown = sorted(set(request.args) - set(dimensions) - _PARAMETERS)
     if unknown:
         raise PayloadError(Failure.INVALID_PAYLOAD, f"{unknown[0]}: is none of the configured dimensions")
+    output = request.args.get("format", "html")
+    if output == "csv":
+        incidents, _ = month_incidents(services, month, dimensions)
+        return csv_response(f"mttx-report-{month.name}", report_csv(incidents, services.policy))
     report, lacks = month_report(services, month, dimensions, now)
-    match request.args.get("format", "html"):
-        case "csv":
-            return csv_response(f"mttx-report-{month.name}", report_csv(report, services.policy))
+    match output:
         case "json":
             return json_response(report_schema(report, lacks, services.zone.key))
         case "md":
@@ -73,6 +77,7 @@ def _content(services: Services, **more: Any) -> dict[str, Any]:
         "previous": report.before.name,
         "following": following.name if following.begins_at <= services.clock() else None,
         "shown_intervals": INTERVALS,
+        "most": MAX_LISTED,
         "labels": [
             d.label
             for d in services.policy.breakdown

@@ -7,37 +7,36 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from service.domain.actions import Action, ActionState
-from service.domain.comparison import Comparison, compare
+from service.domain.comparison import Comparison
 from service.domain.incident import Deadline, Incident, Phase
 from service.domain.incident_ids import public_id
 from service.domain.indicators import Row, measure
 from service.domain.periods import Period, month_before
 from service.domain.policy import Indicator, Milestone, Severity
 from service.domain.recovery import ResolutionSource
+from service.metrics.gathering import NEEDED
 from service.store.histories import histories_of
-from service.store.incidents import IncidentFilter, IncidentRow, incident_page
-from service.store.types import MICROSECOND
+from service.store.incidents import detected_within
 from service.web.indicators import selection_of
 from service.web.pages.postmortems import owner_of
 from service.web.pages.targets import target_state
 from service.web.services import Services
 
-MAX_INCIDENTS = 2000
-"""Incidents that a report lists; the numbers are of all."""
 _AT_ONCE = 500
-_NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An indicator of the month, and of the month before; None without a row then.
-
-    `change` compares the two months; None if either has no sample.
-    """
+    """An indicator of the month, and of the month before; None without a row then."""
 
     row: Row
     before: Row | None
-    change: Comparison | None
+
+    @property
+    def change(self) -> Comparison | None:
+        """The comparison of the two months; None if either has no sample."""
+        compared = self.row.comparison
+        return compared if compared and compared.before and compared.now else None
 
     @property
     def met(self) -> bool | None:
@@ -79,7 +78,7 @@ class Lacks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthReport:
-    """A month. `cut` says that it has more incidents than are listed; `dimensions` limits all of it."""
+    """A month; `dimensions` limits all of it."""
 
     month: Period
     before: Period
@@ -88,7 +87,6 @@ class MonthReport:
     numbers: Sequence[Number]
     incidents: Sequence[ReportedIncident]
     dismissed: int
-    cut: bool
 
     @property
     def goes_on(self) -> bool:
@@ -142,9 +140,7 @@ def month_report(
 ) -> tuple[MonthReport, Lacks]:
     """Return the report of a month and what its numbers lack. Raises `StoreUnavailable`."""
     before = month_before(month, services.zone)
-    rows, cut = _rows(services, month, dimensions)
-    counting = [row for row in rows if row.phase is not Phase.DISMISSED]
-    incidents = [_incident(incident, services) for incident in _incidents(services, counting)]
+    incidents, dismissed = month_incidents(services, month, dimensions)
     report = MonthReport(
         month=month,
         before=before,
@@ -152,54 +148,40 @@ def month_report(
         dimensions=dimensions,
         numbers=_numbers(services, month, before, dimensions, now),
         incidents=incidents,
-        dismissed=len(rows) - len(counting),
-        cut=cut,
+        dismissed=dismissed,
     )
     return report, _lacks(services, incidents)
+
+
+def month_incidents(
+    services: Services, month: Period, dimensions: Mapping[str, str]
+) -> tuple[list[ReportedIncident], int]:
+    """Return the incidents detected in a month, in that order, and how many others were dismissed.
+
+    Raises `StoreUnavailable`.
+    """
+    ids = services.store.read(detected_within, month.begins_at, month.ends_at, dimensions)
+    incidents = list(_incidents(services, ids))
+    counting = [_reported(incident, services) for incident in incidents if incident.phase is not Phase.DISMISSED]
+    return counting, len(incidents) - len(counting)
 
 
 def _numbers(
     services: Services, month: Period, before: Period, dimensions: Mapping[str, str], now: datetime
 ) -> list[Number]:
-    current, previous = (
-        services.select(replace(selection_of(period, dimensions), compared=True), now)[""] for period in (month, before)
-    )
-    past = {(row.indicator, row.severity): row for row in previous}
-    rows = [(row, past.get((row.indicator, row.severity))) for row in current]
-    return [Number(row, before_, _change(row, before_)) for row, before_ in rows]
+    selection, previous = (selection_of(period, dimensions) for period in (month, before))
+    current = services.select(replace(selection, compared=True, before_since=previous.since), now)[""]
+    past = {(row.indicator, row.severity): row for row in services.select(previous, now)[""]}
+    return [Number(row, past.get((row.indicator, row.severity))) for row in current]
 
 
-def _change(row: Row, before: Row | None) -> Comparison | None:
-    """Compare the samples of two months."""
-    if before is None or row.comparison is None or before.comparison is None:
-        return None
-    samples, past = row.comparison.now, before.comparison.now
-    return compare(past, samples, row.comparison.unfinished) if samples and past else None
+def _incidents(services: Services, ids: Sequence[int]) -> Iterator[Incident]:
+    for start in range(0, len(ids), _AT_ONCE):
+        histories = services.store.read(histories_of, ids[start : start + _AT_ONCE], services.policy)
+        yield from (history.incident for history in histories.values())
 
 
-def _rows(services: Services, month: Period, dimensions: Mapping[str, str]) -> tuple[list[IncidentRow], bool]:
-    """Return the incidents detected in the month, in order, and whether there are more."""
-    filter_ = IncidentFilter(
-        detected_since=month.begins_at - MICROSECOND, detected_before=month.ends_at, dimensions=dimensions
-    )
-    rows: list[IncidentRow] = []
-    older: int | None = None
-    while True:
-        page = services.store.read(incident_page, filter_, before=older, limit=_AT_ONCE)
-        rows += page.rows
-        older = page.older
-        if older is None or len(rows) >= MAX_INCIDENTS:
-            return sorted(rows, key=lambda row: row.milestones[Milestone.DETECTED]), older is not None
-
-
-def _incidents(services: Services, rows: Sequence[IncidentRow]) -> Iterator[Incident]:
-    for start in range(0, len(rows), _AT_ONCE):
-        ids = [row.id for row in rows[start : start + _AT_ONCE]]
-        histories = services.store.read(histories_of, ids, services.policy)
-        yield from (histories[incident_id].incident for incident_id in ids)
-
-
-def _incident(incident: Incident, services: Services) -> ReportedIncident:
+def _reported(incident: Incident, services: Services) -> ReportedIncident:
     return ReportedIncident(incident, measure(incident, services.policy).intervals, owner_of(incident))
 
 
@@ -210,9 +192,9 @@ def _lacks(services: Services, lines: Sequence[ReportedIncident]) -> Lacks:
         measured = measure(incident, services.policy)
         impossible.update(measured.invalid)
         if incident.phase is Phase.RESOLVED:
-            missing.update(m for m in _NEEDED if m not in incident.milestones or m in measured.late)
+            missing.update(m for m in NEEDED if m not in incident.milestones or m in measured.late)
     return Lacks(
-        missing={m: missing[m] for m in _NEEDED if missing[m]},
+        missing={m: missing[m] for m in NEEDED if missing[m]},
         impossible=dict(impossible),
         open=sum(line.incident.is_open for line in lines),
         assumed=sum(line.incident.resolution_source is ResolutionSource.STALE for line in lines),

@@ -1,5 +1,6 @@
 """A report as data: JSON by its schema, and CSV with one incident a line."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -69,7 +70,10 @@ class MonthChangeSchema(BaseModel):
 
 
 class ReportSchema(BaseModel):
-    """The report of a month; `indicators` and `before` are those of `GET /api/v1/indicators` for both months."""
+    """The report of a month; `indicators` and `before` are those of `GET /api/v1/indicators` for both months.
+
+    The `change` of `indicators` is against the month before, whatever its length, and that of `before` is null.
+    """
 
     month: str
     timezone: str
@@ -83,7 +87,6 @@ class ReportSchema(BaseModel):
     changes: list[MonthChangeSchema]
     incidents: list[ReportedIncidentSchema]
     dismissed: int
-    cut: bool
     owed: list[OwedSchema]
     late: list[OwedSchema]
     actions: list[ReportedActionSchema]
@@ -115,7 +118,6 @@ def report_schema(report: MonthReport, lacks: Lacks, timezone: str) -> ReportSch
         ],
         incidents=[_incident(line) for line in report.incidents],
         dismissed=report.dismissed,
-        cut=report.cut,
         owed=[_owed(line, deadline) for line, deadline in report.owed],
         late=[_owed(line, deadline) for line, deadline in report.late],
         actions=[_action(line, action) for line, action in actions],
@@ -125,12 +127,12 @@ def report_schema(report: MonthReport, lacks: Lacks, timezone: str) -> ReportSch
     )
 
 
-def report_csv(report: MonthReport, policy: Policy) -> str:
+def report_csv(incidents: Iterable[ReportedIncident], policy: Policy) -> str:
     """Return the incidents, one a line, with their milestones, intervals and dimensions."""
     labels = [dimension.label for dimension in policy.breakdown]
     columns = ["id", "title", "severity", "phase", "owner", *labels, *(f"{m}_at" for m in Milestone)]
     columns += [f"time_to_{indicator}_seconds" for indicator in INTERVALS]
-    return csv_text(columns, (_cells(line, labels) for line in report.incidents))
+    return csv_text(columns, (_cells(line, labels) for line in incidents))
 
 
 def _cells(line: ReportedIncident, labels: list[str]) -> list[Cell]:
