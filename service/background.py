@@ -19,6 +19,7 @@ class BackgroundLoop:
         self._delayed = delayed
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.stopping = threading.Event()
+        self._woken = threading.Event()
 
     def start(self) -> None:
         """Start the thread."""
@@ -27,13 +28,18 @@ class BackgroundLoop:
     def stop(self, timeout: float | None = None) -> bool:
         """Stop after the step under way; return whether it ended within `timeout` seconds."""
         self.stopping.set()
+        self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def wake(self) -> None:
+        """End the pause, or skip the next one."""
+        self._woken.set()
+
     def _run(self) -> None:
         if self._delayed:
-            self.stopping.wait(self._pause)
+            self._rest()
         while not self.stopping.is_set():
             more = False
             try:
@@ -41,4 +47,8 @@ class BackgroundLoop:
             except Exception:
                 log.exception("%s: unexpected error, retrying in %g s", self._thread.name, self._pause)
             if not more:
-                self.stopping.wait(self._pause)
+                self._rest()
+
+    def _rest(self) -> None:
+        self._woken.wait(self._pause)
+        self._woken.clear()

@@ -648,6 +648,9 @@ def test_it_owes_updates_as_the_standard_says():
             "slack: {webhook_url: 'https://x/secret', channels: {team: {a: C0456789012}}}",
             "slack.channels: requires slack.token",
         ),
+        ("slack: {app_token: xapp-secret-1}", "slack.app_token: requires slack.token"),
+        ("slack: {app_token: xoxb-secret}", "slack.app_token: should be an app-level token"),
+        ("slack: {team_id: example}", "slack.team_id is 'example'"),
         ("slack: {webhook_url: secret}", "slack.webhook_url: should be a URL that starts with https://"),
         ("slack: {api_url: slack.com}", "slack.api_url is 'slack.com': should be an http:// or https:// URL"),
         ("webhook: {url: 'https://x/secret', url_file: a}", "webhook.url_file: is set together with url;"),
@@ -660,6 +663,19 @@ def test_it_reports_problems_of_messages_without_secrets(text, message):
     [problem] = refused(text)
     assert message in problem
     assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("slack: {signing_secret: 0123456789abcdef}", "slack.signing_secret: requires slack.token"),
+        ("slack: {signing_secret: abcdefgh}", "slack.signing_secret: should have at least"),
+    ],
+)
+def test_it_asks_for_what_buttons_need(text, message):
+    [problem] = refused(text)
+    assert message in problem
+    assert "abcdef" not in problem
 
 
 def test_it_reads_secrets_of_messages_from_files_each_time():

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from service.clients.bearer import Secret
 from service.clients.http import HttpClient
+from service.render.buttons import Button
 
 NO_MESSAGE_ID = 0
 """The id of a message in a chat that assigns none."""
@@ -17,6 +18,7 @@ class ChatMessage:
     """One message. `key` is unique across installations, `payload` its content for programs.
 
     `broadcast`: a reply that the whole channel should see. `channel`: where it belongs, "" in the chat's own channel.
+    `buttons`: what people can do about it, in a chat that takes presses.
     """
 
     key: str
@@ -24,6 +26,7 @@ class ChatMessage:
     payload: Mapping[str, Any]
     broadcast: bool = False
     channel: str = ""
+    buttons: tuple[Button, ...] = ()
 
 
 class Chat(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 from service.clients.chat import NO_MESSAGE_ID, ChatMessage, PostOnlyChat
 from service.clients.errors import Reason, RequestFailed, status_error, unexpected
 from service.clients.http import HttpClient, HttpResponse
+from service.clients.slack_blocks import blocks_of
 
 EVENT_TYPE = "mttx_message"
 """The type of the metadata by which our messages are found again."""
@@ -98,8 +99,7 @@ class Bot:
 
     def post(self, message: ChatMessage, thread: int | None) -> int:
         """Post it."""
-        body: dict[str, Any] = {"text": message.text, "unfurl_links": False, "unfurl_media": False}
-        body["channel"] = self._channel_of(message)
+        body = self._body(message) | {"unfurl_links": False, "unfurl_media": False}
         body["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}}
         if thread:
             body |= {"thread_ts": to_ts(thread), "reply_broadcast": message.broadcast}
@@ -107,8 +107,7 @@ class Bot:
 
     def edit(self, message_id: int, message: ChatMessage) -> None:
         """Edit a message."""
-        body = {"channel": self._channel_of(message), "ts": to_ts(message_id), "text": message.text}
-        self._post("chat.update", body, ignore=_NOT_EDITABLE)
+        self._post("chat.update", self._body(message) | {"ts": to_ts(message_id)}, ignore=_NOT_EDITABLE)
 
     def find(self, message: ChatMessage, thread: int | None, since: datetime) -> int | None:
         """Search the thread, or the channel since then, for its key; without the scope nothing is found."""
@@ -147,6 +146,11 @@ class Bot:
     def _channel_of(self, message: ChatMessage) -> str:
         return message.channel or self._channel
 
+    def _body(self, message: ChatMessage) -> dict[str, Any]:
+        """Return a message's content; empty blocks take away those that it had."""
+        blocks = blocks_of(message.text, message.buttons) if message.buttons else []
+        return {"channel": self._channel_of(message), "text": message.text, "blocks": blocks}
+
     def _post(self, method: str, body: Mapping[str, Any], ignore: Collection[str] = ()) -> dict[str, Any]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
         return self._call("POST", method, headers=headers, json=body, ignore=ignore)
@@ -170,6 +174,13 @@ class Bot:
 
 def _channel_in(options: Mapping[str, Any]) -> str:
     return str((options.get("json") or options["params"])["channel"])
+
+
+def respond(http: HttpClient, response_url: str, body: Mapping[str, Any]) -> None:
+    """Answer a person by the `response_url` of what they did, which Slack accepts for half an hour."""
+    response = http.send("POST", response_url, json=body)
+    if not response.is_ok:
+        raise response.error()
 
 
 def to_ts(message_id: int) -> str:

@@ -78,6 +78,10 @@ class Dispatcher:
         if self._loop.stop(STOP_SECONDS):
             self.receiver.close()
 
+    def wake(self) -> None:
+        """Look at once for what is due."""
+        self._loop.wake()
+
     def step(self) -> bool:
         """Deliver what is due, at most one batch; False if nothing is, or the receiver is paused.
 

@@ -1,7 +1,7 @@
 """Building messages, and posting each exactly once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +11,8 @@ from service.clients.errors import Reason, RequestFailed
 from service.delivery.receiver import LeaseLost
 from service.domain.policy import Policy
 from service.domain.reminders import Level, Reminder
+from service.render.buttons import names_of, report_buttons
+from service.render.chat_texts import ChatTexts
 from service.render.item_keys import ItemKey, unique_key
 from service.render.message_facts import facts_of
 from service.render.messages import MessageFacts, MessageTemplates
@@ -30,17 +32,24 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class MessageBuilder:
-    """Builds messages about incidents. Raises a permanent RequestFailed if a template cannot be rendered."""
+    """Builds messages about incidents. Raises a permanent RequestFailed if a template cannot be rendered.
+
+    `texts`: those of the buttons; None: the chat takes no presses.
+    """
 
     templates: MessageTemplates
     policy: Policy
     public_url: str | None = None
+    texts: ChatTexts | None = None
 
     def message(self, thread: Thread, key: ItemKey) -> ChatMessage:
         """Return a message of the thread; the first one as it should be now."""
         facts = facts_of(thread, key, self.policy, self.public_url)
         template = _TEMPLATES.get(key.subject, "update")
-        return self._build(template, thread, key, facts, broadcast=key.subject == MessageKind.OVER)
+        message = self._build(template, thread, key, facts, broadcast=key.subject == MessageKind.OVER)
+        if self.texts is None or key.subject != MessageKind.FIRST:
+            return message
+        return replace(message, buttons=report_buttons(thread, self.texts))
 
     def reminder(self, thread: Thread, reminder: Reminder) -> ChatMessage:
         """Return a reminder."""
@@ -67,7 +76,7 @@ def rendered(render: Callable[[], str]) -> str:
 
 def digest_of(message: ChatMessage) -> bytes:
     """Return sixteen bytes that differ if people would see a difference."""
-    return blake2b(message.text.encode(), digest_size=16).digest()
+    return blake2b((message.text + names_of(message.buttons)).encode(), digest_size=16).digest()
 
 
 def post_once(

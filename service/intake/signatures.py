@@ -32,8 +32,8 @@ class Signing:
     """HMAC-SHA-256 in hex, with any of `secrets`, so that one can be rotated while both are in use.
 
     The header has one signature, or several separated by commas, of which those with `prefix` count. The time is signed
-    too if it is in `timestamp_header`, or in the same header after `timestamp_prefix`: then the time, `separator` and
-    the body are signed, and a body signed longer ago than `window` is rejected.
+    too if it is in `timestamp_header`, or in the same header after `timestamp_prefix`: then `version`, the time,
+    `separator` and the body are signed, and a body signed longer ago than `window` is rejected.
     """
 
     secrets: tuple[bytes, ...] = field(repr=False)
@@ -42,6 +42,7 @@ class Signing:
     timestamp_header: str | None = None
     timestamp_prefix: str | None = None
     separator: str = ":"
+    version: str = ""
     window: timedelta = REPLAY_WINDOW
 
     def check_present(self, header: Header) -> None:
@@ -53,7 +54,9 @@ class Signing:
         values = [value.strip() for value in required(header, self.header).split(",")]
         signatures = [value.removeprefix(self.prefix) for value in values if value.startswith(self.prefix)]
         stamp = self._stamp(values, header)
-        signed = body if stamp is None else (stamp + self.separator).encode(errors="surrogatepass") + body
+        signed = (
+            body if stamp is None else (self.version + stamp + self.separator).encode(errors="surrogatepass") + body
+        )
         expected = (hmac.new(secret, signed, "sha256").hexdigest() for secret in self.secrets)
         check_any(signatures, expected, self.header)
         if stamp is not None:

@@ -20,6 +20,7 @@ class Source(StrEnum):
     ALERTMANAGER_EVENTS = "alertmanager_events"
     LIFECYCLE = "lifecycle"
     CDEVENTS = "cdevents"
+    SLACK = "slack"
     API = "api"
 
     @property
@@ -57,9 +58,12 @@ PROFILES: Mapping[str, SenderProfile] = {
     ),
     Source.LIFECYCLE: SenderProfile(sends="keyed events"),
     Source.CDEVENTS: SenderProfile(sends="keyed events"),
+    Source.SLACK: SenderProfile(sends="keyed events"),
     Source.API: SenderProfile(sends="keyed events"),
 }
-WEBHOOK_SOURCES = tuple(source for source in Source if source is not Source.API)
+BY_PEOPLE = (Source.SLACK, Source.API)
+"""The sources of what people do, rather than other systems."""
+WEBHOOK_SOURCES = tuple(source for source in Source if source not in BY_PEOPLE)
 
 
 def webhook_path(source: str) -> str:

@@ -6,11 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from service.domain.breakdown import dimension_value
 from service.domain.policy import Severity
 from service.settings.credentials import read_credential, require_at_most_one
+from service.settings.inbound import Secrets
 from service.settings.section import SettingsSection, problem_at
 from service.settings.values import Duration, HttpUrl, PositiveDuration, is_http_url
 
@@ -27,6 +28,14 @@ def _channel(channel: str) -> str:
     return channel
 
 
+def _app_token(token: SecretStr) -> SecretStr:
+    if not token.get_secret_value().strip().startswith("xapp-"):
+        raise ValueError("should be an app-level token, which begins with xapp-")
+    return token
+
+
+AppToken = Annotated[SecretStr, AfterValidator(_app_token)]
+Team = Annotated[str, StringConstraints(pattern=r"^T[A-Z0-9]{6,20}$")]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 Channel = Annotated[str, AfterValidator(_channel)]
 
@@ -74,6 +83,24 @@ class SlackSettings(SettingsSection):
         description="Channels by dimension and value, such as {team: {payments: C0456789012}}: messages about an "
         "incident go to that of its value, all others to `slack.channel`.",
     )
+    app_token: AppToken | None = Field(
+        None,
+        description="App-level token (xapp-…) for buttons and `/mttx` over Socket Mode, which needs no address that "
+        "Slack can reach.",
+    )
+    signing_secret: Secrets | None = Field(
+        None,
+        description="Signing secrets, separated by commas: buttons and `/mttx` by signed requests to /webhooks/slack "
+        "instead.",
+    )
+    team_id: Team | None = Field(
+        None, description="Id of the workspace (T0123456789); presses and commands of any other are rejected."
+    )
+    commander: bool = Field(
+        False,
+        description="Who acknowledges in Slack an incident without a commander is recorded as its commander, by the "
+        "name that the workspace has.",
+    )
     api_url: HttpUrl = Field("https://slack.com/api", description="URL of the Slack API.")
     timeout: PositiveDuration = Field(timedelta(seconds=10), description="Timeout of one request to Slack.")
 
@@ -81,6 +108,11 @@ class SlackSettings(SettingsSection):
     def has_bot(self) -> bool:
         """Whether a bot is configured."""
         return self.token is not None or self.token_file is not None
+
+    @property
+    def has_buttons(self) -> bool:
+        """Whether people can act in Slack."""
+        return self.app_token is not None or self.signing_secret is not None
 
     @property
     def is_used(self) -> bool:
@@ -93,6 +125,9 @@ class SlackSettings(SettingsSection):
         if self.has_bot and self.channel is None:
             advice = "is required with slack.token: the channel id is at the end of the channel's details in Slack"
             raise problem_at("channel", advice)
+        if self.has_buttons and not self.has_bot:
+            key = "app_token" if self.app_token is not None else "signing_secret"
+            raise problem_at(key, "requires slack.token: only a bot's messages have buttons")
         if self.channels and self.is_used and not self.has_bot:
             raise problem_at("channels", "requires slack.token: an incoming webhook posts to a single channel")
         return self

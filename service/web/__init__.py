@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from service.intake.sources import Source
 from service.web import (
     api,
     edge,
@@ -9,6 +10,7 @@ from service.web import (
     pages,
     probes,
     problems,
+    slack,
     webhooks,
 )
 from service.web.pages import assets
@@ -42,3 +44,5 @@ def install(app: Flask, services: Services) -> None:
         ),
     ):
         app.register_blueprint(blueprint)
+    if services.slack is not None and Source.SLACK in services.sources.signings:
+        app.register_blueprint(slack.blueprint(services, services.slack))

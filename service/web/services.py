@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint
@@ -67,7 +68,8 @@ class Services:
     `indicators` returns None for a window that is not configured, `breakdowns` the dimensions that incidents have
     values of, and `select` the indicators of any period. `exposition` takes the Accept and Accept-Encoding
     headers and the request's time of arrival (monotonic), and returns the scrape and its headers. `windows` are the
-    indicators' windows by name. `max_bytes` limits request bodies, `rate` the requests of each sender.
+    indicators' windows by name. `max_bytes` limits request bodies, `rate` the requests of each sender. `slack`
+    answers what people do there, None without buttons.
     """
 
     recorder: Recorder
@@ -91,3 +93,4 @@ class Services:
     grafana_url: str | None = None
     max_bytes: int = 2 * 1024 * 1024
     rate: Rate | None = None
+    slack: Callable[[Mapping[str, Any], datetime], dict[str, Any]] | None = None

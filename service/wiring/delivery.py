@@ -18,7 +18,7 @@ from service.settings.model import Settings
 from service.store import Store
 from service.store.outbox import Outbox
 from service.wiring import clients
-from service.wiring.messages import SLACK, WEBHOOK, message_channels, message_templates
+from service.wiring.messages import SLACK, WEBHOOK, chat_texts, message_channels, message_templates
 
 REQUESTS_PER_ANNOTATION = 8
 """The most requests for one annotation: read it, search for it, change it, read it back, and again with PUT."""
@@ -89,7 +89,8 @@ def message_dispatcher(
     chat = clients.slack(settings.slack) if name == SLACK else clients.webhook(settings.webhook, settings.public_url)
     templates = message_templates(name, settings)
     review = _review(settings, store, policy, templates)
-    builder = MessageBuilder(templates, policy, settings.public_url)
+    texts = chat_texts(settings) if name == SLACK else None
+    builder = MessageBuilder(templates, policy, settings.public_url, texts)
     severities = frozenset(settings.messages.severities)
     return Dispatcher(
         store.outbox,

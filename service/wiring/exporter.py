@@ -32,7 +32,7 @@ from service.store.outbox_rows import Backlog
 from service.web.rate import Rate
 from service.web.services import Services, Sources
 from service.web.users import Users
-from service.wiring import delivery, intake, polling
+from service.wiring import delivery, intake, polling, slack
 
 UPKEEP_SECONDS = 10.0
 
@@ -64,6 +64,10 @@ class Exporter:
         self._dispatchers = delivery.build_dispatchers(
             settings, store, policy, deliveries, lambda: store.time.now(clock())
         )
+        self._slack = slack.slack_responder(
+            settings, recorder, store, policy, counters=counters, on_recorded=self._wake
+        )
+        self._socket = slack.slack_socket(settings, self._slack, counters, clock) if self._slack else None
         self._poller = polling.build_poller(settings, store, recorder, clock)
         self._upkeep = Upkeep(recorder, store, lambda at: due_commands(settings, at), clock, UPKEEP_SECONDS)
         self.services = Services(
@@ -88,6 +92,7 @@ class Exporter:
             grafana_url=settings.grafana.url,
             max_bytes=settings.limits.body_bytes,
             rate=Rate(settings.limits.rate, settings.limits.burst) if settings.limits.rate else None,
+            slack=self._slack.answer if self._slack else None,
         )
 
     def start(self) -> None:
@@ -96,15 +101,26 @@ class Exporter:
         for dispatcher in self._dispatchers:
             dispatcher.start()
         self._poller.start()
+        if self._socket is not None:
+            self._socket.start()
 
     def close(self) -> None:
         """Stop the threads, commit what is waiting, and close the store."""
+        if self._socket is not None:
+            self._socket.stop()
+        if self._slack is not None:
+            self._slack.close()
         self._poller.stop()
         for dispatcher in self._dispatchers:
             dispatcher.stop()
         self._upkeep.stop()
         self._recorder.close()
         self._store.close()
+
+    def _wake(self) -> None:
+        """Have what was just recorded delivered at once: someone is waiting in the chat."""
+        for dispatcher in self._dispatchers:
+            dispatcher.wake()
 
 
 def due_commands(settings: Settings, at: datetime) -> Iterable[Command]:

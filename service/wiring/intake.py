@@ -71,3 +71,14 @@ def _signings(settings: Settings) -> Iterator[tuple[Source, Signing]]:
         )
     if (secrets := settings.pagerduty.secrets) is not None:
         yield Source.PAGERDUTY, Signing(secrets=secrets_of(secrets), header="X-PagerDuty-Signature", prefix="v1=")
+    if (secrets := settings.slack.signing_secret) is not None:
+        yield (
+            Source.SLACK,
+            Signing(
+                secrets=secrets_of(secrets),
+                header="X-Slack-Signature",
+                prefix="v0=",
+                timestamp_header="X-Slack-Request-Timestamp",
+                version="v0:",
+            ),
+        )

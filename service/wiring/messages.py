@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from service.clients import slack
 from service.delivery.channels import OWN, Channels
+from service.render.chat_texts import CHAT_TEXTS, ChatTexts
 from service.render.messages import PARTS, Markup, MessageTemplates
 from service.render.templating import BadTemplate
 from service.settings.errors import Problem, SettingsError
@@ -26,6 +27,11 @@ def message_templates(receiver: str, settings: Settings, language: str | None = 
         return MessageTemplates(sources, settings.display_timezone, _MARKUPS[receiver])
     except BadTemplate as error:
         raise SettingsError([Problem("messages.templates", str(error), str(messages.templates))]) from error
+
+
+def chat_texts(settings: Settings) -> ChatTexts | None:
+    """Return the texts of the buttons in Slack, None without buttons."""
+    return CHAT_TEXTS[settings.messages.language] if settings.slack.has_buttons else None
 
 
 def message_channels(receiver: str, settings: Settings) -> Channels:

@@ -6,9 +6,11 @@ Beside them `/hook` takes any JSON, as the receiver of the generic webhook does.
 
 import json
 import threading
+import time
 from urllib.parse import parse_qs, urlsplit
 
 from tests.grafana.http import Server
+from tests.messages.sockets import APP_TOKEN, Sockets
 
 TOKEN = "xoxb-0000-token"
 CHANNEL = "C0123456789"
@@ -26,6 +28,9 @@ class Slack:
         self.hooked = []
         self.scopes = {"chat:write", "channels:history"}
         self.now = 1_772_442_000.0
+        self.clock = time.time
+        self.sockets = Sockets()
+        self._people = {}
         self.page_length = 2
         self._lock = threading.Lock()
         self._server = Server(port, self)
@@ -40,6 +45,7 @@ class Slack:
         return self
 
     def __exit__(self, *exception):
+        self.sockets.close()
         self._server.shutdown()
         self._thread.join()
         self._server.drop_all()
@@ -81,6 +87,11 @@ class Slack:
             if url.path == "/hook":
                 self.hooked.append(json.loads(asked.body))
                 return 202, {"taken": True}
+            if url.path.startswith("/actions/"):
+                return self._respond(url.path, json.loads(asked.body))
+            if url.path.endswith("/apps.connections.open"):
+                is_ours = asked.headers.get("authorization") == f"Bearer {APP_TOKEN}"
+                return 200, self.sockets.open() if is_ours else {"ok": False, "error": "invalid_auth"}
             if asked.headers.get("authorization") != f"Bearer {TOKEN}":
                 return 200, {"ok": False, "error": "invalid_auth"}
             arguments = {name: values[0] for name, values in parse_qs(url.query).items()}
@@ -96,6 +107,23 @@ class Slack:
         self.hooked.append(body)
         return 200, "ok"
 
+    def stamp(self):
+        """The time of an act of a person, as Slack writes it."""
+        return f"{self.clock():.6f}"
+
+    def response_url(self, person, ts):
+        self._people[f"/actions/{len(self._people)}"] = (person, ts)
+        return f"{self.url}/actions/{len(self._people) - 1}"
+
+    def _respond(self, path, body):
+        person, ts = self._people[path]
+        if body.get("replace_original"):
+            self.messages[ts] |= {"text": body["text"], "blocks": body["blocks"]}
+        else:
+            assert body["response_type"] == "ephemeral"
+            person.saw.append(body["text"])
+        return 200, "ok"
+
     def _chat_postMessage(self, arguments):  # noqa: N802 - Slack's name
         if arguments["channel"] not in self.channels:
             return {"ok": False, "error": "channel_not_found"}
@@ -105,7 +133,9 @@ class Slack:
             return {"ok": False, "error": "no_text"}
         if len(arguments["text"]) > 40_000:
             return {"ok": False, "error": "msg_too_long"}
-        self.now += 1
+        if not is_valid(arguments.get("blocks", [])):
+            return {"ok": False, "error": "invalid_blocks"}
+        self.now = self.now + 1
         ts = f"{self.now:.6f}"
         self.messages[ts] = {**arguments, "ts": ts}
         return {"ok": True, "channel": arguments["channel"], "ts": ts}
@@ -116,7 +146,9 @@ class Slack:
     def _chat_update(self, arguments):
         if not self._is_in(arguments["ts"], arguments):
             return {"ok": False, "error": "message_not_found"}
-        self.messages[arguments["ts"]]["text"] = arguments["text"]
+        if not is_valid(arguments.get("blocks", [])):
+            return {"ok": False, "error": "invalid_blocks"}
+        self.messages[arguments["ts"]] |= {"text": arguments["text"], "blocks": arguments.get("blocks", [])}
         return {"ok": True, "channel": arguments["channel"], "ts": arguments["ts"]}
 
     def _conversations_history(self, arguments):
@@ -148,3 +180,22 @@ class Slack:
 
     def _auth_test(self, arguments):
         return {"ok": True, "user": "mttx", "team": "Example"}
+
+
+def is_valid(blocks):
+    """Whether blocks keep to Slack's limits, as documented for each kind of block and element."""
+    elements = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+    options = [option for element in elements for option in element.get("options", ())]
+    values = [element["action_id"] + element.get("value", "") for element in elements]
+    return (
+        len(blocks) <= 50
+        and len(json.dumps(blocks, ensure_ascii=False)) <= 13_200
+        and all(0 < len(text) <= 3000 for text in sections)
+        and all(0 < len(block["elements"]) <= 25 for block in blocks if block["type"] == "actions")
+        and len(set(values)) == len(values)
+        and all(len(element["action_id"]) <= 255 and len(element.get("value", "")) <= 2000 for element in elements)
+        and all(len(element["text"]["text"]) <= 75 for element in elements if "text" in element)
+        and all(len(option["value"]) <= 150 and len(option["text"]["text"]) <= 75 for option in options)
+        and all(len(element["confirm"]["text"]["text"]) <= 300 for element in elements if "confirm" in element)
+    )

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from service.domain.events import Event, EventKind, Role
 from service.domain.history import withdrawn
-from service.domain.incident import OPEN_PHASES, Incident, Phase
+from service.domain.incident import Incident
 from service.domain.incident_history import IncidentHistory
 from service.domain.incident_ids import public_id
+from service.domain.offers import is_offered
 from service.domain.policy import Domain, IncidentType, Milestone, Policy, Severity
 from service.domain.warnings import OrderWarning, order_warnings
 from service.intake import lifecycle
@@ -51,46 +52,36 @@ class InvalidInput(Exception):
 class Form:
     """One form. `confirm`: it closes or reopens an incident and is confirmed on a separate page.
 
-    `ignores_changes`: concurrent changes by others do not matter. `until`: it is not offered once this is reached.
+    `ignores_changes`: concurrent changes by others do not matter.
     """
 
     action: str
     kind: EventKind
-    phases: tuple[Phase, ...] = tuple(Phase)
     fields: tuple[str, ...] = ("at",)
     confirm: bool = False
     ignores_changes: bool = False
-    until: Milestone | None = None
 
     def offered(self, incident: Incident) -> bool:
         """Return whether it applies to an incident in its current state."""
-        return incident.phase in self.phases and self.until not in incident.milestones
+        return is_offered(self.kind, incident)
 
 
-_NOT_DISMISSED = (*OPEN_PHASES, Phase.RESOLVED)
 FORMS = {
     form.action: form
     for form in (
-        Form(action="acknowledge", kind=EventKind.ACKNOWLEDGED, phases=(Phase.DETECTED,)),
-        Form(action="mitigated", kind=EventKind.MITIGATED, phases=(Phase.DETECTED, Phase.ACKNOWLEDGED)),
-        Form(action="resolve", kind=EventKind.RESOLVED, phases=OPEN_PHASES, fields=("reason", "at"), confirm=True),
-        Form(action="dismiss", kind=EventKind.DISMISSED, phases=_NOT_DISMISSED, fields=("reason", "at"), confirm=True),
-        Form(action="reopen", kind=EventKind.REOPENED, phases=(Phase.RESOLVED, Phase.DISMISSED), confirm=True),
-        Form(
-            action="reviewed", kind=EventKind.REVIEWED, phases=(Phase.RESOLVED,), fields=(), until=Milestone.FINALIZED
-        ),
-        Form(action="severity", kind=EventKind.SEVERITY_CHANGED, phases=_NOT_DISMISSED, fields=("severity",)),
-        Form(
-            action="describe",
-            kind=EventKind.DESCRIBED,
-            phases=_NOT_DISMISSED,
-            fields=("dimensions", "type", "domain"),
-        ),
-        Form(action="assign", kind=EventKind.ROLE_ASSIGNED, phases=_NOT_DISMISSED, fields=("role", "name")),
-        Form(action="merge", kind=EventKind.MERGED, phases=_NOT_DISMISSED, fields=("into",), confirm=True),
+        Form(action="acknowledge", kind=EventKind.ACKNOWLEDGED),
+        Form(action="mitigated", kind=EventKind.MITIGATED),
+        Form(action="resolve", kind=EventKind.RESOLVED, fields=("reason", "at"), confirm=True),
+        Form(action="dismiss", kind=EventKind.DISMISSED, fields=("reason", "at"), confirm=True),
+        Form(action="reopen", kind=EventKind.REOPENED, confirm=True),
+        Form(action="reviewed", kind=EventKind.REVIEWED, fields=()),
+        Form(action="severity", kind=EventKind.SEVERITY_CHANGED, fields=("severity",)),
+        Form(action="describe", kind=EventKind.DESCRIBED, fields=("dimensions", "type", "domain")),
+        Form(action="assign", kind=EventKind.ROLE_ASSIGNED, fields=("role", "name")),
+        Form(action="merge", kind=EventKind.MERGED, fields=("into",), confirm=True),
         Form(action="retract", kind=EventKind.RETRACTED, fields=("event_id",), confirm=True),
         Form(action="note", kind=EventKind.NOTE, fields=("text", "important", "at"), ignores_changes=True),
-        Form(action="correct", kind=EventKind.CORRECTED, phases=_NOT_DISMISSED, fields=("milestone", "at")),
+        Form(action="correct", kind=EventKind.CORRECTED, fields=("milestone", "at")),
     )
 }
 

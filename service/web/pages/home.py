@@ -10,7 +10,7 @@ from flask import Request, Response
 from service.domain.clocks import Due, due_next, urgency
 from service.domain.indicators import Row
 from service.domain.severity_rules import NO_SEVERITY
-from service.intake.sources import Source
+from service.intake.sources import BY_PEOPLE
 from service.store.bodies import last_received
 from service.store.histories import histories_of
 from service.store.incidents import IncidentFilter, IncidentRow, incident_page
@@ -93,7 +93,7 @@ def _due(services: Services, rows: Sequence[IncidentRow]) -> dict[int, tuple[Due
 
 def _arrivals(services: Services, request: Request, now: datetime) -> dict[str, Any]:
     """Return when each source last sent something, the latest first; without any incident, how to connect one."""
-    webhook_sources = set(services.sources.profiles) - {Source.API.value}
+    webhook_sources = set(services.sources.profiles) - set(BY_PEOPLE)
     received = [*services.store.read(last_received).items(), *services.counters.last_received().items()]
     webhooks = {source: at for source, at in sorted(received, key=lambda pair: pair[1]) if source in webhook_sources}
     latest = sorted(webhooks.items(), key=lambda pair: pair[1], reverse=True)

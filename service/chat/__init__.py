@@ -1,0 +1,1 @@
+"""What people do in the chat: presses on buttons become events, and the person gets an answer."""

@@ -1,0 +1,93 @@
+"""From a press to an event, through the same recorder as every other report.
+
+A press counts once: its id derives from what the button carries, so that a second delivery, another replica and two
+people at once give the same event. Names of people go to the incident's roles at most, and only if that is configured.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from service.domain.events import Event, EventKind, Role
+from service.domain.incident import Phase
+from service.domain.incident_history import IncidentHistory
+from service.domain.incident_ids import public_id
+from service.domain.offers import is_offered
+from service.domain.policy import Policy, Severity
+from service.intake.slack import Press
+from service.intake.wire import invalid
+from service.recorder.commands import AppendEvent, Conflict, Refused, UnknownIncident
+from service.recorder.writer import Recorder
+from service.render.buttons import ACTIONS
+from service.render.chat_texts import ChatTexts
+from service.store import Store
+from service.store.histories import history_of
+
+SOURCE = "slack"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presses:
+    """Records presses. `names_commander`: who acknowledges an incident without a commander becomes its commander."""
+
+    recorder: Recorder
+    store: Store
+    policy: Policy
+    texts: ChatTexts
+    names_commander: bool = False
+
+    def record(self, press: Press, event: Event) -> None:
+        """Record the event of a press, unless it is recorded already.
+
+        Raises `Refused` with a text for the person if the incident does not allow it, and as `Recorder.submit`.
+        """
+        history = self._history(press.incident_id)
+        if any(recorded.event_id == event.event_id for recorded in history.events):
+            return
+        if not is_offered(event.kind, history.incident):
+            raise Conflict(self._state(press.incident_id, history.incident.phase))
+        try:
+            self.recorder.submit(AppendEvent(press.incident_id, event))
+        except Refused as error:
+            raise Conflict(self.texts["refused"].format(detail=error)) from error
+        if self.names_commander and event.kind is EventKind.ACKNOWLEDGED:
+            self._assign(press, event, history)
+
+    def _history(self, incident_id: int) -> IncidentHistory:
+        history = self.store.read(history_of, incident_id, self.policy)
+        if history is None:
+            raise UnknownIncident(self.texts["unknown"].format(incident=public_id(incident_id)))
+        return history
+
+    def _state(self, incident_id: int, phase: Phase) -> str:
+        return self.texts["state"].format(incident=public_id(incident_id), phase=self.texts[f"phase.{phase}"])
+
+    def _assign(self, press: Press, acknowledged: Event, history: IncidentHistory) -> None:
+        if Role.COMMANDER in history.incident.roles:
+            return
+        data = {"role": Role.COMMANDER.value, "name": press.user}
+        event_id = f"{acknowledged.event_id}:commander"
+        assigned = replace(acknowledged, event_id=event_id, kind=EventKind.ROLE_ASSIGNED, data=data)
+        self.recorder.submit(AppendEvent(press.incident_id, assigned))
+
+
+def event_of(press: Press, now: datetime) -> Event:
+    """Return the event of a press, at the time of the press. Raises PayloadError."""
+    kind = ACTIONS.get(press.action)
+    if kind is None:
+        raise invalid("is no button of this version", "actions", 0, "action_id")
+    return Event(
+        event_id=press.press_id,
+        kind=kind,
+        occurred_at=press.at,
+        recorded_at=now,
+        source=SOURCE,
+        severity=_severity(press) if kind is EventKind.SEVERITY_CHANGED else None,
+        untimed=kind is EventKind.RESOLVED,
+    )
+
+
+def _severity(press: Press) -> Severity:
+    try:
+        return Severity(press.rest.rpartition(" ")[2])
+    except ValueError:
+        raise invalid("names no severity", "actions", 0, "selected_option", "value") from None

@@ -1,0 +1,109 @@
+"""What Slack sends when a person does something, signed or over Socket Mode. Raises only PayloadError."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from pydantic import Field, TypeAdapter
+
+from service.intake.reasons import Failure
+from service.intake.wire import PayloadError, WireModel, checked, invalid, read_json, unix_instant
+from service.render.buttons import ACTION_PREFIX
+
+_MAX_FIELDS = 50
+_INCIDENT = re.compile(r"INC-([1-9][0-9]{0,17})(?: (.*))?", re.ASCII | re.DOTALL)
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+class SlackTeam(WireModel):
+    """A workspace."""
+
+    id: str
+
+
+class SlackUser(WireModel):
+    """The person, by the name that they have in the workspace."""
+
+    id: str
+    username: str = ""
+
+
+class SlackOption(WireModel):
+    """An option of a menu."""
+
+    value: str
+
+
+class SlackAction(WireModel):
+    """The element that was used, and when."""
+
+    action_id: str
+    action_ts: str = Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")
+    value: str = ""
+    selected_option: SlackOption | None = None
+
+
+class BlockActions(WireModel):
+    """A payload of the type `block_actions`; it has one action."""
+
+    type: Literal["block_actions"]
+    team: SlackTeam | None = None
+    user: SlackUser
+    actions: list[SlackAction] = Field(min_length=1, max_length=1)
+    response_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """A press on a button of ours at `at`: what it reports, about which incident. `rest` is what else it carries.
+
+    `user` is the person's name in the workspace. `press_id` is the same for every press on the same button.
+    """
+
+    action: str
+    incident_id: int
+    rest: str
+    at: datetime
+    user: str
+    team: str
+    response_url: str
+    press_id: str
+
+
+def read_form(body: bytes) -> dict[str, Any]:
+    """Return the payload in the body of a signed request, which is a form."""
+    try:
+        form: dict[str, Any] = dict(
+            parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=_MAX_FIELDS)
+        )
+    except ValueError:
+        raise PayloadError(Failure.INVALID_PAYLOAD, "The body is no form, which Slack sends.") from None
+    return read_json(_OBJECT, form["payload"].encode()) if "payload" in form else form
+
+
+def read_press(payload: Mapping[str, Any], now: datetime) -> Press:
+    """Return the press in a payload."""
+    read = checked(BlockActions, payload)
+    action = read.actions[0]
+    path = ("actions", 0)
+    if not action.action_id.startswith(ACTION_PREFIX):
+        raise invalid("is no button of this service", *path, "action_id")
+    value = action.selected_option.value if action.selected_option else action.value
+    match = _INCIDENT.fullmatch(value)
+    if match is None:
+        raise invalid("names no incident", *path, "value")
+    name = action.action_id.removeprefix(ACTION_PREFIX)
+    return Press(
+        action=name,
+        incident_id=int(match[1]),
+        rest=match[2] or "",
+        at=unix_instant(float(action.action_ts), now, *path, "action_ts"),
+        user=read.user.username or read.user.id,
+        team=read.team.id if read.team else "",
+        response_url=read.response_url,
+        press_id=f"slack-{sha256(f'{name} {value}'.encode()).hexdigest()[:32]}",
+    )
