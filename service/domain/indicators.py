@@ -28,6 +28,8 @@ BOUNDS: Mapping[Indicator, tuple[Milestone, Milestone]] = {
 }
 """Lead times run from `detected` if the start is unknown, as their deadlines do."""
 LEAD_TIMES: Mapping[Indicator, Stage] = {Indicator.DRAFT: Stage.DRAFT, Indicator.FINALIZE: Stage.FINAL}
+NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
+"""The milestones that a resolved incident should have; later ones have deadlines instead."""
 RESPONSES = (Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
 
 
@@ -127,6 +129,23 @@ def met_deadline(
         return None
     due_at = policy.due_at(severity, LEAD_TIMES[indicator], begin)
     return None if due_at is None else done_at <= due_at
+
+
+def deadlines_met(
+    measured: Measured, milestones: Mapping[Milestone, datetime], severity: Severity, policy: Policy
+) -> dict[Indicator, bool]:
+    """Return whether each lead time that has a sample and a deadline met it."""
+    met = {i: met_deadline(i, milestones, severity, policy) for i in LEAD_TIMES if i in measured.intervals}
+    return {indicator: kept for indicator, kept in met.items() if kept is not None}
+
+
+def missing_milestones(
+    measured: Measured, milestones: Mapping[Milestone, datetime], phase: Phase
+) -> tuple[Milestone, ...]:
+    """Return the `NEEDED` milestones that a resolved incident lacks, or has too late to count."""
+    if phase is not Phase.RESOLVED:
+        return ()
+    return tuple(m for m in NEEDED if m not in milestones or m in measured.late)
 
 
 @dataclass(frozen=True, slots=True)

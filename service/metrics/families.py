@@ -17,13 +17,13 @@ from service.domain.checks import Check
 from service.domain.comparison import WindowChange
 from service.domain.incident import OPEN_PHASES
 from service.domain.incident_ids import public_id
-from service.domain.indicators import Row
+from service.domain.indicators import NEEDED, Row
 from service.domain.policy import Indicator, Milestone, Policy, Severity, Stage, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import INFINITE, IncidentCount, Total, bucket_bounds_of
 from service.domain.verdicts import Verdict
 from service.metrics.catalogue import BY_NAME, Kind
-from service.metrics.gathering import NEEDED, Breakdown
+from service.metrics.gathering import Breakdown
 from service.metrics.measurements import Statistics
 from service.store.incidents import IncidentRow
 from service.store.recent import PostmortemCounts

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from service.domain.breakdown import Dimension, NamedValues, named_values
 from service.domain.incident import Phase
 from service.domain.indicators import (
-    LEAD_TIMES,
     IndicatorSamples,
     Measured,
     Row,
+    deadlines_met,
     intervals,
     is_fresh,
-    met_deadline,
+    missing_milestones,
     table,
 )
 from service.domain.policy import Indicator, Milestone, Policy, Severity
@@ -24,8 +24,6 @@ from service.domain.unfinished import unfinished
 from service.store.budgets import SpentBudget
 from service.store.recent import DetectedOnly, MeasuredIncident, UnfinishedIncident
 
-NEEDED = (Milestone.STARTED, Milestone.DETECTED, Milestone.ACKNOWLEDGED, Milestone.MITIGATED)
-"""The milestones that a resolved incident should have; later ones have deadlines instead."""
 Key = TypeVar("Key", Severity, str)
 Values = tuple[str, ...]
 """An incident's value of each dimension, in their order."""
@@ -180,8 +178,7 @@ class Gathering:
     def visit(self, recent: MeasuredIncident) -> None:
         """Add an incident of the windows that has more milestones than its detection."""
         measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
-        if recent.phase is Phase.RESOLVED:
-            self.missing.update(m for m in NEEDED if m not in recent.milestones or m in measured.late)
+        self.missing.update(missing_milestones(measured, recent.milestones, recent.phase))
         if recent.outlived_at is not None and recent.outlived_at < self._now:
             self.outlived += 1
         self.invalid.update(measured.invalid)
@@ -204,10 +201,8 @@ class Gathering:
         cell.incidents[band] += 1
         cell.resolved[band] += recent.phase is Phase.RESOLVED
         cell.sample(measured, band)
-        for indicator in LEAD_TIMES:
-            met = met_deadline(indicator, milestones, recent.severity, self._policy)
-            if met is not None and indicator in measured.intervals:
-                cell.kept[indicator, band].append(met)
+        for indicator, met in deadlines_met(measured, milestones, recent.severity, self._policy).items():
+            cell.kept[indicator, band].append(met)
         if max(detected_at, milestones.get(Milestone.STARTED, detected_at)) >= self._fresh_since:
             fresh = (i for i in measured.intervals if is_fresh(i, milestones, self._policy, self._now))
             for indicator in fresh:

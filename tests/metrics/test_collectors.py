@@ -8,6 +8,7 @@ from service.delivery.counters import DeliveryCounters
 from service.domain.comparison import WindowChange
 from service.domain.events import EventKind
 from service.domain.incident import OPEN_PHASES
+from service.domain.indicators import NEEDED
 from service.domain.policy import Indicator, Severity, Stage, Statistic, Target
 from service.domain.recovery import ResolutionSource
 from service.domain.totals import bucket_bounds_of
@@ -18,7 +19,6 @@ from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.collectors import DeliveryCollector, OutboxCollector
 from service.metrics.families import HISTOGRAMS
-from service.metrics.gathering import NEEDED
 from service.recorder.commands import CloseStale, Settle
 from service.store import StoreUnavailable
 from service.store.recent import Selection, visit_recent

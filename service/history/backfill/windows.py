@@ -12,20 +12,20 @@ from service.domain.checks import Check
 from service.domain.done import failed_checks
 from service.domain.incident import Incident, Phase
 from service.domain.indicators import (
-    LEAD_TIMES,
     IndicatorSamples,
     Measured,
     Row,
     began_at,
+    deadlines_met,
     is_fresh,
     measure,
-    met_deadline,
+    missing_milestones,
     row_of,
     table,
 )
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.unfinished import Unfinished, unfinished
-from service.metrics.gathering import NEEDED, Breakdown, GroupCount
+from service.metrics.gathering import Breakdown, GroupCount
 from service.metrics.measurements import Statistics
 from service.store.recent import PostmortemCounts
 from service.store.types import MICROSECOND
@@ -226,19 +226,13 @@ class Windows:
     def _with_problems(
         self, contribution: _Contribution, incident: Incident, measured: Measured, now: datetime
     ) -> _Contribution:
-        resolved = incident.phase is Phase.RESOLVED
         late = any(deadline.overdue(now) for deadline in incident.deadlines)
         return replace(
             contribution,
-            resolved=resolved,
-            missing=tuple(m for m in NEEDED if resolved and (m not in incident.milestones or m in measured.late)),
+            resolved=incident.phase is Phase.RESOLVED,
+            missing=missing_milestones(measured, incident.milestones, incident.phase),
             invalid=measured.invalid,
-            kept={
-                i: met
-                for i in LEAD_TIMES
-                if i in measured.intervals
-                and (met := met_deadline(i, incident.milestones, incident.severity, self._policy)) is not None
-            },
+            kept=deadlines_met(measured, incident.milestones, incident.severity, self._policy),
             outlived=incident.outlived_at is not None and incident.outlived_at < now,
             failed=tuple(dict.fromkeys((*([Check.DEADLINE] if late else []), *failed_checks(incident)))),
         )

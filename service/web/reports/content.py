@@ -10,11 +10,10 @@ from service.domain.actions import Action, ActionState
 from service.domain.comparison import Comparison
 from service.domain.incident import Deadline, Incident, Phase
 from service.domain.incident_ids import public_id
-from service.domain.indicators import Row, measure
+from service.domain.indicators import NEEDED, Row, measure, missing_milestones
 from service.domain.periods import Period, month_before
 from service.domain.policy import Indicator, Milestone, Severity
 from service.domain.recovery import ResolutionSource
-from service.metrics.gathering import NEEDED
 from service.store.histories import histories_of
 from service.store.incidents import detected_within
 from service.web.indicators import selection_of
@@ -191,8 +190,7 @@ def _lacks(services: Services, lines: Sequence[ReportedIncident]) -> Lacks:
     for incident in (line.incident for line in lines):
         measured = measure(incident, services.policy)
         impossible.update(measured.invalid)
-        if incident.phase is Phase.RESOLVED:
-            missing.update(m for m in NEEDED if m not in incident.milestones or m in measured.late)
+        missing.update(missing_milestones(measured, incident.milestones, incident.phase))
     return Lacks(
         missing={m: missing[m] for m in NEEDED if missing[m]},
         impossible=dict(impossible),
