@@ -158,6 +158,7 @@ class Gathering:
         self._bands = sorted({at for start in since.values() for at in (start, self._before(start))}, reverse=True)
         self._periods = {name: self._period(start) for name, start in since.items()}
         self._cells: dict[tuple[Severity, Values], _Group] = defaultdict(_Group)
+        self.visited = 0
         self.outlived = 0
         self.missing: Counter[Milestone] = Counter()
         self.invalid: Counter[Indicator] = Counter()
@@ -177,6 +178,7 @@ class Gathering:
 
     def visit(self, recent: MeasuredIncident) -> None:
         """Add an incident of the windows that has more milestones than its detection."""
+        self.visited += 1
         measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
         self.missing.update(missing_milestones(measured, recent.milestones, recent.phase))
         if recent.outlived_at is not None and recent.outlived_at < self._now:
@@ -186,6 +188,7 @@ class Gathering:
 
     def visit_before(self, recent: MeasuredIncident) -> None:
         """Add an incident of the window before the longest one."""
+        self.visited += 1
         measured = intervals(recent.milestones, recent.resolution_source, self._policy.resolve_from)
         detected_at = recent.milestones.get(Milestone.DETECTED)
         if detected_at is not None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from service.domain.breakdown import Dimension
-from service.domain.comparison import Comparison
 from service.domain.indicators import Row
-from service.domain.policy import Indicator, Milestone, Policy, Severity
+from service.domain.policy import Indicator, Milestone, Policy
+from service.metrics.comparisons import Compared, KeptComparisons
 from service.metrics.gathering import Breakdown, Gathering
 from service.store import Store, StoreUnavailable
 from service.store.budgets import spent_budgets
@@ -31,9 +31,8 @@ KEEP_CHANGED = 20
 KEEP_UNCHANGED_SECONDS = 60.0
 """Statistics that took less than `CHEAP_SECONDS` are computed for every scrape. Those of a huge store are cached: for
 a minute without writes, else for twenty times what they cost, so that they never take more than that share."""
-KEEP_COMPARED = timedelta(minutes=30)
-"""How long the comparisons with the windows before are kept in a huge store: they double what is read, and change with
-the weeks."""
+MANY = 2000
+"""With more incidents in the windows, and in those before, these are compared beside the statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,6 @@ class _Cached:
         return seconds >= CHEAP_SECONDS and age < lifetime and now >= self.at
 
 
-_Comparisons = dict[tuple[str, Indicator, Severity | None], Comparison]
-
-
 class Measuring:
     """Reads the store for scrapes and for the API. Safe to use from many threads.
 
@@ -90,7 +86,8 @@ class Measuring:
         self._version = version
         self._lock = threading.Lock()
         self._cached: _Cached | None = None
-        self._compared: tuple[datetime, _Comparisons] | None = None
+        self._comparisons = KeptComparisons(self._compare)
+        self._compared_last = 0
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the totals, and what is open and due at `now`. Raises `StoreUnavailable`."""
@@ -111,7 +108,9 @@ class Measuring:
         are named, as in the metrics. Raises `StoreUnavailable`.
         """
         dimensions = [d for d in self._policy.breakdown if d.label in selection.labels]
-        gathering = self._gather({"": selection.since}, now, selection, dimensions, compared=selection.compared)
+        gathering = self._gather({"": selection.since}, now, selection, dimensions)
+        if selection.compared:
+            self._add_before(gathering, selection)
         if dimensions:
             return gathering.breakdown(dimensions[0].label).tables[""]
         return gathering.tables(compared=selection.compared)
@@ -138,16 +137,14 @@ class Measuring:
 
     def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
-        since = {name: now - length for name, length in self._windows.items()}
-        selection = Selection(since=min(since.values()), labels=self._labels)
-        kept = self._kept_comparisons(now)
-        gathering = self._gather(since, now, selection, self._policy.breakdown, compared=kept is None)
+        selection = Selection(since=min(self._since(now).values()), labels=self._labels)
+        gathering = self._gather(self._since(now), now, selection, self._policy.breakdown)
         if self._labels:
             gathering.add_budgets(self._store.read(spent_budgets, selection.since, self._labels))
-        tables = gathering.tables(compared=kept is None)
+        tables = self._compared_tables(gathering, selection, now)
         postmortems = self._store.read(postmortem_counts, now, selection.since)
         return Statistics(
-            tables=self._with_comparisons(tables, kept, now),
+            tables=tables,
             breakdowns=gathering.breakdowns(),
             missing=gathering.missing,
             invalid=gathering.invalid,
@@ -156,41 +153,47 @@ class Measuring:
             seconds=time.perf_counter() - began,
         )
 
-    def _kept_comparisons(self, now: datetime) -> _Comparisons | None:
-        """Return the comparisons of a huge store while they are kept."""
-        if self._compared is None or self._cached is None or self._cached.statistics.seconds < CHEAP_SECONDS:
-            return None
-        at, comparisons = self._compared
-        return comparisons if at <= now < at + KEEP_COMPARED else None
+    def _since(self, now: datetime) -> dict[str, datetime]:
+        return {name: now - length for name, length in self._windows.items()}
 
-    def _with_comparisons(
-        self, tables: Mapping[str, Sequence[Row]], kept: _Comparisons | None, now: datetime
+    def _compared_tables(
+        self, gathering: Gathering, selection: Selection, now: datetime
     ) -> Mapping[str, Sequence[Row]]:
-        """Return the tables with the comparisons that were kept, or keep theirs."""
-        if kept is None:
-            rows = ((window, row) for window, table in tables.items() for row in table)
-            self._compared = now, {(w, r.indicator, r.severity): r.comparison for w, r in rows if r.comparison}
-            return tables
+        """Return the tables with the comparisons: new ones, or those that are kept of a large store."""
+        if max(gathering.visited, self._compared_last) <= MANY:
+            self._add_before(gathering, selection)
+            self._compared_last = gathering.visited
+            return gathering.tables()
+        compared = self._comparisons.latest(now)
         return {
-            window: [replace(row, comparison=kept.get((window, row.indicator, row.severity))) for row in table]
-            for window, table in tables.items()
+            window: [replace(row, comparison=compared.get((window, row.indicator, row.severity))) for row in table]
+            for window, table in gathering.tables(compared=False).items()
         }
+
+    def _compare(self, now: datetime) -> Compared:
+        """Return all comparisons."""
+        selection = Selection(since=min(self._since(now).values()))
+        gathering = self._gather(self._since(now), now, selection)
+        self._add_before(gathering, selection)
+        self._compared_last = gathering.visited
+        rows = ((window, row) for window, table in gathering.tables().items() for row in table)
+        return {(window, r.indicator, r.severity): r.comparison for window, r in rows if r.comparison}
+
+    def _add_before(self, gathering: Gathering, selection: Selection) -> None:
+        """Add the incidents of the windows before."""
+        earlier = replace(selection, since=gathering.bands[-1], until=selection.since + MICROSECOND)
+        self._store.read(visit_recent, earlier, gathering.visit_before)
 
     def _gather(
         self,
         since: Mapping[str, datetime],
         now: datetime,
         selection: Selection,
-        dimensions: Sequence[Dimension],
-        *,
-        compared: bool,
+        dimensions: Sequence[Dimension] = (),
     ) -> Gathering:
         until, before_since = selection.until, selection.before_since
         gathering = Gathering(self._policy, since, now, dimensions, until=until, before_since=before_since)
-        earlier = replace(selection, since=gathering.bands[-1], until=selection.since + MICROSECOND)
         self._store.read(visit_recent, selection, gathering.visit)
-        if compared:
-            self._store.read(visit_recent, earlier, gathering.visit_before)
         self._store.read(visit_unfinished, replace(selection, since=gathering.bands[-1]), gathering.visit_unfinished)
         if dimensions:
             gathering.add_detected_only(self._store.read(detected_only, selection, gathering.bands))

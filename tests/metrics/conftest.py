@@ -5,11 +5,18 @@ from datetime import timedelta
 import pytest
 
 from service.domain.policy import Indicator, Severity, Statistic, Target
+from service.metrics import measurements
 from tests.builders import policy
 from tests.metrics.world import World
 
 OF_A_SEVERITY = Target(Indicator.ACKNOWLEDGE, Statistic.P50, timedelta(minutes=10), Severity.SEV_1)
 """A target for a quantile of one severity; the standard has none."""
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Statistics are computed for every scrape, however slow the machine is."""
+    monkeypatch.setattr(measurements, "CHEAP_SECONDS", 60)
 
 
 @pytest.fixture

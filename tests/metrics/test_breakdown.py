@@ -5,15 +5,8 @@ import pytest
 from service.domain.breakdown import Dimension
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.metrics import measurements
 from tests.builders import alert, at, event, policy
 from tests.metrics.world import World
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    """Statistics are computed for every scrape, however slow the machine is."""
-    monkeypatch.setattr(measurements, "CHEAP_SECONDS", 60)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pytest
 from service.domain.budgets import Impact, Slo, budget_measured
 from service.domain.events import EventKind as K
 from service.domain.policy import Severity
-from service.metrics import measurements
 from tests.builders import at, event
 from tests.metrics.world import World
 
@@ -35,12 +34,6 @@ class Scene(World):
     def of_teams(self, window="30d"):
         wanted = (s for s in self.series(OF_TEAMS) if (s["window"], s["dimension"]) == (window, "team"))
         return {(s["value"], s["slo"]): self.value(OF_TEAMS, **s) for s in wanted}
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    """Statistics are computed for every scrape, however slow the machine is."""
-    monkeypatch.setattr(measurements, "CHEAP_SECONDS", 60)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import yaml
 
 from service.domain.policy import Stage
 from service.domain.totals import bucket_bounds_of
-from service.metrics import measurements
 from service.metrics.catalogue import METRICS, Kind
+from service.metrics.measurements import CHEAP_SECONDS, KEEP_CHANGED, KEEP_UNCHANGED_SECONDS
 from service.settings.model import Settings
 from tests.builders import policy
 
@@ -65,10 +65,10 @@ def test_it_lists_the_bounds_of_the_buckets():
 
 
 def test_it_says_how_long_numbers_are_kept():
-    assert f"less than {measurements.CHEAP_SECONDS} s" in PAGE
-    assert measurements.KEEP_CHANGED == 20
+    assert f"less than {CHEAP_SECONDS} s" in PAGE
+    assert KEEP_CHANGED == 20
     assert "for twenty times as long" in PAGE
-    assert measurements.KEEP_UNCHANGED_SECONDS == 60
+    assert KEEP_UNCHANGED_SECONDS == 60
     assert "for a minute while" in PAGE
 
 

@@ -13,6 +13,7 @@ from service.metrics.measurements import Measuring
 from service.store import StoreUnavailable
 from service.store.recent import MeasuredIncident, PostmortemCounts, postmortem_counts, visit_unfinished
 from tests.builders import alert, at, event, policy
+from tests.house import wait_until
 from tests.metrics.world import WINDOWS
 
 K, M = EventKind, Milestone
@@ -51,6 +52,11 @@ class Clock:
         return self.moment
 
     perf_counter = monotonic
+
+
+@pytest.fixture
+def fresh():
+    """The tests set what statistics cost."""
 
 
 @pytest.fixture
@@ -208,27 +214,49 @@ class Before(Store):
     def read(self, query, *arguments):
         if query is not postmortem_counts and query is not visit_unfinished and arguments[0].until is not None:
             self.compared += 1
+            if self.breaks:
+                raise StoreUnavailable
             for incident in self.before:
                 arguments[1](incident)
         return super().read(query, *arguments)
 
-    compared = 0
+    compared, breaks = 0, False
     before = (recent(detected=-100 * 1440, resolved=-100 * 1440 + 5), recent(started=-100 * 1440))
 
 
-def test_it_keeps_the_comparisons_of_a_huge_store_for_half_an_hour(clock):
-    store = Before(clock, [recent(detected=0, resolved=9)])
-    store.cost = 2.0
-    kept = measuring(store, clock)
+@pytest.fixture
+def large(clock, monkeypatch):
+    """A store with more incidents than are compared with every scrape."""
+    monkeypatch.setattr(measurements, "MANY", 1)
+    return Before(clock, [recent(detected=0, resolved=9), recent(detected=0, resolved=8)])
 
-    def compared(minute):
-        clock.commits += 1
-        clock.moment += 3600
-        rows = kept.statistics(at(minute)).tables["90d"]
-        row = next(row for row in rows if row.indicator is Indicator.RESOLVE and row.severity is None)
-        return store.compared, list(row.comparison.before)
 
-    assert [compared(minute) for minute in (60, 89, 90)] == [(1, [300.0]), (1, [300.0]), (2, [300.0])]
+def compared(kept, clock, minute):
+    """What a scrape compares the times to resolve with, None if nothing."""
+    clock.commits += 1
+    clock.moment += 3600
+    rows = kept.statistics(at(minute)).tables["90d"]
+    row = next(row for row in rows if row.indicator is Indicator.RESOLVE and row.severity is None)
+    return list(row.comparison.before) if row.comparison else None
+
+
+def test_it_compares_a_large_store_beside_the_scrapes_twice_an_hour(clock, large):
+    kept = measuring(large, clock)
+    assert compared(kept, clock, 60) is None
+    wait_until(lambda: compared(kept, clock, 61) == [300.0])
+    assert compared(kept, clock, 89) == [300.0]
+    assert large.compared == 1
+    assert compared(kept, clock, 91) == [300.0]
+    wait_until(lambda: large.compared == 2)
+
+
+def test_it_goes_on_without_comparisons_while_the_store_is_away(clock, large):
+    kept = measuring(large, clock)
+    large.breaks = True
+    assert compared(kept, clock, 60) is None
+    wait_until(lambda: large.compared == 1)
+    large.breaks = False
+    wait_until(lambda: compared(kept, clock, 61) == [300.0])
 
 
 def test_it_compares_anew_in_a_small_store(clock):
