@@ -1,4 +1,4 @@
-"""From a press to an event, through the same recorder as every other report.
+"""From a press or a command to an event, through the same recorder as every other report.
 
 A press counts once: its id derives from what the button carries, so that a second delivery, another replica and two
 people at once give the same event. Names of people go to the incident's roles at most, and only if that is configured.
@@ -27,7 +27,7 @@ SOURCE = "slack"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presses:
-    """Records presses. `names_commander`: who acknowledges an incident without a commander becomes its commander."""
+    """Records what people report. `names_commander`: who acknowledges an incident that has no commander becomes it."""
 
     recorder: Recorder
     store: Store
@@ -35,24 +35,25 @@ class Presses:
     texts: ChatTexts
     names_commander: bool = False
 
-    def record(self, press: Press, event: Event) -> None:
-        """Record the event of a press, unless it is recorded already.
+    def record(self, incident_id: int, event: Event, user: str) -> None:
+        """Record the event that `user` reports of an incident, unless it is recorded already.
 
         Raises `Refused` with a text for the person if the incident does not allow it, and as `Recorder.submit`.
         """
-        history = self._history(press.incident_id)
+        history = self.history(incident_id)
         if any(recorded.event_id == event.event_id for recorded in history.events):
             return
         if not is_offered(event.kind, history.incident):
-            raise Conflict(self._state(press.incident_id, history.incident.phase))
+            raise Conflict(self._state(incident_id, history.incident.phase))
         try:
-            self.recorder.submit(AppendEvent(press.incident_id, event))
+            self.recorder.submit(AppendEvent(incident_id, event))
         except Refused as error:
             raise Conflict(self.texts["refused"].format(detail=error)) from error
         if self.names_commander and event.kind is EventKind.ACKNOWLEDGED:
-            self._assign(press, event, history)
+            self._assign(incident_id, event, history, user)
 
-    def _history(self, incident_id: int) -> IncidentHistory:
+    def history(self, incident_id: int) -> IncidentHistory:
+        """Return the history of an incident. Raises `UnknownIncident` with a text for the person."""
         history = self.store.read(history_of, incident_id, self.policy)
         if history is None:
             raise UnknownIncident(self.texts["unknown"].format(incident=public_id(incident_id)))
@@ -61,13 +62,13 @@ class Presses:
     def _state(self, incident_id: int, phase: Phase) -> str:
         return self.texts["state"].format(incident=public_id(incident_id), phase=self.texts[f"phase.{phase}"])
 
-    def _assign(self, press: Press, acknowledged: Event, history: IncidentHistory) -> None:
+    def _assign(self, incident_id: int, acknowledged: Event, history: IncidentHistory, user: str) -> None:
         if Role.COMMANDER in history.incident.roles:
             return
-        data = {"role": Role.COMMANDER.value, "name": press.user}
+        data = {"role": Role.COMMANDER.value, "name": user}
         event_id = f"{acknowledged.event_id}:commander"
         assigned = replace(acknowledged, event_id=event_id, kind=EventKind.ROLE_ASSIGNED, data=data)
-        self.recorder.submit(AppendEvent(press.incident_id, assigned))
+        self.recorder.submit(AppendEvent(incident_id, assigned))
 
 
 def event_of(press: Press, now: datetime) -> Event:

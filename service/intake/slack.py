@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from html import unescape
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -57,6 +58,30 @@ class BlockActions(WireModel):
     response_url: str = ""
 
 
+class SlashCommand(WireModel):
+    """The fields of a command. Slack sends each once more if it is not sure, with the same `trigger_id`."""
+
+    command: str
+    text: str = ""
+    team_id: str = ""
+    user_id: str
+    user_name: str = ""
+    trigger_id: str = Field(min_length=1)
+    response_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command: its first word in lower case, and the rest. `command_id` is its own, also if it is sent again."""
+
+    verb: str
+    rest: str
+    user: str
+    team: str
+    response_url: str
+    command_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
     """A press on a button of ours at `at`: what it reports, about which incident. `rest` is what else it carries.
@@ -106,4 +131,18 @@ def read_press(payload: Mapping[str, Any], now: datetime) -> Press:
         team=read.team.id if read.team else "",
         response_url=read.response_url,
         press_id=f"slack-{sha256(f'{name} {value}'.encode()).hexdigest()[:32]}",
+    )
+
+
+def read_command(payload: Mapping[str, Any]) -> Command:
+    """Return the command in a payload; Slack writes `&`, `<` and `>` in its text as entities."""
+    read = checked(SlashCommand, payload)
+    verb, _, rest = unescape(read.text.replace("\0", "").strip()).partition(" ")
+    return Command(
+        verb=verb.lower(),
+        rest=rest.strip(),
+        user=read.user_name or read.user_id,
+        team=read.team_id,
+        response_url=read.response_url,
+        command_id=f"slack-{sha256(read.trigger_id.encode()).hexdigest()[:32]}",
     )

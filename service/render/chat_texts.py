@@ -22,6 +22,22 @@ CHAT_TEXTS: Mapping[str, ChatTexts] = {
         "unknown": "{incident} is not in the database (any more); nothing was recorded.",
         "refused": "Not recorded: {detail}",
         "again": "Not recorded: the database does not answer at the moment. Please try again.",
+        "help": "`/mttx list` open incidents\n"
+        "`/mttx status INC-7` where an incident stands\n"
+        "`/mttx ack INC-7` acknowledge it; several at once: `/mttx ack INC-7 INC-8`\n"
+        "`/mttx note INC-7 TEXT` add a note\n"
+        "`/mttx open SEV-2 TITLE` open an incident; without a severity it is {severity}\n"
+        "`/mttx postmortem INC-7` what is due, and the document",
+        "acknowledged": "{incident} acknowledged.",
+        "noted": "Noted in {incident}.",
+        "opened": "{incident} opened as {severity}.",
+        "none": "No incident is open.",
+        "more": "… and older ones",
+        "draft": "Postmortem draft",
+        "final": "Final version",
+        "due": "{stage}: due by {at}",
+        "done": "{stage}: done",
+        "nothing due": "No postmortem is due.",
     },
     "ja": {
         "acknowledge": "初動",
@@ -41,5 +57,21 @@ CHAT_TEXTS: Mapping[str, ChatTexts] = {
         "unknown": "{incident} はデータベースにないため、何も記録していません。",
         "refused": "記録していません: {detail}",
         "again": "記録していません。データベースが一時的に応答しません。もう一度お試しください。",
+        "help": "`/mttx list` 対応中のインシデント\n"
+        "`/mttx status INC-7` インシデントの状況\n"
+        "`/mttx ack INC-7` 初動を記録（複数可: `/mttx ack INC-7 INC-8`）\n"
+        "`/mttx note INC-7 本文` メモを追加\n"
+        "`/mttx open SEV-2 タイトル` インシデントを起票（重大度を省略すると {severity}）\n"
+        "`/mttx postmortem INC-7` ポストモーテムの期限と文書",
+        "acknowledged": "{incident} の初動を記録しました。",
+        "noted": "{incident} にメモを追加しました。",
+        "opened": "{incident} を {severity} で起票しました。",
+        "none": "対応中のインシデントはありません。",
+        "more": "… それ以前のものは省略",
+        "draft": "ポストモーテム草案",
+        "final": "確定版",
+        "due": "{stage}: 期限 {at}",
+        "done": "{stage}: 完了",
+        "nothing due": "期限のあるポストモーテムはありません。",
     },
 }

@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from service.chat.commands import Commands
 from service.chat.presses import Presses
 from service.chat.responder import Responder
 from service.clients.http import HttpClient
 from service.clients.slack import respond
 from service.clients.slack_socket import SocketMode
+from service.delivery.message_builder import MessageBuilder
 from service.domain.policy import Policy
 from service.intake.sources import Source
 from service.intake.wire import PayloadError
@@ -17,7 +19,7 @@ from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.settings.model import Settings
 from service.store import Store
-from service.wiring.messages import chat_texts
+from service.wiring.messages import SLACK, chat_texts, message_templates
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,12 @@ def slack_responder(
         finally:
             http.close()
 
+    names = keys.commander
+    presses = Presses(recorder=recorder, store=store, policy=policy, texts=texts, names_commander=names)
+    builder = MessageBuilder(message_templates(SLACK, settings), policy, settings.public_url)
     return Responder(
-        presses=Presses(recorder=recorder, store=store, policy=policy, texts=texts, names_commander=keys.commander),
+        presses=presses,
+        commands=Commands(presses, builder, settings.display_timezone),
         respond=say,
         count_failure=lambda reason: counters.failure(Source.SLACK.value, reason),
         on_recorded=on_recorded,

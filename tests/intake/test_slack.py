@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.intake.reasons import Failure
-from service.intake.slack import read_form, read_press
+from service.intake.slack import read_command, read_form, read_press
 from service.intake.wire import PayloadError
 from tests.builders import at
 
@@ -81,3 +81,14 @@ def test_it_raises_nothing_else(body):
 def test_it_refuses_a_body_that_is_not_slacks(body):
     with pytest.raises(PayloadError):
         read_form(body)
+
+
+def test_it_reads_a_command():
+    fields = {"command": "/mttx", "user_id": "U0", "user_name": "aiko", "trigger_id": "1.2", "team_id": "T0"}
+    read = read_command({**fields, "text": " ACK  INC-7 &amp; more\0 "})
+    assert (read.verb, read.rest, read.user, read.team) == ("ack", "INC-7 & more", "aiko", "T0")
+    bare = read_command({"command": "/mttx", "user_id": "U0", "trigger_id": "1.3"})
+    assert (bare.verb, bare.rest, bare.user) == ("", "", "U0")
+    assert bare.command_id != read.command_id == read_command({**fields, "text": "help"}).command_id
+    with pytest.raises(PayloadError):
+        read_command({"command": "/mttx", "user_id": "U0"})

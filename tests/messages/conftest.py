@@ -3,6 +3,7 @@
 import pytest
 
 from tests.messages.loopback import Slack
+from tests.messages.people import press_site, replicas, serve  # noqa: F401 - fixtures
 from tests.messages.site import BOT, GENERIC, INCOMING, Site
 
 
