@@ -91,6 +91,9 @@ class FakeStore:
         self.filtered.append(filter_.dimensions)
         return self.listed or IncidentPage(tuple(incident_row(i) for i in self.records), None, None)
 
+    def detected_within(self, begins_at, ends_at, dimensions):
+        return list(self.records)
+
     def bodies_of(self, incident_id, *, skip=0, limit):
         bodies = self.kept.get(incident_id, ())
         return BodyPage(tuple(bodies[skip : skip + limit]), skip + limit if len(bodies) > skip + limit else None)
