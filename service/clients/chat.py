@@ -18,7 +18,7 @@ class ChatMessage:
     """One message. `key` is unique across installations, `payload` its content for programs.
 
     `broadcast`: a reply that the whole channel should see. `channel`: where it belongs, "" in the chat's own channel.
-    `buttons`: what people can do about it, in a chat that takes presses.
+    `buttons`: what people can do about it now, None if it never has any.
     """
 
     key: str
@@ -26,7 +26,7 @@ class ChatMessage:
     payload: Mapping[str, Any]
     broadcast: bool = False
     channel: str = ""
-    buttons: tuple[Button, ...] = ()
+    buttons: tuple[Button, ...] | None = None
 
 
 class Chat(Protocol):

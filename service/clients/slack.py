@@ -148,8 +148,10 @@ class Bot:
 
     def _body(self, message: ChatMessage) -> dict[str, Any]:
         """Return a message's content; empty blocks take away those that it had."""
-        blocks = blocks_of(message.text, message.buttons) if message.buttons else []
-        return {"channel": self._channel_of(message), "text": message.text, "blocks": blocks}
+        body: dict[str, Any] = {"channel": self._channel_of(message), "text": message.text}
+        if message.buttons is not None:
+            body["blocks"] = blocks_of(message.text, message.buttons) if message.buttons else []
+        return body
 
     def _post(self, method: str, body: Mapping[str, Any], ignore: Collection[str] = ()) -> dict[str, Any]:
         headers = {"Content-Type": "application/json; charset=utf-8"}

@@ -154,7 +154,7 @@ class Dispatcher:
         if plan.not_before is not None and plan.not_before > now:
             return Postponed(claim, plan.not_before, attempted=False)
         if plan.send is None or plan.digest == claim.digest:
-            return Delivered(claim, claim.remote_id, plan.digest, plan.planned)
+            return Delivered(claim, plan.remote_id or claim.remote_id, plan.digest, plan.planned)
         try:
             remote_id = plan.send(lambda: self.clock() < claim.lease_until)
         except LeaseLost:

@@ -26,7 +26,7 @@ _TEMPLATES: dict[str, str] = {
     MessageKind.DISMISSED: "over",
     MessageKind.MERGED: "over",
 }
-_CLOCK_TOLERANCE = timedelta(minutes=5)
+CLOCK_TOLERANCE = timedelta(minutes=5)
 """How much earlier than we think a message may have been posted: clocks differ."""
 
 
@@ -76,7 +76,7 @@ def rendered(render: Callable[[], str]) -> str:
 
 def digest_of(message: ChatMessage) -> bytes:
     """Return sixteen bytes that differ if people would see a difference."""
-    return blake2b((message.text + names_of(message.buttons)).encode(), digest_size=16).digest()
+    return blake2b((message.text + names_of(message.buttons or ())).encode(), digest_size=16).digest()
 
 
 def post_once(
@@ -93,7 +93,7 @@ def post_once(
     After an attempt with an unknown result it is searched for first, among what was posted `since`.
     """
     if claim.attempts:
-        message_id = chat.find(message, thread_id, since - _CLOCK_TOLERANCE)
+        message_id = chat.find(message, thread_id, since - CLOCK_TOLERANCE)
         if message_id is not None:
             chat.edit(message_id, message)
             return message_id

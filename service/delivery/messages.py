@@ -16,11 +16,15 @@ from service.delivery.channels import Channels
 from service.delivery.message_builder import MessageBuilder, digest_of, post_once
 from service.delivery.receiver import NOT_SENT, DeliveryPlan, Send
 from service.delivery.review import ReviewMessages
+from service.delivery.storms import Storms, storm_row
 from service.domain.policy import Severity
 from service.domain.reminders import Reminder
-from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
+from service.render.item_keys import ItemKey, OutboxKind, OutboxRow, micros_of
 from service.render.thread import MessageKind, Thread
 from service.store.outbox_rows import Claim, OutboxIncident, PlannedRow
+
+_GATHERED = b"named in a storm"
+"""The digest of a message in place of which a storm's message names the incident."""
 
 
 @dataclass
@@ -32,6 +36,7 @@ class MessageReceiver:
     builder: MessageBuilder
     review: ReviewMessages
     channels: Channels
+    storms: Storms
     severities: frozenset[Severity] = frozenset(Severity)
 
     def close(self) -> None:
@@ -43,6 +48,8 @@ class MessageReceiver:
         kind = claim.key.kind
         if kind is OutboxKind.TEAM_WIDE:
             return self.review.plan(self.chat, claim, now)
+        if kind is OutboxKind.STORM:
+            return self.storms.plan(self.chat, claim)
         if incident is None:
             return DeliveryPlan()
         if kind in (OutboxKind.INCIDENT, OutboxKind.EXISTING):
@@ -83,6 +90,8 @@ class MessageReceiver:
         `is_existing`: the incident is older than its target; if it is over, only what is outstanding is announced.
         """
         incident = thread.history.incident
+        if thread.storm_at is not None:
+            yield storm_row(thread.storm_at, thread.channel, now)
         if self._is_outdated(thread):
             yield PlannedRow(thread.messages[0].key)
         is_announced = bool(thread.messages) or incident.severity in self.severities
@@ -95,7 +104,7 @@ class MessageReceiver:
         if not self.chat.edits or not thread.messages:
             return False
         first = thread.messages[0]
-        if first.key.subject != MessageKind.FIRST or not first.was_sent or first.is_pending:
+        if first.key.subject != MessageKind.FIRST or not first.was_sent or first.is_pending or first.storm_at:
             return False
         return first.digest != digest_of(self.builder.message(thread, first.key))
 
@@ -108,15 +117,20 @@ class MessageReceiver:
     def _is_editable(self, claim: Claim) -> bool:
         """Return whether it is a first message that was sent and can be edited."""
         is_first = claim.key.kind is OutboxKind.MESSAGE and claim.key.subject == MessageKind.FIRST
-        return is_first and self.chat.edits and claim.remote_id is not None
+        return is_first and self.chat.edits and claim.remote_id is not None and claim.remote_id >= 0
 
     def _plan_message(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
         key = claim.key
         is_editable = self._is_editable(claim)
         if not is_editable and not thread.is_relevant(key, now):
-            return DeliveryPlan(planned=_after(thread, key, now, sent=False))
+            return DeliveryPlan(planned=_after(thread, key, now, None))
         message = self.builder.message(thread, key)
         opened_at = thread.history.opened_at[thread.incident_id]
+        if thread.root_id is None and self.chat.edits and (storm_at := self.storms.gather(claim, now)):
+            named = -micros_of(storm_at)
+            planned = (storm_row(storm_at, thread.channel, now), *_after(thread, key, now, named))
+            find = partial(self.storms.find_or_name, self.chat, message, opened_at, named)
+            return DeliveryPlan(_GATHERED, planned, find if claim.attempts else None, remote_id=named)
         send = partial(self._edit, claim, message) if is_editable else self._post(claim, message, thread, opened_at)
         return DeliveryPlan(digest_of(message), _after(thread, key, now), send)
 
@@ -139,9 +153,11 @@ class MessageReceiver:
         return claim.remote_id
 
 
-def _after(thread: Thread, key: ItemKey, now: datetime, *, sent: bool = True) -> tuple[PlannedRow, ...]:
-    """Return the row of the message that follows one that is sent, or skipped, now."""
-    this = OutboxRow(key, remote_id=NO_MESSAGE_ID if sent else None)
+def _after(
+    thread: Thread, key: ItemKey, now: datetime, remote_id: int | None = NO_MESSAGE_ID
+) -> tuple[PlannedRow, ...]:
+    """Return the row of the message that follows one that is sent (or skipped: None) now."""
+    this = OutboxRow(key, remote_id=remote_id)
     messages = [this if message.key == key else message for message in thread.messages]
     following = replace(thread, messages=messages).next(now)
     return (PlannedRow(following),) if following else ()

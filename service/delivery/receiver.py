@@ -17,13 +17,15 @@ NOT_SENT = bytes(16)
 class DeliveryPlan:
     """What to do about a claim. `digest` is that of its content; `planned` are further rows that the incident needs.
 
-    `send` None: there is nothing to send. `not_before`: it is not due until then.
+    `send` None: there is nothing to send; `remote_id` stands for the id that it would return. `not_before`: it is not
+    due until then.
     """
 
     digest: bytes = NOT_SENT
     planned: Sequence[PlannedRow] = ()
     send: Send | None = None
     not_before: datetime | None = None
+    remote_id: int | None = None
 
 
 class LeaseLost(Exception):

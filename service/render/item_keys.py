@@ -1,7 +1,7 @@
 """What is delivered about incidents: the keys of the outbox's rows, and the keys that receivers know them by."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 from typing import assert_never
@@ -9,13 +9,21 @@ from typing import assert_never
 from service.domain.incident_history import IncidentHistory
 from service.domain.reminders import Reminder
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros_of(at: datetime) -> int:
+    """Return an instant as microseconds since 1970."""
+    return (at - EPOCH) // _MICROSECOND
+
 
 class OutboxKind(StrEnum):
     """What a row of the outbox is about.
 
     `INCIDENT`, the incident itself, is enqueued when anything changes, and delivered before its other rows. `EXISTING`
-    is an incident older than its receiver, enqueued when the service starts. `TEAM_WIDE` concerns no single incident:
-    the agenda of a weekly review.
+    is an incident older than its receiver, enqueued when the service starts. `TEAM_WIDE` and `STORM` concern no single
+    incident: the agenda of a weekly review, and the message that names the incidents of a storm.
     """
 
     INCIDENT = "incident"
@@ -24,6 +32,7 @@ class OutboxKind(StrEnum):
     MESSAGE = "message"
     REMINDER = "reminder"
     TEAM_WIDE = "team-wide"
+    STORM = "storm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +41,8 @@ class ItemKey:
 
     `dashboard_uid`: the dashboard that an annotation's copy belongs to; of a message, its `channel`. `event_id`: the
     event, or the last one that a message covers. `number`: that of a message in its thread; `severity`: the one that it
-    states. `subject`: the kind of a message, or the level of a reminder. `due_at`: when what it reminds of is due, or
-    when the team meets.
+    states. `subject`: the kind of a message, or the level of a reminder. `due_at`: when what it reminds of is due, when
+    the team meets, or a storm began.
     """
 
     kind: OutboxKind
@@ -71,6 +80,8 @@ class ItemKey:
                 return f"remind:{self.subject}:{due_ms}:{self.action_id}"
             case OutboxKind.TEAM_WIDE:
                 return f"review:{due_ms // 1000}"
+            case OutboxKind.STORM:
+                return f"storm:{self.channel}:{self.due_at.isoformat() if self.due_at else ''}"
             case OutboxKind.INCIDENT | OutboxKind.EXISTING:
                 return "region"
             case _:
@@ -93,6 +104,11 @@ class OutboxRow:
     def was_sent(self) -> bool:
         """Whether people have seen it."""
         return self.remote_id is not None
+
+    @property
+    def storm_at(self) -> datetime | None:
+        """The key's time of the storm's message that stands for it, None if it is one of its own."""
+        return EPOCH - self.remote_id * _MICROSECOND if self.remote_id is not None and self.remote_id < 0 else None
 
 
 def unique_key(history: IncidentHistory, key: ItemKey) -> str:

@@ -16,10 +16,11 @@ from service.domain.breakdown import NO_VALUE
 from service.domain.durations import parts
 from service.domain.policy import Severity, Stage
 from service.domain.reminders import Reminder
+from service.render.storm import Storm
 from service.render.templating import compile_template, render_template
 from service.render.timeline import both, span
 
-PARTS = ("report", "update", "over", "reminder", "review")
+PARTS = ("report", "update", "over", "reminder", "review", "storm")
 """The templates, each in every language."""
 
 
@@ -153,6 +154,10 @@ class MessageTemplates:
     def review(self, agenda: Agenda) -> str:
         """Return the list for the weekly review. Raises `BadTemplate`."""
         return _without_blank_lines(render_template(self._templates["review"], agenda=agenda))
+
+    def storm(self, storm: Storm) -> str:
+        """Return the message that names the incidents of a storm. Raises `BadTemplate`."""
+        return _without_blank_lines(render_template(self._templates["storm"], storm=storm))
 
 
 def _escape_with(markup: Markup) -> Callable[[Any], Any]:

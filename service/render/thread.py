@@ -60,8 +60,18 @@ class Thread:
 
     @property
     def root_id(self) -> int | None:
-        """The id of the first message that was sent, if any."""
-        return next((message.remote_id for message in self.messages if message.was_sent), None)
+        """The id of the first message that was sent, if any; one of a storm is not about this incident alone."""
+        return next((m.remote_id for m in self.messages if m.was_sent and m.storm_at is None), None)
+
+    @property
+    def storm_at(self) -> datetime | None:
+        """The key's time of the storm's message that names the incident, if any."""
+        return next((message.storm_at for message in self.messages if message.storm_at), None)
+
+    @property
+    def is_only_named(self) -> bool:
+        """Whether a storm's message names the incident, and it has no message of its own."""
+        return self.storm_at is not None and self.root_id is None
 
     def next(self, now: datetime) -> ItemKey | None:
         """Return the key of the next message; None while one is pending, and if there is nothing to announce."""
@@ -100,9 +110,12 @@ class Thread:
         return update_due_at(last_update_at, self.history.incident.severity, policy)
 
     def reminders(self, policy: Policy, now: datetime) -> list[Reminder]:
-        """Return those that are still relevant at `now` or later, the earliest first; none of a merged incident."""
+        """Return those that are still relevant at `now` or later, the earliest first.
+
+        There are none of a merged incident, and none of one that only a storm's message names.
+        """
         incident, opened_at = self.history.incident, self.history.opened_at[self.incident_id]
-        if incident.id != self.incident_id:
+        if incident.id != self.incident_id or self.is_only_named:
             return []
         since = max(opened_at, now - OLD) if opened_at - incident.deadlines_from > RECORDED_LATE else now - OLD
         upcoming = reminders(incident, self.next_update_at(policy))
@@ -127,6 +140,8 @@ class Thread:
         last, ending = (self.messages[-1].key if self.messages else None), self._ending()
         if last is None:
             return self._opening(ending, now)
+        if self.is_only_named and ending is not None:
+            return None  # the storm's message shows it
         if last.subject in _WHILE_OPEN:
             if ending is None:
                 return MessageKind.UPDATE if self._has_updates(last) else None

@@ -13,7 +13,7 @@ from service.domain.policy import Severity
 from service.settings.credentials import read_credential, require_at_most_one
 from service.settings.inbound import Secrets
 from service.settings.section import SettingsSection, problem_at
-from service.settings.values import Duration, HttpUrl, PositiveDuration, is_http_url
+from service.settings.values import Count, Duration, HttpUrl, PositiveDuration, is_http_url
 
 
 def _secret_url(url: SecretStr) -> SecretStr:
@@ -56,8 +56,8 @@ class MessageSettings(SettingsSection):
     language: Literal["ja", "en"] = Field("ja", description="Language of the bundled templates.")
     templates: Path | None = Field(
         None,
-        description="Folder with Jinja templates that replace the bundled ones: report, update, over, reminder and "
-        "review, each with .txt.j2; for missing ones the bundled template is used.",
+        description="Folder with Jinja templates that replace the bundled ones: report, update, over, reminder, "
+        "review and storm, each with .txt.j2; for missing ones the bundled template is used.",
     )
     severities: tuple[Severity, ...] = Field(
         tuple(Severity), description="Severities of incidents for which messages are sent."
@@ -65,6 +65,14 @@ class MessageSettings(SettingsSection):
     weekly_review: bool = Field(True, description="Send the agenda of the weekly review before it begins.")
     review_lead: Duration = Field(
         timedelta(hours=1), description="How long before the weekly review its agenda is sent."
+    )
+    storm_reports: Count | None = Field(
+        5,
+        description="First reports that a Slack bot posts to a channel within `messages.storm_window`; one message "
+        "names all further incidents. null: each incident gets its own.",
+    )
+    storm_window: PositiveDuration = Field(
+        timedelta(minutes=5), description="The time to which `messages.storm_reports` applies."
     )
 
 

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Dialect, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Dialect, and_, case, exists, func, or_, select, text, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from service.domain.actions import ActionState
-from service.domain.policy import Policy
-from service.render.item_keys import ItemKey, OutboxKind, OutboxRow
+from service.domain.incident import Phase
+from service.domain.policy import Policy, Severity
+from service.render.item_keys import ItemKey, OutboxKind, OutboxRow, micros_of
+from service.render.storm import GatheredIncident
 from service.store import tables as t
 from service.store.histories import history_of
 from service.store.outbox_rows import (
@@ -108,6 +110,32 @@ class Outbox:
                     in_doubt = min(result.claim.attempts, 1)
                     _UPSERT.run(connection, [_row(result.claim.target, row, now, in_doubt) for row in result.planned])
 
+    def count_reports(self, claim: Claim, since: datetime, now: datetime) -> int:
+        """Return how many first messages about incidents were posted to the channel of a claim since then, by the
+        receiver's clock, or are being posted before it.
+        """
+        before = and_(_o.remote_id.is_(None), _PENDING, _o.lease_until > now, _o.id < claim.row_id)
+        counts = [
+            select(func.count()).where(*_first_in(claim), condition).scalar_subquery()
+            for condition in (_o.remote_id >= micros_of(since), before)
+        ]
+        with self._read() as connection:
+            return connection.scalar(select(counts[0] + counts[1])) or 0
+
+    def count_gathered(self, claim: Claim, since: datetime, until: datetime) -> int:
+        """Return how many incidents of the channel of a claim are named in storm messages of these times."""
+        named = _o.remote_id.between(-micros_of(until), -micros_of(since))
+        with self._read() as connection:
+            return connection.scalar(select(func.count()).where(*_first_in(claim), named)) or 0
+
+    def gathered(self, claim: Claim, storm_at: datetime) -> list[GatheredIncident]:
+        """Return the incidents that a storm's message names, in order of id."""
+        c = t.incidents.c
+        query = select(c.id, c.title, c.severity, c.phase).join(t.outbox, _o.incident_id == c.id).order_by(c.id)
+        with self._read() as connection:
+            rows = connection.execute(query.where(*_first_in(claim), _o.remote_id == -micros_of(storm_at)))
+            return [GatheredIncident(row.id, row.title, Severity(row.severity), Phase(row.phase)) for row in rows]
+
     def backlog(self, target: str, now: datetime) -> Backlog:
         """Return the pending rows, without those planned for later."""
         waits = and_(_o.target == target, _PENDING, ~_later(_o, now))
@@ -166,6 +194,11 @@ def key_of(row: Any) -> ItemKey:
     """Return the key in a row's columns."""
     columns = {name: getattr(row, name) for name in t.OUTBOX_KEY}
     return ItemKey(**columns | {"kind": OutboxKind(row.kind)})
+
+
+def _first_in(claim: Claim) -> tuple[Any, ...]:
+    """Return the conditions that a row is the first message about an incident in the channel of a claim."""
+    return _o.target == claim.target, _o.dashboard_uid == claim.key.channel, text(t.FIRST_MESSAGE)
 
 
 def _free(now: datetime, latest: datetime) -> Any:

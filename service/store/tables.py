@@ -260,6 +260,8 @@ detection_days = Table(
 )
 """How often incidents detected on a day were written (`day`: days since 1970, UTC); see `store.detection_days`."""
 
+FIRST_MESSAGE = "kind = 'message' AND number = 1"
+"""Selects the first message about each incident in each channel."""
 OUTBOX_KEY = (
     "incident_id",
     "kind",
@@ -299,6 +301,7 @@ outbox = Table(
     UniqueConstraint("target", *OUTBOX_KEY, name="uq_outbox_key"),
     _partial("ix_outbox_pending", "target, next_attempt_at, id", "wanted > delivered AND failure IS NULL"),
     _partial("ix_outbox_failure", "target", "failure IS NOT NULL"),
+    _partial("ix_outbox_first", "target, dashboard_uid, remote_id", FIRST_MESSAGE),
 )
 """What is to be delivered, one row for each key (`OUTBOX_KEY`, the fields of `ItemKey`). It is pending while `wanted`,
 which counts the changes, is ahead of `delivered`, and given up while `failure` holds the reason. `digest` is that of

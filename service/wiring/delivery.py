@@ -11,6 +11,7 @@ from service.delivery.grafana_inventory import Inventory
 from service.delivery.message_builder import MessageBuilder
 from service.delivery.messages import MessageReceiver
 from service.delivery.review import ReviewMessages
+from service.delivery.storms import Storms
 from service.domain.policy import Policy
 from service.render.annotation_texts import View
 from service.render.messages import MessageTemplates
@@ -92,9 +93,11 @@ def message_dispatcher(
     texts = chat_texts(settings) if name == SLACK else None
     builder = MessageBuilder(templates, policy, settings.public_url, texts)
     severities = frozenset(settings.messages.severities)
+    limits = settings.messages
+    storms = Storms(store.outbox, templates, limits.storm_reports, limits.storm_window, settings.public_url)
     return Dispatcher(
         store.outbox,
-        MessageReceiver(name, chat, builder, review, message_channels(name, settings), severities),
+        MessageReceiver(name, chat, builder, review, message_channels(name, settings), storms, severities),
         counters,
         clock,
         lease=REQUESTS_PER_MESSAGE * keys.timeout + _SPARE,

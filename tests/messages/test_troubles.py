@@ -206,7 +206,8 @@ def test_a_bot_leaves_alone_what_it_cannot_change_any_more(site, word):
     assert site.waiting().stopped == 0
 
 
-def test_two_dispatchers_say_everything_once(site):
+def test_two_dispatchers_say_everything_once(open_site):
+    site = open_site(messages={"storm_reports": None})
     first, second = site.dispatcher(), site.dispatcher()
     numbers = [site.open(detected(n, f"Incident {n}")) for n in range(8)]
     site.now = at(9)

@@ -1,15 +1,18 @@
 """The outbox by itself: what is claimed, in which order, by whom, and what becomes of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from service.domain.events import EventKind
+from service.domain.incident import Phase
 from service.domain.policy import Severity
-from service.render.item_keys import ItemKey, OutboxKind
+from service.render.item_keys import ItemKey, OutboxKind, micros_of
 from service.store import Store, StoreRefused
-from service.store.outbox import enqueue
+from service.store.outbox import _UPSERT, _row, enqueue
 from service.store.outbox_rows import Delivered, PlannedRow, Postponed, Stopped
-from tests.builders import at, policy
+from tests.builders import at, event, policy
 
 NOW = at(0)
 LEASE = timedelta(minutes=2)
@@ -192,3 +195,24 @@ def test_it_enlists_what_is_open_or_owed_and_what_is_planned_besides(house):
         house.store.outbox.enqueue_existing("slack", [PlannedRow(REVIEW, at=at(99))], at(10))
     existing = [ItemKey(OutboxKind.EXISTING, number) for number in (open_one, owing, acting)]
     assert house.outbox_keys() == [*existing, REVIEW]
+
+
+def test_it_counts_first_messages_that_were_posted_or_are_being_posted_before_one(house):
+    outbox, storm_at = house.store.outbox, at(5)
+    ids = [house.open(event(EventKind.DETECTED, event_id=f"e{n}", title=f"Number {n}")) for n in range(6)]
+    keys = [replace(MESSAGE, incident_id=number, dashboard_uid="C1") for number in ids]
+    with house.store._write() as connection:
+        _UPSERT.run(connection, [_row("grafana", PlannedRow(key), NOW) for key in keys])
+    claims = outbox.claim("grafana", NOW, LEASE, 4)
+    sent = [micros_of(at(-3)), micros_of(at(1)), -micros_of(storm_at)]
+    outbox.complete([Delivered(claim, remote_id, DIGEST) for claim, remote_id in zip(claims, sent, strict=False)], NOW)
+    assert outbox.count_reports(claims[3], at(-2), NOW) == 1
+    assert outbox.count_reports(claims[3], at(-4), NOW) == 2
+    assert outbox.count_reports(replace(claims[3], target="other"), at(-4), NOW) == 0
+    later = outbox.claim("grafana", NOW, LEASE, 4)
+    assert [outbox.count_reports(claim, at(-2), NOW) for claim in later] == [2, 3]
+    assert outbox.count_reports(later[1], at(-2), at(3)) == 1
+    assert outbox.count_gathered(later[0], storm_at, storm_at) == 1
+    assert outbox.count_gathered(later[0], at(6), at(7)) == 0
+    [named] = outbox.gathered(later[0], storm_at)
+    assert (named.incident_id, named.title, named.phase) == (ids[2], "Number 2", Phase.DETECTED)
