@@ -171,7 +171,7 @@ def test_the_first_page_of_a_new_service_says_how_to_connect_alertmanager():
     world.store.records = {}
     page = text(world.get("/", headers={"Authorization": f"Bearer {READER}"}))
     assert 'data-testid="nothing-arrived"' in page
-    assert "http://localhost/webhooks/alertmanager&#34;, http_config:" in page
+    assert "http://localhost/webhooks/alertmanager&#34;\n        http_config:" in page
     assert 'data-testid="last-webhook"' not in page
 
 

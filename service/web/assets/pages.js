@@ -26,27 +26,34 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (document.querySelector("[data-clock]")) setInterval(tick, calm ? 30000 : 1000);
 
-  // Columns sort the lines that are shown; without a click they are in the order of the page.
+  // Columns sort the lines that are shown, and again when the page is loaded again; at first they are in its own order.
   const keyOf = (row, column) => {
     const cell = row.cells[column];
     return cell.dataset.sort ?? cell.textContent.trim();
   };
   const compare = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
   const between = (one, other) => (isFinite(one) && isFinite(other) && one !== "" && other !== "" ? one - other : compare(one, other));
-  for (const head of document.querySelectorAll("table.sortable thead th")) {
+  const heads = [...document.querySelectorAll("table.sortable thead th")];
+  const sort = (head, descending) => {
+    for (const other of heads) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    const body = head.closest("table").tBodies[0];
+    const order = [...body.rows].sort((a, b) => between(keyOf(a, head.cellIndex), keyOf(b, head.cellIndex)));
+    body.append(...(descending ? order.reverse() : order));
+  };
+  for (const head of heads) {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
       const descending = head.getAttribute("aria-sort") === "ascending";
-      for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      const body = head.closest("table").tBodies[0];
-      const order = [...body.rows].sort((a, b) => between(keyOf(a, head.cellIndex), keyOf(b, head.cellIndex)));
-      body.append(...(descending ? order.reverse() : order));
+      sort(head, descending);
+      history.replaceState({ sorted: [heads.indexOf(head), descending] }, "");
     });
   }
+  const [sorted, descending] = history.state?.sorted ?? [];
+  if (heads[sorted]) sort(heads[sorted], descending);
 
   // What was just done is said once, not again when the page is loaded again.
   const here = new URL(location.href);

@@ -38,8 +38,10 @@ SILENT = timedelta(days=1)
 RECEIVER = """\
 receivers:
   - name: mttx
-    webhook_configs: [{{url: "{url}webhooks/alertmanager"{auth}}}]"""
-AUTH = ", http_config: {authorization: {credentials: TOKEN}}"
+    webhook_configs:
+      - url: "{url}webhooks/alertmanager"{auth}"""
+AUTH = """
+        http_config: {authorization: {credentials: TOKEN}}"""
 
 
 def show(services: Services, renderer: PageRenderer, request: Request) -> Response:
