@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
+from operator import eq, is_
+from typing import Generic, TypeVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -13,6 +16,7 @@ from prometheus_client.registry import Collector
 from service.delivery.counters import DeliveryCounters
 from service.domain.budgets import Slo
 from service.domain.policy import Policy
+from service.domain.totals import Total
 from service.metrics.catalogue import BY_NAME
 from service.metrics.families import Families, family_of
 from service.metrics.measurements import Measuring, Statistics
@@ -20,6 +24,8 @@ from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.store import StoreUnavailable
 from service.store.outbox_rows import Backlog
+
+T = TypeVar("T")
 
 
 class StoreCollector(Collector):
@@ -32,6 +38,20 @@ class StoreCollector(Collector):
     changes_at: datetime | None = None
 
 
+class _Made(Generic[T]):
+    """The families last made of something: they are not made again while that is the same."""
+
+    def __init__(self, make: Callable[[T], Iterable[Family]], is_same: Callable[[T, T], bool]) -> None:
+        self._make = make
+        self._is_same = is_same
+        self._kept: tuple[T, Sequence[Family]] | None = None
+
+    def of(self, source: T) -> Sequence[Family]:
+        if self._kept is None or not self._is_same(self._kept[0], source):
+            self._kept = source, list(self._make(source))
+        return self._kept[1]
+
+
 class IncidentCollector(StoreCollector):
     """Incidents, postmortems and actions, read from the store; every replica exports the same.
 
@@ -42,9 +62,12 @@ class IncidentCollector(StoreCollector):
         self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime], objectives: Iterable[Slo] = ()
     ) -> None:
         self._measuring = measuring
-        self._families = Families(policy, objectives)
+        self._families = families = Families(policy, objectives)
         self._clock = clock
-        self._kept: tuple[Statistics, Sequence[Family]] | None = None
+        self._totals = _Made[Sequence[Total]](families.totals, eq)
+        self._windows = _Made[Statistics](
+            lambda s: chain(families.indicators(s), families.breakdowns(s.breakdowns)), is_
+        )
         self.errors = 0
         self.seconds = 0.0
 
@@ -60,16 +83,9 @@ class IncidentCollector(StoreCollector):
             return
         self.seconds = time.perf_counter() - began
         self.whole, self.changes_at = True, snapshot.changes_at
-        yield from self._families.totals(snapshot.totals)
-        yield from self._of_windows(statistics)
+        yield from self._totals.of(snapshot.totals)
+        yield from self._windows.of(statistics)
         yield from self._families.standing(snapshot, statistics)
-
-    def _of_windows(self, statistics: Statistics) -> Sequence[Family]:
-        """Return the families of the windows; the same objects for the same statistics, to be encoded once."""
-        if self._kept is None or self._kept[0] is not statistics:
-            families = self._families
-            self._kept = statistics, [*families.indicators(statistics), *families.breakdowns(statistics.breakdowns)]
-        return self._kept[1]
 
 
 class DeliveryCollector(Collector):

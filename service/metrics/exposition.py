@@ -9,9 +9,11 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Hashable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Metric as Family
@@ -33,6 +35,7 @@ TURN_SECONDS = 5.0
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _END = b"# EOF\n"
 Encode = Callable[["_Collected"], bytes]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,23 @@ class _Text:
         return b"".join((_GZIP_HEADER, self.deflated, squeeze.compress(rest), squeeze.flush(), trailer))
 
 
+class _Encoded(Generic[T]):
+    """The families of the last scrape with their texts: one whose samples are the same is not encoded again."""
+
+    def __init__(self, text_of: Callable[[bytes], T]) -> None:
+        self._text_of = text_of
+        self._texts: dict[str, tuple[Sequence[Sample], T]] = {}
+
+    def texts(self, families: Iterable[Family], encode: Encode) -> list[T]:
+        before, self._texts = self._texts, {}
+        for family in families:
+            kept = before.get(family.name)
+            if kept is None or kept[0] != family.samples:
+                kept = family.samples, self._text_of(encode(_Collected([family])).removesuffix(_END))
+            self._texts[family.name] = kept
+        return [text for _, text in self._texts.values()]
+
+
 @dataclass(slots=True)
 class _Reading:
     """A reading of the store at `version`; `began` and `seconds` are of the monotonic clock."""
@@ -78,30 +98,16 @@ class _Reading:
     version: Hashable
     read_at: datetime
     changes_at: datetime | None
-    collected: _Collected
+    families: Sequence[Family]
     seconds: float = 0.0
     texts: dict[str, _Text] = field(default_factory=dict)
-    pieces: dict[str, dict[int, tuple[Family, _Text]]] = field(default_factory=dict)
-    """By content type and the identity of a family: the family and its text."""
+    """By content type."""
 
     def holds(self, version: Hashable, now: datetime) -> bool:
         """Return whether it is still current; a clock step in either direction invalidates it."""
         age = (now - self.read_at).total_seconds()
         passed = self.changes_at is not None and now > self.changes_at
         return self.version == version and not passed and 0 <= age < KEEP_SECONDS
-
-    def text(self, content_type: str, encode: Encode) -> _Text:
-        """Return the text; a family that the reading before had too is not encoded again."""
-        if content_type not in self.texts:
-            before, pieces = self.pieces.get(content_type, {}), {}
-            for family in self.collected.families:
-                piece = before.get(id(family))
-                if piece is None:
-                    piece = family, _Text.of(encode(_Collected([family])).removesuffix(_END))
-                pieces[id(family)] = piece
-            self.pieces[content_type] = pieces
-            self.texts[content_type] = _Text.joined([text for _, text in pieces.values()])
-        return self.texts[content_type]
 
 
 @dataclass(slots=True)
@@ -142,7 +148,8 @@ class Exposition:
         self._pause = threading.Event()  # never set: waiting for it times out regardless of clock changes
         self._reading: _Reading | None = None
         self._pages: dict[str, _Page] = {}
-        self._written: dict[str, dict[str, tuple[Sequence[Sample], bytes]]] = {}
+        self._encoded: dict[str, _Encoded[_Text]] = defaultdict(lambda: _Encoded(_Text.of))
+        self._own_encoded: dict[str, _Encoded[bytes]] = defaultdict(lambda: _Encoded(bytes))
 
     def __call__(
         self, accept: str | None, accept_encoding: str | None, asked_at: float | None = None
@@ -169,23 +176,21 @@ class Exposition:
         began = time.monotonic()
         reading = self._current(asked_at)
         if page is None or page.reading is not reading or began - page.began >= PAGE_SECONDS:
-            page = _Page(began, reading, reading.text(content_type, encode), self._rest(content_type, encode))
+            page = _Page(began, reading, self._text(reading, content_type, encode), self._rest(content_type, encode))
             reading.seconds = max(reading.seconds, time.monotonic() - reading.began)
             self._pages[content_type] = page
         return page
 
+    def _text(self, reading: _Reading, content_type: str, encode: Encode) -> _Text:
+        if content_type not in reading.texts:
+            texts = self._encoded[content_type].texts(reading.families, encode)
+            reading.texts[content_type] = _Text.joined(texts)
+        return reading.texts[content_type]
+
     def _rest(self, content_type: str, encode: Encode) -> bytes:
-        """Return the process's own families; unchanged ones are not encoded again."""
-        texts: dict[str, tuple[Sequence[Sample], bytes]] = {}
-        before = self._written.get(content_type, {})
-        for family in self._own.collect():
-            samples_and_text = before.get(family.name)
-            if samples_and_text is None or samples_and_text[0] != family.samples:
-                samples_and_text = family.samples, encode(_Collected([family])).removesuffix(_END)
-            texts[family.name] = samples_and_text
-        self._written[content_type] = texts
-        end = encode(_Collected())
-        return b"".join((*(text for _, text in texts.values()), end))
+        """Return the process's own families, and the end."""
+        texts = self._own_encoded[content_type].texts(self._own.collect(), encode)
+        return b"".join((*texts, encode(_Collected())))
 
     def _current(self, asked_at: float) -> _Reading:
         """Return a reading begun since `asked_at`, or one that is still current, or a new one."""
@@ -204,8 +209,7 @@ class Exposition:
         if not all(collector.whole for collector in self._shared):
             version = None
         passing = [at for collector in self._shared if (at := collector.changes_at) is not None]
-        reading = _Reading(began, version, now, min(passing, default=None), _Collected(families))
-        reading.pieces = self._reading.pieces if self._reading else {}
+        reading = _Reading(began, version, now, min(passing, default=None), families)
         reading.seconds = time.monotonic() - began
         return reading
 

@@ -1,7 +1,7 @@
 """What is open or outstanding at one moment, and the running totals: the data behind the metrics."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, zip_longest
@@ -74,7 +74,8 @@ def snapshot_of(connection: Connection, now: datetime, cap: int, labels: Sequenc
     What is overdue is also counted by the values of `labels`.
     """
     open_counts, due_counts, unverified = _open(connection), _due(connection, now), _unverified(connection)
-    open_rows, due_rows = open_incidents(connection, cap), _next_due(connection, cap)
+    open_rows = open_incidents(connection, cap)
+    due_rows = _next_due(connection, cap, open_rows)
     both_stages = count(connection, *(due_at.is_not(None) for due_at in DUE.values()))
     open_and_due = count(connection, IS_OPEN, or_(*(due_at.is_not(None) for due_at in DUE.values())))
     due_actions, unverified_actions = dated_actions(connection, cap), _unverified_actions(connection, cap)
@@ -159,19 +160,31 @@ def is_live(row: IncidentRow) -> bool:
     return row.stale_at is not None or bool(row.due)
 
 
-def by_next_stage(row: IncidentRow) -> tuple[datetime, int]:
-    """Return the sort key for incidents with an outstanding stage."""
-    return min(row.due.values()), row.id
-
-
 def _rows(connection: Connection, query: Select[Any], limit: int) -> list[IncidentRow]:
     return [row_of(row) for row in connection.execute(query.limit(limit))]
 
 
-def _next_due(connection: Connection, cap: int) -> list[IncidentRow]:
-    """Return the incidents whose next stage is due first: they are among the first of each stage."""
-    due = {row.id: row for stage in Stage for row in due_incidents(connection, stage, cap)}
-    return sorted(due.values(), key=by_next_stage)[:cap]
+def _next_due(connection: Connection, cap: int, known: Sequence[IncidentRow]) -> list[IncidentRow]:
+    """Return the incidents whose next stage is due first: they are among the first of each stage.
+
+    Most are open, too, and `known`: only the others are read.
+    """
+    next_due: dict[int, datetime] = {}
+    for due_at in DUE.values():
+        query = select(t.incidents.c.id, *DUE.values()).where(due_at.is_not(None)).order_by(due_at).limit(cap)
+        next_due |= {i: min(at for at in dates if at is not None) for i, *dates in connection.execute(query)}
+    ids = sorted(next_due, key=lambda i: (next_due[i], i))[:cap]
+    rows = {row.id: row for row in known}
+    rows |= {row.id: row for row in _by_id(connection, set(ids) - rows.keys())}
+    return [rows[i] for i in ids]
+
+
+def _by_id(connection: Connection, ids: Iterable[int]) -> list[IncidentRow]:
+    """Return incidents, in order of id."""
+    c, ordered = t.incidents.c, sorted(ids)
+    query = select(t.incidents).order_by(c.id)
+    chunks = (ordered[i : i + CHUNK] for i in range(0, len(ordered), CHUNK))
+    return [row for chunk in chunks for row in _rows(connection, query.where(c.id.in_(chunk)), len(chunk))]
 
 
 def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:
@@ -216,11 +229,7 @@ def _with_actions(
     connection: Connection, actions: Sequence[OutstandingAction], listed: Sequence[IncidentRow]
 ) -> list[IncidentRow]:
     """Return the incidents of actions that are not listed already, in order of id."""
-    c = t.incidents.c
-    missing = sorted({action.incident_id for action in actions} - {row.id for row in listed})
-    query = select(t.incidents).order_by(c.id)
-    chunks = (missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK))
-    return [row for ids in chunks for row in _rows(connection, query.where(c.id.in_(ids)), len(ids))]
+    return _by_id(connection, {action.incident_id for action in actions} - {row.id for row in listed})
 
 
 def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:

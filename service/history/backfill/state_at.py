@@ -10,7 +10,7 @@ from service.domain.incident import Incident
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Increment, Total
 from service.store.incidents import IncidentRow
-from service.store.snapshot import OutstandingAction, Snapshot, by_next_stage, by_turns
+from service.store.snapshot import OutstandingAction, Snapshot, by_turns
 from service.store.snapshot import is_live as is_live_row
 
 TotalKey = tuple[Indicator | IncidentCount, Severity, str, int]
@@ -89,7 +89,7 @@ def snapshot_at(
     done = [(i, a) for i, a in actions if a.state is ActionState.COMPLETED]
     completed = sorted(((a.completed_at, i, a) for i, a in done if a.completed_at is not None), key=lambda x: x[:2])
     owing_live = {i.id: i for stage in Stage for _, i in owing[stage]}
-    due_rows = sorted((_row(i) for i in owing_live.values()), key=by_next_stage)[:cap]
+    due_rows = sorted((_row(i) for i in owing_live.values()), key=lambda row: (min(row.due.values()), row.id))[:cap]
     open_rows = [_row(i) for i in opened[:cap]]
     live_rows = by_turns(open_rows, due_rows)[:cap]
     listed = {i for _, i, _ in (*dated[:cap], *completed[:cap])} - {row.id for row in live_rows}
