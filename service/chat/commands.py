@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from service.chat.presses import SOURCE, Presses
 from service.clients.slack import escape, link
@@ -37,7 +36,6 @@ class Commands:
 
     presses: Presses
     builder: MessageBuilder
-    zone: ZoneInfo
 
     def run(self, command: Command, now: datetime) -> str:
         """Return the answer to a command. Raises PayloadError, with what there is, for one that is not understood, and
@@ -102,7 +100,9 @@ class Commands:
 
     def _stage(self, stage: PostmortemStage) -> str:
         name = self.presses.texts[stage.stage.value]
-        return self.presses.texts["done" if stage.done else "due"].format(stage=name, at=both(stage.due_at, self.zone))
+        return self.presses.texts["done" if stage.done else "due"].format(
+            stage=name, at=both(stage.due_at, self.presses.zone)
+        )
 
     def _thread(self, incident_id: int) -> Thread:
         return Thread(self.presses.history(incident_id), incident_id, [])

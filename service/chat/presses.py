@@ -5,7 +5,8 @@ people at once give the same event. Names of people go to the incident's roles a
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from service.domain.events import Event, EventKind, Role
 from service.domain.incident import Phase
@@ -13,14 +14,17 @@ from service.domain.incident_history import IncidentHistory
 from service.domain.incident_ids import public_id
 from service.domain.offers import is_offered
 from service.domain.policy import Policy, Severity
+from service.domain.reminders import Level
 from service.intake.slack import Press
 from service.intake.wire import invalid
 from service.recorder.commands import AppendEvent, Conflict, Refused, UnknownIncident
 from service.recorder.writer import Recorder
 from service.render.buttons import ACTIONS
 from service.render.chat_texts import ChatTexts
+from service.render.item_keys import EPOCH, ItemKey, OutboxKind
 from service.store import Store
 from service.store.histories import history_of
+from service.store.outbox_rows import PlannedRow
 
 SOURCE = "slack"
 
@@ -33,6 +37,7 @@ class Presses:
     store: Store
     policy: Policy
     texts: ChatTexts
+    zone: ZoneInfo
     names_commander: bool = False
 
     def record(self, incident_id: int, event: Event, user: str) -> None:
@@ -51,6 +56,16 @@ class Presses:
             raise Conflict(self.texts["refused"].format(detail=error)) from error
         if self.names_commander and event.kind is EventKind.ACKNOWLEDGED:
             self._assign(incident_id, event, history, user)
+
+    def snooze(self, press: Press, now: datetime) -> datetime:
+        """Have a reminder sent again later, if it still applies then, and return when. Whoever presses first decides.
+
+        Raises PayloadError, and as `history`.
+        """
+        length, key = snooze_of(press)
+        self.history(press.incident_id)
+        self.store.outbox.plan(SOURCE, [PlannedRow(key, at=now + length)], now)
+        return now + length
 
     def history(self, incident_id: int) -> IncidentHistory:
         """Return the history of an incident. Raises `UnknownIncident` with a text for the person."""
@@ -85,6 +100,23 @@ def event_of(press: Press, now: datetime) -> Event:
         severity=_severity(press) if kind is EventKind.SEVERITY_CHANGED else None,
         untimed=kind is EventKind.RESOLVED,
     )
+
+
+def snooze_of(press: Press) -> tuple[timedelta, ItemKey]:
+    """Return for how long a press snoozes a reminder, and the key of the reminder afterwards. Raises PayloadError."""
+    try:
+        seconds, level, due_ms, number, action_id = press.rest.split(" ", 4)
+        key = ItemKey(
+            OutboxKind.REMINDER,
+            press.incident_id,
+            number=int(number) + 1,
+            subject=Level(level).value,
+            action_id=action_id,
+            due_at=EPOCH + timedelta(milliseconds=int(due_ms)),
+        )
+        return timedelta(seconds=int(seconds)), key
+    except (ValueError, OverflowError):
+        raise invalid("names no reminder", "actions", 0, "value") from None
 
 
 def _severity(press: Press) -> Severity:

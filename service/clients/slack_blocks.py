@@ -1,7 +1,6 @@
 """A message with buttons as Slack's blocks (Block Kit)."""
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.render.buttons import ACTION_PREFIX, Button
@@ -12,14 +11,50 @@ MAX_SECTIONS = 4
 
 
 def blocks_of(text: str, buttons: Sequence[Button]) -> list[dict[str, Any]]:
-    """Return a message with buttons as blocks; a text longer than a block continues in the next one."""
-    parts = textwrap.wrap(text, LONGEST_SECTION, replace_whitespace=False, expand_tabs=False, break_on_hyphens=False)
-    sections = [{"type": "section", "text": {"type": "mrkdwn", "text": part}} for part in parts[:MAX_SECTIONS]]
-    return [*sections, {"type": "actions", "elements": [_element(button) for button in buttons]}]
+    """Return a message with buttons as blocks; a text longer than a block continues in the next one.
+
+    A text that is too long for blocks, which hold less than a message, has none, and so no buttons.
+    """
+    parts = _parts(text)
+    if len(parts) > MAX_SECTIONS:
+        return []
+    elements = [_element(button, number) for number, button in enumerate(buttons)]
+    return [*map(_section, parts), {"type": "actions", "elements": elements}]
 
 
-def _element(button: Button) -> dict[str, Any]:
-    element: dict[str, Any] = {"action_id": f"{ACTION_PREFIX}{button.action}"}
+def _parts(text: str) -> list[str]:
+    """Return a text in parts of whole lines, as long as a section may be; only a longer line is cut."""
+    parts = [""]
+    for line in text.splitlines():
+        for start in range(0, len(line), LONGEST_SECTION):
+            piece = line[start : start + LONGEST_SECTION]
+            if parts[-1] and len(parts[-1]) + len(piece) >= LONGEST_SECTION:
+                parts.append("")
+            parts[-1] = f"{parts[-1]}\n{piece}" if parts[-1] else piece
+    return parts
+
+
+def with_answer(blocks: Sequence[Mapping[str, Any]], value: str, line: str) -> list[Mapping[str, Any]]:
+    """Return a message's blocks with a line in place of the buttons that report about the same: those whose value has
+    the same first word as `value`.
+    """
+    about = value.partition(" ")[0]
+    kept: list[Mapping[str, Any]] = []
+    for block in blocks:
+        elements = [e for e in block.get("elements", ()) if str(e.get("value", "")).partition(" ")[0] != about]
+        if block.get("type") != "actions":
+            kept.append(block)
+        elif elements:
+            kept.append({**block, "elements": elements})
+    return [*kept, _section(line)]
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _element(button: Button, number: int) -> dict[str, Any]:
+    element: dict[str, Any] = {"action_id": f"{ACTION_PREFIX}{button.action}.{number}"}
     if button.options:
         options = [{"text": _plain(label), "value": value} for label, value in button.options]
         return element | {"type": "static_select", "placeholder": _plain(button.label), "options": options}

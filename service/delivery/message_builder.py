@@ -11,7 +11,7 @@ from service.clients.errors import Reason, RequestFailed
 from service.delivery.receiver import LeaseLost
 from service.domain.policy import Policy
 from service.domain.reminders import Level, Reminder
-from service.render.buttons import names_of, report_buttons
+from service.render.buttons import names_of, reminder_buttons, report_buttons
 from service.render.chat_texts import ChatTexts
 from service.render.item_keys import ItemKey, unique_key
 from service.render.message_facts import facts_of
@@ -51,13 +51,14 @@ class MessageBuilder:
             return message
         return replace(message, buttons=report_buttons(thread, self.texts))
 
-    def reminder(self, thread: Thread, reminder: Reminder) -> ChatMessage:
-        """Return a reminder."""
+    def reminder(self, thread: Thread, reminder: Reminder, snoozed: int = 0) -> ChatMessage:
+        """Return a reminder, which was snoozed so often."""
         key = thread.key(len(thread.messages) + 1, MessageKind.AFTERWARDS)
         facts = facts_of(thread, key, self.policy, self.public_url, reminder)
         broadcast = reminder.level is not Level.UPDATE_DUE
-        item_key = ItemKey.of_reminder(thread.incident_id, reminder)
-        return self._build("reminder", thread, item_key, facts, broadcast=broadcast)
+        item_key = replace(ItemKey.of_reminder(thread.incident_id, reminder), number=snoozed)
+        message = self._build("reminder", thread, item_key, facts, broadcast=broadcast)
+        return replace(message, buttons=reminder_buttons(item_key, self.texts)) if self.texts else message
 
     def _build(
         self, template: str, thread: Thread, key: ItemKey, facts: MessageFacts, *, broadcast: bool = False

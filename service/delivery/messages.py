@@ -136,12 +136,13 @@ class MessageReceiver:
 
     def _plan_reminder(self, claim: Claim, thread: Thread, now: datetime) -> DeliveryPlan:
         reminders = self._reminders(thread, now)
-        reminder = next((r for r in reminders if ItemKey.of_reminder(thread.incident_id, r) == claim.key), None)
+        key, snoozed = replace(claim.key, number=0), claim.key.number
+        reminder = next((r for r in reminders if ItemKey.of_reminder(thread.incident_id, r) == key), None)
         if reminder is None:  # not relevant as things are, which may change before its time has come
             return DeliveryPlan(not_before=claim.not_before)
-        message = self.builder.reminder(thread, reminder)
+        message = self.builder.reminder(thread, reminder, snoozed)
         send = self._post(claim, message, thread, reminder.at)
-        return DeliveryPlan(digest_of(message), (), send, not_before=reminder.at)
+        return DeliveryPlan(digest_of(message), (), send, not_before=claim.not_before if snoozed else reminder.at)
 
     def _post(self, claim: Claim, message: ChatMessage, thread: Thread, since: datetime) -> Send:
         thread_id = thread.root_id if self.chat.edits else None

@@ -11,6 +11,8 @@ from service.delivery.receiver import DeliveryPlan
 from service.domain.breakdown import NO_VALUE
 from service.domain.incident_ids import page_url, public_id
 from service.domain.policy import Policy, WeeklyReview
+from service.render.buttons import review_buttons
+from service.render.chat_texts import ChatTexts
 from service.render.item_keys import ItemKey, OutboxKind
 from service.render.message_facts import title_line
 from service.render.messages import Agenda, MessageTemplates, ReviewLine
@@ -27,7 +29,9 @@ _WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ReviewMessages:
-    """Posts the list `lead` before each meeting, and plans the next one. `meets` None: there are no meetings."""
+    """Posts the list `lead` before each meeting, and plans the next one. `meets` None: there are no meetings. `texts`:
+    those of the buttons; None: the chat takes no presses.
+    """
 
     templates: MessageTemplates
     store: Store
@@ -35,6 +39,7 @@ class ReviewMessages:
     meets: WeeklyReview | None
     lead: timedelta
     public_url: str | None = None
+    texts: ChatTexts | None = None
 
     def first(self, now: datetime) -> tuple[PlannedRow, ...]:
         """Return the row of the next meeting."""
@@ -56,6 +61,8 @@ class ReviewMessages:
             return DeliveryPlan(planned=following)
         text = rendered(lambda: self.templates.review(agenda))
         message = ChatMessage(f"mttx-{claim.key.name}", text, {"kind": "review", "meeting_at": meeting_at.isoformat()})
+        if self.texts:
+            message = replace(message, buttons=review_buttons(agenda.to_review, meeting_at, self.texts))
         return DeliveryPlan(
             digest_of(message), following, partial(post_once, chat, claim, message, thread_id=None, since=at)
         )

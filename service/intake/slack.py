@@ -48,6 +48,13 @@ class SlackAction(WireModel):
     selected_option: SlackOption | None = None
 
 
+class SlackMessage(WireModel):
+    """The message with the button."""
+
+    text: str = ""
+    blocks: list[dict[str, Any]] = Field(default=[])
+
+
 class BlockActions(WireModel):
     """A payload of the type `block_actions`; it has one action."""
 
@@ -56,6 +63,7 @@ class BlockActions(WireModel):
     user: SlackUser
     actions: list[SlackAction] = Field(min_length=1, max_length=1)
     response_url: str = ""
+    message: SlackMessage | None = None
 
 
 class SlashCommand(WireModel):
@@ -86,7 +94,8 @@ class Command:
 class Press:
     """A press on a button of ours at `at`: what it reports, about which incident. `rest` is what else it carries.
 
-    `user` is the person's name in the workspace. `press_id` is the same for every press on the same button.
+    `user` is the person's name in the workspace, `value` all that the button carries, `message` the one that it is in.
+    `press_id` is the same for every press on the same button.
     """
 
     action: str
@@ -97,6 +106,8 @@ class Press:
     team: str
     response_url: str
     press_id: str
+    value: str
+    message: SlackMessage
 
 
 def read_form(body: bytes) -> dict[str, Any]:
@@ -121,7 +132,7 @@ def read_press(payload: Mapping[str, Any], now: datetime) -> Press:
     match = _INCIDENT.fullmatch(value)
     if match is None:
         raise invalid("names no incident", *path, "value")
-    name = action.action_id.removeprefix(ACTION_PREFIX)
+    name = action.action_id.removeprefix(ACTION_PREFIX).partition(".")[0]
     return Press(
         action=name,
         incident_id=int(match[1]),
@@ -131,6 +142,8 @@ def read_press(payload: Mapping[str, Any], now: datetime) -> Press:
         team=read.team.id if read.team else "",
         response_url=read.response_url,
         press_id=f"slack-{sha256(f'{name} {value}'.encode()).hexdigest()[:32]}",
+        value=value,
+        message=read.message or SlackMessage(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from service.domain.events import Event, EventKind
 from service.domain.incident_history import IncidentHistory
@@ -9,6 +10,7 @@ from service.domain.incident_ids import public_id
 from service.domain.offers import is_offered
 from service.domain.policy import Severity
 from service.render.chat_texts import ChatTexts
+from service.render.item_keys import ItemKey, micros_of
 from service.render.thread import Thread
 
 ACTION_PREFIX = "mttx-"
@@ -18,8 +20,11 @@ ACTIONS: Mapping[str, EventKind] = {
     "mitigated": EventKind.MITIGATED,
     "resolve": EventKind.RESOLVED,
     "severity": EventKind.SEVERITY_CHANGED,
+    "reviewed": EventKind.REVIEWED,
 }
-"""What a press on each button of a first report records."""
+"""What a press on each button records; one on `SNOOZE` has its reminder sent again later."""
+SNOOZE = "snooze"
+SNOOZES = (timedelta(hours=1), timedelta(days=1))
 _CHANGES = frozenset(
     {*ACTIONS.values(), EventKind.REOPENED, EventKind.DISMISSED, EventKind.CORRECTED, EventKind.RETRACTED}
 )
@@ -56,6 +61,20 @@ def report_buttons(thread: Thread, texts: ChatTexts) -> tuple[Button, ...]:
         "severity": Button("severity", texts["severity"], options=severities),
     }
     return tuple(button for action, button in every.items() if is_offered(ACTIONS[action], incident))
+
+
+def reminder_buttons(key: ItemKey, texts: ChatTexts) -> tuple[Button, ...]:
+    """Return the buttons of the reminder `key`: for how long to snooze it."""
+    due_ms = micros_of(key.due_at) // 1000 if key.due_at else 0
+    value = f"{public_id(key.incident_id)} {{}} {key.subject} {due_ms} {key.number} {key.action_id}"
+    seconds = [int(snooze.total_seconds()) for snooze in SNOOZES]
+    return tuple(Button(SNOOZE, texts[f"{SNOOZE}.{length}"], value.format(length)) for length in seconds)
+
+
+def review_buttons(incidents: Iterable[str], meeting_at: datetime, texts: ChatTexts) -> tuple[Button, ...]:
+    """Return a button for each incident that a weekly review is to discuss."""
+    label, meeting = texts["review"], f"{meeting_at:%Y-%m-%d}"
+    return tuple(Button("reviewed", label.format(incident=name), f"{name} {meeting}") for name in incidents)
 
 
 def changes(history: IncidentHistory) -> int:

@@ -38,6 +38,11 @@ CHAT_TEXTS: Mapping[str, ChatTexts] = {
         "due": "{stage}: due by {at}",
         "done": "{stage}: done",
         "nothing due": "No postmortem is due.",
+        "snooze.3600": "Snooze 1 h",
+        "snooze.86400": "Snooze 1 d",
+        "snoozed": "Snoozed until {at}",
+        "review": "{incident} reviewed",
+        "reviewed": "✓ {incident} reviewed",
     },
     "ja": {
         "acknowledge": "初動",
@@ -73,5 +78,10 @@ CHAT_TEXTS: Mapping[str, ChatTexts] = {
         "due": "{stage}: 期限 {at}",
         "done": "{stage}: 完了",
         "nothing due": "期限のあるポストモーテムはありません。",
+        "snooze.3600": "1時間後に再通知",
+        "snooze.86400": "1日後に再通知",
+        "snoozed": "{at} に再通知します",
+        "review": "{incident} をレビュー済みにする",
+        "reviewed": "✓ {incident} はレビュー済み",
     },
 }

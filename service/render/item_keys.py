@@ -40,9 +40,9 @@ class ItemKey:
     """The key of one row of the outbox, whose columns its fields are; what a kind does not need is empty.
 
     `dashboard_uid`: the dashboard that an annotation's copy belongs to; of a message, its `channel`. `event_id`: the
-    event, or the last one that a message covers. `number`: that of a message in its thread; `severity`: the one that it
-    states. `subject`: the kind of a message, or the level of a reminder. `due_at`: when what it reminds of is due, when
-    the team meets, or a storm began.
+    event, or the last one that a message covers. `number`: that of a message in its thread, or how often a reminder was
+    snoozed; `severity`: the one that it states. `subject`: the kind of a message, or the level of a reminder. `due_at`:
+    when what it reminds of is due, when the team meets, or a storm began.
     """
 
     kind: OutboxKind
@@ -77,7 +77,7 @@ class ItemKey:
             case OutboxKind.MESSAGE:
                 return f"say:{self.number}:{self.subject}:{self.severity}:{self.event_id}"
             case OutboxKind.REMINDER:
-                return f"remind:{self.subject}:{due_ms}:{self.action_id}"
+                return f"remind:{self.subject}:{due_ms}:{self.action_id}" + (f":{self.number}" if self.number else "")
             case OutboxKind.TEAM_WIDE:
                 return f"review:{due_ms // 1000}"
             case OutboxKind.STORM:

@@ -166,6 +166,11 @@ class Outbox:
                 _UPSERT.run(connection, [_row(target, PlannedRow(key), now) for key in keys])
             _UPSERT.run(connection, [_row(target, row, now) for row in planned])
 
+    def plan(self, target: str, planned: Sequence[PlannedRow], now: datetime) -> None:
+        """Enqueue rows that nothing else plans; one that is pending keeps its time."""
+        with self._write() as connection:
+            _UPSERT.run(connection, [_row(target, row, now) for row in planned])
+
     def resync(self, target: str, since: datetime | None, now: datetime) -> Iterator[int]:
         """Enqueue everything as if nothing had ever been delivered; yields how many incidents so far.
 

@@ -93,4 +93,4 @@ class Services:
     grafana_url: str | None = None
     max_bytes: int = 2 * 1024 * 1024
     rate: Rate | None = None
-    slack: Callable[[Mapping[str, Any], datetime], dict[str, Any]] | None = None
+    slack: Callable[[Mapping[str, Any], datetime], Mapping[str, Any]] | None = None

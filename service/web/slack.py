@@ -11,7 +11,7 @@ from service.intake.sources import Source
 from service.web.edge import received_webhook
 from service.web.services import Services
 
-Answer = Callable[[Mapping[str, Any], datetime], dict[str, Any]]
+Answer = Callable[[Mapping[str, Any], datetime], Mapping[str, Any]]
 
 
 def blueprint(services: Services, answer: Answer) -> Blueprint:

@@ -14,6 +14,7 @@ from service.delivery.review import ReviewMessages
 from service.delivery.storms import Storms
 from service.domain.policy import Policy
 from service.render.annotation_texts import View
+from service.render.chat_texts import ChatTexts
 from service.render.messages import MessageTemplates
 from service.settings.model import Settings
 from service.store import Store
@@ -89,8 +90,8 @@ def message_dispatcher(
     keys = settings.slack if name == SLACK else settings.webhook
     chat = clients.slack(settings.slack) if name == SLACK else clients.webhook(settings.webhook, settings.public_url)
     templates = message_templates(name, settings)
-    review = _review(settings, store, policy, templates)
     texts = chat_texts(settings) if name == SLACK else None
+    review = _review(settings, store, policy, templates, texts)
     builder = MessageBuilder(templates, policy, settings.public_url, texts)
     severities = frozenset(settings.messages.severities)
     limits = settings.messages
@@ -106,7 +107,9 @@ def message_dispatcher(
     )
 
 
-def _review(settings: Settings, store: Store, policy: Policy, templates: MessageTemplates) -> ReviewMessages:
+def _review(
+    settings: Settings, store: Store, policy: Policy, templates: MessageTemplates, texts: ChatTexts | None
+) -> ReviewMessages:
     messages = settings.messages
     meets = settings.review if messages.weekly_review else None
-    return ReviewMessages(templates, store, policy, meets, messages.review_lead, settings.public_url)
+    return ReviewMessages(templates, store, policy, meets, messages.review_lead, settings.public_url, texts)

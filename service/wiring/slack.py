@@ -38,20 +38,27 @@ def slack_responder(
     if texts is None:
         return None
 
-    def say(response_url: str, text: str) -> None:
+    def send(response_url: str, body: Mapping[str, Any]) -> None:
         http = HttpClient(timeout=keys.timeout)
         try:
-            respond(http, response_url, {"response_type": "ephemeral", "replace_original": False, "text": text})
+            respond(http, response_url, body)
         finally:
             http.close()
 
     names = keys.commander
-    presses = Presses(recorder=recorder, store=store, policy=policy, texts=texts, names_commander=names)
+    presses = Presses(
+        recorder=recorder,
+        store=store,
+        policy=policy,
+        texts=texts,
+        zone=settings.display_timezone,
+        names_commander=names,
+    )
     builder = MessageBuilder(message_templates(SLACK, settings), policy, settings.public_url)
     return Responder(
         presses=presses,
-        commands=Commands(presses, builder, settings.display_timezone),
-        respond=say,
+        commands=Commands(presses, builder),
+        respond=send,
         count_failure=lambda reason: counters.failure(Source.SLACK.value, reason),
         on_recorded=on_recorded,
         team=keys.team_id or "",

@@ -187,7 +187,7 @@ def is_valid(blocks):
     elements = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
     options = [option for element in elements for option in element.get("options", ())]
-    values = [element["action_id"] + element.get("value", "") for element in elements]
+    values = [element["action_id"] for element in elements]
     return (
         len(blocks) <= 50
         and len(json.dumps(blocks, ensure_ascii=False)) <= 13_200

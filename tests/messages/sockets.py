@@ -177,8 +177,8 @@ class Person:
             for block in message["blocks"]
             if block["type"] == "actions"
             for element in block["elements"]
-            if element["action_id"].removeprefix("mttx-") == action
-            and option in (None, *_labels(element), element.get("value"))
+            if element["action_id"].removeprefix("mttx-").partition(".")[0] == action
+            and option in (None, *_labels(element), element.get("text", {}).get("text"))
         )
         chosen = next((o for o in element.get("options", ()) if o["text"]["text"] == option), None)
         used = {"selected_option": chosen} if chosen else {"value": element["value"]}
