@@ -11,6 +11,7 @@ from service.domain.policy import Severity
 from tests.builders import event
 from tests.house import House
 from tests.messages.loopback import CHANNEL, TOKEN, Slack
+from tests.messages.sockets import APP_TOKEN
 
 
 @pytest.fixture
@@ -104,6 +105,22 @@ def test_it_checks_whether_slack_lets_it_in(run):
         kept_out = run("check", **where, MTTX_SLACK_TOKEN="xoxb-wrong")
         assert kept_out.exit_code == 1
         assert "authentication failed (invalid_auth)" in kept_out.output
+
+
+def test_it_checks_the_token_for_buttons(run):
+    with Slack() as slack:
+        where = {
+            "MTTX_SLACK_API_URL": f"{slack.url}/api",
+            "MTTX_SLACK_CHANNEL": CHANNEL,
+            "MTTX_SLACK_TOKEN": TOKEN,
+            "MTTX_SLACK_APP_TOKEN": APP_TOKEN,
+        }
+        checked = run("check", **where)
+        assert (checked.exit_code, len(checked.output.splitlines())) == (0, 3)
+        kept_out = run("check", **where | {"MTTX_SLACK_APP_TOKEN": "xapp-wrong"})
+        assert kept_out.exit_code == 1
+        assert "authentication failed (invalid_auth)" in kept_out.output.splitlines()[2]
+        assert slack.sockets.links == []
 
 
 def test_it_checks_every_channel(run):

@@ -91,7 +91,7 @@ def _channel_of(message: "Preview", target: str, settings: Settings) -> str | No
 @output_option
 @click.pass_context
 def check(ctx: click.Context, path: Path | None, output: str) -> None:
-    """Check each receiver, and Slack's bot: its token and its channels; exit code 1 on a failure. Nothing is sent."""
+    """Check each receiver, and of Slack the tokens and the channels; exit code 1 on a failure. Nothing is sent."""
     from service.wiring.delivery import receiver_names
     from service.wiring.messages import message_templates
 
@@ -126,9 +126,21 @@ def _check(target: str, settings: Settings) -> list[dict[str, Any]]:
                 [settings.slack.channel or "", *(c for by_value in channels for c in by_value.values())]
             )
             results += [_result(channel, partial(_readable, bot, channel)) for channel in ids]
-        return results
+        return [*results, *_check_app(settings)]
     finally:
         bot.close()
+
+
+def _check_app(settings: Settings) -> list[dict[str, Any]]:
+    from service.wiring.clients import slack_app
+
+    app = slack_app(settings.slack)
+    if app is None:
+        return []
+    try:
+        return [_result(None, app.check_socket_mode)]
+    finally:
+        app.close()
 
 
 def _readable(bot: "Bot", channel: str) -> str:

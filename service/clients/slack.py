@@ -132,6 +132,11 @@ class Bot:
         payload = self._post("auth.test", {})
         return f"{payload.get('user')} in {payload.get('team')}"
 
+    def check_socket_mode(self) -> str:
+        """Return that Slack would open a connection (`apps.connections.open`), for which the token is to be the app's."""
+        self._post("apps.connections.open", {})
+        return "buttons and commands come over Socket Mode"
+
     def check_channel(self, channel: str) -> bool:
         """Return whether the bot can read a channel, in which it then can post; False: the scope is missing, so that
         nothing is known. Raises RequestFailed if it is not in the channel.

@@ -63,6 +63,15 @@ def slack_bot(keys: SlackSettings) -> Bot | None:
     return Bot(http, keys.api_url, keys.channel or "", has_others=bool(keys.channels))
 
 
+def slack_app(keys: SlackSettings) -> Bot | None:
+    """Return a client with the app's token, which Socket Mode takes; None without it."""
+    token = keys.app_token
+    if token is None:
+        return None
+    text = token.get_secret_value().strip()
+    return Bot(HttpClient(timeout=keys.timeout, token=Secret("the app's token", lambda: text)), keys.api_url, "")
+
+
 def webhook(keys: WebhookSettings, public_url: str | None) -> Chat:
     """Return the client of the webhook that gets messages as JSON or as CDEvents."""
     token = Secret("the webhook token", keys.token_reader) if keys.token_reader else None

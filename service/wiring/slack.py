@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from service.chat.commands import Commands
@@ -20,6 +20,9 @@ from service.recorder.writer import Recorder
 from service.settings.model import Settings
 from service.store import Store
 from service.wiring.messages import SLACK, chat_texts, message_templates
+
+ANSWER_TIMEOUT = timedelta(seconds=3)
+"""Timeout of an answer to a person, for which a stop of the service waits."""
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ def slack_responder(
         return None
 
     def send(response_url: str, body: Mapping[str, Any]) -> None:
-        http = HttpClient(timeout=keys.timeout)
+        http = HttpClient(timeout=min(keys.timeout, ANSWER_TIMEOUT))
         try:
             respond(http, response_url, body)
         finally:

@@ -67,7 +67,7 @@ def roll(tree, seconds, clients, pace):
         slack = stack.enter_context(Slack())
         slack.now, slack.page_length = time.time(), 200
         config = {
-            "messages": {"language": "en"},
+            "messages": {"language": "en", "storm_reports": None},
             "slack": {"api_url": f"{slack.url}/api", "token": TOKEN, "channel": CHANNEL},
         }
         url = server.new_database()

@@ -228,6 +228,15 @@ def test_a_signature_that_is_forged_missing_or_late(serve, slack, headers, after
     assert kinds(client, incident) == ["detected"]
 
 
+def test_a_request_that_is_replayed_within_the_window_is_one_event(serve, slack):
+    client, _ = serve(SIGNED)
+    incident, ts = open_incident(client, slack)
+    body = urlencode({"payload": json.dumps(Person(slack).payload(ts, "acknowledge"))}).encode()
+    headers = signed(body, slack.clock() - 290)
+    assert [client.post("/webhooks/slack", data=body, headers=headers).status_code for _ in range(3)] == [200] * 3
+    assert kinds(client, incident) == ["detected", "acknowledged"]
+
+
 def test_a_signed_body_of_another_request_and_one_that_is_no_form(serve, slack):
     client, _ = serve(SIGNED)
     for body, status in ((b"payload=%7B%7D", 400), (b"no form", 400), (b"\xff", 400), (b"payload=%5B%5D", 400)):
