@@ -133,7 +133,7 @@ class Bot:
         return f"{payload.get('user')} in {payload.get('team')}"
 
     def check_socket_mode(self) -> str:
-        """Return that Slack would open a connection (`apps.connections.open`), for which the token is to be the app's."""
+        """Return that Slack would open a connection (`apps.connections.open`); the token is to be that of the app."""
         self._post("apps.connections.open", {})
         return "buttons and commands come over Socket Mode"
 
