@@ -25,8 +25,8 @@ def save(connection: Connection, changes: Changes) -> None:
     The stored actions and failed checks of an incident are replaced; those of merged or dismissed incidents are no
     longer outstanding.
     """
-    written = [*changes.new_incidents, *changes.changed_incidents]
-    with_events = [state for state in written if state.events or state.merged_ids]
+    states = [*changes.new_incidents, *changes.changed_incidents]
+    with_events = [state for state in states if state.events or state.merged_ids]
     replaced = [{"b_incident_id": state.id} for state in with_events]
     effective = [
         state.incident
@@ -36,7 +36,7 @@ def save(connection: Connection, changes: Changes) -> None:
     _UPDATE_COUNTED.run(connection, [{"b_id": i, "counted": int(f)} for i, f in changes.settled.items()])
     _INSERT_INCIDENT.run(connection, [rows.incident(state) for state in changes.new_incidents])
     _UPDATE_INCIDENT.run(connection, [rows.incident_update(state) for state in changes.changed_incidents])
-    count_changes(connection, _detections(written))
+    count_changes(connection, _detections(states))
     _save_episodes(connection, changes)
     _INSERT_OBSERVATION.run(connection, [rows.new_report(new) for new in changes.new_reports])
     _INSERT_EVENT.run(connection, [rows.event(new) for new in changes.new_events])

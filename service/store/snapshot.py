@@ -164,17 +164,17 @@ def _rows(connection: Connection, query: Select[Any], limit: int) -> list[Incide
     return [row_of(row) for row in connection.execute(query.limit(limit))]
 
 
-def _next_due(connection: Connection, cap: int, known: Sequence[IncidentRow]) -> list[IncidentRow]:
+def _next_due(connection: Connection, cap: int, open_rows: Sequence[IncidentRow]) -> list[IncidentRow]:
     """Return the incidents whose next stage is due first: they are among the first of each stage.
 
-    Most are open, too, and `known`: only the others are read.
+    Most are open, too: only the others are read.
     """
     next_due: dict[int, datetime] = {}
     for due_at in DUE.values():
         query = select(t.incidents.c.id, *DUE.values()).where(due_at.is_not(None)).order_by(due_at).limit(cap)
         next_due |= {i: min(at for at in dates if at is not None) for i, *dates in connection.execute(query)}
     ids = sorted(next_due, key=lambda i: (next_due[i], i))[:cap]
-    rows = {row.id: row for row in known}
+    rows = {row.id: row for row in open_rows}
     rows |= {row.id: row for row in _by_id(connection, set(ids) - rows.keys())}
     return [rows[i] for i in ids]
 
