@@ -10,7 +10,7 @@ from service.domain.actions import Action, ActionState
 from service.domain.comparison import Comparison
 from service.domain.incident import Deadline, Incident, Phase
 from service.domain.incident_ids import public_id
-from service.domain.indicators import NEEDED, Row, measure, missing_milestones
+from service.domain.indicators import NEEDED, Measured, Row, measure, missing_milestones
 from service.domain.periods import Period, month_before
 from service.domain.policy import Indicator, Milestone, Severity
 from service.domain.recovery import ResolutionSource
@@ -45,11 +45,16 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class ReportedIncident:
-    """An incident of the month with its valid intervals; `owner` of its postmortem, "" if no one was named."""
+    """An incident of the month with its samples; `owner` of its postmortem, "" if no one was named."""
 
     incident: Incident
-    intervals: Mapping[Indicator, timedelta]
+    measured: Measured
     owner: str
+
+    @property
+    def intervals(self) -> Mapping[Indicator, timedelta]:
+        """Its valid intervals."""
+        return self.measured.intervals
 
     @property
     def id(self) -> str:
@@ -149,7 +154,7 @@ def month_report(
         incidents=incidents,
         dismissed=dismissed,
     )
-    return report, _lacks(services, incidents)
+    return report, _lacks(incidents)
 
 
 def month_incidents(
@@ -181,16 +186,13 @@ def _incidents(services: Services, ids: Sequence[int]) -> Iterator[Incident]:
 
 
 def _reported(incident: Incident, services: Services) -> ReportedIncident:
-    return ReportedIncident(incident, measure(incident, services.policy).intervals, owner_of(incident))
+    return ReportedIncident(incident, measure(incident, services.policy), owner_of(incident))
 
 
-def _lacks(services: Services, lines: Sequence[ReportedIncident]) -> Lacks:
-    missing: Counter[Milestone] = Counter()
-    impossible: Counter[Indicator] = Counter()
-    for incident in (line.incident for line in lines):
-        measured = measure(incident, services.policy)
-        impossible.update(measured.invalid)
-        missing.update(missing_milestones(measured, incident.milestones, incident.phase))
+def _lacks(lines: Sequence[ReportedIncident]) -> Lacks:
+    incidents = [(line.incident, line.measured) for line in lines]
+    missing = Counter(m for i, measured in incidents for m in missing_milestones(measured, i.milestones, i.phase))
+    impossible = Counter(indicator for _, measured in incidents for indicator in measured.invalid)
     return Lacks(
         missing={m: missing[m] for m in NEEDED if missing[m]},
         impossible=dict(impossible),
