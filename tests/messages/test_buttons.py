@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from service.recorder.commands import Conflict
 from service.store import StoreUnavailable
 from tests.delivery.serving import eventually
 from tests.messages.people import SIGNED, SOCKET, events, failures, kinds, open_incident
@@ -272,6 +273,22 @@ def test_a_store_that_does_not_answer_is_said_and_the_press_counts_when_it_is_re
     assert kinds(client, incident) == ["detected", "acknowledged"]
 
 
+def test_what_the_recorder_refuses_is_said(press_site, slack, monkeypatch):
+    client, person = press_site
+    _, ts = open_incident(client, slack)
+    site = client.application.extensions["mttx.shut_down"].__self__
+
+    def refuse(command):
+        raise Conflict("the end of INC-1 is unknown")
+
+    monkeypatch.setattr(site._recorder, "submit", refuse)
+    aiko = person()
+    aiko.press(ts, "resolve")
+    eventually(lambda: aiko.saw)
+    assert "the end of INC-1 is unknown" in aiko.saw[0]
+    assert failures(client, "conflict") == 1
+
+
 def test_a_slow_commit_is_answered_in_time_and_what_comes_of_it_is_said_later(press_site, slack, monkeypatch):
     monkeypatch.setattr("service.chat.responder.ANSWER_SECONDS", 0.1)
     client, person = press_site
@@ -368,13 +385,15 @@ def test_a_press_while_nothing_runs_shows_an_error_and_works_after_the_restart(s
     assert kinds(client, incident) == ["detected", "acknowledged"]
 
 
-@pytest.mark.parametrize("how", ["refreshed", "dropped", "refused"])
+@pytest.mark.parametrize("how", ["refreshed", "dropped", "refused", "unreachable"])
 def test_it_connects_again(serve, slack, how):
     client, _ = serve()
     incident, ts = open_incident(client, slack)
     [before] = slack.sockets.links
     if how == "refreshed":
         slack.sockets.refresh()
+    elif how == "unreachable":
+        slack.fail_once("drop", path="apps.connections.open")
     elif how == "refused":
         slack.fail_once((200, {}, '{"ok": false, "error": "internal_error"}'), path="apps.connections.open")
     if how != "refreshed":
