@@ -127,6 +127,8 @@ class MessageReceiver:
         message = self.builder.message(thread, key)
         opened_at = thread.history.opened_at[thread.incident_id]
         if thread.root_id is None and self.chat.edits and (storm_at := self.storms.gather(claim, now)):
+            if thread.storm_at is not None:  # it gets its own message once there is room
+                return DeliveryPlan(not_before=now + self.storms.window)
             named = -micros_of(storm_at)
             planned = (storm_row(storm_at, thread.channel, now), *_after(thread, key, now, named))
             find = partial(self.storms.find_or_name, self.chat, message, opened_at, named)

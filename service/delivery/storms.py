@@ -54,7 +54,10 @@ class Storms:
         storm_at = claim.key.due_at
         if storm_at is None:
             return DeliveryPlan()
-        storm = storm_of(self.outbox.gathered(claim, storm_at), storm_at, self.public_url)
+        incidents = self.outbox.gathered(claim, storm_at)
+        if not incidents:
+            return DeliveryPlan()
+        storm = storm_of(incidents, storm_at, self.public_url)
         text = rendered(lambda: self.templates.storm(storm))
         payload = {"kind": "storm", "began_at": storm_at.isoformat()}
         message = ChatMessage(f"mttx-{claim.key.name}", text, payload, channel=claim.key.channel)

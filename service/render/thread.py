@@ -130,8 +130,10 @@ class Thread:
         """Return whether a message that was never sent is still worth sending.
 
         It is not if it reports the start of what is over by now, if later messages were sent (a chat may have rejected
-        it), or if the incident has long been over.
+        it), if a storm's message shows the end, or if the incident has long been over.
         """
+        if self.is_only_named and self._ending() is not None:
+            return False
         overtaken = any(message.was_sent for message in self.messages if message.key.number > key.number)
         too_late = key.subject == MessageKind.FIRST and self._ending() is not None
         return not overtaken and not too_late and not self._is_old(now, *(e.recorded_at for e in self._events()))

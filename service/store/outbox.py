@@ -251,7 +251,8 @@ def _outcome(result: Result, now: datetime) -> dict[str, Any]:
         case Stopped(_, reason):
             return values | {"failure": reason}
         case Postponed(claim, at, attempted):
-            return values | {"next_attempt_at": at} | ({} if attempted else {"attempts": claim.attempts})
+            later = {} if attempted else {"attempts": claim.attempts, "not_before": at}
+            return values | {"next_attempt_at": at} | later
 
 
 def _verify_again(connection: Connection, row_id: int, now: datetime) -> None:

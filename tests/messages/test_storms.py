@@ -154,3 +154,27 @@ def test_a_storm_while_slack_is_down_is_told_once_afterwards(site):
     run(site, [dispatcher])
     assert len(site.slack.messages) <= 7
     assert named(m["text"] for m in site.slack.messages.values()) == {f"INC-{number}": 1 for number in ids}
+
+
+def test_what_many_act_on_gets_its_own_message_once_there_is_room_and_loses_nothing(site):
+    ids = break_out(site, 8)
+    run(site, [site.dispatcher()])
+    break_out(site, 8, minutes=10, title="Again {n}")
+    site.now = at(10)
+    run(site, [site.dispatcher()])
+    for number in ids[5:7]:
+        site.tell(number, K.NOTE, 10, data={"text": f"rerouted {number}"})
+    run(site, [site.dispatcher()])
+    assert len(storms(site)) == 2
+    assert not any("rerouted" in text for text, _ in site.slack.channel())
+    assert site.waiting().pending == 0
+    site.tell(ids[6], K.RESOLVED, 12)
+    site.tell(ids[5], K.NOTE, 12, data={"text": "and watched"})
+    site.now = at(12)
+    run(site, [site.dispatcher()])
+    site.now = at(16)
+    run(site, [site.dispatcher()])
+    [(text, [reply])] = [thread for thread in site.slack.channel() if "rerouted" in thread[0]]
+    assert f"rerouted {ids[5]}" in text
+    assert "and watched" in reply
+    assert len(storms(site)) == 2
