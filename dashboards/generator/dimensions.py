@@ -102,7 +102,7 @@ def indicators():
             Column("A", "p95", "s", 100),
             Column("B", "Incidents", "none", 90, decimals=0),
             Column("C", "Met", "percentunit", 80, decimals=0),
-            Column("verdict", "Verdict", width=90, colours={"met": GREEN, "missed": RED}),
+            Column("verdict", "Verdict", width=110, colours={"met": GREEN, "missed": RED}),
         ],
         NOTHING,
         sort=("Indicator", "p95"),
@@ -113,8 +113,8 @@ def indicators():
 def folded():
     """How many values are not named."""
     return stat(
-        "Values of $dimension in 'other'",
-        "Values counted together as 'other'. If they are too many, raise `values` of the dimension in mttx.yml.",
+        "Values in 'other'",
+        "Values of $dimension counted together as 'other'. If they are too many, raise its `values` in mttx.yml.",
         [Query("A", replicas(series("mttx_breakdown_values_folded", DIMENSION), "dimension"), "{{job}}")],
         "none",
         NOTHING,
@@ -125,4 +125,4 @@ def folded():
 
 def by_dimension():
     """The row of a dimension, whose tables name the job."""
-    return section_per_dimension("By $dimension", (10, (8, incidents()), (12, indicators()), (4, folded())))
+    return section_per_dimension("By $dimension", (10, (9, incidents()), (12, indicators()), (3, folded())))

@@ -154,7 +154,7 @@ def every_target():
             Query("G", columns(f"{targets()}\n* {beside[:-2]}(change) {changes()}", *keep, "change")),
         ],
         [
-            Column("indicator", "Indicator", width=130),
+            Column("indicator", "Indicator"),
             Column("incident_severity", "Severity", width=80),
             Column("statistic", "Statistic", width=80),
             Column("A", "Value", "s", 100),
@@ -162,8 +162,8 @@ def every_target():
             Column("C", "% of target", "percentunit", 90, decimals=0),
             Column("D", "Met", "percentunit", 80, decimals=0),
             Column("E", "Incidents", "none", 90),
-            Column("verdict", "Verdict", width=90, colours={"met": GREEN, "missed": RED}),
-            Column("change", "Change", width=90, colours={"shorter": GREEN, "longer": RED}),
+            Column("verdict", "Verdict", width=110, colours={"met": GREEN, "missed": RED}),
+            Column("change", "Change", width=110, colours={"shorter": GREEN, "longer": RED}),
         ],
         "No targets configured, or the exporter is not scraped.",
         sort=("% of target",),
@@ -375,7 +375,7 @@ def budgets():
 def dashboard():
     """Build the dashboard."""
     trends = [(8, trend(indicator)) for indicator in WITH_TARGETS] + [(8, opened())]
-    widths = (3, 3, 6, 6, 6)
+    widths = (4, 4, 5, 5, 6)
     tiles = [(width, tile(indicator)) for width, indicator in zip(widths, WITH_TARGETS, strict=True)]
     return frame(
         "mttx-overview",
@@ -387,8 +387,9 @@ def dashboard():
             section("Trends", (8, *trends[:3]), (8, *trends[3:])),
             section(
                 "Details",
-                (10, (13, every_target()), (11, durations())),
-                (8, (6, how_they_ended()), (6, gaps()), (6, time_to_mitigate()), (6, budgets())),
+                (10, (24, every_target())),
+                (8, (12, durations()), (12, time_to_mitigate())),
+                (8, (8, how_they_ended()), (8, gaps()), (8, budgets())),
                 collapsed=True,
             ),
             by_dimension(),

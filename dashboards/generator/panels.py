@@ -229,7 +229,7 @@ def state_timeline(title, description, queries, states, no_value, *, links=()):
     }
     options = {
         "mergeValues": True,
-        "showValue": "auto",
+        "showValue": "never",
         "alignValue": "left",
         "rowHeight": 0.8,
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},

@@ -60,6 +60,7 @@ OBSERVED_NOTE = (
     "'First seen' is the first scrape with that phase, up to one scrape interval late; the incident page shows "
     "the recorded time."
 )
+_IS_OPEN = 'phase!="resolved"'
 NOT_CHOSEN = "Select an incident above that was open in this time range."
 PAGE_LINK = {"title": "Open the incident page", "url": INCIDENT_PAGE_BY_LABEL, "targetBlank": True}
 OPEN_TITLE = "Open incidents by severity"
@@ -85,12 +86,16 @@ def _seen(phase, *matchers):
 def phases():
     """All incidents as bars, in the order of their numbers."""
     numbered = (f"{number} * {_seen(phase, SEVERITY)}" for number, phase, _ in PHASES)
+    was_open = columns(
+        f"last_over_time({series('mttx_incident_info', SEVERITY, _IS_OPEN)}[$__range] @ end())", "incident"
+    )
+    shown = f"({columns(' or '.join(numbered), 'incident')}\nand on (job, incident) {was_open})"
     return state_timeline(
         "Incidents by phase",
-        "One bar per incident, from detection until it is resolved and its postmortem is final. 'detected': "
+        "One bar per incident that was open in this time range, until its postmortem is final. 'detected': "
         "awaiting response; 'acknowledged': being worked on; 'mitigated': impact contained; 'resolved': over, "
         "possibly with a postmortem outstanding. Click a bar to open the incident page.",
-        [Query("A", _by_number(columns(" or ".join(numbered), "incident")), "{{incident}}")],
+        [Query("A", _by_number(shown), "{{incident}}")],
         PHASES,
         "No incidents in this time range.",
         links=[PAGE_LINK],
