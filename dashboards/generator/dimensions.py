@@ -110,6 +110,29 @@ def indicators():
     )
 
 
+def budgets():
+    """What each value spent of the error budgets."""
+    spent = _of("mttx_breakdown_error_budget_spent_ratio", WINDOW, by=("value", "slo"))
+    return table(
+        "Error budgets by $dimension",
+        f"{WINDOWED} Share of each objective's error budget that they spent. {NAMES}",
+        [
+            Query("A", spent),
+            Query("B", f"0 * {spent}\n+ on (job, value) group_left () {_of('mttx_breakdown_incidents', WINDOW)}"),
+        ],
+        [
+            Column("job", "Job", width=90),
+            Column("slo", "Objective"),
+            Column("value", "Value"),
+            Column("A", "Spent", "percentunit", 90, decimals=1),
+            Column("B", "Incidents", "none", 90, decimals=0),
+        ],
+        "No error budget was measured of an incident with a $dimension.",
+        sort=("Spent",),
+        descending=True,
+    )
+
+
 def folded():
     """How many values are not named."""
     return stat(
@@ -125,4 +148,8 @@ def folded():
 
 def by_dimension():
     """The row of a dimension, whose tables name the job."""
-    return section_per_dimension("By $dimension", (10, (9, incidents()), (12, indicators()), (3, folded())))
+    return section_per_dimension(
+        "By $dimension",
+        (10, (10, incidents()), (14, indicators())),
+        (6, (20, budgets()), (4, folded())),
+    )

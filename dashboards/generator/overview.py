@@ -70,6 +70,7 @@ from generator.queries import (
 )
 
 NEARLY, MISSED = 0.8, 1
+NO_OBJECTIVES = "No error budget was measured, or there are no objectives in `slo` of mttx.yml."
 EMPTY_WINDOW = "No incidents with this interval in the window."
 OPEN_LABELS = ("incident", "incident_severity")
 WITH_TARGETS = (DETECT, ACKNOWLEDGE, RESOLVE, DRAFT, FINALIZE)  # the standard has none for mitigation
@@ -368,7 +369,29 @@ def budgets():
         "each; 100 % is a whole budget. Incidents that overlap count each.",
         [Query("A", total(spent, "slo"), "{{slo}}")],
         "percentunit",
-        "No objectives in `slo` of mttx.yml, or the exporter is not scraped.",
+        NO_OBJECTIVES,
+    )
+
+
+def costly():
+    """The incidents that spent most of an error budget."""
+    spent = columns(series("mttx_incident_error_budget_spent_ratio"), "incident", "slo")
+    return table(
+        "Costly incidents",
+        "Share of an error budget that an incident of the last 30 days spent, and its part of what all of them spent.",
+        [
+            Query("A", spent),
+            Query("B", f"{spent}\n/ on (job, slo) group_left () {total(spent, 'job', 'slo')}"),
+        ],
+        [
+            Column("incident", "Incident", width=90, link=INCIDENT_PAGE),
+            Column("slo", "Objective"),
+            Column("A", "Spent", "percentunit", 80, decimals=1),
+            Column("B", "Of all", "percentunit", 70, decimals=0),
+        ],
+        NO_OBJECTIVES,
+        sort=("Spent",),
+        descending=True,
     )
 
 
@@ -389,7 +412,7 @@ def dashboard():
                 "Details",
                 (10, (24, every_target())),
                 (8, (12, durations()), (12, time_to_mitigate())),
-                (8, (8, how_they_ended()), (8, gaps()), (8, budgets())),
+                (8, (6, how_they_ended()), (6, gaps()), (6, budgets()), (6, costly())),
                 collapsed=True,
             ),
             by_dimension(),

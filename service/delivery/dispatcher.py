@@ -152,7 +152,7 @@ class Dispatcher:
         except RequestFailed as error:
             return self._failed(claim, error, ())
         if plan.not_before is not None and plan.not_before > now:
-            return Postponed(claim, plan.not_before, attempted=False)
+            return Postponed(claim, plan.not_before, attempted=False, planned=True)
         if plan.send is None or plan.digest == claim.digest:
             return Delivered(claim, plan.remote_id or claim.remote_id, plan.digest, plan.planned)
         try:

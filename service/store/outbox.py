@@ -147,10 +147,12 @@ class Outbox:
             return Backlog(count, oldest, connection.scalar(stopped) or 0, connection.scalar(later))
 
     def resume(self, target: str, now: datetime) -> None:
-        """Retry stopped rows, and retry at once what waits for its next attempt; rows for later stay so."""
+        """Retry stopped rows, and at once what waits for its next attempt, or for a storm; rows for later stay so."""
         rows = update(t.outbox).where(_o.target == target)
+        of_storms = _o.kind.in_([OutboxKind.MESSAGE, OutboxKind.STORM])
         with self._write() as connection:
             connection.execute(rows.where(_o.failure.is_not(None)).values(failure=None, next_attempt_at=now))
+            connection.execute(rows.where(_PENDING, of_storms, _later(_o, now)).values(not_before=None))
             waits = and_(_PENDING, _o.next_attempt_at > now, ~_later(_o, now))
             connection.execute(rows.where(waits).values(next_attempt_at=now))
 
@@ -250,9 +252,9 @@ def _outcome(result: Result, now: datetime) -> dict[str, Any]:
             return values | done | {"pending_since": now, "next_attempt_at": now}
         case Stopped(_, reason):
             return values | {"failure": reason}
-        case Postponed(claim, at, attempted):
-            later = {} if attempted else {"attempts": claim.attempts, "not_before": at}
-            return values | {"next_attempt_at": at} | later
+        case Postponed(claim, at, attempted, planned):
+            unsent = {} if attempted else {"attempts": claim.attempts}
+            return values | {"next_attempt_at": at} | unsent | ({"not_before": at} if planned else {})
 
 
 def _verify_again(connection: Connection, row_id: int, now: datetime) -> None:

@@ -65,11 +65,14 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """To be retried at `at`; `attempted` False: nothing was sent, so the attempt does not count."""
+    """To be retried at `at`. `attempted` False: nothing was sent, so the attempt does not count; `planned`: on purpose,
+    so that until then the row is for later.
+    """
 
     claim: Claim
     at: datetime
     attempted: bool = True
+    planned: bool = False
 
 
 Result = Delivered | Stopped | Postponed

@@ -116,12 +116,14 @@ def _verdicts():
 
 
 def _dimensions():
+    yield Sample("mttx_incident_error_budget_spent_ratio", {"incident": "INC-1", "slo": "checkout"}, 0.2)
     yield Sample("mttx_breakdown_values_folded", {"dimension": "team"}, 5)
     for value, incidents in VALUES_OF_TEAM.items():
         of = {"dimension": "team", "value": value}
         in_window = of | {"window": "30d"}
         yield Sample("mttx_breakdown_postmortems_overdue", of, incidents - 1)
         yield Sample("mttx_breakdown_incidents", in_window, incidents)
+        yield Sample("mttx_breakdown_error_budget_spent_ratio", in_window | {"slo": "checkout"}, 0.1 * incidents)
         yield Sample("mttx_breakdown_incidents_resolved", in_window, incidents - 1)
         for indicator in ("detect", "acknowledge"):
             measured = in_window | {"indicator": indicator}

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import chain, repeat
 
 import pytest
 
@@ -510,6 +511,20 @@ def test_a_clock_that_is_set_back_in_a_batch_ends_the_batch(site):
     dispatcher = site.dispatcher(clock=lambda: site.now + timedelta(seconds=next(ticks)))
     assert dispatcher.step()
     assert len(site.spans()) == 1
+
+
+def test_what_a_batch_left_is_not_put_off_by_a_clock_that_is_set_back(site):
+    groups(site, 5)
+    site.now += HOURS
+    ticks = chain([0, 0, 0], repeat(3600))
+    dispatcher = site.dispatcher(clock=lambda: site.now + timedelta(seconds=next(ticks)))
+    assert dispatcher.step()
+    assert len(site.spans()) == 1
+    site.now -= HOURS
+    dispatcher.clock = lambda: site.now
+    while dispatcher.step():
+        pass
+    assert len(site.spans()) == 5
 
 
 def test_the_log_tells_no_token(site, caplog):

@@ -62,7 +62,7 @@ def watched(exporters):
 
     with meanwhile([threading.Thread(target=watch)], over):
         yield
-    assert len(scrapes) > len(exporters)
+        until(lambda: len(scrapes) > len(exporters), "two scrapes of one of them")
     for before, after in pairwise(scrapes):
         assert not {key for key, value in before.items() if after.get(key, 0) < value}
     resolved = {key: value for key, value in scrapes[-1].items() if "resolved_total" in key[0]}

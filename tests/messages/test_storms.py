@@ -178,3 +178,18 @@ def test_what_many_act_on_gets_its_own_message_once_there_is_room_and_loses_noth
     assert f"rerouted {ids[5]}" in text
     assert "and watched" in reply
     assert len(storms(site)) == 2
+
+
+def test_a_storm_under_a_clock_that_is_ahead_is_told_once_that_is_right(site):
+    ids = break_out(site, 12)
+    site.now = at(6 * 60)
+    dispatcher = site.dispatcher()
+    while dispatcher.step():
+        pass
+    site.tell(ids[8], K.NOTE, 1, data={"text": "rerouted"})
+    while dispatcher.step():
+        pass
+    assert storms(site) == []
+    site.now = at(2)
+    run(site, [dispatcher])
+    assert set(named(m["text"] for m in site.slack.messages.values())) == {f"INC-{number}" for number in ids}

@@ -69,6 +69,8 @@ ZEROS_ARE_LEFT_OUT = "what did not occur in the time range is not drawn"
 MAYBE_EMPTY = {
     ("mttx-overview", "Missing data"): ZEROS_ARE_LEFT_OUT,
     ("mttx-overview", "Error budget spent by incidents"): NOTHING_IS_MEASURED,
+    ("mttx-overview", "Costly incidents"): NOTHING_IS_MEASURED,
+    ("mttx-overview", "Error budgets by $dimension"): NOTHING_IS_MEASURED,
     ("mttx-exporter", "Webhooks failed, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Alerts ignored, by reason"): ZEROS_ARE_LEFT_OUT,
     ("mttx-exporter", "Commits and database errors"): ZEROS_ARE_LEFT_OUT,
