@@ -95,7 +95,7 @@ def metric(address, name, **labels):
 
 def soon(address, name, value, **labels):
     """Ask until the metric has the value: statistics that were dear to compute are kept for a moment."""
-    patience = time.monotonic() + 30
+    patience = time.monotonic() + 120
     while (sample := metric(address, name, **labels)) != value and time.monotonic() < patience:
         time.sleep(0.1)
     return sample
