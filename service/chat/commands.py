@@ -10,7 +10,7 @@ from service.chat.presses import SOURCE, Presses
 from service.clients.slack import escape, link
 from service.delivery.message_builder import MessageBuilder
 from service.domain.events import Event, EventKind, KeyedEvent, ReceivedWebhook
-from service.domain.incident_ids import page_url, public_id
+from service.domain.incident_ids import PUBLIC_ID, page_url, public_id
 from service.domain.policy import Severity
 from service.intake.event_data import MAX_TEXT
 from service.intake.reasons import Failure
@@ -27,7 +27,7 @@ MAX_LISTED = 30
 MAX_AT_ONCE = 20
 """Incidents that one command lists, and acknowledges."""
 LONGEST_TITLE = 500
-_INCIDENT = re.compile(r"INC-([1-9][0-9]{0,17})", re.ASCII | re.IGNORECASE)
+_INCIDENT = re.compile(PUBLIC_ID, re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

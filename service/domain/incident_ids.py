@@ -1,5 +1,8 @@
 """The public ids of incidents, such as INC-7, and where their pages are."""
 
+PUBLIC_ID = "INC-([1-9][0-9]{0,17})"
+"""The pattern of a public id; its group is the number."""
+
 
 def public_id(incident_id: int) -> str:
     """Return the public id of an incident."""

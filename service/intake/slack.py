@@ -11,12 +11,13 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field, TypeAdapter
 
+from service.domain.incident_ids import PUBLIC_ID
 from service.intake.reasons import Failure
 from service.intake.wire import PayloadError, WireModel, checked, invalid, read_json, unix_instant
 from service.render.buttons import ACTION_PREFIX
 
 _MAX_FIELDS = 50
-_INCIDENT = re.compile(r"INC-([1-9][0-9]{0,17})(?: (.*))?", re.ASCII | re.DOTALL)
+_INCIDENT = re.compile(PUBLIC_ID + r"(?: (.*))?", re.ASCII | re.DOTALL)
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 

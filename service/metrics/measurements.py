@@ -137,8 +137,9 @@ class Measuring:
 
     def _compute(self, now: datetime) -> Statistics:
         began = time.perf_counter()
-        selection = Selection(since=min(self._since(now).values()), labels=self._labels)
-        gathering = self._gather(self._since(now), now, selection, self._policy.breakdown)
+        since = self._since(now)
+        selection = Selection(since=min(since.values()), labels=self._labels)
+        gathering = self._gather(since, now, selection, self._policy.breakdown)
         if self._labels:
             gathering.add_budgets(self._store.read(spent_budgets, selection.since, self._labels))
         tables = self._compared_tables(gathering, selection, now)
@@ -172,8 +173,9 @@ class Measuring:
 
     def _compare(self, now: datetime) -> Compared:
         """Return all comparisons."""
-        selection = Selection(since=min(self._since(now).values()))
-        gathering = self._gather(self._since(now), now, selection)
+        since = self._since(now)
+        selection = Selection(since=min(since.values()))
+        gathering = self._gather(since, now, selection)
         self._add_before(gathering, selection)
         self._compared_last = gathering.visited
         rows = ((window, row) for window, table in gathering.tables().items() for row in table)

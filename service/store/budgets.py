@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from service.domain.budgets import BudgetTotal
 from service.domain.policy import Severity
@@ -20,7 +20,6 @@ _c = t.error_budgets.c
 class SpentBudget:
     """The share of a budget that an incident spent; `values` are its values of the labels that were asked for."""
 
-    incident_id: int
     slo: str
     spent_ratio: float
     severity: Severity
@@ -32,14 +31,14 @@ def spent_budgets(connection: Connection, since: datetime, labels: Sequence[str]
     """Return what the incidents detected after `since` spent, in the order of detection."""
     values = [value_of(label, connection.dialect).label(f"value_{i}") for i, label in enumerate(labels)]
     query = (
-        select(_c.incident_id, _c.slo, _c.spent_ratio, t.incidents.c.severity, _c.detected_at, *values)
+        select(_c.slo, _c.spent_ratio, t.incidents.c.severity, _c.detected_at, *values)
         .join(t.incidents, t.incidents.c.id == _c.incident_id)
         .where(_c.detected_at > since)
         .order_by(_c.detected_at, _c.incident_id, _c.slo)
     )
     return [
-        SpentBudget(incident_id, slo, spent_ratio, Severity(severity), detected_at, tuple(values))
-        for incident_id, slo, spent_ratio, severity, detected_at, *values in connection.execute(query)
+        SpentBudget(slo, spent_ratio, Severity(severity), detected_at, tuple(values))
+        for slo, spent_ratio, severity, detected_at, *values in connection.execute(query)
     ]
 
 
@@ -48,11 +47,6 @@ def latest_budgets(connection: Connection, since: datetime, limit: int) -> dict[
     query = select(_c.incident_id, _c.slo, _c.spent_ratio).where(_c.detected_at > since)
     rows = connection.execute(query.order_by(_c.detected_at.desc(), _c.incident_id.desc(), _c.slo).limit(limit))
     return {(incident_id, slo): spent_ratio for incident_id, slo, spent_ratio in rows}
-
-
-def count_budgets(connection: Connection, since: datetime) -> int:
-    """Count the shares of which `latest_budgets` returns the latest."""
-    return connection.scalar(select(func.count()).where(_c.detected_at > since)) or 0
 
 
 def budget_totals(connection: Connection) -> list[BudgetTotal]:

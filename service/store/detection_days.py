@@ -6,23 +6,14 @@ The count grows in the transaction that writes the incident, whichever process t
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Dialect, select
-from sqlalchemy.sql import dml
+from sqlalchemy import Connection, select
 
 from service.domain.periods import Period
 from service.store import tables as t
-from service.store.statements import Insert, insert_for
+from service.store.statements import upsert
 from service.store.types import EPOCH
 
-
-def _count(dialect: Dialect) -> dml.Insert:
-    c, new = t.detection_days.c, insert_for(dialect)(t.detection_days)
-    more = {"changes": c.changes + new.excluded.changes}
-    statement: dml.Insert = new.on_conflict_do_update(index_elements=[c.day], set_=more)
-    return statement
-
-
-_COUNT = Insert(_count)
+_COUNT = upsert(t.detection_days, add=["changes"])
 
 
 def count_changes(connection: Connection, detections: Iterable[datetime | None]) -> None:

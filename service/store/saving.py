@@ -1,11 +1,10 @@
 """Writing the changes of a batch: each table once, all rows of a kind in one statement. `rows` builds their content."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Table, bindparam, delete, insert, update
-from sqlalchemy.sql import dml
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, insert, update
 
 from service.domain.done import failed_checks
 from service.domain.events import EventKind
@@ -16,7 +15,7 @@ from service.store.bodies import forget_bodies
 from service.store.changes import Changes
 from service.store.detection_days import count_changes
 from service.store.loaded import IncidentState
-from service.store.statements import Insert, Write, insert_for
+from service.store.statements import Insert, Write, upsert
 
 
 def save(connection: Connection, changes: Changes) -> None:
@@ -114,19 +113,6 @@ def _delete(table: Table, *names: str) -> Write:
     return Write(lambda _: delete(table).where(*_same(table, names)))
 
 
-def _upsert(table: Table, *, add: Collection[str] = (), replace: Collection[str] = ()) -> Insert:
-    """Return the statement that inserts a row, or adds to and replaces columns of the stored one."""
-
-    def upsert(dialect: Dialect) -> dml.Insert:
-        new = insert_for(dialect)(table)
-        changes = {name: table.c[name] + new.excluded[name] for name in add}
-        changes |= {name: new.excluded[name] for name in replace}
-        statement: dml.Insert = new.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
-        return statement
-
-    return Insert(upsert)
-
-
 _INSERT_INCIDENT = _insert(t.incidents)
 _UPDATE_INCIDENT = _update(t.incidents, "id")
 _UPDATE_COUNTED = _update(t.incidents, "id")
@@ -141,15 +127,15 @@ _INSERT_OBSERVATION = _insert(t.observations)
 _UPDATE_OBSERVATION = _update(t.observations, *rows.IDENTITY)
 _INSERT_EVENT = _insert(t.events)
 _MOVE_EVENT = _update(t.events, "sent_to", "event_id")
-_UPSERT_KEY = _upsert(t.incident_keys, replace=["incident_id"])
+_UPSERT_KEY = upsert(t.incident_keys, replace=["incident_id"])
 _INSERT_ACTION = _insert(t.actions)
 _DELETE_ACTIONS = _delete(t.actions, "incident_id")
 _INSERT_CHECK = _insert(t.failed_checks)
 _DELETE_CHECKS = _delete(t.failed_checks, "incident_id")
 _INSERT_BUDGET = _insert(t.error_budgets)
 _DELETE_BUDGETS = _delete(t.error_budgets, "incident_id")
-_UPSERT_DELIVERY = _upsert(t.deliveries, add=["times"], replace=["last_received_at"])
-_UPSERT_TOTAL = _upsert(
+_UPSERT_DELIVERY = upsert(t.deliveries, add=["times"], replace=["last_received_at"])
+_UPSERT_TOTAL = upsert(
     t.totals, add=["number", "seconds"], replace=["exemplar_incident", "exemplar_seconds", "exemplar_at"]
 )
-_UPSERT_BUDGET_TOTAL = _upsert(t.budget_totals, add=["spent_ratio", "incidents"])
+_UPSERT_BUDGET_TOTAL = upsert(t.budget_totals, add=["spent_ratio", "incidents"])

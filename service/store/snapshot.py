@@ -16,7 +16,7 @@ from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Total
 from service.store import tables as t
 from service.store.breakdown import value_of
-from service.store.budgets import RECENT, budget_totals, count_budgets, latest_budgets
+from service.store.budgets import RECENT, budget_totals, latest_budgets
 from service.store.incidents import DUE, IncidentRow, row_of
 from service.store.statements import CHUNK
 
@@ -103,7 +103,7 @@ def snapshot_of(connection: Connection, now: datetime, cap: int, labels: Sequenc
             "live": open_count + due_count - open_and_due - sum(is_live(row) for row in (*live_rows, *with_actions)),
             "actions": max(0, count(connection, ACTION_IS_OPEN, _IS_DATED) - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
-            "budgets": count_budgets(connection, now - RECENT) - len(budgets),
+            "budgets": count(connection, t.error_budgets.c.detected_at > now - RECENT) - len(budgets),
         },
         overdue_by_value={label: _overdue_by_value(connection, now, label) for label in labels},
         changes_at=_changes_at(connection, now),

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Select,
+    Table,
     any_,
     bindparam,
     func,
@@ -180,3 +181,16 @@ class _Named:
                 values[i] = process(values[i])
             named.append(self._row._make(values))
         return named
+
+
+def upsert(table: Table, *, add: Collection[str] = (), replace: Collection[str] = ()) -> Insert:
+    """Return the statement that inserts a row, or adds to and replaces columns of the stored one."""
+
+    def make(dialect: Dialect) -> dml.Insert:
+        new = insert_for(dialect)(table)
+        changes = {name: table.c[name] + new.excluded[name] for name in add}
+        changes |= {name: new.excluded[name] for name in replace}
+        statement: dml.Insert = new.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+        return statement
+
+    return Insert(make)
