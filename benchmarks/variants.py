@@ -4,6 +4,8 @@ Run as `python -m benchmarks.variants no-store|naive serve`; each server is conf
 """
 
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -11,7 +13,7 @@ from service.cli import main
 from service.domain.incident import Phase
 from service.domain.policy import Policy
 from service.recorder.commands import Command, Outcome
-from service.recorder.writer import Recorder, _Ticket
+from service.recorder.writer import Recorder, Ticket
 from service.store import Store
 from service.wiring import exporter
 
@@ -23,6 +25,12 @@ class NoStore(Recorder):
         """Pretend to have opened an incident."""
         return (Outcome(1, Phase.DETECTED),)
 
+    def enqueue(self, command: Command, done: Callable[[Ticket], None]) -> None:
+        """Do the same."""
+        ticket = Ticket(command, done)
+        ticket.outcomes = self.submit(command)
+        done(ticket)
+
 
 class Naive(Recorder):
     """Records with the same code, but each request opens and commits a transaction of its own, in its own thread.
@@ -32,15 +40,26 @@ class Naive(Recorder):
 
     def __init__(self, store: Store, policy: Policy, **limits: Any) -> None:
         super().__init__(store, policy, **limits)
+        self._threads = ThreadPoolExecutor(64)
         store._turn = nullcontext()  # type: ignore[assignment]  # the store lets writers in one after the other
 
     def submit(self, command: Command) -> tuple[Outcome, ...]:
         """Record one command as a batch of one, without the writer's thread."""
-        ticket = _Ticket(command)
+        ticket = Ticket(command, lambda _: None)
         self._record([ticket])
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
+
+    def enqueue(self, command: Command, done: Callable[[Ticket], None]) -> None:
+        """Do the same in a thread, and then call `done`."""
+
+        def record() -> None:
+            ticket = Ticket(command, done)
+            self._record([ticket])
+            done(ticket)
+
+        self._threads.submit(record)
 
 
 VARIANTS: dict[str, Any] = {"no-store": NoStore, "naive": Naive}

@@ -55,8 +55,8 @@ def _application(settings: Settings, web_config: WebConfig) -> Any:
     front = Front(
         app,
         Lanes(lane_sizes(settings.threads, READERS)),
+        app.extensions["mttx.receiver"],
         body_bytes=settings.limits.body_bytes,
-        admit=app.extensions["mttx.admission"],
         on_ready=partial(_log.info, "ready on %s", url_of(settings, web_config)),
     )
     _before_the_stop.append(front.hurry)

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain.policy import Policy
@@ -41,25 +41,29 @@ class Stats:
     errors: int = 0
 
 
-class _Ticket:
-    """One submitted command; the request waits on `done`."""
+class Ticket:
+    """One command in the queue. `done` gets the ticket once it is committed or has failed, in the writer's thread."""
 
     __slots__ = ("command", "committed", "done", "error", "outcomes")
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, done: "Callable[[Ticket], None]") -> None:
         self.command = command
+        self.done = done
         self.outcomes: tuple[Outcome, ...] = ()
         self.error: Exception | None = None
         self.committed = False
-        self.done = threading.Lock()
-        self.done.acquire()
+
+
+def not_committed() -> StoreUnavailable:
+    """Return the error for a command whose commit took longer than `COMMIT_TIMEOUT_SECONDS`."""
+    return StoreUnavailable(f"the store did not commit within {COMMIT_TIMEOUT_SECONDS:.0f} s")
 
 
 class Recorder:
     """Takes commands from any thread and commits them on its own thread.
 
-    `submit` returns after the commit. A command that is refused or that the database rejects fails alone.
-    At most `at_once` requests wait for commits, so that a stalled disk leaves threads to readers.
+    `submit` returns after the commit, `enqueue` at once. A command that is refused or that the database rejects fails
+    alone. At most `at_once` threads wait for commits, so that a stalled disk leaves threads to readers.
     """
 
     def __init__(self, store: Store, policy: Policy, *, queue_limit: int = 1000, at_once: int = 512) -> None:
@@ -67,10 +71,11 @@ class Recorder:
         self._policy = policy
         self._bounds = bucket_bounds_of(policy)
         self._queue_limit = queue_limit
+        self._at_once = at_once
         self._slots = threading.Semaphore(at_once)
         self._began: float | None = None  # when the current commit began
         self._failed_at: float | None = None  # when the last commit failed; none has succeeded since
-        self._queue: deque[_Ticket] = deque()
+        self._queue: deque[Ticket] = deque()
         self._arrived = threading.Condition()
         self._closing = False
         self._last_size = 1  # how many requests were pending when the last commit ended
@@ -88,28 +93,47 @@ class Recorder:
         if not self._slots.acquire(timeout=0 if self.stalled else SLOT_TIMEOUT_SECONDS):
             msg = "the store is slow, and the maximum number of requests is waiting for it"
             raise Busy(msg)
-        ticket = _Ticket(command)
+        done = threading.Lock()
+        done.acquire()
+        ticket = Ticket(command, lambda _: done.release())
         try:
-            with self._arrived:
-                if self._closing or len(self._queue) >= self._queue_limit:
-                    msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
-                    raise Busy(msg)
-                self._queue.append(ticket)
-                if len(self._queue) >= self._wake_at:
-                    self._arrived.notify()
-            if not ticket.done.acquire(timeout=COMMIT_TIMEOUT_SECONDS):
-                msg = f"the store did not commit within {COMMIT_TIMEOUT_SECONDS:.0f} s"
-                raise StoreUnavailable(msg)
+            self._append(ticket)
+            if not done.acquire(timeout=COMMIT_TIMEOUT_SECONDS):
+                raise not_committed()
         finally:
             self._slots.release()
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
 
+    def enqueue(self, command: Command, done: Callable[[Ticket], None]) -> None:
+        """Queue a command without waiting for anything; `done` must neither block nor raise.
+
+        Raises `Busy` if the queue is full or the service shuts down, or while a commit stalls and others wait already.
+        """
+        if len(self._queue) >= self._at_once and self.stalled:
+            msg = "the store is slow, and the maximum number of requests is waiting for it"
+            raise Busy(msg)
+        self._append(Ticket(command, done))
+
+    def _append(self, ticket: Ticket) -> None:
+        with self._arrived:
+            if self._closing or len(self._queue) >= self._queue_limit:
+                msg = "shutting down" if self._closing else f"{self._queue_limit} requests are waiting already"
+                raise Busy(msg)
+            self._queue.append(ticket)
+            if len(self._queue) >= self._wake_at:
+                self._arrived.notify()
+
     @property
     def queue_length(self) -> int:
         """Number of waiting commands."""
         return len(self._queue)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether less than half the queue is taken."""
+        return 2 * len(self._queue) < self._queue_limit
 
     @property
     def stalled(self) -> bool:
@@ -152,9 +176,9 @@ class Recorder:
             self._began = None
             self._last_size = min(BATCH, len(tickets) + len(self._queue))
             for ticket in tickets:
-                ticket.done.release()
+                ticket.done(ticket)
 
-    def _take(self) -> list[_Ticket]:
+    def _take(self) -> list[Ticket]:
         """Wait for commands and return up to `BATCH` of them; an empty list once closing and all are done.
 
         It waits briefly for the senders that shared the last commit; otherwise they split into two halves that take
@@ -170,7 +194,7 @@ class Recorder:
                 self._arrived.wait(left)
             return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
 
-    def _record(self, tickets: Sequence[_Ticket]) -> None:
+    def _record(self, tickets: Sequence[Ticket]) -> None:
         """Commit the tickets together; if one of them makes that fail, commit each on its own."""
         try:
             self._commit(tickets)
@@ -186,7 +210,7 @@ class Recorder:
             for ticket in tickets:
                 ticket.error = ticket.error or error
 
-    def _commit(self, tickets: Sequence[_Ticket]) -> None:
+    def _commit(self, tickets: Sequence[Ticket]) -> None:
         """Apply all commands in one transaction; refused ones fail alone."""
         began = time.perf_counter()
         with self._store.transaction() as transaction:
@@ -205,15 +229,15 @@ class Recorder:
         self.stats.commit_seconds += time.perf_counter() - began
 
 
-def _keys_of(tickets: Sequence[_Ticket]) -> BatchKeys:
+def _keys_of(tickets: Sequence[Ticket]) -> BatchKeys:
     return keys_of(ticket.command for ticket in tickets)
 
 
-def _apply(batch: Batch, ticket: _Ticket) -> None:
+def _apply(batch: Batch, ticket: Ticket) -> None:
     ticket.outcomes = apply(batch, ticket.command)
 
 
-def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
+def _fail(tickets: Sequence[Ticket], error: BaseException) -> None:
     for ticket in tickets:
         if not ticket.committed:
             ticket.error = ticket.error or RuntimeError(f"the recorder failed: {type(error).__name__}")

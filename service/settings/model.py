@@ -152,7 +152,9 @@ class Settings(SettingsSection):
     public_url: HttpUrl | None = Field(
         None, description="URL at which people open the pages, for links; null: the address of the request."
     )
-    threads: Annotated[int, Field(ge=1, le=512)] = Field(64, description="Number of requests handled at the same time.")
+    threads: Annotated[int, Field(ge=1, le=512)] = Field(
+        64, description="Number of threads that may wait for the store."
+    )
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
     severity_label: LabelName = Field("severity", description="Alert label that `severity_map` reads.")

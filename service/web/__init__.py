@@ -14,6 +14,7 @@ from service.web import (
     webhooks,
 )
 from service.web.pages import assets
+from service.web.receiver import Receiver
 from service.web.services import Services
 
 __all__ = ["Services", "install"]
@@ -26,23 +27,24 @@ def install(app: Flask, services: Services) -> None:
     and double slashes are not normalized.
     """
     app.url_map.merge_slashes = False
-    app.extensions["mttx.admission"] = edge.admission(services)
     on_the_api = api.blueprint(services)
     for extension in services.extensions:
         extension.add_routes(on_the_api, services)
-    every_webhook = webhooks.webhooks_of(services)
+    routes, checks = webhooks.webhooks_of(services), edge.Edge(services)
+    every_webhook = [webhooks.Webhook(route, services, checks) for route in routes]
+    app.extensions["mttx.receiver"] = Receiver(every_webhook, services, checks)
     for blueprint in (
-        edge.blueprint(services),
+        edge.blueprint(services, checks),
         problems.blueprint(services.counters, services.sources.profiles, pages.missing_page(services)),
-        *(webhooks.blueprint(webhook, services) for webhook in every_webhook),
+        *(webhooks.blueprint(webhook, services, checks) for webhook in every_webhook),
         on_the_api,
         probes.blueprint(services),
         pages.blueprint(services),
         assets.blueprint(),
         openapi.blueprint(
-            every_webhook, [operation for extension in services.extensions for operation in extension.operations]
+            routes, [operation for extension in services.extensions for operation in extension.operations]
         ),
     ):
         app.register_blueprint(blueprint)
     if services.slack is not None and Source.SLACK in services.sources.signings:
-        app.register_blueprint(slack.blueprint(services, services.slack))
+        app.register_blueprint(slack.blueprint(services, checks, services.slack))

@@ -1,6 +1,4 @@
-"""Record and answer events of Alertmanager's event recorder: ends that are never notified, and silences."""
-
-from flask import Response
+"""Record events of Alertmanager's event recorder: ends that are never notified, and silences."""
 
 from service.domain.events import Event, ReceivedWebhook
 from service.domain.senders import named_source
@@ -9,27 +7,25 @@ from service.intake.sources import Source
 from service.polling.silences import RECENT, acknowledgements
 from service.recorder.commands import RecordAlerts
 from service.store.incidents import recent_episodes
-from service.web.edge import token_name
-from service.web.responses import json_response
+from service.web.receipts import Receipt, Reception
 from service.web.schemas import EventsReceipt, TouchedIncident
 from service.web.services import Services
 
 
 def record_recorded_events(
-    batch: RecordedEvents, webhook: ReceivedWebhook, services: Services, sender: str
-) -> Response:
-    """Record the ends, and the silences that acknowledge, in one command, and return the response."""
-    events = _acknowledgements(batch, webhook, services, sender)
-    command = RecordAlerts(batch.ends, webhook, events=events)
-    outcomes = services.recorder.submit(command) if batch.ends or events else ()
+    batch: RecordedEvents, webhook: ReceivedWebhook, services: Services, sender: str, recorded_by: str | None
+) -> Reception:
+    """Record the ends, and the silences that acknowledge, in one command, and return the receipt."""
+    events = _acknowledgements(batch, webhook, services, sender, recorded_by)
+    outcomes = (yield RecordAlerts(batch.ends, webhook, events=events)) if batch.ends or events else ()
     for error in batch.unreadable:
         services.counters.failure(webhook.source, error.reason.value)
     services.counters.received(webhook.source, webhook.received_at)
-    return json_response(EventsReceipt(incidents=TouchedIncident.of(outcomes), events=batch.total, repeated=0))
+    return Receipt(EventsReceipt(incidents=TouchedIncident.of(outcomes), events=batch.total, repeated=0))
 
 
 def _acknowledgements(
-    batch: RecordedEvents, webhook: ReceivedWebhook, services: Services, sender: str
+    batch: RecordedEvents, webhook: ReceivedWebhook, services: Services, sender: str, recorded_by: str | None
 ) -> tuple[tuple[int, Event], ...]:
     """Return what the silences acknowledge; this needs a read of the store."""
     people, now = services.sources.people, webhook.received_at
@@ -37,4 +33,4 @@ def _acknowledgements(
         return ()
     incidents = services.store.read(recent_episodes, now - RECENT)
     source = named_source(Source.ALERTMANAGER.value, sender)
-    return tuple(acknowledgements(batch.silences, incidents, people, now, source=source, recorded_by=token_name()))
+    return tuple(acknowledgements(batch.silences, incidents, people, now, source=source, recorded_by=recorded_by))

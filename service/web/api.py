@@ -64,10 +64,6 @@ def blueprint(services: Services) -> Blueprint:
     """Return the API's routes."""
     bp = Blueprint(Source.API.value, __name__)
 
-    @bp.before_request
-    def count() -> None:
-        services.counters.request(Source.API.value)
-
     @bp.get(INCIDENTS, strict_slashes=False)
     def list_incidents() -> Response:
         authorize(request, services.tokens, "read")

@@ -1,19 +1,18 @@
-"""Common handling of every request: a request id, response headers, and reading the body."""
+"""Common handling of every request: a request id, response headers, who may send, and reading the body."""
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from service.domain.events import Event
 from service.intake.reasons import Failure
-from service.intake.signatures import BadSignature, Header
-from service.intake.sources import webhook_path
+from service.intake.signatures import BadSignature
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
 from service.web.auth import Denied, Scope, authorize, check_host, check_origin
@@ -31,46 +30,93 @@ class IncompleteBody(Exception):
     """The body of a request did not arrive in time, or is shorter than announced."""
 
 
-def blueprint(services: Services) -> Blueprint:
+class Edge:
+    """What every request passes, in the front and in the application. Raises what `service.web.problems` answers."""
+
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.tokens
+        self._signings = services.sources.signings
+        self._limiter = Limiter(services.rate) if services.rate else None
+
+    def check_host(self, request: Request) -> None:
+        """Deny what is not addressed to loopback, without tokens."""
+        if not self._tokens:
+            check_host(request)
+
+    def admit(self, request: Request, source: str | None) -> Token | None:
+        """Decide by the headers whether a POST or PUT may be read, and return its token.
+
+        A source that signs needs no token: its signature is checked with the body. Raises Denied, also for requests
+        that a page of another origin had a browser send.
+        """
+        self.check_host(request)
+        signing = self._signings.get(source) if source else None
+        if signing is None:
+            return authorize(request, self._tokens, "ingest" if request.path.startswith("/webhooks/") else "write")
+        check_origin(request)
+        with _denying():
+            signing.check_present(request.headers.get)
+        return None
+
+    def verify(self, request: Request, source: str, body: bytes, now: datetime) -> None:
+        """Check the signature of a body, if its source signs. Raises Denied."""
+        signing = self._signings.get(source)
+        if signing is not None:
+            with _denying():
+                signing.check(body, request.headers.get, now)
+
+    def limit(self, request: Request) -> None:
+        """Count a request of its sender. Raises TooOften."""
+        if self._limiter is not None:
+            self._limiter.check(sender_of(request, self._tokens))
+
+
+@contextmanager
+def _denying() -> Iterator[None]:
+    try:
+        yield
+    except BadSignature as error:
+        raise Denied(Failure.UNAUTHORIZED, str(error)) from error
+
+
+def request_id(request: Request) -> str:
+    """Return the sender's id of a request, or a new one."""
+    given = request.headers.get("X-Request-ID")
+    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def response_headers(request_id: str) -> list[tuple[str, str]]:
+    """Return the headers of every response; a route may set another Cache-Control."""
+    return [("X-Request-ID", request_id), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
+
+
+def blueprint(services: Services, edge: Edge) -> Blueprint:
     """Return the hooks around every request of the application."""
     bp = Blueprint("edge", __name__)
-    limiter = Limiter(services.rate) if services.rate else None
     sources = services.sources.profiles
 
     @bp.before_app_request
     def name_the_request() -> None:
-        request_id = request.headers.get("X-Request-ID")
-        g.request_id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
+        g.request_id = request_id(request)
 
     @bp.before_app_request
     def check_the_request() -> None:
-        try:
-            _check(request, services)
-            if limiter is not None and request.blueprint not in FREE:
-                limiter.check(sender_of(request, services.tokens))
-        except Exception:
-            if request.blueprint in sources:
-                services.counters.request(request.blueprint)
-            raise
+        if request.blueprint in sources:
+            services.counters.request(request.blueprint)
+        refusal = request.environ.get(REFUSAL)
+        if refusal is not None:
+            raise refusal
+        edge.check_host(request)
+        if request.blueprint not in FREE:
+            edge.limit(request)
 
     @bp.after_app_request
     def finish(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Request-ID"] = g.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers.setdefault("Cache-Control", "no-store")
+        for name, value in response_headers(g.request_id):
+            response.headers.setdefault(name, value)
         return response
 
     return bp
-
-
-def _check(request: Request, services: Services) -> None:
-    """Raise the front's rejection, if any; without tokens every request must be addressed to loopback."""
-    refusal = request.environ.get(REFUSAL)
-    if refusal is not None:
-        raise refusal
-    if not services.tokens:
-        check_host(request)
 
 
 def received(request: Request, services: Services, scope: Scope) -> bytes:
@@ -80,38 +126,24 @@ def received(request: Request, services: Services, scope: Scope) -> bytes:
     bodies without a length are limited as well.
     """
     g.token = authorize(request, services.tokens, scope)
-    return _bounded(request, services)
-
-
-def token_name() -> str | None:
-    """Return the name of the request's token; None without tokens, and for a signed body."""
-    token: Token | None = g.get("token")
-    return token.name if token else None
+    return body_of(request, services.max_bytes)
 
 
 def attributed(event: Event) -> Event:
-    """Return the event with the name of the request's token."""
-    return replace(event, recorded_by=token_name())
+    """Return the event with the name of the request's token; None without tokens."""
+    token: Token | None = g.get("token")
+    return replace(event, recorded_by=token.name if token else None)
 
 
-def received_webhook(request: Request, services: Services, source: str, now: datetime) -> bytes:
-    """Return the body of a webhook: signed if its source signs, else with a token. Raises as `received`.
-
-    A signed body needs no token; a request without any signature is rejected before its body is read.
-    """
-    signing = services.sources.signings.get(source)
-    if signing is None:
-        return received(request, services, "ingest")
-    _check_signed(request, signing.check_present)
-    body = _bounded(request, services)
-    _check_signed(request, lambda header: signing.check(body, header, now))
-    return body
-
-
-def _bounded(request: Request, services: Services) -> bytes:
+def check_encoding(request: Request) -> None:
+    """Raise UnsupportedMediaType for a compressed body."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not understood here.")
-    most = services.max_bytes
+
+
+def body_of(request: Request, most: int) -> bytes:
+    """Return the body of at most so many bytes. Raises as `received`."""
+    check_encoding(request)
     if (request.content_length or 0) <= most:
         request.max_content_length = most + 1  # werkzeug silently truncates a chunked body at its limit
         body = request.get_data(cache=False)
@@ -123,32 +155,3 @@ def _bounded(request: Request, services: Services) -> bytes:
 def too_large(most: int) -> PayloadError:
     """Return the error for a body of more than `most` bytes."""
     return PayloadError(Failure.TOO_LARGE, f"The body is larger than {most} bytes (`limits.body_bytes`).")
-
-
-def admission(services: Services) -> Callable[[dict[str, Any]], None]:
-    """Return a function that decides by the headers whether to read the body of a POST or PUT.
-
-    It takes the WSGI environment and raises Denied. The routes repeat these checks and add others, so they do not
-    depend on the front.
-    """
-    signed = {webhook_path(source): signing for source, signing in services.sources.signings.items()}
-
-    def admit(environ: dict[str, Any]) -> None:
-        sender = Request(environ)
-        path = sender.path.rstrip("/")
-        if not services.tokens:
-            check_host(sender)
-        if path in signed:
-            _check_signed(sender, signed[path].check_present)
-        else:
-            authorize(sender, services.tokens, "ingest" if path.startswith("/webhooks/") else "write")
-
-    return admit
-
-
-def _check_signed(request: Request, check: Callable[[Header], None]) -> None:
-    check_origin(request)
-    try:
-        check(request.headers.get)
-    except BadSignature as error:
-        raise Denied(Failure.UNAUTHORIZED, str(error)) from error

@@ -1,7 +1,8 @@
 """The front of the server: reads bodies on one event loop, and assigns threads only to complete requests.
 
 Granian calls it by RSGI; it calls any WSGI application. A body has one deadline and `limits.body_bytes`, so a slow
-sender takes a socket but no thread; an unauthorized sender is rejected before the body is read.
+sender takes a socket but no thread; an unauthorized sender is rejected before the body is read. Small webhooks are
+received on the event loop itself (`receiver.py`).
 """
 
 import asyncio
@@ -13,9 +14,13 @@ from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
+from flask import Request
+
 from service.recorder.commands import Busy
+from service.web.deadlines import Deadlines
 from service.web.edge import ARRIVED, REFUSAL, IncompleteBody, too_large
 from service.web.lanes import BY_PATH, Lane, Lanes
+from service.web.receiver import Receiver
 
 BODY_SECONDS = 10.0
 """Time limit for a whole body. Slower senders are answered 503, which Alertmanager retries."""
@@ -24,7 +29,7 @@ HURRY_SECONDS = 1.0
 QUEUE_SECONDS = 10.0
 """Time limit for waiting for a thread of its kind; by then the sender has given up, or retries."""
 SMALL_BYTES = 16 * 1024
-"""Bodies with at most this Content-Length are read at once and not counted."""
+"""Bodies with at most this Content-Length are read at once, not counted, and parsed on the event loop."""
 BUFFERED_BYTES = 64 * 1024 * 1024
 """Memory limit of all larger bodies together: four of the largest size, thirty-two with the default limit."""
 OPEN_SECONDS = 60.0
@@ -68,65 +73,69 @@ class Body:
 class Front:
     """An RSGI application that passes complete requests to a WSGI application.
 
-    `on_ready` is called once requests are accepted. `admit` raises to reject a request before its body is read.
-    Rejections are passed to the application in the environment, which answers and counts them like its own.
+    `on_ready` is called once requests are accepted. Rejections, by the receiver or here, are passed to the application
+    in the environment, which answers and counts them like its own.
     """
 
     def __init__(
         self,
         application: Application,
         lanes: Lanes,
+        receiver: Receiver,
         *,
         body_bytes: int,
-        admit: Callable[[Environ], None],
         on_ready: Callable[[], None] | None = None,
     ) -> None:
         self._application = application
         self._lanes = lanes
+        self._receiver = receiver
         self._body_bytes = body_bytes
-        self._admit = admit
         self._on_ready = on_ready
         self._free_bytes = max(BUFFERED_BYTES, 4 * body_bytes)
         self._seconds = BODY_SECONDS
-        self._deadlines: set[asyncio.Timeout] = set()
+        self._deadlines: Deadlines
         self._loop: asyncio.AbstractEventLoop
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Store the event loop on which every request begins."""
-        self._loop = loop
+        self._loop, self._deadlines = loop, Deadlines(loop)
+        self._receiver.start(loop)
         if self._on_ready is not None:
             loop.call_soon(self._on_ready)
 
     def hurry(self) -> None:
         """Shorten the deadline of all bodies, since the service stops; callable from any thread."""
         self._seconds = HURRY_SECONDS
-        if self._deadlines:
-            self._loop.call_soon_threadsafe(self._hurry)
-
-    def _hurry(self) -> None:
-        for deadline in self._deadlines:
-            if not deadline.expired():
-                deadline.reschedule(self._loop.time() + HURRY_SECONDS)
+        self._loop.call_soon_threadsafe(self._deadlines.shorten, HURRY_SECONDS)
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""
-        environ = environ_of(scope)
-        lane, body = BY_PATH.get(scope.path.rstrip("/"), Lane.READ), Body()
-        if scope.method in _WITH_BODY:
-            try:
-                self._admit(environ)
-                lane, body = Lane.WRITE, await self._read(scope.headers, proto)
-            except Exception as refusal:  # the application answers it like its own
-                lane, environ[REFUSAL] = Lane.REFUSAL, refusal
-        environ["CONTENT_LENGTH"] = str(len(body.content))
-        environ["wsgi.input"] = BytesIO(body.content)
-        answered = self._loop.create_future()
-        environ[ARRIVED] = time.monotonic()
+        environ, path = environ_of(scope), scope.path.removesuffix("/")
+        lane, body = BY_PATH.get(path, Lane.READ), Body()
         try:
-            self._lanes.run(lane, partial(self._answer, environ, proto, answered))
-            await answered
+            if scope.method in _WITH_BODY:
+                try:
+                    request, lane = Request(environ), Lane.WRITE
+                    token = self._receiver.admit(request, path)
+                    body = await self._read(scope.headers, proto)
+                    webhook = self._receiver.webhook(scope.method, path)
+                    if webhook is not None and len(body.content) <= SMALL_BYTES:
+                        proto.response_bytes(*await self._receiver.receive(webhook, request, token, body.content))
+                        return
+                except Exception as refusal:  # the application answers it like its own
+                    lane, environ[REFUSAL] = Lane.REFUSAL, refusal
+            await self._apply(lane, environ, body.content, proto)
         finally:
             self._free_bytes += body.counted
+
+    async def _apply(self, lane: Lane, environ: Environ, body: bytes, proto: Any) -> None:
+        """Have the application answer in a thread."""
+        environ["CONTENT_LENGTH"] = str(len(body))
+        environ["wsgi.input"] = BytesIO(body)
+        environ[ARRIVED] = time.monotonic()
+        answered = self._loop.create_future()
+        self._lanes.run(lane, partial(self._answer, environ, proto, answered))
+        await answered
 
     # -- the body ----------------------------------------------------------------------------------------------------
 
@@ -138,20 +147,22 @@ class Front:
             raise too_large(self._body_bytes)
         if not chunked and not length:
             return Body()
-        deadline = asyncio.timeout(self._seconds)
-        self._deadlines.add(deadline)
+        task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]  # within one
+        deadline = self._deadlines.set(self._seconds, task.cancel)
         try:
-            async with deadline:
-                if 0 < length <= SMALL_BYTES:
-                    return Body(await proto())
-                return await self._gather(proto, length)
-        except TimeoutError:
+            if 0 < length <= SMALL_BYTES:
+                return Body(await proto())
+            return await self._gather(proto, length)
+        except asyncio.CancelledError:
+            if self._deadlines.clear(deadline):
+                raise
+            task.uncancel()
             msg = f"The body did not arrive within {self._seconds:.0f} s"
             raise IncompleteBody(msg) from None
         except RuntimeError as error:  # Granian's: the connection was closed
             raise IncompleteBody(_CUT_OFF) from error
         finally:
-            self._deadlines.discard(deadline)
+            self._deadlines.clear(deadline)
 
     async def _gather(self, proto: Any, length: int) -> Body:
         """Collect a body in chunks, within its own limit and the common one; a length of 0 means unknown."""

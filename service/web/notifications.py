@@ -1,19 +1,17 @@
-"""Record, count and answer notifications of alerts."""
+"""Record and count notifications of alerts."""
 
 import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from flask import Response
-
 from service.domain.events import ReceivedWebhook
 from service.intake.notifications import Notification, UnmappedAlert
 from service.intake.reasons import Ignored
 from service.metrics.process_counters import ProcessCounters
-from service.recorder.commands import Outcome, RecordAlerts
+from service.recorder.commands import RecordAlerts
 from service.store.notices import TEST, UNMAPPED, unmapped_body
-from service.web.responses import json_response
+from service.web.receipts import Receipt, Reception
 from service.web.schemas import AlertFaultSchema, AlertsReceipt, TouchedIncident
 from service.web.services import Services
 
@@ -41,13 +39,14 @@ class NewSeverities:
 
 def record_notification(
     notification: Notification, webhook: ReceivedWebhook, services: Services, severities: NewSeverities
-) -> Response:
-    """Record a notification, count its alerts, and return the response.
+) -> Reception:
+    """Record a notification, count its alerts, and return the receipt.
 
     If the time of an alert is in the future, raises PayloadError (`future`) after recording the other alerts: the
     sender retries, and the others are then repeats.
     """
-    outcomes = _submit(notification, webhook, services)
+    command = _command(notification, webhook)
+    outcomes = (yield command) if command else ()
     _count(notification, webhook.source, services.counters)
     severities.log(notification.unmapped, webhook.source)
     for fault in notification.warnings:
@@ -55,22 +54,22 @@ def record_notification(
     if notification.retry is not None:
         raise notification.retry
     services.counters.received(webhook.source, webhook.received_at)
-    receipt = AlertsReceipt(
+    content = AlertsReceipt(
         incidents=TouchedIncident.of(outcomes),
         alerts=notification.total,
         ignored=sum(notification.ignored.values()),
         rejected=[AlertFaultSchema.of(fault) for fault in notification.rejected],
         warnings=[AlertFaultSchema.of(fault) for fault in notification.warnings],
     )
-    return json_response(receipt)
+    return Receipt(content)
 
 
-def _submit(notification: Notification, webhook: ReceivedWebhook, services: Services) -> tuple[Outcome, ...]:
-    """Commit, unless nothing of the notification is recorded or noted."""
+def _command(notification: Notification, webhook: ReceivedWebhook) -> RecordAlerts | None:
+    """Return the command, None if nothing of the notification is recorded or noted."""
     notes = tuple(_notes(notification, webhook))
     if notification.alerts:
-        return services.recorder.submit(RecordAlerts(notification.alerts, webhook, notes))
-    return services.recorder.submit(RecordAlerts((), notes[0], notes[1:])) if notes else ()
+        return RecordAlerts(notification.alerts, webhook, notes)
+    return RecordAlerts((), notes[0], notes[1:]) if notes else None
 
 
 def _notes(notification: Notification, webhook: ReceivedWebhook) -> Iterator[ReceivedWebhook]:

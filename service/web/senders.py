@@ -1,6 +1,6 @@
 """The independent sender of a webhook: from its address, else from its token."""
 
-from flask import Request, g
+from flask import Request
 from pydantic import BaseModel, Field
 
 from service.settings.tokens import Token
@@ -16,8 +16,7 @@ class SenderQuery(BaseModel):
     )
 
 
-def sender_of_webhook(request: Request) -> str:
-    """Return the name of the sender of an authorized request, empty without one. Raises PayloadError."""
-    token: Token | None = g.get("token")
-    named = parsed(request, SenderQuery).sender
+def sender_of_webhook(request: Request, token: Token | None) -> str:
+    """Return the name of the sender of a request with this token, empty without one. Raises PayloadError."""
+    named = parsed(request, SenderQuery).sender if request.query_string else None
     return named or (token.sender if token else "")

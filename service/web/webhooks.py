@@ -1,11 +1,11 @@
-"""The webhooks of all sources: one table, and one view that authenticates, limits, parses, records and responds."""
+"""The webhooks of all sources: one table, and one way to authenticate, parse and record what is sent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Request, Response, request
 from pydantic import BaseModel, RootModel
 
 from service.domain.events import ReceivedWebhook
@@ -15,10 +15,13 @@ from service.intake.declaration import SourceDeclaration, UnreadableField
 from service.intake.keyed_events import KeyedEvents
 from service.intake.notifications import Notification
 from service.intake.sources import PROFILES, SenderProfile, Source, webhook_path
+from service.settings.tokens import Token
 from service.web.alertmanager_events import record_recorded_events
-from service.web.edge import received_webhook
+from service.web.edge import Edge, body_of, check_encoding
 from service.web.keyed_events import record_keyed_events
 from service.web.notifications import NewSeverities, record_notification
+from service.web.receipts import Reception, complete
+from service.web.responses import json_response
 from service.web.senders import sender_of_webhook
 from service.web.services import Services
 
@@ -28,7 +31,8 @@ class WebhookRoute:
     """How the bodies of one source are parsed, and what the API's document says about them.
 
     `parse` takes a body, the services, the time of receipt, and the name of an independent sender (else empty). It
-    raises only PayloadError. `model` is that of the body, or of each of its parts if it may be an array.
+    raises only PayloadError. `model` is that of the body, or of each of its parts if it may be an array. `reads_store`:
+    it may ask the store before it records.
     """
 
     source: str
@@ -37,6 +41,7 @@ class WebhookRoute:
     model: type[BaseModel]
     parse: Callable[[bytes, Services, datetime, str], Notification | KeyedEvents | RecordedEvents]
     or_array: bool = False
+    reads_store: bool = False
     methods: tuple[str, ...] = ("post",)
 
     @property
@@ -96,6 +101,7 @@ WEBHOOKS = (
             body, now, services.alerts.max_alerts, sender
         ),
         or_array=True,
+        reads_store=True,
     ),
 )
 
@@ -131,23 +137,44 @@ def webhooks_of(services: Services) -> tuple[WebhookRoute, ...]:
     return (*WEBHOOKS, *(declared_webhook(declaration) for declaration in services.sources.declared))
 
 
-def blueprint(webhook: WebhookRoute, services: Services) -> Blueprint:
-    """Return the route of a webhook. The blueprint's name is the source under which its requests are counted."""
-    bp = Blueprint(str(webhook.source), __name__)
-    severities = NewSeverities()
+class Webhook:
+    """Receives the webhooks of one source."""
 
-    @bp.route(webhook.path, methods=webhook.methods, strict_slashes=False)
-    def receive() -> Response:
-        services.counters.request(bp.name)
-        now = services.clock()
-        body, sender = received_webhook(request, services, webhook.source, now), sender_of_webhook(request)
-        parsed, received = webhook.parse(body, services, now, sender), ReceivedWebhook(bp.name, body, now)
+    def __init__(self, route: WebhookRoute, services: Services, edge: Edge) -> None:
+        self.route = route
+        self._services = services
+        self._edge = edge
+        self._severities = NewSeverities()
+
+    def receive(self, request: Request, token: Token | None, body: bytes) -> Reception:
+        """Check the signature, if the source signs, parse the body and record it. `request` is an admitted one.
+
+        Raises Denied, UnsupportedMediaType, PayloadError, or Refused.
+        """
+        services, now = self._services, self._services.clock()
+        check_encoding(request)
+        self._edge.verify(request, self.route.source, body, now)
+        sender, recorded_by = sender_of_webhook(request, token), token.name if token else None
+        parsed = self.route.parse(body, services, now, sender)
+        received = ReceivedWebhook(str(self.route.source), body, now)
         match parsed:
             case Notification():
-                return record_notification(parsed, received, services, severities)
+                return record_notification(parsed, received, services, self._severities)
             case KeyedEvents():
-                return record_keyed_events(parsed, received, services, sender)
+                return record_keyed_events(parsed, received, services, sender, recorded_by)
             case RecordedEvents():
-                return record_recorded_events(parsed, received, services, sender)
+                return record_recorded_events(parsed, received, services, sender, recorded_by)
+
+
+def blueprint(webhook: Webhook, services: Services, edge: Edge) -> Blueprint:
+    """Return the route of a webhook. The blueprint's name is the source under which its requests are counted."""
+    bp = Blueprint(str(webhook.route.source), __name__)
+
+    @bp.route(webhook.route.path, methods=webhook.route.methods, strict_slashes=False)
+    def receive() -> Response:
+        token = edge.admit(request, webhook.route.source)
+        reception = webhook.receive(request, token, body_of(request, services.max_bytes))
+        receipt = complete(reception, services.recorder.submit)
+        return json_response(receipt.content, receipt.status)
 
     return bp

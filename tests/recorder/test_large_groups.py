@@ -16,7 +16,7 @@ from service.domain.policy import Severity
 from service.recorder.batch import Batch
 from service.recorder.commands import AppendEvent, CloseStale, RecordAlerts
 from service.recorder.large_groups import certain_incidents
-from service.recorder.writer import _Ticket
+from service.recorder.writer import Ticket
 from service.store import tables as t
 from service.store.loaded import IncidentState, LoadedRows
 from service.store.store import Transaction
@@ -84,7 +84,7 @@ def command(step, number):
 
 
 def record(house, commands):
-    house.recorder._commit([_Ticket(ticketed) for ticketed in commands])
+    house.recorder._commit([Ticket(command, lambda _: None) for command in commands])
 
 
 def empty(house):

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response
@@ -16,6 +17,7 @@ from service.evidence.sources.timeline import TimelineSource
 from service.intake import lifecycle
 from service.intake.alerts import AlertParseOptions
 from service.recorder.commands import AppendEvent, Outcome, RecordEvents
+from service.recorder.writer import Ticket
 from service.store import StoreUnavailable
 from service.store.bodies import BodyPage
 from service.store.incidents import IncidentPage
@@ -38,6 +40,7 @@ class FakeRecorder:
     error: Exception | None = None
     created: bool = True
     alive: bool = True
+    has_room: bool = True
     outcomes: tuple | None = None
 
     def check_ready(self):
@@ -57,6 +60,19 @@ class FakeRecorder:
                 return (Outcome(incident_id, Phase.ACKNOWLEDGED, self.created),)
             case _:
                 return (Outcome(1, Phase.DETECTED),)
+
+    def enqueue(self, command, done):
+        """Submit it in a thread, as the recorder has one."""
+
+        def record():
+            ticket = Ticket(command, done)
+            try:
+                ticket.outcomes = self.submit(command)
+            except Exception as error:
+                ticket.error = error
+            done(ticket)
+
+        Thread(target=record).start()
 
 
 @dataclass

@@ -85,8 +85,8 @@ def front_of(world, writers=2):
     return Front(
         world.app,
         Lanes(lane_sizes(writers, 2)),
+        world.app.extensions["mttx.receiver"],
         body_bytes=LIMIT,
-        admit=world.app.extensions["mttx.admission"],
     )
 
 
@@ -245,7 +245,7 @@ def test_it_turns_away_who_waited_too_long_for_a_thread(world, monkeypatch):
     front = front_of(world)
     with held(world) as end:
         threading.Timer(0.5, end.set).start()
-        statuses = send(front, *[Sender("POST", ALERTMANAGER, [FIRING]) for _ in range(20)])
+        statuses = send(front, *[Sender("POST", ALERTMANAGER, [FIRING + b" " * 20_000]) for _ in range(20)])
     assert sorted(statuses) == [200] * 6 + [503] * 14
     assert world.failures() == {("alertmanager", "busy"): 14}
 
@@ -288,7 +288,7 @@ def test_a_server_that_breaks_outside_of_the_application_goes_on(world):
         calls.append(environ["PATH_INFO"])
         raise RuntimeError("out of luck")
 
-    front = Front(broken, Lanes(lane_sizes(1, 1)), body_bytes=LIMIT, admit=lambda environ: None)
+    front = Front(broken, Lanes(lane_sizes(1, 1)), world.app.extensions["mttx.receiver"], body_bytes=LIMIT)
     with suppress(RuntimeError):
         send(front, *[Sender("GET", "/-/healthy") for _ in range(3)])
     assert len(calls) == 3
