@@ -23,7 +23,10 @@ REPOSITORY = Path(__file__).parents[1]
 
 # The command, with an application in place of ours that says when it was closed and can be slow.
 LAUNCHER = """
-import atexit, os, sys, time, types
+import atexit, multiprocessing, os, sys, time, types
+
+if "START_METHOD" in os.environ:
+    multiprocessing.set_start_method(os.environ["START_METHOD"])
 
 def create_app(settings, web_config):
     time.sleep(float(os.environ.get("SLOW_START", "0")))
@@ -41,7 +44,7 @@ def create_app(settings, web_config):
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["PATH_INFO"].encode()]
 
-    app.extensions = {"mttx.admission": lambda environ: None}
+    app.extensions = {"mttx.receiver": types.SimpleNamespace(start=lambda loop: None)}
     return app
 
 sys.modules["service.app"] = types.SimpleNamespace(create_app=create_app)
@@ -151,6 +154,13 @@ def test_it_answers_what_it_has_begun_and_closes_the_application(serve, worker_a
     assert answer() == [b"/slow"]
     assert served.stderr.count("closed\n") == 1
     assert "Unexpected exit" not in served.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not fork")
+def test_it_forks_its_worker_where_python_prefers_another_way(serve):
+    served = serve(START_METHOD="forkserver").ready()  # the default of Python 3.14
+    worker = served.worker()
+    assert Path(f"/proc/{worker}/cmdline").read_bytes() == Path(f"/proc/{served.process.pid}/cmdline").read_bytes()
 
 
 def test_it_stops_at_once_while_it_starts(serve):

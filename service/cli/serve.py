@@ -5,6 +5,7 @@ exits when this process is gone, even after `kill -9`, and this one exits when t
 """
 
 import logging
+import multiprocessing
 import os
 import resource
 import signal
@@ -132,6 +133,8 @@ def run(settings: Settings, web_config: WebConfig, address: str) -> bool:
     from granian.log import LogLevels
     from granian.server.mp import MPServer
 
+    if sys.platform == "linux":  # from 3.14 on, Python prefers what starts more slowly and shares no memory
+        multiprocessing.set_start_method("fork", force=True)
     server = MPServer(
         "service.app:create_app",
         address=address,
