@@ -16,6 +16,7 @@ from typing import Any
 from service.domain.events import Alert, Event, EventKind, Observation, ReceivedWebhook
 from service.domain.policy import Severity
 from service.recorder.commands import AppendEvent, PruneBodies, RecordAlerts
+from service.recorder.upkeep import index_titles
 from service.recorder.writer import Recorder
 from service.settings.model import Settings
 from service.store import Store
@@ -43,7 +44,7 @@ def record_base(path: Path, span: timedelta = SPAN) -> None:
 
 def multiply(base: Path, path: Path, incidents: int, span: timedelta = SPAN) -> None:
     """Write a database with so many incidents, a multiple of `BASE`."""
-    with _recorder(path):
+    with _stored(path):
         pass  # the tables are there now, as the service makes them
     copies = incidents // BASE
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -58,6 +59,9 @@ def multiply(base: Path, path: Path, incidents: int, span: timedelta = SPAN) -> 
         connection.execute("PRAGMA journal_mode=WAL")
     if copies > 1:
         _check(path, incidents)
+    with _stored(path) as store:
+        while index_titles(store):
+            pass  # as the service does within the first minutes
 
 
 _IDS = {"id", "incident_id", "episode_id"}
@@ -109,15 +113,22 @@ def _check(path: Path, incidents: int) -> None:
 
 
 @contextmanager
-def _recorder(path: Path) -> Iterator[Recorder]:
-    policy = Settings().policy()
-    store = Store.open(f"sqlite:///{path}", policy)
-    recorder = Recorder(store, policy)
+def _stored(path: Path) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{path}", Settings().policy())
     try:
-        yield recorder
+        yield store
     finally:
-        recorder.close()
         store.close()
+
+
+@contextmanager
+def _recorder(path: Path) -> Iterator[Recorder]:
+    with _stored(path) as store:
+        recorder = Recorder(store, Settings().policy())
+        try:
+            yield recorder
+        finally:
+            recorder.close()
 
 
 def _life(number: int, detected_at: datetime, dice: Random) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Periodic upkeep: closing stale incidents, taking samples, deleting old raw bodies.
+"""Periodic upkeep: closing stale incidents, taking samples, deleting old raw bodies, indexing titles.
 
 It starts by recomputing, by today's rules, what an earlier version recorded.
 """
@@ -13,6 +13,7 @@ from service.recorder.commands import Busy, Command, Refold
 from service.recorder.writer import Recorder
 from service.store import Store, StoreUnavailable
 from service.store.refolding import count_outdated
+from service.store.titles import next_block, write_block
 
 REFOLD_AT_ONCE = 100
 REFOLD_PAUSE_SECONDS = 2.0
@@ -43,8 +44,19 @@ def refold(recorder: Recorder, store: Store, clock: Callable[[], datetime], stop
     log.info("recomputed %d of %d incidents; %d changed", total - left, total, changed)
 
 
+def index_titles(store: Store) -> bool:
+    """Index the titles of some thousand incidents; return False if there are not as many to index."""
+    index = store.read(next_block)
+    if index is not None:
+        store.write(write_block, index)
+    return index is not None
+
+
 class Upkeep:
-    """Submits the commands that `due` names, every `interval` seconds until stopped. A failed one waits its turn."""
+    """Submits the commands that `due` names, every `interval` seconds until stopped. A failed one waits its turn.
+
+    Titles are indexed in between.
+    """
 
     def __init__(
         self,
@@ -79,3 +91,7 @@ class Upkeep:
                 self._recorder.submit(command)
             except Exception as error:  # the other commands do not wait for this one
                 log.warning("upkeep is delayed: %s", error)
+        try:
+            index_titles(self._store)
+        except StoreUnavailable as error:
+            log.warning("indexing titles is delayed: %s", error)

@@ -145,6 +145,7 @@ HOLDERS = Read(
 INCIDENTS = Read(
     lambda dialect: select(
         t.incidents.c.id,
+        t.incidents.c.title,
         t.incidents.c.opened_at,
         t.incidents.c.heard_at,
         t.incidents.c.detected_at,

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine, String, Table, collate, func, insert,
 from service.store.engine import StoreRefused, connect, is_file, parse, translated, writing
 from service.store.locks import FileLock
 from service.store.migrate import is_current, migrate
-from service.store.tables import metadata
+from service.store.tables import TITLE_INDEX, metadata
 
 CHUNK = 1000
+_TABLES = [table for table in metadata.sorted_tables if table not in TITLE_INDEX]
 Progress = Callable[[str, str, int], None]
 """Called with the step ("copied" or "compared"), the table, and how many of its rows are done."""
 
@@ -33,9 +34,9 @@ def copy(source_url: str, target_url: str, progress: Progress) -> int:
             migrate(target)
             with writing(source).begin() as reading, writing(target).begin() as destination:
                 _must_be_empty(destination)
-                rows = sum(_copy_table(reading, destination, table, progress) for table in metadata.sorted_tables)
+                rows = sum(_copy_table(reading, destination, table, progress) for table in _TABLES)
                 _go_on_counting(destination)
-                for table in metadata.sorted_tables:
+                for table in _TABLES:
                     _compare(reading, destination, table, progress)
                 return rows
 
@@ -52,7 +53,7 @@ def _opened(url: str, stack: ExitStack) -> Engine:
 
 
 def _must_be_empty(target: Connection) -> None:
-    for table in metadata.sorted_tables:
+    for table in _TABLES:
         if target.scalar(select(func.count()).select_from(select(table).limit(1).subquery())):
             raise StoreRefused(f"the target is not empty (table {table.name}); copy into an empty database")
 
@@ -91,7 +92,7 @@ def _go_on_counting(target: Connection) -> None:
     """Make the database number new rows after the copied ones."""
     if target.dialect.name != "postgresql":
         return
-    for table in metadata.sorted_tables:
+    for table in _TABLES:
         if (column := table.autoincrement_column) is not None:
             last = select(func.max(column)).scalar_subquery()
             sequence = func.pg_get_serial_sequence(table.name, column.name)

@@ -16,7 +16,8 @@ from service.store import tables as t
 from service.store.breakdown import have_values
 from service.store.from_rows import milestones_of
 from service.store.recorded import episodes_of
-from service.store.statements import CHUNK
+from service.store.statements import CHUNK, among
+from service.store.titles import candidates, contains
 
 DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
@@ -112,8 +113,14 @@ def incident_page(
     """
     c = t.incidents.c
     live = and_(c.merged_into.is_(None), ~c.withdrawn)
-    query = select(t.incidents).where(live, *_conditions(filter_, connection.dialect)).limit(limit + 1)
-    order = c.id + 0 if _is_narrow(filter_) else c.id
+    ids = candidates(connection, filter_.text) if filter_.text and not _is_open(filter_) else None
+    is_narrow = ids is not None or _is_narrow(filter_)
+    query = (
+        select(t.incidents).where(live, *_conditions(filter_, connection.dialect, narrow=is_narrow)).limit(limit + 1)
+    )
+    if ids is not None:
+        query = query.where(among(c.id, connection.dialect, "ids")).params(ids=[*ids, filter_.number or 0])
+    order = c.id + 0 if is_narrow else c.id
     if after is not None:
         rows = connection.execute(query.where(c.id > after).order_by(order)).all()
         more = len(rows) > limit
@@ -136,7 +143,7 @@ def _is_open(filter_: IncidentFilter) -> bool:
     return filter_.open_only or (bool(filter_.phases) and set(filter_.phases) <= set(OPEN_PHASES))
 
 
-def _conditions(filter_: IncidentFilter, dialect: Dialect) -> list[ColumnElement[bool]]:
+def _conditions(filter_: IncidentFilter, dialect: Dialect, *, narrow: bool) -> list[ColumnElement[bool]]:
     c = t.incidents.c
     conditions: list[ColumnElement[bool]] = []
     if filter_.phases:
@@ -153,21 +160,13 @@ def _conditions(filter_: IncidentFilter, dialect: Dialect) -> list[ColumnElement
         conditions.append(c.detected_at > filter_.detected_since)
     if filter_.detected_before is not None:
         conditions.append(c.detected_at < filter_.detected_before)
-    conditions += have_values(filter_.dimensions, dialect, indexed=not _is_narrow(filter_))
+    conditions += have_values(filter_.dimensions, dialect, indexed=not narrow)
     if filter_.text:
-        events = _says(filter_.text, dialect)
-        conditions.append(events if filter_.number is None else or_(events, c.id == filter_.number))
+        named = contains(filter_.text, dialect)
+        conditions.append(named if filter_.number is None else or_(named, c.id == filter_.number))
     if filter_.outstanding:
         conditions.append(_is_outstanding())
     return conditions
-
-
-def _says(text_: str, dialect: Dialect) -> ColumnElement[bool]:
-    """Return the condition that the title contains `text` in any case. SQLite's LIKE does, twice as fast as `lower`."""
-    title = t.incidents.c.title
-    if dialect.name == "sqlite":
-        return title.contains(text_, autoescape=True)
-    return title.icontains(text_, autoescape=True)
 
 
 def _is_outstanding() -> ColumnElement[bool]:

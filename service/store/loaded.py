@@ -57,15 +57,16 @@ class BatchKeys:
 class IncidentState:
     """One incident in a batch. `merged_ids` are the ids of the incidents merged into it.
 
-    `detected_at` is as stored; `incident` is what was computed in this batch, None if nothing changed; `settled_at`
-    when its resolution becomes final, if its samples are not taken yet. `firings`: the sums over all episodes of an
-    incident with very many. `partial`: only some of these are loaded.
+    `detected_at` and `title` are as stored; `incident` is what was computed in this batch, None if nothing changed;
+    `settled_at` when its resolution becomes final, if its samples are not taken yet. `firings`: the sums over all
+    episodes of an incident with very many. `partial`: only some of these are loaded.
     """
 
     id: int
     opened_at: datetime
     last_seen_at: datetime
     detected_at: datetime | None = None
+    title: str = ""
     counted: Counted = Counted.NOTHING
     refold: bool = False
     settled_at: datetime | None = None

@@ -223,6 +223,7 @@ def _state_of(row: Row[Any], only: Set[int] | None) -> IncidentState:
         opened_at=row.opened_at,
         last_seen_at=row.heard_at,
         detected_at=row.detected_at,
+        title=row.title,
         counted=Counted(row.counted),
         refold=row.refold,
         settled_at=None if row.counted & Counted.SETTLED else row.settled_at,

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from service.store.engine import writing
 
-HEAD = "0015"
+HEAD = "0016"
 """The schema of this version: the last revision in `migrations/versions`."""
 _LOG = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from service.domain.actions import ActionState
 from service.domain.incident import Phase
 from service.store import tables as t
 from service.store.detection_days import count_changes
+from service.store.titles import forget_blocks
 
 CHUNK = 200
 _c = t.incidents.c
@@ -75,6 +76,7 @@ def _forget(connection: Connection, ids: list[int]) -> Pruned:
     family = [*ids, *merged]
     events = connection.scalar(select(func.count()).select_from(t.events).where(t.events.c.incident_id.in_(family)))
     count_changes(connection, connection.scalars(select(_c.detected_at).where(_c.id.in_(family))))
+    forget_blocks(connection, family)
     episodes = select(t.episodes.c.id).where(t.episodes.c.incident_id.in_(family))
     for table in _OF_EPISODES:
         connection.execute(delete(table).where(table.c.episode_id.in_(episodes)))

@@ -16,6 +16,7 @@ from service.store.changes import Changes
 from service.store.detection_days import count_changes
 from service.store.loaded import IncidentState
 from service.store.statements import Insert, Write, upsert
+from service.store.titles import forget_blocks
 
 
 def save(connection: Connection, changes: Changes) -> None:
@@ -36,6 +37,7 @@ def save(connection: Connection, changes: Changes) -> None:
     _INSERT_INCIDENT.run(connection, [rows.incident(state) for state in changes.new_incidents])
     _UPDATE_INCIDENT.run(connection, [rows.incident_update(state) for state in changes.changed_incidents])
     count_changes(connection, _detections(states))
+    forget_blocks(connection, [s.id for s in changes.changed_incidents if s.incident and s.incident.title != s.title])
     _save_episodes(connection, changes)
     _INSERT_OBSERVATION.run(connection, [rows.new_report(new) for new in changes.new_reports])
     _INSERT_EVENT.run(connection, [rows.event(new) for new in changes.new_events])

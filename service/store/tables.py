@@ -260,6 +260,24 @@ detection_days = Table(
 )
 """How often incidents detected on a day were written (`day`: days since 1970, UTC); see `store.detection_days`."""
 
+title_blocks = Table(
+    "title_blocks",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+)
+"""The blocks of incidents whose titles are indexed; see `store.titles`."""
+
+title_slots = Table(
+    "title_slots",
+    metadata,
+    Column("slot", BigId, primary_key=True, autoincrement=False),
+    Column("members", LargeBinary, nullable=False),
+)
+"""The incidents of a block that have one of the slot's sequences of three characters in their titles. Slots of all
+blocks are numbered in one row: SQLite keeps long values beside an integer key, and not beside others."""
+TITLE_INDEX = (title_blocks, title_slots)
+"""Made of what the engine considers lower case, so that it is of no use on another."""
+
 FIRST_MESSAGE = "kind = 'message' AND number = 1"
 """Selects the first message about each incident in each channel."""
 OUTBOX_KEY = (

@@ -12,6 +12,7 @@ from service.domain.recovery import ResolutionSource
 from service.recorder.commands import Busy, CloseStale
 from service.recorder.upkeep import Upkeep
 from service.store import StoreUnavailable
+from service.store.titles import next_block
 from tests.builders import alert, at, event
 from tests.house import wait_until
 
@@ -32,10 +33,10 @@ class Recorder:
 
 
 class Store:
-    """Has nothing of an earlier version."""
+    """Has nothing of an earlier version, and no titles to index."""
 
-    def count_outdated(self):
-        return 0
+    def read(self, query):
+        return None
 
 
 def due(now):
@@ -76,6 +77,20 @@ def test_it_waits_its_turn_after_a_failure(error, caplog):
         wait_until(lambda: recorder.taken)
         upkeep.stop()
     assert caplog.text.count("upkeep is delayed") == 2
+
+
+def test_it_goes_on_when_titles_cannot_be_indexed(caplog):
+    class Failing(Store):
+        def read(self, query):
+            if query is next_block:
+                raise StoreUnavailable("the disk is full")
+
+    recorder = Recorder()
+    upkeep = Upkeep(recorder, Failing(), due, lambda: at(5), 0.001)
+    upkeep.start()
+    wait_until(lambda: len(recorder.taken) > 2)
+    upkeep.stop()
+    assert "indexing titles is delayed: the disk is full" in caplog.messages
 
 
 def test_it_stops_at_once_and_asks_for_nothing_more():

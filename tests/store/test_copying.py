@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import create_engine, select, text
 
 from service.domain.events import EventKind
-from service.store import Store, StoreRefused, tables
+from service.store import Store, StoreRefused, copying
 from service.store.copying import copy
 from service.store.heartbeats import record_heartbeat
 from tests.builders import alert, at, event, policy
@@ -17,7 +17,7 @@ quiet = lambda *_: None  # noqa: E731
 
 @pytest.fixture
 def filled(new_database):
-    """Give a function that makes a database with something in every table and answers its URL."""
+    """Give a function that makes a database with something in every table that is copied, and answers its URL."""
 
     def filled(engine):
         url = new_database(engine)
@@ -47,7 +47,7 @@ def filled(new_database):
 def rows(url):
     engine = create_engine(url)
     with engine.connect() as connection:
-        rows = {t.name: sorted(map(repr, connection.execute(select(t)))) for t in tables.metadata.sorted_tables}
+        rows = {t.name: sorted(map(repr, connection.execute(select(t)))) for t in copying._TABLES}
     engine.dispose()
     return rows
 
