@@ -18,8 +18,9 @@ from service.store.from_rows import episode_of, observation_of
 from service.store.loaded import AlertKey, BatchKeys, GroupKey, IncidentState, LoadedRows, StoredReport, alert_key
 from service.store.recorded import episodes_of, events_of
 from service.store.refolding import outdated
-from service.store.settling import unsettled
-from service.store.types import NEVER
+from service.store.settling import UNSETTLED, unsettled
+from service.store.statements import pipelined
+from service.store.types import EPOCH, NEVER
 
 _FIRINGS = TypeAdapter(Firings)
 
@@ -40,17 +41,22 @@ def load(connection: Connection, keys: BatchKeys, window: timedelta, *, whole: b
 
 def _load(connection: Connection, keys: BatchKeys, window: timedelta, whole: bool) -> LoadedRows:
     rows = LoadedRows()
-    if keys.received_at is not None:
-        rows.unsettled = unsettled(connection, keys.received_at)
+    with pipelined(connection):
+        due = UNSETTLED.ask(connection, now=keys.received_at or EPOCH)
+        last_ids = queries.LAST_IDS.ask(connection)
+        all_sources = queries.SOURCES.ask(connection)
+    rows.unsettled = unsettled(due())
+    [last] = last_ids()
+    rows.last_incident_id, rows.last_episode_id = last.incident_id or 0, last.episode_id or 0
+    reported = {row.source for row in all_sources()}
     if keys.stale_before is not None:
         rows.stale = _stale(connection, keys.stale_before)
     if keys.outdated:
         rows.outdated = outdated(connection, keys.outdated)
-    [last] = queries.LAST_IDS.rows(connection)
-    rows.last_incident_id, rows.last_episode_id = last.incident_id or 0, last.episode_id or 0
     episode_ids: set[int] = set()
     if keys.since is not None:
-        episode_ids = _load_alerts(connection, keys, keys.since - window, window, rows, whole=whole)
+        since = keys.since - window
+        episode_ids = _load_alerts(connection, keys, since, window, rows, reported=reported, whole=whole)
     for source, names in _by_source(keys.keys).items():
         for row in queries.KEYS.among(connection, names, source=source):
             rows.keys[source, row.incident_key] = row.incident_id
@@ -73,11 +79,21 @@ def _stale(connection: Connection, before: datetime) -> list[int]:
 
 
 def _load_alerts(
-    connection: Connection, keys: BatchKeys, since: datetime, window: timedelta, rows: LoadedRows, *, whole: bool
+    connection: Connection,
+    keys: BatchKeys,
+    since: datetime,
+    window: timedelta,
+    rows: LoadedRows,
+    *,
+    reported: Set[str],
+    whole: bool,
 ) -> set[int]:
-    """Load the reports of the alerts, and return the episodes of these and of their groups that matter since then."""
+    """Load the reports of the alerts, and return the episodes of these and of their groups that matter since then.
+
+    `reported` are the sources of all stored reports.
+    """
     reporting = {source for source, _ in keys.groups}
-    sources = {row.source for row in queries.SOURCES.rows(connection)} | reporting
+    sources = reported | reporting
     _load_reports(connection, keys.alerts, keys.ended, rows, sources=sources, since=since)
     adoptable = _adoptable_since(rows, sources, reporting, window)
     if adoptable is not None:

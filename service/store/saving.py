@@ -11,7 +11,6 @@ from service.domain.events import EventKind
 from service.domain.policy import Milestone
 from service.store import rows
 from service.store import tables as t
-from service.store.bodies import forget_bodies
 from service.store.changes import Changes
 from service.store.detection_days import count_changes
 from service.store.loaded import IncidentState
@@ -20,7 +19,7 @@ from service.store.titles import forget_blocks
 
 
 def save(connection: Connection, changes: Changes) -> None:
-    """Write all changes. The caller commits.
+    """Write all changes, without reading any results (`pipelined`). The caller commits.
 
     The stored actions and failed checks of an incident are replaced; those of merged or dismissed incidents are no
     longer outstanding.
@@ -62,8 +61,6 @@ def save(connection: Connection, changes: Changes) -> None:
     _INSERT_BUDGET.run(connection, [row for incident in effective for row in rows.error_budgets(incident)])
     _UPSERT_TOTAL.run(connection, [rows.total(total) for total in changes.totals])
     _UPSERT_BUDGET_TOTAL.run(connection, [asdict(total) for total in changes.budget_totals])
-    if changes.delete_bodies_before is not None:
-        forget_bodies(connection, changes.delete_bodies_before)
 
 
 def _may_spend(state: IncidentState, changes: Changes) -> bool:

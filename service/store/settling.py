@@ -1,9 +1,11 @@
 """Incidents whose resolution is final by now and whose histogram samples are not taken yet (`settled_at`)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Row, bindparam, select, text
 
 from service.domain.policy import Milestone, Severity
 from service.domain.recovery import ResolutionSource
@@ -12,7 +14,7 @@ from service.store import tables as t
 from service.store.from_rows import milestones_of
 from service.store.statements import Read
 
-_UNSETTLED = Read(
+UNSETTLED = Read(
     lambda _: (
         select(t.incidents)
         .where(t.incidents.c.settled_at <= bindparam("now", type_=t.incidents.c.settled_at.type), text(t.UNSETTLED))
@@ -33,8 +35,8 @@ class Unsettled:
     counted: Counted
 
 
-def unsettled(connection: Connection, now: datetime) -> list[Unsettled]:
-    """Return the incidents that are due, earliest first."""
+def unsettled(rows: Iterable[Row[Any]]) -> list[Unsettled]:
+    """Return the incidents that are due, earliest first, of the rows of `UNSETTLED`."""
     return [
         Unsettled(
             id=row.id,
@@ -44,5 +46,5 @@ def unsettled(connection: Connection, now: datetime) -> list[Unsettled]:
             settled_at=row.settled_at,
             counted=Counted(row.counted),
         )
-        for row in _UNSETTLED.rows(connection, now=now)
+        for row in rows
     ]

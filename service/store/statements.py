@@ -6,18 +6,26 @@ those of the tables, errors are SQLAlchemy's.
 
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     CompoundSelect,
     Connection,
     Dialect,
+    LargeBinary,
     Select,
     Table,
+    Text,
     any_,
     bindparam,
+    cast,
+    column,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,8 +39,6 @@ from service.store.types import JsonList
 
 CHUNK = 500
 """How many values one IN list carries; engines limit the variables of a statement."""
-FEW, MAX_AT_ONCE = 8, 64
-"""Rows in one statement; times the columns they stay far below PostgreSQL's limit (65535 parameters)."""
 Rows = Sequence[Mapping[str, Any]]
 Query = Select[Any] | CompoundSelect[Any]
 
@@ -47,13 +53,32 @@ def among(column: ColumnElement[Any], dialect: Dialect, values: str = "values") 
 
 def execute(connection: Connection, sql: str, values: Any = (), *, many: bool = False) -> Sequence[Any]:
     """Run a statement by the driver, and return its rows; the driver's errors are raised as SQLAlchemy's."""
-    cursor = connection.connection.cursor()
-    errors = connection.dialect.loaded_dbapi.Error
-    try:
+    with _errors_of(connection):
+        cursor = connection.connection.cursor()
         (cursor.executemany if many else cursor.execute)(sql, values)
         return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def _errors_of(connection: Connection) -> Iterator[None]:
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
     except errors as error:
         raise DBAPIError.instance(None, None, error, errors) from error
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[None]:
+    """Send the statements of a block to PostgreSQL without waiting for each; leaving the block raises their errors.
+
+    Within the block nothing can be read: of a query (`Read.ask`) the rows are there after it.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    with _errors_of(connection), connection.connection.driver_connection.pipeline():  # type: ignore[union-attr]
+        yield
 
 
 def insert_for(dialect: Dialect) -> Any:
@@ -74,49 +99,50 @@ class Write:
             return
         dialect = connection.dialect
         if dialect.name not in self._compiled:
-            statement = self._make(dialect)
-            made = statement.compile(dialect=dialect, column_keys=list(rows[0]), for_executemany=True)
-            self._compiled[dialect.name] = _Compiled(made, dialect)
+            self._compiled[dialect.name] = self._compile(dialect, list(rows[0]))
         compiled = self._compiled[dialect.name]
-        execute(connection, compiled.sql, [compiled.bind(row) for row in rows], many=True)
+        self._execute(connection, compiled, [compiled.bind(row) for row in rows])
+
+    def _compile(self, dialect: Dialect, names: list[str]) -> "_Compiled":
+        made = self._make(dialect).compile(dialect=dialect, column_keys=names, for_executemany=True)
+        return _Compiled(made, dialect)
+
+    def _execute(self, connection: Connection, compiled: "_Compiled", values: list[Any]) -> None:
+        execute(connection, compiled.sql, values, many=True)
 
 
 class Insert(Write):
-    """Inserts rows. On PostgreSQL many share a statement: each statement costs it several times what a row does."""
+    """Inserts rows. PostgreSQL gets them as one text in JSON: a parameter for each value costs more than a row does."""
 
     def __init__(self, make: Callable[[Dialect], dml.Insert]) -> None:
         super().__init__(make)
         self._inserts = make
-        self._many: dict[int, _Compiled] = {}
 
-    def run(self, connection: Connection, rows: Rows) -> None:
-        """Insert all rows, if there are any."""
-        dialect = connection.dialect
-        if dialect.name != "postgresql":
-            super().run(connection, rows)
-            return
-        for portion in _portions(rows):
-            if len(portion) not in self._many:
-                self._many[len(portion)] = self._compile(dialect, list(portion[0]), len(portion))
-            compiled = self._many[len(portion)]
-            values = {f"{name}_{i}": value for i, row in enumerate(portion) for name, value in row.items()}
-            execute(connection, compiled.sql, compiled.bind(values))
+    def _compile(self, dialect: Dialect, names: list[str]) -> "_Compiled":
+        compiled = super()._compile(dialect, names)
+        if dialect.name == "postgresql":
+            compiled.sql = self._from_json(dialect, compiled)
+        return compiled
 
-    def _compile(self, dialect: Dialect, names: Sequence[str], count: int) -> "_Compiled":
+    def _from_json(self, dialect: Dialect, compiled: "_Compiled") -> str:
         statement = self._inserts(dialect)
-        types = {name: statement.table.c[name].type for name in names}
-        marked = [{name: bindparam(f"{name}_{i}", type_=types[name]) for name in names} for i in range(count)]
-        return _Compiled(statement.values(marked).compile(dialect=dialect), dialect)
+        types = [statement.table.c[name].type for name in compiled.names]
+        binary = [isinstance(type_, LargeBinary) for type_ in types]
+        fields = (column(n, Text() if b else t) for n, t, b in zip(compiled.names, types, binary, strict=True))
+        rows = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON()))
+        given = rows.table_valued(*fields).render_derived(with_types=True)
+        values = (
+            func.decode(field, literal_column("'hex'")) if b else field
+            for field, b in zip(given.c, binary, strict=True)
+        )
+        made = statement.from_select(compiled.names, select(*values), include_defaults=False)
+        return str(made.compile(dialect=dialect))
 
-
-def _portions(rows: Rows) -> Iterator[Rows]:
-    """Split rows into portions of 64, 32, 16, and a rest of 8 or fewer: few statements, few round trips."""
-    begin = 0
-    while begin < len(rows):
-        left = len(rows) - begin
-        size = left if left <= FEW else min(MAX_AT_ONCE, 1 << left.bit_length() - 1)
-        yield rows[begin : begin + size]
-        begin += size
+    def _execute(self, connection: Connection, compiled: "_Compiled", values: list[Any]) -> None:
+        if connection.dialect.name != "postgresql":
+            super()._execute(connection, compiled, values)
+        else:
+            execute(connection, compiled.sql, {"rows": to_json(values, bytes_mode="hex").decode()})
 
 
 class Read:
@@ -128,12 +154,19 @@ class Read:
 
     def rows(self, connection: Connection, **parameters: object) -> list[Any]:
         """Return all rows."""
+        return self.ask(connection, **parameters)()
+
+    def ask(self, connection: Connection, **parameters: object) -> Callable[[], list[Any]]:
+        """Run the query, and return what reads its rows."""
         dialect = connection.dialect
         if dialect.name not in self._compiled:
             query = self._make(dialect)
             self._compiled[dialect.name] = _Compiled(query.compile(dialect=dialect), dialect), _Named(query, dialect)
         compiled, named = self._compiled[dialect.name]
-        return named(execute(connection, compiled.sql, compiled.bind(parameters)))
+        cursor = connection.connection.cursor()
+        with _errors_of(connection):
+            cursor.execute(compiled.sql, compiled.bind(parameters))
+        return lambda: named(cursor.fetchall())
 
     def among(self, connection: Connection, values: Collection[object], **parameters: object) -> list[Any]:
         """Return the rows for these `values`; without values, no query runs."""
@@ -147,10 +180,11 @@ class _Compiled:
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - statements always compile to this
         self.sql = str(compiled)
         self._positional = compiled.positiontup is not None
-        self._names = list(compiled.positiontup or compiled.binds)
+        self.names = [f"{name}" for name in compiled.positiontup or compiled.binds]  # SQLAlchemy's are slow to convert
         processors = (
             (i, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-            for i, name in enumerate(self._names)
+            for i, name in enumerate(self.names)
+            if not isinstance(compiled.binds[name].type, LargeBinary)  # drivers take bytes as they are
         )
         self._processors = [(i, process) for i, process in processors if process is not None]
         self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
@@ -158,10 +192,10 @@ class _Compiled:
     def bind(self, row: Mapping[str, Any]) -> Any:
         if self._constants:
             row = {**self._constants, **row}
-        values = [row[name] for name in self._names]
+        values = [row[name] for name in self.names]
         for i, process in self._processors:
             values[i] = process(values[i])
-        return values if self._positional else dict(zip(self._names, values, strict=True))
+        return values if self._positional else dict(zip(self.names, values, strict=True))
 
 
 class _Named:

@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from service.domain.policy import Policy
+from service.store.bodies import forget_bodies
 from service.store.breakdown import index_dimensions
 from service.store.changes import Changes
 from service.store.engine import (
@@ -33,6 +34,7 @@ from service.store.probe import refuse_unless_fit
 from service.store.readers import Readers
 from service.store.saving import save
 from service.store.shared_time import SharedTime
+from service.store.statements import pipelined
 from service.store.version import version_of
 
 P = ParamSpec("P")
@@ -55,12 +57,15 @@ class Transaction:
 
     def save(self, changes: Changes, at: datetime | None) -> None:
         """Write changes received `at`, if at a time at all, and enqueue the incidents for the configured targets."""
-        save(self._connection, changes)
-        if self._targets and at is not None:
-            at = self._time.of(at)
-            enqueue(self._connection, self._targets, changes.announced, at)
-            drawn = [target for target in self._targets if target in DRAWN]
-            enqueue(self._connection, drawn, changes.redrawn, at)
+        with pipelined(self._connection):
+            save(self._connection, changes)
+            if self._targets and at is not None:
+                at = self._time.of(at)
+                enqueue(self._connection, self._targets, changes.announced, at)
+                drawn = [target for target in self._targets if target in DRAWN]
+                enqueue(self._connection, drawn, changes.redrawn, at)
+        if changes.delete_bodies_before is not None:
+            forget_bodies(self._connection, changes.delete_bodies_before)
 
 
 class Store:
