@@ -107,7 +107,7 @@ def _lines(
 
 
 def _memory(found: Found, *sizes: int) -> Iterator[Line]:
-    for process in ("worker", "total"):
+    for process, most in (("worker", Target(90, unit="MB")), ("total", None)):
         for size in sizes:
-            target = Target(150, unit="MB") if size == sizes[-1] else None
+            target = most if size == sizes[-1] else None
             yield Line(f"{process}, MB, {size:,}", Figure(found[process][size]), target=target)

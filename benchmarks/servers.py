@@ -16,9 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = {
-    "ours": ["-m", "service"],
-    "no-store": ["-m", "benchmarks.variants", "no-store"],
-    "naive": ["-m", "benchmarks.variants", "naive"],
+    "ours": ["-m", "service", "serve"],
+    "no-store": ["-m", "benchmarks.variants", "no-store", "serve"],
+    "naive": ["-m", "benchmarks.variants", "naive", "serve"],
+    "flask": ["-m", "granian", "--interface", "wsgi", "--blocking-threads", "64", "benchmarks.minimal:app"],
 }
 READY_WITHIN = 60.0
 STOP_WITHIN = 15.0
@@ -108,8 +109,9 @@ def running(kind: str, database: Path, url: str | None = None) -> Iterator[Serve
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MTTX_")}
     environ["MTTX_LISTEN"] = address
     environ["MTTX_DATABASE_URL"] = url or f"sqlite:///{database}"
-    environ["MTTX_LOG_LEVEL"] = "warning"
-    command = [sys.executable, *COMMANDS[kind], "serve"]
+    environ["MTTX_LOG_LEVEL"] = environ["GRANIAN_LOG_LEVEL"] = "warning"
+    environ["GRANIAN_HOST"], environ["GRANIAN_PORT"] = address.split(":")
+    command = [sys.executable, *COMMANDS[kind]]
     with started(command, environ, database.with_suffix(".log"), address, "/-/ready") as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""Durable webhooks: ours against the same server without a store, and against a transaction for each request."""
+"""Durable webhooks: ours against a route of Flask that keeps nothing, and against variants of ours."""
 
 import sqlite3
 from collections import defaultdict
@@ -15,7 +15,7 @@ Bursts = dict[str, list[Burst]]
 
 
 def measure(plan: Plan) -> list[Section]:
-    """Run all storms on three servers that are started once."""
+    """Run all storms on servers that are started once."""
     with ExitStack() as stack:
         folder = plan.folder / "storm"
         folder.mkdir()
@@ -57,9 +57,10 @@ def _check_durable(bursts: Sequence[Burst], database: Path) -> None:
 
 
 def _throughput(found: Bursts) -> list[Line]:
-    most = Target(0.6, at_least=True)
-    lines = [line("durable webhooks/s", found, "no-store", lambda b: b.per_second, shown="{:,.0f}", target=most)]
+    lines = [line("durable webhooks/s", found, "no-store", lambda b: b.per_second, shown="{:,.0f}")]
     if "naive" in found:
+        most = Target(0.3, at_least=True)
+        lines.append(line("durable webhooks/s", found, "flask", lambda b: b.per_second, shown="{:,.0f}", target=most))
         lines.append(line("durable webhooks/s", found, "naive", lambda b: b.per_second, shown="{:,.0f}"))
         failed = {kind: [float(b.failed) for b in bursts] for kind, bursts in found.items()}
         lines.append(Line("not accepted", Figure([sum(failed["ours"])]), "naive", Figure([sum(failed["naive"])])))
@@ -67,12 +68,13 @@ def _throughput(found: Bursts) -> list[Line]:
 
 
 def _latency(found: Bursts, *, targets: bool) -> list[Line]:
-    slowest = {"no-store": Target(2), "naive": Target(0.5)} if targets else {}
+    slowest = {"naive": Target(0.5)} if targets else {}
+    others = ("no-store", "flask", "naive")
     return [
-        *(line("p50, ms", found, kind, lambda b: b.p50_ms, shown="{:,.1f}") for kind in ("no-store", "naive")),
+        *(line("p50, ms", found, kind, lambda b: b.p50_ms, shown="{:,.1f}") for kind in others),
         *(
             line("p99, ms", found, kind, lambda b: b.p99_ms, shown="{:,.1f}", target=slowest.get(kind))
-            for kind in ("no-store", "naive")
+            for kind in others
         ),
     ]
 

@@ -1,5 +1,6 @@
 """The samples of many incidents, by window, severity and dimension: gathered in one pass, then summarized."""
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,8 +68,8 @@ class _Group:
     def __init__(self) -> None:
         self.incidents: Counter[int] = Counter()
         self.resolved: Counter[int] = Counter()
-        self.samples: dict[_Banded, list[float]] = defaultdict(list)
-        self.fresh: dict[_Banded, list[float]] = defaultdict(list)
+        self.samples: dict[_Banded, array[float]] = defaultdict(_samples)
+        self.fresh: dict[_Banded, array[float]] = defaultdict(_samples)
         self.kept: dict[_Banded, list[bool]] = defaultdict(list)
         self.outside: Counter[tuple[Indicator, int, bool]] = Counter()
         self.unfinished: Counter[_Banded] = Counter()
@@ -97,8 +98,9 @@ class _Group:
 
     def ordered(self) -> "_Group":
         """Return the group with its samples in ascending order."""
-        for samples in (*self.samples.values(), *self.fresh.values()):
-            samples.sort()
+        for samples in (self.samples, self.fresh):
+            for key in samples:
+                samples[key] = _samples(sorted(samples[key]))
         return self
 
     def count(self, period: _Period) -> GroupCount:
@@ -127,8 +129,14 @@ class _Group:
         }
 
 
-def _merged(samples: Mapping[_Banded, Sequence[float]], indicator: Indicator, bands: Iterable[int]) -> list[float]:
-    return sorted(chain.from_iterable(samples.get((indicator, band), ()) for band in bands))  # merges ascending runs
+def _samples(samples: Iterable[float] = ()) -> "array[float]":
+    """Return samples without an object for each: there may be a million."""
+    return array("d", samples)
+
+
+def _merged(samples: Mapping[_Banded, Sequence[float]], indicator: Indicator, bands: Iterable[int]) -> Sequence[float]:
+    runs = (samples.get((indicator, band), ()) for band in bands)
+    return _samples(sorted(chain.from_iterable(runs)))  # which merges ascending runs
 
 
 class Gathering:
