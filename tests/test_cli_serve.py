@@ -44,7 +44,7 @@ def create_app(settings, web_config):
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["PATH_INFO"].encode()]
 
-    app.extensions = {"mttx.receiver": types.SimpleNamespace(start=lambda loop: None)}
+    app.extensions = {"mttx.webhook_handler": types.SimpleNamespace(start=lambda loop: None)}
     return app
 
 sys.modules["service.app"] = types.SimpleNamespace(create_app=create_app)

@@ -55,7 +55,7 @@ def _application(settings: Settings, web_config: WebConfig) -> Any:
     front = Front(
         app,
         Lanes(lane_sizes(settings.threads, READERS)),
-        app.extensions["mttx.receiver"],
+        app.extensions["mttx.webhook_handler"],
         body_bytes=settings.limits.body_bytes,
         on_ready=partial(_log.info, "ready on %s", url_of(settings, web_config)),
     )

@@ -130,10 +130,10 @@ class Insert(Write):
         binary = [isinstance(type_, LargeBinary) for type_ in types]
         fields = (column(n, Text() if b else t) for n, t, b in zip(compiled.names, types, binary, strict=True))
         rows = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON()))
-        given = rows.table_valued(*fields).render_derived(with_types=True)
+        recordset = rows.table_valued(*fields).render_derived(with_types=True)
         values = (
             func.decode(field, literal_column("'hex'")) if b else field
-            for field, b in zip(given.c, binary, strict=True)
+            for field, b in zip(recordset.c, binary, strict=True)
         )
         made = statement.from_select(compiled.names, select(*values), include_defaults=False)
         return str(made.compile(dialect=dialect))

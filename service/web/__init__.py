@@ -14,8 +14,8 @@ from service.web import (
     webhooks,
 )
 from service.web.pages import assets
-from service.web.receiver import Receiver
 from service.web.services import Services
+from service.web.webhook_handler import WebhookHandler
 
 __all__ = ["Services", "install"]
 
@@ -32,7 +32,7 @@ def install(app: Flask, services: Services) -> None:
         extension.add_routes(on_the_api, services)
     routes, checks = webhooks.webhooks_of(services), edge.Edge(services)
     every_webhook = [webhooks.Webhook(route, services, checks) for route in routes]
-    app.extensions["mttx.receiver"] = Receiver(every_webhook, services, checks)
+    app.extensions["mttx.webhook_handler"] = WebhookHandler(every_webhook, services, checks)
     for blueprint in (
         edge.blueprint(services, checks),
         problems.blueprint(services.counters, services.sources.profiles, pages.missing_page(services)),

@@ -81,8 +81,8 @@ def _denying() -> Iterator[None]:
 
 def request_id(request: Request) -> str:
     """Return the sender's id of a request, or a new one."""
-    given = request.headers.get("X-Request-ID")
-    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    from_sender = request.headers.get("X-Request-ID")
+    return from_sender if from_sender and _REQUEST_ID.fullmatch(from_sender) else secrets.token_hex(8)
 
 
 def response_headers(request_id: str) -> list[tuple[str, str]]:

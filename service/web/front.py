@@ -2,7 +2,7 @@
 
 Granian calls it by RSGI; it calls any WSGI application. A body has one deadline and `limits.body_bytes`, so a slow
 sender takes a socket but no thread; an unauthorized sender is rejected before the body is read. Small webhooks are
-received on the event loop itself (`receiver.py`).
+received on the event loop itself (`webhook_handler.py`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from service.recorder.commands import Busy
 from service.web.deadlines import Deadlines
 from service.web.edge import ARRIVED, REFUSAL, IncompleteBody, too_large
 from service.web.lanes import BY_PATH, Lane, Lanes
-from service.web.receiver import Receiver
+from service.web.webhook_handler import WebhookHandler
 
 BODY_SECONDS = 10.0
 """Time limit for a whole body. Slower senders are answered 503, which Alertmanager retries."""
@@ -81,32 +81,32 @@ class Front:
         self,
         application: Application,
         lanes: Lanes,
-        receiver: Receiver,
+        webhooks: WebhookHandler,
         *,
         body_bytes: int,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
         self._application = application
         self._lanes = lanes
-        self._receiver = receiver
+        self._webhooks = webhooks
         self._body_bytes = body_bytes
         self._on_ready = on_ready
         self._free_bytes = max(BUFFERED_BYTES, 4 * body_bytes)
         self._seconds = BODY_SECONDS
-        self._deadlines: Deadlines
+        self._deadlines = Deadlines()
         self._loop: asyncio.AbstractEventLoop
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Store the event loop on which every request begins."""
-        self._loop, self._deadlines = loop, Deadlines(loop)
-        self._receiver.start(loop)
+        self._loop = loop
+        self._webhooks.start(loop)
         if self._on_ready is not None:
             loop.call_soon(self._on_ready)
 
     def hurry(self) -> None:
         """Shorten the deadline of all bodies, since the service stops; callable from any thread."""
         self._seconds = HURRY_SECONDS
-        self._loop.call_soon_threadsafe(self._deadlines.shorten, HURRY_SECONDS)
+        self._deadlines.hurry(HURRY_SECONDS)
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""
@@ -116,11 +116,11 @@ class Front:
             if scope.method in _WITH_BODY:
                 try:
                     request, lane = Request(environ), Lane.WRITE
-                    token = self._receiver.admit(request, path)
+                    token = self._webhooks.admit(request, path)
                     body = await self._read(scope.headers, proto)
-                    webhook = self._receiver.webhook(scope.method, path)
+                    webhook = self._webhooks.at(scope.method, path)
                     if webhook is not None and len(body.content) <= SMALL_BYTES:
-                        proto.response_bytes(*await self._receiver.receive(webhook, request, token, body.content))
+                        proto.response_bytes(*await self._webhooks.receive(webhook, request, token, body.content))
                         return
                 except Exception as refusal:  # the application answers it like its own
                     lane, environ[REFUSAL] = Lane.REFUSAL, refusal

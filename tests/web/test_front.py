@@ -85,7 +85,7 @@ def front_of(world, writers=2):
     return Front(
         world.app,
         Lanes(lane_sizes(writers, 2)),
-        world.app.extensions["mttx.receiver"],
+        world.app.extensions["mttx.webhook_handler"],
         body_bytes=LIMIT,
     )
 
@@ -288,7 +288,7 @@ def test_a_server_that_breaks_outside_of_the_application_goes_on(world):
         calls.append(environ["PATH_INFO"])
         raise RuntimeError("out of luck")
 
-    front = Front(broken, Lanes(lane_sizes(1, 1)), world.app.extensions["mttx.receiver"], body_bytes=LIMIT)
+    front = Front(broken, Lanes(lane_sizes(1, 1)), world.app.extensions["mttx.webhook_handler"], body_bytes=LIMIT)
     with suppress(RuntimeError):
         send(front, *[Sender("GET", "/-/healthy") for _ in range(3)])
     assert len(calls) == 3

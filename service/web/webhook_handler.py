@@ -23,11 +23,11 @@ from service.web.webhooks import Webhook
 Answered = asyncio.Future[tuple[Outcome, ...]]
 
 
-class Receiver:
+class WebhookHandler:
     """Receives webhooks for the front. Call from its event loop only, once `start` was called with it."""
 
     def __init__(self, webhooks: Iterable[Webhook], services: Services, edge: Edge) -> None:
-        self._webhooks = {
+        self._by_address = {
             (method.upper(), webhook.route.path): webhook
             for webhook in webhooks
             for method in webhook.route.methods
@@ -38,24 +38,24 @@ class Receiver:
         self._edge = edge
         self._recorder: Recorder = services.recorder
         self._loop: asyncio.AbstractEventLoop
-        self._deadlines: Deadlines
+        self._deadlines = Deadlines()
         self._done: deque[tuple[Answered, Ticket]] = deque()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use this event loop."""
-        self._loop, self._deadlines = loop, Deadlines(loop)
+        self._loop = loop
 
     def admit(self, request: Request, path: str) -> Token | None:
         """Decide whether the body of a POST or PUT is read, and return its token. Raises Denied."""
         return self._edge.admit(request, self._sources.get(path))
 
-    def webhook(self, method: str, path: str) -> Webhook | None:
-        """Return the webhook at this address if it can be received here.
+    def at(self, method: str, path: str) -> Webhook | None:
+        """Return the webhook at an address if it can be received here.
 
         It cannot if it may ask the store first, nor once half the queue is taken: then senders wait for threads, which
         keeps short crowds from being rejected.
         """
-        return self._webhooks.get((method, path)) if self._recorder.has_room else None
+        return self._by_address.get((method, path)) if self._recorder.has_room else None
 
     async def receive(
         self, webhook: Webhook, request: Request, token: Token | None, body: bytes

@@ -15,7 +15,7 @@ from service.recorder import writer
 from service.recorder.commands import Busy, Conflict, Outcome
 from service.settings.tokens import Token, digest
 from service.store import StoreUnavailable
-from service.web import receiver
+from service.web import webhook_handler
 from service.web.deadlines import Deadlines
 from service.web.rate import Rate
 from service.web.services import Sources
@@ -137,7 +137,7 @@ def test_who_finds_half_the_queue_taken_waits_for_a_thread(world):
 
 
 def test_it_gives_up_on_a_commit_that_takes_too_long(world, monkeypatch):
-    monkeypatch.setattr(receiver, "COMMIT_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(webhook_handler, "COMMIT_TIMEOUT_SECONDS", 0.1)
     with held(world) as end:
         assert send(front_of(world), Sender("POST", ALERTMANAGER, [FIRING])) == [503]
         end.set()
@@ -159,7 +159,7 @@ def test_the_tickets_of_one_commit_wake_the_event_loop_once(world):
             await asyncio.sleep(0.01)
         woken = []
         monitored = SimpleNamespace(call_soon_threadsafe=woken.append)
-        world.app.extensions["mttx.receiver"]._loop = monitored
+        world.app.extensions["mttx.webhook_handler"]._loop = monitored
         for ticket in tickets:
             ticket.outcomes = (Outcome(next(phases), Phase.DETECTED),)
             ticket.done(ticket)
@@ -196,7 +196,7 @@ def test_deadlines_expire_once_unless_they_are_cleared():
     expired = []
 
     async def wait():
-        deadlines = Deadlines(asyncio.get_running_loop())
+        deadlines = Deadlines()
         early = deadlines.set(0.05, lambda: expired.append("early"))
         cleared = deadlines.set(0.05, lambda: expired.append("cleared"))
         deadlines.set(60, lambda: expired.append("shortened"))
@@ -206,7 +206,7 @@ def test_deadlines_expire_once_unless_they_are_cleared():
         assert not deadlines.clear(early)
         assert expired == ["early"]
         assert deadlines.clear(late)
-        deadlines.shorten(0.05)
+        deadlines.hurry(0.05)
         await asyncio.sleep(0.4)
         deadlines.set(0.05, lambda: expired.append("after a pause"))
         await asyncio.sleep(0.4)
