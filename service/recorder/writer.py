@@ -91,8 +91,7 @@ class Recorder:
         three cases nothing of the command was stored, except that a command that timed out may have been.
         """
         if not self._slots.acquire(timeout=0 if self.stalled else SLOT_TIMEOUT_SECONDS):
-            msg = "the store is slow, and the maximum number of requests is waiting for it"
-            raise Busy(msg)
+            raise _slow()
         done = threading.Lock()
         done.acquire()
         ticket = Ticket(command, lambda _: done.release())
@@ -112,8 +111,7 @@ class Recorder:
         Raises `Busy` if the queue is full or the service shuts down, or while a commit stalls and others wait already.
         """
         if len(self._queue) >= self._at_once and self.stalled:
-            msg = "the store is slow, and the maximum number of requests is waiting for it"
-            raise Busy(msg)
+            raise _slow()
         self._append(Ticket(command, done))
 
     def _append(self, ticket: Ticket) -> None:
@@ -227,6 +225,10 @@ class Recorder:
             self._failed_at = None
         self.stats.commits += 1
         self.stats.commit_seconds += time.perf_counter() - began
+
+
+def _slow() -> Busy:
+    return Busy("the store is slow, and the maximum number of requests is waiting for it")
 
 
 def _keys_of(tickets: Sequence[Ticket]) -> BatchKeys:

@@ -73,7 +73,7 @@ class Body:
 class Front:
     """An RSGI application that passes complete requests to a WSGI application.
 
-    `on_ready` is called once requests are accepted. Rejections, by the receiver or here, are passed to the application
+    `on_ready` is called once requests are accepted. Rejections, by the webhooks or here, are passed to the application
     in the environment, which answers and counts them like its own.
     """
 

@@ -23,13 +23,13 @@ So the same code serves a thread that waits for the commit and the event loop, w
 """
 
 
-def complete(reception: Reception, submit: Callable[[Command], tuple[Outcome, ...]]) -> Receipt:
-    """Return the receipt of a reception whose commands are submitted in this thread."""
+async def completed(reception: Reception, commit: Callable[[Command], Awaitable[tuple[Outcome, ...]]]) -> Receipt:
+    """Return the receipt of a reception; the event loop goes on with other requests until the commit."""
     try:
         command = next(reception)
         while True:
             try:
-                outcomes = submit(command)
+                outcomes = await commit(command)
             except Exception as error:  # the reception decides what it means
                 command = reception.throw(error)
             else:
@@ -39,17 +39,15 @@ def complete(reception: Reception, submit: Callable[[Command], tuple[Outcome, ..
         return receipt
 
 
-async def completed(reception: Reception, commit: Callable[[Command], Awaitable[tuple[Outcome, ...]]]) -> Receipt:
-    """Return the same on the event loop, which goes on with other requests until the commit."""
+def complete(reception: Reception, submit: Callable[[Command], tuple[Outcome, ...]]) -> Receipt:
+    """Return the same in a thread that waits for the commit, without an event loop."""
+
+    async def commit(command: Command) -> tuple[Outcome, ...]:
+        return submit(command)
+
     try:
-        command = next(reception)
-        while True:
-            try:
-                outcomes = await commit(command)
-            except Exception as error:  # as above
-                command = reception.throw(error)
-            else:
-                command = reception.send(outcomes)
+        completed(reception, commit).send(None)
     except StopIteration as end:
         receipt: Receipt = end.value
         return receipt
+    raise AssertionError  # nothing in it waits for an event loop

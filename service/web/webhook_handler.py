@@ -9,12 +9,11 @@ from functools import partial
 from flask import Request
 
 from service.intake.sources import webhook_path
-from service.metrics.process_counters import ProcessCounters
 from service.recorder.commands import Command, Outcome
-from service.recorder.writer import COMMIT_TIMEOUT_SECONDS, Recorder, Ticket, not_committed
+from service.recorder.writer import COMMIT_TIMEOUT_SECONDS, Ticket, not_committed
 from service.settings.tokens import Token
 from service.web.deadlines import Deadlines
-from service.web.edge import Edge, request_id, response_headers
+from service.web.edge import Edge, check_encoding, request_id, response_headers
 from service.web.receipts import completed
 from service.web.responses import JSON, json_of
 from service.web.services import Services
@@ -34,9 +33,9 @@ class WebhookHandler:
             if not webhook.route.reads_store
         }
         self._sources = {webhook_path(source): source for source in services.sources.profiles}
-        self._counters: ProcessCounters = services.counters
+        self._counters = services.counters
         self._edge = edge
-        self._recorder: Recorder = services.recorder
+        self._recorder = services.recorder
         self._loop: asyncio.AbstractEventLoop
         self._deadlines = Deadlines()
         self._done: deque[tuple[Answered, Ticket]] = deque()
@@ -65,6 +64,7 @@ class WebhookHandler:
         Raises what the application answers and counts as a rejection.
         """
         self._edge.limit(request)
+        check_encoding(request)
         receipt = await completed(webhook.receive(request, token, body), self._commit)
         self._counters.request(webhook.route.source)
         headers = [("Content-Type", JSON), *response_headers(request_id(request))]

@@ -17,7 +17,7 @@ from service.intake.notifications import Notification
 from service.intake.sources import PROFILES, SenderProfile, Source, webhook_path
 from service.settings.tokens import Token
 from service.web.alertmanager_events import record_recorded_events
-from service.web.edge import Edge, body_of, check_encoding
+from service.web.edge import Edge, body_of
 from service.web.keyed_events import record_keyed_events
 from service.web.notifications import NewSeverities, record_notification
 from service.web.receipts import Reception, complete
@@ -149,10 +149,9 @@ class Webhook:
     def receive(self, request: Request, token: Token | None, body: bytes) -> Reception:
         """Check the signature, if the source signs, parse the body and record it. `request` is an admitted one.
 
-        Raises Denied, UnsupportedMediaType, PayloadError, or Refused.
+        Raises Denied, PayloadError, or Refused.
         """
         services, now = self._services, self._services.clock()
-        check_encoding(request)
         self._edge.verify(request, self.route.source, body, now)
         sender, recorded_by = sender_of_webhook(request, token), token.name if token else None
         parsed = self.route.parse(body, services, now, sender)
