@@ -72,7 +72,7 @@ def add_routes(bp: Blueprint, services: Services, collector: EvidenceCollector) 
 
     @bp.post(f"{INCIDENTS}/<incident_id>/evidence", strict_slashes=False)
     def collect_evidence(incident_id: str) -> Response:
-        received(request, services, "write")
+        received(request, services)
         number = incident_number(incident_id)
         history, query = incident_history(services, number), parsed(request, EvidenceParameters)
         if not collecting.acquire(blocking=False):

@@ -87,7 +87,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @bp.post(INCIDENTS, strict_slashes=False)
     def open_incident() -> Response:
-        body, now = received(request, services, "write"), services.clock()
+        body, now = received(request, services), services.clock()
         events = tuple(attributed(event) for event in lifecycle.parse_opening(body, services.events, now))
         key = events[0].event_id  # so that a repeat finds the incident that the first request opened
         opening = RecordEvents(tuple(KeyedEvent(key, e) for e in events), ReceivedWebhook(Source.API.value, body, now))
@@ -110,7 +110,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @bp.post(f"{INCIDENTS}/<incident_id>/events", strict_slashes=False)
     def append_event(incident_id: str) -> Response:
-        body, now, number = received(request, services, "write"), services.clock(), incident_number(incident_id)
+        body, now, number = received(request, services), services.clock(), incident_number(incident_id)
         event = attributed(lifecycle.parse_event(body, services.events, now))
         (outcome,) = services.recorder.submit(AppendEvent(number, event))
         services.counters.received(Source.API.value, now)

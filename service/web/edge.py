@@ -15,7 +15,7 @@ from service.intake.reasons import Failure
 from service.intake.signatures import BadSignature
 from service.intake.wire import PayloadError
 from service.settings.tokens import Token
-from service.web.auth import Denied, Scope, authorize, check_host, check_origin
+from service.web.auth import Denied, authorize, check_host, check_origin
 from service.web.rate import FREE, Limiter, sender_of
 from service.web.services import Services
 
@@ -119,13 +119,13 @@ def blueprint(services: Services, edge: Edge) -> Blueprint:
     return bp
 
 
-def received(request: Request, services: Services, scope: Scope) -> bytes:
-    """Authenticate a request, limit its body, and return the body.
+def received(request: Request, services: Services) -> bytes:
+    """Authenticate a write, limit its body, and return the body.
 
     Raises Denied, UnsupportedMediaType, or PayloadError (`too_large`) before more than the limit is read; chunked
     bodies without a length are limited as well.
     """
-    g.token = authorize(request, services.tokens, scope)
+    g.token = authorize(request, services.tokens, "write")
     return body_of(request, services.max_bytes)
 
 

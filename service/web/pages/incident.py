@@ -69,7 +69,7 @@ class IncidentForms:
 
     def submit(self, incident_id: str, action: str) -> Response:
         """Record the event of a form and redirect to the incident, or show the form again."""
-        fields = _form_fields(received(self._request, self._services, "write"))
+        fields = _form_fields(received(self._request, self._services))
         number, history = self._find(incident_id)
         form, seen = _form(action), fields.get("seen", "")
         if not self._csrf_tokens.is_valid(fields.get("seal", ""), self._token, _path(number, form), seen):
