@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, String, Table, collate, func, insert,
 from service.store.engine import StoreRefused, connect, is_file, parse, translated, writing
 from service.store.locks import FileLock
 from service.store.migrate import is_current, migrate
+from service.store.probe import refuse_unless_fit
 from service.store.tables import TITLE_INDEX, metadata
 
 CHUNK = 1000
@@ -23,14 +24,16 @@ def copy(source_url: str, target_url: str, progress: Progress) -> int:
     """Copy everything and return the number of rows. The target is written in one transaction: all or nothing.
 
     The source must not be written meanwhile: a SQLite file is locked as by a running service, replicas on PostgreSQL
-    wait for their turn. Raises `StoreRefused` for a source of another version, a target that is not empty, or a row
-    that differs afterwards; `StoreUnavailable` if a database does not answer.
+    wait for their turn. Raises `StoreRefused` for a source of another version, a target that is not empty or fails the
+    checks of `mttx db probe`, or a row that differs afterwards; `StoreUnavailable` if a database does not answer.
     """
     with ExitStack() as stack:
         source, target = (_opened(url, stack) for url in (source_url, target_url))
         with translated():
             if not is_current(source):
                 raise StoreRefused("the source was written by another version; start this version's `mttx serve` once")
+            if not is_file(target.url):
+                refuse_unless_fit(target)
             migrate(target)
             with writing(source).begin() as reading, writing(target).begin() as destination:
                 _must_be_empty(destination)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 
 from service.cli import main
 from service.store import Store, StoreRefused
+from service.store.copying import copy
 from service.store.probe import probe
 from tests import pgbouncer
 from tests.builders import policy
@@ -141,6 +142,15 @@ def test_the_service_does_not_start_on_an_engine_that_forgets_what_it_was_told(d
     url = durable.new_database()
     with meddle():
         assert_refused(url, check)
+    assert tables(durable, url) == []
+
+
+def test_nothing_is_copied_to_an_engine_that_does_something_else(durable, tmp_path):
+    source = f"sqlite:///{tmp_path / 'mttx.db'}"
+    Store.open(source, policy()).close()
+    url = database(durable, *STATEMENTS["turns"])
+    with pytest.raises(StoreRefused, match=r"\(turns: "):
+        copy(source, url, lambda *_: None)
     assert tables(durable, url) == []
 
 
