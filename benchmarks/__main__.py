@@ -13,7 +13,7 @@ from statistics import median
 import click
 from rich.console import Console
 
-from benchmarks import alerta, breakdown, evidence, lint, pages, replicas, scrape, size, storm, windows
+from benchmarks import alerta, breakdown, change, evidence, lint, pages, replicas, scrape, size, storm, windows
 from benchmarks.load import NoLoadGenerator
 from benchmarks.plan import Plan, quick
 from benchmarks.report import Section, table
@@ -22,6 +22,7 @@ from benchmarks.servers import NotReady
 PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "storm": storm.measure,
     "past": scrape.measure,
+    "change": change.measure,
     "windows": windows.measure,
     "lint": lint.measure,
     "breakdown": breakdown.measure,
@@ -31,8 +32,8 @@ PARTS: dict[str, Callable[[Plan], list[Section]]] = {
     "alerta": alerta.measure,
     "size": size.measure,
 }
-OPTIONAL = ("replicas", "alerta", "size")
-"""Services that need PostgreSQL, and something installed: they run only where they are asked for."""
+OPTIONAL = ("change", "replicas", "alerta", "size")
+"""What needs PostgreSQL or something else installed runs only where it is asked for."""
 
 
 @click.command()
@@ -57,7 +58,7 @@ def main(hurried: bool, only: str | None, directory: Path | None) -> None:
             for part in [only] if only else [name for name in PARTS if name not in OPTIONAL]:
                 progress.print(f"measuring: {part} …")
                 sections += PARTS[part](quick(folder) if hurried else Plan(folder))
-        except (NoLoadGenerator, NotReady, alerta.NotInstalled) as error:
+        except (NoLoadGenerator, NotReady, alerta.NotInstalled, change.NoPushgateway) as error:
             raise click.ClickException(str(error)) from error
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     caption = (

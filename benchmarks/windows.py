@@ -14,7 +14,7 @@ from benchmarks.plan import Plan
 from benchmarks.report import Figure, Line, Section, Target
 from service.domain.breakdown import Dimension
 from service.metrics.comparisons import Compared
-from service.metrics.gathering import Gathering
+from service.metrics.gathering import Gathering, KeptStatistics
 from service.metrics.measurements import Measuring
 from service.settings.model import Settings
 from service.store import Store
@@ -32,8 +32,9 @@ class Plain(Measuring):
         now: datetime,
         selection: Selection,
         dimensions: Sequence[Dimension] = (),
+        kept: KeptStatistics | None = None,
     ) -> Gathering:
-        gathering = Gathering(self._policy, since, now, dimensions)
+        gathering = Gathering(self._policy, since, now, dimensions, kept=kept)
         self._store.read(visit_recent, selection, gathering.visit)
         if dimensions:
             gathering.add_detected_only(self._store.read(detected_only, selection, gathering.bands))

@@ -158,6 +158,14 @@ class Policy:
     breakdown: tuple[Dimension, ...] = ()
     updates: Mapping[Severity, timedelta] = field(default_factory=dict)
     """The interval between updates while an incident is open (the standard, section 7)."""
+    _targets: Mapping[tuple[Indicator, Severity | None], Target] = field(init=False, repr=False, compare=False)
+    _longest_limits: Mapping[Indicator, timedelta] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        first = {(t.indicator, t.severity): t for t in reversed(self.targets)}
+        longest = {i: max(self.limits(i), default=timedelta(0)) for i in Indicator}
+        object.__setattr__(self, "_targets", first)
+        object.__setattr__(self, "_longest_limits", longest)
 
     def due_at(self, severity: Severity, stage: Stage, start: datetime) -> datetime | None:
         """Return when `stage` is due for an incident that began at `start`, None if it is not owed.
@@ -172,8 +180,11 @@ class Policy:
         return any(isinstance(rule, timedelta) for rule in self.deadlines.get(severity, {}).values())
 
     def target(self, indicator: Indicator, severity: Severity | None) -> Target | None:
-        """Return the target of `indicator` for one severity, or for all together (None); None without a target."""
-        return next((t for t in self.targets if t.indicator is indicator and t.severity is severity), None)
+        """Return the target of `indicator` for one severity, or for all together (None); None without a target.
+
+        The first counts of several.
+        """
+        return self._targets.get((indicator, severity))
 
     def limits(self, indicator: Indicator) -> set[timedelta]:
         """Return the limits of all targets of `indicator`."""
@@ -184,4 +195,4 @@ class Policy:
 
         An incident that began longer ago than that either has the interval or has missed all targets.
         """
-        return max(self.limits(indicator), default=timedelta(0))
+        return self._longest_limits[indicator]

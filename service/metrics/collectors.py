@@ -1,11 +1,8 @@
 """The collectors of a scrape: what the store holds, which every replica exports, and what this process counts."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
-from itertools import chain
-from operator import eq, is_
-from typing import Generic, TypeVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -16,40 +13,25 @@ from prometheus_client.registry import Collector
 from service.delivery.counters import DeliveryCounters
 from service.domain.budgets import Slo
 from service.domain.policy import Policy
-from service.domain.totals import Total
 from service.metrics.catalogue import BY_NAME
-from service.metrics.families import Families, family_of
-from service.metrics.measurements import Measuring, Statistics
+from service.metrics.families import Families
+from service.metrics.measurements import Measuring
+from service.metrics.parts import family_of
 from service.metrics.process_counters import ProcessCounters
 from service.recorder.writer import Recorder
 from service.store import StoreUnavailable
 from service.store.outbox_rows import Backlog
 
-T = TypeVar("T")
-
 
 class StoreCollector(Collector):
     """Collects from the store; no families if the store fails. After `collect`, `whole` is whether the store answered.
 
+    Families may come in parts, and a part is the same object as the last time while it shows the same.
     `changes_at` is the next time at which the result changes without a write, None if it does not.
     """
 
     whole = False
     changes_at: datetime | None = None
-
-
-class _Made(Generic[T]):
-    """The families last made of something: they are not made again while that is the same."""
-
-    def __init__(self, make: Callable[[T], Iterable[Family]], is_same: Callable[[T, T], bool]) -> None:
-        self._make = make
-        self._is_same = is_same
-        self._kept: tuple[T, Sequence[Family]] | None = None
-
-    def of(self, source: T) -> Sequence[Family]:
-        if self._kept is None or not self._is_same(self._kept[0], source):
-            self._kept = source, list(self._make(source))
-        return self._kept[1]
 
 
 class IncidentCollector(StoreCollector):
@@ -62,12 +44,8 @@ class IncidentCollector(StoreCollector):
         self, measuring: Measuring, policy: Policy, clock: Callable[[], datetime], objectives: Iterable[Slo] = ()
     ) -> None:
         self._measuring = measuring
-        self._families = families = Families(policy, objectives)
+        self._families = Families(policy, objectives)
         self._clock = clock
-        self._totals = _Made[Sequence[Total]](families.totals, eq)
-        self._windows = _Made[Statistics](
-            lambda s: chain(families.indicators(s), families.breakdowns(s.breakdowns)), is_
-        )
         self.errors = 0
         self.seconds = 0.0
 
@@ -83,8 +61,9 @@ class IncidentCollector(StoreCollector):
             return
         self.seconds = time.perf_counter() - began
         self.whole, self.changes_at = True, snapshot.changes_at
-        yield from self._totals.of(snapshot.totals)
-        yield from self._windows.of(statistics)
+        yield from self._families.totals(snapshot.totals)
+        yield from self._families.indicators(statistics.groups)
+        yield from self._families.breakdowns(statistics.breakdowns)
         yield from self._families.standing(snapshot, statistics)
 
 

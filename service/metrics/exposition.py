@@ -13,14 +13,17 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from functools import partial
+from itertools import chain
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder, gzip_accepted
-from prometheus_client.samples import Sample
+from prometheus_client.openmetrics.exposition import ALLOWUTF8, UNDERSCORES
 
 from service.metrics.collectors import StoreCollector
+from service.metrics.kept import Kept
+from service.metrics.parts import equal_as_same
 from service.store import StoreUnavailable
 
 KEEP_SECONDS = 60.0
@@ -35,7 +38,6 @@ TURN_SECONDS = 5.0
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _END = b"# EOF\n"
 Encode = Callable[["_Collected"], bytes]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,6 @@ class _Text:
         squeeze = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
         return cls(plain, squeeze.compress(plain) + squeeze.flush(zlib.Z_FULL_FLUSH), zlib.crc32(plain))
 
-    @classmethod
-    def joined(cls, texts: Sequence["_Text"]) -> "_Text":
-        plain = b"".join(text.plain for text in texts)
-        return cls(plain, b"".join(text.deflated for text in texts), zlib.crc32(plain))
-
     def gzip_with(self, rest: bytes) -> bytes:
         squeeze = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
         size = (len(self.plain) + len(rest)) & 0xFFFFFFFF
@@ -73,21 +70,24 @@ class _Text:
         return b"".join((_GZIP_HEADER, self.deflated, squeeze.compress(rest), squeeze.flush(), trailer))
 
 
-class _Encoded(Generic[T]):
-    """The families of the last scrape with their texts: one whose samples are the same is not encoded again."""
+class _Encoded:
+    """The families of the last scrape in one format: the parts that are the same objects are not encoded again."""
 
-    def __init__(self, text_of: Callable[[bytes], T]) -> None:
-        self._text_of = text_of
-        self._texts: dict[str, tuple[Sequence[Sample], T]] = {}
+    def __init__(self) -> None:
+        self._parts: Kept[int, Family, tuple[bytes, bytes]] = Kept()
 
-    def texts(self, families: Iterable[Family], encode: Encode) -> list[T]:
-        before, self._texts = self._texts, {}
-        for family in families:
-            kept = before.get(family.name)
-            if kept is None or kept[0] != family.samples:
-                kept = family.samples, self._text_of(encode(_Collected([family])).removesuffix(_END))
-            self._texts[family.name] = kept
-        return [text for _, text in self._texts.values()]
+    def text(self, parts: Iterable[Family], encode: Encode) -> bytes:
+        def head_and_samples(_: int, part: Family) -> tuple[bytes, bytes]:
+            help_, type_, samples = encode(_Collected([part])).removesuffix(_END).split(b"\n", 2)
+            return b"%b\n%b\n" % (help_, type_), samples
+
+        parts = list(parts)
+        texts = self._parts.all_of(((id(part), part) for part in parts), head_and_samples)
+        families: dict[str, list[bytes]] = {}
+        for part in parts:
+            head, samples = texts[id(part)]
+            families.setdefault(part.name, [head]).append(samples)
+        return b"".join(chain.from_iterable(families.values()))
 
 
 @dataclass(slots=True)
@@ -148,14 +148,17 @@ class Exposition:
         self._pause = threading.Event()  # never set: waiting for it times out regardless of clock changes
         self._reading: _Reading | None = None
         self._pages: dict[str, _Page] = {}
-        self._encoded: dict[str, _Encoded[_Text]] = defaultdict(lambda: _Encoded(_Text.of))
-        self._own_encoded: dict[str, _Encoded[bytes]] = defaultdict(lambda: _Encoded(bytes))
+        self._encoded: dict[str, _Encoded] = defaultdict(_Encoded)
+        self._own_families: Kept[str, Family, Family] = Kept()
+        self._own_encoded: dict[str, _Encoded] = defaultdict(_Encoded)
 
     def __call__(
         self, accept: str | None, accept_encoding: str | None, asked_at: float | None = None
     ) -> tuple[bytes, dict[str, str]]:
         """Return a scrape's body and headers, with everything committed before `asked_at` (monotonic)."""
         encode, content_type = choose_encoder(accept or "")
+        if isinstance(encode, partial) and encode.keywords.get("escaping") == UNDERSCORES:
+            encode = partial(encode, escaping=ALLOWUTF8)  # the same for our names, without a look at each character
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         compressed = gzip_accepted(accept_encoding or "")
         if compressed:
@@ -183,14 +186,13 @@ class Exposition:
 
     def _text(self, reading: _Reading, content_type: str, encode: Encode) -> _Text:
         if content_type not in reading.texts:
-            texts = self._encoded[content_type].texts(reading.families, encode)
-            reading.texts[content_type] = _Text.joined(texts)
+            reading.texts[content_type] = _Text.of(self._encoded[content_type].text(reading.families, encode))
         return reading.texts[content_type]
 
     def _rest(self, content_type: str, encode: Encode) -> bytes:
         """Return the process's own families, and the end."""
-        texts = self._own_encoded[content_type].texts(self._own.collect(), encode)
-        return b"".join((*texts, encode(_Collected())))
+        families = equal_as_same(self._own_families, self._own.collect())
+        return self._own_encoded[content_type].text(families, encode) + encode(_Collected())
 
     def _current(self, asked_at: float) -> _Reading:
         """Return a reading begun since `asked_at`, or one that is still current, or a new one."""

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from service.domain.breakdown import Dimension
 from service.domain.indicators import Row
-from service.domain.policy import Indicator, Milestone, Policy
+from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.metrics.comparisons import Compared, KeptComparisons
-from service.metrics.gathering import Breakdown, Gathering
+from service.metrics.gathering import Breakdown, Gathering, GroupStatistics, KeptStatistics, table_of
 from service.store import Store, StoreUnavailable
 from service.store.budgets import spent_budgets
 from service.store.recent import (
@@ -39,10 +39,11 @@ MANY = 2000
 class Statistics:
     """The indicators by window, and data problems of the incidents of the longest; `seconds` is the time taken.
 
-    `breakdowns` has the dimensions, by their labels, of which an incident has a value.
+    `groups` are all severities together (None) and each that has incidents; `breakdowns` has the dimensions, by their
+    labels, of which an incident has a value.
     """
 
-    tables: Mapping[str, Sequence[Row]]
+    groups: Mapping[Severity | None, GroupStatistics]
     breakdowns: Mapping[str, Breakdown]
     missing: Mapping[Milestone, int]
     invalid: Mapping[Indicator, int]
@@ -88,6 +89,7 @@ class Measuring:
         self._cached: _Cached | None = None
         self._comparisons = KeptComparisons(self._compare)
         self._compared_last = 0
+        self._kept = KeptStatistics(policy)
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the totals, and what is open and due at `now`. Raises `StoreUnavailable`."""
@@ -95,7 +97,7 @@ class Measuring:
 
     def table(self, window: str, now: datetime) -> Sequence[Row] | None:
         """Return the indicators of one window, None for an unknown window. Raises `StoreUnavailable`."""
-        return self.statistics(now).tables.get(window)
+        return table_of(self.statistics(now).groups, window) if window in self._windows else None
 
     def breakdowns(self, now: datetime) -> Mapping[str, Breakdown]:
         """Return the dimensions that incidents have values of, by label. Raises `StoreUnavailable`."""
@@ -112,8 +114,9 @@ class Measuring:
         if selection.compared:
             self._add_before(gathering, selection)
         if dimensions:
-            return gathering.breakdown(dimensions[0].label).tables[""]
-        return gathering.tables(compared=selection.compared)
+            groups = gathering.breakdown(dimensions[0].label).groups
+            return {value: group.tables[""] for value, group in groups.items()}
+        return {"": table_of(gathering.groups(compared=selection.compared), "")}
 
     def statistics(self, now: datetime) -> Statistics:
         """Return the statistics as of `now` or shortly before. Raises `StoreUnavailable`."""
@@ -139,13 +142,19 @@ class Measuring:
         began = time.perf_counter()
         since = self._since(now)
         selection = Selection(since=min(since.values()), labels=self._labels)
-        gathering = self._gather(since, now, selection, self._policy.breakdown)
+        gathering = self._gather(since, now, selection, self._policy.breakdown, self._kept)
         if self._labels:
             gathering.add_budgets(self._store.read(spent_budgets, selection.since, self._labels))
-        tables = self._compared_tables(gathering, selection, now)
+        if max(gathering.visited, self._compared_last) <= MANY:
+            self._add_before(gathering, selection)
+            self._compared_last = gathering.visited
+            groups = gathering.groups()
+        else:
+            groups = self._with_kept_comparisons(gathering.groups(compared=False), now)
+            self._kept = KeptStatistics(self._policy)  # it would have all samples of a large store
         postmortems = self._store.read(postmortem_counts, now, selection.since)
         return Statistics(
-            tables=tables,
+            groups=groups,
             breakdowns=gathering.breakdowns(),
             missing=gathering.missing,
             invalid=gathering.invalid,
@@ -157,18 +166,18 @@ class Measuring:
     def _since(self, now: datetime) -> dict[str, datetime]:
         return {name: now - length for name, length in self._windows.items()}
 
-    def _compared_tables(
-        self, gathering: Gathering, selection: Selection, now: datetime
-    ) -> Mapping[str, Sequence[Row]]:
-        """Return the tables with the comparisons: new ones, or those that are kept of a large store."""
-        if max(gathering.visited, self._compared_last) <= MANY:
-            self._add_before(gathering, selection)
-            self._compared_last = gathering.visited
-            return gathering.tables()
+    def _with_kept_comparisons(
+        self, groups: Mapping[Severity | None, GroupStatistics], now: datetime
+    ) -> dict[Severity | None, GroupStatistics]:
         compared = self._comparisons.latest(now)
         return {
-            window: [replace(row, comparison=compared.get((window, row.indicator, row.severity))) for row in table]
-            for window, table in gathering.tables(compared=False).items()
+            severity: GroupStatistics(
+                {
+                    window: [replace(row, comparison=compared.get((window, row.indicator, severity))) for row in table]
+                    for window, table in group.tables.items()
+                }
+            )
+            for severity, group in groups.items()
         }
 
     def _compare(self, now: datetime) -> Compared:
@@ -178,8 +187,13 @@ class Measuring:
         gathering = self._gather(since, now, selection)
         self._add_before(gathering, selection)
         self._compared_last = gathering.visited
-        rows = ((window, row) for window, table in gathering.tables().items() for row in table)
-        return {(window, r.indicator, r.severity): r.comparison for window, r in rows if r.comparison}
+        return {
+            (window, row.indicator, severity): row.comparison
+            for severity, group in gathering.groups().items()
+            for window, table in group.tables.items()
+            for row in table
+            if row.comparison
+        }
 
     def _add_before(self, gathering: Gathering, selection: Selection) -> None:
         """Add the incidents of the windows before."""
@@ -192,9 +206,10 @@ class Measuring:
         now: datetime,
         selection: Selection,
         dimensions: Sequence[Dimension] = (),
+        kept: KeptStatistics | None = None,
     ) -> Gathering:
         until, before_since = selection.until, selection.before_since
-        gathering = Gathering(self._policy, since, now, dimensions, until=until, before_since=before_since)
+        gathering = Gathering(self._policy, since, now, dimensions, until=until, before_since=before_since, kept=kept)
         self._store.read(visit_recent, selection, gathering.visit)
         self._store.read(visit_unfinished, replace(selection, since=gathering.bands[-1]), gathering.visit_unfinished)
         if dimensions:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from service.domain.budgets import BudgetTotal
 from service.domain.policy import Severity
 from service.store import tables as t
 from service.store.breakdown import value_of
@@ -40,17 +39,3 @@ def spent_budgets(connection: Connection, since: datetime, labels: Sequence[str]
         SpentBudget(slo, spent_ratio, Severity(severity), detected_at, tuple(values))
         for slo, spent_ratio, severity, detected_at, *values in connection.execute(query)
     ]
-
-
-def latest_budgets(connection: Connection, since: datetime, limit: int) -> dict[tuple[int, str], float]:
-    """Return the shares of the incidents detected last, after `since`, by incident and objective."""
-    query = select(_c.incident_id, _c.slo, _c.spent_ratio).where(_c.detected_at > since)
-    rows = connection.execute(query.order_by(_c.detected_at.desc(), _c.incident_id.desc(), _c.slo).limit(limit))
-    return {(incident_id, slo): spent_ratio for incident_id, slo, spent_ratio in rows}
-
-
-def budget_totals(connection: Connection) -> list[BudgetTotal]:
-    """Return the running totals."""
-    c = t.budget_totals.c
-    rows = connection.execute(select(c.slo, c.severity, c.spent_ratio, c.incidents))
-    return [BudgetTotal(slo, Severity(severity), spent_ratio, number) for slo, severity, spent_ratio, number in rows]

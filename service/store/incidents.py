@@ -1,9 +1,10 @@
 """Incidents as rows, for lists, boards and metrics: the current state of each, without its history."""
 
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, and_, or_, select, text, union
@@ -18,7 +19,10 @@ from service.store.from_rows import milestones_of
 from service.store.recorded import episodes_of
 from service.store.statements import CHUNK, among
 from service.store.titles import candidates, contains
+from service.store.types import Stored
 
+REMEMBERED = 500
+"""Incidents that are not made of their rows for every scrape."""
 DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 
@@ -76,8 +80,14 @@ class IncidentPage:
     newer: int | None
 
 
-def row_of(row: Row[Any]) -> IncidentRow:
-    """Return the incident of a row of `incidents`."""
+_OTHER_COLUMNS = {"resolution_source", "dismissed_at", "withdrawn", "settled_at", "outlived_at", "merged_into"}
+_OTHER_COLUMNS |= {"counted", "refold", "firings"}
+ROW_COLUMNS = tuple(column for column in t.incidents.c if column.name not in _OTHER_COLUMNS)
+"""Those of which an `IncidentRow` is made."""
+
+
+def row_of(row: Any) -> IncidentRow:
+    """Return the incident of a row of `incidents`, of which it has at least `ROW_COLUMNS`."""
     return IncidentRow(
         id=row.id,
         title=row.title,
@@ -92,6 +102,16 @@ def row_of(row: Row[Any]) -> IncidentRow:
         due=_due_of(row),
         dimensions=row.dimensions,
     )
+
+
+_StoredRow: Any = namedtuple("_StoredRow", [column.name for column in ROW_COLUMNS])  # type: ignore[misc]
+_READ = [column.type.read if isinstance(column.type, Stored) else None for column in ROW_COLUMNS]
+
+
+@lru_cache(REMEMBERED)
+def remembered_row(row: tuple[Any, ...]) -> IncidentRow:
+    """Return the incident of a row of `ROW_COLUMNS` as the database has it; of equal rows it is the same object."""
+    return row_of(_StoredRow._make(v if read is None else read(v) for v, read in zip(row, _READ, strict=True)))
 
 
 def _due_of(row: Row[Any]) -> dict[Stage, datetime]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from service.domain.actions import Action
 from service.domain.clocks import due_next, urgency
@@ -13,15 +13,9 @@ from service.domain.policy import Policy, Severity, Stage
 from service.store import tables as t
 from service.store.breakdown import have_values
 from service.store.histories import histories_of
-from service.store.incidents import DUE, IncidentRow
-from service.store.snapshot import (
-    ACTION_IS_OPEN,
-    count,
-    dated_actions,
-    due_incidents,
-    open_by_severity,
-    worst_open_incidents,
-)
+from service.store.incidents import DUE, ROW_COLUMNS, IncidentRow, row_of
+from service.store.snapshot import OutstandingAction
+from service.store.snapshot_queries import ACTION_IS_OPEN, IS_OPEN, due_actions
 
 MAX_SORTED = 1000
 """Open incidents that are sorted by their clocks; of more, the worst severities and the earliest detections."""
@@ -88,15 +82,15 @@ def overview_of(
     stages = [
         DueStage(row, stage, row.due[stage])
         for stage in Stage
-        for row in due_incidents(connection, stage, limit, until, *is_listed)
+        for row in _due_incidents(connection, stage, limit, until, is_listed)
     ]
     return Overview(
         open=_worst(connection, policy, open_limit or limit, is_listed),
-        open_counts=open_by_severity(connection, *is_listed),
+        open_counts=_open_by_severity(connection, is_listed),
         stages=tuple(sorted(stages, key=lambda due: due.due_at)[:limit]),
-        stages_count=sum(count(connection, due_at < until, *is_listed) for due_at in DUE.values()),
+        stages_count=sum(_count(connection, due_at < until, *is_listed) for due_at in DUE.values()),
         actions=_actions(connection, policy, until, limit, has_listed_incident),
-        actions_count=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < until, *has_listed_incident),
+        actions_count=_count(connection, ACTION_IS_OPEN, t.actions.c.due_at < until, *has_listed_incident),
     )
 
 
@@ -106,8 +100,8 @@ def overdue_counts(
     """Count what is overdue at `now`, of the incidents with these values of dimensions."""
     is_listed = list(have_values(dimensions, connection.dialect))
     return OverdueCounts(
-        stages=sum(count(connection, due_at < now, *is_listed) for due_at in DUE.values()),
-        actions=count(connection, ACTION_IS_OPEN, t.actions.c.due_at < now, *_of_incidents(is_listed)),
+        stages=sum(_count(connection, due_at < now, *is_listed) for due_at in DUE.values()),
+        actions=_count(connection, ACTION_IS_OPEN, t.actions.c.due_at < now, *_of_incidents(is_listed)),
     )
 
 
@@ -115,6 +109,26 @@ def _of_incidents(conditions: Sequence[ColumnElement[bool]]) -> list[ColumnEleme
     """Return the condition that an action is of an incident that meets conditions; none without conditions."""
     listed = select(t.incidents.c.id).where(*conditions)
     return [t.actions.c.incident_id.in_(listed)] if conditions else []
+
+
+def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    """Return how many rows of a table meet all conditions."""
+    return connection.scalar(select(func.count()).where(*conditions)) or 0
+
+
+def _open_by_severity(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> dict[Severity, int]:
+    """Count the open incidents of each severity that has any, the worst first."""
+    severity = t.incidents.c.severity
+    query = select(severity, func.count()).where(IS_OPEN, *conditions).group_by(severity).order_by(severity)
+    return {Severity(name): number for name, number in connection.execute(query)}
+
+
+def _due_incidents(
+    connection: Connection, stage: Stage, limit: int, until: datetime, conditions: Sequence[ColumnElement[bool]]
+) -> list[IncidentRow]:
+    """Return the incidents with this stage outstanding by `until`, the earliest due first."""
+    query = select(*ROW_COLUMNS).where(DUE[stage] < until, *conditions).order_by(DUE[stage]).limit(limit)
+    return [row_of(row) for row in connection.execute(query)]
 
 
 def _worst(
@@ -125,14 +139,18 @@ def _worst(
     def key(row: IncidentRow) -> tuple[Severity, datetime, int]:
         return urgency(row.severity, due_next(row.milestones, row.due, row.severity, policy, None), row.id)
 
-    return tuple(sorted(worst_open_incidents(connection, max(limit, MAX_SORTED), *conditions), key=key)[:limit])
+    c = t.incidents.c
+    query = select(*ROW_COLUMNS).where(IS_OPEN, *conditions)
+    query = query.order_by(c.severity, func.coalesce(c.detected_at, c.opened_at), c.id).limit(max(limit, MAX_SORTED))
+    return tuple(sorted((row_of(row) for row in connection.execute(query)), key=key)[:limit])
 
 
 def _actions(
     connection: Connection, policy: Policy, until: datetime, limit: int, conditions: Sequence[ColumnElement[bool]]
 ) -> tuple[DueAction, ...]:
     """Return the actions with their titles and owners, which only the histories of their incidents have."""
-    rows = dated_actions(connection, limit, until, *conditions)
+    query = due_actions(t.actions.c.due_at < until).where(*conditions).limit(limit)
+    rows = [OutstandingAction(*row) for row in connection.execute(query)]
     histories = histories_of(connection, {row.incident_id for row in rows}, policy)
     return tuple(
         DueAction(row.incident_id, action, incident.dimensions)

@@ -1,21 +1,40 @@
 """The incidents of the recent past, as the statistics over windows need them."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Dialect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from service.domain.checks import Check
 from service.domain.incident import Phase
 from service.domain.policy import Milestone, Severity, Stage
 from service.domain.recovery import ResolutionSource
 from service.store import tables as t
-from service.store.breakdown import have_values, value_of
+from service.store.breakdown import value_of
 from service.store.incidents import DUE
+from service.store.statements import Read
+from service.store.types import EPOCH, MICROSECOND, InstantColumn
 
+REMEMBERED = 500
+"""Incidents that are not made of their rows for every scrape: as many as the windows of a small store have."""
 _SEVERITIES = {member.value: member for member in Severity}
 _PHASES = {member.value: member for member in Phase}
 _SOURCES: dict[str | None, ResolutionSource | None] = {
@@ -23,13 +42,15 @@ _SOURCES: dict[str | None, ResolutionSource | None] = {
     **{member.value: member for member in ResolutionSource},
 }
 """By value, for tens of thousands of rows: a call of the enum takes longer."""
+_MILESTONES = {milestone: t.incidents.c[f"{milestone}_at"] for milestone in Milestone}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class MeasuredIncident:
     """What is measured of one incident: all that is read of thousands for one scrape.
 
-    `values` has its value of each label that was asked for.
+    `values` has its value of each label that was asked for. It is the same object again while its row is the same, of
+    at most `REMEMBERED` incidents.
     """
 
     severity: Severity
@@ -40,9 +61,9 @@ class MeasuredIncident:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class UnfinishedIncident:
-    """An incident that is open or owes stages of its postmortem; its detection is known."""
+    """An incident that is open or owes stages of its postmortem; its detection is known. The same object as above."""
 
     severity: Severity
     is_open: bool
@@ -84,10 +105,6 @@ class Selection:
     compared: bool = False
     before_since: datetime | None = None
 
-    def includes(self, at: ColumnElement[datetime]) -> ColumnElement[bool]:
-        """Return the condition that an instant is in the period."""
-        return at > self.since if self.until is None else and_(at > self.since, at < self.until)
-
 
 def visit_recent(connection: Connection, selection: Selection, visit: Callable[[MeasuredIncident], None]) -> None:
     """Call `visit` with each incident detected then, or opened if its detection is unknown; without a list.
@@ -95,94 +112,157 @@ def visit_recent(connection: Connection, selection: Selection, visit: Callable[[
     Dismissed and merged incidents are left out, and so are those that were only detected, thousands in an alert storm:
     they have no interval yet and lack nothing.
     """
-    c = t.incidents.c
-    columns = {m: c[f"{m.value}_at"] for m in Milestone}
-    fixed = 4 + len(selection.labels)
-    query = _selected(connection, selection, c.severity, c.phase, c.resolution_source, c.outlived_at)
-    query = query.add_columns(*columns.values()).where(_has_more())
-    detected = query.where(selection.includes(c.detected_at))
-    undetected = query.where(c.detected_at.is_(None), selection.includes(c.opened_at))
-    for rows in (connection.execution_options(yield_per=1000).execute(query) for query in (detected, undetected)):
-        for severity, phase, source, outlived_at, *others in rows:
-            values, instants = others[: fixed - 4], others[fixed - 4 :]
-            milestones = {m: at for m, at in zip(columns, instants, strict=True) if at is not None}
-            visit(
-                MeasuredIncident(
-                    _SEVERITIES[severity], _PHASES[phase], _SOURCES[source], milestones, outlived_at, tuple(values)
-                )
-            )
+    for has_detection in (True, False):
+        query = _recent(_Chosen.by(selection), has_detection=has_detection)
+        for row in query.each(connection, **_parameters(selection)):
+            visit(_measured_incident(row))
+
+
+@lru_cache(REMEMBERED)
+def _measured_incident(row: tuple[Any, ...]) -> MeasuredIncident:
+    severity, phase, source, outlived_at, *others = row
+    return MeasuredIncident(
+        _SEVERITIES[severity],
+        _PHASES[phase],
+        _SOURCES[source],
+        _milestones(others),
+        InstantColumn.read(outlived_at),
+        tuple(others[len(Milestone) :]),
+    )
+
+
+def _milestones(instants: Iterable[int | None]) -> dict[Milestone, datetime]:
+    """Return the milestones that a row has; other columns may follow theirs."""
+    return {m: EPOCH + at * MICROSECOND for m, at in zip(Milestone, instants, strict=False) if at is not None}
 
 
 def visit_unfinished(connection: Connection, selection: Selection, visit: Callable[[UnfinishedIncident], None]) -> None:
     """Call `visit` with each incident detected then that is open or owes a stage; without a list."""
-    c = t.incidents.c
-    columns = {m: c[f"{m.value}_at"] for m in Milestone}
-    is_owed = [due_at.is_not(None) for due_at in DUE.values()]
-    query = _selected(connection, selection, c.severity, c.stale_at.is_not(None), *is_owed, *columns.values())
-    query = query.where(or_(c.stale_at.is_not(None), *is_owed), selection.includes(c.detected_at))
-    stages, milestones = len(is_owed), len(columns)
-    for severity, is_open, *others in connection.execution_options(yield_per=1000).execute(query):
-        instants, values = others[stages : stages + milestones], others[stages + milestones :]
-        visit(
-            UnfinishedIncident(
-                Severity(severity),
-                bool(is_open),
-                tuple(stage for stage, owed in zip(DUE, others[:stages], strict=True) if owed),
-                {m: at for m, at in zip(Milestone, instants, strict=True) if at is not None},
-                tuple(values),
-            )
-        )
+    for row in _unfinished(_Chosen.by(selection)).each(connection, **_parameters(selection)):
+        visit(_unfinished_incident(row))
+
+
+@lru_cache(REMEMBERED)
+def _unfinished_incident(row: tuple[Any, ...]) -> UnfinishedIncident:
+    severity, is_open, *others = row
+    owed, others = others[: len(DUE)], others[len(DUE) :]
+    return UnfinishedIncident(
+        _SEVERITIES[severity],
+        bool(is_open),
+        tuple(stage for stage, is_owed in zip(DUE, owed, strict=True) if is_owed),
+        _milestones(others),
+        tuple(others[len(Milestone) :]),
+    )
 
 
 def detected_only(connection: Connection, selection: Selection, windows: Sequence[datetime]) -> list[DetectedOnly]:
     """Count the incidents that `visit_recent` leaves out, by the windows that begin then."""
-    c = t.incidents.c
-    numbers = [func.sum(case((c.detected_at > since, 1), else_=0)) for since in windows]
-    query = _selected(connection, selection, c.severity, c.phase)
-    groups = list(query.selected_columns)
-    query = query.add_columns(*numbers).where(~_has_more(), selection.includes(c.detected_at)).group_by(*groups)
-    split = len(groups)
-    return [
-        DetectedOnly(Severity(row[0]), Phase(row[1]), tuple(row[2:split]), tuple(row[split:]))
-        for row in connection.execute(query)
-    ]
+    begins = {f"begins_{i}": since for i, since in enumerate(windows)}
+    rows = _detected_only(_Chosen.by(selection), len(windows)).rows(connection, **_parameters(selection), **begins)
+    split = len(rows[0]) - len(windows) if rows else 0
+    return [DetectedOnly(Severity(row[0]), Phase(row[1]), tuple(row[2:split]), tuple(row[split:])) for row in rows]
 
 
-def _selected(connection: Connection, selection: Selection, *columns: ColumnElement[Any]) -> Select[Any]:
+# -- queries: one for each combination of labels ----------------------------------------------------------------------
+
+
+class _Chosen(NamedTuple):
+    """What a selection chooses by, without the values: each has a query of its own."""
+
+    labels: tuple[str, ...]
+    filtered: tuple[str, ...]
+    has_end: bool
+
+    @classmethod
+    def by(cls, selection: Selection) -> "_Chosen":
+        return cls(tuple(selection.labels), tuple(selection.dimensions), selection.until is not None)
+
+    def includes(self, at: ColumnElement[datetime]) -> ColumnElement[bool]:
+        """Return the condition that an instant is in the period."""
+        since, until = (bindparam(name, type_=t.incidents.c.detected_at.type) for name in ("since", "until"))
+        return and_(at > since, at < until) if self.has_end else at > since
+
+    def select(self, dialect: Dialect, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Return the query of these columns, followed by the values of labels."""
+        c = t.incidents.c
+        values = [value_of(label, dialect).label(f"value_{i}") for i, label in enumerate(self.labels)]
+        query = select(*columns, *values).where(c.merged_into.is_(None), c.phase != Phase.DISMISSED)
+        return query.where(*(value_of(label, dialect) == bindparam(f"of_{label}") for label in self.filtered))
+
+
+def _parameters(selection: Selection) -> dict[str, Any]:
+    until = {} if selection.until is None else {"until": selection.until}
+    return {"since": selection.since, **until, **{f"of_{label}": v for label, v in selection.dimensions.items()}}
+
+
+@cache
+def _recent(chosen: _Chosen, *, has_detection: bool) -> Read:
     c = t.incidents.c
-    values = [value_of(label, connection.dialect).label(f"value_{i}") for i, label in enumerate(selection.labels)]
-    query = select(*columns, *values).where(c.merged_into.is_(None), c.phase != Phase.DISMISSED)
-    return query.where(*have_values(selection.dimensions, connection.dialect))
+    detected = chosen.includes(c.detected_at)
+    when = detected if has_detection else and_(c.detected_at.is_(None), chosen.includes(c.opened_at))
+    columns = (c.severity, c.phase, c.resolution_source, c.outlived_at, *_MILESTONES.values())
+    return Read(lambda dialect: chosen.select(dialect, *columns).where(_has_more(), when))
+
+
+@cache
+def _unfinished(chosen: _Chosen) -> Read:
+    c = t.incidents.c
+    is_owed = [due_at.is_not(None).label(f"owes_{stage}") for stage, due_at in DUE.items()]
+    is_open = c.stale_at.is_not(None)
+    columns = (c.severity, is_open.label("is_open"), *is_owed, *_MILESTONES.values())
+    when = (or_(is_open, *is_owed), chosen.includes(c.detected_at))
+    return Read(lambda dialect: chosen.select(dialect, *columns).where(*when))
+
+
+@cache
+def _detected_only(chosen: _Chosen, windows: int) -> Read:
+    c = t.incidents.c
+    begins = (bindparam(f"begins_{i}", type_=c.detected_at.type) for i in range(windows))
+    numbers = [func.sum(case((c.detected_at > at, 1), else_=0)).label(f"number_{i}") for i, at in enumerate(begins)]
+
+    def make(dialect: Dialect) -> Select[Any]:
+        query = chosen.select(dialect, c.severity, c.phase)
+        groups = list(query.selected_columns)
+        return query.add_columns(*numbers).where(~_has_more(), chosen.includes(c.detected_at)).group_by(*groups)
+
+    return Read(make)
 
 
 def _has_more() -> ColumnElement[bool]:
     """Return the condition that an incident has more milestones than its detection."""
-    columns = (t.incidents.c[f"{m.value}_at"] for m in Milestone if m is not Milestone.DETECTED)
-    return or_(*(column.is_not(None) for column in columns))
+    return or_(*(column.is_not(None) for m, column in _MILESTONES.items() if m is not Milestone.DETECTED))
 
 
 def postmortem_counts(connection: Connection, now: datetime, since: datetime) -> PostmortemCounts:
-    """Count the actions verified after `since`, and the checks that incidents detected after `since` fail at `now`."""
-    c = t.actions.c
-    verified = select(c.action_type, func.count()).where(c.verified_at > since).group_by(c.action_type)
-    return PostmortemCounts(
-        verified=dict(connection.execute(verified).all()),
-        checks_failed=_checks_failed(connection, now, since),
-    )
+    """Count the actions verified after `since`, and the checks that incidents detected after `since` fail at `now`.
+
+    What is overdue now fails its deadline even if that was never reported.
+    """
+    checks_failed: Counter[tuple[Severity, Check]] = Counter()
+    for row in _FAILED_CHECKS.rows(connection, now=now, since=since):
+        checks_failed[Severity(row.severity), Check(row.name)] += row.number
+    verified = {row.action_type: row.number for row in _VERIFIED.rows(connection, since=since)}
+    return PostmortemCounts(verified=verified, checks_failed=checks_failed)
 
 
-def _checks_failed(connection: Connection, now: datetime, since: datetime) -> Counter[tuple[Severity, Check]]:
-    """Count failed checks; what is overdue now fails its deadline even if that was never reported."""
+def _failed_checks(_: Dialect) -> CompoundSelect[Any]:
     c, failed = t.incidents.c, t.failed_checks.c
+    now, since = (bindparam(name, type_=c.detected_at.type) for name in ("now", "since"))
     detected = or_(c.detected_at > since, and_(c.detected_at.is_(None), c.opened_at > since))
     recent = and_(c.merged_into.is_(None), detected)
     number = func.count().label("number")
     reported = select(c.severity, failed.name, number).join(t.failed_checks, failed.incident_id == c.id).where(recent)
-    counts: Counter[tuple[Severity, Check]] = Counter()
-    for row in connection.execute(reported.group_by(c.severity, failed.name)):
-        counts[Severity(row.severity), Check(row.name)] += row.number
     late = select(failed.incident_id).where(failed.incident_id == c.id, failed.name == Check.DEADLINE).exists()
-    overdue = select(c.severity, number).where(or_(c.draft_due_at < now, c.final_due_at < now), recent, ~late)
-    for row in connection.execute(overdue.group_by(c.severity)):
-        counts[Severity(row.severity), Check.DEADLINE] += row.number
-    return counts
+    overdue = select(c.severity, literal(Check.DEADLINE.value).label("name"), number)
+    overdue = overdue.where(or_(c.draft_due_at < now, c.final_due_at < now), recent, ~late)
+    return union_all(reported.group_by(c.severity, failed.name), overdue.group_by(c.severity))
+
+
+_FAILED_CHECKS = Read(_failed_checks)
+_VERIFIED = Read(
+    lambda _: (
+        select(t.actions.c.action_type, func.count().label("number"))
+        .where(t.actions.c.verified_at > bindparam("since", type_=t.actions.c.verified_at.type))
+        .group_by(t.actions.c.action_type)
+    )
+)

@@ -1,29 +1,24 @@
 """What is open or outstanding at one moment, and the running totals: the data behind the metrics."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import Connection
 
 from service.domain.actions import ActionState
 from service.domain.budgets import BudgetTotal
 from service.domain.incident import Phase
 from service.domain.policy import Indicator, Severity, Stage
 from service.domain.totals import IncidentCount, Total
-from service.store import tables as t
-from service.store.breakdown import value_of
-from service.store.budgets import RECENT, budget_totals, latest_budgets
-from service.store.incidents import DUE, IncidentRow, row_of
-from service.store.statements import CHUNK
-
-IS_OPEN = t.incidents.c.stale_at.is_not(None)
-ACTION_IS_OPEN = t.actions.c.state == ActionState.OPEN
-_IS_UNVERIFIED = t.actions.c.state == ActionState.COMPLETED
-_IS_DATED = t.actions.c.due_at.is_not(None)
+from service.store import snapshot_queries as queries
+from service.store.budgets import RECENT
+from service.store.incidents import IncidentRow, remembered_row
+from service.store.types import InstantColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +60,8 @@ class Snapshot:
     changes_at: datetime | None = None
 
 
+REMEMBERED = 1000
+"""Totals that are not made of their rows for every scrape."""
 _INDICATORS = {member.value: member for member in (*Indicator, *IncidentCount)}
 
 
@@ -73,80 +70,54 @@ def snapshot_of(connection: Connection, now: datetime, cap: int, labels: Sequenc
 
     What is overdue is also counted by the values of `labels`.
     """
-    open_counts, due_counts, unverified = _open(connection), _due(connection, now), _unverified(connection)
-    open_rows = open_incidents(connection, cap)
+    recent = now - RECENT
+    [counts] = queries.COUNTS.rows(connection, now=now, recent=recent)
+    open_counts = {(Severity(r.severity), Phase(r.phase)): r.number for r in queries.OPEN.rows(connection)}
+    due_counts = {
+        (Severity(r.severity), Stage(r.stage), r.overdue): r.number for r in queries.OWED.rows(connection, now=now)
+    }
+    open_rows = [remembered_row(row) for row in queries.OPEN_ROWS.raw(connection, limit=cap)]
     due_rows = _next_due(connection, cap, open_rows)
-    both_stages = count(connection, *(due_at.is_not(None) for due_at in DUE.values()))
-    open_and_due = count(connection, IS_OPEN, or_(*(due_at.is_not(None) for due_at in DUE.values())))
-    due_actions, unverified_actions = dated_actions(connection, cap), _unverified_actions(connection, cap)
     live_rows = by_turns(open_rows, due_rows)[:cap]
+    actions, unverified = _actions(connection, now)
+    due_actions = [OutstandingAction(*row) for row in queries.DATED_ACTIONS.rows(connection, limit=cap)]
+    completed = queries.UNVERIFIED_ACTIONS.rows(connection, limit=cap)
+    unverified_actions = [OutstandingAction(*row) for row in completed if row.completed_at is not None]
     with_actions = _with_actions(connection, [*due_actions, *unverified_actions], live_rows)
-    budgets = latest_budgets(connection, now - RECENT, cap)
-    open_count, due_count = sum(open_counts.values()), sum(due_counts.values()) - both_stages
+    budgets = queries.LATEST_BUDGETS.rows(connection, recent=recent, limit=cap)
+    open_count, due_count = sum(open_counts.values()), sum(due_counts.values()) - counts.both_stages
+    passing = (counts.stale_at, counts.draft_at, counts.final_at, counts.action_at)
     return Snapshot(
         totals=_totals(connection),
-        budget_totals=budget_totals(connection),
+        budget_totals=[
+            BudgetTotal(row.slo, Severity(row.severity), row.spent_ratio, row.incidents)
+            for row in queries.BUDGET_TOTALS.rows(connection)
+        ],
         open=open_counts,
-        stale=count(connection, t.incidents.c.stale_at < now),
+        stale=counts.stale,
         due=due_counts,
         open_rows=open_rows,
         due_rows=due_rows,
         live_rows=[*live_rows, *with_actions],
-        actions=_actions(connection, now),
+        actions=actions,
         due_actions=due_actions,
         unverified=unverified,
         unverified_actions=unverified_actions,
-        budgets=budgets,
+        budgets={(row.incident_id, row.slo): row.spent_ratio for row in budgets},
         capped={
             "open": max(0, open_count - cap),
             "due": max(0, due_count - cap),
-            "live": open_count + due_count - open_and_due - sum(is_live(row) for row in (*live_rows, *with_actions)),
-            "actions": max(0, count(connection, ACTION_IS_OPEN, _IS_DATED) - cap),
+            "live": open_count
+            + due_count
+            - counts.open_and_due
+            - sum(is_live(row) for row in (*live_rows, *with_actions)),
+            "actions": max(0, counts.dated_actions - cap),
             "unverified": max(0, sum(unverified.values()) - cap),
-            "budgets": count(connection, t.error_budgets.c.detected_at > now - RECENT) - len(budgets),
+            "budgets": counts.recent_budgets - len(budgets),
         },
-        overdue_by_value={label: _overdue_by_value(connection, now, label) for label in labels},
-        changes_at=_changes_at(connection, now),
+        overdue_by_value=_overdue_by_value(connection, now, labels),
+        changes_at=min((at for at in passing if at is not None), default=None),
     )
-
-
-def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
-    """Return how many rows of a table meet all conditions."""
-    return connection.scalar(select(func.count()).where(*conditions)) or 0
-
-
-# -- incidents -------------------------------------------------------------------------------------------------------
-
-
-def open_incidents(connection: Connection, limit: int) -> list[IncidentRow]:
-    """Return the open incidents, the most recently reported first."""
-    c = t.incidents.c
-    # By `stale_at`, whose index holds only open incidents; by id, SQLite would read every incident ever stored.
-    return _rows(connection, select(t.incidents).where(IS_OPEN).order_by(c.stale_at.desc(), c.id.desc()), limit)
-
-
-def worst_open_incidents(connection: Connection, limit: int, *conditions: ColumnElement[bool]) -> list[IncidentRow]:
-    """Return the open incidents, the worst severity first, then the earliest detected."""
-    c = t.incidents.c
-    detected_at = func.coalesce(c.detected_at, c.opened_at)
-    query = select(t.incidents).where(IS_OPEN, *conditions)
-    return _rows(connection, query.order_by(c.severity, detected_at, c.id), limit)
-
-
-def open_by_severity(connection: Connection, *conditions: ColumnElement[bool]) -> dict[Severity, int]:
-    """Count the open incidents of each severity that has any, the worst first."""
-    c = t.incidents.c
-    query = select(c.severity, func.count()).where(IS_OPEN, *conditions).group_by(c.severity).order_by(c.severity)
-    return {Severity(severity): number for severity, number in connection.execute(query)}
-
-
-def due_incidents(
-    connection: Connection, stage: Stage, limit: int, until: datetime | None = None, *conditions: ColumnElement[bool]
-) -> list[IncidentRow]:
-    """Return the incidents with this stage outstanding, by `until` if that is given, the earliest due first."""
-    due_at = DUE[stage]
-    is_due = due_at.is_not(None) if until is None else due_at < until
-    return _rows(connection, select(t.incidents).where(is_due, *conditions).order_by(due_at), limit)
 
 
 def by_turns(first: Sequence[IncidentRow], second: Sequence[IncidentRow]) -> list[IncidentRow]:
@@ -160,69 +131,33 @@ def is_live(row: IncidentRow) -> bool:
     return row.stale_at is not None or bool(row.due)
 
 
-def _rows(connection: Connection, query: Select[Any], limit: int) -> list[IncidentRow]:
-    return [row_of(row) for row in connection.execute(query.limit(limit))]
-
-
 def _next_due(connection: Connection, cap: int, open_rows: Sequence[IncidentRow]) -> list[IncidentRow]:
     """Return the incidents whose next stage is due first: they are among the first of each stage.
 
     Most are open, too: only the others are read.
     """
     next_due: dict[int, datetime] = {}
-    for due_at in DUE.values():
-        query = select(t.incidents.c.id, *DUE.values()).where(due_at.is_not(None)).order_by(due_at).limit(cap)
-        next_due |= {i: min(at for at in dates if at is not None) for i, *dates in connection.execute(query)}
+    for query in queries.NEXT_DUE:
+        rows = query.rows(connection, limit=cap)
+        next_due |= {i: min(at for at in dates if at is not None) for i, *dates in rows}
     ids = sorted(next_due, key=lambda i: (next_due[i], i))[:cap]
-    rows = {row.id: row for row in open_rows}
-    rows |= {row.id: row for row in _by_id(connection, set(ids) - rows.keys())}
-    return [rows[i] for i in ids]
+    found = {row.id: row for row in open_rows}
+    found |= {row.id: row for row in _by_id(connection, set(ids) - found.keys())}
+    return [found[i] for i in ids]
 
 
-def _by_id(connection: Connection, ids: Iterable[int]) -> list[IncidentRow]:
+def _by_id(connection: Connection, ids: Collection[int]) -> list[IncidentRow]:
     """Return incidents, in order of id."""
-    c, ordered = t.incidents.c, sorted(ids)
-    query = select(t.incidents).order_by(c.id)
-    chunks = (ordered[i : i + CHUNK] for i in range(0, len(ordered), CHUNK))
-    return [row for chunk in chunks for row in _rows(connection, query.where(c.id.in_(chunk)), len(chunk))]
+    return [remembered_row(row) for row in queries.ROWS.raw(connection, values=list(ids))] if ids else []
 
 
-def _open(connection: Connection) -> dict[tuple[Severity, Phase], int]:
-    c = t.incidents.c
-    query = select(c.severity, c.phase, func.count()).where(IS_OPEN).group_by(c.severity, c.phase)
-    return {(Severity(severity), Phase(phase)): number for severity, phase, number in connection.execute(query)}
-
-
-def _due(connection: Connection, now: datetime) -> dict[tuple[Severity, Stage, bool], int]:
-    counts: dict[tuple[Severity, Stage, bool], int] = {}
-    for stage, due_at in DUE.items():
-        overdue = (due_at < now).label("overdue")
-        query = select(t.incidents.c.severity, overdue, func.count()).where(due_at.is_not(None))
-        for severity, late, number in connection.execute(query.group_by(t.incidents.c.severity, overdue)):
-            counts[Severity(severity), stage, bool(late)] = number
+def _overdue_by_value(connection: Connection, now: datetime, labels: Sequence[str]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {label: Counter() for label in labels}
+    rows = queries.overdue_by_values(tuple(labels)).rows(connection, now=now) if labels else ()
+    for *values, number in rows:
+        for label, value in zip(labels, values, strict=True):
+            counts[label][value] += number
     return counts
-
-
-def _overdue_by_value(connection: Connection, now: datetime, label: str) -> Counter[str]:
-    value = value_of(label, connection.dialect)
-    counts: Counter[str] = Counter()
-    for due_at in DUE.values():
-        for text, number in connection.execute(select(value, func.count()).where(due_at < now).group_by(value)):
-            counts[text] += number
-    return counts
-
-
-# -- actions ---------------------------------------------------------------------------------------------------------
-
-
-def dated_actions(
-    connection: Connection, limit: int, until: datetime | None = None, *conditions: ColumnElement[bool]
-) -> list[OutstandingAction]:
-    """Return the actions that are not completed and due, by `until` if that is given, the earliest due first."""
-    c = t.actions.c
-    is_due = _IS_DATED if until is None else c.due_at < until
-    query = select(c.incident_id, c.action_id, c.action_type, c.due_at).where(ACTION_IS_OPEN, is_due, *conditions)
-    return [OutstandingAction(*row) for row in connection.execute(query.order_by(c.due_at).limit(limit))]
 
 
 def _with_actions(
@@ -232,49 +167,22 @@ def _with_actions(
     return _by_id(connection, {action.incident_id for action in actions} - {row.id for row in listed})
 
 
-def _actions(connection: Connection, now: datetime) -> dict[tuple[str, bool], int]:
-    overdue = func.coalesce(t.actions.c.due_at < now, False).label("overdue")
-    query = select(t.actions.c.action_type, overdue, func.count()).where(ACTION_IS_OPEN)
-    rows = connection.execute(query.group_by(t.actions.c.action_type, overdue))
-    return {(action_type, bool(late)): number for action_type, late, number in rows}
-
-
-def _unverified(connection: Connection) -> dict[str, int]:
-    c = t.actions.c
-    rows = connection.execute(select(c.action_type, func.count()).where(_IS_UNVERIFIED).group_by(c.action_type))
-    return dict(rows.all())
-
-
-def _unverified_actions(connection: Connection, cap: int) -> list[OutstandingAction]:
-    c = t.actions.c
-    query = select(c.incident_id, c.action_id, c.action_type, c.completed_at).where(_IS_UNVERIFIED)
-    rows = connection.execute(query.order_by(c.completed_at).limit(cap))
-    return [OutstandingAction(*row) for row in rows if row.completed_at is not None]
-
-
-# -- all of it -------------------------------------------------------------------------------------------------------
+def _actions(connection: Connection, now: datetime) -> tuple[dict[tuple[str, bool], int], dict[str, int]]:
+    """Count the actions that are not completed, by type and whether they are overdue, and those not verified."""
+    rows = queries.ACTIONS.rows(connection, now=now)
+    unverified: Counter[str] = Counter()
+    for row in rows:
+        if row.state == ActionState.COMPLETED:
+            unverified[row.action_type] += row.number
+    return {(r.action_type, r.overdue): r.number for r in rows if r.state == ActionState.OPEN}, unverified
 
 
 def _totals(connection: Connection) -> list[Total]:
-    return [
-        Total(
-            indicator=_INDICATORS[row.indicator],
-            severity=Severity(row.severity),
-            resolution_source=row.resolution_source,
-            le=row.le,
-            count=row.number,
-            seconds=row.seconds,
-            exemplar_incident=row.exemplar_incident,
-            exemplar_seconds=row.exemplar_seconds,
-            exemplar_at=row.exemplar_at,
-        )
-        for row in connection.execute(select(t.totals))
-    ]
+    return [_total(row) for row in queries.TOTALS.raw(connection)]
 
 
-def _changes_at(connection: Connection, now: datetime) -> datetime | None:
-    """Return the next instant at which a time that is compared with `now` passes."""
-    due_at = t.actions.c.due_at
-    queries = [select(func.min(c)).where(c >= now) for c in (t.incidents.c.stale_at, *DUE.values())]
-    queries.append(select(func.min(due_at)).where(ACTION_IS_OPEN, due_at >= now))
-    return min((at for query in queries if (at := connection.scalar(query)) is not None), default=None)
+@lru_cache(REMEMBERED)
+def _total(row: tuple[Any, ...]) -> Total:
+    indicator, severity, source, le, number, seconds, incident, sample, at = row
+    exemplar = (incident, sample, InstantColumn.read(at))
+    return Total(_INDICATORS[indicator], Severity(severity), source, le, number, seconds, *exemplar)

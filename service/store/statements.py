@@ -16,6 +16,7 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Dialect,
+    Float,
     LargeBinary,
     Select,
     Table,
@@ -156,17 +157,31 @@ class Read:
         """Return all rows."""
         return self.ask(connection, **parameters)()
 
+    def each(self, connection: Connection, **parameters: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows, of which there may be very many, as the database has them: instants are microseconds."""
+        compiled, _ = self._for(connection.dialect)
+        streaming = connection.execution_options(yield_per=CHUNK)
+        for rows in streaming.exec_driver_sql(compiled.sql, compiled.bind(parameters)).partitions():
+            yield from map(tuple, rows)
+
+    def raw(self, connection: Connection, **parameters: object) -> list[tuple[Any, ...]]:
+        """Return all rows as the database has them."""
+        compiled, _ = self._for(connection.dialect)
+        return [*map(tuple, execute(connection, compiled.sql, compiled.bind(parameters)))]
+
     def ask(self, connection: Connection, **parameters: object) -> Callable[[], list[Any]]:
         """Run the query, and return what reads its rows."""
-        dialect = connection.dialect
-        if dialect.name not in self._compiled:
-            query = self._make(dialect)
-            self._compiled[dialect.name] = _Compiled(query.compile(dialect=dialect), dialect), _Named(query, dialect)
-        compiled, named = self._compiled[dialect.name]
+        compiled, named = self._for(connection.dialect)
         cursor = connection.connection.cursor()
         with _errors_of(connection):
             cursor.execute(compiled.sql, compiled.bind(parameters))
         return lambda: named(cursor.fetchall())
+
+    def _for(self, dialect: Dialect) -> "tuple[_Compiled, _Named]":
+        if dialect.name not in self._compiled:
+            query = self._make(dialect)
+            self._compiled[dialect.name] = _Compiled(query.compile(dialect=dialect), dialect), _Named(query, dialect)
+        return self._compiled[dialect.name]
 
     def among(self, connection: Connection, values: Collection[object], **parameters: object) -> list[Any]:
         """Return the rows for these `values`; without values, no query runs."""
@@ -195,7 +210,7 @@ class _Compiled:
         values = [row[name] for name in self.names]
         for i, process in self._processors:
             values[i] = process(values[i])
-        return values if self._positional else dict(zip(self.names, values, strict=True))
+        return tuple(values) if self._positional else dict(zip(self.names, values, strict=True))
 
 
 class _Named:
@@ -204,7 +219,11 @@ class _Named:
     def __init__(self, query: Query, dialect: Dialect) -> None:
         columns = list(query.selected_columns)
         self._row: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]
-        processors = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+        types = (column.type for column in columns)
+        processors = (
+            None if isinstance(t, Float) else t.dialect_impl(dialect).result_processor(dialect, None)
+            for t in types  # drivers return floats as they are
+        )
         self._processors = [(i, process) for i, process in enumerate(processors) if process is not None]
 
     def __call__(self, rows: Sequence[Sequence[Any]]) -> list[Any]:

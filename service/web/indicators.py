@@ -89,7 +89,7 @@ def _of_window(services: Services, window: str, by: str | None, now: datetime) -
     breakdown = services.breakdowns(now).get(by)
     if breakdown is None:
         return _of_selection(services, Selection(since=now - services.windows[window]), by, now)
-    return [row for value, rows in breakdown.tables[window].items() for row in _schemas(by, value, rows)]
+    return [row for value, group in breakdown.groups.items() for row in _schemas(by, value, group.tables[window])]
 
 
 def _of_selection(services: Services, selection: Selection, by: str | None, now: datetime) -> list[IndicatorRow]:

@@ -18,7 +18,7 @@ from service.intake.reasons import Failure, Ignored, Rejected
 from service.intake.sources import Source
 from service.metrics.catalogue import METRICS, Kind
 from service.metrics.collectors import DeliveryCollector, OutboxCollector
-from service.metrics.families import HISTOGRAMS
+from service.metrics.parts import HISTOGRAMS
 from service.recorder.commands import CloseStale, Settle
 from service.store import StoreUnavailable
 from service.store.recent import Selection, visit_recent

@@ -111,7 +111,7 @@ def test_it_keeps_nothing_of_a_store_that_was_away(clock):
     with pytest.raises(StoreUnavailable):
         kept.statistics(at(0))
     store.away = False
-    assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
+    assert kept.statistics(at(0)).groups[None].tables.keys() == WINDOWS.keys()
 
 
 def test_it_does_not_wait_for_ever_for_what_is_computed_for_somebody_else(clock, monkeypatch):
@@ -120,7 +120,7 @@ def test_it_does_not_wait_for_ever_for_what_is_computed_for_somebody_else(clock,
     kept = measuring(Store(clock), clock)
     with kept._lock, pytest.raises(StoreUnavailable, match="computed for other requests"):
         kept.statistics(at(0))
-    assert kept.statistics(at(0)).tables.keys() == WINDOWS.keys()
+    assert kept.statistics(at(0)).groups[None].tables.keys() == WINDOWS.keys()
 
 
 def test_it_shows_what_it_kept_while_somebody_else_computes_for_long(clock, monkeypatch):
@@ -176,7 +176,7 @@ def test_it_counts_intervals_that_are_negative(clock):
 def test_it_leaves_out_what_was_detected_at_the_very_beginning_of_a_window(clock):
     week = 7 * 24 * 60
     recent_ones = [recent(detected=1440 - week + minutes, resolved=1440) for minutes in (0, 1)]
-    rows = statistics(clock, *recent_ones).tables
+    rows = statistics(clock, *recent_ones).groups[None].tables
     assert {w: max(row.summary.incidents for row in table) for w, table in rows.items()} == {
         "7d": 1,
         "30d": 2,
@@ -186,7 +186,7 @@ def test_it_leaves_out_what_was_detected_at_the_very_beginning_of_a_window(clock
 
 def test_it_puts_an_incident_of_unknown_detection_into_no_window(clock):
     table = statistics(clock, recent(started=0, resolved=9, drafted=60))
-    assert list(table.tables.values()) == [[], [], []]
+    assert list(table.groups[None].tables.values()) == [[], [], []]
     assert table.missing[M.DETECTED] == 1
 
 
@@ -235,8 +235,8 @@ def compared(kept, clock, minute):
     """What a scrape compares the times to resolve with, None if nothing."""
     clock.commits += 1
     clock.moment += 3600
-    rows = kept.statistics(at(minute)).tables["90d"]
-    row = next(row for row in rows if row.indicator is Indicator.RESOLVE and row.severity is None)
+    rows = kept.statistics(at(minute)).groups[None].tables["90d"]
+    row = next(row for row in rows if row.indicator is Indicator.RESOLVE)
     return list(row.comparison.before) if row.comparison else None
 
 

@@ -34,6 +34,7 @@ class World(House):
     def __init__(self, path, rules=None, cap=100, objectives=OBJECTIVES):
         super().__init__(path, rules)
         self.minutes = 600.0
+        self.cap = cap
         commits = lambda: self.recorder.stats.commits  # noqa: E731 - as short as in service.wiring
         self.measuring = Measuring(self.store, self.policy, WINDOWS, cap, commits)
         self.counters = ProcessCounters(

@@ -247,20 +247,20 @@ def check_breakdown(house, recount, now):
             for incident in within(counted, now, window):
                 value = value_of(incident, label)
                 groups[value if value in ("", *names) else "other"].append(incident)
-            counts = breakdown.counts[window].items()
+            counts = ((value, group.counts[window]) for value, group in breakdown.groups.items())
             assert {v: (c.incidents, c.resolved) for v, c in counts if c.incidents} == {
                 value: (len(group), sum(i.phase == "resolved" for i in group)) for value, group in groups.items()
             }
             rows = {
-                (value, row.indicator.value): row for value, rows in breakdown.tables[window].items() for row in rows
+                (value, row.indicator.value): row
+                for value, group in breakdown.groups.items()
+                for row in group.tables[window]
             }
             measured = {key: row.summary.incidents for key, row in rows.items() if row.summary.incidents}
             assert measured == Counter(
                 (value, name) for value, group in groups.items() for i in group for name in sampled(i)
             )
-            together = Counter(
-                {row.indicator: row.summary.incidents for row in statistics.tables[window] if not row.severity}
-            )
+            together = Counter({row.indicator: row.summary.incidents for row in statistics.groups[None].tables[window]})
             for (_, _), row in rows.items():
                 together[row.indicator] -= row.summary.incidents
             assert not any(together.values())

@@ -8,7 +8,7 @@ import pytest
 from service.domain.breakdown import NamedValues
 from service.domain.indicators import IndicatorSamples, Row, row_of, summarize
 from service.domain.policy import Indicator, Severity, Statistic, Target
-from service.metrics.gathering import Breakdown
+from service.metrics.gathering import Breakdown, GroupStatistics
 from service.recorder.commands import Busy, RecordAlerts
 from service.recorder.writer import Recorder
 from service.store import Store
@@ -433,7 +433,7 @@ def test_it_shows_what_the_incidents_show_about_a_target_the_open_ones_included(
 
 def test_it_shows_the_indicators_by_a_dimension_as_the_metrics_have_them():
     row = Row(Indicator.RESOLVE, None, summarize([60.0]), None, None)
-    named = Breakdown(NamedValues(("payments",), 0), {}, {"30d": {"payments": [row], "": [row]}})
+    named = Breakdown(NamedValues(("payments",), 0), dict.fromkeys(("payments", ""), GroupStatistics({"30d": [row]})))
     world = World(breakdowns=lambda now: {"team": named})
     shown = world.get("/api/v1/indicators?by=team").get_json()
     assert shown["dimension"] == "team"

@@ -15,6 +15,7 @@ from service.history.backfill.incident_states import ReplayedState, replayed_sta
 from service.history.backfill.state_at import RunningTotals, is_live, snapshot_at, time_changes_at
 from service.history.backfill.windows import Windows
 from service.metrics.families import Families
+from service.metrics.parts import joined
 from service.store import Store
 from service.store.histories import visit_histories
 from service.store.snapshot import snapshot_of
@@ -81,12 +82,12 @@ class Replay:
         statistics = self._windows.statistics()
         totals = self._totals.totals()
         if totals_changed or self._is_new:
-            yield from self._families.totals(totals)
+            yield from joined(self._families.totals(totals))
         if windows_changed or self._is_new:
-            yield from self._families.indicators(statistics)
-            yield from self._families.breakdowns(statistics.breakdowns)
+            yield from joined(self._families.indicators(statistics.groups))
+            yield from joined(self._families.breakdowns(statistics.breakdowns))
         snapshot = snapshot_at(list(self._live.values()), totals, now, self._cap, self._labels)
-        yield from self._families.standing(snapshot, statistics)
+        yield from joined(self._families.standing(snapshot, statistics))
         self._is_new = False
 
     def _advance(self, now: datetime) -> tuple[bool, bool, bool]:

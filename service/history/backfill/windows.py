@@ -25,7 +25,8 @@ from service.domain.indicators import (
 )
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.unfinished import Unfinished, unfinished
-from service.metrics.gathering import Breakdown, GroupCount
+from service.metrics.gathering import Breakdown, GroupStatistics
+from service.metrics.groups import GroupCount
 from service.metrics.measurements import Statistics
 from service.store.recent import PostmortemCounts
 from service.store.types import MICROSECOND
@@ -135,14 +136,11 @@ class Windows:
         for key in self._outdated:
             self._rows[key] = self._row(key)
         self._outdated.clear()
-        tables: dict[str, Sequence[Row]] = {name: [] for name in self._windows}
-        for name in tables:
-            rows = (self._rows.get((name, i, s)) for i in Indicator for s in (None, *sorted(Severity)))
-            tables[name] = [row for row in rows if row is not None]
+        groups = {severity: GroupStatistics(self._tables(severity)) for severity in (None, *Severity)}
         postmortems = PostmortemCounts(dict(self._verified), dict(self._failed))
         breakdowns = {d.label: b for d in self._policy.breakdown if (b := self._breakdown(d)) is not None}
         return Statistics(
-            tables, breakdowns, dict(self._missing), dict(self._invalid), self._outlived, postmortems, 0.0
+            groups, breakdowns, dict(self._missing), dict(self._invalid), self._outlived, postmortems, 0.0
         )
 
     def _breakdown(self, dimension: Dimension) -> Breakdown | None:
@@ -156,22 +154,30 @@ class Windows:
         members: dict[str, list[str]] = defaultdict(list)
         for value in frequencies:
             members[named.name_of(value)].append(value)
-        return Breakdown(
-            named,
-            {w: {n: self._count_of(w, dimension.label, members[n]) for n in members} for w in self._windows},
-            {w: {n: self._table_of(w, dimension.label, members[n]) for n in members} for w in self._windows},
-        )
+        return Breakdown(named, {name: self._of_values(dimension.label, values) for name, values in members.items()})
+
+    def _of_values(self, label: str, values: Sequence[str]) -> GroupStatistics:
+        """Return the statistics of values that are counted together."""
+        if len(values) == 1:
+            tables = self._tables((label, values[0]))
+        else:
+            tables = {
+                window: self._merged_table(window, [(label, value) for value in values]) for window in self._windows
+            }
+        return GroupStatistics(tables, {window: self._count_of(window, label, values) for window in self._windows})
+
+    def _tables(self, group: _Group) -> dict[str, list[Row]]:
+        """Return the rows of a group by window, as they were computed last."""
+        return {
+            window: [row for i in Indicator if (row := self._rows.get((window, i, group))) is not None]
+            for window in self._windows
+        }
 
     def _count_of(self, window: str, label: str, values: Iterable[str]) -> GroupCount:
         keys = [(window, label, value) for value in values]
         return GroupCount(sum(self._incidents[key] for key in keys), sum(self._resolved[key] for key in keys))
 
-    def _table_of(self, window: str, label: str, values: Sequence[str]) -> list[Row]:
-        """Return the rows of values that are counted together; of one alone, those computed last."""
-        if len(values) == 1:
-            rows = (self._rows.get((window, indicator, (label, values[0]))) for indicator in Indicator)
-            return [row for row in rows if row is not None]
-        groups = [(label, value) for value in values]
+    def _merged_table(self, window: str, groups: Sequence[_Group]) -> list[Row]:
         merged = {i: self._merged([(window, i, group) for group in groups]) for i in Indicator}
         return table({None: merged}, self._policy)
 
