@@ -2,13 +2,12 @@
 shift. Exact where scipy is, and tested against it; nothing is random, so that every replica says the same.
 """
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise, repeat
 from math import comb, erfc, isqrt, sqrt
 
@@ -30,19 +29,33 @@ class Comparison:
     """The samples of a window against those of the one before; `unfinished` incidents of both have none yet."""
 
     change: WindowChange
-    before: Sequence[float]
-    now: Sequence[float]
-    unfinished: int = 0
+    incidents_before: int
+    incidents: int
+    unfinished: int
+    find_shift: Callable[[], float | None] = field(repr=False)
 
     @cached_property
     def shift(self) -> float | None:
         """The shift in seconds, None if a window has no samples."""
-        return shift(self.before, self.now) if self.before and self.now else None
+        return self.find_shift()
+
+    def without_samples(self) -> "Comparison":
+        """Return the same, with its shift found and without the samples that it needs."""
+        return replace(self, find_shift=partial(_identity, self.shift))
 
 
 def compare(before: Sequence[float], now: Sequence[float], unfinished: int) -> Comparison:
-    """Compare two ascending samples."""
-    return Comparison(change(before, now), array("d", before), array("d", now), unfinished)
+    """Compare two ascending samples, which are kept for their shift."""
+    find_shift = partial(shift if before and now else _no_shift, before, now)
+    return Comparison(change(before, now), len(before), len(now), unfinished, find_shift)
+
+
+def _no_shift(*_: Sequence[float]) -> None:
+    return None
+
+
+def _identity(found: float | None) -> float | None:
+    return found
 
 
 def change(before: Sequence[float], now: Sequence[float]) -> WindowChange:

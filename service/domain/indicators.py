@@ -5,6 +5,7 @@ gives no sample and is counted; a response after the final recovery gives no sam
 `resolve`; a dismissed incident gives no samples at all.
 """
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -212,9 +213,11 @@ class IndicatorSamples:
         """Return the comparison with the window before, without fresh samples; None if that is not known."""
         if self.before is None:
             return None
-        settled = list(self.seconds)
-        for sample in self.fresh:
-            del settled[bisect_left(settled, sample)]
+        settled = self.seconds
+        if self.fresh:
+            settled = array("d", settled)
+            for sample in self.fresh:
+                del settled[bisect_left(settled, sample)]
         return compare(self.before, settled, self.unfinished)
 
 

@@ -188,7 +188,7 @@ class Measuring:
         self._add_before(gathering, selection)
         self._compared_last = gathering.visited
         return {
-            (window, row.indicator, severity): row.comparison
+            (window, row.indicator, severity): row.comparison.without_samples()
             for severity, group in gathering.groups().items()
             for window, table in group.tables.items()
             for row in table

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from service.background import BackgroundLoop
+from service.memory import give_back
 from service.recorder.commands import Busy, Command, Refold
 from service.recorder.writer import Recorder
 from service.store import Store, StoreUnavailable
@@ -55,7 +56,7 @@ def index_titles(store: Store) -> bool:
 class Upkeep:
     """Submits the commands that `due` names, every `interval` seconds until stopped. A failed one waits its turn.
 
-    Titles are indexed in between.
+    Titles are indexed in between, and free memory is given back.
     """
 
     def __init__(
@@ -95,3 +96,4 @@ class Upkeep:
             index_titles(self._store)
         except StoreUnavailable as error:
             log.warning("indexing titles is delayed: %s", error)
+        give_back()

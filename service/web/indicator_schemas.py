@@ -106,7 +106,7 @@ def _change(comparison: Comparison) -> ComparisonSchema:
     return ComparisonSchema(
         change=comparison.change,
         shift=comparison.shift,
-        incidents=len(comparison.now),
-        incidents_before=len(comparison.before),
+        incidents=comparison.incidents,
+        incidents_before=comparison.incidents_before,
         unfinished=comparison.unfinished,
     )

@@ -274,7 +274,7 @@ def test_it_judges_open_incidents_alone():
 def test_it_compares_with_the_window_before_without_what_could_only_be_quick():
     samples = IndicatorSamples([1.0, 1.0, 600.0, 700.0], fresh=[1.0], before=[500.0], unfinished=2)
     comparison = row(samples).comparison
-    assert (list(comparison.before), list(comparison.now)) == ([500.0], [1.0, 600.0, 700.0])
+    assert (comparison.incidents_before, comparison.incidents, comparison.shift) == (1, 3, 100.0)
     assert (comparison.shift, comparison.unfinished) == (100, 2)
     assert comparison.change is WindowChange.UNDECIDED
     assert row(IndicatorSamples([1.0], before=[])).comparison.shift is None

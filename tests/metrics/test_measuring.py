@@ -232,21 +232,21 @@ def large(clock, monkeypatch):
 
 
 def compared(kept, clock, minute):
-    """What a scrape compares the times to resolve with, None if nothing."""
+    """With how many times to resolve a scrape compares, None if it does not."""
     clock.commits += 1
     clock.moment += 3600
     rows = kept.statistics(at(minute)).groups[None].tables["90d"]
     row = next(row for row in rows if row.indicator is Indicator.RESOLVE)
-    return list(row.comparison.before) if row.comparison else None
+    return row.comparison.incidents_before if row.comparison else None
 
 
 def test_it_compares_a_large_store_beside_the_scrapes_twice_an_hour(clock, large):
     kept = measuring(large, clock)
     assert compared(kept, clock, 60) is None
-    wait_until(lambda: compared(kept, clock, 61) == [300.0])
-    assert compared(kept, clock, 89) == [300.0]
+    wait_until(lambda: compared(kept, clock, 61) == 1)
+    assert compared(kept, clock, 89) == 1
     assert large.compared == 1
-    assert compared(kept, clock, 91) == [300.0]
+    assert compared(kept, clock, 91) == 1
     wait_until(lambda: large.compared == 2)
 
 
@@ -256,7 +256,7 @@ def test_it_goes_on_without_comparisons_while_the_store_is_away(clock, large):
     assert compared(kept, clock, 60) is None
     wait_until(lambda: large.compared == 1)
     large.breaks = False
-    wait_until(lambda: compared(kept, clock, 61) == [300.0])
+    wait_until(lambda: compared(kept, clock, 61) == 1)
 
 
 def test_it_compares_anew_in_a_small_store(clock):

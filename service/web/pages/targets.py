@@ -56,5 +56,5 @@ def target_state(target: Target, row: Row | None) -> TargetState:
         incidents=row.summary.incidents if row else 0,
         share=row.within_target_ratio if row else None,
         verdict=row.verdict if row else None,
-        comparison=row.comparison if row and row.comparison and row.comparison.before else None,
+        comparison=row.comparison if row and row.comparison and row.comparison.incidents_before else None,
     )

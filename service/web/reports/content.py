@@ -35,7 +35,7 @@ class Number:
     def change(self) -> Comparison | None:
         """The comparison of the two months; None if either has no sample."""
         compared = self.row.comparison
-        return compared if compared and compared.before and compared.now else None
+        return compared if compared and compared.incidents_before and compared.incidents else None
 
     @property
     def met(self) -> bool | None:
