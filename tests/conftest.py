@@ -14,7 +14,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests import pgbouncer
+from service.store import revisions
+from tests import pgbouncer, schema
 from tests.postgresql import PostgreSQL, installed
 
 pytest_plugins = ["tests.faults.report"]
@@ -52,12 +53,28 @@ def pooled(request):
         yield pool
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_schema():
+    """Make new databases by a script; a test of the migrations asks for `migrations`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(revisions, "upgrade", schema.upgrade)
+        yield
+
+
+@pytest.fixture
+def migrations(monkeypatch):
+    """New databases are made by the migrations, as those of users are."""
+    monkeypatch.setattr(revisions, "upgrade", schema.migrate)
+
+
 @pytest.fixture(scope="session")
 def postgresql(pooled):
     """Give a PostgreSQL server that all tests share; each makes a database of its own."""
     if installed() is None:
         pytest.skip("PostgreSQL is not installed here (make servers)")
-    server = pooled(PostgreSQL().start())
+    server = PostgreSQL().start()
+    schema.learn(server)
+    pooled(server)
     yield server
     server.remove()
 

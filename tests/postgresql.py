@@ -88,6 +88,15 @@ class PostgreSQL:
         )
         self._clean.append(url)
 
+    def dump(self, url):
+        """Return the SQL that makes the tables of a database, without settings of the session."""
+        options = ["--schema-only", "--no-owner", "--no-privileges", "--no-comments"]
+        database = self._address(url.rpartition("/")[2], self.port).replace("+psycopg", "")
+        command = [self._bin / "pg_dump", *options, database]
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        session = ("--", "\\", "SET ", "SELECT pg_catalog.set_config")
+        return "\n".join(line for line in lines if line and not line.startswith(session))
+
     def _ask(self, database, *statements):
         """Execute statements past any pooler; returns the first column of the last one's rows."""
         engine = create_engine(self._address(database, self.port), isolation_level="AUTOCOMMIT")

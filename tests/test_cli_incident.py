@@ -268,7 +268,7 @@ def test_it_tries_again_with_the_same_event_id(monkeypatch):
     seen = []
     handler = type("Handler", (Busy,), {"seen": seen})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         monkeypatch.setenv("MTTX_URL", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

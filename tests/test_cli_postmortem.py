@@ -44,7 +44,7 @@ def address(tmp_path, monkeypatch, request):
     environ = {"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db", "MTTX_DISPLAY_TIMEZONE": zone}
     app = create_app(load(None, environ))
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

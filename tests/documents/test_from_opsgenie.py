@@ -93,7 +93,7 @@ class Opsgenie(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def opsgenie():
     with ThreadingHTTPServer(("127.0.0.1", 0), Opsgenie) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

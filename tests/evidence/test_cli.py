@@ -41,7 +41,7 @@ def service(tmp_path, monkeypatch, grafana):
     settings = load(None, {"MTTX_DATABASE_URL": f"sqlite:///{tmp_path}/mttx.db"})
     app = create_app(settings)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

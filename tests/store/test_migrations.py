@@ -1,8 +1,10 @@
 """The shape of the database: what the migrations make is what the tables say."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,8 +16,12 @@ from service.domain.events import EventKind
 from service.store import StoreRefused, revisions, tables
 from service.store.histories import history_of
 from service.store.migrate import HEAD
+from tests import schema
 from tests.builders import alert, event, policy
 from tests.house import House
+from tests.store.conftest import ENGINES
+
+pytestmark = pytest.mark.usefixtures("migrations")
 
 
 @pytest.fixture
@@ -31,6 +37,22 @@ def test_it_makes_exactly_the_tables_that_the_code_knows(open_store, engine):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
+
+
+@pytest.mark.parametrize("dialect", ENGINES)
+def test_the_script_of_the_tests_makes_what_the_migrations_make(request, new_database, dialect):
+    def tables(url):
+        House(url).close()
+        if dialect == "postgresql":
+            return request.getfixturevalue("postgresql").dump(url)
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            return [*connection.iterdump()]
+
+    migrated = tables(new_database(dialect))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(revisions, "upgrade", schema.upgrade)
+        tables(new_database(dialect))
+        assert tables(new_database(dialect)) == migrated
 
 
 def test_it_has_one_line_of_migrations_and_its_end_is_the_schema_of_this_version():
