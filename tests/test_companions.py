@@ -33,7 +33,7 @@ app.extensions["mttx.shut_down"]()
 @pytest.fixture
 def house(tmp_path):
     """Give a copy of the package without a companion, and a function that runs Python in it."""
-    shutil.copytree(SERVICE, tmp_path / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SERVICE, tmp_path / "service")  # compiled as it is, since every module would be compiled anew
 
     def run(*arguments, exit_code=0):
         command = [sys.executable, *arguments]
