@@ -66,6 +66,7 @@ def service(tmp_path):
         house.close()
 
 
+@pytest.mark.no_cover  # all orders run what tests of the sources and of the recorder cover
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_it_makes_the_expected_incidents_of_every_story(service, path):
     """In all orders, and with requests that come again."""

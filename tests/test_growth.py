@@ -30,6 +30,7 @@ from tests.house import House
 from tests.intake.test_lifecycle import NOW, TOKYO, reading
 from tests.web.fakes import World, record
 
+pytestmark = pytest.mark.no_cover  # it measures processor time
 RUNS = 7
 MOST = 5.0
 

@@ -153,6 +153,7 @@ def test_its_ends_have_the_fingerprints_of_its_firings(source, story):
     )
 
 
+@pytest.mark.no_cover
 @every_source
 def test_its_parser_raises_nothing_but_its_own_error_for_any_bytes(source):
     files = [*payloads(source, "good"), *payloads(source, "bad")]

@@ -122,6 +122,7 @@ def broken_down(values, *labels):
     return shown
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("days", [30.4, 75.7, 91])
 @pytest.mark.parametrize(
     "breakdown",
@@ -148,6 +149,7 @@ def test_it_breaks_the_past_down_as_it_is_configured_now(store, steps, tmp_path,
         assert {"other", ""} <= values
 
 
+@pytest.mark.no_cover
 def test_it_shows_the_same_whether_it_comes_step_by_step_or_at_once(store):
     last = NOW - timedelta(hours=3)
     hourly = [last - timedelta(hours=hours) for hours in range(24 * 4, -1, -1)]
@@ -161,6 +163,7 @@ def test_it_ends_with_what_the_service_shows_now(store):
     assert shown == close(scraped(store, NOW))
 
 
+@pytest.mark.no_cover
 def test_counters_never_fall(store):
     before = {}
     for shown in as_of(store, *(NOW - SPAN + timedelta(days=day) for day in range(0, 91, 2))):

@@ -95,6 +95,7 @@ def act(house, number, step):
             house.tell(incident, kind, minute + after, severity=severity, event_id=f"e{number}")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("engine", ENGINES)
 def test_tables_that_are_kept_equal_tables_computed_anew_after_any_changes(new_database, engine, monkeypatch):
     monkeypatch.setattr(period_tables, "CHEAP_SECONDS", 1e9)  # what is expensive is kept through changes for a while

@@ -88,6 +88,7 @@ def play(house, step, argument):
         prune(house, rows[argument % len(rows)].id)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("engine", EXAMPLES)
 def test_it_finds_what_contains_the_text_whatever_is_indexed(new_database, small, engine):
     with closing(House(new_database(engine))) as house:
