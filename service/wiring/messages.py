@@ -1,6 +1,8 @@
 """The templates of the messages: the bundled ones, or the team's own."""
 
+from functools import lru_cache
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from service.clients import slack
 from service.delivery.channels import OWN, Channels
@@ -22,11 +24,17 @@ _MARKUPS = {
 def message_templates(receiver: str, settings: Settings, language: str | None = None) -> MessageTemplates:
     """Return the templates of `SLACK` or `WEBHOOK`. Raises SettingsError for faulty templates of the team."""
     messages = settings.messages
-    sources = {part: _template(settings, part, language or messages.language) for part in PARTS}
+    sources = tuple(_template(settings, part, language or messages.language) for part in PARTS)
     try:
-        return MessageTemplates(sources, settings.display_timezone, _MARKUPS[receiver])
+        return _compiled(sources, settings.display_timezone, receiver)
     except BadTemplate as error:
         raise SettingsError([Problem("messages.templates", str(error), str(messages.templates))]) from error
+
+
+@lru_cache(maxsize=4)
+def _compiled(sources: tuple[str, ...], zone: ZoneInfo, receiver: str) -> MessageTemplates:
+    """Compile the templates once for everything that writes messages. Raises `BadTemplate`."""
+    return MessageTemplates(dict(zip(PARTS, sources, strict=True)), zone, _MARKUPS[receiver])
 
 
 def chat_texts(settings: Settings) -> ChatTexts | None:
