@@ -14,7 +14,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.store import revisions
+from service.store import engine, revisions
 from tests import pgbouncer, schema
 from tests.postgresql import PostgreSQL, installed
 
@@ -54,17 +54,19 @@ def pooled(request):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_schema():
-    """Make new databases by a script; a test of the migrations asks for `migrations`."""
+def quick_databases():
+    """Make new databases by a script, and wait for no disk: not in a test that uses `databases_as_shipped`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(revisions, "upgrade", schema.upgrade)
+        patch.setattr(engine, "_set_up_sqlite", schema.set_up_quickly)
         yield
 
 
 @pytest.fixture
-def migrations(monkeypatch):
-    """New databases are made by the migrations, as those of users are."""
+def databases_as_shipped(monkeypatch):
+    """Make and set up databases as those of users are."""
     monkeypatch.setattr(revisions, "upgrade", schema.migrate)
+    monkeypatch.setattr(engine, "_set_up_sqlite", schema.set_up_sqlite)
 
 
 @pytest.fixture(scope="session")

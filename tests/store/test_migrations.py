@@ -21,7 +21,7 @@ from tests.builders import alert, event, policy
 from tests.house import House
 from tests.store.conftest import ENGINES
 
-pytestmark = pytest.mark.usefixtures("migrations")
+pytestmark = pytest.mark.usefixtures("databases_as_shipped")
 
 
 @pytest.fixture

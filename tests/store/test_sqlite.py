@@ -103,6 +103,7 @@ def test_it_keeps_words_of_the_url_that_may_be_secret_to_itself():
     assert "geheim" not in str(refused.value)
 
 
+@pytest.mark.usefixtures("databases_as_shipped")
 def test_it_sets_up_every_connection_for_durability(path):
     store = opened(path)
     connections = [store._engine.connect() for _ in range(3)]
