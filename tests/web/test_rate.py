@@ -74,7 +74,7 @@ def test_it_answers_503_and_when_to_try_again_never_429_a1():
         assert world.post(ALERTMANAGER, data=FIRING, headers=bearer(INGEST)).status_code == 200
     refused = world.post(ALERTMANAGER, data=FIRING, headers=bearer(INGEST))
     assert "limits.rate" in assert_problem(refused, 503, "rate")
-    assert refused.headers["Retry-After"] == "10"
+    assert 0 < int(refused.headers["Retry-After"]) <= 10
     assert len(world.recorder.commands) == 2
     assert world.failures() == {("alertmanager", "rate"): 1}
     assert world.counters["request", "alertmanager"] == 3
@@ -92,7 +92,8 @@ def test_a_page_says_it_as_a_page():
     world = World(rate=Rate(per_second=0.1, burst=1))
     assert world.get("/").status_code == 200
     refused = world.get("/")
-    assert (refused.status_code, refused.mimetype, refused.headers["Retry-After"]) == (503, "text/html", "10")
+    assert (refused.status_code, refused.mimetype) == (503, "text/html")
+    assert 0 < int(refused.headers["Retry-After"]) <= 10
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready", "/openapi.json"])
