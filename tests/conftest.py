@@ -11,10 +11,13 @@ wrote down. A test that computes for long what others cover is marked `no_cover`
 import os
 import shutil
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
+from jinja2 import BytecodeCache, Environment
 
 from service.store import engine, revisions
+from service.web.pages import renderer
 from tests import pgbouncer, schema
 from tests.postgresql import PostgreSQL, installed
 
@@ -67,6 +70,27 @@ def databases_as_shipped(monkeypatch):
     """Make and set up databases as those of users are."""
     monkeypatch.setattr(revisions, "upgrade", schema.migrate)
     monkeypatch.setattr(engine, "_set_up_sqlite", schema.set_up_sqlite)
+
+
+class CompiledPages(BytecodeCache):
+    """The templates of the pages, compiled: all services of this process share them."""
+
+    def __init__(self):
+        self._code = {}
+
+    def load_bytecode(self, bucket):
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket):
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_pages():
+    """Compile each template once: it takes longer than all the rest of a test that shows a page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(renderer, "Environment", partial(Environment, bytecode_cache=CompiledPages()))
+        yield
 
 
 @pytest.fixture(scope="session")
