@@ -175,7 +175,13 @@ def _begin_postgresql(connection: Any) -> None:
     options = connection.get_execution_options()
     driver_connection = connection.connection.driver_connection
     driver_connection.timeout_seconds = options.get("timeout_seconds")
-    if options.get("writes", False):
+    if options.get("writes", False) and not options.get("turn_later", False):
+        take_turn(connection)
+
+
+def take_turn(connection: Any) -> None:
+    """Have what follows in a transaction wait for its turn to write, where several processes may: on PostgreSQL."""
+    if connection.dialect.name == "postgresql":
         as_writer(connection)
         execute(connection, f"SELECT pg_advisory_xact_lock({TURN})")
 

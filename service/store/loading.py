@@ -14,6 +14,7 @@ from service.domain.senders import plain_source
 from service.domain.totals import Counted
 from service.store import batch_queries as queries
 from service.store import tables as t
+from service.store.engine import take_turn
 from service.store.from_rows import episode_of, observation_of
 from service.store.loaded import AlertKey, BatchKeys, GroupKey, IncidentState, LoadedRows, StoredReport, alert_key
 from service.store.recorded import episodes_of, events_of
@@ -42,6 +43,7 @@ def load(connection: Connection, keys: BatchKeys, window: timedelta, *, whole: b
 def _load(connection: Connection, keys: BatchKeys, window: timedelta, whole: bool) -> LoadedRows:
     rows = LoadedRows()
     with pipelined(connection):
+        take_turn(connection)
         due = UNSETTLED.ask(connection, now=keys.received_at or EPOCH)
         last_ids = queries.LAST_IDS.ask(connection)
         all_sources = queries.SOURCES.ask(connection)

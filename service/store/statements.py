@@ -70,16 +70,19 @@ def _errors_of(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
+def pipelined(connection: Connection, *, commit: bool = False) -> Iterator[None]:
     """Send the statements of a block to PostgreSQL without waiting for each; leaving the block raises their errors.
 
-    Within the block nothing can be read: of a query (`Read.ask`) the rows are there after it.
+    Within the block nothing can be read: of a query (`Read.ask`) the rows are there after it. With `commit` the
+    transaction is committed with them, and leaving it finds nothing to do; SQLite commits then.
     """
     if connection.dialect.name != "postgresql":
         yield
         return
     with _errors_of(connection), connection.connection.driver_connection.pipeline():  # type: ignore[union-attr]
         yield
+        if commit:
+            execute(connection, "COMMIT")
 
 
 def insert_for(dialect: Dialect) -> Any:

@@ -45,7 +45,7 @@ DRAWN = ("grafana",)
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A write transaction. Leaving it commits, an error rolls back."""
+    """A write transaction: `load` waits for its turn, and `save` is the last step. An error rolls back."""
 
     _connection: Connection
     _targets: Collection[str]
@@ -57,7 +57,7 @@ class Transaction:
 
     def save(self, changes: Changes, at: datetime | None) -> None:
         """Write changes received `at`, if at a time at all, and enqueue the incidents for the configured targets."""
-        with pipelined(self._connection):
+        with pipelined(self._connection, commit=changes.delete_bodies_before is None):
             save(self._connection, changes)
             if self._targets and at is not None:
                 at = self._time.of(at)
@@ -80,6 +80,7 @@ class Store:
     def __init__(self, engine: Engine, policy: Policy, lock: Lock, targets: Collection[str] = ()) -> None:
         self._engine = engine
         self._writing = writing(engine)
+        self._recording = self._writing.execution_options(turn_later=True)
         self._policy = policy
         self._lock = lock
         self._targets = targets
@@ -148,8 +149,8 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Begin a write transaction: commits on leaving, rolls back on an error."""
-        with self._write() as connection:
+        """Begin a write transaction: commits on leaving at the latest, rolls back on an error."""
+        with translated(), self._turn, self._recording.begin() as connection:
             yield Transaction(connection, self._targets, self.time)
 
     @contextmanager
