@@ -40,8 +40,8 @@ class Comparison:
         return self.find_shift()
 
     def without_samples(self) -> "Comparison":
-        """Return the same, with its shift found and without the samples that it needs."""
-        return replace(self, find_shift=partial(_identity, self.shift))
+        """Return the same, with its shift computed and without the samples for it."""
+        return replace(self, find_shift=partial(_as_it_is, self.shift))
 
 
 def compare(before: Sequence[float], now: Sequence[float], unfinished: int) -> Comparison:
@@ -54,8 +54,8 @@ def _no_shift(*_: Sequence[float]) -> None:
     return None
 
 
-def _identity(found: float | None) -> float | None:
-    return found
+def _as_it_is(seconds: float | None) -> float | None:
+    return seconds
 
 
 def change(before: Sequence[float], now: Sequence[float]) -> WindowChange:

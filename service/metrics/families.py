@@ -52,7 +52,7 @@ class Families:
         self._no_incidents = [family_of(name, ()) for name in parts.OF_INCIDENTS]
         self._counters: Kept[str, Family, Family] = Kept()
         self._histograms: Kept[tuple[Indicator, Severity], Sequence[Total], Family] = Kept()
-        self._rows: Kept[tuple[str, Indicator, Severity | None], parts.Shown, Sequence[Family]] = Kept()
+        self._rows: Kept[tuple[str, Indicator, Severity | None], parts.RowValues, Sequence[Family]] = Kept()
         self._tables: Kept[parts.Value, Mapping[str, Sequence[Row]], Sequence[Family]] = Kept()
         self._numbers: Kept[parts.Value, GroupStatistics, Sequence[Family]] = Kept()
         self._open_rows: Kept[int, IncidentRow, Sequence[Family]] = Kept()
@@ -86,7 +86,7 @@ class Families:
         yield from self._targets
         tables = ((severity, *window) for severity, group in groups.items() for window in group.tables.items())
         rows = (
-            ((window, row.indicator, severity), parts.Shown.of(row))
+            ((window, row.indicator, severity), parts.RowValues.of(row))
             for severity, window, table in tables
             for row in table
         )

@@ -20,7 +20,7 @@ from service.domain.indicators import (
 )
 from service.domain.policy import Indicator, Milestone, Policy, Severity
 from service.domain.unfinished import Running, running
-from service.metrics.groups import Cell, Group, GroupCount, Period
+from service.metrics.groups import Bands, Cell, Group, GroupCount
 from service.metrics.kept import Kept
 from service.store.budgets import SpentBudget
 from service.store.recent import REMEMBERED, DetectedOnly, MeasuredIncident, UnfinishedIncident
@@ -120,7 +120,7 @@ class Gathering:
         self._dimensions = dimensions
         self._fresh_since = now - max(policy.longest_limit(indicator) for indicator in Indicator)
         self._bands = sorted({at for start in since.values() for at in (start, self._before(start))}, reverse=True)
-        self._periods = {name: self._period(start) for name, start in since.items()}
+        self._windows = {name: self._bands_of(start) for name, start in since.items()}
         self._groups: dict[tuple[Severity, Values], Group] = defaultdict(Group)
         self.visited = 0
         self.outlived = 0
@@ -131,9 +131,9 @@ class Gathering:
         """Return where the window before one begins."""
         return self._before_since or start - (self._until - start)
 
-    def _period(self, start: datetime) -> Period:
+    def _bands_of(self, start: datetime) -> Bands:
         first = self._bands.index(start) + 1
-        return Period(range(first), range(first, self._bands.index(self._before(start)) + 1))
+        return Bands(range(first), range(first, self._bands.index(self._before(start)) + 1))
 
     @property
     def bands(self) -> Sequence[datetime]:
@@ -212,14 +212,14 @@ class Gathering:
 
         def of_severity(severity: Severity | None, group: Group) -> GroupStatistics:
             return GroupStatistics(
-                {w: self._table(severity, group, p, compared=compared) for w, p in self._periods.items()}
+                {w: self._table(severity, group, bands, compared=compared) for w, bands in self._windows.items()}
             )
 
         groups = chain([(None, together.ordered())], by_severity.items())
         return self._kept.severities.all_of(groups, of_severity)
 
-    def _table(self, severity: Severity | None, group: Group, period: Period, *, compared: bool) -> list[Row]:
-        samples = group.samples_of(period, overall=severity is None, compared=compared)
+    def _table(self, severity: Severity | None, group: Group, bands: Bands, *, compared: bool) -> list[Row]:
+        samples = group.samples_of(bands, overall=severity is None, compared=compared)
         return table({severity: samples}, self._policy)
 
     def breakdowns(self) -> dict[str, Breakdown]:
@@ -243,14 +243,14 @@ class Gathering:
 
     def _of_value(self, _: str, group: Group) -> GroupStatistics:
         return GroupStatistics(
-            {window: self._table(None, group, period, compared=False) for window, period in self._periods.items()},
-            {window: group.count(period) for window, period in self._periods.items()},
-            {window: group.spent(period) for window, period in self._periods.items()},
+            {window: self._table(None, group, bands, compared=False) for window, bands in self._windows.items()},
+            {window: group.count(bands) for window, bands in self._windows.items()},
+            {window: group.spent(bands) for window, bands in self._windows.items()},
         )
 
     def _named_values(self, index: int) -> NamedValues:
         frequencies: Counter[str] = Counter()
-        longest = list(self._periods.values())[-1]
+        longest = list(self._windows.values())[-1]
         for (_, values), group in self._groups.items():
             if number := group.count(longest).incidents:
                 frequencies[values[index]] += number

@@ -19,7 +19,7 @@ class GroupCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class Bands:
     """The bands of a window, and those of the window before it."""
 
     now: Sequence[int]
@@ -96,22 +96,22 @@ class Group:
             cell.order()
         return self
 
-    def count(self, period: Period) -> GroupCount:
+    def count(self, bands: Bands) -> GroupCount:
         """Count the incidents of a window."""
-        cells = self._of(period.now)
+        cells = self._of(bands.now)
         return GroupCount(sum(cell.incidents for cell in cells), sum(cell.resolved for cell in cells))
 
-    def spent(self, period: Period) -> dict[str, float]:
+    def spent(self, bands: Bands) -> dict[str, float]:
         """Return the share spent of each budget, by objective."""
         spent: dict[str, float] = defaultdict(float)
-        for cell in self._of(period.now):
+        for cell in self._of(bands.now):
             for slo, spent_ratio in cell.budgets.items():
                 spent[slo] += spent_ratio
         return spent
 
-    def samples_of(self, period: Period, *, overall: bool, compared: bool = True) -> dict[Indicator, IndicatorSamples]:
+    def samples_of(self, bands: Bands, *, overall: bool, compared: bool = True) -> dict[Indicator, IndicatorSamples]:
         """Return the samples of a window; `overall`: for the targets of all severities together."""
-        now, before = self._of(period.now), self._of(period.before)
+        now, before = self._of(bands.now), self._of(bands.before)
         return {
             i: IndicatorSamples(
                 seconds=_merged(i, [cell.samples for cell in now]),

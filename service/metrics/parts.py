@@ -115,7 +115,7 @@ def _exemplar(total: Total) -> Exemplar | None:
     return Exemplar(labels, total.exemplar_seconds, total.exemplar_at.timestamp())
 
 
-class Shown(NamedTuple):
+class RowValues(NamedTuple):
     """What the metrics show of a row."""
 
     summary: Summary
@@ -125,14 +125,14 @@ class Shown(NamedTuple):
     change: WindowChange | None
 
     @classmethod
-    def of(cls, row: Row) -> "Shown":
+    def of(cls, row: Row) -> "RowValues":
         """Return what is shown of a row."""
         verdict = row.verdict.verdict if row.verdict else None
         change = row.comparison.change if row.comparison else None
         return cls(row.summary, row.within_target_ratio, verdict, row.bounds, change)
 
 
-def of_row(of: tuple[str, Indicator, Severity | None], shown: Shown) -> Sequence[Family]:
+def of_row(of: tuple[str, Indicator, Severity | None], values: RowValues) -> Sequence[Family]:
     """Return an indicator of all severities or of one, in a window."""
     window, indicator, severity = of
     prefix, last = ("mttx_indicator", ()) if severity is None else ("mttx_severity_indicator", (severity,))
@@ -142,12 +142,12 @@ def of_row(of: tuple[str, Indicator, Severity | None], shown: Shown) -> Sequence
         return family_of(f"{prefix}_{name}", labelled)
 
     return [
-        part("seconds", (((statistic,), value) for statistic, value in shown.summary.statistics.items())),
-        part("incidents", [((), shown.summary.incidents)]),
-        part("within_target_ratio", () if shown.within_target_ratio is None else [((), shown.within_target_ratio)]),
-        part("verdict", _one_of(Verdict, shown.verdict)),
-        part("bound_seconds", shown.bounds.items()),
-        part("change", _one_of(WindowChange, shown.change)),
+        part("seconds", (((statistic,), value) for statistic, value in values.summary.statistics.items())),
+        part("incidents", [((), values.summary.incidents)]),
+        part("within_target_ratio", () if values.within_target_ratio is None else [((), values.within_target_ratio)]),
+        part("verdict", _one_of(Verdict, values.verdict)),
+        part("bound_seconds", values.bounds.items()),
+        part("change", _one_of(WindowChange, values.change)),
     ]
 
 

@@ -141,9 +141,9 @@ def _next_due(connection: Connection, cap: int, open_rows: Sequence[IncidentRow]
         rows = query.rows(connection, limit=cap)
         next_due |= {i: min(at for at in dates if at is not None) for i, *dates in rows}
     ids = sorted(next_due, key=lambda i: (next_due[i], i))[:cap]
-    found = {row.id: row for row in open_rows}
-    found |= {row.id: row for row in _by_id(connection, set(ids) - found.keys())}
-    return [found[i] for i in ids]
+    incidents = {row.id: row for row in open_rows}
+    incidents |= {row.id: row for row in _by_id(connection, set(ids) - incidents.keys())}
+    return [incidents[i] for i in ids]
 
 
 def _by_id(connection: Connection, ids: Collection[int]) -> list[IncidentRow]:
