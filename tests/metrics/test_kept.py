@@ -62,7 +62,8 @@ def step(world, dice):
             world.tell(dice.choice(incidents), told, now, data=data)
 
 
-@pytest.mark.parametrize(("seed", "accept"), [(1, "text/plain"), (2, "text/plain"), (3, OPENMETRICS), (4, OPENMETRICS)])
+@pytest.mark.no_cover
+@pytest.mark.parametrize(("seed", "accept"), [(1, "text/plain"), (2, OPENMETRICS)])
 def test_a_scrape_shows_what_one_that_remembers_nothing_would(tmp_path, seed, accept):
     dice = random.Random(seed)
     world = World(tmp_path / "mttx.db", cap=dice.choice([4, 100]))
@@ -71,7 +72,7 @@ def test_a_scrape_shows_what_one_that_remembers_nothing_would(tmp_path, seed, ac
         return Exposition([incidents], CollectorRegistry(), world.store.version, lambda: at(world.minutes))
 
     remembering = scrape(world.incidents)
-    for _ in range(40):
+    for _ in range(30):
         step(world, dice)
         world.minutes += dice.choice([0, 1, 60, DAY, 10 * DAY])
         measuring = Measuring(world.store, world.policy, WINDOWS, world.cap, lambda: 0)

@@ -69,8 +69,11 @@ class Service:
     def __init__(self, url, story, slack, grafana):
         self.began = datetime.fromisoformat(story["began"])
         self.now = self.at(10)
-        configuration = Settings.model_validate({**settings(slack, grafana), "database_url": url})
-        self.exporter = Exporter(configuration, WebConfig(), lambda: self.now)
+        configuration = settings(slack, grafana)
+        for receiver in configuration["slack"], configuration["grafana"]:
+            del receiver["timeout"]  # the machine may be busy for the second that was enough to record the story
+        valid = Settings.model_validate({**configuration, "database_url": url})
+        self.exporter = Exporter(valid, WebConfig(), lambda: self.now)
         self.store, self.recorder = self.exporter._store, self.exporter._recorder
         app = Flask("mttx-exporter", static_folder=None)
         web.install(app, self.exporter.services)
