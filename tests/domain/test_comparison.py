@@ -1,5 +1,6 @@
 """Comparing two samples, against scipy and against all their differences."""
 
+from dataclasses import replace
 from math import exp
 from random import Random
 from statistics import median
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from service.domain.comparison import WindowChange, change, mann_whitney, shift
+from service.domain.comparison import WindowChange, change, compare, mann_whitney, shift
 
 CLOSE = 1e-9
 SIZES = (1, 2, 3, 7, 8, 9, 30, 120)
@@ -94,3 +95,15 @@ def test_it_shifts_large_samples(kind):
     dice = Random(27)
     before, now = sample(dice, 1500, (kind,)), sample(dice, 1600, (kind,))
     assert shift(before, now) == pytest.approx(median(y - x for x in before for y in now), abs=CLOSE)
+
+
+def test_it_says_the_same_without_the_samples():
+    comparison = compare([60.0, 120.0], [300.0, 420.0, 480.0], unfinished=2)
+    without = comparison.without_samples()
+    assert without == replace(comparison, find_shift=without.find_shift)
+    assert (without.shift, without.incidents_before, without.incidents, without.unfinished) == (330.0, 2, 3, 2)
+    assert "420.0" not in repr(vars(without))
+
+
+def test_it_has_no_shift_without_samples_on_both_sides():
+    assert [compare(*samples, unfinished=0).shift for samples in (([], [1.0]), ([1.0], []), ([], []))] == [None] * 3

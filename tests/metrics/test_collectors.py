@@ -402,6 +402,19 @@ def test_a_period_of_the_past_is_compared_with_the_one_before_it(world, compared
     assert (row.comparison.incidents_before if row.comparison else None) == before
 
 
+def test_a_period_is_broken_down_by_a_dimension_with_its_most_frequent_values_named(world):
+    for day, team in enumerate(["payments", "payments", "search", "search", "web", ""]):
+        world.open(event(K.DETECTED, day * DAY, labels={"team": team}), event(K.RESOLVED, day * DAY + 10 + day))
+    tables = world.measuring.select(Selection(since=at(-1), labels=["team"]), at(9 * DAY))
+    resolved = {value: [row for row in rows if row.indicator is Indicator.RESOLVE] for value, rows in tables.items()}
+    assert {value: row.summary.incidents for value, [row] in resolved.items()} == {
+        "payments": 2,
+        "search": 2,
+        "other": 1,
+        "": 1,
+    }
+
+
 def test_it_gives_no_more_incidents_series_than_the_cap_and_says_so(tmp_path):
     world = World(tmp_path / "mttx.db", cap=3)
     for n in range(8):
