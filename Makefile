@@ -31,9 +31,9 @@ run: $(VENV)/.run  ## Start the exporter on an embedded SQLite file with default
 servers:  ## Install the real servers that the tests start (Debian packages, where apt may)
 	@bash tests/install-servers.sh
 
-# One more at a time than there are processors, since the long tests wait for servers; each process starts servers of its
-# own, so no more than four.
-JOBS ?= --numprocesses $(shell n=$$(($$(nproc) + 1)); echo $$((n < 4 ? n : 4))) --dist worksteal
+# As many at a time as there are processors; each process starts servers of its own, so no more than four. One more is
+# a tenth quicker, and now and then too much for a test that waits for a clock or a receiver.
+JOBS ?= --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # Each server that a test starts would compile all of the service for itself where Python may not write it down.
 test: export PYTHONDONTWRITEBYTECODE =
