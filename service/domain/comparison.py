@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import pairwise, repeat
 from math import comb, erfc, isqrt, sqrt
 
@@ -41,21 +41,17 @@ class Comparison:
 
     def without_samples(self) -> "Comparison":
         """Return the same, with its shift computed and without the samples for it."""
-        return replace(self, find_shift=partial(_as_it_is, self.shift))
+        seconds = self.shift
+        return replace(self, find_shift=lambda: seconds)
 
 
 def compare(before: Sequence[float], now: Sequence[float], unfinished: int) -> Comparison:
     """Compare two ascending samples, which are kept for their shift."""
-    find_shift = partial(shift if before and now else _no_shift, before, now)
+
+    def find_shift() -> float | None:
+        return shift(before, now) if before and now else None
+
     return Comparison(change(before, now), len(before), len(now), unfinished, find_shift)
-
-
-def _no_shift(*_: Sequence[float]) -> None:
-    return None
-
-
-def _as_it_is(seconds: float | None) -> float | None:
-    return seconds
 
 
 def change(before: Sequence[float], now: Sequence[float]) -> WindowChange:

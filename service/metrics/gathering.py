@@ -23,7 +23,8 @@ from service.domain.unfinished import Running, running
 from service.metrics.groups import Bands, Cell, Group, GroupCount
 from service.metrics.kept import Kept
 from service.store.budgets import SpentBudget
-from service.store.recent import REMEMBERED, DetectedOnly, MeasuredIncident, UnfinishedIncident
+from service.store.incidents import REMEMBERED
+from service.store.recent import DetectedOnly, MeasuredIncident, UnfinishedIncident
 
 Key = TypeVar("Key", Severity, str)
 Values = tuple[str, ...]

@@ -22,7 +22,7 @@ from service.store.titles import candidates, contains
 from service.store.types import Stored
 
 REMEMBERED = 500
-"""Incidents that are not made of their rows for every scrape."""
+"""Incidents that are not made of their rows for every scrape: as many as the windows of a small store have."""
 DUE = {Stage.DRAFT: t.incidents.c.draft_due_at, Stage.FINAL: t.incidents.c.final_due_at}
 
 

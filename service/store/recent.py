@@ -29,12 +29,10 @@ from service.domain.policy import Milestone, Severity, Stage
 from service.domain.recovery import ResolutionSource
 from service.store import tables as t
 from service.store.breakdown import value_of
-from service.store.incidents import DUE
+from service.store.incidents import DUE, REMEMBERED
 from service.store.statements import Read
 from service.store.types import EPOCH, MICROSECOND, InstantColumn
 
-REMEMBERED = 500
-"""Incidents that are not made of their rows for every scrape: as many as the windows of a small store have."""
 _SEVERITIES = {member.value: member for member in Severity}
 _PHASES = {member.value: member for member in Phase}
 _SOURCES: dict[str | None, ResolutionSource | None] = {

@@ -167,10 +167,10 @@ class Read:
         for rows in streaming.exec_driver_sql(compiled.sql, compiled.bind(parameters)).partitions():
             yield from map(tuple, rows)
 
-    def raw(self, connection: Connection, **parameters: object) -> list[tuple[Any, ...]]:
+    def raw(self, connection: Connection, **parameters: object) -> Sequence[tuple[Any, ...]]:
         """Return all rows as the database has them."""
         compiled, _ = self._for(connection.dialect)
-        return [*map(tuple, execute(connection, compiled.sql, compiled.bind(parameters)))]
+        return execute(connection, compiled.sql, compiled.bind(parameters))
 
     def ask(self, connection: Connection, **parameters: object) -> Callable[[], list[Any]]:
         """Run the query, and return what reads its rows."""

@@ -392,14 +392,14 @@ def test_it_says_how_incidents_changed_since_the_window_before(world):
     assert world.value("mttx_indicator_change", change="undecided", indicator="resolve", window="30d") == 1
 
 
-@pytest.mark.parametrize(("compared", "before"), [(True, 1), (False, None)])
+@pytest.mark.parametrize(("compared", "before"), [(True, (1, 600 - 3600)), (False, None)])
 def test_a_period_of_the_past_is_compared_with_the_one_before_it(world, compared, before):
     for day, minutes in ((5, 30), (12, 60), (15, 10), (25, 90)):
         world.open(event(K.DETECTED, day * DAY), event(K.RESOLVED, day * DAY + minutes))
     selection = Selection(since=at(14 * DAY), until=at(20 * DAY), compared=compared)
     (row, *_) = [r for r in world.measuring.select(selection, at(90 * DAY))[""] if r.indicator is Indicator.RESOLVE]
     assert row.summary.incidents == 1
-    assert (row.comparison.incidents_before if row.comparison else None) == before
+    assert ((row.comparison.incidents_before, row.comparison.shift) if row.comparison else None) == before
 
 
 def test_a_period_is_broken_down_by_a_dimension_with_its_most_frequent_values_named(world):

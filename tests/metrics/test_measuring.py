@@ -228,25 +228,25 @@ class Before(Store):
 def large(clock, monkeypatch):
     """A store with more incidents than are compared with every scrape."""
     monkeypatch.setattr(measurements, "MANY", 1)
-    return Before(clock, [recent(detected=0, resolved=9), recent(detected=0, resolved=8)])
+    return Before(clock, [recent(detected=-1000, resolved=-991), recent(detected=-1000, resolved=-992)])
 
 
 def compared(kept, clock, minute):
-    """With how many times to resolve a scrape compares, None if it does not."""
+    """By how many seconds the times to resolve of a scrape differ, None if they are compared with nothing."""
     clock.commits += 1
     clock.moment += 3600
     rows = kept.statistics(at(minute)).groups[None].tables["90d"]
     row = next(row for row in rows if row.indicator is Indicator.RESOLVE)
-    return row.comparison.incidents_before if row.comparison else None
+    return row.comparison.shift if row.comparison else None
 
 
 def test_it_compares_a_large_store_beside_the_scrapes_twice_an_hour(clock, large):
     kept = measuring(large, clock)
     assert compared(kept, clock, 60) is None
-    wait_until(lambda: compared(kept, clock, 61) == 1)
-    assert compared(kept, clock, 89) == 1
+    wait_until(lambda: compared(kept, clock, 61) == 210.0)
+    assert compared(kept, clock, 89) == 210.0
     assert large.compared == 1
-    assert compared(kept, clock, 91) == 1
+    assert compared(kept, clock, 91) == 210.0
     wait_until(lambda: large.compared == 2)
 
 
@@ -256,7 +256,7 @@ def test_it_goes_on_without_comparisons_while_the_store_is_away(clock, large):
     assert compared(kept, clock, 60) is None
     wait_until(lambda: large.compared == 1)
     large.breaks = False
-    wait_until(lambda: compared(kept, clock, 61) == 1)
+    wait_until(lambda: compared(kept, clock, 61) == 210.0)
 
 
 def test_it_compares_anew_in_a_small_store(clock):
